@@ -1,0 +1,8 @@
+/* Time: monotonic seconds for durations, wall seconds for records. */
+#ifndef THAW_BASE_CLOCK_H
+#define THAW_BASE_CLOCK_H
+
+double clock_monotonic(void); /* seconds, only differences mean anything */
+double clock_wall(void);      /* seconds since 1970, UTC */
+
+#endif

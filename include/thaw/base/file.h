@@ -1,0 +1,56 @@
+/* Files and paths: read-only maps, atomic writes, directory listings in a fixed order, XDG directories. */
+#ifndef THAW_BASE_FILE_H
+#define THAW_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#include "thaw/base/error.h"
+
+/* A whole file mapped read-only. An empty file has size 0 and data NULL. */
+struct file_map {
+    const uint8_t *data;
+    size_t size;
+};
+bool file_map_open(struct file_map *map, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void file_map_close(struct file_map *map) THAW_NONNULL;
+
+/* The whole file as text with a NUL behind it; the caller frees. Refuses files over `limit` bytes. */
+char *file_read_text(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Writes to a temporary file beside `path`, syncs, renames: readers see the old file or the new one, never a part.
+ * A full disk or a read-only directory leaves the old file untouched. */
+bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
+    THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
+
+/* The same for writers that produce pieces: begin, write with stdio to *stream, then commit or abandon. */
+struct file_atomic {
+    void *stream; /* FILE * */
+    char *path, *temporary;
+};
+bool file_atomic_begin(struct file_atomic *file, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool file_atomic_commit(struct file_atomic *file, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void file_atomic_abandon(struct file_atomic *file) THAW_NONNULL;
+
+bool file_exists(const char *path) THAW_NONNULL;
+bool file_is_directory(const char *path) THAW_NONNULL;
+bool file_make_directories(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK; /* mkdir -p, 0777 */
+
+/* Names in a directory (no dot files), sorted by byte value, so that every machine sees the same order. */
+struct file_list {
+    char **name;
+    size_t count;
+};
+bool file_list_read(struct file_list *list, const char *directory, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void file_list_free(struct file_list *list) THAW_NONNULL;
+
+char *path_join(const char *directory, const char *name) THAW_NONNULL; /* caller frees; an absolute name wins */
+char *path_expand(const char *path) THAW_NONNULL;                      /* a leading ~/ ; caller frees */
+const char *path_base(const char *path) THAW_NONNULL;                  /* borrowed, the part behind the last slash */
+
+enum path_home { PATH_CONFIG, PATH_DATA, PATH_CACHE, PATH_STATE };
+/* $XDG_..._HOME/thaw, or its default below $HOME; caller frees. Not created. */
+char *path_home(enum path_home which);
+
+#endif

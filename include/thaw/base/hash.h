@@ -1,0 +1,23 @@
+/* Digests: 128-bit XXH3 as 32 hex digits. Fast enough to prove, every epoch, that frozen tensors did not move.
+ * Not cryptographic. */
+#ifndef THAW_BASE_HASH_H
+#define THAW_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#include "thaw/base/error.h"
+
+struct hash {
+    uint64_t high, low;
+};
+enum { HASH_TEXT = 33 };
+
+struct hash hash_bytes(const void *data, size_t size, struct hash seed); /* seed chains pieces; start with {0, 0} */
+bool hash_file(struct hash *hash, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool hash_equal(struct hash a, struct hash b);
+void hash_text(char text[HASH_TEXT], struct hash hash) THAW_NONNULL;
+bool hash_parse(struct hash *hash, const char *text) THAW_NONNULL;
+
+#endif

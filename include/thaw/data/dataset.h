@@ -1,0 +1,48 @@
+/* A dataset: classes and labelled images, split into training and validation. */
+#ifndef THAW_DATA_DATASET_H
+#define THAW_DATA_DATASET_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+#include "thaw/base/error.h"
+
+struct dataset_item {
+    char *path;
+    int label;
+};
+struct dataset_bad {
+    char *path;
+    char reason[160];
+};
+struct dataset_part {
+    struct dataset_item *item; /* sorted by class, then by name */
+    size_t items;
+};
+enum dataset_split { DATASET_TRAIN, DATASET_VAL, DATASET_SPLITS };
+
+struct dataset {
+    char *path;
+    char **class_name; /* sorted by byte value, as torchvision's ImageFolder */
+    int classes;
+    struct dataset_part part[DATASET_SPLITS];
+    struct dataset_bad *bad; /* set aside, with the reason */
+    size_t bad_count;
+    bool own_validation; /* the data came with a val folder */
+};
+
+/* Opens a class-per-folder tree: path/{train,val}/CLASS/... (also valid, validation, test) or path/CLASS/... Every file
+ * is opened and its header checked; those that cannot be images are set aside. `val`: NULL, a folder, or a fraction such
+ * as "0.2" for a seeded stratified split where there is no val folder. ERROR_DATA only when nothing is left, or there
+ * are fewer than two classes. */
+struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
+    THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
+void dataset_destroy(struct dataset *dataset);
+/* Images of a class in a part. */
+size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
+/* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to
+ * positions in `names`. A class that is not among them is ERROR_DATA. */
+bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+
+#endif

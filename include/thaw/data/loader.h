@@ -1,0 +1,51 @@
+/* The loader: decodes, augments and normalises ahead of the trainer on its own threads, and hands over batches in an
+ * order that depends on (seed, epoch) only. An image that turns out unreadable is set aside once, reported, and its
+ * place taken by none: the batch is one image shorter. */
+#ifndef THAW_DATA_LOADER_H
+#define THAW_DATA_LOADER_H
+
+#include <stdint.h>
+
+#include "thaw/data/dataset.h"
+#include "thaw/tensor/preprocess.h"
+
+enum augment { AUGMENT_NONE, AUGMENT_LIGHT, AUGMENT_STANDARD, AUGMENTS };
+const char *augment_name(enum augment augment);          /* "light" */
+bool augment_find(const char *name, enum augment *augment) THAW_NONNULL;
+
+struct loader_options {
+    struct preprocess preprocess;
+    int batch;
+    bool shuffle;
+    enum augment augment; /* light: random-resized crop and flip; a pure function of (seed, epoch, index) */
+    uint64_t seed;
+    int threads;          /* decoding threads, >= 1 */
+    size_t cache_bytes;   /* keep decoded images up to this many bytes; 0: none */
+};
+
+struct batch {
+    float *input;    /* (n, height, width, channels) */
+    int *label;      /* [n] */
+    uint32_t *index; /* [n], into the part's items */
+    int n;
+};
+
+struct loader;
+/* Borrows the part. */
+struct loader *loader_create(const struct dataset_part *part, const struct loader_options *options,
+                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void loader_destroy(struct loader *loader);
+int loader_batches(const struct loader *loader) THAW_NONNULL; /* an epoch */
+/* Starts (or restarts) an epoch at a batch, dropping what was prefetched. epoch >= 1. */
+void loader_begin(struct loader *loader, int epoch, int first_batch) THAW_NONNULL;
+/* The next batch, or NULL at the end of the epoch. Give it back with loader_release. n may be 0 (all unreadable). */
+struct batch *loader_next(struct loader *loader) THAW_NONNULL;
+void loader_release(struct loader *loader, struct batch *batch) THAW_NONNULL;
+/* Images found unreadable since the last call (borrowed until the next): index and reason. */
+struct loader_bad {
+    uint32_t index;
+    char reason[160];
+};
+size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad) THAW_NONNULL;
+
+#endif

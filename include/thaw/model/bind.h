@@ -1,0 +1,56 @@
+/* Bringing a weights file and a graph together: names normalised, layouts converted, every tensor accounted for. */
+#ifndef THAW_MODEL_BIND_H
+#define THAW_MODEL_BIND_H
+
+#include "thaw/model/graph.h"
+#include "thaw/weights/weights.h"
+
+enum bind_outcome {
+    BIND_LOADED,     /* same layout, same type */
+    BIND_CONVERTED,  /* layout or element type converted */
+    BIND_RESHAPED,   /* class head of another size: freshly initialised instead, the file's tensor left aside */
+    BIND_MISSING,    /* wanted, not in the file */
+    BIND_UNEXPECTED, /* in the file, not wanted */
+    BIND_IGNORED,    /* in the file, known to be of no use here (num_batches_tracked) */
+    BIND_OUTCOMES
+};
+
+struct bind_row {
+    char name[GRAPH_NAME_MAX + 16]; /* the graph's, or the file's where the graph has none */
+    enum bind_outcome outcome;
+    char detail[96]; /* "f16 -> f32", "1000x256 in the file, 2x256 wanted" */
+};
+struct bind_report {
+    struct bind_row *row; /* graph's parameters first, in their order, then what only the file has */
+    size_t rows;
+    size_t count[BIND_OUTCOMES];
+};
+void bind_report_finish(struct bind_report *report) THAW_NONNULL;
+const char *bind_outcome_name(enum bind_outcome outcome); /* "loaded" */
+
+/* Copies the file's tensors into graph->values. Missing trunk tensors or shapes that do not fit are ERROR_WEIGHTS with
+ * the first such tensor named and the counts; a head of another size is replaced (initialised from seed) and
+ * reported. *report is filled either way; finish it. */
+bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
+                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* The architecture whose tensors these are, by the file's own metadata, else by names and shapes; writes its name and
+ * the size of its class head. ERROR_WEIGHTS says what was seen. */
+bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+
+/* The preprocessing bound to these weights: from the file's metadata, else the architecture's own (already in graph). */
+void bind_preprocess(struct graph *graph, const struct weights *weights) THAW_NONNULL;
+
+/* Writes the graph's parameters home: torch names, torch layouts, as safetensors. type F32 or F16. Adds architecture,
+ * classes and preprocessing to the metadata, so that bind_recognise and bind_preprocess need no guess; class_names
+ * [graph->classes] may be NULL. */
+bool bind_export(const struct graph *graph, const char *path, enum tensor_type type, const char *const *class_names,
+                 struct error *error) THAW_NONNULL_ARGS(1, 2, 5) THAW_MUST_CHECK;
+
+/* A parameter between native and torch layout, contiguous, `count` floats of the parameter. */
+void bind_to_torch(const struct graph *graph, int param, const float *native, float *torch) THAW_NONNULL;
+void bind_from_torch(const struct graph *graph, int param, const float *torch, float *native) THAW_NONNULL;
+struct shape bind_torch_shape(const struct graph *graph, int param) THAW_NONNULL;
+
+#endif

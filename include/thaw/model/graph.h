@@ -1,0 +1,97 @@
+/* A graph: an architecture as a list of nodes in execution order, with all its parameters in one flat block.
+ *
+ * Names are those of the source library ("layer1.0.conv1", "features.3"), so that weights come and go by name. Inputs
+ * of a node precede it; node 0 is the input. Shapes are kept for one image (n = 1). */
+#ifndef THAW_MODEL_GRAPH_H
+#define THAW_MODEL_GRAPH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "thaw/base/error.h"
+#include "thaw/ops/op.h"
+#include "thaw/tensor/preprocess.h"
+
+enum { GRAPH_NAME_MAX = 64 };
+
+struct graph_node {
+    char name[GRAPH_NAME_MAX]; /* dotted path; unique */
+    enum op_kind kind;
+    struct op_attrs attrs;
+    int inputs;
+    int *input;          /* node indices, all smaller than this node's */
+    struct shape4 shape; /* of the output, n = 1 */
+    int stage;           /* index into graph.stage */
+    int first_param, params;
+};
+
+struct graph_param {
+    char name[GRAPH_NAME_MAX + 16]; /* "layer1.0.conv1.weight" */
+    int node, slot;                 /* slot: index among the node's parameters, as op_def.params lists them */
+    enum op_role role;
+    enum op_init init;
+    int fan;
+    struct shape shape; /* native layout */
+    size_t offset, count; /* floats, into graph.values */
+};
+
+/* What the Layers screen folds by and `[freeze] upto` names: "conv1", "layer1", "features.block3", "fc". */
+struct graph_stage {
+    char name[GRAPH_NAME_MAX];
+    int first_node, nodes;
+};
+
+struct graph {
+    char arch[GRAPH_NAME_MAX]; /* "resnet18" */
+    struct preprocess preprocess;
+    int nodes, params, stages;
+    struct graph_node *node;
+    struct graph_param *param;
+    struct graph_stage *stage;
+    int trunk;   /* last node of the feature extractor; all nodes behind it are the head */
+    int output;  /* the logits, shape (1,1,1,classes) */
+    int classes;
+    float *values; /* every parameter, native layout, each at a MEM_ALIGN boundary */
+    size_t values_count;
+    struct error build_error; /* first fault while building; graph_finish returns it */
+    int nodes_room, params_room, stages_room;
+};
+
+/* --- building (used by zoo_*.c) ---
+ * Faults are sticky: after one, the adders do nothing and return 0; graph_finish reports it. */
+struct graph *graph_create(const char *arch, int height, int width, int channels) THAW_NONNULL;
+void graph_destroy(struct graph *graph);
+/* The nodes that follow belong to this stage. */
+void graph_begin_stage(struct graph *graph, const char *name) THAW_NONNULL;
+/* Adds a node reading `inputs` nodes; returns its index. */
+int graph_add(struct graph *graph, const char *name, enum op_kind kind, const struct op_attrs *attrs, int inputs,
+              const int *input) THAW_NONNULL;
+/* Common cases of graph_add. */
+int graph_add_unary(struct graph *graph, const char *name, enum op_kind kind, int input) THAW_NONNULL;
+int graph_add_conv(struct graph *graph, const char *name, int input, int out_channels, int kernel, int stride,
+                   int padding, int groups, bool bias) THAW_NONNULL;
+int graph_add_batch_norm(struct graph *graph, const char *name, int input, float eps, float momentum) THAW_NONNULL;
+int graph_add_linear(struct graph *graph, const char *name, int input, int out_features) THAW_NONNULL;
+int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, int a, int b) THAW_NONNULL;
+void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL; /* where the trunk ends */
+/* Checks, sets output to the last node, allocates `values` (zeroed). */
+bool graph_finish(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* --- using --- */
+int graph_find_node(const struct graph *graph, const char *name) THAW_NONNULL;  /* or -1 */
+int graph_find_param(const struct graph *graph, const char *name) THAW_NONNULL; /* or -1 */
+int graph_find_stage(const struct graph *graph, const char *name) THAW_NONNULL; /* or -1 */
+float *graph_param_values(const struct graph *graph, int param) THAW_NONNULL;
+/* Fresh weights, each parameter a pure function of (seed, its name). */
+void graph_initialise(struct graph *graph, uint64_t seed) THAW_NONNULL;
+void graph_initialise_param(struct graph *graph, int param, uint64_t seed) THAW_NONNULL;
+/* Cost of one node for a batch of n. */
+struct op_cost graph_node_cost(const struct graph *graph, int node, int n) THAW_NONNULL;
+/* Totals over the graph for one image; params counts learnable values only, buffers the running statistics. */
+struct graph_totals {
+    double macs, activation_bytes;
+    size_t params, buffers;
+};
+struct graph_totals graph_totals(const struct graph *graph) THAW_NONNULL;
+
+#endif

@@ -1,0 +1,142 @@
+/* The op table: everything a network is made of. One row an op: shape rule, parameters, cost, forward, backward, and a
+ * plain-loop reference twin of both that tests hold the fast kernels against.
+ *
+ * Activations are NHWC float32. Parameters are stored ready for GEMM ("native" layout):
+ *   conv    weight (kh, kw, c_in / groups, c_out), bias (c_out)      [depthwise: (kh, kw, 1, c)]
+ *   linear  weight (c_in, c_out), bias (c_out)
+ *   batch norm  weight, bias, running_mean, running_var (c)
+ * Kernels split work over the team by shape only, so that any team size gives the same bits. */
+#ifndef THAW_OPS_OP_H
+#define THAW_OPS_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "thaw/base/error.h"
+#include "thaw/base/parallel.h"
+#include "thaw/tensor/tensor.h"
+
+enum op_kind {
+    OP_INPUT,
+    OP_CONV,
+    OP_LINEAR,
+    OP_BATCH_NORM,
+    OP_RELU,
+    OP_RELU6,
+    OP_MAX_POOL,
+    OP_AVG_POOL,
+    OP_GLOBAL_AVG_POOL, /* (n,h,w,c) -> (n,1,1,c) */
+    OP_ADD,             /* two or more equal shapes */
+    OP_CONCAT,          /* along channels */
+    OP_FLATTEN,         /* (n,h,w,c) -> (n,1,1,h*w*c); order below */
+    OP_DROPOUT,
+    OP_SUBSAMPLE, /* every stride-th pixel, zero channels before and after: the option-A shortcut (He et al. 2015) */
+    OP_KINDS
+};
+
+enum op_activation { OP_ACT_NONE, OP_ACT_RELU, OP_ACT_RELU6, OP_ACTIVATIONS };
+
+/* What a node of some kind needs beyond its inputs; fields not of its kind are zero. */
+struct op_attrs {
+    /* conv, pools: window; strides, dilations >= 1; paddings per side, pixels. Pools: kernel + stride + padding. */
+    int kernel_h, kernel_w;
+    int stride_h, stride_w;
+    int pad_top, pad_left, pad_bottom, pad_right;
+    int dilation_h, dilation_w;
+    int groups;
+    int out_channels;       /* conv, linear */
+    bool bias;              /* conv, linear */
+    bool ceil_mode;         /* pools: round the output size up (torch's rule: no window starts in the right padding) */
+    bool count_padding;     /* average pool: padding counts in the divisor (torch: count_include_pad) */
+    float eps, momentum;    /* batch norm; momentum in torch's sense: new = (1 - m) * old + m * batch */
+    float rate;             /* dropout: probability of zero */
+    bool flatten_chw;       /* flatten in c,h,w order, as torch weights of a following linear expect it */
+    int pad_before, pad_after; /* subsample: zero channels on each side */
+};
+
+enum op_role {
+    OP_ROLE_WEIGHT,     /* conv and linear weight */
+    OP_ROLE_BIAS,       /* conv and linear bias: frozen with the weight */
+    OP_ROLE_AFFINE,     /* batch-norm gamma and beta */
+    OP_ROLE_STATISTICS, /* batch-norm running mean and variance: no gradient, moved by training */
+    OP_ROLES
+};
+enum op_init { OP_INIT_ZERO, OP_INIT_ONE, OP_INIT_HE, OP_INIT_LINEAR }; /* HE: normal, fan out; LINEAR: torch's uniform */
+
+enum { OP_PARAMS_MAX = 4 };
+struct op_param {
+    const char *name; /* "weight", "bias", "running_mean", "running_var" */
+    enum op_role role;
+    enum op_init init;
+    struct shape shape; /* native layout */
+    int fan;            /* for the initialiser */
+};
+
+/* For the shapes given (their n included). */
+struct op_cost {
+    double macs;             /* multiply-adds of the forward pass, as torchvision counts: conv and linear only */
+    double out_bytes;        /* of the output */
+    double param_bytes;      /* float32 */
+};
+
+/* One call of a kernel. The caller owns every buffer. */
+struct op_call {
+    const struct op_attrs *attrs;
+    int inputs;
+    const struct shape4 *in_shape; /* [inputs] */
+    const float *const *in;        /* [inputs] */
+    struct shape4 out_shape;
+    float *out; /* forward writes it; backward finds forward's values if the op asked for them (OP_NEEDS_OUT) */
+    float *const *param; /* [OP_PARAMS_MAX]; forward with `training` may write OP_ROLE_STATISTICS, nothing else */
+
+    /* backward only */
+    const float *out_grad;
+    float *const *in_grad;     /* [inputs]; NULL: not needed */
+    const bool *in_grad_add;   /* [inputs]; true: add to what is there, false: overwrite */
+    float *const *param_grad;  /* [OP_PARAMS_MAX]; NULL: not needed; overwritten */
+
+    float *saved;     /* op_def.saved_floats floats, from forward to its backward; NULL when no backward follows */
+    float *workspace; /* op_def.workspace_floats floats, MEM_ALIGNed, contents undefined */
+
+    /* fused into the last pass of conv, linear and add, inference only: out = activation(op(in) + residual) */
+    enum op_activation activation;
+    const float *residual; /* of out_shape, or NULL */
+
+    bool batch_statistics; /* batch norm: normalise by this batch and move the running statistics */
+    bool drop;             /* dropout: active */
+    uint64_t seed, step;   /* dropout: the mask is a pure function of (seed, step, salt, element) */
+    uint64_t salt;         /* differs from node to node */
+    struct team *team;
+};
+
+enum op_needs { OP_NEEDS_IN = 1, OP_NEEDS_OUT = 2 }; /* what backward reads of forward's values */
+
+struct op_def {
+    const char *name; /* "conv" */
+    int inputs_min, inputs_max; /* max -1: any number */
+    unsigned needs;             /* op_needs bits */
+    bool in_place;              /* forward allows out == in[0], backward in_grad[0] == out_grad */
+
+    /* Writes the output shape, or says what does not fit. in[i].n are equal. */
+    bool (*shape)(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
+                  struct error *error);
+    /* Fills param, returns how many (0..OP_PARAMS_MAX). NULL: none. */
+    int (*params)(const struct op_attrs *attrs, const struct shape4 *in, struct op_param param[OP_PARAMS_MAX]);
+    void (*cost)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, struct op_cost *cost);
+    /* Floats needed between forward and backward; NULL: 0. */
+    size_t (*saved_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out);
+    /* Scratch floats of one call of either direction by a team of that many threads; NULL: 0. */
+    size_t (*workspace_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
+                               bool backward);
+    void (*forward)(const struct op_call *call);
+    void (*backward)(const struct op_call *call);
+    void (*forward_reference)(const struct op_call *call); /* plain loops, one thread, no workspace */
+    void (*backward_reference)(const struct op_call *call);
+};
+
+const struct op_def *op_get(enum op_kind kind); /* the table's row; static */
+/* attrs with the neutral values: strides, dilations, groups 1, the rest 0. */
+struct op_attrs op_attrs_default(void);
+
+#endif

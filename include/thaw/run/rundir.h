@@ -1,0 +1,46 @@
+/* A run directory: runs/<time>-<name>/ with experiment.ini, events.jsonl (append-only), checkpoints/, predictions.json,
+ * thaw.log and a lock that says who trains in it. */
+#ifndef THAW_RUN_RUNDIR_H
+#define THAW_RUN_RUNDIR_H
+
+#include "thaw/run/event.h"
+
+struct rundir;
+
+/* Makes runs/<YYYYMMDD-HHMMSS>-<name>[-2..] below `runs` (created), mode 0700, locked by this process. */
+struct rundir *rundir_create(const char *runs, const char *name, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Opens an existing one to write on; "run directory in use by process N" when locked. A last line that a kill cut short
+ * is removed. */
+struct rundir *rundir_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void rundir_close(struct rundir *rundir);
+const char *rundir_path(const struct rundir *rundir) THAW_NONNULL;
+char *rundir_file(const struct rundir *rundir, const char *name) THAW_NONNULL; /* caller frees */
+/* Appends one event, flushed to the kernel; synced at epoch ends and later kinds. */
+bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Cuts events.jsonl back to what was there at `step` of `epoch` (resume redoes the rest). */
+bool rundir_rewind(struct rundir *rundir, uint64_t step, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Feeds every event of a run to the sink; an unfinished last line is left out. */
+bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* What the Runs screen lists, from the first and last lines. */
+struct rundir_summary {
+    char *path, *name; /* directory; last part of it */
+    char model[64];
+    char *data;
+    double started, seconds;
+    int epochs_done, epochs;
+    double best_accuracy, last_accuracy; /* 0..1; -1: none yet */
+    uint64_t params_trainable, params_frozen;
+    bool done, active; /* active: a living process holds its lock */
+    enum event_done how;
+};
+/* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed
+ * over. */
+struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool rundir_summarise(const char *path, struct rundir_summary *summary, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+void rundir_summary_finish(struct rundir_summary *summary) THAW_NONNULL;
+void rundir_list_free(struct rundir_summary *list, size_t count);
+
+#endif

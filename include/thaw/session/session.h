@@ -1,0 +1,207 @@
+/* The session: the ONLY door for any front end. Commands in, value snapshots and events out. A front end never holds a
+ * tensor, a graph or a trainer. Not thread-safe: one caller thread; work that takes long runs behind it, and
+ * session_wake_fd becomes readable when there is something new.
+ *
+ * Snapshots are copies or are valid until the next session_* call that changes their subject, as said at each. */
+#ifndef THAW_SESSION_SESSION_H
+#define THAW_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "thaw/base/error.h"
+#include "thaw/run/event.h"
+
+struct session;
+
+struct session_options {
+    const char *samples;   /* folder made by `thaw samples`; NULL: the data home's */
+    const char *runs;      /* where runs go; NULL: the data home's */
+    const char *models;    /* extra folder of weights files; NULL: none */
+    int threads;           /* 0: all cores */
+};
+struct session *session_create(const struct session_options *options, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+/* A run that still trains is stopped and saved. */
+void session_destroy(struct session *session);
+
+/* --- wake-ups and events --- */
+int session_wake_fd(const struct session *session) THAW_NONNULL; /* poll for reading beside the keyboard */
+/* Takes in what happened since the last call; returns how many events came. Call when the descriptor is readable. */
+size_t session_pump(struct session *session) THAW_NONNULL;
+
+/* --- models: architectures and the weights files found for them --- */
+struct session_model {
+    char name[64];        /* "resnet20 american signs", or the architecture */
+    char arch[64], family[32], title[96];
+    char weights[512];    /* path; "" : from scratch */
+    char format[32];      /* "safetensors"; "" */
+    char input[16];       /* "32x32x3" */
+    int classes;          /* of the pretrained head; 0: none */
+    double params, macs, file_bytes;
+};
+size_t session_models(const struct session *session, const struct session_model **models) THAW_NONNULL;
+/* Looks for weights files again (samples, models folder, data home, and every file opened by path). */
+void session_rescan_models(struct session *session) THAW_NONNULL;
+/* By row, or by a path to a weights file or an architecture's name. Builds the graph and binds the weights. */
+bool session_choose_model(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool session_choose_model_file(struct session *session, const char *path_or_name, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+long session_chosen_model(const struct session *session) THAW_NONNULL; /* row, or -1 */
+
+/* The match report of the chosen model's weights. Valid until another model is chosen. */
+struct session_match {
+    char name[96], outcome[16], detail[96];
+};
+size_t session_matches(const struct session *session, const struct session_match **rows) THAW_NONNULL;
+
+/* --- layers and their freeze state --- */
+enum session_mark { SESSION_MARK_NONE, SESSION_MARK_FROZEN, SESSION_MARK_THAWED, SESSION_MARK_PARTLY };
+struct session_layer {
+    char name[64];     /* stage ("layer1") or node ("layer1.0.conv1") */
+    char kind[24];     /* "conv 3x3 /2", "batch norm", "linear"; stages: "5 layers" */
+    char shape[32];    /* of the output: "56x56x64" */
+    bool is_stage;     /* rows of a stage follow it */
+    bool in_head;
+    int stage;         /* index among stages */
+    double params, macs, activation_bytes; /* macs and bytes for one image; stages: sums */
+    enum session_mark weights, affine, statistics, dropout; /* NONE: the layer has no such thing */
+    enum session_mark all;  /* over the four */
+    float update_ratio;     /* last update over weights, while training; -1: not moving */
+};
+/* Stages and their layers in execution order. Valid until the freeze plan or the model changes. */
+size_t session_layers(const struct session *session, const struct session_layer **layers) THAW_NONNULL;
+struct session_freeze_counts {
+    double trainable, frozen; /* learnable values */
+    int layers_trainable, layers_frozen;
+    double macs_forward, macs_backward; /* an image, with this freeze plan */
+    double train_bytes;                 /* memory of a training step at the experiment's batch */
+    double seconds_epoch;               /* estimated on this machine for the chosen data; 0: no data chosen yet */
+};
+void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts) THAW_NONNULL;
+enum session_marks { SESSION_WEIGHTS = 1, SESSION_AFFINE = 2, SESSION_STATISTICS = 4, SESSION_DROPOUT = 8, SESSION_ALL = 15 };
+/* Freezes a row that is not fully frozen, thaws one that is. While a run trains, it is posted to the trainer. */
+bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+/* Freezes all up to and including the row, thaws the rest ("the cut"). */
+bool session_freeze_upto(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+bool session_undo_freeze(struct session *session) THAW_NONNULL; /* false: nothing to undo */
+
+/* --- data --- */
+struct session_class {
+    const char *name;
+    size_t train, val;
+};
+struct session_bad {
+    const char *path, *reason;
+};
+struct session_data {
+    const char *path;
+    const struct session_class *class_row;
+    int classes;
+    size_t train, val;
+    const struct session_bad *bad;
+    size_t bad_count;
+    bool own_validation;
+};
+/* NULL: none chosen. Valid until other data is chosen. */
+const struct session_data *session_data(const struct session *session) THAW_NONNULL;
+bool session_choose_data(struct session *session, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Places to start from: the samples, recently used folders. Valid until data is chosen. */
+size_t session_data_places(const struct session *session, const char *const **paths) THAW_NONNULL;
+/* An image of the chosen data as the network sees it, 8-bit RGB; caller frees *rgb with mem_free. */
+bool session_preview(struct session *session, bool val, int label, size_t number, int *width, int *height,
+                     uint8_t **rgb, char *path, size_t path_room, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* --- the experiment: the settings of the next run --- */
+struct session_setting {
+    char key[48];    /* "train.lr" */
+    char value[128];
+    const char *values, *help;
+};
+size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
+bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Replaces everything by a file's experiment: model, freeze plan, data, settings. */
+bool session_load_experiment(struct session *session, const char *path, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+
+/* --- the run: live or reopened, the same calls --- */
+enum session_phase {
+    SESSION_IDLE,
+    SESSION_PREPARING,
+    SESSION_RUNNING,
+    SESSION_PAUSED,
+    SESSION_VALIDATING,
+    SESSION_DONE,
+    SESSION_FAILED,
+    SESSION_RECORDED, /* a reopened run */
+};
+struct session_status {
+    enum session_phase phase;
+    char run[512], model[64], data[256];
+    int epoch, epochs, batch, batches;
+    uint64_t step;
+    double lr, loss, accuracy, val_loss, val_accuracy, best_accuracy; /* accuracies 0..1, -1: none yet */
+    int best_epoch;
+    double images_per_second, elapsed, remaining; /* remaining -1: not known */
+    double trainable, frozen;
+    bool proof_held;      /* last proof of freeze */
+    int proof_tensors;    /* 0: none taken yet */
+    struct error error;   /* FAILED */
+};
+void session_status(struct session *session, struct session_status *status) THAW_NONNULL;
+bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void session_pause(struct session *session, bool paused) THAW_NONNULL;
+void session_stop(struct session *session) THAW_NONNULL;
+void session_save(struct session *session) THAW_NONNULL;
+void session_set_lr(struct session *session, double lr) THAW_NONNULL;
+
+enum session_curve {
+    SESSION_TRAIN_LOSS,      /* a point a step */
+    SESSION_VAL_LOSS,        /* a point an epoch */
+    SESSION_TRAIN_ACCURACY,  /* a point a step, 0..1 */
+    SESSION_VAL_ACCURACY,
+    SESSION_LR,
+    SESSION_CURVES
+};
+struct session_point {
+    double x; /* epochs done, fractional */
+    double y;
+};
+/* Valid until the next session_pump. */
+size_t session_curve(const struct session *session, enum session_curve curve, const struct session_point **points)
+    THAW_NONNULL;
+/* Marks on the plot: thaws, changes of lr, best, pauses, warnings. Valid until the next session_pump. */
+struct session_note {
+    double x;
+    enum event_kind kind;
+    char text[EVENT_TEXT_MAX];
+};
+size_t session_notes(const struct session *session, const struct session_note **notes) THAW_NONNULL;
+
+/* --- results of the last evaluation of the live or reopened run --- */
+struct session_results {
+    int classes;
+    const char *const *class_name;
+    const unsigned *confusion; /* [classes][classes]: rows true, columns predicted */
+    size_t images, correct;
+};
+/* NULL: none yet. Valid until the next session_pump. */
+const struct session_results *session_results(struct session *session) THAW_NONNULL;
+
+/* --- runs --- */
+struct session_run {
+    const char *path, *name, *model, *data;
+    double started, seconds;
+    int epochs_done, epochs;
+    double best_accuracy, last_accuracy; /* -1: none */
+    double trainable, frozen;
+    const char *state; /* "finished", "stopped", "running", "broken off" */
+};
+size_t session_runs(struct session *session, const struct session_run **runs) THAW_NONNULL; /* re-read on each call */
+bool session_open_run(struct session *session, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+#endif

@@ -1,0 +1,22 @@
+/* Matrix products on OpenBLAS, one thread a call: the engine owns the threads. src/tensor/gemm.c is the only file
+ * that includes cblas.h. */
+#ifndef THAW_TENSOR_GEMM_H
+#define THAW_TENSOR_GEMM_H
+
+#include <stdbool.h>
+
+#include "thaw/base/macros.h"
+
+/* c (m,n) = alpha * op(a) (m,k) * op(b) (k,n) + beta * c, all row-major with the given row strides (in floats).
+ * beta 0 never reads c. Safe to call from several threads at once. */
+void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
+          int ldb, float beta, float *c, int ldc);
+
+/* y (m) = op(a) * x + beta * y, a row-major (rows,cols). */
+void gemv(bool transpose_a, int rows, int cols, float alpha, const float *a, int lda, const float *x, float beta,
+          float *y);
+
+/* The library and kernel in use, e.g. "OpenBLAS 0.3.21 Cooperlake"; static storage. */
+const char *gemm_library(void);
+
+#endif

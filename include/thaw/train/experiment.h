@@ -1,0 +1,86 @@
+/* An experiment: everything that decides a run, as an INI file and as a struct. One table of keys serves the file, the
+ * command line (--set section.key=value), the settings on the screens and the resolved copy in the run directory. */
+#ifndef THAW_TRAIN_EXPERIMENT_H
+#define THAW_TRAIN_EXPERIMENT_H
+
+#include <stdint.h>
+
+#include "thaw/base/error.h"
+#include "thaw/data/loader.h"
+
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
+enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };
+enum bn_statistics { BN_STATS_FIXED, BN_STATS_MOVING, BN_STATS_KINDS };
+
+enum { EXPERIMENT_TEXT = 512, EXPERIMENT_THAWS = 16 };
+
+/* [thaw] epoch 5 = layer4 @ lr*0.1 */
+struct experiment_thaw {
+    int epoch;
+    char layers[128];
+    double lr_factor; /* 1: unchanged */
+};
+
+struct experiment {
+    char source[EXPERIMENT_TEXT]; /* the file it came from, "" if none; relative paths count from its folder */
+    struct {
+        char name[64];                  /* architecture; "" recognised from the weights */
+        char weights[EXPERIMENT_TEXT];  /* path, or "none" */
+        char head[32];                  /* "linear" */
+    } model;
+    struct {
+        char upto[128];   /* stage or node, "trunk" (default with weights), "none" (default without) */
+        char frozen[EXPERIMENT_TEXT]; /* patterns; not together with upto */
+        enum bn_statistics bn_stats;  /* of layers that are not frozen */
+    } freeze;
+    struct experiment_thaw thaw[EXPERIMENT_THAWS];
+    int thaws;
+    struct {
+        char path[EXPERIMENT_TEXT];
+        char val[EXPERIMENT_TEXT]; /* folder, fraction, or "" */
+        enum augment augment;
+        int size;  /* input side, pixels; 0: auto */
+        int views; /* cached views an image */
+    } data;
+    struct {
+        int epochs, batch;
+        enum optimizer_kind optimizer;
+        double lr, momentum, weight_decay, label_smoothing;
+        enum schedule_kind schedule;
+        double warmup;     /* epochs */
+        int step_epochs;   /* step schedule: every so many epochs ... */
+        double step_gamma; /* ... times this */
+        char class_weights[32]; /* "none" or "balanced" */
+        int early_stop;    /* epochs without a better validation accuracy; 0: never */
+        uint64_t seed;
+        int threads;       /* 0: all cores */
+    } train;
+    struct {
+        char dir[EXPERIMENT_TEXT]; /* where run directories go; "" the default */
+        char name[64];
+        int checkpoint_every; /* epochs */
+    } run;
+};
+
+void experiment_init(struct experiment *experiment) THAW_NONNULL; /* the documented defaults */
+/* Unknown section, key or value: ERROR_USAGE with file, line and the nearest valid name. */
+bool experiment_load(struct experiment *experiment, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* "section.key=value", as --set gives it. */
+bool experiment_set(struct experiment *experiment, const char *assignment, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+/* Value of "section.key" as text; caller frees; NULL: no such key. */
+char *experiment_get(const struct experiment *experiment, const char *key) THAW_NONNULL;
+/* The fully resolved file; paths made absolute. Caller frees. */
+char *experiment_text(const struct experiment *experiment) THAW_NONNULL;
+/* Contradictions (epochs < 1, upto with frozen, a thaw after the last epoch ...): ERROR_USAGE. */
+bool experiment_check(const struct experiment *experiment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* The table, for help, completion and the settings form. */
+struct experiment_key {
+    const char *section, *key;
+    const char *values; /* "sgd | nesterov | adamw", or the unit: "epochs" */
+    const char *help;   /* one line */
+};
+const struct experiment_key *experiment_keys(size_t *count) THAW_NONNULL;
+
+#endif

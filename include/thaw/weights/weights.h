@@ -1,0 +1,58 @@
+/* A weights file of any known format, opened by its content, not by its name.
+ *
+ * The file is mapped and stays mapped while the handle lives; tensors are read where they lie. Every offset, size and
+ * count a file states is checked against the file before use. Errors are ERROR_WEIGHTS and name the file and the
+ * tensor or the byte. */
+#ifndef THAW_WEIGHTS_WEIGHTS_H
+#define THAW_WEIGHTS_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdbool.h>
+
+#include "thaw/base/error.h"
+#include "thaw/tensor/tensor.h"
+
+/* How the source library lays out a convolution and a linear kernel. */
+enum weights_layout {
+    WEIGHTS_TORCH, /* conv (out, in / groups, kh, kw), linear (out, in) */
+    WEIGHTS_KERAS, /* conv (kh, kw, in, out), depthwise (kh, kw, c, multiplier), linear (in, out) */
+};
+
+struct weights_tensor {
+    const char *name; /* borrowed from the handle */
+    enum tensor_type type;
+    struct shape shape; /* in the source's order */
+};
+
+struct weights;
+
+struct weights *weights_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void weights_close(struct weights *weights); /* takes NULL */
+
+const char *weights_path(const struct weights *weights) THAW_NONNULL;
+const char *weights_format(const struct weights *weights) THAW_NONNULL; /* "safetensors", "torch (legacy stream)" */
+enum weights_layout weights_layout(const struct weights *weights) THAW_NONNULL;
+size_t weights_count(const struct weights *weights) THAW_NONNULL;
+const struct weights_tensor *weights_get(const struct weights *weights, size_t index) THAW_NONNULL;
+/* The index of a tensor by its exact name, or -1. */
+long weights_find(const struct weights *weights, const char *name) THAW_NONNULL;
+/* A metadata string (safetensors __metadata__), or NULL. Borrowed. */
+const char *weights_metadata(const struct weights *weights, const char *key) THAW_NONNULL;
+/* Values as float32 in the source's element order, contiguous; `to` holds shape_count floats. A NaN or infinity among
+ * them is an error that names the tensor and the element. */
+bool weights_read(const struct weights *weights, size_t index, float *to, struct error *error)
+    THAW_NONNULL THAW_MUST_CHECK;
+
+/* Writing safetensors (https://huggingface.co/docs/safetensors). */
+struct weights_output {
+    const char *name;
+    enum tensor_type type; /* F32, F16 or BF16 converts `values`; I64 writes the one value `integer`, rank 0 */
+    struct shape shape;
+    const float *values; /* contiguous, in the shape's order */
+    int64_t integer;
+};
+/* metadata: key, value, key, value, ..., NULL; or NULL. Atomic. */
+bool safetensors_write(const char *path, const struct weights_output *tensors, size_t count,
+                       const char *const *metadata, struct error *error) THAW_NONNULL_ARGS(1, 5) THAW_MUST_CHECK;
+
+#endif
