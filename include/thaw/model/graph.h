@@ -31,7 +31,7 @@ struct graph_param {
     enum op_role role;
     enum op_init init;
     int fan;
-    struct shape shape; /* native layout */
+    struct shape shape;   /* native layout */
     size_t offset, count; /* floats, into graph.values */
 };
 
@@ -48,8 +48,8 @@ struct graph {
     struct graph_node *node;
     struct graph_param *param;
     struct graph_stage *stage;
-    int trunk;   /* last node of the feature extractor; all nodes behind it are the head */
-    int output;  /* the logits, shape (1,1,1,classes) */
+    int trunk;  /* last node of the feature extractor; all nodes behind it are the head */
+    int output; /* the logits, shape (1,1,1,classes) */
     int classes;
     float *values; /* every parameter, native layout, each at a MEM_ALIGN boundary */
     size_t values_count;
@@ -61,7 +61,8 @@ struct graph {
  * Faults are sticky: after one, the adders do nothing and return 0; graph_finish reports it. */
 struct graph *graph_create(const char *arch, int height, int width, int channels) THAW_NONNULL;
 void graph_destroy(struct graph *graph);
-/* The nodes that follow belong to this stage. */
+/* The nodes that follow belong to this stage; the first stage takes the input too. Nodes before any stage are in one
+ * called "network". */
 void graph_begin_stage(struct graph *graph, const char *name) THAW_NONNULL;
 /* Adds a node reading `inputs` nodes; returns its index. */
 int graph_add(struct graph *graph, const char *name, enum op_kind kind, const struct op_attrs *attrs, int inputs,
@@ -73,7 +74,7 @@ int graph_add_conv(struct graph *graph, const char *name, int input, int out_cha
 int graph_add_batch_norm(struct graph *graph, const char *name, int input, float eps, float momentum) THAW_NONNULL;
 int graph_add_linear(struct graph *graph, const char *name, int input, int out_features) THAW_NONNULL;
 int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, int a, int b) THAW_NONNULL;
-void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL; /* where the trunk ends */
+void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL; /* its last node; unmarked: all but the output */
 /* Checks, sets output to the last node, allocates `values` (zeroed). */
 bool graph_finish(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
