@@ -24,7 +24,7 @@ struct cell {
 
 struct canvas {
     int width, height;
-    bool ascii; /* drawing helpers choose ASCII forms */
+    bool ascii;        /* drawing helpers choose ASCII forms */
     struct cell *cell; /* [height][width] */
     struct rect clip;
 };
@@ -32,8 +32,8 @@ struct canvas {
 struct canvas *canvas_create(int width, int height);
 void canvas_destroy(struct canvas *canvas);
 void canvas_resize(struct canvas *canvas, int width, int height);
-void canvas_clear(struct canvas *canvas);                             /* blanks in THEME_TEXT */
-struct rect canvas_clip(struct canvas *canvas, struct rect clip);      /* returns the one before */
+void canvas_clear(struct canvas *canvas);                         /* blanks in THEME_TEXT */
+struct rect canvas_clip(struct canvas *canvas, struct rect clip); /* returns the one before */
 void canvas_put(struct canvas *canvas, int x, int y, uint32_t code, enum theme_role role, unsigned attrs);
 /* UTF-8, cut at `width` cells with an ellipsis; returns cells used. Outside the clip nothing is drawn. */
 int canvas_text(struct canvas *canvas, int x, int y, int width, enum theme_role role, unsigned attrs, const char *text);

@@ -2,9 +2,9 @@
 #ifndef THAW_BASE_FILE_H
 #define THAW_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdbool.h>
 
 #include "thaw/base/error.h"
 

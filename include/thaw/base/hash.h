@@ -3,9 +3,9 @@
 #ifndef THAW_BASE_HASH_H
 #define THAW_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdbool.h>
 
 #include "thaw/base/error.h"
 

@@ -11,7 +11,7 @@ struct log;
 struct log *log_open(const char *path, enum log_level least, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void log_close(struct log *log);
 /* Thread-safe. log may be NULL: nothing is written. */
-void log_write(struct log *log, enum log_level level, const char *area, const char *format, ...)
-    THAW_NONNULL_ARGS(3, 4) THAW_PRINTF(4, 5);
+void log_write(struct log *log, enum log_level level, const char *area, const char *format, ...) THAW_NONNULL_ARGS(3, 4)
+    THAW_PRINTF(4, 5);
 
 #endif

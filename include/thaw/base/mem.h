@@ -5,19 +5,19 @@
 #ifndef THAW_BASE_MEM_H
 #define THAW_BASE_MEM_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "thaw/base/macros.h"
 
 enum { MEM_ALIGN = 64 };
 
-void *mem_alloc(size_t size);                    /* zeroed */
-void *mem_array(size_t count, size_t item);      /* zeroed; count * item checked for overflow */
+void *mem_alloc(size_t size);                           /* zeroed */
+void *mem_array(size_t count, size_t item);             /* zeroed; count * item checked for overflow */
 void *mem_grow(void *block, size_t count, size_t item); /* realloc to count items; the new part is not zeroed */
-void *mem_try(size_t size);                      /* zeroed, or NULL */
-void mem_free(void *block);                      /* takes NULL; for all of the above */
-char *mem_string(const char *text) THAW_NONNULL; /* a copy */
+void *mem_try(size_t size);                             /* zeroed, or NULL */
+void mem_free(void *block);                             /* takes NULL; for all of the above */
+char *mem_string(const char *text) THAW_NONNULL;        /* a copy */
 char *mem_format(const char *format, ...) THAW_PRINTF(1, 2) THAW_NONNULL_ARGS(1); /* an allocated sprintf */
 
 /* `count` floats aligned to MEM_ALIGN, zeroed; from huge pages where they are many. Free with mem_free_floats. */

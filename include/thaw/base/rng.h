@@ -26,7 +26,7 @@ struct rng {
 };
 void rng_init(struct rng *rng, uint64_t seed, uint64_t stream);
 uint64_t rng_next(struct rng *rng);
-double rng_uniform(struct rng *rng);                 /* [0, 1) */
+double rng_uniform(struct rng *rng); /* [0, 1) */
 double rng_range(struct rng *rng, double low, double high);
 double rng_normal(struct rng *rng);                  /* mean 0, deviation 1; Box-Muller, one value a call */
 uint32_t rng_below(struct rng *rng, uint32_t limit); /* [0, limit), unbiased; limit > 0 */

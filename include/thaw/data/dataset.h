@@ -2,8 +2,8 @@
 #ifndef THAW_DATA_DATASET_H
 #define THAW_DATA_DATASET_H
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "thaw/base/error.h"
 
@@ -42,7 +42,7 @@ void dataset_destroy(struct dataset *dataset);
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
 /* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to
  * positions in `names`. A class that is not among them is ERROR_DATA. */
-bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool dataset_relabel(struct dataset *dataset, const char *const *names, int count,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

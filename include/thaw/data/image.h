@@ -2,8 +2,8 @@
 #ifndef THAW_DATA_IMAGE_H
 #define THAW_DATA_IMAGE_H
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "thaw/base/error.h"
 #include "thaw/tensor/preprocess.h"
@@ -20,8 +20,8 @@ enum { IMAGE_PIXELS_MAX = 100 * 1000 * 1000 };
  * convert("RGB") drops it, CMYK converted, 16 bit reduced, EXIF orientation applied. Errors are ERROR_DATA: zero bytes,
  * truncated, not an image, larger than the limits above. */
 bool image_load(struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool image_decode(struct image *image, const uint8_t *bytes, size_t size, const char *name, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool image_decode(struct image *image, const uint8_t *bytes, size_t size, const char *name,
+                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void image_finish(struct image *image) THAW_NONNULL;
 bool image_create(struct image *image, int width, int height) THAW_NONNULL THAW_MUST_CHECK; /* black */
 bool image_save_png(const struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

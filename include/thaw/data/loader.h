@@ -10,7 +10,7 @@
 #include "thaw/tensor/preprocess.h"
 
 enum augment { AUGMENT_NONE, AUGMENT_LIGHT, AUGMENT_STANDARD, AUGMENTS };
-const char *augment_name(enum augment augment);          /* "light" */
+const char *augment_name(enum augment augment); /* "light" */
 bool augment_find(const char *name, enum augment *augment) THAW_NONNULL;
 
 struct loader_options {
@@ -19,8 +19,8 @@ struct loader_options {
     bool shuffle;
     enum augment augment; /* light: random-resized crop and flip; a pure function of (seed, epoch, index) */
     uint64_t seed;
-    int threads;          /* decoding threads, >= 1 */
-    size_t cache_bytes;   /* keep decoded images up to this many bytes; 0: none */
+    int threads;        /* decoding threads, >= 1 */
+    size_t cache_bytes; /* keep decoded images up to this many bytes; 0: none */
 };
 
 struct batch {

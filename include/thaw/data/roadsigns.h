@@ -9,8 +9,8 @@
 
 enum roadsigns_country { ROADSIGNS_AMERICAN, ROADSIGNS_INDIAN, ROADSIGNS_COUNTRIES };
 
-const char *roadsigns_country_name(enum roadsigns_country country);        /* "american" */
-int roadsigns_classes(enum roadsigns_country country);                     /* 12, 10 */
+const char *roadsigns_country_name(enum roadsigns_country country); /* "american" */
+int roadsigns_classes(enum roadsigns_country country);              /* 12, 10 */
 const char *roadsigns_class_name(enum roadsigns_country country, int label);
 
 /* Draws one image, size x size: a pure function of its arguments. *image is created; finish it. */

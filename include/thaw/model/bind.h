@@ -36,8 +36,8 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
 
 /* The architecture whose tensors these are, by the file's own metadata, else by names and shapes; writes its name and
  * the size of its class head. ERROR_WEIGHTS says what was seen. */
-bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes,
+                    struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The preprocessing bound to these weights: from the file's metadata, else the architecture's own (already in graph). */
 void bind_preprocess(struct graph *graph, const struct weights *weights) THAW_NONNULL;

@@ -14,8 +14,8 @@ void exec_frozen(struct plan *plan, const float *input, int n) THAW_NONNULL;
 const float *exec_thawed(struct plan *plan, const float *input, int n, bool train, uint64_t seed, uint64_t step)
     THAW_NONNULL_ARGS(1);
 /* Both halves. */
-const float *exec_forward(struct plan *plan, const float *input, int n, bool train, uint64_t seed, uint64_t step)
-    THAW_NONNULL;
+const float *exec_forward(struct plan *plan, const float *input, int n, bool train, uint64_t seed,
+                          uint64_t step) THAW_NONNULL;
 /* logits_gradient (n, classes) of the forward just run with train true, or of one run with statistics and dropout all
  * fixed; fills the gradients of every parameter that moves. */
 void exec_backward(struct plan *plan, const float *logits_gradient, int n) THAW_NONNULL;

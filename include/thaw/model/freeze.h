@@ -8,13 +8,7 @@
 #include "thaw/base/hash.h"
 #include "thaw/model/graph.h"
 
-enum freeze_mark {
-    FREEZE_WEIGHTS = 1,
-    FREEZE_AFFINE = 2,
-    FREEZE_STATISTICS = 4,
-    FREEZE_DROPOUT = 8,
-    FREEZE_ALL = 15
-};
+enum freeze_mark { FREEZE_WEIGHTS = 1, FREEZE_AFFINE = 2, FREEZE_STATISTICS = 4, FREEZE_DROPOUT = 8, FREEZE_ALL = 15 };
 
 struct freeze {
     int nodes;
@@ -33,8 +27,8 @@ bool freeze_param_moves(const struct freeze *freeze, const struct graph *graph, 
 
 /* Freezes every node up to and including the named stage or node; the rest is thawed. "none": all thawed; "trunk": all
  * but the head. Unknown: ERROR_USAGE with the nearest names. */
-bool freeze_upto(struct freeze *freeze, const struct graph *graph, const char *name, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool freeze_upto(struct freeze *freeze, const struct graph *graph, const char *name,
+                 struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Freezes or thaws the nodes whose names match any of the space-separated globs (a stage name takes all of it).
  * A glob that matches nothing is ERROR_USAGE. */
 bool freeze_match(struct freeze *freeze, const struct graph *graph, const char *patterns, bool fixed,
@@ -62,8 +56,8 @@ void freeze_proof_destroy(struct freeze_proof *proof);
 /* Digests again; returns the first tensor that moved (its param index), or -1. *checked: tensors compared. */
 int freeze_proof_check(const struct freeze_proof *proof, const struct graph *graph, int *checked) THAW_NONNULL;
 /* Brings the proof to a new plan: newly frozen tensors are digested, newly thawed ones dropped. */
-void freeze_proof_update(struct freeze_proof *proof, const struct freeze *freeze, const struct graph *graph)
-    THAW_NONNULL;
+void freeze_proof_update(struct freeze_proof *proof, const struct freeze *freeze,
+                         const struct graph *graph) THAW_NONNULL;
 /* One digest over all of them. */
 struct hash freeze_proof_hash(const struct freeze_proof *proof) THAW_NONNULL;
 

@@ -13,9 +13,9 @@
 #include "thaw/model/graph.h"
 
 struct plan_options {
-    int batch;          /* the most images of one call */
-    bool training;      /* false: the whole graph is inference, the frontier is its end */
-    bool fold;          /* fold and fuse where legal (off only to test that it changes nothing) */
+    int batch;     /* the most images of one call */
+    bool training; /* false: the whole graph is inference, the frontier is its end */
+    bool fold;     /* fold and fuse where legal (off only to test that it changes nothing) */
     struct team *team;
 };
 
@@ -31,7 +31,7 @@ size_t plan_bytes(const struct plan *plan) THAW_NONNULL; /* arena, gradients and
 /* The values that cross the frontier: outputs of frozen nodes that thawed nodes read. What a feature cache stores. */
 int plan_crossings(const struct plan *plan) THAW_NONNULL;
 struct shape4 plan_crossing_shape(const struct plan *plan, int crossing) THAW_NONNULL; /* n = batch */
-float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL;            /* valid between the two halves */
+float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL; /* valid between the two halves */
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;

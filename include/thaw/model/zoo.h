@@ -12,14 +12,14 @@ struct zoo_options {
 };
 
 struct zoo_arch {
-    const char *name;   /* "resnet18", "vgg16_bn", "resnet20", "mobilenet_v1_0.25" */
-    const char *family; /* "ResNet" */
-    const char *title;  /* one line for the browser: "ResNet-18 (He et al. 2015)" */
+    const char *name;                     /* "resnet18", "vgg16_bn", "resnet20", "mobilenet_v1_0.25" */
+    const char *family;                   /* "ResNet" */
+    const char *title;                    /* one line for the browser: "ResNet-18 (He et al. 2015)" */
     int classes, height, width, channels; /* of the original */
     struct preprocess preprocess;         /* of the usual pretrained weights */
     void (*build)(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options);
-    int depth;     /* family's own use: layers, table row */
-    double alpha;  /* family's own use */
+    int depth;    /* family's own use: layers, table row */
+    double alpha; /* family's own use */
     bool batch_norm;
 };
 
@@ -29,7 +29,7 @@ const struct zoo_arch *zoo_archs(size_t *count) THAW_NONNULL;
  * completed for that alpha, kept in *room. */
 const struct zoo_arch *zoo_find(const char *name, struct zoo_arch *room) THAW_NONNULL;
 /* The graph with zeroed values; the caller destroys it. Unknown name: ERROR_USAGE with the nearest names. */
-struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+struct graph *zoo_build(const char *name, const struct zoo_options *options,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

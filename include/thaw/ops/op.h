@@ -45,13 +45,13 @@ struct op_attrs {
     int pad_top, pad_left, pad_bottom, pad_right;
     int dilation_h, dilation_w;
     int groups;
-    int out_channels;       /* conv, linear */
-    bool bias;              /* conv, linear */
-    bool ceil_mode;         /* pools: round the output size up (torch's rule: no window starts in the right padding) */
-    bool count_padding;     /* average pool: padding counts in the divisor (torch: count_include_pad) */
-    float eps, momentum;    /* batch norm; momentum in torch's sense: new = (1 - m) * old + m * batch */
-    float rate;             /* dropout: probability of zero */
-    bool flatten_chw;       /* flatten in c,h,w order, as torch weights of a following linear expect it */
+    int out_channels;    /* conv, linear */
+    bool bias;           /* conv, linear */
+    bool ceil_mode;      /* pools: round the output size up (torch's rule: no window starts in the right padding) */
+    bool count_padding;  /* average pool: padding counts in the divisor (torch: count_include_pad) */
+    float eps, momentum; /* batch norm; momentum in torch's sense: new = (1 - m) * old + m * batch */
+    float rate;          /* dropout: probability of zero */
+    bool flatten_chw;    /* flatten in c,h,w order, as torch weights of a following linear expect it */
     int pad_before, pad_after; /* subsample: zero channels on each side */
 };
 
@@ -62,7 +62,12 @@ enum op_role {
     OP_ROLE_STATISTICS, /* batch-norm running mean and variance: no gradient, moved by training */
     OP_ROLES
 };
-enum op_init { OP_INIT_ZERO, OP_INIT_ONE, OP_INIT_HE, OP_INIT_LINEAR }; /* HE: normal, fan out; LINEAR: torch's uniform */
+enum op_init {
+    OP_INIT_ZERO,
+    OP_INIT_ONE,
+    OP_INIT_HE,
+    OP_INIT_LINEAR
+}; /* HE: normal, fan out; LINEAR: torch's uniform */
 
 enum { OP_PARAMS_MAX = 4 };
 struct op_param {
@@ -75,9 +80,9 @@ struct op_param {
 
 /* For the shapes given (their n included). */
 struct op_cost {
-    double macs;             /* multiply-adds of the forward pass, as torchvision counts: conv and linear only */
-    double out_bytes;        /* of the output */
-    double param_bytes;      /* float32 */
+    double macs;        /* multiply-adds of the forward pass, as torchvision counts: conv and linear only */
+    double out_bytes;   /* of the output */
+    double param_bytes; /* float32 */
 };
 
 /* One call of a kernel. The caller owns every buffer. */
@@ -92,9 +97,9 @@ struct op_call {
 
     /* backward only */
     const float *out_grad;
-    float *const *in_grad;     /* [inputs]; NULL: not needed */
-    const bool *in_grad_add;   /* [inputs]; true: add to what is there, false: overwrite */
-    float *const *param_grad;  /* [OP_PARAMS_MAX]; NULL: not needed; overwritten */
+    float *const *in_grad;    /* [inputs]; NULL: not needed */
+    const bool *in_grad_add;  /* [inputs]; true: add to what is there, false: overwrite */
+    float *const *param_grad; /* [OP_PARAMS_MAX]; NULL: not needed; overwritten */
 
     float *saved;     /* op_def.saved_floats floats, from forward to its backward; NULL when no backward follows */
     float *workspace; /* op_def.workspace_floats floats, MEM_ALIGNed, contents undefined */
@@ -113,7 +118,7 @@ struct op_call {
 enum op_needs { OP_NEEDS_IN = 1, OP_NEEDS_OUT = 2 }; /* what backward reads of forward's values */
 
 struct op_def {
-    const char *name; /* "conv" */
+    const char *name;           /* "conv" */
     int inputs_min, inputs_max; /* max -1: any number */
     unsigned needs;             /* op_needs bits */
     bool in_place;              /* forward allows out == in[0], backward in_grad[0] == out_grad */

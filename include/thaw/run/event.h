@@ -28,7 +28,13 @@ enum event_kind {
     EVENT_KINDS
 };
 
-enum event_done { EVENT_DONE_FINISHED, EVENT_DONE_STOPPED, EVENT_DONE_EARLY, EVENT_DONE_INTERRUPTED, EVENT_DONE_FAILED };
+enum event_done {
+    EVENT_DONE_FINISHED,
+    EVENT_DONE_STOPPED,
+    EVENT_DONE_EARLY,
+    EVENT_DONE_INTERRUPTED,
+    EVENT_DONE_FAILED
+};
 
 struct event {
     enum event_kind kind;
@@ -66,8 +72,8 @@ struct event {
         struct {
             int tensors;
             struct hash digest;
-            bool held;         /* nothing moved */
-            char moved[96];    /* the first tensor that did */
+            bool held;      /* nothing moved */
+            char moved[96]; /* the first tensor that did */
         } proof;
         struct {
             char file[EVENT_TEXT_MAX]; /* relative to the run directory */
@@ -96,8 +102,8 @@ const char *event_kind_name(enum event_kind kind); /* "step" */
 /* One JSON line without the newline; caller frees. Numbers round-trip exactly. */
 char *event_to_json(const struct event *event) THAW_NONNULL;
 /* The reverse. Unknown kinds: *known false and true returned (a newer program wrote them). */
-bool event_from_json(struct event *event, bool *known, const char *line, size_t length, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool event_from_json(struct event *event, bool *known, const char *line, size_t length,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Where events go. Called on the trainer's thread; must not block for long. */
 struct event_sink {

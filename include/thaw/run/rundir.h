@@ -38,8 +38,8 @@ struct rundir_summary {
 /* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed
  * over. */
 struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool rundir_summarise(const char *path, struct rundir_summary *summary, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool rundir_summarise(const char *path, struct rundir_summary *summary,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_summary_finish(struct rundir_summary *summary) THAW_NONNULL;
 void rundir_list_free(struct rundir_summary *list, size_t count);
 

@@ -16,13 +16,12 @@
 struct session;
 
 struct session_options {
-    const char *samples;   /* folder made by `thaw samples`; NULL: the data home's */
-    const char *runs;      /* where runs go; NULL: the data home's */
-    const char *models;    /* extra folder of weights files; NULL: none */
-    int threads;           /* 0: all cores */
+    const char *samples; /* folder made by `thaw samples`; NULL: the data home's */
+    const char *runs;    /* where runs go; NULL: the data home's */
+    const char *models;  /* extra folder of weights files; NULL: none */
+    int threads;         /* 0: all cores */
 };
-struct session *session_create(const struct session_options *options, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+struct session *session_create(const struct session_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* A run that still trains is stopped and saved. */
 void session_destroy(struct session *session);
 
@@ -33,12 +32,12 @@ size_t session_pump(struct session *session) THAW_NONNULL;
 
 /* --- models: architectures and the weights files found for them --- */
 struct session_model {
-    char name[64];        /* "resnet20 american signs", or the architecture */
+    char name[64]; /* "resnet20 american signs", or the architecture */
     char arch[64], family[32], title[96];
-    char weights[512];    /* path; "" : from scratch */
-    char format[32];      /* "safetensors"; "" */
-    char input[16];       /* "32x32x3" */
-    int classes;          /* of the pretrained head; 0: none */
+    char weights[512]; /* path; "" : from scratch */
+    char format[32];   /* "safetensors"; "" */
+    char input[16];    /* "32x32x3" */
+    int classes;       /* of the pretrained head; 0: none */
     double params, macs, file_bytes;
 };
 size_t session_models(const struct session *session, const struct session_model **models) THAW_NONNULL;
@@ -46,8 +45,8 @@ size_t session_models(const struct session *session, const struct session_model 
 void session_rescan_models(struct session *session) THAW_NONNULL;
 /* By row, or by a path to a weights file or an architecture's name. Builds the graph and binds the weights. */
 bool session_choose_model(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool session_choose_model_file(struct session *session, const char *path_or_name, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool session_choose_model_file(struct session *session, const char *path_or_name,
+                               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 long session_chosen_model(const struct session *session) THAW_NONNULL; /* row, or -1 */
 
 /* The match report of the chosen model's weights. Valid until another model is chosen. */
@@ -59,16 +58,16 @@ size_t session_matches(const struct session *session, const struct session_match
 /* --- layers and their freeze state --- */
 enum session_mark { SESSION_MARK_NONE, SESSION_MARK_FROZEN, SESSION_MARK_THAWED, SESSION_MARK_PARTLY };
 struct session_layer {
-    char name[64];     /* stage ("layer1") or node ("layer1.0.conv1") */
-    char kind[24];     /* "conv 3x3 /2", "batch norm", "linear"; stages: "5 layers" */
-    char shape[32];    /* of the output: "56x56x64" */
-    bool is_stage;     /* rows of a stage follow it */
+    char name[64];  /* stage ("layer1") or node ("layer1.0.conv1") */
+    char kind[24];  /* "conv 3x3 /2", "batch norm", "linear"; stages: "5 layers" */
+    char shape[32]; /* of the output: "56x56x64" */
+    bool is_stage;  /* rows of a stage follow it */
     bool in_head;
-    int stage;         /* index among stages */
-    double params, macs, activation_bytes; /* macs and bytes for one image; stages: sums */
+    int stage;                                              /* index among stages */
+    double params, macs, activation_bytes;                  /* macs and bytes for one image; stages: sums */
     enum session_mark weights, affine, statistics, dropout; /* NONE: the layer has no such thing */
-    enum session_mark all;  /* over the four */
-    float update_ratio;     /* last update over weights, while training; -1: not moving */
+    enum session_mark all;                                  /* over the four */
+    float update_ratio; /* last update over weights, while training; -1: not moving */
 };
 /* Stages and their layers in execution order. Valid until the freeze plan or the model changes. */
 size_t session_layers(const struct session *session, const struct session_layer **layers) THAW_NONNULL;
@@ -80,14 +79,20 @@ struct session_freeze_counts {
     double seconds_epoch;               /* estimated on this machine for the chosen data; 0: no data chosen yet */
 };
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts) THAW_NONNULL;
-enum session_marks { SESSION_WEIGHTS = 1, SESSION_AFFINE = 2, SESSION_STATISTICS = 4, SESSION_DROPOUT = 8, SESSION_ALL = 15 };
+enum session_marks {
+    SESSION_WEIGHTS = 1,
+    SESSION_AFFINE = 2,
+    SESSION_STATISTICS = 4,
+    SESSION_DROPOUT = 8,
+    SESSION_ALL = 15
+};
 /* Freezes a row that is not fully frozen, thaws one that is. While a run trains, it is posted to the trainer. */
-bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool session_toggle_freeze(struct session *session, size_t row, unsigned marks,
+                           struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Freezes all up to and including the row, thaws the rest ("the cut"). */
 bool session_freeze_upto(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool session_freeze_match(struct session *session, const char *patterns, bool frozen,
+                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool session_undo_freeze(struct session *session) THAW_NONNULL; /* false: nothing to undo */
 
 /* --- data --- */
@@ -118,15 +123,15 @@ bool session_preview(struct session *session, bool val, int label, size_t number
 
 /* --- the experiment: the settings of the next run --- */
 struct session_setting {
-    char key[48];    /* "train.lr" */
+    char key[48]; /* "train.lr" */
     char value[128];
     const char *values, *help;
 };
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Replaces everything by a file's experiment: model, freeze plan, data, settings. */
-bool session_load_experiment(struct session *session, const char *path, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool session_load_experiment(struct session *session, const char *path,
+                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* --- the run: live or reopened, the same calls --- */
 enum session_phase {
@@ -148,9 +153,9 @@ struct session_status {
     int best_epoch;
     double images_per_second, elapsed, remaining; /* remaining -1: not known */
     double trainable, frozen;
-    bool proof_held;      /* last proof of freeze */
-    int proof_tensors;    /* 0: none taken yet */
-    struct error error;   /* FAILED */
+    bool proof_held;    /* last proof of freeze */
+    int proof_tensors;  /* 0: none taken yet */
+    struct error error; /* FAILED */
 };
 void session_status(struct session *session, struct session_status *status) THAW_NONNULL;
 bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
@@ -160,9 +165,9 @@ void session_save(struct session *session) THAW_NONNULL;
 void session_set_lr(struct session *session, double lr) THAW_NONNULL;
 
 enum session_curve {
-    SESSION_TRAIN_LOSS,      /* a point a step */
-    SESSION_VAL_LOSS,        /* a point an epoch */
-    SESSION_TRAIN_ACCURACY,  /* a point a step, 0..1 */
+    SESSION_TRAIN_LOSS,     /* a point a step */
+    SESSION_VAL_LOSS,       /* a point an epoch */
+    SESSION_TRAIN_ACCURACY, /* a point a step, 0..1 */
     SESSION_VAL_ACCURACY,
     SESSION_LR,
     SESSION_CURVES
@@ -172,8 +177,8 @@ struct session_point {
     double y;
 };
 /* Valid until the next session_pump. */
-size_t session_curve(const struct session *session, enum session_curve curve, const struct session_point **points)
-    THAW_NONNULL;
+size_t session_curve(const struct session *session, enum session_curve curve,
+                     const struct session_point **points) THAW_NONNULL;
 /* Marks on the plot: thaws, changes of lr, best, pauses, warnings. Valid until the next session_pump. */
 struct session_note {
     double x;

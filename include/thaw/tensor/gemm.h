@@ -16,7 +16,7 @@ void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, 
 void gemv(bool transpose_a, int rows, int cols, float alpha, const float *a, int lda, const float *x, float beta,
           float *y);
 
-/* The library and kernel in use, e.g. "OpenBLAS 0.3.21 Cooperlake"; static storage. */
+/* The library, its version and the kernels in use, as OpenBLAS words it; static storage. */
 const char *gemm_library(void);
 
 #endif

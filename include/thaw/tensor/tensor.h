@@ -5,9 +5,9 @@
 #ifndef THAW_TENSOR_TENSOR_H
 #define THAW_TENSOR_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdbool.h>
 
 #include "thaw/base/macros.h"
 
@@ -44,8 +44,8 @@ int64_t shape_count(const struct shape *shape) THAW_NONNULL;
 /* "64x3x7x7"; rank 0 is "scalar". Returns text. */
 const char *shape_text(char text[SHAPE_TEXT], const struct shape *shape) THAW_NONNULL;
 
-size_t tensor_type_size(enum tensor_type type);       /* bytes an element */
-const char *tensor_type_name(enum tensor_type type);  /* "f32" */
+size_t tensor_type_size(enum tensor_type type);      /* bytes an element */
+const char *tensor_type_name(enum tensor_type type); /* "f32" */
 bool tensor_type_is_float(enum tensor_type type);
 
 /* Converts `count` elements, little endian and at any alignment, to float32. F16/BF16 exact; integers and F64 round

@@ -24,12 +24,12 @@ struct experiment_thaw {
 struct experiment {
     char source[EXPERIMENT_TEXT]; /* the file it came from, "" if none; relative paths count from its folder */
     struct {
-        char name[64];                  /* architecture; "" recognised from the weights */
-        char weights[EXPERIMENT_TEXT];  /* path, or "none" */
-        char head[32];                  /* "linear" */
+        char name[64];                 /* architecture; "" recognised from the weights */
+        char weights[EXPERIMENT_TEXT]; /* path, or "none" */
+        char head[32];                 /* "linear" */
     } model;
     struct {
-        char upto[128];   /* stage or node, "trunk" (default with weights), "none" (default without) */
+        char upto[128];               /* stage or node, "trunk" (default with weights), "none" (default without) */
         char frozen[EXPERIMENT_TEXT]; /* patterns; not together with upto */
         enum bn_statistics bn_stats;  /* of layers that are not frozen */
     } freeze;
@@ -47,13 +47,13 @@ struct experiment {
         enum optimizer_kind optimizer;
         double lr, momentum, weight_decay, label_smoothing;
         enum schedule_kind schedule;
-        double warmup;     /* epochs */
-        int step_epochs;   /* step schedule: every so many epochs ... */
-        double step_gamma; /* ... times this */
+        double warmup;          /* epochs */
+        int step_epochs;        /* step schedule: every so many epochs ... */
+        double step_gamma;      /* ... times this */
         char class_weights[32]; /* "none" or "balanced" */
-        int early_stop;    /* epochs without a better validation accuracy; 0: never */
+        int early_stop;         /* epochs without a better validation accuracy; 0: never */
         uint64_t seed;
-        int threads;       /* 0: all cores */
+        int threads; /* 0: all cores */
     } train;
     struct {
         char dir[EXPERIMENT_TEXT]; /* where run directories go; "" the default */
@@ -66,8 +66,8 @@ void experiment_init(struct experiment *experiment) THAW_NONNULL; /* the documen
 /* Unknown section, key or value: ERROR_USAGE with file, line and the nearest valid name. */
 bool experiment_load(struct experiment *experiment, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* "section.key=value", as --set gives it. */
-bool experiment_set(struct experiment *experiment, const char *assignment, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool experiment_set(struct experiment *experiment, const char *assignment,
+                    struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Value of "section.key" as text; caller frees; NULL: no such key. */
 char *experiment_get(const struct experiment *experiment, const char *key) THAW_NONNULL;
 /* The fully resolved file; paths made absolute. Caller frees. */

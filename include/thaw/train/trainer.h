@@ -21,27 +21,27 @@ enum trainer_phase {
 
 struct trainer_status {
     enum trainer_phase phase;
-    int epoch, epochs;      /* epoch 1.. */
-    int batch, batches;     /* of this epoch, done / all */
+    int epoch, epochs;  /* epoch 1.. */
+    int batch, batches; /* of this epoch, done / all */
     uint64_t step;
-    double lr, loss, accuracy;         /* of the running epoch so far; accuracy 0..1 */
-    double val_loss, val_accuracy;     /* last evaluation; -1: none yet */
+    double lr, loss, accuracy;     /* of the running epoch so far; accuracy 0..1 */
+    double val_loss, val_accuracy; /* last evaluation; -1: none yet */
     double best_accuracy;
     int best_epoch;
     double images_per_second;
-    double elapsed, remaining;         /* seconds; remaining -1: not known yet */
+    double elapsed, remaining; /* seconds; remaining -1: not known yet */
     size_t plan_bytes;
     char run_path[512];
-    struct error error;                /* phase FAILED */
+    struct error error; /* phase FAILED */
 };
 
 /* Results of the last evaluation: one row an image of the validation part. */
 struct trainer_predictions {
     int classes;
     size_t images;
-    int *label, *predicted;  /* [images] */
-    float *probability;      /* [images], of the predicted class */
-    uint32_t *index;         /* [images], into the validation part */
+    int *label, *predicted; /* [images] */
+    float *probability;     /* [images], of the predicted class */
+    uint32_t *index;        /* [images], into the validation part */
 };
 
 struct trainer;

@@ -6,8 +6,8 @@
 #ifndef THAW_WEIGHTS_WEIGHTS_H
 #define THAW_WEIGHTS_WEIGHTS_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "thaw/base/error.h"
 #include "thaw/tensor/tensor.h"
@@ -40,8 +40,8 @@ long weights_find(const struct weights *weights, const char *name) THAW_NONNULL;
 const char *weights_metadata(const struct weights *weights, const char *key) THAW_NONNULL;
 /* Values as float32 in the source's element order, contiguous; `to` holds shape_count floats. A NaN or infinity among
  * them is an error that names the tensor and the element. */
-bool weights_read(const struct weights *weights, size_t index, float *to, struct error *error)
-    THAW_NONNULL THAW_MUST_CHECK;
+bool weights_read(const struct weights *weights, size_t index, float *to,
+                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Writing safetensors (https://huggingface.co/docs/safetensors). */
 struct weights_output {
