@@ -27,6 +27,7 @@ struct canvas {
     bool ascii;        /* drawing helpers choose ASCII forms */
     struct cell *cell; /* [height][width] */
     struct rect clip;
+    int cursor_x, cursor_y; /* the text cursor; -1: hidden. canvas_clear hides it */
 };
 
 struct canvas *canvas_create(int width, int height);
@@ -45,5 +46,11 @@ void canvas_box(struct canvas *canvas, struct rect area, enum theme_role role, c
 void canvas_image(struct canvas *canvas, struct rect area, const uint8_t *rgb, int width, int height);
 /* Rows joined by newlines, trailing blanks cut; caller frees. */
 char *canvas_dump(const struct canvas *canvas);
+
+/* The next character of UTF-8, *text moved behind it; U+FFFD for a bad byte, 0 at the end (not moved). */
+uint32_t utf8_next(const char **text);
+int utf8_put(char bytes[5], uint32_t code); /* returns bytes written, a NUL behind them */
+int code_width(uint32_t code);              /* cells: 0, 1 or 2; independent of the locale's tables where it matters */
+int text_width(const char *text);           /* cells */
 
 #endif

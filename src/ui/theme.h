@@ -43,9 +43,12 @@ struct theme {
     struct theme_style style[THEME_ROLES];
 };
 
-/* By name from the user's and the installed themes folders, or by path. */
+/* By name from the user's ($XDG_CONFIG_HOME/thaw/themes) and the installed themes folder, or by path (a name with a
+ * slash). *theme is usable afterwards in any case: what is missing or wrong falls back to the built-in look, false
+ * returned and the first fault said with file and line. themes_folder NULL: the installed one. */
 bool theme_load(struct theme *theme, const char *name_or_path, const char *themes_folder, struct error *error);
-void theme_init_mono(struct theme *theme); /* attributes only: built in, what NO_COLOR gives */
+void theme_init_default(struct theme *theme); /* the terminal's own colours: built in, what files fall back to */
+void theme_init_mono(struct theme *theme);    /* attributes only: built in, what NO_COLOR gives */
 const char *theme_role_name(enum theme_role role);
 
 #endif

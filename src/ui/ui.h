@@ -1,0 +1,100 @@
+/* The workbench's frame: session, theme, canvas, keys, the current screen, and what lies over it (prompt, question,
+ * help). The terminal is optional: without one, feed events with ui_event and read the canvas, which is how golden tests
+ * run. One thread. */
+#ifndef THAW_UI_UI_H
+#define THAW_UI_UI_H
+
+#include <stdbool.h>
+
+#include "canvas.h"
+#include "keymap.h"
+#include "layout.h"
+#include "screen.h"
+#include "term.h"
+#include "thaw/session/session.h"
+#include "theme.h"
+
+struct ui_options {
+    const char *theme;         /* name or path; NULL: "default" */
+    const char *themes_folder; /* NULL: the installed one */
+    bool ascii, no_colour, no_mouse;
+    enum screen_id start;
+    const char *greeting; /* first message; NULL: none */
+    int width, height;    /* without a terminal only */
+};
+
+/* Takes over the terminal until the user quits. What app/ calls. false: could not start, or the terminal went away. */
+bool ui_run(const struct ui_options *options, struct session *session, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 3) THAW_MUST_CHECK;
+
+enum ui_message_kind { UI_INFO, UI_GOOD, UI_WARNING, UI_ERROR };
+
+struct prompt;
+struct help;
+struct question;
+
+struct ui {
+    struct session *session;
+    struct theme theme;
+    const char *themes_folder;
+    struct canvas *canvas;
+    struct term *term; /* NULL without a terminal */
+    struct keymap *keymap;
+    struct layout layout;
+    enum screen_id current;
+    enum screen_id before; /* where Esc goes back to */
+    void *state[SCREENS];  /* screens' own, made when first shown */
+    bool dirty, quit;
+    enum ui_message_kind message_kind;
+    char message[512];
+    double message_since;  /* clock_monotonic; 0: stays until replaced */
+    struct prompt *prompt; /* always there, open or not */
+    struct help *help;
+    struct question *question;
+    struct rect tab_hit[SCREENS], hint_hit[SCREEN_HINTS + 4];
+    enum command hint_command[SCREEN_HINTS + 4];
+    int hints;
+};
+
+/* --- for screens --- */
+void ui_dirty(struct ui *ui); /* draw again soon */
+void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void ui_fail(struct ui *ui, const struct error *error); /* says it as an error, with a capital and a full stop */
+void ui_go(struct ui *ui, enum screen_id screen);
+/* Does a command as if typed: the screen first, then ui_command. */
+void ui_do(struct ui *ui, enum command command, const char *argument);
+
+/* Asks for a line at the bottom. `changed` (may be NULL) sees each edit, so that filters act while typing; `done` gets
+ * the final text, accepted false on Esc. */
+struct ui_ask {
+    const char *label;   /* "filter: " */
+    const char *initial; /* "" or what to edit */
+    const char *history; /* lines of the same name share a history; NULL: none */
+    enum command_argument complete;
+    void (*changed)(void *context, struct ui *ui, const char *text);
+    void (*done)(void *context, struct ui *ui, const char *text, bool accepted);
+    void *context;
+};
+void ui_ask(struct ui *ui, const struct ui_ask *ask);
+/* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
+void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
+
+bool ui_ascii(const struct ui *ui);
+bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
+
+/* --- the loop's parts, for ui_run and for tests without a terminal --- */
+/* term may be NULL; otherwise the ui owns it from here on. */
+struct ui *ui_create(const struct ui_options *options, struct session *session, struct term *term, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
+void ui_destroy(struct ui *ui);
+void ui_event(struct ui *ui, const struct term_event *event);
+void ui_resize(struct ui *ui, int width, int height);
+void ui_pump(struct ui *ui); /* takes in the session's events */
+void ui_draw(struct ui *ui); /* into the canvas; blits when there is a terminal */
+/* Keys by name parted by blanks, "2 j j Space : q u i t Enter"; a word that is no key's name is typed letter by letter.
+ * false when a word cannot be typed. */
+bool ui_type(struct ui *ui, const char *keys);
+/* Done when the screen did not take a command; ui_command.c. */
+bool ui_command(struct ui *ui, enum command command, const char *argument);
+
+#endif
