@@ -1,0 +1,151 @@
+/* Errors, memory, hash, random numbers, queue: the small modules of base. */
+#include "config.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/error.h"
+#include "thaw/base/hash.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/queue.h"
+#include "thaw/base/rng.h"
+
+static void errors_carry_sentence_and_kind(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    assert_false(error_set(&error, ERROR_WEIGHTS, "%s: byte %d", "a.pth", 7));
+    assert_string_equal(error.text, "a.pth: byte 7");
+    assert_false(error_wrap(&error, "model %s", "resnet18"));
+    assert_string_equal(error.text, "model resnet18: a.pth: byte 7");
+    assert_int_equal(error.kind, ERROR_WEIGHTS);
+    error_set(&error, ERROR_DATA, "again: %s", error.text); /* an argument inside the error itself */
+    assert_string_equal(error.text, "again: model resnet18: a.pth: byte 7");
+    static const int codes[][2] = {{ERROR_NONE, 0},    {ERROR_FAILED, 1},  {ERROR_USAGE, 2},        {ERROR_DATA, 3},
+                                   {ERROR_WEIGHTS, 4}, {ERROR_STOPPED, 5}, {ERROR_INTERRUPTED, 130}};
+    for (size_t i = 0; i < THAW_LENGTH(codes); i++)
+        assert_int_equal(error_exit_code((enum error_kind)codes[i][0]), codes[i][1]);
+}
+
+static void long_sentences_are_cut(void **state)
+{
+    (void)state;
+    char text[3 * ERROR_TEXT_MAX];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    struct error error;
+    error_set(&error, ERROR_FAILED, "%s", text);
+    assert_int_equal(strlen(error.text), ERROR_TEXT_MAX - 1);
+    error_set_errno(&error, ERROR_FAILED, 2, "%s", text);
+    assert_int_equal(strlen(error.text), ERROR_TEXT_MAX - 1);
+}
+
+static void floats_are_aligned_and_zero(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 100, 524288, 3000000};
+    for (size_t i = 0; i < THAW_LENGTH(sizes); i++) {
+        float *floats = mem_floats(sizes[i]);
+        assert_int_equal((uintptr_t)floats % MEM_ALIGN, 0);
+        for (size_t k = 0; k < sizes[i]; k++)
+            assert_true(floats[k] == 0);
+        mem_free_floats(floats);
+    }
+    assert_null(mem_try_floats(SIZE_MAX / 2));
+    assert_null(arena_create(SIZE_MAX));
+    struct arena *arena = arena_create(10000);
+    assert_true(arena_size(arena) >= 10000);
+    memset(arena_at(arena, 0), 1, arena_size(arena));
+    arena_destroy(arena);
+}
+
+static void hash_text_round_trips(void **state)
+{
+    (void)state;
+    /* XXH3 128 of the empty input with seed 0, from the algorithm's own test vectors. */
+    struct hash hash = hash_bytes("", 0, (struct hash){0});
+    char text[HASH_TEXT];
+    hash_text(text, hash);
+    assert_string_equal(text, "99aa06d3014798d86001c324468d497f");
+    struct hash back;
+    assert_true(hash_parse(&back, text));
+    assert_true(hash_equal(hash, back));
+    assert_false(hash_parse(&back, "99aa"));
+    assert_false(hash_parse(&back, "99aa06d3014798d86001c324468d497g"));
+    assert_false(hash_equal(hash_bytes("a", 1, hash), hash_bytes("a", 1, (struct hash){0})));
+}
+
+static void random_numbers_are_pure_and_even(void **state)
+{
+    (void)state;
+    assert_int_equal(rng_at(1, 2, 3), rng_at(1, 2, 3));
+    assert_int_not_equal(rng_at(1, 2, 3), rng_at(1, 3, 2));
+    double sum = 0, squares = 0;
+    struct rng rng;
+    rng_init(&rng, 5, RNG_INIT);
+    const int count = 100000;
+    for (int i = 0; i < count; i++) {
+        double x = rng_normal(&rng);
+        sum += x;
+        squares += x * x;
+    }
+    assert_true(sum / count > -0.02 && sum / count < 0.02);
+    assert_true(squares / count > 0.97 && squares / count < 1.03);
+    int seen[7] = {0};
+    for (int i = 0; i < 70000; i++)
+        seen[rng_below(&rng, 7)]++;
+    for (int i = 0; i < 7; i++)
+        assert_in_range(seen[i], 9500, 10500);
+    struct rng copy = rng; /* the state is plain data */
+    assert_int_equal(rng_next(&copy), rng_next(&rng));
+    uint32_t items[50];
+    for (uint32_t i = 0; i < 50; i++)
+        items[i] = i;
+    rng_shuffle(&rng, items, 50);
+    uint64_t found = 0;
+    for (int i = 0; i < 50; i++)
+        found |= (uint64_t)1 << items[i];
+    assert_int_equal(found, ((uint64_t)1 << 50) - 1);
+}
+
+static void *fill(void *argument)
+{
+    for (uintptr_t i = 1; i <= 1000; i++)
+        queue_push(argument, (void *)i);
+    queue_close(argument);
+    return NULL;
+}
+
+static void queue_keeps_order_between_threads(void **state)
+{
+    (void)state;
+    struct queue *queue = queue_create(3);
+    assert_null(queue_try_pop(queue));
+    pthread_t thread;
+    pthread_create(&thread, NULL, fill, queue);
+    uintptr_t expected = 1;
+    void *item;
+    while ((item = queue_pop(queue)))
+        assert_int_equal((uintptr_t)item, expected++);
+    assert_int_equal(expected, 1001);
+    pthread_join(thread, NULL);
+    assert_false(queue_push(queue, state));
+    queue_destroy(queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_carry_sentence_and_kind),   cmocka_unit_test(long_sentences_are_cut),
+        cmocka_unit_test(floats_are_aligned_and_zero),      cmocka_unit_test(hash_text_round_trips),
+        cmocka_unit_test(random_numbers_are_pure_and_even), cmocka_unit_test(queue_keeps_order_between_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

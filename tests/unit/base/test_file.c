@@ -1,0 +1,156 @@
+/* Files: maps, atomic writes that leave the old file when they fail, listings in order, paths. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+static char folder[] = "/tmp/thaw-test-file-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void written_files_map_back(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *path = path_join(folder, "a.bin");
+    assert_true(file_write_atomic(path, "hello", 5, &error));
+    assert_true(file_write_atomic(path, "world!", 6, &error));
+    struct file_map map;
+    assert_true(file_map_open(&map, path, &error));
+    assert_int_equal(map.size, 6);
+    assert_memory_equal(map.data, "world!", 6);
+    file_map_close(&map);
+    char *text = file_read_text(path, 100, &error);
+    assert_string_equal(text, "world!");
+    mem_free(text);
+    assert_null(file_read_text(path, 3, &error));
+    assert_non_null(strstr(error.text, "a.bin: larger than"));
+    mem_free(path);
+}
+
+static void empty_missing_and_directory(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct file_map map;
+    char *path = path_join(folder, "empty");
+    assert_true(file_write_atomic(path, "", 0, &error));
+    assert_true(file_map_open(&map, path, &error));
+    assert_int_equal(map.size, 0);
+    assert_null(map.data);
+    mem_free(path);
+    assert_false(file_map_open(&map, "/nowhere/at/all", &error));
+    assert_string_equal(error.text, "/nowhere/at/all: No such file or directory");
+    assert_false(file_map_open(&map, folder, &error));
+    assert_non_null(strstr(error.text, "Is a directory"));
+    assert_false(file_write_atomic("/nowhere/at/all", "x", 1, &error));
+    assert_non_null(strstr(error.text, "cannot write /nowhere/at/all"));
+}
+
+static void abandoned_writes_leave_the_old_file(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *path = path_join(folder, "kept");
+    assert_true(file_write_atomic(path, "old", 3, &error));
+    struct file_atomic file;
+    assert_true(file_atomic_begin(&file, path, &error));
+    fputs("new", file.stream);
+    file_atomic_abandon(&file);
+    char *text = file_read_text(path, 100, &error);
+    assert_string_equal(text, "old");
+    mem_free(text);
+    struct file_list list;
+    assert_true(file_list_read(&list, folder, &error));
+    for (size_t i = 0; i < list.count; i++)
+        assert_null(strstr(list.name[i], ".tmp"));
+    file_list_free(&list);
+    mem_free(path);
+}
+
+static void listings_are_sorted(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *sub = path_join(folder, "x/y/z");
+    assert_true(file_make_directories(sub, &error));
+    assert_true(file_make_directories(sub, &error));
+    assert_true(file_is_directory(sub));
+    static const char *const names[] = {"b", "a", "B", ".hidden", "10", "9"};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++) {
+        char *path = path_join(sub, names[i]);
+        assert_true(file_write_atomic(path, "", 0, &error));
+        mem_free(path);
+    }
+    struct file_list list;
+    assert_true(file_list_read(&list, sub, &error));
+    static const char *const sorted[] = {"10", "9", "B", "a", "b"};
+    assert_int_equal(list.count, THAW_LENGTH(sorted));
+    for (size_t i = 0; i < list.count; i++)
+        assert_string_equal(list.name[i], sorted[i]);
+    file_list_free(&list);
+    char *below_file = path_join(sub, "a/below");
+    assert_false(file_make_directories(below_file, &error));
+    mem_free(below_file);
+    mem_free(sub);
+}
+
+static void expect_path(char *path, const char *expected)
+{
+    assert_string_equal(path, expected);
+    mem_free(path);
+}
+
+static void paths_join_and_find_home(void **state)
+{
+    (void)state;
+    expect_path(path_join("a", "b"), "a/b");
+    expect_path(path_join("a/", "b"), "a/b");
+    expect_path(path_join("a", "/b"), "/b");
+    expect_path(path_join("", "b"), "b");
+    assert_string_equal(path_base("a/b.c"), "b.c");
+    setenv("HOME", "/home/someone", 1);
+    unsetenv("XDG_STATE_HOME");
+    expect_path(path_home(PATH_STATE), "/home/someone/.local/state/thaw");
+    setenv("XDG_STATE_HOME", "/s", 1);
+    expect_path(path_home(PATH_STATE), "/s/thaw");
+    setenv("XDG_STATE_HOME", "relative", 1); /* the specification says: to be ignored */
+    expect_path(path_home(PATH_STATE), "/home/someone/.local/state/thaw");
+    expect_path(path_expand("~/x"), "/home/someone/x");
+    expect_path(path_expand("x~"), "x~");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(written_files_map_back),
+        cmocka_unit_test(empty_missing_and_directory),
+        cmocka_unit_test(abandoned_writes_leave_the_old_file),
+        cmocka_unit_test(listings_are_sorted),
+        cmocka_unit_test(paths_join_and_find_home),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
