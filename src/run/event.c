@@ -14,7 +14,10 @@
 
 #include "event_fields.h"
 
-#define FIELD(json, kind, member) {json, kind, offsetof(struct event, member), sizeof(((struct event *)0)->member)}
+#define FIELD(json, kind, member)                                                                                      \
+    {                                                                                                                  \
+        json, kind, offsetof(struct event, member), sizeof(((struct event *)0)->member)                                \
+    }
 
 static const struct event_field common_fields[] = {
     FIELD("time", EVENT_FIELD_DOUBLE, time),
@@ -49,8 +52,8 @@ static const struct event_field epoch_fields[] = {
     FIELD("seconds", EVENT_FIELD_DOUBLE, u.epoch_.seconds),
 };
 static const struct event_field eval_fields[] = {
-    FIELD("loss", EVENT_FIELD_DOUBLE, u.eval.loss),       FIELD("accuracy", EVENT_FIELD_DOUBLE, u.eval.accuracy),
-    FIELD("top5", EVENT_FIELD_DOUBLE, u.eval.top5),       FIELD("seconds", EVENT_FIELD_DOUBLE, u.eval.seconds),
+    FIELD("loss", EVENT_FIELD_DOUBLE, u.eval.loss), FIELD("accuracy", EVENT_FIELD_DOUBLE, u.eval.accuracy),
+    FIELD("top5", EVENT_FIELD_DOUBLE, u.eval.top5), FIELD("seconds", EVENT_FIELD_DOUBLE, u.eval.seconds),
     FIELD("best", EVENT_FIELD_BOOL, u.eval.best),
 };
 static const struct event_field lr_fields[] = {
@@ -97,7 +100,10 @@ struct kind_row {
     const struct event_field *field;
     size_t fields;
 };
-#define KIND(name, table) {name, table, THAW_LENGTH(table)}
+#define KIND(name, table)                                                                                              \
+    {                                                                                                                  \
+        name, table, THAW_LENGTH(table)                                                                                \
+    }
 static const struct kind_row kind_table[] = {
     [EVENT_RUN] = KIND("run", run_fields),
     [EVENT_STEP] = KIND("step", step_fields),

@@ -13,14 +13,21 @@ struct rundir *rundir_create(const char *runs, const char *name, struct error *e
  * is removed. */
 struct rundir *rundir_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_close(struct rundir *rundir);
+/* Closes and removes a run that never began (its experiment could not be prepared). Only files that a run makes are
+ * removed; the directory stays where it holds anything else. */
+void rundir_discard(struct rundir *rundir);
 const char *rundir_path(const struct rundir *rundir) THAW_NONNULL;
 char *rundir_file(const struct rundir *rundir, const char *name) THAW_NONNULL; /* caller frees */
 /* Appends one event, flushed to the kernel; synced at epoch ends and later kinds. */
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Cuts events.jsonl back to what was there at `step` of `epoch` (resume redoes the rest). */
-bool rundir_rewind(struct rundir *rundir, uint64_t step, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
+uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
+/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The event of the checkpoint
+ * itself, where it follows the mark, stays. A mark behind the end, or not between two lines, cuts nothing. */
+bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Feeds every event of a run to the sink; an unfinished last line is left out. */
+/* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
+ * version that is newer than EVENT_VERSION is an error. */
 bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* What the Runs screen lists, from the first and last lines. */

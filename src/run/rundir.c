@@ -1,0 +1,281 @@
+/* A run directory opened to write on: made with mode 0700, held by a lock, its event log appended to, repaired, rewound.
+ * rundir_read.c reads runs that others may be writing.
+ *
+ * The lock is flock() on the file `lock`, which also holds the process id while it is taken, so that a second process
+ * can say who is in the way; the kernel drops the lock when its holder dies, however it dies.
+ * An event is one write() of one line on an O_APPEND descriptor. Where that write comes out short (disk full) the part
+ * that arrived is cut off again, so that the file always ends with a whole line but for a kill or a power cut between
+ * the two; rundir_open repairs that.
+ * Called by the trainer only. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rundir_private.h"
+#include "thaw/base/clock.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+struct rundir {
+    char *path;
+    int events, lock;
+};
+
+enum { LOCK_TRIES = 20, LOCK_WAIT_NS = 10 * 1000 * 1000, SAME_SECOND_MAX = 1000 };
+
+/* A lister holds the lock for an instant while it looks, hence the tries. */
+static bool lock_take(struct rundir *rundir, struct error *error)
+{
+    char *file = path_join(rundir->path, RUNDIR_LOCK);
+    rundir->lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fault = rundir->lock < 0 ? errno : 0;
+    mem_free(file);
+    if (rundir->lock < 0)
+        return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot make its lock file", rundir->path);
+    for (int tries = 0; flock(rundir->lock, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK)
+            return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot lock it", rundir->path);
+        if (tries == LOCK_TRIES)
+            return error_set(error, ERROR_FAILED, "%s: run directory in use by process %ld", rundir->path,
+                             rundir_lock_holder(rundir->lock));
+        nanosleep(&(struct timespec){0, LOCK_WAIT_NS}, NULL);
+    }
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    if (ftruncate(rundir->lock, 0) != 0 || pwrite(rundir->lock, text, (size_t)length, 0) != length)
+        return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot write its lock file", rundir->path);
+    return true;
+}
+
+static bool events_open(struct rundir *rundir, struct error *error)
+{
+    char *file = path_join(rundir->path, RUNDIR_EVENTS);
+    rundir->events = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fault = errno;
+    mem_free(file);
+    return rundir->events >= 0 ||
+           error_set_errno(error, ERROR_FAILED, fault, "%s: cannot open %s", rundir->path, RUNDIR_EVENTS);
+}
+
+static off_t events_size(const struct rundir *rundir)
+{
+    struct stat status;
+    return fstat(rundir->events, &status) == 0 ? status.st_size : 0;
+}
+
+/* Removes what a kill left behind the last newline. */
+static bool events_repair(struct rundir *rundir, struct error *error)
+{
+    char block[4096];
+    off_t size = events_size(rundir), keep = size;
+    for (bool found = false; keep > 0 && !found;) {
+        off_t from = keep > (off_t)sizeof(block) ? keep - (off_t)sizeof(block) : 0;
+        ssize_t got = pread(rundir->events, block, (size_t)(keep - from), from);
+        if (got != keep - from)
+            return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot read %s", rundir->path, RUNDIR_EVENTS);
+        while (got > 0 && block[got - 1] != '\n')
+            got--;
+        found = got > 0;
+        keep = from + got;
+    }
+    if (keep < size && ftruncate(rundir->events, keep) != 0)
+        return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot repair %s", rundir->path, RUNDIR_EVENTS);
+    return true;
+}
+
+static struct rundir *attach(char *path, struct error *error)
+{
+    struct rundir *rundir = mem_alloc(sizeof(*rundir));
+    *rundir = (struct rundir){.path = path, .events = -1, .lock = -1};
+    if (lock_take(rundir, error) && events_open(rundir, error) && events_repair(rundir, error))
+        return rundir;
+    /* A lock that is another's must keep its holder's number. */
+    if (rundir->lock >= 0)
+        close(rundir->lock);
+    rundir->lock = -1;
+    rundir_close(rundir);
+    return NULL;
+}
+
+/* A name as part of a path: no slashes, no leading dot, nothing a shell or an INI file stumbles over. */
+static char *clean_name(const char *name)
+{
+    char *clean = mem_string(name[0] ? name : "run");
+    for (char *c = clean; *c; c++) {
+        bool bad = (unsigned char)*c <= ' ' || *c == 0x7f || strchr("/\\;:*?\"'<>|$`&", *c);
+        if (bad || (*c == '.' && c == clean))
+            *c = '-';
+    }
+    if (strlen(clean) > 100)
+        clean[100] = '\0';
+    return clean;
+}
+
+/* Makes the directory itself; the time in its name is local time, as a user reads it. Returns its path, or NULL. */
+static char *make_directory(const char *runs, const char *name, struct error *error)
+{
+    char stamp[32], *clean = clean_name(name), *path = NULL;
+    time_t now = (time_t)clock_wall();
+    struct tm parts;
+    localtime_r(&now, &parts);
+    strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &parts);
+    for (int number = 1; number <= SAME_SECOND_MAX; number++) {
+        path = number == 1 ? mem_format("%s/%s-%s", runs, stamp, clean)
+                           : mem_format("%s/%s-%s-%d", runs, stamp, clean, number);
+        if (mkdir(path, 0700) == 0)
+            break;
+        int fault = errno;
+        if (fault != EEXIST || number == SAME_SECOND_MAX) {
+            error_set_errno(error, ERROR_FAILED, fault, "%s: cannot make the run directory", path);
+            mem_free(path);
+            path = NULL;
+            break;
+        }
+        mem_free(path);
+    }
+    mem_free(clean);
+    return path;
+}
+
+struct rundir *rundir_create(const char *runs, const char *name, struct error *error)
+{
+    if (!file_make_directories(runs, error))
+        return NULL;
+    char *path = make_directory(runs, name, error);
+    if (!path)
+        return NULL;
+    char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
+    bool made = mkdir(checkpoints, 0700) == 0;
+    if (!made)
+        error_set_errno(error, ERROR_FAILED, errno, "%s: cannot make it", checkpoints);
+    mem_free(checkpoints);
+    if (!made) {
+        rmdir(path);
+        mem_free(path);
+        return NULL;
+    }
+    return attach(path, error);
+}
+
+struct rundir *rundir_open(const char *path, struct error *error)
+{
+    char *events = path_join(path, RUNDIR_EVENTS);
+    bool is_run = file_exists(events);
+    mem_free(events);
+    if (!is_run) {
+        error_set(error, ERROR_FAILED, "%s: not a run directory (no %s in it)", path, RUNDIR_EVENTS);
+        return NULL;
+    }
+    /* Without its last slash, so that its name can be told. */
+    char *copy = mem_string(path);
+    for (size_t length = strlen(copy); length > 1 && copy[length - 1] == '/'; length--)
+        copy[length - 1] = '\0';
+    return attach(copy, error);
+}
+
+void rundir_close(struct rundir *rundir)
+{
+    if (!rundir)
+        return;
+    if (rundir->events >= 0)
+        close(rundir->events);
+    if (rundir->lock >= 0) {
+        /* An empty lock file tells a lister at once that nobody is here. */
+        if (ftruncate(rundir->lock, 0) != 0)
+            errno = 0;
+        close(rundir->lock);
+    }
+    mem_free(rundir->path);
+    mem_free(rundir);
+}
+
+void rundir_discard(struct rundir *rundir)
+{
+    static const char *const made[] = {RUNDIR_EVENTS, "experiment.ini", "thaw.log", RUNDIR_LOCK};
+    if (!rundir)
+        return;
+    for (size_t i = 0; i < THAW_LENGTH(made); i++) {
+        char *file = path_join(rundir->path, made[i]);
+        unlink(file);
+        mem_free(file);
+    }
+    char *checkpoints = path_join(rundir->path, RUNDIR_CHECKPOINTS);
+    rmdir(checkpoints);
+    mem_free(checkpoints);
+    rmdir(rundir->path);
+    rundir_close(rundir);
+}
+
+const char *rundir_path(const struct rundir *rundir)
+{
+    return rundir->path;
+}
+
+char *rundir_file(const struct rundir *rundir, const char *name)
+{
+    return path_join(rundir->path, name);
+}
+
+static bool event_is_synced(enum event_kind kind)
+{
+    return kind == EVENT_RUN || kind == EVENT_EPOCH || kind == EVENT_EVAL || kind == EVENT_CHECKPOINT ||
+           kind == EVENT_DONE;
+}
+
+bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error)
+{
+    char *json = event_to_json(event), *line = mem_format("%s\n", json);
+    size_t length = strlen(line);
+    off_t before = events_size(rundir);
+    errno = 0;
+    ssize_t wrote = write(rundir->events, line, length);
+    int fault = wrote < 0 ? errno : ENOSPC;
+    mem_free(json);
+    mem_free(line);
+    if (wrote != (ssize_t)length) {
+        if (wrote > 0 && ftruncate(rundir->events, before) != 0)
+            fault = errno;
+        return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot append to %s", rundir->path, RUNDIR_EVENTS);
+    }
+    if (event_is_synced(event->kind) && fsync(rundir->events) != 0 && errno != EINVAL)
+        return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot sync %s", rundir->path, RUNDIR_EVENTS);
+    return true;
+}
+
+uint64_t rundir_mark(const struct rundir *rundir)
+{
+    return (uint64_t)events_size(rundir);
+}
+
+/* The end of the checkpoint's own line right behind the mark, or the mark. */
+static off_t mark_with_checkpoint(const struct rundir *rundir, off_t mark)
+{
+    static const char start[] = "{\"kind\":\"checkpoint\"";
+    char line[2048];
+    ssize_t got = pread(rundir->events, line, sizeof(line), mark);
+    if (got < (ssize_t)sizeof(start) || memcmp(line, start, sizeof(start) - 1) != 0)
+        return mark;
+    const char *end = memchr(line, '\n', (size_t)got);
+    return end ? mark + (end - line) + 1 : mark;
+}
+
+bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error)
+{
+    char last = '\n';
+    off_t at = (off_t)mark;
+    if (at > events_size(rundir) || at < 0)
+        return true;
+    if (at > 0 && (pread(rundir->events, &last, 1, at - 1) != 1 || last != '\n'))
+        return true;
+    if (ftruncate(rundir->events, mark_with_checkpoint(rundir, at)) != 0)
+        return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot rewind %s", rundir->path, RUNDIR_EVENTS);
+    return true;
+}

@@ -1,0 +1,227 @@
+/* Reading run directories that may be written at this moment: every event through a sink, and the summaries that the
+ * Runs screen lists. Takes no lock but for the instant of looking whether someone else holds it.
+ *
+ * Called by the session (reopened runs, the list) and by `thaw runs`. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "rundir_private.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+/* Walks the whole lines of events.jsonl. Read, not mapped: a resume may cut the file while it is looked at. */
+struct lines {
+    char *text;
+    size_t size, at;
+    int number;
+};
+
+enum { EVENTS_BYTES_MAX = 1 << 30 };
+
+static bool lines_open(struct lines *lines, const char *path, struct error *error)
+{
+    char *file = path_join(path, RUNDIR_EVENTS);
+    *lines = (struct lines){0};
+    lines->text = file_read_text(file, EVENTS_BYTES_MAX, error);
+    lines->size = lines->text ? strlen(lines->text) : 0;
+    mem_free(file);
+    return lines->text != NULL;
+}
+
+static const char *lines_next(struct lines *lines, size_t *length)
+{
+    const char *line = lines->text + lines->at;
+    const char *end = memchr(line, '\n', lines->size - lines->at);
+    if (!end)
+        return NULL;
+    *length = (size_t)(end - line);
+    lines->at += *length + 1;
+    lines->number++;
+    return line;
+}
+
+static bool check_version(const struct event *event, const char *path, struct error *error)
+{
+    if (event->kind == EVENT_RUN && event->u.run.version > EVENT_VERSION)
+        return error_set(error, ERROR_FAILED, "%s: its events are of format version %d, this program reads up to %d",
+                         path, event->u.run.version, EVENT_VERSION);
+    return true;
+}
+
+bool rundir_read(const char *path, const struct event_sink *sink, struct error *error)
+{
+    struct lines lines;
+    struct event event;
+    const char *line;
+    size_t length;
+    bool good = true, known;
+    if (!lines_open(&lines, path, error))
+        return false;
+    while (good && (line = lines_next(&lines, &length))) {
+        good = event_from_json(&event, &known, line, length, error);
+        if (!good)
+            error_wrap(error, "%s/%s: line %d", path, RUNDIR_EVENTS, lines.number);
+        else if (known && (good = check_version(&event, path, error)))
+            sink->emit(sink->context, &event);
+    }
+    mem_free(lines.text);
+    return good;
+}
+
+long rundir_lock_holder(int lock)
+{
+    char text[32] = "";
+    ssize_t got = pread(lock, text, sizeof(text) - 1, 0);
+    return got > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+/* A holder's number and a living process are not enough: numbers are given out again. The lock itself decides. */
+static bool is_active(const char *path)
+{
+    char *file = path_join(path, RUNDIR_LOCK);
+    int lock = open(file, O_RDONLY | O_CLOEXEC);
+    mem_free(file);
+    if (lock < 0)
+        return false;
+    long holder = rundir_lock_holder(lock);
+    bool active = holder > 0 && (kill((pid_t)holder, 0) == 0 || errno == EPERM) && flock(lock, LOCK_SH | LOCK_NB) != 0;
+    close(lock);
+    return active;
+}
+
+/* Steps make up nearly all lines and say nothing a summary needs, so they are not parsed, but for the last line. */
+static bool is_step(const char *line, size_t length)
+{
+    static const char start[] = "{\"kind\":\"step\"";
+    return length >= sizeof(start) - 1 && memcmp(line, start, sizeof(start) - 1) == 0;
+}
+
+static void summarise_event(struct rundir_summary *summary, const struct event *event)
+{
+    summary->done = event->kind == EVENT_DONE;
+    summary->seconds = event->elapsed;
+    switch (event->kind) {
+    case EVENT_RUN:
+        memcpy(summary->model, event->u.run.model, sizeof(summary->model));
+        mem_free(summary->data);
+        summary->data = mem_string(event->u.run.data);
+        summary->started = event->time;
+        summary->epochs = event->u.run.epochs;
+        summary->params_trainable = event->u.run.params_trainable;
+        summary->params_frozen = event->u.run.params_frozen;
+        break;
+    case EVENT_EPOCH:
+        summary->epochs_done = event->epoch;
+        break;
+    case EVENT_EVAL:
+        summary->last_accuracy = event->u.eval.accuracy;
+        if (event->u.eval.accuracy > summary->best_accuracy)
+            summary->best_accuracy = event->u.eval.accuracy;
+        break;
+    case EVENT_THAW:
+        summary->params_trainable = event->u.thaw.params_trainable;
+        summary->params_frozen = event->u.thaw.params_frozen;
+        break;
+    case EVENT_DONE:
+        summary->how = event->u.done.how;
+        break;
+    default:
+        break;
+    }
+}
+
+static bool summarise_lines(struct lines *lines, struct rundir_summary *summary, struct error *error)
+{
+    struct event event;
+    const char *line, *last_step = NULL;
+    size_t length, last_length = 0;
+    bool known, began = false;
+    while ((line = lines_next(lines, &length))) {
+        last_step = is_step(line, length) ? line : NULL;
+        last_length = length;
+        if (last_step)
+            continue;
+        if (!event_from_json(&event, &known, line, length, error))
+            return error_wrap(error, "%s/%s: line %d", summary->path, RUNDIR_EVENTS, lines->number);
+        if (!began && !(known && event.kind == EVENT_RUN))
+            return error_set(error, ERROR_FAILED, "%s: its events do not begin with a \"run\" line", summary->path);
+        began = true;
+        if (known && !check_version(&event, summary->path, error))
+            return false;
+        if (known)
+            summarise_event(summary, &event);
+    }
+    if (last_step && event_from_json(&event, &known, last_step, last_length, error))
+        summarise_event(summary, &event);
+    return began || error_set(error, ERROR_FAILED, "%s: no events in it yet", summary->path);
+}
+
+bool rundir_summarise(const char *path, struct rundir_summary *summary, struct error *error)
+{
+    struct lines lines;
+    *summary = (struct rundir_summary){.best_accuracy = -1, .last_accuracy = -1};
+    summary->path = mem_string(path);
+    for (size_t length = strlen(path); length > 1 && summary->path[length - 1] == '/'; length--)
+        summary->path[length - 1] = '\0';
+    summary->name = mem_string(path_base(summary->path));
+    summary->data = mem_string("");
+    if (!lines_open(&lines, path, error)) {
+        rundir_summary_finish(summary);
+        return false;
+    }
+    bool good = summarise_lines(&lines, summary, error);
+    mem_free(lines.text);
+    summary->active = is_active(path);
+    if (!good)
+        rundir_summary_finish(summary);
+    return good;
+}
+
+void rundir_summary_finish(struct rundir_summary *summary)
+{
+    mem_free(summary->path);
+    mem_free(summary->name);
+    mem_free(summary->data);
+    summary->path = summary->name = summary->data = NULL;
+}
+
+static int newer_first(const void *a, const void *b)
+{
+    const struct rundir_summary *left = a, *right = b;
+    if (left->started != right->started)
+        return left->started < right->started ? 1 : -1;
+    return strcmp(right->name, left->name);
+}
+
+struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error)
+{
+    struct file_list names = {0};
+    *count = 0;
+    if (file_is_directory(runs) && !file_list_read(&names, runs, error))
+        return NULL;
+    struct rundir_summary *list = mem_array(names.count + 1, sizeof(*list));
+    for (size_t i = 0; i < names.count; i++) {
+        struct error passed_over = {0};
+        char *path = path_join(runs, names.name[i]);
+        if (rundir_summarise(path, &list[*count], &passed_over))
+            (*count)++;
+        mem_free(path);
+    }
+    file_list_free(&names);
+    qsort(list, *count, sizeof(*list), newer_first);
+    return list;
+}
+
+void rundir_list_free(struct rundir_summary *list, size_t count)
+{
+    for (size_t i = 0; list && i < count; i++)
+        rundir_summary_finish(&list[i]);
+    mem_free(list);
+}
