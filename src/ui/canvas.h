@@ -24,7 +24,8 @@ struct cell {
 
 struct canvas {
     int width, height;
-    bool ascii;        /* drawing helpers choose ASCII forms */
+    bool ascii;        /* characters outside ASCII become their nearest look */
+    bool mono;         /* images are dithered instead of coloured */
     struct cell *cell; /* [height][width] */
     struct rect clip;
     int cursor_x, cursor_y; /* the text cursor; -1: hidden. canvas_clear hides it */
@@ -42,7 +43,8 @@ int canvas_format(struct canvas *canvas, int x, int y, int width, enum theme_rol
                   const char *format, ...) __attribute__((format(printf, 7, 8)));
 void canvas_fill(struct canvas *canvas, struct rect area, uint32_t code, enum theme_role role, unsigned attrs);
 void canvas_box(struct canvas *canvas, struct rect area, enum theme_role role, const char *title);
-/* Two pixels a cell (upper half block), 8-bit RGB, scaled to fit and centred; shades of ASCII without UTF-8. */
+/* 8-bit RGB, scaled to fit and centred: two pixels a cell (upper half block); braille dots when mono; shades of ASCII
+ * without UTF-8. */
 void canvas_image(struct canvas *canvas, struct rect area, const uint8_t *rgb, int width, int height);
 /* Rows joined by newlines, trailing blanks cut; caller frees. */
 char *canvas_dump(const struct canvas *canvas);
