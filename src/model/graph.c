@@ -242,7 +242,7 @@ void graph_mark_trunk(struct graph *graph, int node)
         graph->trunk = node;
 }
 
-bool graph_finish(struct graph *graph, struct error *error)
+bool graph_seal(struct graph *graph, struct error *error)
 {
     graph->output = graph->nodes - 1;
     const struct graph_node *last = &graph->node[graph->output];
@@ -260,6 +260,13 @@ bool graph_finish(struct graph *graph, struct error *error)
         return false;
     }
     graph->classes = last->shape.c;
+    return true;
+}
+
+bool graph_finish(struct graph *graph, struct error *error)
+{
+    if (!graph_seal(graph, error))
+        return false;
     graph->values = mem_try_floats(graph->values_count ? graph->values_count : 1);
     if (!graph->values)
         return error_set(error, ERROR_FAILED, "%s: no memory for %zu parameter values", graph->arch,

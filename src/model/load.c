@@ -22,11 +22,15 @@ static struct graph *build(const struct load_request *request, const struct weig
         error_set(error, ERROR_USAGE, "neither an architecture nor a weights file is named");
         return NULL;
     }
-    struct zoo_options options = {
-        .classes = request->classes ? request->classes : classes,
-        .height = request->size,
-        .width = request->size,
-    };
+    struct zoo_options options = {.classes = request->classes ? request->classes : classes};
+    struct preprocess bound;
+    if (weights && bind_file_preprocess(weights, &bound)) {
+        options.height = bound.height;
+        options.width = bound.width;
+        options.channels = bound.channels;
+    }
+    if (request->size)
+        options.height = options.width = request->size;
     return zoo_build(named ? request->arch : arch, &options, error);
 }
 

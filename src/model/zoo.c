@@ -177,7 +177,8 @@ static bool resolve_options(const struct zoo_arch *arch, const struct zoo_option
     return true;
 }
 
-struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error)
+/* The graph with all its nodes, not yet checked. */
+static struct graph *assemble(const char *name, const struct zoo_options *options, struct error *error)
 {
     struct zoo_arch room, room_scaled;
     struct zoo_options resolved;
@@ -201,9 +202,23 @@ struct graph *zoo_build(const char *name, const struct zoo_options *options, str
     struct graph *graph = graph_create(arch->name, resolved.height, resolved.width, resolved.channels);
     graph->preprocess = adapt_preprocess(&arch->preprocess, &resolved);
     arch->build(graph, arch, &resolved);
-    if (!graph_finish(graph, error)) {
-        graph_destroy(graph);
-        return NULL;
-    }
     return graph;
+}
+
+struct graph *zoo_outline(const char *name, const struct zoo_options *options, struct error *error)
+{
+    struct graph *graph = assemble(name, options, error);
+    if (!graph || graph_seal(graph, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}
+
+struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error)
+{
+    struct graph *graph = assemble(name, options, error);
+    if (!graph || graph_finish(graph, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
 }

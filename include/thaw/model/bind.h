@@ -9,7 +9,8 @@ enum bind_outcome {
     BIND_LOADED,     /* same layout, same type */
     BIND_CONVERTED,  /* layout or element type converted */
     BIND_RESHAPED,   /* class head of another size: freshly initialised instead, the file's tensor left aside */
-    BIND_MISSING,    /* wanted, not in the file */
+    BIND_MISFIT,     /* in the file with a shape that cannot be used: loading failed */
+    BIND_MISSING,    /* wanted, not in the file; of the class head: freshly initialised */
     BIND_UNEXPECTED, /* in the file, not wanted */
     BIND_IGNORED,    /* in the file, known to be of no use here (num_batches_tracked) */
     BIND_OUTCOMES
@@ -35,16 +36,23 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The architecture whose tensors these are, by the file's own metadata, else by names and shapes; writes its name and
- * the size of its class head. ERROR_WEIGHTS says what was seen. */
+ * the size of its class head, 0 where the file has none. ERROR_WEIGHTS says what was seen. */
 bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes,
                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* The preprocessing bound to these weights: from the file's metadata, else the architecture's own (already in graph). */
+/* The preprocessing bound to these weights: from the file's metadata, else the architecture's own (already in graph).
+ * The input's size stays the graph's. Metadata that cannot be read is left for bind_weights to refuse. */
 void bind_preprocess(struct graph *graph, const struct weights *weights) THAW_NONNULL;
+/* What the file's metadata says about it, input size included; false where it says nothing. */
+bool bind_file_preprocess(const struct weights *weights, struct preprocess *preprocess) THAW_NONNULL;
 
-/* Writes the graph's parameters home: torch names, torch layouts, as safetensors. type F32 or F16. Adds architecture,
- * classes and preprocessing to the metadata, so that bind_recognise and bind_preprocess need no guess; class_names
- * [graph->classes] may be NULL. */
+/* The class names in the file's metadata, in the order of the logits, or NULL; free with bind_free_class_names. */
+char **bind_class_names(const struct weights *weights, int *count) THAW_NONNULL THAW_MUST_CHECK;
+void bind_free_class_names(char **names, int count);
+
+/* Writes the graph's parameters home: torch names, torch layouts, as safetensors. type F32 or F16 (running statistics
+ * stay F32). Adds architecture, classes and preprocessing to the metadata, so that bind_recognise and bind_preprocess
+ * need no guess; class_names [graph->classes] may be NULL. A value that F16 cannot hold is ERROR_WEIGHTS. */
 bool bind_export(const struct graph *graph, const char *path, enum tensor_type type, const char *const *class_names,
                  struct error *error) THAW_NONNULL_ARGS(1, 2, 5) THAW_MUST_CHECK;
 

@@ -75,7 +75,9 @@ int graph_add_batch_norm(struct graph *graph, const char *name, int input, float
 int graph_add_linear(struct graph *graph, const char *name, int input, int out_features) THAW_NONNULL;
 int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, int a, int b) THAW_NONNULL;
 void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL; /* its last node; unmarked: all but the output */
-/* Checks, sets output to the last node, allocates `values` (zeroed). */
+/* Checks, sets output and classes from the last node; values stay NULL: enough for names, shapes and costs. */
+bool graph_seal(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Seals it and allocates `values` (zeroed). */
 bool graph_finish(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* --- using --- */

@@ -31,5 +31,8 @@ const struct zoo_arch *zoo_find(const char *name, struct zoo_arch *room) THAW_NO
 /* The graph with zeroed values; the caller destroys it. Unknown name: ERROR_USAGE with the nearest names. */
 struct graph *zoo_build(const char *name, const struct zoo_options *options,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same without values, for a few kilobytes: names, shapes, counts and costs to look at. */
+struct graph *zoo_outline(const char *name, const struct zoo_options *options,
+                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

@@ -1,0 +1,273 @@
+/* Bringing a weights file into a graph. First every tensor is matched by name and shape and the report is written; only
+ * when the trunk is complete are values read and converted, so that a file that does not fit leaves the graph alone.
+ *
+ * The class head (the nodes behind graph->trunk) may be of another size or absent: then it starts fresh, layer by
+ * layer, and the report says so. Called by load and by the checkpoints. */
+#include "config.h"
+
+#include "thaw/model/bind.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_parts.h"
+#include "thaw/base/mem.h"
+
+static const char *const outcome_names[] = {
+    "loaded", "converted", "replaced", "does not fit", "missing", "unexpected", "ignored",
+};
+_Static_assert(sizeof outcome_names / sizeof *outcome_names == BIND_OUTCOMES, "one name an outcome");
+
+/* What wrappers put before the names of the network inside. */
+static const char *const wrappers[] = {"module.", "model.", "backbone."};
+
+const char *bind_outcome_name(enum bind_outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+void bind_report_finish(struct bind_report *report)
+{
+    mem_free(report->row);
+    memset(report, 0, sizeof *report);
+}
+
+static const char *strip_wrappers(const char *name)
+{
+    for (size_t i = 0; i < THAW_LENGTH(wrappers); i++) {
+        size_t length = strlen(wrappers[i]);
+        if (strncmp(name, wrappers[i], length) == 0)
+            return strip_wrappers(name + length);
+    }
+    return name;
+}
+
+/* By name; of twins the first in the file wins, the other is reported as unexpected. */
+static int compare_entries(const void *a, const void *b)
+{
+    const struct bind_entry *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->tensor > y->tensor) - (x->tensor < y->tensor);
+}
+
+void bind_index_init(struct bind_index *index, const struct weights *weights)
+{
+    index->count = weights_count(weights);
+    index->entry = mem_array(index->count ? index->count : 1, sizeof *index->entry);
+    for (size_t i = 0; i < index->count; i++)
+        index->entry[i] = (struct bind_entry){strip_wrappers(weights_get(weights, i)->name), i};
+    qsort(index->entry, index->count, sizeof *index->entry, compare_entries);
+}
+
+void bind_index_finish(struct bind_index *index)
+{
+    mem_free(index->entry);
+    index->entry = NULL;
+}
+
+long bind_index_find(const struct bind_index *index, const char *name)
+{
+    size_t low = 0, high = index->count; /* the first of equal names lies in [low, high] */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(index->entry[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == index->count || strcmp(index->entry[low].name, name) != 0)
+        return -1;
+    return (long)index->entry[low].tensor;
+}
+
+/* One matching: which tensor each parameter takes. */
+struct match {
+    struct graph *graph;
+    const struct weights *weights;
+    enum weights_layout layout;
+    long *tensor; /* [params], -1: none */
+    bool *taken;  /* [tensors of the file] */
+    struct bind_report *report;
+    size_t room;
+};
+
+static struct bind_row *add_row(struct match *match, const char *name, enum bind_outcome outcome)
+{
+    struct bind_report *report = match->report;
+    if (report->rows == match->room) {
+        match->room = match->room ? 2 * match->room : 64;
+        report->row = mem_grow(report->row, match->room, sizeof *report->row);
+    }
+    struct bind_row *row = &report->row[report->rows++];
+    snprintf(row->name, sizeof row->name, "%s", name);
+    row->outcome = outcome;
+    row->detail[0] = '\0';
+    return row;
+}
+
+static bool is_head(const struct match *match, int param)
+{
+    return match->graph->param[param].node > match->graph->trunk;
+}
+
+static void match_param(struct match *match, const struct bind_index *index, int param)
+{
+    const struct graph_param *wanted = &match->graph->param[param];
+    long found = bind_index_find(index, wanted->name);
+    match->tensor[param] = found;
+    struct bind_row *row = add_row(match, wanted->name, found < 0 ? BIND_MISSING : BIND_LOADED);
+    if (found < 0)
+        return;
+    const struct weights_tensor *tensor = weights_get(match->weights, (size_t)found);
+    struct shape shape = bind_file_shape(match->graph, param, match->layout);
+    char have[SHAPE_TEXT], want[SHAPE_TEXT];
+    match->taken[found] = true;
+    if (!bind_shape_fits(&tensor->shape, &shape)) {
+        row->outcome = is_head(match, param) ? BIND_RESHAPED : BIND_MISFIT;
+        snprintf(row->detail, sizeof row->detail, "%.30s in the file, %.30s wanted", shape_text(have, &tensor->shape),
+                 shape_text(want, &shape));
+        return;
+    }
+    bool other_type = tensor->type != TENSOR_F32;
+    bool other_layout = bind_layout_differs(match->graph, param, match->layout);
+    if (other_type || other_layout || !shape_equal(&tensor->shape, &shape))
+        row->outcome = BIND_CONVERTED;
+    if (other_type)
+        snprintf(row->detail, sizeof row->detail, "%s -> f32%s", tensor_type_name(tensor->type),
+                 other_layout ? ", layout" : "");
+    else if (other_layout)
+        snprintf(row->detail, sizeof row->detail, "layout");
+}
+
+/* A layer of the head loads whole or not at all: what fits of one that does not is left aside too. */
+static void settle_head(struct match *match)
+{
+    struct graph *graph = match->graph;
+    for (int n = graph->trunk + 1; n < graph->nodes; n++) {
+        const struct graph_node *node = &graph->node[n];
+        bool whole = true;
+        for (int p = node->first_param; p < node->first_param + node->params; p++) {
+            enum bind_outcome outcome = match->report->row[p].outcome;
+            whole = whole && (outcome == BIND_LOADED || outcome == BIND_CONVERTED);
+        }
+        for (int p = node->first_param; !whole && p < node->first_param + node->params; p++) {
+            struct bind_row *row = &match->report->row[p];
+            if (row->outcome == BIND_LOADED || row->outcome == BIND_CONVERTED) {
+                row->outcome = BIND_RESHAPED;
+                snprintf(row->detail, sizeof row->detail, "left aside with the rest of its layer");
+            }
+        }
+    }
+}
+
+static bool is_ignored(const char *name)
+{
+    static const char suffix[] = "num_batches_tracked";
+    size_t length = strlen(name), ending = sizeof suffix - 1;
+    return length >= ending && strcmp(name + length - ending, suffix) == 0;
+}
+
+static void match_all(struct match *match, const struct bind_index *index)
+{
+    for (int p = 0; p < match->graph->params; p++)
+        match_param(match, index, p);
+    settle_head(match);
+    for (size_t i = 0; i < weights_count(match->weights); i++) {
+        const char *name = weights_get(match->weights, i)->name;
+        if (!match->taken[i])
+            add_row(match, name, is_ignored(name) ? BIND_IGNORED : BIND_UNEXPECTED);
+    }
+    for (size_t i = 0; i < match->report->rows; i++)
+        match->report->count[match->report->row[i].outcome]++;
+}
+
+/* Names the first trunk tensor that keeps the file from being used, and the architecture it seems to be. */
+static bool check_trunk(const struct match *match, struct error *error)
+{
+    const struct bind_report *report = match->report;
+    const struct bind_row *first = NULL;
+    int missing = 0, misfit = 0, trunk = 0;
+    for (int p = 0; p < match->graph->params; p++) {
+        const struct bind_row *row = &report->row[p];
+        if (is_head(match, p))
+            continue;
+        trunk++;
+        missing += row->outcome == BIND_MISSING;
+        misfit += row->outcome == BIND_MISFIT;
+        if (!first && (row->outcome == BIND_MISSING || row->outcome == BIND_MISFIT))
+            first = row;
+    }
+    if (!first)
+        return true;
+    char arch[GRAPH_NAME_MAX], hint[2 * GRAPH_NAME_MAX] = "";
+    int classes;
+    struct error ignored;
+    if (bind_recognise(match->weights, arch, &classes, &ignored) && strcmp(arch, match->graph->arch) != 0)
+        snprintf(hint, sizeof hint, "; these look like the weights of %s", arch);
+    return error_set(error, ERROR_WEIGHTS,
+                     "%s: not the weights of %s: %s is %s (of %d tensors %d are missing, %d of another shape)%s",
+                     weights_path(match->weights), match->graph->arch, first->name,
+                     first->outcome == BIND_MISSING ? "missing" : first->detail, trunk, missing, misfit, hint);
+}
+
+static bool read_param(const struct match *match, int param, float *room, struct error *error)
+{
+    struct graph *graph = match->graph;
+    float *values = graph_param_values(graph, param);
+    if (!weights_read(match->weights, (size_t)match->tensor[param], room, error))
+        return false;
+    bind_from_file(graph, param, match->layout, room, values);
+    return true;
+}
+
+static bool read_all(const struct match *match, uint64_t seed, struct error *error)
+{
+    const struct graph *graph = match->graph;
+    size_t most = 1;
+    for (int p = 0; p < graph->params; p++)
+        most = graph->param[p].count > most ? graph->param[p].count : most;
+    float *room = mem_try_floats(most);
+    if (!room)
+        return error_set(error, ERROR_FAILED, "%s: no memory to read a tensor of %zu values",
+                         weights_path(match->weights), most);
+    bool good = true;
+    for (int p = 0; p < graph->params && good; p++) {
+        enum bind_outcome outcome = match->report->row[p].outcome;
+        if (outcome == BIND_LOADED || outcome == BIND_CONVERTED)
+            good = read_param(match, p, room, error);
+        else
+            graph_initialise_param(match->graph, p, seed);
+    }
+    mem_free_floats(room);
+    return good;
+}
+
+bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
+                  struct error *error)
+{
+    struct bind_index index;
+    struct match match = {
+        .graph = graph,
+        .weights = weights,
+        .layout = weights_layout(weights),
+        .tensor = mem_array((size_t)graph->params + 1, sizeof *match.tensor),
+        .taken = mem_array(weights_count(weights) + 1, sizeof *match.taken),
+        .report = report,
+    };
+    memset(report, 0, sizeof *report);
+    bind_index_init(&index, weights);
+    match_all(&match, &index);
+    bind_index_finish(&index);
+
+    struct preprocess unused;
+    const char *text = weights_metadata(weights, BIND_KEY_PREPROCESS);
+    bool good = check_trunk(&match, error);
+    if (good && text && !bind_preprocess_parse(text, &unused))
+        good = error_set(error, ERROR_WEIGHTS, "%s: the metadata's " BIND_KEY_PREPROCESS " \"%.100s\" cannot be read",
+                         weights_path(weights), text);
+    good = good && read_all(&match, seed, error);
+    mem_free(match.tensor);
+    mem_free(match.taken);
+    return good;
+}

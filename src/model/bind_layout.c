@@ -1,0 +1,134 @@
+/* Layouts: a parameter between the order of its elements here ("native", see ops/op.h) and in the source libraries.
+ *
+ *   torch   conv (out, in / groups, kh, kw), linear (out, in)
+ *   keras   conv (kh, kw, in, out), depthwise (kh, kw, c, multiplier), linear (in, out): native but for shapes, except
+ *           that a linear layer behind a flattened image has its rows in h,w,c order, ours follow the graph's flatten
+ * One-dimensional parameters are the same everywhere. Called by bind and by its export. */
+#include "config.h"
+
+#include <string.h>
+
+#include "bind_parts.h"
+#include "thaw/base/macros.h"
+
+static enum op_kind kind_of(const struct graph *graph, int param)
+{
+    return graph->param[param].role == OP_ROLE_WEIGHT ? graph->node[graph->param[param].node].kind : OP_KINDS;
+}
+
+/* Native (outer, c_in, c_out) to (c_out, c_in, outer), or back. outer: kh * kw, 1 for linear. */
+static void swap_ends(const float *from, float *to, size_t a, size_t b, size_t c)
+{
+    for (size_t i = 0; i < a; i++) {
+        for (size_t j = 0; j < b; j++) {
+            const float *row = from + (i * b + j) * c;
+            for (size_t k = 0; k < c; k++)
+                to[(k * b + j) * a + i] = row[k];
+        }
+    }
+}
+
+/* The three lengths of a native kernel as swap_ends takes it; false where there is nothing to swap. */
+static bool kernel_lengths(const struct graph *graph, int param, size_t length[3])
+{
+    const struct shape *shape = &graph->param[param].shape;
+    enum op_kind kind = kind_of(graph, param);
+    if (kind != OP_CONV && kind != OP_LINEAR)
+        return false;
+    length[0] = kind == OP_CONV ? (size_t)(shape->dim[0] * shape->dim[1]) : 1;
+    length[1] = (size_t)shape->dim[shape->rank - 2];
+    length[2] = (size_t)shape->dim[shape->rank - 1];
+    return true;
+}
+
+struct shape bind_torch_shape(const struct graph *graph, int param)
+{
+    return bind_file_shape(graph, param, WEIGHTS_TORCH);
+}
+
+void bind_to_torch(const struct graph *graph, int param, const float *native, float *torch)
+{
+    size_t length[3];
+    if (kernel_lengths(graph, param, length))
+        swap_ends(native, torch, length[0], length[1], length[2]);
+    else
+        memcpy(torch, native, graph->param[param].count * sizeof *torch);
+}
+
+void bind_from_torch(const struct graph *graph, int param, const float *torch, float *native)
+{
+    bind_from_file(graph, param, WEIGHTS_TORCH, torch, native);
+}
+
+static bool is_depthwise(const struct graph *graph, int param)
+{
+    const struct graph_node *node = &graph->node[graph->param[param].node];
+    return node->attrs.groups > 1 && node->attrs.groups == graph->node[node->input[0]].shape.c;
+}
+
+struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout)
+{
+    struct shape native = graph->param[param].shape;
+    const int64_t *dim = native.dim;
+    enum op_kind kind = kind_of(graph, param);
+    if (kind == OP_CONV && layout == WEIGHTS_TORCH)
+        return shape_make(4, (int64_t[]){dim[3], dim[2], dim[0], dim[1]});
+    if (kind == OP_LINEAR && layout == WEIGHTS_TORCH)
+        return shape_make(2, (int64_t[]){dim[1], dim[0]});
+    if (kind == OP_CONV && is_depthwise(graph, param)) {
+        int64_t groups = graph->node[graph->param[param].node].attrs.groups;
+        return shape_make(4, (int64_t[]){dim[0], dim[1], groups, dim[3] / groups});
+    }
+    return native;
+}
+
+bool bind_shape_fits(const struct shape *file, const struct shape *wanted)
+{
+    struct shape a = *file, b = *wanted;
+    while (a.rank > 1 && a.dim[a.rank - 1] == 1)
+        a.rank--;
+    while (b.rank > 1 && b.dim[b.rank - 1] == 1)
+        b.rank--;
+    return shape_equal(&a, &b);
+}
+
+/* The shape of the image that a linear layer sees flattened in c,h,w order, found through what keeps the order. */
+static bool is_behind_chw(const struct graph *graph, int param, struct shape4 *image)
+{
+    if (kind_of(graph, param) != OP_LINEAR)
+        return false;
+    const struct graph_node *node = &graph->node[graph->node[graph->param[param].node].input[0]];
+    while (node->kind == OP_RELU || node->kind == OP_RELU6 || node->kind == OP_DROPOUT)
+        node = &graph->node[node->input[0]];
+    if (node->kind != OP_FLATTEN || !node->attrs.flatten_chw)
+        return false;
+    *image = graph->node[node->input[0]].shape;
+    return image->c > 1 && image->h * image->w > 1;
+}
+
+bool bind_layout_differs(const struct graph *graph, int param, enum weights_layout layout)
+{
+    size_t length[3];
+    struct shape4 image;
+    if (layout == WEIGHTS_KERAS)
+        return is_behind_chw(graph, param, &image);
+    return kernel_lengths(graph, param, length);
+}
+
+void bind_from_file(const struct graph *graph, int param, enum weights_layout layout, const float *from, float *to)
+{
+    size_t length[3];
+    struct shape4 image;
+    if (layout == WEIGHTS_TORCH && kernel_lengths(graph, param, length)) {
+        swap_ends(from, to, length[2], length[1], length[0]);
+    } else if (layout == WEIGHTS_KERAS && is_behind_chw(graph, param, &image)) {
+        size_t pixels = (size_t)image.h * (size_t)image.w, channels = (size_t)image.c;
+        size_t out = (size_t)graph->param[param].shape.dim[1];
+        for (size_t i = 0; i < pixels; i++) {
+            for (size_t c = 0; c < channels; c++)
+                memcpy(to + (c * pixels + i) * out, from + (i * channels + c) * out, out * sizeof *to);
+        }
+    } else {
+        memcpy(to, from, graph->param[param].count * sizeof *to);
+    }
+}
