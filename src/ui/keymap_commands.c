@@ -6,7 +6,7 @@
 #include "keymap.h"
 #include "thaw/base/macros.h"
 
-enum { IN_LISTS = IN_MODELS | IN_LAYERS | IN_DATA | IN_RUNS, IN_PLOTS = IN_TRAIN | IN_RUNS };
+enum { IN_LISTS = IN_MODELS | IN_LAYERS | IN_DATA | IN_RUNS, IN_PLOTS = IN_TRAIN };
 
 static const struct command_row rows[] = {
     {COMMAND_NONE, "", "", 0, "", "", ARGUMENT_NONE},
@@ -22,9 +22,8 @@ static const struct command_row rows[] = {
     {COMMAND_GO_RESULTS, "results", "5", IN_ALL, "results", "go to Results: confusions and accuracy by class",
      ARGUMENT_NONE},
     {COMMAND_GO_RUNS, "runs", "6", IN_ALL, "runs", "go to Runs: reopen and compare", ARGUMENT_NONE},
-    {COMMAND_NEXT_SCREEN, "next-screen", "Tab", IN_ALL, "next", "go to the next screen", ARGUMENT_NONE},
-    {COMMAND_PREVIOUS_SCREEN, "previous-screen", "S-Tab", IN_ALL, "previous", "go to the previous screen",
-     ARGUMENT_NONE},
+    {COMMAND_NEXT_SCREEN, "next-screen", "]", IN_ALL, "next", "go to the next screen", ARGUMENT_NONE},
+    {COMMAND_PREVIOUS_SCREEN, "previous-screen", "[", IN_ALL, "previous", "go to the previous screen", ARGUMENT_NONE},
     {COMMAND_REDRAW, "redraw", "C-l", IN_ALL, "redraw", "draw the whole screen again", ARGUMENT_NONE},
     {COMMAND_THEME, "theme", "", IN_ALL, "theme", "change the colours: default, light, mono, or a file",
      ARGUMENT_THEME},
@@ -41,8 +40,8 @@ static const struct command_row rows[] = {
     {COMMAND_OPEN, "open", "Enter", IN_ALL, "open", "choose or open what is selected", ARGUMENT_NONE},
     {COMMAND_FILTER, "filter", "/", IN_LISTS, "filter", "show only rows that hold these words; !word leaves out",
      ARGUMENT_TEXT},
-    {COMMAND_NEXT_PANE, "next-pane", "o", IN_MODELS | IN_DATA | IN_TRAIN | IN_RESULTS, "pane", "move to the other pane",
-     ARGUMENT_NONE},
+    {COMMAND_NEXT_PANE, "next-pane", "Tab", IN_DATA | IN_TRAIN | IN_RESULTS, "next pane",
+     "move to the next pane, or show the other plot", ARGUMENT_NONE},
 
     {COMMAND_MODEL, "model", "", IN_ALL, "model", "choose a weights file or an architecture", ARGUMENT_MODEL},
     {COMMAND_DATA, "data", "", IN_ALL, "data", "choose a dataset by its path", ARGUMENT_DATA},
@@ -85,7 +84,8 @@ static const struct command_row rows[] = {
     {COMMAND_VALIDATION, "validation", "v", IN_DATA, "train/val", "show training or validation images", ARGUMENT_NONE},
     {COMMAND_BAD_FILES, "bad-files", "b", IN_DATA, "bad files", "list the files that were set aside, with reasons",
      ARGUMENT_NONE},
-    {COMMAND_BROWSE, "browse", "f", IN_DATA, "browse", "choose another folder", ARGUMENT_NONE},
+    {COMMAND_BROWSE, "browse", "o", IN_MODELS | IN_DATA, "open path",
+     "choose a weights file or a folder of images by its path", ARGUMENT_NONE},
 
     {COMMAND_SETTINGS, "settings", "e", IN_TRAIN, "settings", "edit the settings of the next run", ARGUMENT_NONE},
     {COMMAND_THAW_NEXT, "thaw-next", "t", IN_TRAIN, "thaw next", "thaw the deepest stage that is still frozen",
@@ -100,7 +100,7 @@ static const struct command_row rows[] = {
 
     {COMMAND_SORT, "sort", "s", IN_RESULTS | IN_RUNS | IN_MODELS, "sort", "sort by the next column", ARGUMENT_NONE},
     {COMMAND_SHARES, "shares", "v", IN_RESULTS, "shares", "show counts, or shares of each class", ARGUMENT_NONE},
-    {COMMAND_MARK, "mark", "Space m", IN_RUNS, "mark", "mark a run, to lay its curves over another's", ARGUMENT_NONE},
+    {COMMAND_MARK, "mark", "Space m", IN_RUNS, "mark", "mark a run, to compare the others with it", ARGUMENT_NONE},
 };
 _Static_assert(THAW_LENGTH(rows) == COMMANDS, "a row for every command, in the order of the enum");
 
