@@ -3,8 +3,8 @@
  * activation and residual add fused, nothing kept for backward. All memory is one arena, allocated here; the step loop
  * allocates nothing.
  *
- * The plan reads graph->values in place (the optimiser moves them there) except folded weights, which are copies of
- * what is frozen. It borrows graph, freeze and team while it lives. */
+ * The plan reads graph->values in place (the optimiser moves them there) except folded weights, which are copies. It
+ * borrows graph and team while it lives; the freeze plan is read at creation only: make a new plan when it changes. */
 #ifndef THAW_MODEL_PLAN_H
 #define THAW_MODEL_PLAN_H
 
@@ -13,25 +13,34 @@
 #include "thaw/model/graph.h"
 
 struct plan_options {
-    int batch;     /* the most images of one call */
-    bool training; /* false: the whole graph is inference, the frontier is its end */
-    bool fold;     /* fold and fuse where legal (off only to test that it changes nothing) */
-    struct team *team;
+    int batch;         /* the most images of one call, >= 1 */
+    bool training;     /* false: the whole graph is inference, the frontier is its end */
+    bool fold;         /* fold and fuse where legal (off only to test that it changes nothing) */
+    bool poison;       /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
+    struct team *team; /* its size may not change any bit of the results */
 };
 
 struct plan;
+/* ERROR_USAGE for a batch that is not to be indexed, ERROR_FAILED with the size wanted where memory does not suffice.
+ * freeze NULL: none frozen. */
 struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
-                         struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK; /* freeze NULL: none frozen */
+                         struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
 void plan_destroy(struct plan *plan);
+/* Folds again from graph->values: call it when values below the plan's frontier were changed from outside (an
+ * inference plan that validates while another plan trains). Cheap: one pass over the folded weights. */
+void plan_refresh(struct plan *plan) THAW_NONNULL;
 
 int plan_batch(const struct plan *plan) THAW_NONNULL;
 int plan_frontier(const struct plan *plan) THAW_NONNULL; /* node index, see freeze_frontier */
 size_t plan_bytes(const struct plan *plan) THAW_NONNULL; /* arena, gradients and folded weights */
 
-/* The values that cross the frontier: outputs of frozen nodes that thawed nodes read. What a feature cache stores. */
+/* The values that cross the frontier: outputs of frozen nodes that thawed nodes read, in node order; the logits where
+ * everything is frozen. What a feature cache stores. None where only the input itself crosses (plan_frontier is 1):
+ * exec_thawed then reads its input argument. Written by exec_frozen or by the caller (a cache); they keep their values
+ * through exec_thawed and exec_backward, until they are written again. */
 int plan_crossings(const struct plan *plan) THAW_NONNULL;
 struct shape4 plan_crossing_shape(const struct plan *plan, int crossing) THAW_NONNULL; /* n = batch */
-float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL; /* valid between the two halves */
+float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL;
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;

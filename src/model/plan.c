@@ -1,0 +1,222 @@
+/* Compiling a graph for one batch size and one freeze plan: what depends on what, then steps (plan_fold.c), buffers
+ * (plan_buffers.c), and the pointers that exec.c hands to the ops. Called by the trainer, the session and the verbs
+ * that evaluate; exec.c runs the result.
+ */
+#include "config.h"
+
+#include "thaw/model/plan.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plan_parts.h"
+
+/* Far below where sizes of a graph's buffers could pass SIZE_MAX, far above any machine. */
+static const size_t floats_max = (size_t)1 << 44;
+
+/* Kernels count pixels of a batch in an int, and sizes may not wrap before the arena is asked for. */
+static bool is_batch_good(const struct graph *graph, int batch, struct error *error)
+{
+    if (batch < 1)
+        return error_set(error, ERROR_USAGE, "a batch of %d images cannot be run: it takes at least one", batch);
+    for (int node = 0; node < graph->nodes; node++) {
+        struct shape4 shape = graph->node[node].shape;
+        double pixels = (double)batch * shape.h * shape.w;
+        if (pixels > INT_MAX || pixels * shape.c > (double)floats_max)
+            return error_set(error, ERROR_USAGE, "%s cannot take a batch of %d images: %s would have %.0f pixels",
+                             graph->arch, batch, graph->node[node].name, pixels);
+    }
+    return true;
+}
+
+static bool learns(const struct plan *plan, int node)
+{
+    return (freeze_marks(plan->graph, node) & ~(unsigned)plan->fixed[node] & (FREEZE_WEIGHTS | FREEZE_AFFINE)) != 0;
+}
+
+/* Which nodes the logits depend on, and through which of those gradients must flow to something that learns. */
+static void find_dependence(struct plan *plan)
+{
+    const struct graph *graph = plan->graph;
+    plan->reaches[graph->output] = true;
+    for (int node = graph->output; node > 0; node--) {
+        for (int i = 0; i < graph->node[node].inputs && plan->reaches[node]; i++)
+            plan->reaches[graph->node[node].input[i]] = true;
+    }
+    for (int node = plan->frontier; node < graph->nodes && plan->training; node++) {
+        bool wants = learns(plan, node);
+        for (int i = 0; i < graph->node[node].inputs; i++)
+            wants = wants || plan->wants_grad[graph->node[node].input[i]];
+        plan->wants_grad[node] = wants && plan->reaches[node];
+    }
+}
+
+static void find_crossings(struct plan *plan)
+{
+    const struct graph *graph = plan->graph;
+    bool *crosses = mem_array((size_t)graph->nodes, sizeof *crosses);
+    crosses[graph->output] = graph->output < plan->frontier;
+    for (int node = plan->frontier; node < graph->nodes; node++) {
+        for (int i = 0; i < graph->node[node].inputs && plan->reaches[node]; i++) {
+            int input = graph->node[node].input[i];
+            crosses[input] = input < plan->frontier;
+        }
+    }
+    /* Where nothing but the input lies below the cut, it is not copied: the caller has it. */
+    plan->reads_input = plan->frontier <= 1;
+    crosses[0] = crosses[0] && !plan->reads_input;
+    plan->crossing = mem_array((size_t)graph->nodes, sizeof *plan->crossing);
+    for (int node = 0; node < graph->nodes; node++) {
+        if (crosses[node])
+            plan->crossing[plan->crossings++] = node;
+    }
+    mem_free(crosses);
+}
+
+static float *buffer_floats(const struct plan *plan, int buffer)
+{
+    return buffer == PLAN_NONE ? NULL : plan_floats(plan, plan->buffer[buffer].offset);
+}
+
+static void point_step(struct plan *plan, struct plan_step *step)
+{
+    const struct graph_node *row = &plan->graph->node[step->node];
+    for (int i = 0; i < row->inputs; i++) {
+        step->in[i] = buffer_floats(plan, plan->value[row->input[i]]);
+        if (step->backward && plan->wants_grad[row->input[i]])
+            step->in_grad[i] = buffer_floats(plan, plan->gradient[row->input[i]]);
+    }
+    for (int slot = 0; slot < row->params; slot++) {
+        int param = row->first_param + slot;
+        step->param[slot] = graph_param_values(plan->graph, param);
+        step->param_grad[slot] = plan_gradient(plan, param);
+    }
+    for (int slot = 0; slot < 2 && step->norm != PLAN_NONE; slot++)
+        step->param[slot] = plan_floats(plan, step->folded[slot]);
+}
+
+/* More than the machine has would be granted page by page and then end the process, so it is refused here. */
+static bool take_arena(struct plan *plan, struct error *error)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    double machine = pages > 0 && page > 0 ? (double)pages * (double)page : 0;
+    double bytes = (double)plan->floats * sizeof(float);
+    if (machine == 0 || bytes <= machine)
+        plan->arena = arena_create(plan->floats > 0 ? plan->floats * sizeof(float) : sizeof(float));
+    if (plan->arena != NULL)
+        return true;
+    return error_set(error, ERROR_FAILED,
+                     "%s needs %.1f GB of memory for a batch of %d images, and this machine has %.1f GB: take a "
+                     "smaller batch%s",
+                     plan->graph->arch, bytes / 1e9, plan->batch, machine / 1e9,
+                     plan->training ? " or freeze more layers" : "");
+}
+
+static struct plan *new_plan(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options)
+{
+    struct plan *plan = mem_alloc(sizeof *plan);
+    size_t nodes = (size_t)graph->nodes;
+    plan->graph = graph;
+    plan->team = options->team;
+    plan->batch = options->batch;
+    plan->training = options->training;
+    plan->fold = options->fold;
+    plan->poison = options->poison;
+    plan->fixed = mem_array(nodes, sizeof *plan->fixed);
+    plan->reaches = mem_array(nodes, sizeof *plan->reaches);
+    plan->wants_grad = mem_array(nodes, sizeof *plan->wants_grad);
+    plan->value = mem_array(nodes, sizeof *plan->value);
+    plan->gradient = mem_array(nodes, sizeof *plan->gradient);
+    plan->param_grad = mem_array((size_t)graph->params, sizeof *plan->param_grad);
+    struct freeze *marks = freeze != NULL ? freeze_copy(freeze) : freeze_create(graph);
+    memcpy(plan->fixed, marks->fixed, nodes);
+    plan->frontier = options->training ? freeze_frontier(marks, graph) : graph->nodes;
+    freeze_destroy(marks);
+    return plan;
+}
+
+struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
+                         struct error *error)
+{
+    if (!is_batch_good(graph, options->batch, error))
+        return NULL;
+    struct plan *plan = new_plan(graph, freeze, options);
+    find_dependence(plan);
+    find_crossings(plan);
+    plan_lower(plan);
+    plan_buffers(plan);
+    if (!take_arena(plan, error)) {
+        plan_destroy(plan);
+        return NULL;
+    }
+    for (int s = 0; s < plan->steps; s++)
+        point_step(plan, &plan->step[s]);
+    /* What moves but does not reach the logits keeps a gradient of zero. */
+    memset(plan_floats(plan, 0), 0, plan->permanent * sizeof(float));
+    plan_fold_weights(plan);
+    return plan;
+}
+
+void plan_destroy(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (int s = 0; s < plan->steps; s++) {
+        mem_free(plan->step[s].in_shape);
+        mem_free(plan->step[s].in);
+        mem_free(plan->step[s].in_grad);
+        mem_free(plan->step[s].in_grad_add);
+    }
+    mem_free(plan->step);
+    mem_free(plan->fixed);
+    mem_free(plan->reaches);
+    mem_free(plan->wants_grad);
+    mem_free(plan->value);
+    mem_free(plan->gradient);
+    mem_free(plan->buffer);
+    mem_free(plan->crossing);
+    mem_free(plan->param_grad);
+    arena_destroy(plan->arena);
+    mem_free(plan);
+}
+
+void plan_refresh(struct plan *plan)
+{
+    plan_fold_weights(plan);
+}
+
+int plan_batch(const struct plan *plan)
+{
+    return plan->batch;
+}
+
+int plan_frontier(const struct plan *plan)
+{
+    return plan->frontier;
+}
+
+size_t plan_bytes(const struct plan *plan)
+{
+    return plan->floats * sizeof(float);
+}
+
+int plan_crossings(const struct plan *plan)
+{
+    return plan->crossings;
+}
+
+struct shape4 plan_crossing_shape(const struct plan *plan, int crossing)
+{
+    return plan_shape(plan, plan->crossing[crossing], plan->batch);
+}
+
+float *plan_crossing_values(struct plan *plan, int crossing)
+{
+    return buffer_floats(plan, plan->value[plan->crossing[crossing]]);
+}
+
+float *plan_gradient(const struct plan *plan, int param)
+{
+    return plan->param_grad[param] == SIZE_MAX ? NULL : plan_floats(plan, plan->param_grad[param]);
+}

@@ -1,0 +1,97 @@
+/* Inside a plan: what plan*.c build and exec.c runs.
+ *
+ * Steps run in order; step s runs forward at time s, the loss is read at time `steps`, and step s runs backward at time
+ * 2 * steps - s. Time `2 * steps + 1` is the end of a training step; what lives until then is never reused. */
+#ifndef THAW_MODEL_PLAN_PARTS_H
+#define THAW_MODEL_PLAN_PARTS_H
+
+#include "thaw/base/mem.h"
+#include "thaw/model/plan.h"
+
+enum { PLAN_ALIGN = MEM_ALIGN / sizeof(float), PLAN_NONE = -1 };
+
+/* A stretch of the arena and the times, first and last, at which its contents matter. Values that an op transforms in
+ * place share one. */
+struct plan_buffer {
+    size_t floats, offset; /* floats from the start of the arena */
+    int start, end;
+};
+
+/* One call of an op, with what is folded into it. */
+struct plan_step {
+    int node;     /* whose op it is and whose inputs it reads */
+    int out_node; /* whose value it writes: `node`, or the last node folded into it */
+    int norm;     /* the batch norm folded into its weights, or PLAN_NONE */
+    int residual; /* the node whose value is added before the activation, or PLAN_NONE */
+    enum op_activation activation;
+    struct op_attrs attrs;
+    bool backward;                    /* has a backward call */
+    bool moves_statistics, may_drop;  /* when run with `train` */
+    int saved;                        /* buffer, or PLAN_NONE */
+    size_t folded[2];                 /* offsets of folded weight and bias; used where norm is set */
+    float *param[OP_PARAMS_MAX];      /* in graph->values, or folded */
+    float *param_grad[OP_PARAMS_MAX]; /* NULL: does not move */
+    struct shape4 *in_shape;          /* [inputs], n set by each call */
+    const float **in;                 /* [inputs] */
+    float **in_grad;                  /* [inputs]; NULL: not needed */
+    bool *in_grad_add;                /* [inputs] */
+};
+
+struct plan {
+    const struct graph *graph;
+    struct team *team;
+    int batch;
+    bool training, fold, poison;
+    int frontier;     /* nodes below it are inference only */
+    int steps;        /* all */
+    int frozen_steps; /* of them, those below the frontier */
+    struct plan_step *step;
+    unsigned char *fixed; /* [nodes] freeze marks, as they were at creation */
+    bool *reaches;        /* [nodes] the logits depend on it */
+    bool *wants_grad;     /* [nodes] the gradient of its output is needed */
+    int *value;           /* [nodes] buffer of its output; PLAN_NONE: folded away, or the caller's input */
+    int *gradient;        /* [nodes] buffer of its output's gradient; PLAN_NONE: not needed, or the caller's */
+    int buffers, buffers_room;
+    struct plan_buffer *buffer;
+    int crossings;
+    int *crossing;      /* [crossings] nodes */
+    bool reads_input;   /* the thawed half reads the caller's input */
+    size_t *param_grad; /* [params] offset of its gradient, floats; SIZE_MAX: does not move */
+    size_t workspace, workspace_floats;
+    size_t permanent; /* floats at the start of the arena that are no planned buffer */
+    size_t floats;    /* of the arena */
+    struct arena *arena;
+
+    /* of the forward pass last run, for its backward */
+    bool train;
+    uint64_t seed, op_step;
+};
+
+/* plan_fold.c: nodes to steps. */
+void plan_lower(struct plan *plan) THAW_NONNULL;
+/* Writes the folded weights into the arena. */
+void plan_fold_weights(struct plan *plan) THAW_NONNULL;
+
+/* plan_buffers.c: lives and places. */
+void plan_buffers(struct plan *plan) THAW_NONNULL;
+/* What the backward pass of this step reads of the forward pass's values (op_needs bits). */
+unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step) THAW_NONNULL;
+
+static inline size_t plan_align(size_t floats)
+{
+    return (floats + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+}
+
+static inline struct shape4 plan_shape(const struct plan *plan, int node, int n)
+{
+    struct shape4 shape = plan->graph->node[node].shape;
+    shape.n = n;
+    return shape;
+}
+
+static inline float *plan_floats(const struct plan *plan, size_t offset)
+{
+    return (float *)arena_at(plan->arena, 0) + offset;
+}
+
+#endif
