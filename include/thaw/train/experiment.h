@@ -10,7 +10,8 @@
 
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };
-enum bn_statistics { BN_STATS_FIXED, BN_STATS_MOVING, BN_STATS_KINDS };
+/* AUTO (the default): fixed where there are pretrained weights to keep, moving from scratch. */
+enum bn_statistics { BN_STATS_AUTO, BN_STATS_FIXED, BN_STATS_MOVING, BN_STATS_KINDS };
 
 enum { EXPERIMENT_TEXT = 512, EXPERIMENT_THAWS = 16 };
 
@@ -22,7 +23,7 @@ struct experiment_thaw {
 };
 
 struct experiment {
-    char source[EXPERIMENT_TEXT]; /* the file it came from, "" if none; relative paths count from its folder */
+    char source[EXPERIMENT_TEXT]; /* the file it came from, "" if none */
     struct {
         char name[64];                 /* architecture; "" recognised from the weights */
         char weights[EXPERIMENT_TEXT]; /* path, or "none" */
@@ -39,8 +40,7 @@ struct experiment {
         char path[EXPERIMENT_TEXT];
         char val[EXPERIMENT_TEXT]; /* folder, fraction, or "" */
         enum augment augment;
-        int size;  /* input side, pixels; 0: auto */
-        int views; /* cached views an image */
+        int size; /* input side, pixels; 0: auto */
     } data;
     struct {
         int epochs, batch;
@@ -63,9 +63,11 @@ struct experiment {
 };
 
 void experiment_init(struct experiment *experiment) THAW_NONNULL; /* the documented defaults */
-/* Unknown section, key or value: ERROR_USAGE with file, line and the nearest valid name. */
+/* The defaults with what the file says on top; its relative paths are made to count from its folder. Unknown section,
+ * key or value: ERROR_USAGE with file, line and the nearest valid name. */
 bool experiment_load(struct experiment *experiment, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* "section.key=value", as --set gives it. */
+/* "section.key=value", as --set gives it ("thaw.epoch 5=layer4 @ lr*0.1" too; no layers: that thaw is removed). Relative
+ * paths count from the working directory. A fault leaves the experiment as it was. */
 bool experiment_set(struct experiment *experiment, const char *assignment,
                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Value of "section.key" as text; caller frees; NULL: no such key. */
@@ -75,11 +77,23 @@ char *experiment_text(const struct experiment *experiment) THAW_NONNULL;
 /* Contradictions (epochs < 1, upto with frozen, a thaw after the last epoch ...): ERROR_USAGE. */
 bool experiment_check(const struct experiment *experiment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* The table, for help, completion and the settings form. */
+/* The table: a row a key, for the file, help, completion and the settings form. */
+enum experiment_type {
+    EXPERIMENT_STRING,
+    EXPERIMENT_PATH,
+    EXPERIMENT_INT,
+    EXPERIMENT_U64,
+    EXPERIMENT_REAL,
+    EXPERIMENT_ENUM
+};
 struct experiment_key {
     const char *section, *key;
-    const char *values; /* "sgd | nesterov | adamw", or the unit: "epochs" */
-    const char *help;   /* one line */
+    enum experiment_type type;
+    size_t offset, size;      /* into struct experiment */
+    double least, most;       /* of numbers */
+    const char *const *names; /* ENUM: by value, NULL at the end; else NULL */
+    const char *values;       /* "sgd | nesterov | adamw", or the unit: "epochs" */
+    const char *help;         /* one line */
 };
 const struct experiment_key *experiment_keys(size_t *count) THAW_NONNULL;
 

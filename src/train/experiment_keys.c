@@ -1,0 +1,235 @@
+/* The table of experiment keys: one row a key serves the file, --set, the settings form, help and the resolved copy.
+ * Below it, values to and from text by type. */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiment_keys.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
+
+static const char *const bn_names[] = {"auto", "fixed", "moving", NULL};
+static const char *const augment_names[] = {"none", "light", "standard", NULL};
+static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
+static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
+_Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(optimizer_names) == OPTIMIZERS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
+
+#define AT(member) offsetof(struct experiment, member), sizeof(((struct experiment *)0)->member)
+#define TEXT(section, key, member, values, help)                                                                       \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_STRING, AT(member), 0, 0, NULL, values, help                                          \
+    }
+#define PATH(section, key, member, values, help)                                                                       \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_PATH, AT(member), 0, 0, NULL, values, help                                            \
+    }
+#define INT(section, key, member, least, most, values, help)                                                           \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_INT, AT(member), least, most, NULL, values, help                                      \
+    }
+#define U64(section, key, member, values, help)                                                                        \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_U64, AT(member), 0, 0, NULL, values, help                                             \
+    }
+#define REAL(section, key, member, least, most, values, help)                                                          \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_REAL, AT(member), least, most, NULL, values, help                                     \
+    }
+#define ENUM(section, key, member, names, values, help)                                                                \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_ENUM, AT(member), 0, 0, names, values, help                                           \
+    }
+
+/* clang-format off */
+static const struct experiment_key keys[] = {
+    TEXT("model", "name", model.name, "architecture", "the network; empty: recognised from the weights"),
+    PATH("model", "weights", model.weights, "path | none", "pretrained weights to start from"),
+    TEXT("model", "head", model.head, "linear", "what is put on the trunk for this dataset's classes"),
+    TEXT("freeze", "upto", freeze.upto, "stage | layer | trunk | none",
+         "freeze everything up to and including this; empty: trunk with weights, none without"),
+    TEXT("freeze", "frozen", freeze.frozen, "patterns", "freeze the layers that match, instead of upto"),
+    ENUM("freeze", "bn_stats", freeze.bn_stats, bn_names, "auto | fixed | moving",
+         "batch-norm statistics of thawed layers; auto: fixed with weights, moving without"),
+    PATH("data", "path", data.path, "folder", "images, one folder a class"),
+    PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
+    ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),
+    INT("data", "size", data.size, 0, 4096, "pixels", "side of the network's input; 0: as bound to the weights"),
+    INT("train", "epochs", train.epochs, 1, 1e6, "epochs", "passes over the training images"),
+    INT("train", "batch", train.batch, 1, 65536, "images", "images a step"),
+    ENUM("train", "optimizer", train.optimizer, optimizer_names, "sgd | nesterov | adamw", "rule of the update"),
+    REAL("train", "lr", train.lr, 0, 1e6, "number", "base learning rate"),
+    REAL("train", "momentum", train.momentum, 0, 0.9999, "number", "momentum of sgd and nesterov"),
+    REAL("train", "weight_decay", train.weight_decay, 0, 1e3, "number",
+         "decay of weights; biases and batch norm have none"),
+    REAL("train", "label_smoothing", train.label_smoothing, 0, 0.999, "fraction", "spread over the other classes"),
+    ENUM("train", "schedule", train.schedule, schedule_names, "constant | step | cosine", "learning rate over the run"),
+    REAL("train", "warmup", train.warmup, 0, 1e6, "epochs", "linear rise of the learning rate at the start"),
+    INT("train", "step_epochs", train.step_epochs, 1, 1e6, "epochs", "step schedule: every so many epochs ..."),
+    REAL("train", "step_gamma", train.step_gamma, 0, 1e3, "factor", "... the learning rate is multiplied by this"),
+    TEXT("train", "class_weights", train.class_weights, "none | balanced", "weight of a class in the loss"),
+    INT("train", "early_stop", train.early_stop, 0, 1e6, "epochs", "stop after so many without a better one; 0: never"),
+    U64("train", "seed", train.seed, "number", "of everything random"),
+    INT("train", "threads", train.threads, 0, 1024, "threads", "0: all cores"),
+    PATH("run", "dir", run.dir, "folder", "where run directories go; empty: the data home"),
+    TEXT("run", "name", run.name, "name", "last part of the run directory's name; empty: model and data"),
+    INT("run", "checkpoint_every", run.checkpoint_every, 1, 1e6, "epochs", "between two checkpoints"),
+};
+/* clang-format on */
+
+const struct experiment_key *experiment_keys(size_t *count)
+{
+    *count = THAW_LENGTH(keys);
+    return keys;
+}
+
+bool experiment_parse_real(const char *text, double *value)
+{
+    char *end;
+    if (!text[0] || isspace((unsigned char)text[0]))
+        return false;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
+}
+
+bool experiment_is_path(const char *value)
+{
+    double fraction;
+    return value[0] && strcmp(value, "none") != 0 && !experiment_parse_real(value, &fraction);
+}
+
+static bool refuse(const struct experiment_key *key, const char *value, const char *why, struct error *error)
+{
+    return error_set(error, ERROR_USAGE, "%s.%s = %s: %s", key->section, key->key, value, why);
+}
+
+/* inih cuts a line at " ;" and trims both ends; such a value would not come back from the resolved file. */
+static bool parse_text(const struct experiment_key *key, char *field, const char *value, struct error *error)
+{
+    size_t length = strlen(value);
+    if (length >= key->size)
+        return error_set(error, ERROR_USAGE, "%s.%s: longer than %zu bytes", key->section, key->key, key->size - 1);
+    if (strstr(value, " ;") || strpbrk(value, "\n\r") || (length && isspace((unsigned char)value[length - 1])))
+        return refuse(key, value, "must not hold \" ;\" or line ends, nor end in a space", error);
+    memmove(field, value, length + 1);
+    return true;
+}
+
+static bool parse_path(const struct experiment_key *key, char *field, const char *value, const char *folder,
+                       struct error *error)
+{
+    if (!experiment_is_path(value))
+        return parse_text(key, field, value, error);
+    char *expanded = path_expand(value);
+    char *path = folder[0] ? path_join(folder, expanded) : mem_string(expanded);
+    bool good = parse_text(key, field, path, error);
+    mem_free(expanded);
+    mem_free(path);
+    return good;
+}
+
+static bool parse_number(const struct experiment_key *key, void *field, const char *value, struct error *error)
+{
+    double number;
+    bool whole = key->type == EXPERIMENT_INT;
+    if (!experiment_parse_real(value, &number) || (whole && number != floor(number)))
+        return refuse(key, value, whole ? "not a whole number" : "not a number", error);
+    if (number < key->least || number > key->most)
+        return error_set(error, ERROR_USAGE, "%s.%s = %s: must be from %g to %g", key->section, key->key, value,
+                         key->least, key->most);
+    if (whole)
+        *(int *)field = (int)number;
+    else
+        *(double *)field = number;
+    return true;
+}
+
+static bool parse_u64(const struct experiment_key *key, uint64_t *field, const char *value, struct error *error)
+{
+    char *end;
+    errno = 0;
+    uint64_t number = strtoull(value, &end, 10);
+    if (!isdigit((unsigned char)value[0]) || *end || errno)
+        return refuse(key, value, "not a whole number from 0 to 2^64 - 1", error);
+    *field = number;
+    return true;
+}
+
+/* Every enum of the experiment has an int's size and counts from 0. */
+_Static_assert(sizeof(enum optimizer_kind) == sizeof(int) && sizeof(enum augment) == sizeof(int), "enums are ints");
+
+static bool parse_enum(const struct experiment_key *key, void *field, const char *value, struct error *error)
+{
+    int nearest = 0;
+    for (int i = 0; key->names[i]; i++) {
+        if (strcmp(key->names[i], value) == 0) {
+            memcpy(field, &i, sizeof(i));
+            return true;
+        }
+        if (nearest_distance(value, key->names[i]) < nearest_distance(value, key->names[nearest]))
+            nearest = i;
+    }
+    return error_set(error, ERROR_USAGE, "%s.%s = %s: not one of %s; the nearest is %s", key->section, key->key, value,
+                     key->values, key->names[nearest]);
+}
+
+bool experiment_key_parse(const struct experiment_key *key, struct experiment *experiment, const char *value,
+                          const char *folder, struct error *error)
+{
+    void *field = (char *)experiment + key->offset;
+    switch (key->type) {
+    case EXPERIMENT_STRING:
+        return parse_text(key, field, value, error);
+    case EXPERIMENT_PATH:
+        return parse_path(key, field, value, folder, error);
+    case EXPERIMENT_INT:
+    case EXPERIMENT_REAL:
+        return parse_number(key, field, value, error);
+    case EXPERIMENT_U64:
+        return parse_u64(key, field, value, error);
+    case EXPERIMENT_ENUM:
+        return parse_enum(key, field, value, error);
+    }
+    return false;
+}
+
+char *experiment_number(double value)
+{
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return mem_string(text);
+}
+
+char *experiment_key_print(const struct experiment_key *key, const struct experiment *experiment)
+{
+    const void *field = (const char *)experiment + key->offset;
+    int number;
+    switch (key->type) {
+    case EXPERIMENT_STRING:
+    case EXPERIMENT_PATH:
+        return mem_string(field);
+    case EXPERIMENT_INT:
+        return mem_format("%d", *(const int *)field);
+    case EXPERIMENT_U64:
+        return mem_format("%" PRIu64, *(const uint64_t *)field);
+    case EXPERIMENT_REAL:
+        return experiment_number(*(const double *)field);
+    case EXPERIMENT_ENUM:
+        memcpy(&number, field, sizeof(number));
+        return mem_string(key->names[number]);
+    }
+    return mem_string("");
+}

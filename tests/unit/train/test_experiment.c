@@ -1,0 +1,233 @@
+/* Experiment files: every key goes through the file and comes back; faults name file, line and what was meant. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/train/experiment.h"
+
+static char folder[64], file[96];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/thaw-test-experiment-XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(file, sizeof file, "%s/e.ini", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static bool load(struct experiment *experiment, const char *text, struct error *error)
+{
+    FILE *out = fopen(file, "w");
+    fputs(text, out);
+    fclose(out);
+    return experiment_load(experiment, file, error);
+}
+
+static void load_good(struct experiment *experiment, const char *text)
+{
+    struct error error = {0};
+    if (!load(experiment, text, &error))
+        fail_msg("%s", error.text);
+}
+
+static void assert_refused(const char *text, const char *part)
+{
+    struct experiment experiment;
+    struct error error = {0};
+    experiment_init(&experiment);
+    if (load(&experiment, text, &error))
+        fail_msg("taken: %s", text);
+    assert_int_equal(error.kind, ERROR_USAGE);
+    if (!strstr(error.text, part) || !strstr(error.text, "e.ini"))
+        fail_msg("\"%s\" does not say \"%s\"", error.text, part);
+}
+
+static void set(struct experiment *experiment, const char *assignment)
+{
+    struct error error = {0};
+    if (!experiment_set(experiment, assignment, &error))
+        fail_msg("%s", error.text);
+}
+
+static void assert_value(const struct experiment *experiment, const char *key, const char *want)
+{
+    char *value = experiment_get(experiment, key);
+    assert_non_null(value);
+    assert_string_equal(value, want);
+    mem_free(value);
+}
+
+static void documented_defaults(void **state)
+{
+    (void)state;
+    struct experiment e;
+    experiment_init(&e);
+    assert_value(&e, "train.epochs", "10");
+    assert_value(&e, "train.batch", "32");
+    assert_value(&e, "train.optimizer", "sgd");
+    assert_value(&e, "train.lr", "0.01");
+    assert_value(&e, "train.momentum", "0.9");
+    assert_value(&e, "train.weight_decay", "0.0001");
+    assert_value(&e, "train.schedule", "cosine");
+    assert_value(&e, "train.seed", "1");
+    assert_value(&e, "data.augment", "none");
+    assert_value(&e, "run.checkpoint_every", "1");
+    assert_null(experiment_get(&e, "train.nothing"));
+    assert_null(experiment_get(&e, "train"));
+}
+
+static void a_file_is_read(void **state)
+{
+    (void)state;
+    struct experiment e;
+    char want[128];
+    load_good(&e, "; a comment\n[model]\nname = resnet18\nweights = ../w.safetensors ; behind it\n"
+                  "[freeze]\nupto = layer3\nbn_stats = moving\n"
+                  "[thaw]\nepoch 8 = layer3 @ lr*0.1\nepoch 5 = layer4 fc\n"
+                  "[data]\npath = signs\nval = 0.2\naugment = light\n"
+                  "[train]\noptimizer = adamw\nlr = 3e-4\nseed = 18446744073709551615\n");
+    assert_string_equal(e.model.name, "resnet18");
+    snprintf(want, sizeof want, "%s/../w.safetensors", folder);
+    assert_string_equal(e.model.weights, want);
+    snprintf(want, sizeof want, "%s/signs", folder);
+    assert_string_equal(e.data.path, want);
+    assert_string_equal(e.data.val, "0.2");
+    assert_int_equal(e.freeze.bn_stats, BN_STATS_MOVING);
+    assert_int_equal(e.train.optimizer, OPTIMIZER_ADAMW);
+    assert_true(e.train.lr == 3e-4 && e.train.seed == UINT64_MAX && e.data.augment == AUGMENT_LIGHT);
+    assert_int_equal(e.thaws, 2);
+    assert_int_equal(e.thaw[0].epoch, 5);
+    assert_string_equal(e.thaw[0].layers, "layer4 fc");
+    assert_true(e.thaw[0].lr_factor == 1 && e.thaw[1].lr_factor == 0.1);
+    assert_value(&e, "thaw.epoch 8", "layer3 @ lr*0.1");
+    load_good(&e, "[model]\nname = resnet18\nweights = none\n");
+    assert_string_equal(e.model.weights, "none");
+}
+
+static void resolved_text_reads_back(void **state)
+{
+    (void)state;
+    struct experiment e, back;
+    struct error error = {0};
+    size_t count;
+    const struct experiment_key *keys = experiment_keys(&count);
+    char path[400] = "data.path=/";
+    for (int i = 0; strlen(path) < 360; i++)
+        sprintf(path + strlen(path), "a long; folder%d/", i);
+    experiment_init(&e);
+    set(&e, path);
+    set(&e, "model.weights=w.safetensors");
+    set(&e, "train.lr=0.1234567890123456789");
+    set(&e, "train.schedule=step");
+    set(&e, "freeze.frozen=conv1 bn1 layer1.*");
+    set(&e, "thaw.epoch 3 = layer4 @ lr * 0.25");
+    set(&e, "thaw.epoch 2 = layer3");
+    char *text = experiment_text(&e);
+    load_good(&back, text);
+    for (size_t i = 0; i < count; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s.%s", keys[i].section, keys[i].key);
+        if (strcmp(key, "model.weights") == 0)
+            continue;
+        char *value = experiment_get(&e, key);
+        assert_value(&back, key, value);
+        mem_free(value);
+    }
+    assert_true(back.model.weights[0] == '/');
+    assert_int_equal(back.thaws, 2);
+    assert_value(&back, "thaw.epoch 3", "layer4 @ lr*0.25");
+    char *again = experiment_text(&back);
+    assert_string_equal(text, again);
+    mem_free(text);
+    mem_free(again);
+    set(&e, "thaw.epoch 3=");
+    assert_int_equal(e.thaws, 1);
+    assert_false(experiment_set(&e, "train.lr", &error));
+}
+
+static void faults_name_line_and_nearest(void **state)
+{
+    (void)state;
+    assert_refused("[train]\nepochs = 3\nepocs = 3\n", "e.ini:3: unknown key train.epocs; the nearest is train.epochs");
+    assert_refused("[trian]\nepochs = 3\n", "e.ini:2: unknown section [trian]; the nearest is [train]");
+    assert_refused("[train]\noptimizer = adam\n", "the nearest is adamw");
+    assert_refused("[train]\nepochs = many\n", "e.ini:2: train.epochs = many: not a whole number");
+    assert_refused("[train]\nepochs = 0\n", "must be from 1");
+    assert_refused("[train]\nlr = 0.1x\n", "not a number");
+    assert_refused("[train]\nlr = nan\n", "not a number");
+    assert_refused("[train]\nseed = -1\n", "not a whole number from 0");
+    assert_refused("[thaw]\nepoch x = layer4\n", "epoch N");
+    assert_refused("[thaw]\n\nepoch 2 = layer4 @ 0.1\n", "e.ini:3: ");
+    assert_refused("[train]\nepochs 3\n", "e.ini:2: neither");
+    assert_refused("epochs = 3\n", "e.ini:1: unknown section []");
+    char text[900] = "[data]\npath = /";
+    memset(text + strlen(text), 'p', 600);
+    assert_refused(text, "e.ini:2: data.path: longer than 511 bytes");
+    struct experiment e;
+    struct error error = {0};
+    assert_false(experiment_load(&e, "/nowhere/e.ini", &error));
+    assert_int_equal(error.kind, ERROR_USAGE);
+}
+
+static void assert_contradiction(const struct experiment *base, const char *assignment, const char *part)
+{
+    struct experiment e = *base;
+    struct error error = {0};
+    set(&e, assignment);
+    if (experiment_check(&e, &error))
+        fail_msg("taken: %s", assignment);
+    assert_int_equal(error.kind, ERROR_USAGE);
+    if (!strstr(error.text, part))
+        fail_msg("\"%s\" does not say \"%s\"", error.text, part);
+}
+
+static void contradictions(void **state)
+{
+    (void)state;
+    struct experiment e;
+    struct error error = {0};
+    experiment_init(&e);
+    set(&e, "model.name=resnet18");
+    set(&e, "data.path=/signs");
+    set(&e, "freeze.frozen=layer1");
+    assert_true(experiment_check(&e, &error));
+    assert_contradiction(&e, "freeze.upto=layer1", "both set");
+    assert_contradiction(&e, "thaw.epoch 11=layer1", "behind the last epoch");
+    assert_contradiction(&e, "data.val=1.5", "between 0 and 1");
+    assert_contradiction(&e, "train.lr=0", "nothing would move");
+    assert_contradiction(&e, "data.path=", "data.path is not set");
+    assert_contradiction(&e, "model.name=", "what to train");
+    assert_contradiction(&e, "train.class_weights=many", "balanced");
+    assert_contradiction(&e, "train.warmup=11", "longer than");
+    assert_contradiction(&e, "model.head=quadratic", "linear");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documented_defaults),      cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(resolved_text_reads_back), cmocka_unit_test(faults_name_line_and_nearest),
+        cmocka_unit_test(contradictions),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
