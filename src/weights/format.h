@@ -1,0 +1,59 @@
+/* What a reader of one weights format gives, and what weights.c gives to it. Private to src/weights and its tests.
+ *
+ * To add a format: write format_NAME.c with one `const struct weights_format format_NAME`, declare it below and put
+ * it into the table in weights.c. A reader checks every number the file states before it uses it; sentences of its
+ * errors leave the file's name out, weights_open puts it in front. */
+#ifndef THAW_SRC_WEIGHTS_FORMAT_H
+#define THAW_SRC_WEIGHTS_FORMAT_H
+
+#include "thaw/base/file.h"
+#include "thaw/weights/weights.h"
+
+/* Where the values of a tensor lie: element (i, j, ...) is at first + i * stride[0] + j * stride[1] + ... */
+struct weights_place {
+    const uint8_t *first;           /* in memory that lives as long as the handle, usually the map; any alignment */
+    int64_t stride[SHAPE_RANK_MAX]; /* in elements, never negative */
+};
+
+struct weights_format {
+    const char *name; /* as weights_format() gives it */
+    enum weights_layout layout;
+    bool (*probe)(const struct file_map *map); /* from the content alone; the map is not empty */
+    /* Calls weights_add for each tensor; weights.c cleans up after a failure. NULL: known by sight but not read, for
+     * the reason in `refusal`, which continues the sentence "FILE: ". */
+    bool (*open)(struct weights *weights, struct error *error);
+    const char *refusal;
+};
+
+extern const struct weights_format format_safetensors;
+extern const struct weights_format format_torch_legacy;
+/* format_unread.c */
+extern const struct weights_format format_torch_zip, format_keras_zip, format_zip, format_hdf5, format_onnx,
+    format_pickle, format_lfs_pointer;
+
+/* The mapped file. */
+const struct file_map *weights_map(const struct weights *weights) THAW_NONNULL;
+
+/* Adds one tensor. The name (any bytes, `name_size` of them) is copied and checked: not empty, at most
+ * WEIGHTS_NAME_MAX bytes, UTF-8 without control characters. The shape is checked to be countable and to have no more
+ * elements than the file has bytes. That the place holds all its elements is the reader's promise. */
+enum { WEIGHTS_NAME_MAX = 512 };
+bool weights_add(struct weights *weights, const char *name, size_t name_size, enum tensor_type type,
+                 const struct shape *shape, const struct weights_place *place,
+                 struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Adds one metadata string; both are copied. */
+void weights_add_metadata(struct weights *weights, const char *key, const char *value) THAW_NONNULL;
+
+/* The strides of a tensor without gaps, innermost dimension 1. */
+void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;
+
+/* `size` bytes of a file as text fit for a sentence: what is not printable ASCII becomes '?', long text is cut. */
+enum { WEIGHTS_QUOTE = 81 };
+const char *weights_quote(char text[WEIGHTS_QUOTE], const void *bytes, size_t size) THAW_NONNULL_ARGS(1);
+
+/* weights_open over bytes in memory, which must outlive the handle; `name` stands for the path. For tests. */
+struct weights *weights_open_memory(const void *data, size_t size, const char *name, struct error *error)
+    THAW_NONNULL_ARGS(3, 4) THAW_MUST_CHECK;
+
+#endif

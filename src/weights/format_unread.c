@@ -1,0 +1,139 @@
+/* Files that are known by sight but not read, so that the refusal says what the file is and what to do. Listed in the
+ * table of weights.c; a reader for one of them replaces its row here.
+ *
+ * 1. zip: "PK\3\4", then at byte 26 the length and at byte 30 the name of the first entry. torch.save writes
+ *    NAME/data.pkl first, Keras 3 metadata.json.
+ * 2. HDF5: "\x89HDF\r\n\x1a\n".
+ * 3. pickle: 0x80, a protocol 2 to 5.
+ * 4. ONNX: a protobuf ModelProto: field 1 (ir_version, varint) first, only fields 1 to 25, field 7 (graph) among them.
+ * 5. Git LFS pointer: text that starts with "version https://git-lfs". */
+#include "config.h"
+
+#include <string.h>
+
+#include "format.h"
+
+static bool starts_with(const struct file_map *map, const void *bytes, size_t size)
+{
+    return map->size >= size && memcmp(map->data, bytes, size) == 0;
+}
+
+/* Whether the name of a zip's first entry ends with `tail`. */
+static bool zip_starts_with_entry(const struct file_map *map, const char *tail)
+{
+    if (!starts_with(map, "PK\3\4", 4) || map->size < 30)
+        return false;
+    size_t name = map->data[26] | (size_t)map->data[27] << 8, size = strlen(tail);
+    return name >= size && map->size - 30 >= name && memcmp(map->data + 30 + name - size, tail, size) == 0;
+}
+
+static bool probe_torch_zip(const struct file_map *map)
+{
+    return zip_starts_with_entry(map, "/data.pkl");
+}
+
+static bool probe_keras_zip(const struct file_map *map)
+{
+    return zip_starts_with_entry(map, "metadata.json") || zip_starts_with_entry(map, "config.json");
+}
+
+static bool probe_zip(const struct file_map *map)
+{
+    return starts_with(map, "PK\3\4", 4);
+}
+
+static bool probe_hdf5(const struct file_map *map)
+{
+    return starts_with(map, "\x89HDF\r\n\x1a\n", 8);
+}
+
+static bool probe_pickle(const struct file_map *map)
+{
+    return map->size >= 2 && map->data[0] == 0x80 && map->data[1] >= 2 && map->data[1] <= 5;
+}
+
+static bool probe_lfs_pointer(const struct file_map *map)
+{
+    static const char start[] = "version https://git-lfs";
+    return starts_with(map, start, sizeof start - 1);
+}
+
+/* A protobuf varint at *at; moves *at behind it. */
+static bool read_varint(const struct file_map *map, size_t *at, uint64_t *value)
+{
+    *value = 0;
+    for (int shift = 0; shift < 64 && *at < map->size; shift += 7) {
+        uint8_t byte = map->data[(*at)++];
+        *value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+static bool probe_onnx(const struct file_map *map)
+{
+    bool graph = false;
+    size_t at = 0;
+    if (map->data[0] != 0x08)
+        return false;
+    while (at < map->size) {
+        uint64_t tag, value;
+        if (!read_varint(map, &at, &tag) || tag >> 3 < 1 || tag >> 3 > 25 || !read_varint(map, &at, &value))
+            return false;
+        if ((tag & 7) == 2) { /* length-delimited */
+            if (value > map->size - at)
+                return graph; /* a truncated model is still one */
+            at += (size_t)value;
+        } else if ((tag & 7) != 0) {
+            return false;
+        }
+        graph |= tag >> 3 == 7;
+    }
+    return graph;
+}
+
+const struct weights_format format_torch_zip = {
+    .name = "torch (zip)",
+    .probe = probe_torch_zip,
+    .refusal = "is a zip archive as torch.save writes since PyTorch 1.6, which this build does not read yet; save it "
+               "as safetensors, or with torch.save(..., _use_new_zipfile_serialization=False)",
+};
+
+const struct weights_format format_keras_zip = {
+    .name = "Keras (zip)",
+    .probe = probe_keras_zip,
+    .refusal = "is a .keras zip archive of Keras 3, which this build does not read yet; save the weights as "
+               "safetensors",
+};
+
+const struct weights_format format_zip = {
+    .name = "zip",
+    .probe = probe_zip,
+    .refusal = "is a zip archive, neither torch.save's nor Keras 3's; zip archives are not read by this build yet",
+};
+
+const struct weights_format format_hdf5 = {
+    .name = "HDF5",
+    .probe = probe_hdf5,
+    .refusal = "is an HDF5 file (Keras .h5), which this build does not read yet; save the weights as safetensors",
+};
+
+const struct weights_format format_onnx = {
+    .name = "ONNX",
+    .probe = probe_onnx,
+    .refusal = "is an ONNX model, which this build does not read yet; save the weights as safetensors",
+};
+
+const struct weights_format format_pickle = {
+    .name = "pickle",
+    .probe = probe_pickle,
+    .refusal = "is a Python pickle that torch.save did not write; save the state dict with torch.save or as "
+               "safetensors",
+};
+
+const struct weights_format format_lfs_pointer = {
+    .name = "Git LFS pointer",
+    .probe = probe_lfs_pointer,
+    .refusal = "is a Git LFS pointer, not the file itself; fetch it with git lfs pull",
+};

@@ -1,0 +1,174 @@
+/* Writes safetensors; the bytes are listed in format_safetensors.c. Called by checkpoints and by export.
+ *
+ * Values are written largest element first, and the header is padded with spaces to a multiple of 8 bytes, so that
+ * every tensor lies aligned in a mapped file. Tensors of one element size keep the order they are given in. */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/weights/weights.h"
+
+enum { CHUNK = 1 << 14 }; /* elements converted at a time */
+
+static const char *dtype_name(enum tensor_type type)
+{
+    switch (type) {
+    case TENSOR_F32:
+        return "F32";
+    case TENSOR_F16:
+        return "F16";
+    case TENSOR_BF16:
+        return "BF16";
+    case TENSOR_I64:
+        return "I64";
+    default:
+        return NULL;
+    }
+}
+
+/* 8, then 4, then 2 bytes: the order in which values are written. */
+static const size_t element_sizes[] = {8, 4, 2};
+
+static bool check_tensor(const char *path, const struct weights_output *tensor, struct error *error)
+{
+    char text[SHAPE_TEXT];
+    if (!dtype_name(tensor->type))
+        return error_set(error, ERROR_FAILED, "%s: tensor \"%s\" cannot be written as %s", path, tensor->name,
+                         tensor_type_name(tensor->type));
+    if (shape_count(&tensor->shape) < 0 || (tensor->type == TENSOR_I64 && tensor->shape.rank != 0))
+        return error_set(error, ERROR_FAILED, "%s: tensor \"%s\" of %s cannot have the shape %s", path, tensor->name,
+                         tensor_type_name(tensor->type), shape_text(text, &tensor->shape));
+    return true;
+}
+
+static bool describe_tensor(json_t *root, const char *path, const struct weights_output *tensor, uint64_t *at,
+                            struct error *error)
+{
+    if (json_object_get(root, tensor->name) || strcmp(tensor->name, "__metadata__") == 0)
+        return error_set(error, ERROR_FAILED, "%s: a second tensor would have the name \"%s\"", path, tensor->name);
+    uint64_t end = *at + (uint64_t)shape_count(&tensor->shape) * tensor_type_size(tensor->type);
+    json_t *shape = json_array();
+    for (int d = 0; d < tensor->shape.rank; d++)
+        json_array_append_new(shape, json_integer(tensor->shape.dim[d]));
+    json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(tensor->type), "shape", shape, "data_offsets",
+                              (json_int_t)*at, (json_int_t)end);
+    *at = end;
+    if (json_object_set_new(root, tensor->name, entry) < 0)
+        return error_set(error, ERROR_FAILED, "%s: the name of a tensor is not UTF-8", path);
+    return true;
+}
+
+/* The header as text, padded; the caller frees. NULL: failed. */
+static char *make_header(const char *path, const struct weights_output *tensors, size_t count,
+                         const char *const *metadata, size_t *size, struct error *error)
+{
+    json_t *root = json_object();
+    char *dumped = NULL, *header = NULL;
+    bool ok = true;
+    if (metadata && metadata[0]) {
+        json_t *strings = json_object();
+        for (size_t i = 0; metadata[i] && ok; i += 2)
+            if (json_object_set_new(strings, metadata[i], json_string(metadata[i + 1])) < 0)
+                ok = error_set(error, ERROR_FAILED, "%s: metadata that is not UTF-8", path);
+        json_object_set_new(root, "__metadata__", strings);
+    }
+    uint64_t at = 0;
+    for (size_t s = 0; s < THAW_LENGTH(element_sizes); s++)
+        for (size_t i = 0; i < count && ok; i++)
+            if (tensor_type_size(tensors[i].type) == element_sizes[s])
+                ok = describe_tensor(root, path, &tensors[i], &at, error);
+    if (ok)
+        dumped = json_dumps(root, JSON_COMPACT);
+    if (dumped) {
+        size_t used = strlen(dumped);
+        *size = (used + 7) / 8 * 8;
+        header = mem_alloc(*size + 1);
+        memset(header, ' ', *size);
+        memcpy(header, dumped, used);
+    }
+    free(dumped);
+    json_decref(root);
+    return header;
+}
+
+/* float32 that is finite but becomes infinite in the narrower type. */
+static bool check_range(const char *path, const struct weights_output *tensor, const float *values,
+                        const uint16_t *bits, size_t first, size_t count, struct error *error)
+{
+    uint16_t exponent = tensor->type == TENSOR_F16 ? 0x7c00 : 0x7f80;
+    for (size_t i = 0; i < count; i++)
+        if ((bits[i] & exponent) == exponent && values[i] - values[i] == 0)
+            return error_set(error, ERROR_FAILED, "%s: tensor \"%s\": element %zu, %g, is beyond the range of %s", path,
+                             tensor->name, first + i, (double)values[i], tensor_type_name(tensor->type));
+    return true;
+}
+
+static bool write_bytes(FILE *stream, const void *bytes, size_t size)
+{
+    return size == 0 || fwrite(bytes, size, 1, stream) == 1; /* the commit reports a failed write, with its reason */
+}
+
+static bool write_u64(FILE *stream, uint64_t value)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    return write_bytes(stream, bytes, sizeof bytes);
+}
+
+static bool write_tensor(FILE *stream, const char *path, const struct weights_output *tensor, uint16_t *chunk,
+                         struct error *error)
+{
+    size_t count = (size_t)shape_count(&tensor->shape), size = tensor_type_size(tensor->type);
+    if (tensor->type == TENSOR_I64) {
+        write_u64(stream, (uint64_t)tensor->integer);
+        return true;
+    }
+    for (size_t done = 0; done < count; done += CHUNK) {
+        size_t part = count - done < CHUNK ? count - done : CHUNK;
+        const float *values = tensor->values + done;
+        tensor_from_f32(chunk, values, tensor->type, part);
+        if (size == 2 && !check_range(path, tensor, values, chunk, done, part, error))
+            return false;
+        if (!write_bytes(stream, chunk, part * size))
+            return true;
+    }
+    return true;
+}
+
+bool safetensors_write(const char *path, const struct weights_output *tensors, size_t count,
+                       const char *const *metadata, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!check_tensor(path, &tensors[i], error))
+            return false;
+    size_t size;
+    char *header = make_header(path, tensors, count, metadata, &size, error);
+    if (!header)
+        return false;
+    struct file_atomic file;
+    if (!file_atomic_begin(&file, path, error)) {
+        mem_free(header);
+        return false;
+    }
+    uint16_t *chunk = mem_array(CHUNK, sizeof(float));
+    bool ok = true;
+    write_u64(file.stream, size);
+    write_bytes(file.stream, header, size);
+    for (size_t s = 0; s < THAW_LENGTH(element_sizes); s++)
+        for (size_t i = 0; i < count && ok; i++)
+            if (tensor_type_size(tensors[i].type) == element_sizes[s])
+                ok = write_tensor(file.stream, path, &tensors[i], chunk, error);
+    mem_free(chunk);
+    mem_free(header);
+    if (!ok) {
+        file_atomic_abandon(&file);
+        return false;
+    }
+    return file_atomic_commit(&file, error);
+}

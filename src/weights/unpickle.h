@@ -1,0 +1,94 @@
+/* A restricted pickle machine: turns the pickles inside torch.save files into plain values. No code is ever run: the
+ * only globals that exist are the ones a state dict needs (listed in unpickle_torch.c); any other is refused by its name and
+ * byte offset before anything is done with it. Private to src/weights and its tests.
+ *
+ * 1. A pickle is a sequence of one-byte opcodes with arguments, up to and with STOP; protocols 2 to 5.
+ * 2. Opcodes that a state dict has no use for (text opcodes of protocol 0, OBJ, INST, EXT, buffers) are refused.
+ * 3. Limits: 256 open marks, memo indices below the size of the input, and memory of 32 bytes for each byte of input
+ *    (and 64 KiB more, and no more than 1 GiB). There is no recursion.
+ * 4. Tensors come out as views into storages: offset, shape and strides in elements, checked against the number of
+ *    elements that the pickle states for the storage. Where a storage's bytes lie is the caller's to find. */
+#ifndef THAW_SRC_WEIGHTS_UNPICKLE_H
+#define THAW_SRC_WEIGHTS_UNPICKLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "thaw/base/error.h"
+#include "thaw/tensor/tensor.h"
+
+enum pickle_kind {
+    PICKLE_NONE,
+    PICKLE_BOOL,
+    PICKLE_INT,
+    PICKLE_BIG, /* an integer beyond 64 bits: its bytes, little endian, two's complement */
+    PICKLE_FLOAT,
+    PICKLE_STRING,
+    PICKLE_BYTES,
+    PICKLE_TUPLE,
+    PICKLE_LIST,
+    PICKLE_SET,
+    PICKLE_DICT, /* items are key, value, key, value, ... in insertion order */
+    PICKLE_GLOBAL,
+    PICKLE_STORAGE,
+    PICKLE_TENSOR,
+    PICKLE_KINDS
+};
+
+struct pickle_storage {
+    const uint8_t *key; /* not terminated; in the input */
+    size_t key_size;
+    enum tensor_type type;
+    int64_t count;       /* elements, of the whole storage */
+    int64_t view_offset; /* the part that tensors index; the whole in all but very old files */
+    int64_t view_count;
+    const uint8_t *data; /* NULL until the caller has found the bytes */
+};
+
+struct pickle_tensor {
+    struct pickle_storage *storage;
+    int64_t offset; /* elements from the start of the whole storage */
+    struct shape shape;
+    int64_t stride[SHAPE_RANK_MAX];
+};
+
+struct pickle_value {
+    enum pickle_kind kind;
+    union {
+        int64_t integer; /* BOOL, INT */
+        struct {         /* STRING, BYTES, BIG: in the input */
+            const uint8_t *bytes;
+            size_t size;
+        } text;
+        struct { /* TUPLE, LIST, SET, DICT */
+            struct pickle_value **item;
+            size_t count, room;
+        } list;
+        size_t global; /* a row of the table of globals */
+        struct pickle_storage *storage;
+        struct pickle_tensor *tensor;
+    };
+};
+
+struct unpickle;
+
+/* Over `size` bytes of input, which must outlive it. */
+struct unpickle *unpickle_create(const uint8_t *data, size_t size) THAW_NONNULL;
+void unpickle_destroy(struct unpickle *unpickle); /* takes NULL; frees all values */
+
+/* Runs one pickle from byte *at and moves *at behind its STOP. The value belongs to the machine. NULL: failed, and the
+ * sentence begins with what is wrong (the caller puts the file's name before it). Values may hold themselves: do not
+ * walk them without a bound. */
+const struct pickle_value *unpickle_run(struct unpickle *unpickle, size_t *at,
+                                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Every storage named so far, in the order of the pickle; one key may come several times. */
+struct pickle_storage **unpickle_storages(struct unpickle *unpickle, size_t *count) THAW_NONNULL;
+
+const char *pickle_kind_name(enum pickle_kind kind); /* "a tuple" */
+bool pickle_is_text(const struct pickle_value *value, const char *text) THAW_NONNULL;
+/* The value of a key in a DICT, the last where it is given twice, or NULL. */
+const struct pickle_value *pickle_find(const struct pickle_value *dict, const char *key) THAW_NONNULL;
+
+#endif

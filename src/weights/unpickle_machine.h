@@ -1,0 +1,55 @@
+/* The inside of the pickle machine, between unpickle.c (opcodes, stack, memory) and unpickle_torch.c (globals, calls,
+ * storages). Functions that return false or NULL have set the machine's error. */
+#ifndef THAW_SRC_WEIGHTS_UNPICKLE_MACHINE_H
+#define THAW_SRC_WEIGHTS_UNPICKLE_MACHINE_H
+
+#include "unpickle.h"
+
+enum { UNPICKLE_MARKS_MAX = 256 };
+
+struct chunk;
+
+struct unpickle_pointers {
+    void **item;
+    size_t count, room;
+};
+
+struct unpickle {
+    const uint8_t *data;
+    size_t size, at;
+    size_t op_at; /* of the opcode at hand, for sentences */
+    bool stopped;
+    struct chunk *chunks;
+    size_t memory, memory_max;
+    struct unpickle_pointers stack, memo, storages; /* memo: NULL where unset; count is one past the highest index */
+    size_t memo_set;
+    size_t mark[UNPICKLE_MARKS_MAX]; /* stack heights */
+    size_t marks;
+    struct error *error;
+};
+
+/* "its pickle, at byte N, ..."; returns false. */
+bool unpickle_fault(struct unpickle *u, const char *format, ...) THAW_PRINTF(2, 3) THAW_NONNULL;
+
+/* Zeroed bytes that live as long as the machine, within its limit: every size here depends on what the file says. */
+void *unpickle_allocate(struct unpickle *u, size_t size) THAW_NONNULL;
+struct pickle_value *unpickle_make(struct unpickle *u, enum pickle_kind kind) THAW_NONNULL;
+bool unpickle_list_push(struct unpickle *u, struct pickle_value *list, struct pickle_value *const *item, size_t count)
+    THAW_NONNULL_ARGS(1, 2);
+bool unpickle_pointers_push(struct unpickle *u, struct unpickle_pointers *pointers, void *item) THAW_NONNULL;
+
+bool unpickle_push(struct unpickle *u, struct pickle_value *value) THAW_NONNULL_ARGS(1); /* NULL: fails, error is set */
+struct pickle_value *unpickle_pop(struct unpickle *u) THAW_NONNULL;
+struct pickle_value *unpickle_top(struct unpickle *u) THAW_NONNULL;
+
+/* The bytes of the input up to the next newline, which is passed. */
+bool unpickle_take_line(struct unpickle *u, const uint8_t **line, size_t *size) THAW_NONNULL;
+
+/* Opcodes of unpickle_torch.c. */
+bool unpickle_torch_global(struct unpickle *u, uint8_t op) THAW_NONNULL;
+bool unpickle_torch_stack_global(struct unpickle *u, uint8_t op) THAW_NONNULL;
+bool unpickle_torch_call(struct unpickle *u, uint8_t op) THAW_NONNULL;
+bool unpickle_torch_build(struct unpickle *u, uint8_t op) THAW_NONNULL;
+bool unpickle_torch_persistent_id(struct unpickle *u, uint8_t op) THAW_NONNULL;
+
+#endif

@@ -1,0 +1,294 @@
+/* A weights file of any format: the table of formats, the list of tensors a reader fills, find and read. Readers are
+ * in format_NAME.c and see only format.h. Called by model/bind, by the session and by the command line. */
+#include "config.h"
+
+#include "thaw/weights/weights.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "thaw/base/mem.h"
+
+/* Asked in this order; a format whose signature is part of another's comes first. */
+static const struct weights_format *const formats[] = {
+    &format_safetensors, &format_torch_legacy, &format_torch_zip, &format_keras_zip,   &format_zip,
+    &format_hdf5,        &format_pickle,       &format_onnx,      &format_lfs_pointer,
+};
+enum { FORMATS = 9 };
+static_assert(THAW_LENGTH(formats) == FORMATS, "a format was added or removed: its row belongs in tests/refuse too");
+
+struct weights {
+    char *path;
+    struct file_map map;
+    bool mapped; /* the map is ours to close */
+    const struct weights_format *format;
+    struct weights_tensor *tensor;
+    struct weights_place *place; /* of tensor[i] */
+    size_t count, room;
+    size_t *by_name; /* indices sorted by name */
+    char **metadata; /* key, value, key, value, ... */
+    size_t metadata_count;
+};
+
+const struct file_map *weights_map(const struct weights *weights)
+{
+    return &weights->map;
+}
+
+const char *weights_quote(char text[WEIGHTS_QUOTE], const void *bytes, size_t size)
+{
+    const unsigned char *from = bytes;
+    size_t used = size < WEIGHTS_QUOTE - 1 ? size : WEIGHTS_QUOTE - 1;
+    for (size_t i = 0; i < used; i++)
+        text[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
+    text[used] = '\0';
+    if (used < size)
+        memcpy(text + used - 3, "...", 3);
+    return text;
+}
+
+/* Names reach the screen: no control characters (C0, DEL, C1), valid UTF-8. */
+static bool name_is_clean(const char *name, size_t size)
+{
+    const unsigned char *byte = (const unsigned char *)name;
+    for (size_t i = 0; i < size; i++)
+        if (byte[i] < 0x20 || byte[i] == 0x7f || (byte[i] == 0xc2 && i + 1 < size && byte[i + 1] < 0xa0))
+            return false;
+    json_t *text = json_stringn(name, size); /* NULL where it is not UTF-8 */
+    json_decref(text);
+    return text != NULL;
+}
+
+bool weights_add(struct weights *weights, const char *name, size_t name_size, enum tensor_type type,
+                 const struct shape *shape, const struct weights_place *place, struct error *error)
+{
+    char quote[WEIGHTS_QUOTE];
+    weights_quote(quote, name, name_size);
+    if (name_size == 0 || name_size > WEIGHTS_NAME_MAX)
+        return error_set(error, ERROR_WEIGHTS, "tensor %zu has a name of %zu bytes (%s); 1 to %d are read",
+                         weights->count, name_size, quote, WEIGHTS_NAME_MAX);
+    if (!name_is_clean(name, name_size))
+        return error_set(error, ERROR_WEIGHTS, "the name of tensor %zu, \"%s\", is not printable text", weights->count,
+                         quote);
+    int64_t elements = shape_count(shape);
+    if (elements < 0)
+        return error_set(error, ERROR_WEIGHTS, "tensor \"%s\" has a shape that cannot be: too many elements", quote);
+    if ((uint64_t)elements > weights->map.size)
+        return error_set(error, ERROR_WEIGHTS, "tensor \"%s\" claims %lld elements in a file of %zu bytes", quote,
+                         (long long)elements, weights->map.size);
+    if (weights->count == weights->room) {
+        weights->room = weights->room ? weights->room * 2 : 64;
+        weights->tensor = mem_grow(weights->tensor, weights->room, sizeof *weights->tensor);
+        weights->place = mem_grow(weights->place, weights->room, sizeof *weights->place);
+    }
+    char *copy = mem_alloc(name_size + 1);
+    memcpy(copy, name, name_size);
+    weights->tensor[weights->count] = (struct weights_tensor){.name = copy, .type = type, .shape = *shape};
+    weights->place[weights->count] = *place;
+    weights->count++;
+    return true;
+}
+
+void weights_add_metadata(struct weights *weights, const char *key, const char *value)
+{
+    weights->metadata = mem_grow(weights->metadata, (weights->metadata_count + 1) * 2, sizeof *weights->metadata);
+    weights->metadata[weights->metadata_count * 2] = mem_string(key);
+    weights->metadata[weights->metadata_count * 2 + 1] = mem_string(value);
+    weights->metadata_count++;
+}
+
+void weights_place_dense(struct weights_place *place, const struct shape *shape)
+{
+    int64_t stride = 1;
+    if (shape_count(shape) <= 0)
+        return; /* nothing lies anywhere, and the product of the other dimensions may overflow */
+    for (int d = shape->rank - 1; d >= 0; d--) {
+        place->stride[d] = stride;
+        stride *= shape->dim[d];
+    }
+}
+
+struct named {
+    const char *name;
+    size_t index;
+};
+
+static int compare_named(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+static bool index_names(struct weights *weights, struct error *error)
+{
+    if (weights->count == 0)
+        return error_set(error, ERROR_WEIGHTS, "holds no tensors");
+    struct named *named = mem_array(weights->count, sizeof *named);
+    for (size_t i = 0; i < weights->count; i++)
+        named[i] = (struct named){weights->tensor[i].name, i};
+    qsort(named, weights->count, sizeof *named, compare_named);
+    weights->by_name = mem_array(weights->count, sizeof *weights->by_name);
+    bool ok = true;
+    for (size_t i = 0; i < weights->count && ok; i++) {
+        weights->by_name[i] = named[i].index;
+        if (i && strcmp(named[i - 1].name, named[i].name) == 0)
+            ok = error_set(error, ERROR_WEIGHTS, "tensor \"%s\" is listed twice", named[i].name);
+    }
+    mem_free(named);
+    return ok;
+}
+
+static bool open_content(struct weights *weights, struct error *error)
+{
+    if (weights->map.size == 0)
+        return error_set(error, ERROR_WEIGHTS, "is empty");
+    for (size_t i = 0; i < FORMATS && !weights->format; i++)
+        if (formats[i]->probe(&weights->map))
+            weights->format = formats[i];
+    if (!weights->format)
+        return error_set(error, ERROR_WEIGHTS,
+                         "is no weights file thaw knows: %s and %s files are read, told by their content",
+                         format_safetensors.name, format_torch_legacy.name);
+    if (!weights->format->open)
+        return error_set(error, ERROR_WEIGHTS, "%s", weights->format->refusal);
+    return weights->format->open(weights, error) && index_names(weights, error);
+}
+
+static struct weights *finish_open(struct weights *weights, struct error *error)
+{
+    if (open_content(weights, error))
+        return weights;
+    error_wrap(error, "%s", weights->path);
+    weights_close(weights);
+    return NULL;
+}
+
+struct weights *weights_open(const char *path, struct error *error)
+{
+    struct weights *weights = mem_alloc(sizeof *weights);
+    weights->path = mem_string(path);
+    if (!file_map_open(&weights->map, path, error)) {
+        error->kind = ERROR_WEIGHTS;
+        weights_close(weights);
+        return NULL;
+    }
+    weights->mapped = true;
+    return finish_open(weights, error);
+}
+
+struct weights *weights_open_memory(const void *data, size_t size, const char *name, struct error *error)
+{
+    struct weights *weights = mem_alloc(sizeof *weights);
+    weights->path = mem_string(name);
+    weights->map = (struct file_map){data, size};
+    return finish_open(weights, error);
+}
+
+void weights_close(struct weights *weights)
+{
+    if (!weights)
+        return;
+    for (size_t i = 0; i < weights->count; i++)
+        mem_free((char *)(uintptr_t)weights->tensor[i].name);
+    for (size_t i = 0; i < weights->metadata_count * 2; i++)
+        mem_free(weights->metadata[i]);
+    mem_free(weights->metadata);
+    mem_free(weights->tensor);
+    mem_free(weights->place);
+    mem_free(weights->by_name);
+    mem_free(weights->path);
+    if (weights->mapped)
+        file_map_close(&weights->map);
+    mem_free(weights);
+}
+
+const char *weights_path(const struct weights *weights)
+{
+    return weights->path;
+}
+
+const char *weights_format(const struct weights *weights)
+{
+    return weights->format->name;
+}
+
+enum weights_layout weights_layout(const struct weights *weights)
+{
+    return weights->format->layout;
+}
+
+size_t weights_count(const struct weights *weights)
+{
+    return weights->count;
+}
+
+const struct weights_tensor *weights_get(const struct weights *weights, size_t index)
+{
+    return &weights->tensor[index];
+}
+
+long weights_find(const struct weights *weights, const char *name)
+{
+    size_t low = 0, high = weights->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, index = weights->by_name[middle];
+        int order = strcmp(name, weights->tensor[index].name);
+        if (order == 0)
+            return (long)index;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return -1;
+}
+
+const char *weights_metadata(const struct weights *weights, const char *key)
+{
+    for (size_t i = 0; i < weights->metadata_count; i++)
+        if (strcmp(weights->metadata[i * 2], key) == 0)
+            return weights->metadata[i * 2 + 1];
+    return NULL;
+}
+
+/* Copies a tensor of any strides, run by run: `dense` innermost dimensions lie without gaps and are converted at
+ * once, an odometer steps through the outer ones. */
+static void copy_strided(float *to, const struct weights_tensor *tensor, const struct weights_place *place)
+{
+    const struct shape *shape = &tensor->shape;
+    int64_t run = 1;
+    int outer = shape->rank;
+    while (outer > 0 && (shape->dim[outer - 1] == 1 || place->stride[outer - 1] == run))
+        run *= shape->dim[--outer];
+    int64_t total = shape_count(shape), at[SHAPE_RANK_MAX] = {0}, offset = 0;
+    size_t bytes = tensor_type_size(tensor->type);
+    for (int64_t done = 0; done < total; done += run) {
+        tensor_to_f32(to + done, place->first + (size_t)offset * bytes, tensor->type, (size_t)run);
+        for (int d = outer - 1; d >= 0; d--) {
+            offset += place->stride[d];
+            if (++at[d] < shape->dim[d])
+                break;
+            offset -= place->stride[d] * at[d];
+            at[d] = 0;
+        }
+    }
+}
+
+bool weights_read(const struct weights *weights, size_t index, float *to, struct error *error)
+{
+    const struct weights_tensor *tensor = &weights->tensor[index];
+    int64_t count = shape_count(&tensor->shape);
+    if (count == 0)
+        return true;
+    copy_strided(to, tensor, &weights->place[index]);
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(to[i]))
+            return error_set(error, ERROR_WEIGHTS, "%s: tensor \"%s\" is not finite: element %lld of %lld is %s",
+                             weights->path, tensor->name, (long long)i, (long long)count,
+                             isnan(to[i]) ? "NaN" : "infinite or beyond float32");
+    return true;
+}
