@@ -1,0 +1,56 @@
+/* Checkpoints: everything a run needs to go on to the same bits, in one safetensors file written atomically.
+ *
+ * Tensors (float32, native layout; shapes as struct graph_param has them):
+ *   values.NAME        every parameter and running statistic that moves or has moved in this run
+ *   SLOT.NAME          optimiser moments of what moves now ("momentum", "exp_avg", "exp_avg_sq")
+ * Metadata "thaw.checkpoint": one JSON object with the fields of struct checkpoint, "fixed" (freeze marks by node) and
+ * "updates" (optimiser steps by parameter). Doubles are C hexadecimal text, so that they come back to the bit. Dropout
+ * masks, order and augmentation are pure functions of (seed, epoch, step), so there is no generator state to keep.
+ * Everything else a run stands on comes again from its base weights file, which `base_hash` must still match. */
+#ifndef THAW_TRAIN_CHECKPOINT_H
+#define THAW_TRAIN_CHECKPOINT_H
+
+#include "optim.h"
+#include "task.h"
+
+enum { CHECKPOINT_VERSION = 1, CHECKPOINT_PATH = 512 };
+
+struct checkpoint {
+    /* the cursor: `batch` batches of `epoch` (1..) are done */
+    int epoch, batch;
+    uint64_t step;  /* optimiser steps done */
+    int thaws_done; /* [thaw] lines applied */
+    /* the running epoch so far */
+    struct task_sums sums;
+    double epoch_seconds, elapsed;
+    /* the run so far; accuracies -1: none yet */
+    double base_lr, val_loss, val_accuracy, best_accuracy;
+    int best_epoch, stale; /* stale: evaluations since the best */
+    uint64_t mark;         /* rundir_mark just before its event */
+    /* what it was made with */
+    uint64_t seed;
+    int images_batch; /* experiment's train.batch */
+    char arch[64], base_path[CHECKPOINT_PATH];
+    struct hash base_hash, data_hash; /* of the weights file ({0,0}: none) and of the list of training images */
+};
+
+/* touched[graph->params]: has moved in this run. */
+bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
+                      const struct freeze *freeze, struct optim *optim, const bool *touched,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+struct checkpoint_file;
+/* Opens one and reads its fields. ERROR_WEIGHTS: not a checkpoint, of a newer version, of another architecture. */
+struct checkpoint_file *checkpoint_open(const char *path, const struct graph *graph, struct checkpoint *checkpoint,
+                                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void checkpoint_close(struct checkpoint_file *file);
+/* Values into the graph; touched may be NULL. */
+bool checkpoint_values(const struct checkpoint_file *file, struct graph *graph, bool *touched, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
+/* Freeze marks, then (behind optim_follow) the optimiser's state. */
+bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *graph, struct optim *optim,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+#endif

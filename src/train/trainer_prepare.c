@@ -1,0 +1,354 @@
+/* Bringing a run up, on the trainer's thread: data, model, freeze plan, optimiser, what a checkpoint says, plan, caches,
+ * first events. Also what a live change of the freeze plan does again: trainer_replan. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "thaw/base/clock.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/model/load.h"
+#include "trainer_private.h"
+
+/* Decoded views kept by the loaders, and frozen features, bytes. */
+static const size_t view_bytes[DATASET_SPLITS] = {
+    [DATASET_TRAIN] = (size_t)256 << 20, [DATASET_VAL] = (size_t)128 << 20};
+static const size_t feature_bytes[DATASET_SPLITS] = {
+    [DATASET_TRAIN] = (size_t)512 << 20, [DATASET_VAL] = (size_t)256 << 20};
+
+static bool is_scratch(const struct experiment *experiment)
+{
+    return !experiment->model.weights[0] || strcmp(experiment->model.weights, "none") == 0;
+}
+
+/* --- data --- */
+
+static struct hash hash_items(const struct dataset *dataset)
+{
+    struct hash hash = {0, 0};
+    const struct dataset_part *part = &dataset->part[DATASET_TRAIN];
+    for (size_t i = 0; i < part->items; i++) {
+        const char *name = path_base(part->item[i].path);
+        hash = hash_bytes(name, strlen(name), hash);
+        hash = hash_bytes(&part->item[i].label, sizeof(part->item[i].label), hash);
+    }
+    return hash;
+}
+
+static bool prepare_data(struct trainer *trainer, struct error *error)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    const char *val = experiment->data.val[0] ? experiment->data.val : NULL;
+    trainer->dataset = dataset_open(experiment->data.path, val, experiment->train.seed, error);
+    if (!trainer->dataset)
+        return false;
+    trainer->at.data_hash = hash_items(trainer->dataset);
+    trainer->task_state = trainer->task->create(experiment, trainer->dataset);
+    return true;
+}
+
+/* --- model --- */
+
+static bool same_classes(const struct dataset *dataset, const char *path)
+{
+    struct error unused = {0};
+    int count = 0;
+    struct weights *weights = weights_open(path, &unused);
+    char **names = weights ? bind_class_names(weights, &count) : NULL;
+    bool same = names && count == dataset->classes;
+    for (int c = 0; same && c < count; c++)
+        same = strcmp(names[c], dataset->class_name[c]) == 0;
+    bind_free_class_names(names, count);
+    weights_close(weights);
+    return same;
+}
+
+/* A head that learned other classes is no start for these, even where it has as many of them. */
+static void freshen_head(struct trainer *trainer)
+{
+    struct graph *graph = trainer->graph;
+    if (same_classes(trainer->dataset, trainer->experiment.model.weights))
+        return;
+    for (int p = 0; p < graph->params; p++)
+        if (graph->param[p].node > graph->trunk)
+            graph_initialise_param(graph, p, trainer->experiment.train.seed);
+}
+
+static bool prepare_model(struct trainer *trainer, struct error *error)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    struct load_request request = {
+        .arch = experiment->model.name,
+        .weights = experiment->model.weights,
+        .classes = trainer->dataset->classes,
+        .size = experiment->data.size,
+        .seed = experiment->train.seed,
+    };
+    struct bind_report report;
+    trainer->graph = load_graph(&request, &report, error);
+    bind_report_finish(&report);
+    if (!trainer->graph)
+        return false;
+    struct checkpoint *at = &trainer->at;
+    snprintf(at->arch, sizeof(at->arch), "%s", trainer->graph->arch);
+    at->seed = experiment->train.seed;
+    at->images_batch = experiment->train.batch;
+    at->base_lr = experiment->train.lr;
+    trainer->touched = mem_array((size_t)trainer->graph->params, sizeof(*trainer->touched));
+    if (is_scratch(experiment))
+        return true;
+    freshen_head(trainer);
+    snprintf(at->base_path, sizeof(at->base_path), "%s", experiment->model.weights);
+    return hash_file(&at->base_hash, experiment->model.weights, error);
+}
+
+static bool prepare_freeze(struct trainer *trainer, struct error *error)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    bool scratch = is_scratch(experiment);
+    const char *upto = experiment->freeze.upto[0] ? experiment->freeze.upto : scratch ? "none" : "trunk";
+    trainer->freeze = freeze_create(trainer->graph);
+    trainer->statistics_fixed =
+        experiment->freeze.bn_stats == BN_STATS_FIXED || (experiment->freeze.bn_stats == BN_STATS_AUTO && !scratch);
+    bool good = experiment->freeze.frozen[0]
+                    ? freeze_match(trainer->freeze, trainer->graph, experiment->freeze.frozen, true, error)
+                    : freeze_upto(trainer->freeze, trainer->graph, upto, error);
+    if (good)
+        freeze_statistics(trainer->freeze, trainer->graph, trainer->statistics_fixed);
+    return good;
+}
+
+/* A [thaw] line is tried now: a name that matches nothing must not end the run hours later. */
+static bool try_thaws(const struct trainer *trainer, struct error *error)
+{
+    for (int i = 0; i < trainer->experiment.thaws; i++) {
+        const struct experiment_thaw *thaw = &trainer->experiment.thaw[i];
+        struct freeze *copy = freeze_copy(trainer->freeze);
+        bool good = freeze_match(copy, trainer->graph, thaw->layers, false, error);
+        freeze_destroy(copy);
+        if (!good)
+            return error_wrap(error, "[thaw] epoch %d = %s", thaw->epoch, thaw->layers);
+    }
+    return true;
+}
+
+/* --- going on from a checkpoint --- */
+
+static bool check_same_run(struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+{
+    const struct checkpoint *at = &trainer->at;
+    const char *path = rundir_path(trainer->rundir);
+    if (saved->seed != at->seed || saved->images_batch != at->images_batch)
+        return error_set(error, ERROR_USAGE, "%s: its checkpoint was made with train.seed = %llu and train.batch = %d",
+                         path, (unsigned long long)saved->seed, saved->images_batch);
+    if (!hash_equal(saved->base_hash, at->base_hash))
+        return error_set(
+            error, ERROR_WEIGHTS,
+            "%s: the weights that the run in %s began with were other ones; its frozen layers come from there",
+            at->base_path[0] ? at->base_path : saved->base_path, path);
+    return true;
+}
+
+static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
+                            struct error *error)
+{
+    struct hash data_hash = trainer->at.data_hash;
+    if (!check_same_run(trainer, saved, error) || !checkpoint_values(file, trainer->graph, trainer->touched, error) ||
+        !checkpoint_freeze(file, trainer->freeze, error))
+        return false;
+    optim_follow(trainer->optim, trainer->freeze);
+    if (!checkpoint_optim(file, trainer->graph, trainer->optim, error))
+        return false;
+    if (!rundir_rewind(trainer->rundir, saved->mark, error))
+        return false;
+    trainer->at = *saved;
+    trainer->at.data_hash = data_hash;
+    trainer->event_epoch = saved->batch == 0 && saved->epoch > 1 ? saved->epoch - 1 : saved->epoch;
+    trainer->began = true;
+    return true;
+}
+
+/* A run that was killed before its first checkpoint begins again. *data_changed: other training images than then. */
+static bool prepare_resume(struct trainer *trainer, bool *data_changed, struct error *error)
+{
+    struct checkpoint saved = {0};
+    char *path = rundir_file(trainer->rundir, TRAINER_LAST);
+    bool good = true;
+    *data_changed = false;
+    if (!file_exists(path)) {
+        good = rundir_rewind(trainer->rundir, 0, error);
+    } else {
+        struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
+        good = file && take_checkpoint(trainer, file, &saved, error);
+        checkpoint_close(file);
+        *data_changed = good && !hash_equal(saved.data_hash, trainer->at.data_hash);
+    }
+    mem_free(path);
+    return good;
+}
+
+/* --- plan --- */
+
+static void prepare_features(struct trainer *trainer)
+{
+    bool same_every_epoch = trainer->experiment.data.augment == AUGMENT_NONE;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        features_destroy(trainer->part[s].features);
+        trainer->part[s].features = NULL;
+        if (s == DATASET_VAL || same_every_epoch)
+            trainer->part[s].features =
+                features_create(trainer->plan, trainer->dataset->part[s].items, feature_bytes[s]);
+    }
+}
+
+static void find_gradients(struct trainer *trainer)
+{
+    const struct graph *graph = trainer->graph;
+    trainer->reduceds = 0;
+    for (int p = 0; p < graph->params; p++) {
+        bool moves = freeze_param_moves(trainer->freeze, graph, p);
+        trainer->touched[p] = trainer->touched[p] || moves;
+        trainer->gradient[p] = moves ? plan_gradient(trainer->plan, p) : NULL;
+        if (trainer->gradient[p])
+            trainer->reduced[trainer->reduceds++] =
+                (struct reducer_part){.values = trainer->gradient[p], .count = graph->param[p].count};
+    }
+}
+
+bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
+{
+    struct plan_options options = {
+        .batch = trainer->experiment.train.batch, .training = true, .fold = true, .team = trainer->team};
+    if (freeze_counts(freeze, trainer->graph).trainable == 0)
+        return error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
+    struct plan *plan = plan_create(trainer->graph, freeze, &options, error);
+    if (!plan)
+        return false;
+    plan_destroy(trainer->plan);
+    if (trainer->freeze != freeze)
+        freeze_destroy(trainer->freeze);
+    trainer->plan = plan;
+    trainer->freeze = freeze;
+    optim_follow(trainer->optim, freeze);
+    find_gradients(trainer);
+    prepare_features(trainer);
+    if (trainer->proof)
+        freeze_proof_update(trainer->proof, freeze, trainer->graph);
+    return true;
+}
+
+static bool prepare_loaders(struct trainer *trainer, struct error *error)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        bool train = s == DATASET_TRAIN;
+        struct loader_options options = {
+            .preprocess = trainer->graph->preprocess,
+            .batch = experiment->train.batch,
+            .shuffle = train,
+            .augment = train ? experiment->data.augment : AUGMENT_NONE,
+            .seed = experiment->train.seed,
+            .threads = train ? 2 : 1,
+            .cache_bytes = view_bytes[s],
+        };
+        struct trainer_part *part = &trainer->part[s];
+        if (trainer->dataset->part[s].items == 0)
+            continue;
+        part->loader = loader_create(&trainer->dataset->part[s], &options, error);
+        if (!part->loader)
+            return false;
+        part->batches = loader_batches(part->loader);
+    }
+    return true;
+}
+
+static void prepare_engine(struct trainer *trainer)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    size_t params = (size_t)trainer->graph->params;
+    struct optim_settings settings = {.kind = experiment->train.optimizer,
+                                      .momentum = experiment->train.momentum,
+                                      .weight_decay = experiment->train.weight_decay};
+    trainer->team = team_create(experiment->train.threads);
+    trainer->optim = optim_create(trainer->graph, &settings, trainer->team);
+    trainer->gradient = mem_array(params, sizeof(*trainer->gradient));
+    trainer->reduced = mem_array(params, sizeof(*trainer->reduced));
+    trainer->logits_gradient = mem_floats((size_t)experiment->train.batch * (size_t)trainer->graph->classes);
+}
+
+/* --- first events --- */
+
+static bool emit_begin(struct trainer *trainer)
+{
+    if (trainer->began) {
+        struct event event = {.kind = EVENT_FORK, .u.fork.from = TRAINER_LAST};
+        return trainer_emit(trainer, &event);
+    }
+    struct event event = {.kind = EVENT_RUN};
+    struct freeze_counts counts = freeze_counts(trainer->freeze, trainer->graph);
+    event.u.run.version = EVENT_VERSION;
+    snprintf(event.u.run.program, sizeof(event.u.run.program), "%s", PACKAGE_STRING);
+    snprintf(event.u.run.model, sizeof(event.u.run.model), "%s", trainer->graph->arch);
+    snprintf(event.u.run.data, sizeof(event.u.run.data), "%.*s", EVENT_TEXT_MAX - 1, trainer->experiment.data.path);
+    event.u.run.classes = trainer->dataset->classes;
+    event.u.run.train_images = (int)trainer->dataset->part[DATASET_TRAIN].items;
+    event.u.run.val_images = (int)trainer->dataset->part[DATASET_VAL].items;
+    event.u.run.epochs = trainer->experiment.train.epochs;
+    event.u.run.steps_per_epoch = trainer->part[DATASET_TRAIN].batches;
+    event.u.run.params_trainable = counts.trainable;
+    event.u.run.params_frozen = counts.frozen;
+    event.u.run.seed = trainer->experiment.train.seed;
+    trainer->began = trainer_emit(trainer, &event);
+    return trainer->began;
+}
+
+void trainer_prove(struct trainer *trainer)
+{
+    struct event event = {.kind = EVENT_FREEZE_PROOF};
+    int moved = freeze_proof_check(trainer->proof, trainer->graph, &event.u.proof.tensors);
+    event.u.proof.digest = freeze_proof_hash(trainer->proof);
+    event.u.proof.held = moved < 0;
+    if (moved >= 0)
+        snprintf(event.u.proof.moved, sizeof(event.u.proof.moved), "%s", trainer->graph->param[moved].name);
+    if (event.u.proof.tensors == 0)
+        return;
+    trainer_emit(trainer, &event);
+    if (moved >= 0)
+        trainer_warn(trainer, "%s is frozen, but it moved", trainer->graph->param[moved].name);
+}
+
+static void warn_of_data(struct trainer *trainer, bool data_changed)
+{
+    const struct dataset *dataset = trainer->dataset;
+    if (data_changed)
+        trainer_warn(trainer, "%s: other training images than when the run began; it will not go on to the same bits",
+                     dataset->path);
+    if (dataset->bad_count)
+        trainer_warn(trainer, "%zu files set aside, the first: %s: %s", dataset->bad_count,
+                     path_base(dataset->bad[0].path), dataset->bad[0].reason);
+    if (dataset->part[DATASET_VAL].items == 0)
+        trainer_warn(trainer, "no validation images: accuracy is known on the training images only");
+}
+
+bool trainer_prepare(struct trainer *trainer, struct error *error)
+{
+    bool data_changed = false;
+    if (!prepare_data(trainer, error) || !prepare_model(trainer, error) || !prepare_freeze(trainer, error) ||
+        !try_thaws(trainer, error))
+        return false;
+    prepare_engine(trainer);
+    if (trainer->resuming && !prepare_resume(trainer, &data_changed, error))
+        return false;
+    if (!trainer_replan(trainer, trainer->freeze, error) || !prepare_loaders(trainer, error))
+        return false;
+    trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);
+    trainer->ticked = clock_monotonic();
+    if (!emit_begin(trainer)) {
+        *error = trainer->failure;
+        return false;
+    }
+    warn_of_data(trainer, data_changed);
+    trainer_prove(trainer);
+    return true;
+}

@@ -1,0 +1,101 @@
+/* What a run leaves on disk beside its events: checkpoints, predictions.json, model.safetensors. All atomic; a failure
+ * is a warning event and the run goes on, with the older file still there.
+ *
+ * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
+ * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes". */
+#include "config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "trainer_private.h"
+
+void trainer_save(struct trainer *trainer, bool best)
+{
+    struct error error = {0};
+    struct event event = {.kind = EVENT_CHECKPOINT, .u.checkpoint.best = best};
+    const char *name = best ? TRAINER_BEST : TRAINER_LAST;
+    char *path = rundir_file(trainer->rundir, name);
+    trainer->at.mark = rundir_mark(trainer->rundir);
+    snprintf(event.u.checkpoint.file, sizeof(event.u.checkpoint.file), "%s", name);
+    if (checkpoint_write(path, &trainer->at, trainer->graph, trainer->freeze, trainer->optim, trainer->touched, &error))
+        trainer_emit(trainer, &event);
+    else
+        trainer_warn(trainer, "no checkpoint: %s", error.text);
+    mem_free(path);
+}
+
+/* A name or path that is no UTF-8 has no JSON form; its place stays empty. */
+static json_t *text_or_empty(const char *text)
+{
+    json_t *json = json_string(text);
+    return json ? json : json_string("");
+}
+
+static json_t *describe(const struct trainer *trainer, const struct trainer_predictions *predictions)
+{
+    const struct dataset *dataset = trainer->dataset;
+    json_t *object = json_object(), *classes = json_array(), *images = json_array();
+    for (int c = 0; c < dataset->classes; c++)
+        json_array_append_new(classes, text_or_empty(dataset->class_name[c]));
+    for (size_t i = 0; i < predictions->images; i++) {
+        json_t *row = json_object();
+        const char *path = dataset->part[DATASET_VAL].item[predictions->index[i]].path;
+        json_object_set_new(row, "path", text_or_empty(path));
+        json_object_set_new(row, "label", json_integer(predictions->label[i]));
+        json_object_set_new(row, "predicted", json_integer(predictions->predicted[i]));
+        json_object_set_new(row, "probability", json_real((double)predictions->probability[i]));
+        json_array_append_new(images, row);
+    }
+    json_object_set_new(object, "version", json_integer(1));
+    json_object_set_new(object, "epoch", json_integer(trainer->at.epoch));
+    json_object_set_new(object, "classes", classes);
+    json_object_set_new(object, "images", images);
+    return object;
+}
+
+void trainer_save_predictions(struct trainer *trainer, const struct trainer_predictions *predictions)
+{
+    struct error error = {0};
+    char *path = rundir_file(trainer->rundir, "predictions.json");
+    json_t *object = describe(trainer, predictions);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (text && !file_write_atomic(path, text, strlen(text), &error))
+        trainer_warn(trainer, "no predictions saved: %s", error.text);
+    free(text);
+    json_decref(object);
+    mem_free(path);
+}
+
+/* The graph's values become the best model's. Where its file is not of the epoch that is remembered (it could not be
+ * written), the last model stands in for it. */
+static void load_best(struct trainer *trainer)
+{
+    struct error error = {0};
+    struct checkpoint saved = {0};
+    if (trainer->at.best_epoch == 0)
+        return;
+    char *path = rundir_file(trainer->rundir, TRAINER_BEST);
+    struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, &error);
+    if (file && saved.best_epoch != trainer->at.best_epoch)
+        error_set(&error, ERROR_FAILED, "%s is of epoch %d", path, saved.best_epoch);
+    if (error.kind != ERROR_NONE || !checkpoint_values(file, trainer->graph, NULL, &error))
+        trainer_warn(trainer, "the last model is exported, not the best: %s", error.text);
+    checkpoint_close(file);
+    mem_free(path);
+}
+
+void trainer_export(struct trainer *trainer)
+{
+    struct error error = {0};
+    load_best(trainer);
+    char *path = rundir_file(trainer->rundir, "model.safetensors");
+    const char *const *names = (const char *const *)trainer->dataset->class_name;
+    if (!bind_export(trainer->graph, path, TENSOR_F32, names, &error))
+        trainer_warn(trainer, "no model exported: %s", error.text);
+    mem_free(path);
+}
