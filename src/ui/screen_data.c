@@ -1,0 +1,481 @@
+/* Data: what to transfer to. Places to start from, the classes of the chosen data with their counts, the files that were
+ * set aside, and a look at the images as the network sees them. Panes: places, classes, bad files. Reached through the
+ * table in screen.c. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "part.h"
+#include "screens.h"
+#include "thaw/base/mem.h"
+
+enum pane { PANE_PLACES, PANE_CLASSES, PANE_BAD, PANES };
+
+struct preview {
+    bool tried, val;
+    int label;
+    size_t number;
+    int width, height;
+    uint8_t *rgb; /* NULL: could not be read, error says why */
+    char path[512];
+    struct error error;
+};
+
+struct data {
+    enum pane pane;
+    struct list list[PANES];
+    struct part_filter filter; /* of the classes */
+    int *row;                  /* [list[PANE_CLASSES].rows] classes that pass the filter */
+    bool val;                  /* the preview's images */
+    size_t number;
+    bool all_bad; /* the bad files have the whole body */
+    struct preview preview;
+    const struct session_data *seen; /* to notice that other data was chosen */
+    char seen_path[512];
+};
+
+static void forget_preview(struct data *data)
+{
+    mem_free(data->preview.rgb);
+    memset(&data->preview, 0, sizeof(data->preview));
+}
+
+static void refresh(void *state, struct ui *ui)
+{
+    struct data *data = state;
+    const char *const *places;
+    const struct session_data *now = session_data(ui->session);
+    list_set_rows(&data->list[PANE_PLACES], (int)session_data_places(ui->session, &places));
+    list_set_rows(&data->list[PANE_BAD], now == NULL ? 0 : (int)now->bad_count);
+    if (now != NULL && (data->seen == NULL || strcmp(now->path, data->seen_path) != 0)) {
+        snprintf(data->seen_path, sizeof(data->seen_path), "%s", now->path);
+        data->filter.text[0] = '\0';
+        data->number = 0;
+        data->val = false;
+        forget_preview(data);
+        data->pane = PANE_CLASSES;
+    }
+    data->seen = now;
+    if (now == NULL)
+        data->pane = PANE_PLACES;
+    int classes = now == NULL ? 0 : now->classes, shown = 0;
+    data->row = mem_grow(data->row, (size_t)classes + 1, sizeof(*data->row));
+    for (int i = 0; i < classes; i++)
+        if (filter_match(data->filter.text, now->class_row[i].name))
+            data->row[shown++] = i;
+    list_set_rows(&data->list[PANE_CLASSES], shown);
+}
+
+static void *create(struct ui *ui)
+{
+    struct data *data = mem_alloc(sizeof(*data));
+    data->filter.changed = refresh;
+    data->filter.context = data;
+    refresh(data, ui);
+    return data;
+}
+
+static void destroy(void *state)
+{
+    struct data *data = state;
+    forget_preview(data);
+    mem_free(data->row);
+    mem_free(data);
+}
+
+static int selected_class(const struct data *data)
+{
+    int selected = data->list[PANE_CLASSES].selected;
+    return selected < 0 ? -1 : data->row[selected];
+}
+
+static size_t image_count(const struct data *data, const struct session_data *now)
+{
+    int label = selected_class(data);
+    if (now == NULL || label < 0)
+        return 0;
+    return data->val ? now->class_row[label].val : now->class_row[label].train;
+}
+
+/* --- drawing --- */
+
+static const struct column place_columns[] = {{"folder", 12, 1, ALIGN_LEFT, 2}, {"in", 14, 2, ALIGN_LEFT, 1}};
+
+static void fill_place(void *context, int row, int column, struct table_cell *cell)
+{
+    const char *path = ((const char *const *)context)[row];
+    const char *leaf = part_leaf(path);
+    if (column == 0) {
+        snprintf(cell->text, sizeof(cell->text), "%s", leaf);
+    } else {
+        cell->role = THEME_DIM;
+        snprintf(cell->text, sizeof(cell->text), "%.*s", (int)(leaf - path), path);
+    }
+}
+
+enum { CLASS_NAME, CLASS_TRAIN, CLASS_VAL, CLASS_BALANCE };
+static const struct column class_columns[] = {
+    [CLASS_NAME] = {"class", 16, 2, ALIGN_LEFT, 4},
+    [CLASS_TRAIN] = {"train", 7, 0, ALIGN_RIGHT, 3},
+    [CLASS_VAL] = {"val", 7, 0, ALIGN_RIGHT, 2},
+    [CLASS_BALANCE] = {" balance", 12, 1, ALIGN_LEFT, 1},
+};
+
+struct class_fill {
+    const struct data *data;
+    const struct session_data *now;
+    size_t most;
+};
+
+static void fill_class(void *context, int index, int column, struct table_cell *cell)
+{
+    const struct class_fill *fill = context;
+    const struct session_class *row = &fill->now->class_row[fill->data->row[index]];
+    switch (column) {
+    case CLASS_NAME:
+        snprintf(cell->text, sizeof(cell->text), "%s", row->name);
+        break;
+    case CLASS_TRAIN:
+        cell->role = row->train == 0 ? THEME_ERROR : 2 * row->train < fill->most ? THEME_WARNING : THEME_TEXT;
+        snprintf(cell->text, sizeof(cell->text), "%zu", row->train);
+        break;
+    case CLASS_VAL:
+        cell->role = row->val == 0 ? THEME_WARNING : THEME_TEXT;
+        snprintf(cell->text, sizeof(cell->text), "%zu", row->val);
+        break;
+    case CLASS_BALANCE:
+        cell->role = 2 * row->train < fill->most ? THEME_WARNING : THEME_BAR;
+        cell->bar = fill->most > 0 ? (double)row->train / (double)fill->most : 0;
+        break;
+    }
+}
+
+struct bad_fill {
+    const struct session_data *now;
+    bool wide;
+};
+
+/* The path inside the data's folder: what tells files apart. */
+static const char *inner_path(const struct session_data *now, const char *path)
+{
+    size_t length = strlen(now->path);
+    return strncmp(path, now->path, length) == 0 && path[length] == '/' ? path + length + 1 : path;
+}
+
+static void fill_bad(void *context, int row, int column, struct table_cell *cell)
+{
+    const struct bad_fill *fill = context;
+    const struct session_bad *bad = &fill->now->bad[row];
+    if (column == 0) {
+        snprintf(cell->text, sizeof(cell->text), "%s", inner_path(fill->now, bad->path));
+        return;
+    }
+    cell->role = THEME_WARNING;
+    snprintf(cell->text, sizeof(cell->text), "%s", bad->reason);
+}
+
+static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    const char *const *places;
+    size_t count = session_data_places(ui->session, &places);
+    part_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
+    if (count == 0) {
+        char text[160], open[PART_KEY];
+        snprintf(text, sizeof(text),
+                 "None yet. Press %s and type the path of a folder with a folder of images a class.",
+                 part_key(ui, COMMAND_BROWSE, open));
+        paragraph_draw(canvas, layout_inset(area, 1, 0), THEME_TEXT, 0, text);
+        return;
+    }
+    table_draw(canvas, area, &data->list[PANE_PLACES], place_columns, 2, fill_place, (void *)(uintptr_t)places,
+               data->pane == PANE_PLACES);
+}
+
+static void draw_classes(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)
+{
+    char right[160];
+    if (data->filter.text[0] != '\0')
+        snprintf(right, sizeof(right), "filter \"%s\": %d of %d", data->filter.text, data->list[PANE_CLASSES].rows,
+                 now->classes);
+    else
+        snprintf(right, sizeof(right), "%d", now->classes);
+    part_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
+    struct class_fill fill = {data, now, 0};
+    for (int i = 0; i < now->classes; i++)
+        fill.most = now->class_row[i].train > fill.most ? now->class_row[i].train : fill.most;
+    table_draw(canvas, area, &data->list[PANE_CLASSES], class_columns, (int)THAW_LENGTH(class_columns), fill_class,
+               &fill, data->pane == PANE_CLASSES);
+}
+
+static void draw_bad(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)
+{
+    static const struct column columns[] = {{"file", 16, 1, ALIGN_LEFT, 2},
+                                            {"set aside because", 14, 1, ALIGN_LEFT, 1}};
+    char right[32];
+    snprintf(right, sizeof(right), "%zu", now->bad_count);
+    part_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
+    if (now->bad_count == 0) {
+        canvas_text(canvas, area.x + 1, area.y, area.w - 1, THEME_GOOD, 0, "none: every file is a readable image");
+        return;
+    }
+    struct bad_fill fill = {now, data->all_bad};
+    table_draw(canvas, area, &data->list[PANE_BAD], columns, 2, fill_bad, &fill, data->pane == PANE_BAD);
+}
+
+static void load_preview(struct data *data, struct ui *ui, int label)
+{
+    struct preview *preview = &data->preview;
+    if (preview->tried && preview->val == data->val && preview->label == label && preview->number == data->number)
+        return;
+    forget_preview(data);
+    *preview = (struct preview){.tried = true, .val = data->val, .label = label, .number = data->number};
+    if (!session_preview(ui->session, data->val, label, data->number, &preview->width, &preview->height, &preview->rgb,
+                         preview->path, sizeof(preview->path), &preview->error))
+        preview->rgb = NULL;
+}
+
+static void draw_preview(struct data *data, struct ui *ui, const struct session_data *now, struct canvas *canvas,
+                         struct rect area)
+{
+    char right[64] = "", path[512];
+    int label = selected_class(data);
+    size_t count = image_count(data, now);
+    if (data->number >= count)
+        data->number = count > 0 ? count - 1 : 0;
+    if (count > 0)
+        snprintf(right, sizeof(right), "%zu of %zu", data->number + 1, count);
+    part_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
+    if (count == 0) {
+        paragraph_draw(canvas, layout_inset(area, 1, 0), THEME_DIM, 0, "No such images in this class.");
+        return;
+    }
+    load_preview(data, ui, label);
+    struct rect line = layout_cut_bottom(&area, 1);
+    if (data->preview.rgb == NULL) {
+        paragraph_draw(canvas, layout_inset(area, 1, 0), THEME_ERROR, 0, data->preview.error.text);
+        return;
+    }
+    canvas_image(canvas, area, data->preview.rgb, data->preview.width, data->preview.height);
+    canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0,
+                part_path(path, sizeof(path), inner_path(now, data->preview.path), line.w));
+}
+
+static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect area)
+{
+    char path[512];
+    char counts[128];
+    snprintf(counts, sizeof(counts), "%zu training and %zu validation images%s", now->train, now->val,
+             now->own_validation ? "" : " (split off)");
+    struct rect line = layout_cut_top(&area, 1);
+    int right = text_width(counts) + 1;
+    canvas_text(canvas, line.x + 1, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
+                part_path(path, sizeof(path), now->path, line.w - right - 2));
+    canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_TEXT, 0, counts);
+}
+
+static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    char text[240], open[PART_KEY];
+    struct rect top;
+    layout_rows(area, 0.45, 8, 6, 1, &top, &area);
+    snprintf(text, sizeof(text),
+             "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class "
+             "(and train/ and val/ above them, if you have both), a CSV list, or CIFAR batches.",
+             part_key(ui, COMMAND_BROWSE, open));
+    part_empty(canvas, top, "No data chosen", text);
+    draw_places(data, ui, canvas, area);
+}
+
+static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct data *data = state;
+    refresh(data, ui);
+    const struct session_data *now = session_data(ui->session);
+    if (now == NULL) {
+        draw_welcome(data, ui, canvas, area);
+        return;
+    }
+    draw_summary(now, canvas, layout_cut_top(&area, 1));
+    if (data->all_bad) {
+        draw_bad(data, now, canvas, area);
+        return;
+    }
+    struct rect left, right, places, bad;
+    layout_columns(area, 0.56, 44, 32, 2, &left, &right);
+    const char *const *names;
+    int wanted = (int)session_data_places(ui->session, &names) + 2;
+    places = layout_cut_top(&left, wanted < left.h / 3 ? wanted : left.h / 3);
+    draw_places(data, ui, canvas, places);
+    draw_classes(data, now, canvas, left);
+    if (rect_empty(right))
+        return;
+    wanted = now->bad_count > 0 ? (int)now->bad_count + 2 : 2;
+    bad = layout_cut_bottom(&right, wanted < right.h / 3 ? wanted : right.h / 3);
+    draw_bad(data, now, canvas, bad);
+    draw_preview(data, ui, now, canvas, right);
+}
+
+/* --- doing --- */
+
+static void choose(struct ui *ui, const char *path)
+{
+    struct error error = {0};
+    if (!session_choose_data(ui->session, path, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    const struct session_data *now = session_data(ui->session);
+    if (now == NULL)
+        return;
+    if (now->bad_count > 0)
+        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad files are set aside", part_leaf(now->path), now->classes,
+               now->bad_count);
+    else
+        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", part_leaf(now->path), now->classes, now->train + now->val);
+}
+
+static void path_done(void *context, struct ui *ui, const char *text, bool accepted)
+{
+    (void)context;
+    if (accepted && text[0] != '\0')
+        choose(ui, text);
+}
+
+static void ask_path(struct ui *ui)
+{
+    ui_ask(ui, &(struct ui_ask){.label = "folder or file of images: ",
+                                .initial = "",
+                                .history = "data",
+                                .complete = ARGUMENT_DATA,
+                                .done = path_done});
+}
+
+static void open_selected(struct data *data, struct ui *ui)
+{
+    const char *const *places;
+    size_t count = session_data_places(ui->session, &places);
+    int row = data->list[PANE_PLACES].selected;
+    if (data->pane == PANE_PLACES && row >= 0 && (size_t)row < count) {
+        char *path = mem_string(places[row]); /* choosing makes the list anew */
+        choose(ui, path);
+        mem_free(path);
+    } else if (data->pane == PANE_CLASSES) {
+        ui_do(ui, COMMAND_NEXT_IMAGE, "");
+    } else if (data->pane == PANE_BAD) {
+        ui_do(ui, COMMAND_BAD_FILES, "");
+    }
+}
+
+static void turn_image(struct data *data, struct ui *ui, int by)
+{
+    size_t count = image_count(data, session_data(ui->session));
+    if (count > 0)
+        data->number = by > 0 ? (data->number + 1) % count : (data->number + count - 1) % count;
+}
+
+static void toggle_bad(struct data *data, struct ui *ui)
+{
+    const struct session_data *now = session_data(ui->session);
+    if (now == NULL)
+        return;
+    data->all_bad = !data->all_bad;
+    data->pane = data->all_bad ? PANE_BAD : PANE_CLASSES;
+}
+
+static bool go_back(struct data *data, struct ui *ui)
+{
+    if (!data->all_bad)
+        return part_filter_clear(&data->filter, ui);
+    toggle_bad(data, ui);
+    return true;
+}
+
+static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+{
+    struct data *data = state;
+    bool has_data = session_data(ui->session) != NULL;
+    switch (which) {
+    case COMMAND_OPEN:
+        open_selected(data, ui);
+        return true;
+    case COMMAND_BROWSE:
+        ask_path(ui);
+        return true;
+    case COMMAND_NEXT_PANE:
+        if (has_data && !data->all_bad)
+            data->pane = (data->pane + 1) % PANES;
+        return true;
+    case COMMAND_NEXT_IMAGE:
+    case COMMAND_RIGHT:
+        turn_image(data, ui, 1);
+        return true;
+    case COMMAND_PREVIOUS_IMAGE:
+    case COMMAND_LEFT:
+        turn_image(data, ui, -1);
+        return true;
+    case COMMAND_VALIDATION:
+        data->val = !data->val;
+        return true;
+    case COMMAND_BAD_FILES:
+        toggle_bad(data, ui);
+        return true;
+    case COMMAND_FILTER:
+        if (has_data)
+            part_filter_ask(&data->filter, ui, argument);
+        return true;
+    case COMMAND_BACK:
+        return go_back(data, ui);
+    default:
+        return list_command(&data->list[data->pane], which);
+    }
+}
+
+static bool mouse(void *state, struct ui *ui, const struct term_event *event)
+{
+    struct data *data = state;
+    for (enum pane pane = 0; pane < PANES; pane++) {
+        if (data->all_bad && pane != PANE_BAD)
+            continue;
+        enum list_hit hit = list_mouse(&data->list[pane], event);
+        if (hit == LIST_MISS)
+            continue;
+        bool focused = data->pane == pane;
+        if (hit != LIST_SCROLLED)
+            data->pane = pane;
+        if (hit == LIST_OPENED && focused)
+            open_selected(data, ui);
+        return true;
+    }
+    return false;
+}
+
+static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
+{
+    struct data *data = state;
+    int count = 0;
+    if (data->pane == PANE_PLACES)
+        hints[count++] = (struct screen_hint){COMMAND_OPEN, "choose"};
+    hints[count++] = (struct screen_hint){COMMAND_BROWSE, NULL};
+    if (session_data(ui->session) != NULL) {
+        hints[count++] = (struct screen_hint){COMMAND_NEXT_IMAGE, NULL};
+        hints[count++] = (struct screen_hint){COMMAND_VALIDATION, NULL};
+        hints[count++] = (struct screen_hint){COMMAND_BAD_FILES, NULL};
+        hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "pane"};
+    }
+    return count;
+}
+
+const struct screen screen_data = {
+    .id = SCREEN_DATA,
+    .name = "data",
+    .title = "Data",
+    .create = create,
+    .destroy = destroy,
+    .draw = draw,
+    .command = command,
+    .mouse = mouse,
+    .keys = keys,
+    .changed = refresh,
+    .shown = refresh,
+};

@@ -1,0 +1,525 @@
+/* Layers: the heart of the workbench. A tree folded by stage with four freeze marks a layer, and above it what the present
+ * plan costs: counts, work, memory and time follow each toggle at once. While a run trains, the last column shows how far
+ * each layer moved in the last update. Reached through the table in screen.c. */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "part.h"
+#include "screens.h"
+#include "thaw/base/mem.h"
+
+enum {
+    LAYER_NAME,
+    LAYER_KIND,
+    LAYER_SHAPE,
+    LAYER_PARAMS,
+    LAYER_MACS,
+    LAYER_MEMORY,
+    LAYER_WEIGHTS,
+    LAYER_AFFINE,
+    LAYER_STATISTICS,
+    LAYER_DROPOUT,
+    LAYER_UPDATE,
+    LAYER_COLUMNS
+};
+static const struct column columns[LAYER_COLUMNS] = {
+    [LAYER_NAME] = {"layer", 22, 2, ALIGN_LEFT, 100},   [LAYER_KIND] = {"kind", 13, 1, ALIGN_LEFT, 20},
+    [LAYER_SHAPE] = {"output", 11, 0, ALIGN_LEFT, 50},  [LAYER_PARAMS] = {"params", 7, 0, ALIGN_RIGHT, 90},
+    [LAYER_MACS] = {"MACs", 7, 0, ALIGN_RIGHT, 80},     [LAYER_MEMORY] = {"output", 9, 0, ALIGN_RIGHT, 10},
+    [LAYER_WEIGHTS] = {"W", 1, 0, ALIGN_LEFT, 99},      [LAYER_AFFINE] = {"A", 1, 0, ALIGN_LEFT, 99},
+    [LAYER_STATISTICS] = {"S", 1, 0, ALIGN_LEFT, 99},   [LAYER_DROPOUT] = {"D", 1, 0, ALIGN_LEFT, 99},
+    [LAYER_UPDATE] = {"update", 14, 0, ALIGN_LEFT, 95},
+};
+enum { STAGES_MAX = 128 };
+
+struct layers {
+    struct list list;
+    struct part_filter filter;
+    size_t *row;  /* [list.rows] rows of the session that are shown */
+    long model;   /* whose fold states these are */
+    size_t count; /* rows it had */
+    bool unfolded[STAGES_MAX];
+};
+
+static bool is_unfolded(const struct layers *layers, const struct session_layer *row)
+{
+    return layers->filter.text[0] != '\0' || (row->stage < STAGES_MAX && layers->unfolded[row->stage]);
+}
+
+/* With a filter: the layers that pass and the stages around them. */
+static bool is_shown(const struct layers *layers, const struct session_layer *all, size_t count, size_t row)
+{
+    if (layers->filter.text[0] == '\0')
+        return all[row].is_stage || is_unfolded(layers, &all[row]);
+    char text[128];
+    snprintf(text, sizeof(text), "%s %s", all[row].name, all[row].kind);
+    if (!all[row].is_stage)
+        return filter_match(layers->filter.text, text);
+    for (size_t i = row + 1; i < count && !all[i].is_stage; i++)
+        if (is_shown(layers, all, count, i))
+            return true;
+    return false;
+}
+
+static void refresh(void *state, struct ui *ui)
+{
+    struct layers *layers = state;
+    const struct session_layer *all;
+    size_t count = session_layers(ui->session, &all), shown = 0;
+    long model = session_chosen_model(ui->session);
+    if (model != layers->model || count != layers->count) {
+        memset(layers->unfolded, 0, sizeof(layers->unfolded));
+        layers->filter.text[0] = '\0';
+        layers->model = model;
+        layers->count = count;
+        list_set_rows(&layers->list, 0);
+    }
+    size_t before = layers->list.selected >= 0 ? layers->row[layers->list.selected] : 0;
+    layers->row = mem_grow(layers->row, count + 1, sizeof(*layers->row));
+    int select = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_shown(layers, all, count, i))
+            continue;
+        if (i <= before)
+            select = (int)shown;
+        layers->row[shown++] = i;
+    }
+    list_set_rows(&layers->list, (int)shown);
+    if (shown > 0 && select != layers->list.selected)
+        list_select(&layers->list, select);
+}
+
+static void *create(struct ui *ui)
+{
+    struct layers *layers = mem_alloc(sizeof(*layers));
+    layers->model = -1;
+    layers->filter.changed = refresh;
+    layers->filter.context = layers;
+    list_set_rows(&layers->list, 0);
+    refresh(layers, ui);
+    return layers;
+}
+
+static void destroy(void *state)
+{
+    struct layers *layers = state;
+    mem_free(layers->row);
+    mem_free(layers);
+}
+
+/* --- drawing --- */
+
+struct fill {
+    const struct layers *layers;
+    const struct session_layer *all;
+};
+
+static void fill_mark(struct table_cell *cell, enum session_mark mark)
+{
+    cell->role = part_mark_role(mark);
+    cell->attrs = mark == SESSION_MARK_THAWED ? CELL_BOLD : 0;
+    snprintf(cell->text, sizeof(cell->text), "%s", part_mark_sign(mark));
+}
+
+/* Ratios from 1e-6 to 1e-1 on a bar of six cells, the figure behind it. */
+static void fill_update(struct table_cell *cell, float ratio)
+{
+    if (ratio < 0)
+        return;
+    int steps = ratio > 0 ? (int)lround((log10((double)ratio) + 6) * 6 / 5) : 0;
+    steps = steps < 0 ? 0 : steps > 6 ? 6 : steps;
+    char bar[32] = "";
+    for (int i = 0; i < 6; i++)
+        strcat(bar, i < steps ? "■" : "·");
+    cell->role = THEME_THAWED;
+    snprintf(cell->text, sizeof(cell->text), "%s %.0e", bar, (double)ratio);
+}
+
+static void fill_cell(void *context, int index, int column, struct table_cell *cell)
+{
+    const struct fill *fill = context;
+    const struct session_layer *row = &fill->all[fill->layers->row[index]];
+    char words[WORDS_MAX];
+    cell->attrs = row->is_stage ? CELL_BOLD : 0;
+    switch (column) {
+    case LAYER_NAME:
+        cell->fold = !row->is_stage ? 3 : is_unfolded(fill->layers, row) ? 2 : 1;
+        cell->indent = row->is_stage ? 0 : 2;
+        cell->role = row->all == SESSION_MARK_NONE ? THEME_DIM : part_mark_role(row->all);
+        snprintf(cell->text, sizeof(cell->text), "%s", row->name);
+        break;
+    case LAYER_KIND:
+        cell->role = THEME_DIM;
+        cell->attrs = 0;
+        snprintf(cell->text, sizeof(cell->text), "%s", row->kind);
+        break;
+    case LAYER_SHAPE:
+        snprintf(cell->text, sizeof(cell->text), "%s", row->shape);
+        break;
+    case LAYER_PARAMS:
+        if (row->params > 0)
+            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, row->params));
+        break;
+    case LAYER_MACS:
+        if (row->macs > 0)
+            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, row->macs));
+        break;
+    case LAYER_MEMORY:
+        cell->role = THEME_DIM;
+        snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, row->activation_bytes));
+        break;
+    case LAYER_WEIGHTS:
+        fill_mark(cell, row->weights);
+        break;
+    case LAYER_AFFINE:
+        fill_mark(cell, row->affine);
+        break;
+    case LAYER_STATISTICS:
+        fill_mark(cell, row->statistics);
+        break;
+    case LAYER_DROPOUT:
+        fill_mark(cell, row->dropout);
+        break;
+    case LAYER_UPDATE:
+        fill_update(cell, row->update_ratio);
+        break;
+    }
+}
+
+/* Two lines: what moves, with a bar; what it costs. */
+static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct session_freeze_counts counts;
+    char trainable[WORDS_MAX], frozen[WORDS_MAX], forward[WORDS_MAX], backward[WORDS_MAX], bytes[WORDS_MAX],
+        seconds[WORDS_MAX];
+    session_freeze_counts(ui->session, &counts);
+    double total = counts.trainable + counts.frozen, share = total > 0 ? counts.trainable / total : 0;
+    int x = area.x + 1, y = area.y, end = area.x + area.w;
+    x += canvas_format(canvas, x, y, end - x, THEME_THAWED, CELL_BOLD, "≈ %s trainable",
+                       words_count(trainable, counts.trainable));
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layers ", counts.layers_trainable);
+    int bar = area.w / 5 < 12 ? 12 : area.w / 5;
+    if (end - x > bar + 12) {
+        bar_draw(canvas, x, y, bar, share, THEME_THAWED);
+        x += bar;
+        char percent[WORDS_MAX];
+        if (share > 0 && share < 0.0005)
+            snprintf(percent, sizeof(percent), "< 0.1 %%");
+        else
+            part_percent(percent, share);
+        x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " %s  ", percent);
+    }
+    canvas_format(canvas, x, y, end - x, THEME_FROZEN, 0, "✻ %s frozen in %d", words_count(frozen, counts.frozen),
+                  counts.layers_frozen);
+    x = area.x + 1;
+    y++;
+    if (counts.seconds_epoch > 0)
+        snprintf(bytes, sizeof(bytes), "%s", words_seconds(seconds, counts.seconds_epoch));
+    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "an image: ");
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s MACs forward, %s backward",
+                       words_count(forward, counts.macs_forward), words_count(backward, counts.macs_backward));
+    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   a step: ");
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s", words_bytes(bytes, counts.train_bytes));
+    if (counts.seconds_epoch > 0) {
+        x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   an epoch: ");
+        canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s", words_seconds(seconds, counts.seconds_epoch));
+    }
+}
+
+static void draw_legend(struct canvas *canvas, struct rect line)
+{
+    int x = line.x + 1, end = line.x + line.w;
+    for (enum session_mark mark = SESSION_MARK_FROZEN; mark <= SESSION_MARK_PARTLY; mark++) {
+        canvas_text(canvas, x, line.y, 1, part_mark_role(mark), CELL_BOLD, part_mark_sign(mark));
+        x += 2;
+        x += canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, part_mark_name(mark)) + 2;
+    }
+    canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, "W weights  A affine  S statistics  D dropout");
+}
+
+static void draw_details(const struct session_layer *row, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    enum { LABEL = 13 };
+    char words[WORDS_MAX], value[96], name[PART_KEY];
+    part_heading(canvas, &area, row->name, row->in_head ? "head" : "trunk", true);
+    struct rect line = layout_cut_top(&area, 1);
+    field_draw(canvas, line.x, line.y, line.w, LABEL, "kind", row->kind);
+    line = layout_cut_top(&area, 1);
+    snprintf(value, sizeof(value), "%s, %s", row->shape, words_bytes(words, row->activation_bytes));
+    field_draw(canvas, line.x, line.y, line.w, LABEL, "output", value);
+    line = layout_cut_top(&area, 1);
+    field_draw(canvas, line.x, line.y, line.w, LABEL, "parameters", words_count(words, row->params));
+    line = layout_cut_top(&area, 1);
+    field_draw(canvas, line.x, line.y, line.w, LABEL, "MACs", words_count(words, row->macs));
+    if (row->update_ratio >= 0) {
+        line = layout_cut_top(&area, 1);
+        snprintf(value, sizeof(value), "%.1e of the weights, last step", (double)row->update_ratio);
+        field_draw(canvas, line.x, line.y, line.w, LABEL, "update", value);
+    }
+    layout_cut_top(&area, 1);
+    const struct {
+        const char *label;
+        enum session_mark mark;
+        enum command command;
+    } marks[] = {
+        {"weights", row->weights, COMMAND_TOGGLE_WEIGHTS},
+        {"affine", row->affine, COMMAND_TOGGLE_AFFINE},
+        {"statistics", row->statistics, COMMAND_TOGGLE_STATISTICS},
+        {"dropout", row->dropout, COMMAND_TOGGLE_DROPOUT},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(marks) && area.h > 0; i++) {
+        line = layout_cut_top(&area, 1);
+        bool none = marks[i].mark == SESSION_MARK_NONE;
+        canvas_text(canvas, line.x, line.y, 3, none ? THEME_DIM : THEME_KEY, 0, part_key(ui, marks[i].command, name));
+        canvas_text(canvas, line.x + 3, line.y, 12, THEME_DIM, 0, marks[i].label);
+        canvas_text(canvas, line.x + 15, line.y, 1, part_mark_role(marks[i].mark), CELL_BOLD,
+                    part_mark_sign(marks[i].mark));
+        canvas_text(canvas, line.x + 17, line.y, line.w - 17, part_mark_role(marks[i].mark), 0,
+                    none ? "has none" : part_mark_name(marks[i].mark));
+    }
+}
+
+static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    char text[200], models[PART_KEY];
+    snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
+             part_key(ui, COMMAND_GO_MODELS, models));
+    part_empty(canvas, area, "No model chosen", text);
+}
+
+static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct layers *layers = state;
+    const struct session_layer *all;
+    refresh(layers, ui);
+    if (session_layers(ui->session, &all) == 0) {
+        draw_empty(ui, canvas, area);
+        return;
+    }
+    const struct session_model *models;
+    session_models(ui->session, &models);
+    char what[PART_TEXT * 2];
+    snprintf(what, sizeof(what), "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
+    part_heading(canvas, &area, models[layers->model].name, what, true);
+    draw_totals(ui, canvas, layout_cut_top(&area, 2));
+    layout_cut_top(&area, area.h > 20 ? 1 : 0);
+    draw_legend(canvas, layout_cut_bottom(&area, 1));
+    if (layers->filter.text[0] != '\0') {
+        struct rect line = layout_cut_bottom(&area, 1);
+        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_DIM, 0, "filter \"%s\"", layers->filter.text);
+    }
+    struct rect table = area, details = {0, 0, 0, 0};
+    if (area.w >= 130)
+        layout_columns(area, 0.72, 80, 38, 2, &table, &details);
+    struct fill fill = {layers, all};
+    int count = ui_training(ui) ? LAYER_COLUMNS : LAYER_COLUMNS - 1;
+    table_draw(canvas, table, &layers->list, columns, count, fill_cell, &fill, true);
+    if (!rect_empty(details) && layers->list.selected >= 0)
+        draw_details(&all[layers->row[layers->list.selected]], ui, canvas, details);
+}
+
+/* --- doing --- */
+
+static const struct session_layer *selected_layer(const struct layers *layers, struct ui *ui, size_t *row)
+{
+    const struct session_layer *all;
+    size_t count = session_layers(ui->session, &all);
+    if (layers->list.selected < 0 || layers->list.selected >= layers->list.rows)
+        return NULL;
+    *row = layers->row[layers->list.selected];
+    return *row < count ? &all[*row] : NULL;
+}
+
+static void say_now(struct ui *ui, const char *what, const char *name)
+{
+    ui_say(ui, UI_INFO, "%s %s%s", name, what, ui_training(ui) ? " from the next batch" : "");
+}
+
+static void toggle(struct layers *layers, struct ui *ui, unsigned marks)
+{
+    size_t row;
+    struct error error = {0};
+    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    if (layer == NULL)
+        return;
+    if (!session_toggle_freeze(ui->session, row, marks, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    layer = selected_layer(layers, ui, &row);
+    if (layer == NULL)
+        return;
+    enum session_mark mark = marks == SESSION_WEIGHTS      ? layer->weights
+                             : marks == SESSION_AFFINE     ? layer->affine
+                             : marks == SESSION_STATISTICS ? layer->statistics
+                             : marks == SESSION_DROPOUT    ? layer->dropout
+                                                           : layer->all;
+    const char *of = marks == SESSION_WEIGHTS      ? " (weights)"
+                     : marks == SESSION_AFFINE     ? " (affine)"
+                     : marks == SESSION_STATISTICS ? " (statistics)"
+                     : marks == SESSION_DROPOUT    ? " (dropout)"
+                                                   : "";
+    char name[96];
+    snprintf(name, sizeof(name), "%s%s", layer->name, of);
+    say_now(ui, mark == SESSION_MARK_FROZEN ? "is frozen" : "is thawed", name);
+}
+
+static void cut(struct layers *layers, struct ui *ui)
+{
+    size_t row;
+    struct error error = {0};
+    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    if (layer == NULL)
+        return;
+    char name[96];
+    snprintf(name, sizeof(name), "All up to %s", layer->name);
+    if (!session_freeze_upto(ui->session, row, &error))
+        ui_fail(ui, &error);
+    else
+        say_now(ui, "is frozen, the rest thawed", name);
+}
+
+static void undo(struct ui *ui)
+{
+    if (session_undo_freeze(ui->session))
+        ui_say(ui, UI_INFO, "Undone%s", ui_training(ui) ? " from the next batch" : "");
+    else
+        ui_say(ui, UI_WARNING, "Nothing to undo");
+}
+
+/* Selects a row of the session if it is shown. */
+static void select_row(struct layers *layers, size_t row)
+{
+    for (int i = 0; i < layers->list.rows; i++)
+        if (layers->row[i] == row)
+            list_select(&layers->list, i);
+}
+
+enum fold { FOLD, UNFOLD, FLIP };
+static void fold(struct layers *layers, struct ui *ui, enum fold how)
+{
+    const struct session_layer *all;
+    size_t row, count = session_layers(ui->session, &all);
+    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    if (layer == NULL || layer->stage >= STAGES_MAX || layers->filter.text[0] != '\0')
+        return;
+    if (!layer->is_stage) {
+        /* a layer: left goes to its stage, Enter folds the stage around it */
+        if (how == UNFOLD)
+            return;
+        while (row > 0 && !all[row].is_stage)
+            row--;
+        select_row(layers, row);
+        if (how == FOLD)
+            return;
+    }
+    bool *unfolded = &layers->unfolded[layer->stage];
+    if (how == UNFOLD && *unfolded && row + 1 < count && !all[row + 1].is_stage)
+        list_select(&layers->list, layers->list.selected + 1);
+    *unfolded = how == FLIP ? !*unfolded : how == UNFOLD;
+    refresh(layers, ui);
+}
+
+static void fold_all(struct layers *layers, struct ui *ui, bool unfolded)
+{
+    const struct session_layer *all;
+    size_t row, count = session_layers(ui->session, &all);
+    if (!unfolded && selected_layer(layers, ui, &row) != NULL) {
+        while (row > 0 && !all[row].is_stage)
+            row--;
+        select_row(layers, row);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (all[i].stage < STAGES_MAX)
+            layers->unfolded[all[i].stage] = unfolded;
+    refresh(layers, ui);
+}
+
+static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+{
+    static const struct {
+        enum command command;
+        unsigned marks;
+    } toggles[] = {
+        {COMMAND_TOGGLE, SESSION_ALL},
+        {COMMAND_TOGGLE_WEIGHTS, SESSION_WEIGHTS},
+        {COMMAND_TOGGLE_AFFINE, SESSION_AFFINE},
+        {COMMAND_TOGGLE_STATISTICS, SESSION_STATISTICS},
+        {COMMAND_TOGGLE_DROPOUT, SESSION_DROPOUT},
+    };
+    struct layers *layers = state;
+    for (size_t i = 0; i < THAW_LENGTH(toggles); i++) {
+        if (toggles[i].command == which) {
+            toggle(layers, ui, toggles[i].marks);
+            return true;
+        }
+    }
+    switch (which) {
+    case COMMAND_CUT:
+        cut(layers, ui);
+        return true;
+    case COMMAND_UNDO:
+        undo(ui);
+        return true;
+    case COMMAND_OPEN:
+    case COMMAND_FOLD:
+        fold(layers, ui, FLIP);
+        return true;
+    case COMMAND_LEFT:
+        fold(layers, ui, FOLD);
+        return true;
+    case COMMAND_RIGHT:
+        fold(layers, ui, UNFOLD);
+        return true;
+    case COMMAND_FOLD_ALL:
+    case COMMAND_UNFOLD_ALL:
+        fold_all(layers, ui, which == COMMAND_UNFOLD_ALL);
+        return true;
+    case COMMAND_FILTER:
+        part_filter_ask(&layers->filter, ui, argument);
+        return true;
+    case COMMAND_BACK:
+        return part_filter_clear(&layers->filter, ui);
+    default:
+        return list_command(&layers->list, which);
+    }
+}
+
+static bool mouse(void *state, struct ui *ui, const struct term_event *event)
+{
+    struct layers *layers = state;
+    enum list_hit hit = list_mouse(&layers->list, event);
+    if (hit == LIST_OPENED)
+        fold(layers, ui, FLIP);
+    return hit != LIST_MISS;
+}
+
+static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
+{
+    (void)state;
+    int count = 0;
+    hints[count++] = (struct screen_hint){COMMAND_TOGGLE, "freeze/thaw"};
+    hints[count++] = (struct screen_hint){COMMAND_CUT, "cut here"};
+    hints[count++] = (struct screen_hint){COMMAND_OPEN, "fold"};
+    hints[count++] = (struct screen_hint){COMMAND_UNDO, NULL};
+    hints[count++] = session_data(ui->session) == NULL ? (struct screen_hint){COMMAND_GO_DATA, "data"}
+                                                       : (struct screen_hint){COMMAND_GO_TRAIN, "train"};
+    return count;
+}
+
+const struct screen screen_layers = {
+    .id = SCREEN_LAYERS,
+    .name = "layers",
+    .title = "Layers",
+    .create = create,
+    .destroy = destroy,
+    .draw = draw,
+    .command = command,
+    .mouse = mouse,
+    .keys = keys,
+    .changed = refresh,
+    .shown = refresh,
+};

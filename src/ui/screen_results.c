@@ -1,0 +1,559 @@
+/* Results: how the last evaluation of the live or reopened run went, class by class. Three panes: the confusion matrix
+ * (rows true, columns predicted), the classes from worst to best, the most confused pairs. Wide terminals show all three,
+ * narrow ones one at a time. Reached through the table in screen.c. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "part.h"
+#include "screens.h"
+#include "thaw/base/mem.h"
+
+enum pane { PANE_MATRIX, PANE_CLASSES, PANE_PAIRS, PANES };
+enum { CLASS_NAME, CLASS_IMAGES, CLASS_RECALL, CLASS_BAR, CLASS_PRECISION, CLASS_WORST, CLASS_COLUMNS };
+
+struct class_row {
+    int label;
+    unsigned images, predicted, right;
+    int worst;                /* the class it is most often taken for; -1: never wrong */
+    double recall, precision; /* -1: no images, never predicted */
+};
+
+struct pair_row {
+    int truth, predicted;
+    unsigned count;
+    double share; /* of the true class */
+};
+
+struct results {
+    enum pane pane;
+    bool shares;
+    int row, column;   /* the matrix's cursor */
+    int top, left;     /* first row and column shown */
+    struct rect cells; /* of the matrix, at the last draw */
+    int cell_width;
+    int rows_shown, columns_shown;
+    struct list classes, pairs;
+    int sort; /* CLASS_* */
+    struct class_row *class_row;
+    struct pair_row *pair_row;
+    struct rect tabs[PANES];
+};
+
+static unsigned cell_at(const struct session_results *now, int truth, int predicted)
+{
+    return now->confusion[(size_t)truth * (size_t)now->classes + (size_t)predicted];
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const struct pair_row *one = a, *two = b;
+    if (one->count != two->count)
+        return one->count < two->count ? 1 : -1;
+    return one->truth != two->truth ? one->truth - two->truth : one->predicted - two->predicted;
+}
+
+static bool is_before(const struct results *results, const struct session_results *now, const struct class_row *a,
+                      const struct class_row *b)
+{
+    switch (results->sort) {
+    case CLASS_NAME:
+        return strcmp(now->class_name[a->label], now->class_name[b->label]) < 0;
+    case CLASS_IMAGES:
+        return a->images > b->images;
+    case CLASS_PRECISION:
+        return a->precision < b->precision;
+    default:
+        return a->recall < b->recall;
+    }
+}
+
+static void count_class(const struct session_results *now, int label, struct class_row *row)
+{
+    unsigned most = 0;
+    *row = (struct class_row){.label = label, .worst = -1, .right = cell_at(now, label, label)};
+    for (int i = 0; i < now->classes; i++) {
+        unsigned wrong = cell_at(now, label, i);
+        row->images += wrong;
+        row->predicted += cell_at(now, i, label);
+        if (i != label && wrong > most) {
+            most = wrong;
+            row->worst = i;
+        }
+    }
+    row->recall = row->images > 0 ? (double)row->right / row->images : -1;
+    row->precision = row->predicted > 0 ? (double)row->right / row->predicted : -1;
+}
+
+static void refresh(void *state, struct ui *ui)
+{
+    struct results *results = state;
+    const struct session_results *now = session_results(ui->session);
+    int classes = now == NULL ? 0 : now->classes, pairs = 0;
+    results->class_row = mem_grow(results->class_row, (size_t)classes + 1, sizeof(*results->class_row));
+    results->pair_row = mem_grow(results->pair_row, (size_t)classes * (size_t)classes + 1, sizeof(*results->pair_row));
+    for (int i = 0; i < classes; i++) {
+        struct class_row row;
+        count_class(now, i, &row);
+        int at = i;
+        for (; at > 0 && is_before(results, now, &row, &results->class_row[at - 1]); at--)
+            results->class_row[at] = results->class_row[at - 1];
+        results->class_row[at] = row;
+        for (int k = 0; k < classes; k++)
+            if (k != i && cell_at(now, i, k) > 0)
+                results->pair_row[pairs++] =
+                    (struct pair_row){i, k, cell_at(now, i, k), (double)cell_at(now, i, k) / row.images};
+    }
+    if (pairs > 1)
+        qsort(results->pair_row, (size_t)pairs, sizeof(*results->pair_row), compare_pairs);
+    list_set_rows(&results->classes, classes);
+    list_set_rows(&results->pairs, pairs);
+    if (results->row >= classes)
+        results->row = results->column = 0;
+}
+
+static void *create(struct ui *ui)
+{
+    struct results *results = mem_alloc(sizeof(*results));
+    results->sort = CLASS_RECALL;
+    refresh(results, ui);
+    return results;
+}
+
+static void destroy(void *state)
+{
+    struct results *results = state;
+    mem_free(results->class_row);
+    mem_free(results->pair_row);
+    mem_free(results);
+}
+
+/* --- the matrix --- */
+
+static enum theme_role rate_role(double rate, bool diagonal)
+{
+    if (diagonal)
+        return rate >= 0.9 ? THEME_GOOD : rate >= 0.6 ? THEME_WARNING : THEME_ERROR;
+    return rate == 0 ? THEME_DIM : rate < 0.05 ? THEME_TEXT : rate < 0.15 ? THEME_WARNING : THEME_ERROR;
+}
+
+static int label_width(const struct session_results *now, int most)
+{
+    int width = 4;
+    for (int i = 0; i < now->classes; i++) {
+        int cells = text_width(now->class_name[i]);
+        width = cells > width ? cells : width;
+    }
+    return width < most ? width : most;
+}
+
+/* Keeps [*first, *first + shown) around `at`. */
+static void scroll_to(int *first, int at, int shown, int count)
+{
+    if (at < *first)
+        *first = at;
+    if (at >= *first + shown)
+        *first = at - shown + 1;
+    if (*first > count - shown)
+        *first = count - shown;
+    if (*first < 0)
+        *first = 0;
+}
+
+static void draw_cell(const struct results *results, const struct session_results *now, struct canvas *canvas,
+                      int truth, int predicted, int x, int y)
+{
+    unsigned count = cell_at(now, truth, predicted), images = 0;
+    for (int i = 0; i < now->classes; i++)
+        images += cell_at(now, truth, i);
+    double rate = images > 0 ? (double)count / images : 0;
+    bool here = results->pane == PANE_MATRIX && truth == results->row && predicted == results->column;
+    bool diagonal = truth == predicted;
+    char text[24];
+    if (count == 0)
+        snprintf(text, sizeof(text), "·");
+    else if (results->shares)
+        snprintf(text, sizeof(text), "%.0f%%", 100 * rate);
+    else
+        snprintf(text, sizeof(text), "%u", count);
+    int width = results->cell_width, cells = text_width(text);
+    enum theme_role role = here ? THEME_SELECTED : rate_role(rate, diagonal && images > 0);
+    if (here)
+        canvas_fill(canvas, (struct rect){x, y, width, 1}, ' ', role, 0);
+    canvas_text(canvas, x + (cells < width ? width - cells : 0), y, width, role, diagonal ? CELL_BOLD : 0, text);
+}
+
+/* One line in words for the cell under the cursor. */
+static void draw_reading(const struct results *results, const struct session_results *now, struct canvas *canvas,
+                         struct rect line)
+{
+    unsigned count = cell_at(now, results->row, results->column), images = 0;
+    for (int i = 0; i < now->classes; i++)
+        images += cell_at(now, results->row, i);
+    double share = images > 0 ? 100.0 * count / images : 0;
+    const char *truth = now->class_name[results->row], *predicted = now->class_name[results->column];
+    if (results->row == results->column)
+        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_TEXT, 0, "%u of %u \"%s\" are right (%.1f %%)",
+                      count, images, truth, share);
+    else
+        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_TEXT, 0,
+                      "%u of %u \"%s\" are taken for \"%s\" (%.1f %%)", count, images, truth, predicted, share);
+}
+
+static void draw_matrix(struct results *results, const struct session_results *now, struct canvas *canvas,
+                        struct rect area)
+{
+    part_heading(canvas, &area, "confusion: rows true, columns predicted", results->shares ? "shares" : "counts",
+                 results->pane == PANE_MATRIX);
+    draw_reading(results, now, canvas, layout_cut_bottom(&area, 1));
+    int names = label_width(now, area.w / 4), room = area.w - names - 2;
+    int width = now->classes > 0 ? room / now->classes : room;
+    results->cell_width = width < 5 ? 5 : width > 12 ? 12 : width;
+    results->columns_shown = room / results->cell_width;
+    results->rows_shown = area.h - 1;
+    if (results->columns_shown > now->classes)
+        results->columns_shown = now->classes;
+    if (results->rows_shown > now->classes)
+        results->rows_shown = now->classes;
+    if (results->rows_shown < 1 || results->columns_shown < 1)
+        return;
+    scroll_to(&results->top, results->row, results->rows_shown, now->classes);
+    scroll_to(&results->left, results->column, results->columns_shown, now->classes);
+    int x0 = area.x + 1 + names + 1;
+    results->cells = (struct rect){x0, area.y + 1, results->columns_shown * results->cell_width, results->rows_shown};
+    for (int c = 0; c < results->columns_shown; c++) {
+        int label = results->left + c;
+        bool here = results->pane == PANE_MATRIX && label == results->column;
+        int cells = text_width(now->class_name[label]), wide = results->cell_width - 1;
+        int shift = cells < wide ? wide - cells : 0;
+        canvas_text(canvas, x0 + c * results->cell_width + 1 + shift, area.y, wide, here ? THEME_TITLE : THEME_DIM,
+                    here ? CELL_BOLD : 0, now->class_name[label]);
+    }
+    for (int r = 0; r < results->rows_shown; r++) {
+        int truth = results->top + r, y = area.y + 1 + r;
+        bool here = results->pane == PANE_MATRIX && truth == results->row;
+        canvas_text(canvas, area.x + 1, y, names, here ? THEME_TITLE : THEME_TEXT, here ? CELL_BOLD : 0,
+                    now->class_name[truth]);
+        for (int c = 0; c < results->columns_shown; c++)
+            draw_cell(results, now, canvas, truth, results->left + c, x0 + c * results->cell_width, y);
+    }
+    if (results->rows_shown < now->classes)
+        scrollbar_draw(canvas, (struct rect){area.x + area.w - 1, area.y + 1, 1, results->rows_shown}, now->classes,
+                       results->top, results->rows_shown);
+}
+
+/* --- classes and pairs --- */
+
+struct fill {
+    const struct results *results;
+    const struct session_results *now;
+};
+
+static void fill_class(void *context, int index, int column, struct table_cell *cell)
+{
+    const struct fill *fill = context;
+    const struct class_row *row = &fill->results->class_row[index];
+    char words[WORDS_MAX];
+    switch (column) {
+    case CLASS_NAME:
+        snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->label]);
+        break;
+    case CLASS_IMAGES:
+        snprintf(cell->text, sizeof(cell->text), "%u", row->images);
+        break;
+    case CLASS_RECALL:
+        cell->role = row->recall < 0 ? THEME_DIM : rate_role(row->recall, true);
+        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->recall));
+        break;
+    case CLASS_BAR:
+        cell->role = rate_role(row->recall, true);
+        cell->bar = row->recall < 0 ? 0 : row->recall;
+        break;
+    case CLASS_PRECISION:
+        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->precision));
+        break;
+    case CLASS_WORST:
+        cell->role = THEME_DIM;
+        if (row->worst >= 0)
+            snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->worst]);
+        break;
+    }
+}
+
+static void draw_classes(struct results *results, const struct session_results *now, struct canvas *canvas,
+                         struct rect area)
+{
+    static const struct column columns[CLASS_COLUMNS] = {
+        [CLASS_NAME] = {"class", 14, 2, ALIGN_LEFT, 9},          [CLASS_IMAGES] = {"images", 6, 0, ALIGN_RIGHT, 3},
+        [CLASS_RECALL] = {"accuracy", 8, 0, ALIGN_RIGHT, 8},     [CLASS_BAR] = {"", 10, 1, ALIGN_LEFT, 2},
+        [CLASS_PRECISION] = {"precision", 9, 0, ALIGN_RIGHT, 7}, [CLASS_WORST] = {"taken for", 14, 2, ALIGN_LEFT, 5},
+    };
+    static const char *const names[CLASS_COLUMNS] = {[CLASS_NAME] = "by name",
+                                                     [CLASS_IMAGES] = "most images first",
+                                                     [CLASS_RECALL] = "least accurate first",
+                                                     [CLASS_PRECISION] = "least precise first"};
+    struct fill fill = {results, now};
+    part_heading(canvas, &area, "classes", names[results->sort], results->pane == PANE_CLASSES);
+    table_draw(canvas, area, &results->classes, columns, CLASS_COLUMNS, fill_class, &fill,
+               results->pane == PANE_CLASSES);
+}
+
+static void fill_pair(void *context, int index, int column, struct table_cell *cell)
+{
+    const struct fill *fill = context;
+    const struct pair_row *row = &fill->results->pair_row[index];
+    char words[WORDS_MAX];
+    if (column == 0)
+        snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->truth]);
+    else if (column == 1)
+        snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->predicted]);
+    else if (column == 2)
+        snprintf(cell->text, sizeof(cell->text), "%u", row->count);
+    else
+        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->share));
+    if (column >= 2)
+        cell->role = rate_role(row->share, false);
+}
+
+static void draw_pairs(struct results *results, const struct session_results *now, struct canvas *canvas,
+                       struct rect area)
+{
+    static const struct column columns[] = {
+        {"true", 14, 1, ALIGN_LEFT, 4},
+        {"taken for", 14, 1, ALIGN_LEFT, 3},
+        {"times", 6, 0, ALIGN_RIGHT, 2},
+        {"share", 8, 0, ALIGN_RIGHT, 1},
+    };
+    struct fill fill = {results, now};
+    part_heading(canvas, &area, "most confused", "", results->pane == PANE_PAIRS);
+    if (results->pairs.rows == 0) {
+        canvas_text(canvas, area.x + 1, area.y, area.w - 1, THEME_GOOD, 0, "none: every image is right");
+        return;
+    }
+    table_draw(canvas, area, &results->pairs, columns, (int)THAW_LENGTH(columns), fill_pair, &fill,
+               results->pane == PANE_PAIRS);
+}
+
+/* --- the screen --- */
+
+static void draw_summary(const struct session_results *now, struct ui *ui, struct canvas *canvas, struct rect line)
+{
+    struct session_status status;
+    char words[WORDS_MAX], text[800];
+    session_status(ui->session, &status);
+    int x = line.x + 1;
+    double share = now->images > 0 ? (double)now->correct / (double)now->images : -1;
+    x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TITLE, CELL_BOLD, "%s right",
+                       part_percent(words, share));
+    x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu validation images   ",
+                       now->correct, now->images);
+    snprintf(text, sizeof(text), "%s on %s", status.model, part_leaf(status.data));
+    canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
+}
+
+static void draw_one(struct results *results, const struct session_results *now, struct canvas *canvas,
+                     struct rect area)
+{
+    static const char *const names[PANES] = {"matrix", "classes", "confused"};
+    struct rect line = layout_cut_top(&area, 1);
+    int x = line.x + 1;
+    for (enum pane pane = 0; pane < PANES; pane++) {
+        bool on = pane == results->pane;
+        int used = canvas_format(canvas, x, line.y, line.x + line.w - x, on ? THEME_TAB_ACTIVE : THEME_TAB, 0, " %s ",
+                                 names[pane]);
+        results->tabs[pane] = (struct rect){x, line.y, used, 1};
+        x += used + 1;
+    }
+    if (results->pane == PANE_MATRIX)
+        draw_matrix(results, now, canvas, area);
+    else if (results->pane == PANE_CLASSES)
+        draw_classes(results, now, canvas, area);
+    else
+        draw_pairs(results, now, canvas, area);
+}
+
+static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct results *results = state;
+    const struct session_results *now = session_results(ui->session);
+    refresh(results, ui);
+    memset(results->tabs, 0, sizeof(results->tabs));
+    results->cells = results->classes.area = results->pairs.area = (struct rect){0, 0, 0, 0};
+    if (now == NULL) {
+        char text[240], train[PART_KEY], runs[PART_KEY];
+        snprintf(text, sizeof(text),
+                 ui_training(ui) ? "The first epoch is not over. Its evaluation comes here; press %s for the curves."
+                                 : "Press %s to train, or %s to reopen a run.",
+                 part_key(ui, COMMAND_GO_TRAIN, train), part_key(ui, COMMAND_GO_RUNS, runs));
+        part_empty(canvas, area, "No results yet", text);
+        return;
+    }
+    draw_summary(now, ui, canvas, layout_cut_top(&area, 1));
+    struct rect left, right;
+    layout_columns(area, 0.58, 76, 60, 2, &left, &right);
+    if (rect_empty(right) || area.h < 24) {
+        draw_one(results, now, canvas, area);
+        return;
+    }
+    struct rect classes, pairs;
+    layout_rows(right, 0.5, 8, 8, 0, &classes, &pairs);
+    draw_matrix(results, now, canvas, left);
+    draw_classes(results, now, canvas, classes);
+    draw_pairs(results, now, canvas, pairs);
+}
+
+/* --- doing --- */
+
+/* From a class or a pair to its cell in the matrix. */
+static void look_up(struct results *results)
+{
+    if (results->pane == PANE_CLASSES && results->classes.selected >= 0) {
+        const struct class_row *row = &results->class_row[results->classes.selected];
+        results->row = row->label;
+        results->column = row->worst >= 0 ? row->worst : row->label;
+    } else if (results->pane == PANE_PAIRS && results->pairs.selected >= 0) {
+        results->row = results->pair_row[results->pairs.selected].truth;
+        results->column = results->pair_row[results->pairs.selected].predicted;
+    }
+    results->pane = PANE_MATRIX;
+}
+
+static int clamp(int value, int count)
+{
+    return value < 0 ? 0 : value >= count ? count - 1 : value;
+}
+
+static bool move_in_matrix(struct results *results, const struct session_results *now, enum command which)
+{
+    int page = results->rows_shown > 1 ? results->rows_shown - 1 : 1;
+    switch (which) {
+    case COMMAND_UP:
+        results->row--;
+        break;
+    case COMMAND_DOWN:
+        results->row++;
+        break;
+    case COMMAND_LEFT:
+        results->column--;
+        break;
+    case COMMAND_RIGHT:
+        results->column++;
+        break;
+    case COMMAND_PAGE_UP:
+        results->row -= page;
+        break;
+    case COMMAND_PAGE_DOWN:
+        results->row += page;
+        break;
+    case COMMAND_FIRST:
+        results->row = results->column = 0;
+        break;
+    case COMMAND_LAST:
+        results->row = results->column = now->classes - 1;
+        break;
+    default:
+        return false;
+    }
+    results->row = clamp(results->row, now->classes);
+    results->column = clamp(results->column, now->classes);
+    return true;
+}
+
+static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+{
+    static const int sorts[] = {CLASS_RECALL, CLASS_PRECISION, CLASS_IMAGES, CLASS_NAME};
+    struct results *results = state;
+    const struct session_results *now = session_results(ui->session);
+    (void)argument;
+    if (now == NULL)
+        return false;
+    switch (which) {
+    case COMMAND_NEXT_PANE:
+        results->pane = (results->pane + 1) % PANES;
+        return true;
+    case COMMAND_SHARES:
+        results->shares = !results->shares;
+        return true;
+    case COMMAND_SORT:
+        for (size_t i = 0; i < THAW_LENGTH(sorts); i++) {
+            if (sorts[i] == results->sort) {
+                results->sort = sorts[(i + 1) % THAW_LENGTH(sorts)];
+                break;
+            }
+        }
+        refresh(results, ui);
+        return true;
+    case COMMAND_OPEN:
+        look_up(results);
+        return true;
+    default:
+        if (results->pane == PANE_MATRIX)
+            return move_in_matrix(results, now, which);
+        return list_command(results->pane == PANE_CLASSES ? &results->classes : &results->pairs, which);
+    }
+}
+
+static bool mouse(void *state, struct ui *ui, const struct term_event *event)
+{
+    struct results *results = state;
+    const struct session_results *now = session_results(ui->session);
+    if (now == NULL)
+        return false;
+    for (enum pane pane = 0; pane < PANES; pane++) {
+        if (event->mouse == TERM_PRESS && rect_holds(results->tabs[pane], event->x, event->y)) {
+            results->pane = pane;
+            return true;
+        }
+    }
+    if (rect_holds(results->cells, event->x, event->y)) {
+        results->pane = PANE_MATRIX;
+        if (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN)
+            return move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? COMMAND_UP : COMMAND_DOWN);
+        results->row = results->top + event->y - results->cells.y;
+        results->column = results->left + (event->x - results->cells.x) / results->cell_width;
+        return true;
+    }
+    for (enum pane pane = PANE_CLASSES; pane <= PANE_PAIRS; pane++) {
+        enum list_hit hit = list_mouse(pane == PANE_CLASSES ? &results->classes : &results->pairs, event);
+        if (hit == LIST_MISS)
+            continue;
+        results->pane = pane;
+        if (hit == LIST_OPENED)
+            look_up(results);
+        return true;
+    }
+    return false;
+}
+
+static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
+{
+    struct results *results = state;
+    int count = 0;
+    if (session_results(ui->session) == NULL) {
+        hints[count++] = (struct screen_hint){COMMAND_GO_TRAIN, NULL};
+        hints[count++] = (struct screen_hint){COMMAND_GO_RUNS, NULL};
+        return count;
+    }
+    hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "pane"};
+    hints[count++] = (struct screen_hint){COMMAND_SHARES, results->shares ? "counts" : "shares"};
+    hints[count++] = (struct screen_hint){COMMAND_SORT, "sort classes"};
+    if (results->pane != PANE_MATRIX)
+        hints[count++] = (struct screen_hint){COMMAND_OPEN, "show in matrix"};
+    return count;
+}
+
+const struct screen screen_results = {
+    .id = SCREEN_RESULTS,
+    .name = "results",
+    .title = "Results",
+    .create = create,
+    .destroy = destroy,
+    .draw = draw,
+    .command = command,
+    .mouse = mouse,
+    .keys = keys,
+    .changed = refresh,
+    .shown = refresh,
+};

@@ -1,0 +1,307 @@
+/* The live or reopened run: how far it is, the numbers, loss and accuracy as they come, what happened, and which layers
+ * learn. Reads the session each time it draws and keeps nothing but the view. Called by screen_train.c. */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "screen_train.h"
+
+enum { MARKS_MAX = 64 };
+
+double screen_train_last_x(struct ui *ui)
+{
+    double last = 0;
+    for (enum session_curve curve = 0; curve < SESSION_CURVES; curve++) {
+        const struct session_point *points;
+        size_t count = session_curve(ui->session, curve, &points);
+        if (count > 0 && points[count - 1].x > last)
+            last = points[count - 1].x;
+    }
+    return last;
+}
+
+static const char *phase_words(enum session_phase phase, enum theme_role *role)
+{
+    static const struct {
+        const char *words;
+        enum theme_role role;
+    } look[] = {
+        [SESSION_IDLE] = {"idle", THEME_DIM},
+        [SESSION_PREPARING] = {"preparing", THEME_WARNING},
+        [SESSION_RUNNING] = {"▶ training", THEME_GOOD},
+        [SESSION_PAUSED] = {"paused", THEME_WARNING},
+        [SESSION_VALIDATING] = {"validating", THEME_VAL},
+        [SESSION_DONE] = {"✓ done", THEME_GOOD},
+        [SESSION_FAILED] = {"✗ failed", THEME_ERROR},
+        [SESSION_RECORDED] = {"reopened", THEME_EVENT},
+    };
+    *role = look[phase].role;
+    return look[phase].words;
+}
+
+static void draw_title(const struct session_status *status, struct canvas *canvas, struct rect line)
+{
+    enum theme_role role;
+    char text[400];
+    const char *phase = phase_words(status->phase, &role);
+    int x = line.x + 1, end = line.x + line.w;
+    x += canvas_text(canvas, x, line.y, end - x, role, CELL_BOLD, phase) + 2;
+    snprintf(text, sizeof(text), "%s on %s", status->model, part_leaf(status->data));
+    x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
+    const char *run = part_leaf(status->run);
+    int width = text_width(run);
+    if (end - x > width)
+        canvas_text(canvas, end - width - 1, line.y, width, THEME_DIM, 0, run);
+}
+
+static void draw_progress(const struct session_status *status, struct canvas *canvas, struct rect line)
+{
+    struct rect epochs, batches;
+    char text[64];
+    layout_columns(layout_inset(line, 1, 0), 0.5, 20, 20, 2, &epochs, &batches);
+    bool live = status->phase >= SESSION_PREPARING && status->phase <= SESSION_VALIDATING;
+    double batch = status->batches > 0 ? (double)status->batch / status->batches : 0;
+    double done = status->epoch - 1 + (live ? batch : 1);
+    snprintf(text, sizeof(text), "epoch %d of %d", status->epoch, status->epochs);
+    gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
+    if (status->phase == SESSION_VALIDATING)
+        snprintf(text, sizeof(text), "validating");
+    else if (status->phase == SESSION_PREPARING)
+        snprintf(text, sizeof(text), "preparing");
+    else
+        snprintf(text, sizeof(text), "batch %d of %d", status->batch, status->batches);
+    if (live)
+        gauge_draw(canvas, batches, batch, THEME_BAR, text);
+}
+
+/* "label value" with the label dim; returns the x behind it. */
+static int put_field(struct canvas *canvas, int x, int y, int end, const char *label, enum theme_role role,
+                     const char *value)
+{
+    if (x + text_width(label) + 1 + text_width(value) > end)
+        return x;
+    x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0, label) + 1;
+    return x + canvas_text(canvas, x, y, end - x, role, CELL_BOLD, value) + 3;
+}
+
+static void draw_scores(const struct session_status *status, struct canvas *canvas, struct rect line)
+{
+    char words[WORDS_MAX], text[64];
+    int x = line.x + 1, y = line.y, end = line.x + line.w;
+    bool val = status->val_accuracy >= 0;
+    snprintf(text, sizeof(text), "%.4f", status->loss);
+    x = put_field(canvas, x, y, end, "loss", THEME_TRAIN, status->step > 0 ? text : "-") - 1;
+    snprintf(text, sizeof(text), "%.4f", status->val_loss);
+    x = put_field(canvas, x, y, end, "val", THEME_VAL, val ? text : "-");
+    x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN, part_percent(words, status->accuracy)) - 1;
+    x = put_field(canvas, x, y, end, "val", THEME_VAL, part_percent(words, status->val_accuracy));
+    if (status->best_accuracy < 0)
+        return;
+    snprintf(text, sizeof(text), "%s (epoch %d)", part_percent(words, status->best_accuracy), status->best_epoch);
+    put_field(canvas, x, y, end, "best", THEME_GOOD, text);
+}
+
+static void draw_pace(const struct session_status *status, struct canvas *canvas, struct rect line)
+{
+    char words[WORDS_MAX], text[64];
+    int x = line.x + 1, y = line.y, end = line.x + line.w;
+    snprintf(text, sizeof(text), "%.4g", status->lr);
+    x = put_field(canvas, x, y, end, "lr", THEME_TITLE, text);
+    if (status->images_per_second > 0) {
+        snprintf(text, sizeof(text), "%s", words_count(words, status->images_per_second));
+        x = put_field(canvas, x, y, end, "images/s", THEME_TITLE, text);
+    }
+    x = put_field(canvas, x, y, end, "elapsed", THEME_TITLE, words_seconds(words, status->elapsed));
+    if (status->remaining >= 0)
+        x = put_field(canvas, x, y, end, "left", THEME_TITLE, words_seconds(words, status->remaining));
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)status->step);
+    put_field(canvas, x, y, end, "steps", THEME_TITLE, text);
+}
+
+static void draw_proof(const struct session_status *status, struct canvas *canvas, struct rect line)
+{
+    char a[WORDS_MAX], b[WORDS_MAX];
+    int x = line.x + 1, y = line.y, end = line.x + line.w;
+    if (status->proof_tensors == 0)
+        x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0, "✻ proof of freeze: at the end of the epoch");
+    else if (status->proof_held)
+        x += canvas_format(canvas, x, y, end - x, THEME_FROZEN, CELL_BOLD, "✻ %d tensors frozen, proven",
+                           status->proof_tensors);
+    else
+        x += canvas_text(canvas, x, y, end - x, THEME_ERROR, CELL_BOLD, "✗ a frozen tensor moved: see the events");
+    canvas_format(canvas, x + 3, y, end - x - 3, THEME_THAWED, 0, "≈ %s trainable, %s frozen",
+                  words_count(a, status->trainable), words_count(b, status->frozen));
+}
+
+/* --- plots --- */
+
+static const char *note_sign(enum event_kind kind, enum theme_role *role)
+{
+    *role = kind == EVENT_WARNING ? THEME_WARNING : kind == EVENT_EVAL ? THEME_GOOD : THEME_EVENT;
+    switch (kind) {
+    case EVENT_THAW:
+        *role = THEME_THAWED;
+        return "≈";
+    case EVENT_LR:
+        return "↓";
+    case EVENT_EVAL:
+        return "★";
+    case EVENT_WARNING:
+        return "!";
+    default:
+        return "·";
+    }
+}
+
+/* Thaws, rates, warnings, and of the bests only the last: the others say nothing that the curve does not. */
+static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
+{
+    const struct session_note *notes;
+    size_t count = session_notes(ui->session, &notes), used = 0, best = count;
+    for (size_t i = 0; i < count; i++)
+        if (notes[i].kind == EVENT_EVAL)
+            best = i;
+    for (size_t i = 0; i < count && used < MARKS_MAX; i++) {
+        enum event_kind kind = notes[i].kind;
+        if (kind != EVENT_THAW && kind != EVENT_LR && kind != EVENT_WARNING && i != best)
+            continue;
+        marks[used] = (struct plot_mark){.x = notes[i].x, .label = notes[i].text};
+        note_sign(kind, &marks[used++].role);
+    }
+    return used;
+}
+
+static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
+{
+    const struct session_point *points[2];
+    struct plot_mark marks[MARKS_MAX];
+    size_t train_count = session_curve(ui->session, loss ? SESSION_TRAIN_LOSS : SESSION_TRAIN_ACCURACY, &points[0]);
+    size_t val_count = session_curve(ui->session, loss ? SESSION_VAL_LOSS : SESSION_VAL_ACCURACY, &points[1]);
+    const struct plot_series series[2] = {
+        {.name = "train",
+         .points = points[0],
+         .count = train_count,
+         .role = THEME_TRAIN,
+         .marker = '.',
+         .smooth = train->smooth},
+        {.name = "val", .points = points[1], .count = val_count, .role = THEME_VAL, .marker = 'o', .markers = true},
+    };
+    struct plot plot = {.title = loss ? "loss" : "accuracy",
+                        .x_label = "epochs",
+                        .series = series,
+                        .series_count = 2,
+                        .marks = marks,
+                        .mark_count = collect_marks(ui, marks),
+                        .window = train->window,
+                        .log_x = train->log_x,
+                        .log_y = loss && train->log_y,
+                        .percent = !loss,
+                        .legend = true,
+                        .has_cursor = train->has_cursor,
+                        .cursor = train->cursor};
+    plot_draw(canvas, area, &plot, &train->view[loss ? 0 : 1]);
+}
+
+static void draw_plots(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct rect first, second = {0, 0, 0, 0};
+    bool side = area.w >= 120, room = side || area.h >= 20;
+    train->drawn = train->plot == TRAIN_PLOT_AUTO ? (room ? TRAIN_PLOT_BOTH : TRAIN_PLOT_LOSS) : train->plot;
+    train->view[0].area = train->view[1].area = (struct rect){0, 0, 0, 0};
+    if (train->drawn != TRAIN_PLOT_BOTH) {
+        draw_plot(train, ui, canvas, area, train->drawn == TRAIN_PLOT_LOSS);
+        return;
+    }
+    if (side)
+        layout_columns(area, 0.5, 30, 30, 2, &first, &second);
+    else
+        layout_rows(area, 0.5, 4, 4, 0, &first, &second);
+    draw_plot(train, ui, canvas, first, true);
+    if (!rect_empty(second))
+        draw_plot(train, ui, canvas, second, false);
+}
+
+/* --- what happened, and who learns --- */
+
+static void draw_note(struct canvas *canvas, struct rect line, const struct session_note *note)
+{
+    enum theme_role role;
+    const char *sign = note_sign(note->kind, &role);
+    canvas_text(canvas, line.x + 1, line.y, 1, role, CELL_BOLD, sign);
+    canvas_format(canvas, line.x + 3, line.y, 12, THEME_DIM, 0, "epoch %5.1f", note->x);
+    canvas_text(canvas, line.x + 16, line.y, line.w - 16, THEME_TEXT, 0, note->text);
+}
+
+static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    const struct session_note *notes;
+    char right[24];
+    size_t count = session_notes(ui->session, &notes);
+    snprintf(right, sizeof(right), "%zu", count);
+    part_heading(canvas, &area, "events, newest first", right, false);
+    for (size_t i = count; i-- > 0 && area.h > 0;)
+        draw_note(canvas, layout_cut_top(&area, 1), &notes[i]);
+}
+
+/* Update over weights of each stage, 1e-6 to 1e-1 on a bar: which layers learn. */
+static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    const struct session_layer *all;
+    size_t count = session_layers(ui->session, &all);
+    part_heading(canvas, &area, "who learns: last update over weights", "1e-6 .. 1e-1", false);
+    for (size_t i = 0; i < count && area.h > 0; i++) {
+        if (!all[i].is_stage)
+            continue;
+        struct rect line = layout_cut_top(&area, 1);
+        double ratio = (double)all[i].update_ratio;
+        canvas_text(canvas, line.x + 1, line.y, 1, part_mark_role(all[i].all), CELL_BOLD, part_mark_sign(all[i].all));
+        canvas_text(canvas, line.x + 3, line.y, 16, part_mark_role(all[i].all), 0, all[i].name);
+        if (ratio < 0) {
+            canvas_text(canvas, line.x + 20, line.y, line.w - 20, THEME_DIM, 0, "still");
+            continue;
+        }
+        double share = ratio > 0 ? (log10(ratio) + 6) / 5 : 0;
+        bar_draw(canvas, line.x + 20, line.y, line.w - 30, share, THEME_THAWED);
+        canvas_format(canvas, line.x + line.w - 9, line.y, 9, THEME_TEXT, 0, "%.1e", ratio);
+    }
+}
+
+static void draw_foot(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    if (area.h == 1) {
+        const struct session_note *notes;
+        size_t count = session_notes(ui->session, &notes);
+        if (count > 0)
+            draw_note(canvas, area, &notes[count - 1]);
+        return;
+    }
+    struct rect left = area, right = {0, 0, 0, 0};
+    if (ui_training(ui)) {
+        layout_columns(area, 0.5, 50, 40, 2, &left, &right);
+        draw_stages(ui, canvas, left);
+        left = right;
+    }
+    if (!rect_empty(left))
+        draw_notes(ui, canvas, left);
+}
+
+void screen_train_draw_run(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    draw_title(&status, canvas, layout_cut_top(&area, 1));
+    if (status.phase == SESSION_FAILED) {
+        struct rect lines = layout_cut_top(&area, 3);
+        paragraph_draw(canvas, layout_inset(lines, 1, 0), THEME_ERROR, 0, status.error.text);
+    } else {
+        draw_progress(&status, canvas, layout_cut_top(&area, 1));
+    }
+    draw_scores(&status, canvas, layout_cut_top(&area, 1));
+    draw_pace(&status, canvas, layout_cut_top(&area, 1));
+    draw_proof(&status, canvas, layout_cut_top(&area, 1));
+    int foot = area.h >= 30 ? area.h / 4 : area.h >= 10 ? 1 : 0;
+    draw_foot(ui, canvas, layout_cut_bottom(&area, foot));
+    draw_plots(train, ui, canvas, area);
+}

@@ -1,0 +1,22 @@
+/* What a test can do to the scripted session beyond session.h. The session itself is fake_session*.c: all of session.h
+ * with fixed, plausible data, so that screens can be drawn and driven in process, the same every time. */
+#ifndef THAW_TESTS_SCREENS_FAKE_SESSION_H
+#define THAW_TESTS_SCREENS_FAKE_SESSION_H
+
+#include "thaw/session/session.h"
+
+enum { FAKE_STEPS_EPOCH = 20, FAKE_LAYERS_MAX = 160 };
+
+/* How many optimiser steps the next calls of session_pump make while a run is running (default 1). */
+void fake_session_steps(struct session *session, int steps);
+/* Models, data places and runs all gone: the very first start on a bare machine. */
+void fake_session_empty(struct session *session);
+/* A run that fails, moves a frozen tensor, or ends, at the next pump. */
+void fake_session_fail(struct session *session, const char *sentence);
+void fake_session_break_proof(struct session *session);
+void fake_session_finish_run(struct session *session);
+
+/* fake_layers.c: fills rows and present marks for an architecture; returns the count. */
+size_t fake_layers_make(const char *arch, int classes, struct session_layer *row, unsigned *present);
+
+#endif
