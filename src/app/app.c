@@ -69,7 +69,7 @@ char *app_folder(const char *name)
         return path_join(set, name);
     char *own = own_folder();
     if (own) {
-       /* Run from a build folder inside its source tree. */
+        /* Run from a build folder inside its source tree. */
         char *mark = mem_format("%s../src/app/main.c", own), *beside = mem_format("%s../%s", own, name);
         bool in_tree = file_exists(mark) && file_is_directory(beside);
         mem_free(mark);

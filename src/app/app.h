@@ -44,8 +44,8 @@ bool app_make_samples(const char *folder, int train_per_class, uint64_t seed, bo
 
 /* Options of a verb. */
 struct option_row {
-    const char *name; /* "--json" */
-    bool *flag;       /* set when given, or */
+    const char *name;   /* "--json" */
+    bool *flag;         /* set when given, or */
     const char **value; /* takes a value */
 };
 /* Takes options out of argv, which then holds the plain arguments from 1 on; returns their new argc, -1: help was asked

@@ -106,7 +106,7 @@ struct op_call {
 
     /* fused into the last pass of conv, linear and add, inference only: out = activation(op(in) + residual) */
     enum op_activation activation;
-    const float *residual; /* of out_shape, or NULL */
+    const float *residual; /* of out_shape, or NULL; must not overlap out */
 
     bool batch_statistics; /* batch norm: normalise by this batch and move the running statistics */
     bool drop;             /* dropout: active */
@@ -121,7 +121,9 @@ struct op_def {
     const char *name;           /* "conv" */
     int inputs_min, inputs_max; /* max -1: any number */
     unsigned needs;             /* op_needs bits */
-    bool in_place;              /* forward allows out == in[0], backward in_grad[0] == out_grad */
+    /* Forward allows out == in[0] (not where a backward follows that needs in), backward in_grad[0] == out_grad (unless
+     * in_grad_add). */
+    bool in_place;
 
     /* Writes the output shape, or says what does not fit. in[i].n are equal. */
     bool (*shape)(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
@@ -134,6 +136,8 @@ struct op_def {
     /* Scratch floats of one call of either direction by a team of that many threads; NULL: 0. */
     size_t (*workspace_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
                                bool backward);
+    /* The kernels. Buffers of a call do not overlap but as in_place allows. OP_INPUT has none, and no shape rule: the
+     * graph states its shape and the executor supplies its values. */
     void (*forward)(const struct op_call *call);
     void (*backward)(const struct op_call *call);
     void (*forward_reference)(const struct op_call *call); /* plain loops, one thread, no workspace */

@@ -1,0 +1,124 @@
+/* Convolution: shape rule, parameters, cost, and the choice of kernels.
+ *
+ * Activations NHWC, weight (kernel_h, kernel_w, c_in / groups, c_out). The kernels are in op_conv_panels.c (matrix
+ * products over panels of output pixels) and op_conv_depthwise.c (direct); a new one is its row in the table below. */
+#include "config.h"
+
+#include "conv.h"
+#include "op_rows.h"
+#include "pass.h"
+#include "window.h"
+
+enum { WEIGHT, BIAS };
+
+/* In order of preference for each job. */
+static const struct conv_kernel *const table[] = {
+    &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weights, &conv_pointwise_data,
+    &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
+};
+
+const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum conv_job job)
+{
+    size_t i = 0;
+    while (table[i]->job != job || !table[i]->fits(conv))
+        i++; /* the panels fit every shape */
+    return table[i];
+}
+
+struct conv conv_geometry(const struct op_attrs *attrs, struct shape4 in, struct shape4 out)
+{
+    return (struct conv){
+        .attrs = attrs,
+        .in = in,
+        .out = out,
+        .group_in = in.c / attrs->groups,
+        .group_out = out.c / attrs->groups,
+        .taps = attrs->kernel_h * attrs->kernel_w,
+        .pixels = (size_t)out.n * (size_t)out.h * (size_t)out.w,
+        .pointwise = attrs->kernel_h == 1 && attrs->kernel_w == 1 && attrs->stride_h == 1 && attrs->stride_w == 1 &&
+                     out.h == in.h && out.w == in.w && attrs->pad_top == 0 && attrs->pad_left == 0,
+    };
+}
+
+static bool conv_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
+                       struct error *error)
+{
+    (void)inputs;
+    if (attrs->out_channels < 1 || attrs->groups < 1)
+        return error_set(error, ERROR_FAILED, "conv: %d output channels in %d groups; both must be at least 1",
+                         attrs->out_channels, attrs->groups);
+    if (in->c % attrs->groups != 0 || attrs->out_channels % attrs->groups != 0)
+        return error_set(error, ERROR_FAILED, "conv: %d input and %d output channels do not divide into %d groups",
+                         in->c, attrs->out_channels, attrs->groups);
+    *out = (struct shape4){.n = in->n, .c = attrs->out_channels};
+    return window_shape("conv", attrs, *in, out, error);
+}
+
+static int conv_params(const struct op_attrs *attrs, const struct shape4 *in, struct op_param param[OP_PARAMS_MAX])
+{
+    const int64_t weight[] = {attrs->kernel_h, attrs->kernel_w, in->c / attrs->groups, attrs->out_channels};
+    const int64_t bias[] = {attrs->out_channels};
+    param[WEIGHT] = (struct op_param){
+        .name = "weight",
+        .role = OP_ROLE_WEIGHT,
+        .init = OP_INIT_HE,
+        .shape = shape_make(4, weight),
+        .fan = attrs->kernel_h * attrs->kernel_w * (attrs->out_channels / attrs->groups),
+    };
+    param[BIAS] = (struct op_param){
+        .name = "bias", .role = OP_ROLE_BIAS, .init = OP_INIT_ZERO, .shape = shape_make(1, bias), .fan = param[0].fan};
+    return attrs->bias ? 2 : 1;
+}
+
+static void conv_cost(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, struct op_cost *cost)
+{
+    double weights = (double)attrs->kernel_h * attrs->kernel_w * (in->c / attrs->groups) * out.c;
+    op_cost_plain(attrs, in, out, cost);
+    cost->macs = (double)out.n * out.h * out.w * weights;
+    cost->param_bytes = (weights + (attrs->bias ? out.c : 0)) * sizeof(float);
+}
+
+static size_t conv_workspace(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
+                             bool backward)
+{
+    struct conv conv = conv_geometry(attrs, *in, out);
+    if (!backward)
+        return conv_kernel_choose(&conv, CONV_FORWARD)->workspace_floats(&conv, threads);
+    size_t data = conv_kernel_choose(&conv, CONV_DATA_GRADIENT)->workspace_floats(&conv, threads);
+    size_t weights = conv_kernel_choose(&conv, CONV_WEIGHT_GRADIENT)->workspace_floats(&conv, threads);
+    size_t bias = attrs->bias ? pass_bias_floats(conv.pixels, out.c) : 0;
+    size_t most = data > weights ? data : weights;
+    return most > bias ? most : bias;
+}
+
+static void conv_forward(const struct op_call *call)
+{
+    struct conv conv = conv_geometry(call->attrs, call->in_shape[0], call->out_shape);
+    conv_kernel_choose(&conv, CONV_FORWARD)->run(&conv, call);
+}
+
+static void conv_backward(const struct op_call *call)
+{
+    struct conv conv = conv_geometry(call->attrs, call->in_shape[0], call->out_shape);
+    if (call->in_grad[0])
+        conv_kernel_choose(&conv, CONV_DATA_GRADIENT)->run(&conv, call);
+    if (call->param_grad[WEIGHT])
+        conv_kernel_choose(&conv, CONV_WEIGHT_GRADIENT)->run(&conv, call);
+    if (call->attrs->bias && call->param_grad[BIAS])
+        pass_bias(call->team, call->out_grad, conv.pixels, conv.out.c, call->workspace, call->param_grad[BIAS]);
+}
+
+const struct op_def op_conv = {
+    .name = "conv",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .needs = OP_NEEDS_IN,
+    .shape = conv_shape,
+    .params = conv_params,
+    .cost = conv_cost,
+    .workspace_floats = conv_workspace,
+    .forward = conv_forward,
+    .backward = conv_backward,
+    .forward_reference = op_conv_forward_reference,
+    .backward_reference = op_conv_backward_reference,
+};

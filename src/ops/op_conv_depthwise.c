@@ -1,0 +1,250 @@
+/* Depthwise convolution: one filter a channel, direct, vectorised over channels.
+ *
+ * Which kernel positions meet which pixels is worked out once a call for each axis (window_taps); then forward and data
+ * gradient are the same loop with the roles of input and output exchanged. Called through the kernel table of
+ * op_conv.c. */
+#include "config.h"
+
+#include <string.h>
+
+#include "conv.h"
+#include "pass.h"
+#include "split.h"
+#include "window.h"
+
+enum { LANES = 16, ROW_GRAIN = 16384 /* floats of a task, about */ };
+/* Unaligned: pixels start at any multiple of the channel count. */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+/* The taps of one axis, see window_taps. */
+struct axis {
+    int *count;
+    struct window_tap *taps;
+};
+
+struct depthwise {
+    const struct conv *conv;
+    const struct op_call *call;
+    struct axis y, x;
+    struct shape4 from, to; /* the image read and the image written */
+    const float *in;
+    float *out;
+    const float *bias;
+    bool add;
+    int parts;    /* tasks */
+    int partials; /* weight gradient: partial sums */
+    size_t count; /* weights */
+};
+
+static bool fits(const struct conv *conv)
+{
+    return conv->attrs->groups == conv->in.c && conv->out.c == conv->in.c;
+}
+
+/* Floats that the tap lists of an axis take at the head of the workspace. */
+static size_t axis_floats(int targets, int kernel)
+{
+    size_t bytes = (size_t)targets * (sizeof(int) + (size_t)kernel * sizeof(struct window_tap));
+    return split_line(bytes / sizeof(float));
+}
+
+static size_t taps_floats(const struct conv *conv, struct shape4 to)
+{
+    return axis_floats(to.h, conv->attrs->kernel_h) + axis_floats(to.w, conv->attrs->kernel_w);
+}
+
+static size_t forward_floats(const struct conv *conv, int threads)
+{
+    (void)threads;
+    return taps_floats(conv, conv->out);
+}
+
+static size_t data_floats(const struct conv *conv, int threads)
+{
+    (void)threads;
+    return taps_floats(conv, conv->in);
+}
+
+/* Fills y and x of d in the call's workspace. */
+static void find_taps(struct depthwise *d, bool backward)
+{
+    const struct op_attrs *a = d->conv->attrs;
+    float *workspace = d->call->workspace;
+    d->y.count = (int *)workspace;
+    d->y.taps = (struct window_tap *)(d->y.count + d->to.h);
+    workspace += axis_floats(d->to.h, a->kernel_h);
+    d->x.count = (int *)workspace;
+    d->x.taps = (struct window_tap *)(d->x.count + d->to.w);
+    window_taps(backward, d->to.h, d->from.h, a->kernel_h, a->stride_h, a->pad_top, a->dilation_h, d->y.count,
+                d->y.taps);
+    window_taps(backward, d->to.w, d->from.w, a->kernel_w, a->stride_w, a->pad_left, a->dilation_w, d->x.count,
+                d->x.taps);
+}
+
+/* One pixel and one block of `width` channels: sum over its taps of image times weight. */
+#define SUM_TAPS(type, from, load)                                                                                     \
+    for (int j = 0; j < ys; j++) {                                                                                     \
+        const float *line = image + (size_t)y[j].at * line_floats + (from);                                            \
+        const float *row = weight + (size_t)(y[j].k * kernel_w) * channels + (from);                                   \
+        for (int i = 0; i < xs; i++)                                                                                   \
+            sum += load(type, line + (size_t)x[i].at * channels) * load(type, row + (size_t)x[i].k * channels);        \
+    }
+#define LOAD(type, address) (*(const type *)(address))
+
+/* One row of the target: to (width, channels) = or += bias + taps. ys, y: the row's taps. */
+THAW_SIMD static void row_sums(float *to, int width, size_t channels, const struct axis *across, int kernel_w, int ys,
+                               const struct window_tap *y, const float *image, size_t line_floats, const float *weight,
+                               const float *bias, bool add)
+{
+    for (int t = 0; t < width; t++, to += channels) {
+        const struct window_tap *x = across->taps + (size_t)t * (size_t)kernel_w;
+        int xs = across->count[t];
+        size_t c = 0;
+        for (; c + LANES <= channels; c += LANES) {
+            lanes sum = {0};
+            SUM_TAPS(lanes, c, LOAD)
+            if (bias)
+                sum += LOAD(lanes, bias + c);
+            if (add)
+                sum += LOAD(lanes, to + c);
+            *(lanes *)(to + c) = sum;
+        }
+        for (; c < channels; c++) {
+            float sum = 0;
+            SUM_TAPS(float, c, LOAD)
+            sum += bias ? bias[c] : 0;
+            to[c] = sum + (add ? to[c] : 0);
+        }
+    }
+}
+
+static void rows_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const struct depthwise *d = context;
+    size_t lines = (size_t)d->to.n * (size_t)d->to.h, channels = (size_t)d->to.c;
+    size_t last = split_at(lines, d->parts, task + 1), width = (size_t)d->to.w * channels;
+    size_t from_line = (size_t)d->from.w * channels;
+    for (size_t line = split_at(lines, d->parts, task); line < last; line++) {
+        size_t image = line / (size_t)d->to.h, row = line % (size_t)d->to.h;
+        float *to = d->out + line * width;
+        row_sums(to, d->to.w, channels, &d->x, d->conv->attrs->kernel_w, d->y.count[row],
+                 d->y.taps + row * (size_t)d->conv->attrs->kernel_h, d->in + image * (size_t)d->from.h * from_line,
+                 from_line, d->call->param[0], d->bias, d->add);
+        if (d->out == d->call->out)
+            pass_epilogue(to, channels, d->to.w, d->to.c, NULL,
+                          d->call->residual ? d->call->residual + line * width : NULL, d->call->activation);
+    }
+}
+
+static void run_rows(struct depthwise *d)
+{
+    size_t width = (size_t)d->to.w * (size_t)d->to.c, grain = ROW_GRAIN / width;
+    d->parts = split_parts((size_t)d->to.n * (size_t)d->to.h, grain ? grain : 1, 1 << 24);
+    team_run(d->call->team, d->parts, rows_task, d);
+}
+
+static void forward(const struct conv *conv, const struct op_call *call)
+{
+    struct depthwise d = {.conv = conv, .call = call, .from = conv->in, .to = conv->out, .in = call->in[0]};
+    d.out = call->out;
+    d.bias = conv->attrs->bias ? call->param[1] : NULL;
+    find_taps(&d, false);
+    run_rows(&d);
+}
+
+static void data(const struct conv *conv, const struct op_call *call)
+{
+    struct depthwise d = {.conv = conv, .call = call, .from = conv->out, .to = conv->in, .in = call->out_grad};
+    d.out = call->in_grad[0];
+    d.add = call->in_grad_add[0];
+    find_taps(&d, true);
+    run_rows(&d);
+}
+
+/* --- weight gradient --- */
+
+static int partial_count(const struct conv *conv)
+{
+    size_t lines = (size_t)conv->out.n * (size_t)conv->out.h;
+    return split_parts(lines * (size_t)conv->out.w * (size_t)conv->out.c, ROW_GRAIN,
+                       lines < SPLIT_SUM_MOST ? (int)lines : SPLIT_SUM_MOST);
+}
+
+static size_t weights_stride(const struct conv *conv)
+{
+    return split_line((size_t)conv->taps * (size_t)conv->in.c);
+}
+
+static size_t weights_floats(const struct conv *conv, int threads)
+{
+    (void)threads;
+    return taps_floats(conv, conv->out) + weights_stride(conv) * (size_t)partial_count(conv);
+}
+
+/* Adds one output row's share to the weights of one kernel row: to (kernel_w, channels). The columns x0[kx]..x1[kx]-1
+ * of the output meet the image at kernel column kx. */
+THAW_SIMD static void row_weights(float *to, const struct conv *conv, const float *line, const float *gradient)
+{
+    const struct op_attrs *a = conv->attrs;
+    size_t channels = (size_t)conv->in.c, step = (size_t)a->stride_w * channels;
+    for (int kx = 0; kx < a->kernel_w; kx++, to += channels) {
+        int offset = kx * a->dilation_w - a->pad_left; /* input column of output column 0 */
+        int x0 = offset >= 0 ? 0 : (-offset + a->stride_w - 1) / a->stride_w;
+        int x1 = conv->in.w - 1 - offset < 0 ? 0 : (conv->in.w - 1 - offset) / a->stride_w + 1;
+        if (x1 > conv->out.w)
+            x1 = conv->out.w;
+        if (x0 >= x1)
+            continue;
+        const float *in = line + (size_t)(x0 * a->stride_w + offset) * channels;
+        const float *g = gradient + (size_t)x0 * channels;
+        size_t c = 0;
+        for (; c + LANES <= channels; c += LANES) {
+            lanes sum = {0};
+            for (size_t x = 0; x < (size_t)(x1 - x0); x++)
+                sum += LOAD(lanes, in + x * step + c) * LOAD(lanes, g + x * channels + c);
+            *(lanes *)(to + c) += sum;
+        }
+        for (; c < channels; c++) {
+            float sum = 0;
+            for (size_t x = 0; x < (size_t)(x1 - x0); x++)
+                sum += in[x * step + c] * g[x * channels + c];
+            to[c] += sum;
+        }
+    }
+}
+
+static void weights_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const struct depthwise *d = context;
+    const struct conv *conv = d->conv;
+    size_t stride = weights_stride(conv), channels = (size_t)conv->in.c,
+           lines = (size_t)conv->out.n * (size_t)conv->out.h;
+    float *to = d->out + (size_t)task * stride;
+    memset(to, 0, d->count * sizeof *to);
+    size_t last = split_at(lines, d->partials, task + 1);
+    for (size_t line = split_at(lines, d->partials, task); line < last; line++) {
+        size_t image = line / (size_t)conv->out.h, row = line % (size_t)conv->out.h;
+        const struct window_tap *y = d->y.taps + row * (size_t)conv->attrs->kernel_h;
+        for (int j = 0; j < d->y.count[row]; j++)
+            row_weights(to + (size_t)(y[j].k * conv->attrs->kernel_w) * channels, conv,
+                        d->in + (image * (size_t)conv->in.h + (size_t)y[j].at) * (size_t)conv->in.w * channels,
+                        d->call->out_grad + line * (size_t)conv->out.w * channels);
+    }
+}
+
+static void weights(const struct conv *conv, const struct op_call *call)
+{
+    struct depthwise d = {.conv = conv, .call = call, .from = conv->in, .to = conv->out, .in = call->in[0]};
+    d.out = call->workspace + taps_floats(conv, conv->out);
+    d.count = (size_t)conv->taps * (size_t)conv->in.c;
+    d.partials = partial_count(conv);
+    find_taps(&d, false);
+    team_run(call->team, d.partials, weights_task, &d);
+    pass_sum_partials(call->team, call->param_grad[0], d.out, d.partials, weights_stride(conv), d.count);
+}
+
+const struct conv_kernel conv_depthwise_forward = {"depthwise", CONV_FORWARD, fits, forward_floats, forward};
+const struct conv_kernel conv_depthwise_data = {"depthwise", CONV_DATA_GRADIENT, fits, data_floats, data};
+const struct conv_kernel conv_depthwise_weights = {"depthwise", CONV_WEIGHT_GRADIENT, fits, weights_floats, weights};

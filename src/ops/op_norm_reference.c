@@ -1,0 +1,78 @@
+/* Batch normalisation's reference twin: the definition, channel by channel, in double, two passes. */
+#include "config.h"
+
+#include <math.h>
+
+#include "op_rows.h"
+
+enum { WEIGHT, BIAS, MEAN, VARIANCE };
+
+static double mean_of(const float *x, size_t rows, int c)
+{
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++)
+        sum += x[r * (size_t)c];
+    return sum / (double)rows;
+}
+
+static double variance_of(const float *x, size_t rows, int c, double mean)
+{
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++)
+        sum += (x[r * (size_t)c] - mean) * (x[r * (size_t)c] - mean);
+    return sum / (double)rows;
+}
+
+void op_batch_norm_forward_reference(const struct op_call *call)
+{
+    struct shape4 shape = call->out_shape;
+    int c = shape.c;
+    size_t rows = shape4_count(shape) / (size_t)c;
+    for (int k = 0; k < c; k++) {
+        const float *x = call->in[0] + k;
+        double mean = call->param[MEAN][k], variance = call->param[VARIANCE][k], m = call->attrs->momentum;
+        if (call->batch_statistics) {
+            mean = mean_of(x, rows, c);
+            variance = variance_of(x, rows, c, mean);
+            double unbiased = rows > 1 ? variance * (double)rows / (double)(rows - 1) : variance;
+            call->param[MEAN][k] = (float)((1 - m) * call->param[MEAN][k] + m * mean);
+            call->param[VARIANCE][k] = (float)((1 - m) * call->param[VARIANCE][k] + m * unbiased);
+        }
+        double inverse = 1 / sqrt(variance + call->attrs->eps);
+        for (size_t r = 0; r < rows; r++)
+            call->out[r * (size_t)c + (size_t)k] =
+                (float)((x[r * (size_t)c] - mean) * inverse * call->param[WEIGHT][k] + call->param[BIAS][k]);
+        if (call->saved) {
+            call->saved[k] = (float)mean;
+            call->saved[c + k] = (float)inverse;
+            call->saved[2 * c] = call->batch_statistics ? 1 : 0;
+        }
+    }
+}
+
+void op_batch_norm_backward_reference(const struct op_call *call)
+{
+    struct shape4 shape = call->out_shape;
+    int c = shape.c;
+    size_t rows = shape4_count(shape) / (size_t)c;
+    for (int k = 0; k < c; k++) {
+        double mean = call->saved[k], inverse = call->saved[c + k], sum = 0, product = 0;
+        for (size_t r = 0; r < rows; r++) {
+            size_t at = r * (size_t)c + (size_t)k;
+            sum += call->out_grad[at];
+            product += call->out_grad[at] * (call->in[0][at] - mean) * inverse;
+        }
+        if (call->param_grad[BIAS])
+            call->param_grad[BIAS][k] = (float)sum;
+        if (call->param_grad[WEIGHT])
+            call->param_grad[WEIGHT][k] = (float)product;
+        for (size_t r = 0; call->in_grad[0] && r < rows; r++) {
+            size_t at = r * (size_t)c + (size_t)k;
+            double g = call->out_grad[at];
+            if (call->saved[2 * c] != 0)
+                g -= (sum + (call->in[0][at] - mean) * inverse * product) / (double)rows;
+            double value = g * inverse * call->param[WEIGHT][k];
+            call->in_grad[0][at] = (float)(value + (call->in_grad_add[0] ? call->in_grad[0][at] : 0));
+        }
+    }
+}

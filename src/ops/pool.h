@@ -1,0 +1,31 @@
+/* Which input pixels a pooling window covers; shared by the kernels and their reference twins. */
+#ifndef THAW_OPS_POOL_H
+#define THAW_OPS_POOL_H
+
+#include "window.h"
+
+/* Input rows y0..y1-1 and columns x0..x1-1, cut at the image's edge; divisor: what an average divides by. Windows with
+ * dilation step by it from y0, x0. */
+struct pool_window {
+    int y0, x0, y1, x1, divisor;
+};
+
+/* The window of output pixel (oy, ox). The divisor counts padding inside the padded image where count_padding is set, as
+ * torch does, and only real pixels otherwise. */
+static inline struct pool_window pool_window(const struct op_attrs *a, struct shape4 in, int oy, int ox)
+{
+    int y0 = oy * a->stride_h - a->pad_top, x0 = ox * a->stride_w - a->pad_left;
+    int y1 = y0 + (a->kernel_h - 1) * a->dilation_h + 1, x1 = x0 + (a->kernel_w - 1) * a->dilation_w + 1;
+    int padded_y1 = y1 < in.h + a->pad_bottom ? y1 : in.h + a->pad_bottom;
+    int padded_x1 = x1 < in.w + a->pad_right ? x1 : in.w + a->pad_right;
+    int counted = (padded_y1 - y0) * (padded_x1 - x0);
+    while (y0 < 0)
+        y0 += a->dilation_h;
+    while (x0 < 0)
+        x0 += a->dilation_w;
+    y1 = y1 < in.h ? y1 : in.h;
+    x1 = x1 < in.w ? x1 : in.w;
+    return (struct pool_window){y0, x0, y1, x1, a->count_padding ? counted : (y1 - y0) * (x1 - x0)};
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* Sliding windows: output sizes and, along one axis, which outputs meet which inputs.
+ *
+ * An output o reads inputs o * stride - padding + k * dilation for k in 0..kernel-1. Called by the conv and pool
+ * families. Sums are made in 64 bits: attributes may come out of a file. */
+#include "config.h"
+
+#include "window.h"
+
+enum { SIZE_MAX_SIDE = 1 << 24 }; /* no image side comes near; keeps every product of coordinates in range */
+
+static bool axis_shape(const char *op, const char *axis, int64_t in, int64_t kernel, int64_t stride, int64_t before,
+                       int64_t after, int64_t dilation, bool ceil_mode, int *out, struct error *error)
+{
+    if (kernel < 1 || stride < 1 || dilation < 1 || before < 0 || after < 0)
+        return error_set(error, ERROR_FAILED,
+                         "%s: kernel, stride and dilation must be at least 1 and padding at least 0 along the %s", op,
+                         axis);
+    if (kernel > SIZE_MAX_SIDE || stride > SIZE_MAX_SIDE || dilation > SIZE_MAX_SIDE || before > SIZE_MAX_SIDE ||
+        after > SIZE_MAX_SIDE)
+        return error_set(error, ERROR_FAILED, "%s: kernel, stride, dilation or padding along the %s is absurdly large",
+                         op, axis);
+    int64_t extent = dilation * (kernel - 1) + 1, room = in + before + after - extent;
+    if (room < 0)
+        return error_set(error, ERROR_FAILED,
+                         "%s: a window of %lld does not fit into an image %s of %lld with padding %lld and %lld", op,
+                         (long long)extent, axis, (long long)in, (long long)before, (long long)after);
+    int64_t size = room / stride + 1;
+    if (ceil_mode && room % stride != 0 && size * stride < in + before)
+        size++; /* the extra window is kept only where it starts inside the image or the padding before it */
+    *out = (int)size;
+    return true;
+}
+
+bool window_shape(const char *op, const struct op_attrs *attrs, struct shape4 in, struct shape4 *out,
+                  struct error *error)
+{
+    return axis_shape(op, "height", in.h, attrs->kernel_h, attrs->stride_h, attrs->pad_top, attrs->pad_bottom,
+                      attrs->dilation_h, attrs->ceil_mode, &out->h, error) &&
+           axis_shape(op, "width", in.w, attrs->kernel_w, attrs->stride_w, attrs->pad_left, attrs->pad_right,
+                      attrs->dilation_w, attrs->ceil_mode, &out->w, error);
+}
+
+void window_taps(bool backward, int targets, int sources, int kernel, int stride, int padding, int dilation, int *count,
+                 struct window_tap *taps)
+{
+    for (int t = 0; t < targets; t++, taps += kernel) {
+        count[t] = 0;
+        for (int k = 0; k < kernel; k++) {
+            int at = backward ? t + padding - k * dilation : t * stride - padding + k * dilation;
+            if (at < 0 || (backward && at % stride != 0))
+                continue;
+            at = backward ? at / stride : at;
+            if (at < sources)
+                taps[count[t]++] = (struct window_tap){k, at};
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/* Sliding windows: what convolutions and pools have in common. */
+#ifndef THAW_OPS_WINDOW_H
+#define THAW_OPS_WINDOW_H
+
+#include "thaw/ops/op.h"
+
+/* Output height and width of a window over `in`, out->n and out->c untouched; false with a sentence when attrs are out
+ * of range or the window does not fit. ceil_mode is honoured (torch's rule). */
+bool window_shape(const char *op, const struct op_attrs *attrs, struct shape4 in, struct shape4 *out,
+                  struct error *error) THAW_NONNULL;
+
+/* Which kernel positions a coordinate of one axis meets: `at` is the partner's coordinate, `k` the kernel's. */
+struct window_tap {
+    int k, at;
+};
+/* For every target coordinate 0..targets-1 the taps that fall inside 0..sources-1, `kernel` slots each; count[target]
+ * of them are filled, in order of k. Forward: targets are outputs, sources inputs. Backward: the other way round. */
+void window_taps(bool backward, int targets, int sources, int kernel, int stride, int padding, int dilation, int *count,
+                 struct window_tap *taps) THAW_NONNULL;
+
+#endif
