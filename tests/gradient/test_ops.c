@@ -1,0 +1,339 @@
+/* Every op over a table of shapes: fast kernel against its reference twin, backward against finite differences of the
+ * reference forward, and the same bits for teams of 1, 2, 3 and 5 threads. */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cases.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/rng.h"
+
+enum { INPUTS = 4, ENDS = INPUTS + OP_PARAMS_MAX };
+
+/* One op with all its buffers. `grad` holds inputs' gradients, then parameters'. */
+struct rig {
+    const struct op_def *op;
+    const struct gradient_case *c;
+    struct op_call call;
+    struct op_param param[OP_PARAMS_MAX];
+    int params;
+    size_t in_count[INPUTS], param_count[OP_PARAMS_MAX], out_count;
+    float *in[INPUTS], *value[OP_PARAMS_MAX], *grad[ENDS], *out, *out_grad, *saved, *workspace;
+    const float *in_view[INPUTS];
+    bool add[INPUTS];
+};
+
+/* A shuffled ladder with steps of 0.04, none within 0.02 of 0 or 6: a step of 0.01 crosses no kink of relu and relu6 and
+ * changes no maximum. */
+static void fill_apart(float *to, size_t count, uint64_t seed)
+{
+    uint32_t *order = mem_array(count, sizeof *order);
+    struct rng rng;
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = i;
+    rng_init(&rng, seed, RNG_INIT);
+    rng_shuffle(&rng, order, count);
+    for (size_t i = 0; i < count; i++)
+        to[i] = ((float)(order[i] % 1024) - 511.5f) * 0.04f;
+    mem_free(order);
+}
+
+static void fill(float *to, size_t count, uint64_t seed)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = (float)rng_uniform_at(seed, RNG_INIT, i) * 2 - 1;
+}
+
+static void build(struct rig *rig, const struct gradient_case *c, struct team *team)
+{
+    *rig = (struct rig){.op = op_get(c->kind), .c = c};
+    struct op_call *call = &rig->call;
+    struct error error = {0};
+    *call = (struct op_call){.attrs = &c->attrs,
+                             .inputs = c->inputs,
+                             .in_shape = c->in,
+                             .batch_statistics = c->batch_statistics,
+                             .drop = true,
+                             .seed = 3,
+                             .step = 5,
+                             .salt = 7,
+                             .team = team};
+    if (!rig->op->shape(&c->attrs, c->inputs, c->in, &call->out_shape, &error))
+        fail_msg("%s: %s", c->name, error.text);
+    rig->out_count = shape4_count(call->out_shape);
+    for (int i = 0; i < c->inputs; i++) {
+        rig->in_count[i] = shape4_count(c->in[i]);
+        rig->in_view[i] = rig->in[i] = mem_floats(rig->in_count[i]);
+        bool kinks = c->kind == OP_MAX_POOL || c->kind == OP_RELU || c->kind == OP_RELU6;
+        (kinks ? fill_apart : fill)(rig->in[i], rig->in_count[i], 10 + (uint64_t)i);
+        rig->grad[i] = mem_floats(rig->in_count[i]);
+        rig->add[i] = c->add_gradient;
+    }
+    rig->params = rig->op->params ? rig->op->params(&c->attrs, c->in, rig->param) : 0;
+    for (int i = 0; i < rig->params; i++) {
+        rig->param_count[i] = (size_t)shape_count(&rig->param[i].shape);
+        rig->value[i] = mem_floats(rig->param_count[i]);
+        fill(rig->value[i], rig->param_count[i], 20 + (uint64_t)i);
+        if (rig->param[i].init == OP_INIT_ONE) /* gamma, variance: positive */
+            for (size_t k = 0; k < rig->param_count[i]; k++)
+                rig->value[i][k] = 1.5f + 0.5f * rig->value[i][k];
+        if (rig->param[i].role != OP_ROLE_STATISTICS)
+            rig->grad[INPUTS + i] = mem_floats(rig->param_count[i]);
+    }
+    rig->out = mem_floats(rig->out_count);
+    rig->out_grad = mem_floats(rig->out_count);
+    fill(rig->out_grad, rig->out_count, 30);
+    rig->saved = mem_floats(rig->op->saved_floats ? rig->op->saved_floats(&c->attrs, c->in, call->out_shape) : 0);
+    size_t workspace = 0;
+    for (int backward = 0; rig->op->workspace_floats && backward < 2; backward++) {
+        size_t need = rig->op->workspace_floats(&c->attrs, c->in, call->out_shape, team_threads(team), backward);
+        workspace = need > workspace ? need : workspace;
+    }
+    rig->workspace = mem_floats(workspace);
+    for (size_t i = 0; i < workspace; i++)
+        rig->workspace[i] = NAN; /* undefined contents must not matter */
+    call->in = rig->in_view;
+    call->out = rig->out;
+    call->param = rig->value;
+    call->saved = rig->saved;
+    call->workspace = rig->workspace;
+    call->in_grad_add = rig->add;
+}
+
+static void tear_down(struct rig *rig)
+{
+    for (int i = 0; i < INPUTS; i++)
+        mem_free_floats(rig->in[i]);
+    for (int i = 0; i < OP_PARAMS_MAX; i++)
+        mem_free_floats(rig->value[i]);
+    for (int i = 0; i < ENDS; i++)
+        mem_free_floats(rig->grad[i]);
+    mem_free_floats(rig->out);
+    mem_free_floats(rig->out_grad);
+    mem_free_floats(rig->saved);
+    mem_free_floats(rig->workspace);
+}
+
+static void forward(struct rig *rig, bool reference)
+{
+    rig->call.out_grad = NULL;
+    (reference ? rig->op->forward_reference : rig->op->forward)(&rig->call);
+}
+
+static void backward(struct rig *rig, bool reference)
+{
+    for (int i = 0; i < rig->c->inputs; i++)
+        for (size_t k = 0; k < rig->in_count[i]; k++)
+            rig->grad[i][k] = rig->c->add_gradient ? 0.25f : NAN; /* overwriting must not read */
+    rig->call.out_grad = rig->out_grad;
+    rig->call.in_grad = rig->grad;
+    rig->call.param_grad = rig->grad + INPUTS;
+    (reference ? rig->op->backward_reference : rig->op->backward)(&rig->call);
+}
+
+/* Largest difference over the RMS of what is expected. */
+static double distance(const float *a, const float *expected, size_t count)
+{
+    double worst = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = fabs((double)a[i] - expected[i]);
+        worst = d > worst || isnan(d) ? d : worst;
+        squares += (double)expected[i] * expected[i];
+        if (isnan(d))
+            return NAN;
+    }
+    return worst / (sqrt(squares / (double)count) + 1e-6);
+}
+
+static void expect_close(const char *name, const char *what, const float *a, const float *expected, size_t count)
+{
+    double d = distance(a, expected, count);
+    if (!(d < 2e-5))
+        fail_msg("%s: %s differs from the reference by %g", name, what, d);
+}
+
+static void compare_with_reference(const struct gradient_case *c, struct team *team)
+{
+    struct rig fast, slow;
+    build(&fast, c, team);
+    build(&slow, c, team);
+    forward(&fast, false);
+    forward(&slow, true);
+    expect_close(c->name, "forward", fast.out, slow.out, slow.out_count);
+    for (int i = 0; i < fast.params; i++)
+        expect_close(c->name, fast.param[i].name, fast.value[i], slow.value[i], slow.param_count[i]);
+    backward(&fast, false);
+    backward(&slow, true);
+    for (int i = 0; i < c->inputs; i++)
+        expect_close(c->name, "input gradient", fast.grad[i], slow.grad[i], slow.in_count[i]);
+    for (int i = 0; i < fast.params; i++)
+        if (slow.grad[INPUTS + i])
+            expect_close(c->name, fast.param[i].name, fast.grad[INPUTS + i], slow.grad[INPUTS + i],
+                         slow.param_count[i]);
+    tear_down(&fast);
+    tear_down(&slow);
+}
+
+static double projected(struct rig *rig)
+{
+    double sum = 0;
+    float *statistics[2] = {0};
+    for (int i = 0, k = 0; i < rig->params; i++) /* forward moves them; a difference must not */
+        if (rig->param[i].role == OP_ROLE_STATISTICS) {
+            statistics[k] = mem_floats(rig->param_count[i]);
+            memcpy(statistics[k++], rig->value[i], rig->param_count[i] * sizeof(float));
+        }
+    forward(rig, true);
+    for (size_t i = 0; i < rig->out_count; i++)
+        sum += (double)rig->out[i] * rig->out_grad[i];
+    for (int i = 0, k = 0; i < rig->params; i++)
+        if (rig->param[i].role == OP_ROLE_STATISTICS) {
+            memcpy(rig->value[i], statistics[k], rig->param_count[i] * sizeof(float));
+            mem_free_floats(statistics[k++]);
+        }
+    return sum;
+}
+
+static void check_end(struct rig *rig, const char *what, float *values, const float *gradient, size_t count,
+                      double start)
+{
+    size_t step = count / 23 + 1;
+    for (size_t i = 0; i < count; i += step) {
+        const float kept = values[i], h = 0.01f;
+        values[i] = kept + h;
+        double up = projected(rig);
+        values[i] = kept - h;
+        double down = projected(rig);
+        values[i] = kept;
+        double numeric = (up - down) / (2 * (double)h), analytic = gradient[i] - start;
+        if (!(fabs(numeric - analytic) <= 0.01 * fabs(numeric) + 0.006))
+            fail_msg("%s: gradient of %s [%zu] is %g, finite difference %g", rig->c->name, what, i, analytic, numeric);
+    }
+}
+
+static void compare_with_differences(const struct gradient_case *c, struct team *team)
+{
+    struct rig rig;
+    build(&rig, c, team);
+    struct rig kept;
+    build(&kept, c, team);
+    forward(&rig, false);
+    backward(&rig, false);
+    for (int i = 0; i < rig.params; i++) /* undo the move of the statistics */
+        memcpy(rig.value[i], kept.value[i], rig.param_count[i] * sizeof(float));
+    for (int i = 0; i < c->inputs; i++)
+        check_end(&rig, "input", rig.in[i], rig.grad[i], rig.in_count[i], c->add_gradient ? 0.25 : 0);
+    for (int i = 0; i < rig.params; i++)
+        if (rig.grad[INPUTS + i])
+            check_end(&rig, rig.param[i].name, rig.value[i], rig.grad[INPUTS + i], rig.param_count[i], 0);
+    tear_down(&rig);
+    tear_down(&kept);
+}
+
+static void compare_teams(const struct gradient_case *c)
+{
+    static const int sizes[] = {2, 3, 5};
+    struct team *one = team_create(1);
+    struct rig expected;
+    build(&expected, c, one);
+    forward(&expected, false);
+    backward(&expected, false);
+    for (size_t s = 0; s < THAW_LENGTH(sizes); s++) {
+        struct team *team = team_create(sizes[s]);
+        struct rig rig;
+        build(&rig, c, team);
+        forward(&rig, false);
+        backward(&rig, false);
+        assert_memory_equal(rig.out, expected.out, rig.out_count * sizeof(float));
+        for (int i = 0; i < c->inputs; i++)
+            assert_memory_equal(rig.grad[i], expected.grad[i], rig.in_count[i] * sizeof(float));
+        for (int i = 0; i < rig.params; i++) {
+            assert_memory_equal(rig.value[i], expected.value[i], rig.param_count[i] * sizeof(float));
+            if (rig.grad[INPUTS + i])
+                assert_memory_equal(rig.grad[INPUTS + i], expected.grad[INPUTS + i],
+                                    rig.param_count[i] * sizeof(float));
+        }
+        tear_down(&rig);
+        team_destroy(team);
+    }
+    tear_down(&expected);
+    team_destroy(one);
+}
+
+static void kernels_equal_their_references(void **state)
+{
+    (void)state;
+    struct team *team = team_create(2);
+    for (size_t i = 0; i < gradient_cases_count; i++)
+        compare_with_reference(&gradient_cases[i], team);
+    printf("%zu cases against the reference twins\n", gradient_cases_count);
+    team_destroy(team);
+}
+
+static void gradients_equal_finite_differences(void **state)
+{
+    (void)state;
+    struct team *team = team_create(2);
+    for (size_t i = 0; i < gradient_cases_count; i++)
+        compare_with_differences(&gradient_cases[i], team);
+    team_destroy(team);
+}
+
+static void any_team_gives_the_same_bits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < gradient_cases_count; i++)
+        compare_teams(&gradient_cases[i]);
+}
+
+/* A fused epilogue is the op, then the residual, then the activation. */
+static void epilogues_equal_their_parts(void **state)
+{
+    (void)state;
+    struct team *team = team_create(2);
+    for (size_t i = 0; i < gradient_cases_count; i++) {
+        const struct gradient_case *c = &gradient_cases[i];
+        if (c->kind != OP_CONV && c->kind != OP_LINEAR && c->kind != OP_ADD)
+            continue;
+        for (int activation = 0; activation < OP_ACTIVATIONS; activation++) {
+            struct rig fast, plain;
+            build(&fast, c, team);
+            build(&plain, c, team);
+            float *residual = mem_floats(fast.out_count);
+            fill(residual, fast.out_count, 99);
+            fast.call.residual = residual;
+            fast.call.activation = (enum op_activation)activation;
+            forward(&fast, false);
+            forward(&plain, true);
+            for (size_t k = 0; k < plain.out_count; k++) {
+                float v = plain.out[k] + residual[k];
+                v = activation != OP_ACT_NONE && v < 0 ? 0 : v;
+                plain.out[k] = activation == OP_ACT_RELU6 && v > 6 ? 6 : v;
+            }
+            expect_close(c->name, "epilogue", fast.out, plain.out, plain.out_count);
+            mem_free_floats(residual);
+            tear_down(&fast);
+            tear_down(&plain);
+        }
+    }
+    team_destroy(team);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kernels_equal_their_references),
+        cmocka_unit_test(gradients_equal_finite_differences),
+        cmocka_unit_test(any_team_gives_the_same_bits),
+        cmocka_unit_test(epilogues_equal_their_parts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
