@@ -31,17 +31,20 @@ struct dataset {
     bool own_validation; /* the data came with a val folder */
 };
 
-/* Opens a class-per-folder tree: path/{train,val}/CLASS/... (also valid, validation, test) or path/CLASS/... Every file
- * is opened and its header checked; those that cannot be images are set aside. `val`: NULL, a folder, or a fraction such
- * as "0.2" for a seeded stratified split where there is no val folder. ERROR_DATA only when nothing is left, or there
- * are fewer than two classes. */
+/* Opens a class-per-folder tree: path/{train,val}/CLASS/... (also valid, validation, test) or path/CLASS/..., folders
+ * within a class included. `val`: a folder of classes; or a share such as "0.2" for a seeded stratified split, taken
+ * only where there is no val folder; or NULL: the val folder if there is one, else no validation part.
+ * Every file is opened and its header checked; what cannot be an image is set aside, and so are GIFs: they are
+ * drawings and animations, and training tools leave them out by custom (so counts compare with theirs).
+ * ERROR_DATA only when nothing is left, or there are fewer than two classes; ERROR_USAGE for a share outside 0 to 1. */
 struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
 void dataset_destroy(struct dataset *dataset);
 /* Images of a class in a part. */
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
 /* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to
- * positions in `names`. A class that is not among them is ERROR_DATA. */
+ * positions in `names`. Afterwards the dataset's classes are `names`. A class that has images
+ * but is not among them is ERROR_DATA. */
 bool dataset_relabel(struct dataset *dataset, const char *const *names, int count,
                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 

@@ -16,19 +16,36 @@ struct image {
 enum { IMAGE_SIDE_MAX = 32768 };
 enum { IMAGE_PIXELS_MAX = 100 * 1000 * 1000 };
 
-/* Decodes JPEG, PNG, BMP, GIF (first frame), PNM, TGA by content. Grey is spread, alpha put on black as PIL's
- * convert("RGB") drops it, CMYK converted, 16 bit reduced, EXIF orientation applied. Errors are ERROR_DATA: zero bytes,
- * truncated, not an image, larger than the limits above. */
+enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_BMP, IMAGE_GIF, IMAGE_PNM, IMAGE_FORMATS };
+const char *image_format_name(enum image_format format); /* "JPEG" */
+
+/* Decodes JPEG, PNG, BMP, GIF (first frame) and binary PGM/PPM by content; the file's name counts for nothing. Grey is
+ * spread, alpha dropped as PIL's convert("RGB") drops it (colours stay, transparency is ignored), CMYK converted as PIL
+ * converts it, 16 bit reduced to its high byte, EXIF orientation applied. The caller finishes *image, also after a
+ * failure. Errors are ERROR_DATA: zero bytes, truncated, damaged, not an image this program knows, larger than the
+ * limits above (refused by the header, before memory is taken). */
 bool image_load(struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool image_decode(struct image *image, const uint8_t *bytes, size_t size, const char *name,
-                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-void image_finish(struct image *image) THAW_NONNULL;
-bool image_create(struct image *image, int width, int height) THAW_NONNULL THAW_MUST_CHECK; /* black */
+/* The same from memory; `name` begins the error sentence. bytes may be NULL where size is 0. */
+bool image_decode(struct image *image, const uint8_t *bytes, size_t size, const char *name, struct error *error)
+    THAW_NONNULL_ARGS(1, 4, 5) THAW_MUST_CHECK;
+/* What the header says, without decoding: the format and the stored size (before any EXIF turn). The errors are those
+ * of image_decode as far as a header shows them. */
+struct image_header {
+    enum image_format format;
+    int width, height;
+};
+bool image_probe(struct image_header *header, const uint8_t *bytes, size_t size, const char *name, struct error *error)
+    THAW_NONNULL_ARGS(1, 4, 5) THAW_MUST_CHECK;
+
+void image_finish(struct image *image) THAW_NONNULL; /* takes a zeroed one, too */
+/* A black image; false: no memory. */
+bool image_create(struct image *image, int width, int height) THAW_NONNULL THAW_MUST_CHECK;
+/* Written atomically; RGB, 8 bit. */
 bool image_save_png(const struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The part (x, y, w, h) of `from`, in fractional source pixels, resized to to->width x to->height: bilinear
  * (triangle) filter, widened when shrinking, in two 8-bit passes with 22-bit coefficients. Equal to Pillow's
- * Image.resize(BILINEAR, box=...) to the bit. `to` is already created. */
+ * Image.resize(BILINEAR, box=...) to the bit. `to` is already created; the part lies within `from` and is not empty. */
 void image_resize(const struct image *from, double x, double y, double w, double h, struct image *to) THAW_NONNULL;
 
 /* Steps 1 to 3 of struct preprocess: the evaluation view. out: (height, width, channels) floats. */

@@ -6,18 +6,15 @@
 
 #include <stdint.h>
 
+#include "thaw/data/augment.h"
 #include "thaw/data/dataset.h"
 #include "thaw/tensor/preprocess.h"
-
-enum augment { AUGMENT_NONE, AUGMENT_LIGHT, AUGMENT_STANDARD, AUGMENTS };
-const char *augment_name(enum augment augment); /* "light" */
-bool augment_find(const char *name, enum augment *augment) THAW_NONNULL;
 
 struct loader_options {
     struct preprocess preprocess;
     int batch;
     bool shuffle;
-    enum augment augment; /* light: random-resized crop and flip; a pure function of (seed, epoch, index) */
+    enum augment augment; /* a pure function of (seed, epoch, index) */
     uint64_t seed;
     int threads;        /* decoding threads, >= 1 */
     size_t cache_bytes; /* keep decoded images up to this many bytes; 0: none */
@@ -31,14 +28,15 @@ struct batch {
 };
 
 struct loader;
-/* Borrows the part. */
+/* Borrows the part, which must not change meanwhile. Refuses an empty part. One caller at a time. */
 struct loader *loader_create(const struct dataset_part *part, const struct loader_options *options,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void loader_destroy(struct loader *loader);
 int loader_batches(const struct loader *loader) THAW_NONNULL; /* an epoch */
 /* Starts (or restarts) an epoch at a batch, dropping what was prefetched. epoch >= 1. */
 void loader_begin(struct loader *loader, int epoch, int first_batch) THAW_NONNULL;
-/* The next batch, or NULL at the end of the epoch. Give it back with loader_release. n may be 0 (all unreadable). */
+/* The next batch, or NULL at the end of the epoch (and before the first loader_begin). Give it back with
+ * loader_release, a new epoch or not. n may be 0 (all unreadable). */
 struct batch *loader_next(struct loader *loader) THAW_NONNULL;
 void loader_release(struct loader *loader, struct batch *batch) THAW_NONNULL;
 /* Images found unreadable since the last call (borrowed until the next): index and reason. */

@@ -1,0 +1,182 @@
+/* Datasets: where the training and validation folders are, which classes there are, and what is left when files that
+ * are no images have been set aside. The walking is in dataset_scan.c, the split in split.c. Called by the session, and
+ * by the trainer through it. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "scan.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+/* Names of a validation folder beside "train", the first that exists. */
+static const char *const val_names[] = {"val", "valid", "validation", "test"};
+
+static char *find_folder(const char *directory, const char *name)
+{
+    char *folder = path_join(directory, name);
+    if (file_is_directory(folder))
+        return folder;
+    mem_free(folder);
+    return NULL;
+}
+
+/* What the caller's `val` means. */
+struct choice {
+    char *folder; /* owned, or NULL */
+    double share;
+};
+
+static bool choose(struct choice *choice, const char *path, const char *val, struct error *error)
+{
+    *choice = (struct choice){0};
+    if (!val || !*val)
+        return true;
+    char *end;
+    choice->share = strtod(val, &end);
+    if (!*end) {
+        if (!(choice->share >= 0 && choice->share < 1))
+            return error_set(error, ERROR_USAGE, "a validation share of %s: give a number from 0 up to, but not, 1",
+                             val);
+        return true;
+    }
+    choice->share = 0;
+    char *expanded = path_expand(val);
+    choice->folder = file_is_directory(expanded) ? mem_string(expanded) : find_folder(path, expanded);
+    mem_free(expanded);
+    return choice->folder ||
+           error_set(error, ERROR_DATA, "%s: there is no such validation folder, neither here nor in %s", val, path);
+}
+
+static bool enough(const struct dataset *dataset, struct error *error)
+{
+    if (dataset->classes == 0)
+        return error_set(error, ERROR_DATA, "%s: no class folders; images belong in %s/CLASS/ or %s/train/CLASS/",
+                         dataset->path, dataset->path, dataset->path);
+    if (dataset->classes == 1)
+        return error_set(error, ERROR_DATA, "%s: only one class (%s), two are needed to tell apart", dataset->path,
+                         dataset->class_name[0]);
+    if (dataset->part[DATASET_TRAIN].items + dataset->part[DATASET_VAL].items == 0 && dataset->bad_count == 0)
+        return error_set(error, ERROR_DATA, "%s: the class folders are empty", dataset->path);
+    if (dataset->part[DATASET_TRAIN].items + dataset->part[DATASET_VAL].items == 0)
+        return error_set(error, ERROR_DATA, "%s: none of the %zu files is an image; the first, %s: %s", dataset->path,
+                         dataset->bad_count, dataset->bad[0].path, dataset->bad[0].reason);
+    return true;
+}
+
+static bool fill(struct dataset *dataset, struct choice *choice, uint64_t seed, struct error *error)
+{
+    char *train = find_folder(dataset->path, "train");
+    for (size_t i = 0; train && !choice->folder && i < THAW_LENGTH(val_names); i++)
+        choice->folder = find_folder(dataset->path, val_names[i]);
+    const char *root = train ? train : dataset->path;
+    bool done = scan_class_names(dataset, root, choice->folder, error) &&
+                (!choice->folder || scan_class_names(dataset, choice->folder, NULL, error));
+    if (done && dataset->classes > 1) {
+        scan_images(dataset, root, DATASET_TRAIN);
+        if (choice->folder)
+            scan_images(dataset, choice->folder, DATASET_VAL);
+        else if (choice->share > 0)
+            split_stratified(dataset, choice->share, seed);
+        dataset->own_validation = choice->folder != NULL;
+    }
+    mem_free(train);
+    return done && enough(dataset, error);
+}
+
+struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
+{
+    struct dataset *dataset = mem_alloc(sizeof(*dataset));
+    struct choice choice = {0};
+    dataset->path = path_expand(path);
+    bool done = false;
+    if (!file_exists(dataset->path))
+        error_set(error, ERROR_DATA, "%s: no such folder", dataset->path);
+    else if (!file_is_directory(dataset->path))
+        error_set(error, ERROR_DATA, "%s: not a folder; a dataset is a folder with one folder of images a class",
+                  dataset->path);
+    else
+        done = choose(&choice, dataset->path, val, error) && fill(dataset, &choice, seed, error);
+    mem_free(choice.folder);
+    if (done)
+        return dataset;
+    dataset_destroy(dataset);
+    return NULL;
+}
+
+static void free_names(struct dataset *dataset)
+{
+    for (int i = 0; i < dataset->classes; i++)
+        mem_free(dataset->class_name[i]);
+    mem_free(dataset->class_name);
+}
+
+void dataset_destroy(struct dataset *dataset)
+{
+    if (!dataset)
+        return;
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        for (size_t i = 0; i < dataset->part[s].items; i++)
+            mem_free(dataset->part[s].item[i].path);
+        mem_free(dataset->part[s].item);
+    }
+    for (size_t i = 0; i < dataset->bad_count; i++)
+        mem_free(dataset->bad[i].path);
+    mem_free(dataset->bad);
+    free_names(dataset);
+    mem_free(dataset->path);
+    mem_free(dataset);
+}
+
+size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < dataset->part[split].items; i++)
+        count += dataset->part[split].item[i].label == label;
+    return count;
+}
+
+static int find_name(const char *const *names, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* Items in the order of their new labels; within one, the order stays. */
+static void relabel_part(struct dataset_part *part, const int *to, int count)
+{
+    struct dataset_item *sorted = mem_array(part->items + 1, sizeof(*sorted));
+    size_t filled = 0;
+    for (int label = 0; label < count; label++)
+        for (size_t i = 0; i < part->items; i++)
+            if (to[part->item[i].label] == label)
+                sorted[filled++] = (struct dataset_item){.path = part->item[i].path, .label = label};
+    mem_free(part->item);
+    part->item = sorted;
+}
+
+bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
+{
+    int *to = mem_array((size_t)dataset->classes, sizeof(*to));
+    bool done = true;
+    for (int i = 0; i < dataset->classes && done; i++) {
+        to[i] = find_name(names, count, dataset->class_name[i]);
+        if (to[i] < 0 && dataset_class_count(dataset, DATASET_TRAIN, i) + dataset_class_count(dataset, DATASET_VAL, i))
+            done = error_set(error, ERROR_DATA, "%s: the class %s is not among the model's %d classes", dataset->path,
+                             dataset->class_name[i], count);
+    }
+    if (done) {
+        for (int s = 0; s < DATASET_SPLITS; s++)
+            relabel_part(&dataset->part[s], to, count);
+        free_names(dataset);
+        dataset->classes = count;
+        dataset->class_name = mem_array((size_t)count, sizeof(char *));
+        for (int i = 0; i < count; i++)
+            dataset->class_name[i] = mem_string(names[i]);
+    }
+    mem_free(to);
+    return done;
+}

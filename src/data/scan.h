@@ -1,0 +1,18 @@
+/* Filling a dataset from folders. Private to src/data: dataset.c opens, split.c divides. */
+#ifndef THAW_DATA_SCAN_H
+#define THAW_DATA_SCAN_H
+
+#include "thaw/data/dataset.h"
+
+/* Adds the names of the class folders in `directory` to dataset->class_name, each once, sorted. A folder that is the
+ * same as `except` (may be NULL) is not a class. */
+bool scan_class_names(struct dataset *dataset, const char *directory, const char *except, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 4);
+/* Adds the images of every class folder in `directory` to a part; what is none goes to dataset->bad. */
+void scan_images(struct dataset *dataset, const char *directory, enum dataset_split split) THAW_NONNULL;
+
+/* Moves a share of each class from training to validation: at least one image, and at least one stays, where a class
+ * has two. Depends on (seed, class name, number of images) only. */
+void split_stratified(struct dataset *dataset, double share, uint64_t seed) THAW_NONNULL;
+
+#endif
