@@ -25,16 +25,17 @@ static void *block_resize(void *block, size_t size)
     return size > STB_BLOCK_MAX ? NULL : realloc(block, size);
 }
 
-#pragma GCC diagnostic push
+/* Told of at the end of the file, so it stays ignored to there. */
 #pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#define STBIDEF  static __attribute__((unused))
-#define STBIWDEF static __attribute__((unused))
+#define STB_IMAGE_STATIC
+#define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_MAX_DIMENSIONS       IMAGE_SIDE_MAX
 #define STBI_MALLOC(size)         block_alloc(size)
