@@ -1,7 +1,7 @@
 /* The freeze plan in words: up to a name, by globs, and back to the shortest list that says the same. A name without
  * glob characters that is a stage means all of that stage, even where a node has the same name; `conv[1]` means the
- * node alone. A glob is held against node names, and against stage names only where no node fits.
- */
+ * node alone. A glob is held against node names, and against stage names only where no node fits. `bn1:statistics`
+ * means that mark alone; several are parted by commas. */
 #include "config.h"
 
 #include "thaw/model/freeze.h"
@@ -106,25 +106,63 @@ bool freeze_upto(struct freeze *freeze, const struct graph *graph, const char *n
     return true;
 }
 
-static void set_stage(struct freeze *freeze, const struct graph *graph, int stage, bool fixed)
+static const struct {
+    const char *name;
+    enum freeze_mark mark;
+} mark_names[] = {{"weights", FREEZE_WEIGHTS},
+                  {"affine", FREEZE_AFFINE},
+                  {"statistics", FREEZE_STATISTICS},
+                  {"dropout", FREEZE_DROPOUT}};
+
+/* The marks behind a pattern's colon, which is cut off; all of them where there is none, 0 for an unknown name. */
+static unsigned cut_marks(char *pattern)
+{
+    char *colon = strchr(pattern, ':'), *rest = NULL;
+    if (colon == NULL)
+        return FREEZE_ALL;
+    *colon = '\0';
+    unsigned marks = 0;
+    for (char *word = strtok_r(colon + 1, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
+        unsigned mark = 0;
+        for (size_t i = 0; i < THAW_LENGTH(mark_names); i++)
+            if (strcmp(word, mark_names[i].name) == 0)
+                mark = mark_names[i].mark;
+        if (mark == 0)
+            return 0;
+        marks |= mark;
+    }
+    return marks;
+}
+
+static void append_marks(char *text, unsigned marks)
+{
+    char parting = ':';
+    for (size_t i = 0; i < THAW_LENGTH(mark_names); i++)
+        if (marks & mark_names[i].mark) {
+            sprintf(text + strlen(text), "%c%s", parting, mark_names[i].name);
+            parting = ',';
+        }
+}
+
+static void set_stage(struct freeze *freeze, const struct graph *graph, int stage, unsigned marks, bool fixed)
 {
     for (int node = 0; node < graph->nodes; node++)
         if (graph->node[node].stage == stage)
-            freeze_set(freeze, graph, node, FREEZE_ALL, fixed);
+            freeze_set(freeze, graph, node, marks, fixed);
 }
 
 /* false: it matches nothing. */
-static bool match_one(struct freeze *freeze, const struct graph *graph, const char *pattern, bool fixed)
+static bool match_one(struct freeze *freeze, const struct graph *graph, const char *pattern, unsigned marks, bool fixed)
 {
     int stage = graph_find_stage(graph, pattern);
     if (stage >= 0) {
-        set_stage(freeze, graph, stage, fixed);
+        set_stage(freeze, graph, stage, marks, fixed);
         return true;
     }
     bool found = false;
     for (int node = 0; node < graph->nodes; node++) {
         if (fnmatch(pattern, graph->node[node].name, 0) == 0) {
-            freeze_set(freeze, graph, node, FREEZE_ALL, fixed);
+            freeze_set(freeze, graph, node, marks, fixed);
             found = true;
         }
     }
@@ -132,7 +170,7 @@ static bool match_one(struct freeze *freeze, const struct graph *graph, const ch
         return true;
     for (int s = 0; s < graph->stages; s++) {
         if (fnmatch(pattern, graph->stage[s].name, 0) == 0) {
-            set_stage(freeze, graph, s, fixed);
+            set_stage(freeze, graph, s, marks, fixed);
             found = true;
         }
     }
@@ -147,8 +185,14 @@ bool freeze_match(struct freeze *freeze, const struct graph *graph, const char *
     char *text = mem_string(patterns), *rest = NULL;
     bool done = true;
     for (char *pattern = strtok_r(text, " \t\r\n", &rest); pattern != NULL && done;
-         pattern = strtok_r(NULL, " \t\r\n", &rest))
-        done = match_one(trial, graph, pattern, fixed) || refuse(error, graph, pattern);
+         pattern = strtok_r(NULL, " \t\r\n", &rest)) {
+        unsigned marks = cut_marks(pattern);
+        if (marks == 0)
+            done = error_set(error, ERROR_USAGE, "%s: behind the colon go weights, affine, statistics or dropout",
+                             pattern);
+        else
+            done = match_one(trial, graph, pattern, marks, fixed) || refuse(error, graph, pattern);
+    }
     if (done)
         memcpy(freeze->fixed, trial->fixed, (size_t)freeze->nodes);
     mem_free(text);
@@ -186,12 +230,18 @@ static void append_node(char *text, const struct graph *graph, const char *name)
 
 char *freeze_describe(const struct freeze *freeze, const struct graph *graph)
 {
-    char *text = mem_alloc(1 + (size_t)graph->nodes * (GRAPH_NAME_MAX + 4));
+    char *text = mem_alloc(1 + (size_t)graph->nodes * (GRAPH_NAME_MAX + 48));
     int told = -1; /* the stage last written whole */
     for (int node = 0; node < graph->nodes; node++) {
         int stage = graph->node[node].stage;
-        if (!node_is_fixed(freeze, graph, node) || (stage >= 0 && stage == told))
+        unsigned partly = freeze->fixed[node] & freeze_marks(graph, node);
+        if (partly == 0 || (stage >= 0 && stage == told))
             continue;
+        if (!node_is_fixed(freeze, graph, node)) {
+            append_node(text, graph, graph->node[node].name);
+            append_marks(text, partly);
+            continue;
+        }
         if (stage >= 0 && stage_is_fixed(freeze, graph, stage)) {
             sprintf(text + strlen(text), " %s", graph->stage[stage].name);
             told = stage;

@@ -111,11 +111,12 @@ static bool prepare_freeze(struct trainer *trainer, struct error *error)
     trainer->freeze = freeze_create(trainer->graph);
     trainer->statistics_fixed =
         experiment->freeze.bn_stats == BN_STATS_FIXED || (experiment->freeze.bn_stats == BN_STATS_AUTO && !scratch);
-    bool good = experiment->freeze.frozen[0]
-                    ? freeze_match(trainer->freeze, trainer->graph, experiment->freeze.frozen, true, error)
-                    : freeze_upto(trainer->freeze, trainer->graph, upto, error);
-    if (good)
+    bool listed = experiment->freeze.frozen[0] != 0;
+    bool good = listed || freeze_upto(trainer->freeze, trainer->graph, upto, error);
+    if (good) /* before the list, which may name statistics */
         freeze_statistics(trainer->freeze, trainer->graph, trainer->statistics_fixed);
+    if (listed)
+        good = freeze_match(trainer->freeze, trainer->graph, experiment->freeze.frozen, true, error);
     return good;
 }
 

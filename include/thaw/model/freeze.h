@@ -29,13 +29,14 @@ bool freeze_param_moves(const struct freeze *freeze, const struct graph *graph, 
  * but the head. Unknown: ERROR_USAGE with the nearest names. */
 bool freeze_upto(struct freeze *freeze, const struct graph *graph, const char *name,
                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Freezes or thaws the nodes whose names match any of the space-separated globs (a stage name takes all of it).
- * A glob that matches nothing is ERROR_USAGE. */
+/* Freezes or thaws the nodes whose names match any of the space-separated globs (a stage name takes all of it); behind
+ * a colon single marks, "layer4.*:statistics,affine". A glob that matches nothing is ERROR_USAGE. */
 bool freeze_match(struct freeze *freeze, const struct graph *graph, const char *patterns, bool fixed,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Batch-norm statistics of all nodes: fixed everywhere, or moving wherever the node is not frozen. */
 void freeze_statistics(struct freeze *freeze, const struct graph *graph, bool fixed) THAW_NONNULL;
-/* "conv1 bn1 layer1.*": the shortest list of stages and nodes that are fully frozen; caller frees. "" when none. */
+/* "stem layer1 layer2.0.bn1:statistics": the shortest list of stages and nodes that are frozen, with the marks of those
+ * that are only partly; what freeze_match takes. Caller frees; "" when none. */
 char *freeze_describe(const struct freeze *freeze, const struct graph *graph) THAW_NONNULL;
 
 struct freeze_counts {

@@ -39,7 +39,7 @@ struct session_model {
     char input[16];    /* "32x32x3" */
     int classes;       /* of the pretrained head; 0: none */
     double params, macs, file_bytes;
-    char preprocess[96];  /* one line: "resize 256, crop 224, RGB, mean 0.485 0.456 0.406, deviation ..." */
+    char preprocess[96]; /* one line: "resize 256, crop 224, RGB, mean 0.485 0.456 0.406, deviation ..." */
 };
 size_t session_models(const struct session *session, const struct session_model **models) THAW_NONNULL;
 /* Looks for weights files again (samples, models folder, data home, and every file opened by path). */

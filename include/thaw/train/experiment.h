@@ -30,9 +30,9 @@ struct experiment {
         char head[32];                 /* "linear" */
     } model;
     struct {
-        char upto[128];               /* stage or node, "trunk" (default with weights), "none" (default without) */
-        char frozen[EXPERIMENT_TEXT]; /* patterns; not together with upto */
-        enum bn_statistics bn_stats;  /* of layers that are not frozen */
+        char upto[128];                   /* stage or node, "trunk" (default with weights), "none" (default without) */
+        char frozen[8 * EXPERIMENT_TEXT]; /* patterns; not together with upto */
+        enum bn_statistics bn_stats;      /* of layers that are not frozen */
     } freeze;
     struct experiment_thaw thaw[EXPERIMENT_THAWS];
     int thaws;

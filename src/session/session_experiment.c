@@ -1,0 +1,85 @@
+/* The experiment: the settings of the next run, as rows, as assignments, and as a file. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "session_private.h"
+#include "thaw/base/mem.h"
+
+void experiment_rows_finish(struct session *session)
+{
+    mem_free(session->setting);
+    session->setting = NULL;
+}
+
+size_t session_settings(const struct session *session, const struct session_setting **settings)
+{
+    struct session *own = (struct session *)session;
+    size_t count;
+    const struct experiment_key *keys = experiment_keys(&count);
+    experiment_rows_finish(own);
+    own->setting = mem_array(count, sizeof *own->setting);
+    for (size_t i = 0; i < count; i++) {
+        struct session_setting *row = &own->setting[i];
+        snprintf(row->key, sizeof row->key, "%s.%s", keys[i].section, keys[i].key);
+        char *value = experiment_get(&session->experiment, row->key);
+        snprintf(row->value, sizeof row->value, "%s", value ? value : "");
+        mem_free(value);
+        row->values = keys[i].values;
+        row->help = keys[i].help;
+    }
+    *settings = own->setting;
+    return count;
+}
+
+static bool choose_named(struct session *session, struct error *error)
+{
+    char arch[64], weights[512];
+    snprintf(arch, sizeof arch, "%s", session->experiment.model.name);
+    snprintf(weights, sizeof weights, "%s", session->experiment.model.weights);
+    if (!strcmp(weights, "none"))
+        weights[0] = '\0';
+    if (!arch[0] && !weights[0])
+        return true;
+    if (!models_choose(session, arch, weights, error))
+        return false;
+    session->chosen = -1;
+    for (size_t i = 0; i < session->models; i++)
+        if (!strcmp(session->model[i].arch, session->graph->arch) && !strcmp(session->model[i].weights, weights))
+            session->chosen = (long)i;
+    return true;
+}
+
+bool session_set(struct session *session, const char *assignment, struct error *error)
+{
+    struct experiment before = session->experiment;
+    if (!experiment_set(&session->experiment, assignment, error))
+        return false;
+    bool done = true;
+    if (!strncmp(assignment, "model.", 6) || !strncmp(assignment, "data.size", 9))
+        done = choose_named(session, error);
+    else if (!strncmp(assignment, "data.", 5) && session->experiment.data.path[0])
+        done = session_choose_data(session, session->experiment.data.path, error);
+    else if (!strncmp(assignment, "freeze.", 7) && session->graph)
+        done = layers_from_experiment(session, error);
+    if (!done)
+        session->experiment = before;
+    return done;
+}
+
+bool session_load_experiment(struct session *session, const char *path, struct error *error)
+{
+    struct experiment experiment, before = session->experiment;
+    experiment_init(&experiment);
+    if (!experiment_load(&experiment, path, error))
+        return false;
+    if (!experiment.train.threads)
+        experiment.train.threads = session->threads;
+    session->experiment = experiment;
+    bool done = (!experiment.data.path[0] || data_choose(session, experiment.data.path, error)) &&
+                choose_named(session, error) && (!session->graph || layers_from_experiment(session, error));
+    if (!done)
+        session->experiment = before;
+    return done;
+}

@@ -1,0 +1,467 @@
+/* Layers: the rows of the tree, their freeze marks, and what a freeze plan costs on this machine. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "session_private.h"
+#include "thaw/base/clock.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/rng.h"
+#include "thaw/tensor/gemm.h"
+
+_Static_assert(SESSION_WEIGHTS == (int)FREEZE_WEIGHTS && SESSION_AFFINE == (int)FREEZE_AFFINE &&
+                   SESSION_STATISTICS == (int)FREEZE_STATISTICS && SESSION_DROPOUT == (int)FREEZE_DROPOUT,
+               "marks pass through unchanged");
+
+bool layers_training(const struct session *session)
+{
+    if (!session->trainer || session->recorded)
+        return false;
+    struct trainer_status status;
+    trainer_status(session->trainer, &status);
+    return status.phase != TRAINER_DONE && status.phase != TRAINER_FAILED;
+}
+
+static void kind_text(char *text, size_t room, const struct graph_node *node, const struct shape4 *in)
+{
+    const struct op_attrs *attrs = &node->attrs;
+    if (node->kind == OP_CONV) {
+        const char *name = attrs->groups > 1 && attrs->groups == in->c ? "depthwise" : "conv";
+        int used = snprintf(text, room, "%s %dx%d", name, attrs->kernel_h, attrs->kernel_w);
+        if (attrs->stride_h > 1 && used > 0 && (size_t)used < room)
+            snprintf(text + used, room - (size_t)used, " /%d", attrs->stride_h);
+    } else if (node->kind == OP_BATCH_NORM) {
+        snprintf(text, room, "batch norm");
+    } else {
+        snprintf(text, room, "%s", op_get(node->kind)->name);
+    }
+}
+
+static void add_node(struct session *session, int index)
+{
+    const struct graph *graph = session->graph;
+    const struct graph_node *node = &graph->node[index];
+    session->layer_node[session->layers] = index;
+    struct session_layer *row = &session->layer[session->layers++];
+    *row = (struct session_layer){.stage = node->stage, .in_head = index > graph->trunk, .update_ratio = -1};
+    snprintf(row->name, sizeof row->name, "%s", node->name);
+    kind_text(row->kind, sizeof row->kind, node, &graph->node[node->input[0]].shape);
+    snprintf(row->shape, sizeof row->shape, "%dx%dx%d", node->shape.h, node->shape.w, node->shape.c);
+    for (int i = 0; i < node->params; i++) {
+        const struct graph_param *param = &graph->param[node->first_param + i];
+        if (param->role != OP_ROLE_STATISTICS)
+            row->params += (double)param->count;
+    }
+    row->macs = graph_node_cost(graph, index, 1).macs;
+    row->activation_bytes = graph_node_cost(graph, index, 1).out_bytes;
+}
+
+static void add_stage(struct session *session, int index)
+{
+    const struct graph *graph = session->graph;
+    const struct graph_stage *stage = &graph->stage[index];
+    size_t at = session->layers++;
+    session->layer_node[at] = -1;
+    int inside = 0;
+    struct session_layer row = {.stage = index, .is_stage = true, .update_ratio = -1};
+    snprintf(row.name, sizeof row.name, "%s", stage->name);
+    for (int node = stage->first_node; node < stage->first_node + stage->nodes; node++) {
+        struct op_cost cost = graph_node_cost(graph, node, 1);
+        row.macs += cost.macs;
+        row.activation_bytes += cost.out_bytes;
+        row.in_head = node > graph->trunk;
+        snprintf(row.shape, sizeof row.shape, "%dx%dx%d", graph->node[node].shape.h, graph->node[node].shape.w,
+                 graph->node[node].shape.c);
+        if (!freeze_marks(graph, node))
+            continue;
+        add_node(session, node);
+        row.params += session->layer[session->layers - 1].params;
+        inside++;
+    }
+    if (!inside) { /* nothing to freeze in it: no row */
+        session->layers = at;
+        return;
+    }
+    snprintf(row.kind, sizeof row.kind, inside == 1 ? "%d layer" : "%d layers", inside);
+    session->layer[at] = row;
+}
+
+void layers_reset(struct session *session)
+{
+    const struct graph *graph = session->graph;
+    size_t most = (size_t)(graph->nodes + graph->stages);
+    layers_finish(session);
+    session->layer = mem_array(most, sizeof *session->layer);
+    session->layer_node = mem_array(most, sizeof *session->layer_node);
+    session->freeze = freeze_create(graph);
+    for (int stage = 0; stage < graph->stages; stage++)
+        add_stage(session, stage);
+    bool pretrained = strcmp(session->experiment.model.weights, "none") != 0;
+    struct error unused; /* what a transfer starts from: the trunk frozen, its names always known */
+    bool cut = freeze_upto(session->freeze, graph, pretrained ? "trunk" : "none", &unused);
+    if (cut)
+        freeze_statistics(session->freeze, graph, pretrained);
+    layers_mark(session);
+}
+
+void layers_finish(struct session *session)
+{
+    for (int i = 0; i < session->undos; i++)
+        freeze_destroy(session->undo[i]);
+    session->undos = 0;
+    freeze_destroy(session->freeze);
+    session->freeze = NULL;
+    mem_free(session->layer);
+    mem_free(session->layer_node);
+    session->layer = NULL;
+    session->layer_node = NULL;
+    session->layers = 0;
+}
+
+static enum session_mark join(enum session_mark a, enum session_mark b)
+{
+    if (a == SESSION_MARK_NONE || a == b)
+        return b;
+    return b == SESSION_MARK_NONE ? a : SESSION_MARK_PARTLY;
+}
+
+static enum session_mark mark_of(unsigned marks, unsigned fixed, enum freeze_mark which)
+{
+    if (!(marks & which))
+        return SESSION_MARK_NONE;
+    return fixed & which ? SESSION_MARK_FROZEN : SESSION_MARK_THAWED;
+}
+
+void layers_mark(struct session *session)
+{
+    struct session_layer *stage = NULL;
+    for (size_t i = 0; i < session->layers; i++) {
+        struct session_layer *row = &session->layer[i];
+        if (row->is_stage) {
+            stage = row;
+            row->weights = row->affine = row->statistics = row->dropout = row->all = SESSION_MARK_NONE;
+            continue;
+        }
+        int node = session->layer_node[i];
+        unsigned marks = freeze_marks(session->graph, node), fixed = session->freeze->fixed[node];
+        row->weights = mark_of(marks, fixed, FREEZE_WEIGHTS);
+        row->affine = mark_of(marks, fixed, FREEZE_AFFINE);
+        row->statistics = mark_of(marks, fixed, FREEZE_STATISTICS);
+        row->dropout = mark_of(marks, fixed, FREEZE_DROPOUT);
+        row->all = join(join(row->weights, row->affine), join(row->statistics, row->dropout));
+        if (!stage)
+            continue;
+        stage->weights = join(stage->weights, row->weights);
+        stage->affine = join(stage->affine, row->affine);
+        stage->statistics = join(stage->statistics, row->statistics);
+        stage->dropout = join(stage->dropout, row->dropout);
+        stage->all = join(stage->all, row->all);
+    }
+}
+
+static void take_update_ratios(struct session *session)
+{
+    int nodes = session->graph ? session->graph->nodes : 0;
+    float *ratio = mem_array((size_t)nodes, sizeof *ratio);
+    int known = layers_training(session) ? trainer_layer_updates(session->trainer, ratio, nodes) : 0;
+    struct session_layer *stage = NULL;
+    for (size_t i = 0; i < session->layers; i++) {
+        struct session_layer *row = &session->layer[i];
+        int node = session->layer_node[i];
+        row->update_ratio = node >= 0 && node < known ? ratio[node] : -1;
+        if (row->is_stage)
+            stage = row;
+        else if (stage && row->update_ratio > stage->update_ratio)
+            stage->update_ratio = row->update_ratio;
+    }
+    mem_free(ratio);
+}
+
+size_t session_layers(const struct session *session, const struct session_layer **layers)
+{
+    take_update_ratios((struct session *)session);
+    *layers = session->layer;
+    return session->layers;
+}
+
+/* --- changes --- */
+
+static void push_undo(struct session *session)
+{
+    if (session->undos == SESSION_UNDO) {
+        freeze_destroy(session->undo[0]);
+        memmove(session->undo, session->undo + 1, (SESSION_UNDO - 1) * sizeof session->undo[0]);
+        session->undos--;
+    }
+    session->undo[session->undos++] = freeze_copy(session->freeze);
+}
+
+/* Patterns in pieces that fit a command, cut at blanks. */
+static void post_patterns(struct session *session, enum trainer_command_kind kind, const char *patterns)
+{
+    while (*patterns) {
+        size_t length = strlen(patterns);
+        if (length >= EVENT_TEXT_MAX) {
+            length = EVENT_TEXT_MAX - 1;
+            while (length > 0 && patterns[length] != ' ')
+                length--;
+        }
+        struct trainer_command command = {.kind = kind, .value = 1};
+        snprintf(command.layers, sizeof command.layers, "%.*s", (int)length, patterns);
+        trainer_post(session->trainer, &command);
+        patterns += length;
+        patterns += strspn(patterns, " ");
+    }
+}
+
+/* The trainer has its own freeze plan: tell it the differences, as patterns, frozen and thawed ones apart. */
+static void post_differences(struct session *session, const struct freeze *before)
+{
+    if (!layers_training(session))
+        return;
+    for (int frozen = 0; frozen < 2; frozen++) {
+        struct freeze *touched = freeze_create(session->graph);
+        for (int node = 0; node < session->graph->nodes; node++) {
+            unsigned now = session->freeze->fixed[node], then = before->fixed[node];
+            freeze_set(touched, session->graph, node, frozen ? now & ~then : then & ~now, true);
+        }
+        char *patterns = freeze_describe(touched, session->graph);
+        post_patterns(session, frozen ? TRAINER_FREEZE : TRAINER_THAW, patterns);
+        mem_free(patterns);
+        freeze_destroy(touched);
+    }
+}
+
+static void changed(struct session *session)
+{
+    post_differences(session, session->undo[session->undos - 1]);
+    layers_mark(session);
+}
+
+static bool no_model(const struct session *session, struct error *error)
+{
+    if (session->graph)
+        return false;
+    error_set(error, ERROR_USAGE, "no model is chosen");
+    return true;
+}
+
+bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
+{
+    if (no_model(session, error))
+        return false;
+    if (row >= session->layers)
+        return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
+    size_t end = row + 1;
+    if (session->layer[row].is_stage)
+        while (end < session->layers && !session->layer[end].is_stage)
+            end++;
+    size_t first = session->layer[row].is_stage ? row + 1 : row;
+    bool all_fixed = true;
+    unsigned touched = 0;
+    for (size_t i = first; i < end; i++) {
+        int node = session->layer_node[i];
+        unsigned of_node = freeze_marks(session->graph, node) & marks;
+        touched |= of_node;
+        all_fixed &= (session->freeze->fixed[node] & of_node) == of_node;
+    }
+    if (!touched)
+        return error_set(error, ERROR_USAGE, "%s has nothing of that kind to freeze", session->layer[row].name);
+    push_undo(session);
+    for (size_t i = first; i < end; i++)
+        freeze_set(session->freeze, session->graph, session->layer_node[i],
+                   freeze_marks(session->graph, session->layer_node[i]) & marks, !all_fixed);
+    changed(session);
+    return true;
+}
+
+bool session_freeze_upto(struct session *session, size_t row, struct error *error)
+{
+    if (no_model(session, error))
+        return false;
+    if (row >= session->layers)
+        return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
+    push_undo(session);
+    if (!freeze_upto(session->freeze, session->graph, session->layer[row].name, error)) {
+        freeze_destroy(session->undo[--session->undos]);
+        return false;
+    }
+    changed(session);
+    return true;
+}
+
+bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
+{
+    if (no_model(session, error))
+        return false;
+    push_undo(session);
+    if (!freeze_match(session->freeze, session->graph, patterns, frozen, error)) {
+        freeze_destroy(session->freeze); /* some patterns may have matched before the one that did not */
+        session->freeze = session->undo[--session->undos];
+        return false;
+    }
+    changed(session);
+    return true;
+}
+
+bool session_undo_freeze(struct session *session)
+{
+    if (!session->undos)
+        return false;
+    struct freeze *before = session->freeze;
+    session->freeze = session->undo[--session->undos];
+    post_differences(session, before);
+    freeze_destroy(before);
+    layers_mark(session);
+    return true;
+}
+
+void layers_apply(struct session *session, const char *patterns, bool frozen)
+{
+    struct error unused;
+    if (session->freeze && freeze_match(session->freeze, session->graph, patterns, frozen, &unused))
+        layers_mark(session);
+}
+
+/* As the trainer reads the same experiment. */
+bool layers_from_experiment(struct session *session, struct error *error)
+{
+    const struct experiment *experiment = &session->experiment;
+    bool scratch = !experiment->model.weights[0] || !strcmp(experiment->model.weights, "none");
+    bool fixed =
+        experiment->freeze.bn_stats == BN_STATS_FIXED || (experiment->freeze.bn_stats == BN_STATS_AUTO && !scratch);
+    const char *frozen = experiment->freeze.frozen;
+    const char *upto = frozen[0] || scratch ? "none" : "trunk";
+    if (experiment->freeze.upto[0])
+        upto = experiment->freeze.upto;
+    bool done = freeze_upto(session->freeze, session->graph, upto, error);
+    if (done)
+        freeze_statistics(session->freeze, session->graph, fixed);
+    if (done && frozen[0])
+        done = freeze_match(session->freeze, session->graph, frozen, true, error);
+    layers_mark(session);
+    return done;
+}
+
+/* Whether no batch norm that learns moves its statistics: then one setting says it instead of a long list. */
+static bool statistics_all_fixed(const struct session *session)
+{
+    for (int node = 0; node < session->graph->nodes; node++)
+        if ((freeze_marks(session->graph, node) & FREEZE_STATISTICS) &&
+            !(session->freeze->fixed[node] & FREEZE_STATISTICS))
+            return false;
+    return true;
+}
+
+bool layers_to_experiment(struct session *session, struct error *error)
+{
+    struct experiment *experiment = &session->experiment;
+    struct freeze *listed = freeze_copy(session->freeze);
+    bool all_fixed = statistics_all_fixed(session);
+    if (all_fixed)
+        freeze_statistics(listed, session->graph, false);
+    char *frozen = freeze_describe(listed, session->graph);
+    freeze_destroy(listed);
+    bool fits = strlen(frozen) < sizeof experiment->freeze.frozen;
+    if (fits) {
+        snprintf(experiment->freeze.frozen, sizeof experiment->freeze.frozen, "%s", frozen);
+        snprintf(experiment->freeze.upto, sizeof experiment->freeze.upto, "%s", frozen[0] ? "" : "none");
+        experiment->freeze.bn_stats = all_fixed ? BN_STATS_FIXED : BN_STATS_MOVING;
+    } else {
+        error_set(error, ERROR_USAGE, "the freeze plan takes more than %zu characters to write down",
+                  sizeof experiment->freeze.frozen);
+    }
+    mem_free(frozen);
+    return fits;
+}
+
+/* --- what it costs --- */
+
+/* A 20 ms probe of matrix products; convolutions reach about that rate on each of the cores. */
+static double measure_rate(int threads)
+{
+    enum { SIDE = 256 };
+    float *block = mem_floats(3 * SIDE * SIDE);
+    for (size_t i = 0; i < 2 * SIDE * SIDE; i++)
+        block[i] = (float)rng_uniform_at(1, RNG_INIT, i) - 0.5f;
+    double start = clock_monotonic(), now = start;
+    double products = 0;
+    do {
+        gemm(false, false, SIDE, SIDE, SIDE, 1, block, SIDE, block + SIDE * SIDE, SIDE, 0, block + 2 * SIDE * SIDE,
+             SIDE);
+        products += 1;
+        now = clock_monotonic();
+    } while (now - start < 0.02);
+    mem_free_floats(block);
+    return products * SIDE * SIDE * SIDE / (now - start) * threads;
+}
+
+/* Multiply-adds of the backward pass for one image: a layer that learns needs its weight gradient, and every layer
+ * above the lowest that learns must pass the gradient down. */
+static double backward_macs(const struct session *session)
+{
+    const struct graph *graph = session->graph;
+    char *learns_below = mem_array((size_t)graph->nodes, 1);
+    double macs = 0;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct graph_node *node = &graph->node[i];
+        bool below = false, learns = false;
+        for (int k = 0; k < node->inputs; k++)
+            below |= learns_below[node->input[k]];
+        for (int p = 0; p < node->params; p++)
+            learns |= graph->param[node->first_param + p].role != OP_ROLE_STATISTICS &&
+                      freeze_param_moves(session->freeze, graph, node->first_param + p);
+        learns_below[i] = below || learns;
+        macs += graph_node_cost(graph, i, 1).macs * (learns + below);
+    }
+    mem_free(learns_below);
+    return macs;
+}
+
+/* Parameters with gradient and momentum where they move, activations kept for backward above the frontier, two buffers
+ * of the widest activation below it. */
+static double step_bytes(const struct session *session)
+{
+    const struct graph *graph = session->graph;
+    int frontier = freeze_frontier(session->freeze, graph);
+    double parameters = 0, kept = 0, widest = 0;
+    for (int p = 0; p < graph->params; p++) {
+        bool learns = graph->param[p].role != OP_ROLE_STATISTICS && freeze_param_moves(session->freeze, graph, p);
+        parameters += (double)graph->param[p].count * sizeof(float) * (learns ? 3 : 1);
+    }
+    for (int i = 0; i < graph->nodes; i++) {
+        double bytes = graph_node_cost(graph, i, 1).out_bytes;
+        if (i >= frontier)
+            kept += bytes;
+        else if (bytes > widest)
+            widest = bytes;
+    }
+    return parameters + session->experiment.train.batch * (kept + 2 * widest);
+}
+
+void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts)
+{
+    *counts = (struct session_freeze_counts){0};
+    if (!session->graph)
+        return;
+    struct freeze_counts of_plan = freeze_counts(session->freeze, session->graph);
+    counts->trainable = (double)of_plan.trainable;
+    counts->frozen = (double)of_plan.frozen;
+    counts->layers_trainable = of_plan.layers_trainable;
+    counts->layers_frozen = of_plan.layers_frozen;
+    counts->macs_forward = graph_totals(session->graph).macs;
+    counts->macs_backward = backward_macs(session);
+    counts->train_bytes = step_bytes(session);
+    if (!session->dataset)
+        return;
+    struct session *own = (struct session *)session;
+    if (session->multiply_adds_a_second <= 0) {
+        struct team *team = team_create(session->threads);
+        own->multiply_adds_a_second = measure_rate(team_threads(team));
+        team_destroy(team);
+    }
+    double train = (double)session->data.train, val = (double)session->data.val;
+    counts->seconds_epoch = (train * (counts->macs_forward + counts->macs_backward) + val * counts->macs_forward) /
+                            own->multiply_adds_a_second;
+}

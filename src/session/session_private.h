@@ -1,0 +1,99 @@
+/* The session's inside, shared by the session_*.c files only. */
+#ifndef THAW_SESSION_PRIVATE_H
+#define THAW_SESSION_PRIVATE_H
+
+#include <pthread.h>
+
+#include "history.h"
+#include "thaw/data/dataset.h"
+#include "thaw/model/bind.h"
+#include "thaw/model/freeze.h"
+#include "thaw/run/rundir.h"
+#include "thaw/session/session.h"
+#include "thaw/train/experiment.h"
+#include "thaw/train/trainer.h"
+
+enum { SESSION_UNDO = 100, SESSION_EVENTS_MAX = 1 << 16 };
+
+struct session {
+    /* places */
+    char *samples, *runs_folder, *models_folder;
+    int threads;
+
+    /* events from the trainer's thread: pushed under the lock, taken by session_pump; the pipe wakes the front end */
+    int wake[2];
+    pthread_mutex_t lock;
+    struct event *inbox;
+    size_t inbox_count, inbox_room;
+
+    /* session_models.c */
+    struct session_model *model;
+    size_t models, models_room;
+    char **opened; /* weights files opened by path, listed ever after */
+    size_t opened_count;
+    long chosen;
+    struct graph *graph; /* of the chosen model */
+    struct session_match *match;
+    size_t matches;
+
+    /* session_layers.c */
+    struct freeze *freeze;
+    struct freeze *undo[SESSION_UNDO];
+    int undos;
+    struct session_layer *layer;
+    int *layer_node; /* node of each row; -1 for a stage's row */
+    size_t layers;
+    double multiply_adds_a_second; /* of this machine, measured once; 0: not yet */
+
+    /* session_data.c */
+    struct dataset *dataset;
+    struct session_data data;
+    struct session_class *data_class;
+    struct session_bad *data_bad;
+    char **place;
+    size_t places;
+
+    /* session_experiment.c */
+    struct experiment experiment;
+    struct session_setting *setting;
+
+    /* session_run.c */
+    struct trainer *trainer;
+    struct history history; /* of the live or the reopened run */
+    bool recorded;          /* what is shown is a reopened run */
+    char run_path[512];
+    struct session_results results;
+    unsigned *confusion;
+    char **result_class;
+    int result_classes;
+    bool results_known; /* results are those of the history's last evaluation */
+    struct rundir_summary *summary;
+    struct session_run *run;
+    size_t runs;
+};
+
+/* session_models.c */
+void models_finish(struct session *session);
+bool models_choose(struct session *session, const char *arch, const char *weights, struct error *error);
+
+/* session_layers.c */
+void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
+void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
+void layers_apply(struct session *session, const char *patterns, bool frozen); /* the trainer's own change */
+bool layers_from_experiment(struct session *session, struct error *error);
+bool layers_to_experiment(struct session *session, struct error *error);
+void layers_finish(struct session *session);
+bool layers_training(const struct session *session);
+
+/* session_data.c */
+bool data_choose(struct session *session, const char *path, struct error *error);
+void data_finish(struct session *session);
+
+/* session_experiment.c */
+void experiment_rows_finish(struct session *session);
+
+/* session_run.c */
+void run_forget(struct session *session); /* stops, saves and drops the run */
+void run_finish(struct session *session);
+
+#endif
