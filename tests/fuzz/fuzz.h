@@ -1,0 +1,16 @@
+/* What every harness exports: libFuzzer calls the function, and so does driver.c over the committed corpus. */
+#ifndef THAW_TESTS_FUZZ_FUZZ_H
+#define THAW_TESTS_FUZZ_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern const char fuzz_target[]; /* the folder of the corpus */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* read_weights.c: opens the bytes as a weights file and reads every tensor. An open or a read may fail with a sentence;
+ * what may not be ends the program. */
+void fuzz_read_weights(const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,12 @@
+/* The whole legacy torch.save stream. */
+#include "config.h"
+
+#include "fuzz.h"
+
+const char fuzz_target[] = "torch_legacy";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_read_weights(data, size);
+    return 0;
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""Makes the seeds in corpus/ anew, from the standard library alone and always the same.
+
+    python3 tests/fuzz/make_corpus.py tests/fuzz/corpus
+
+Files named found_* came out of fuzzing and are left alone.
+"""
+import os
+import struct
+import sys
+
+MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+HEAD = MAGIC + b"\x80\x02M\xe9\x03." + b"\x80\x02}U\x0dlittle_endian\x88s."
+
+
+def text(string):
+    return b"U" + bytes([len(string)]) + string
+
+
+def storage(key, kind, count, extra=b""):
+    return b"(" + text(b"storage") + b"ctorch\n" + kind + b"Storage\n" + text(key) + text(b"cpu") + b"K" + bytes([count]) + extra + b"tQ"
+
+
+def tuple_of(numbers):
+    return b"(" + b"".join(b"K" + bytes([n]) for n in numbers) + b"t"
+
+
+def tensor(stored, offset, shape, stride, second=False):
+    name = b"_rebuild_tensor_v2" if second else b"_rebuild_tensor"
+    tail = b"\x89ccollections\nOrderedDict\n)R" if second else b""
+    return b"ctorch._utils\n" + name + b"\n(" + stored + b"K" + bytes([offset]) + tuple_of(shape) + tuple_of(stride) + tail + b"tR"
+
+
+def dict_of(pairs):
+    return b"}(" + b"".join(text(k) + v for k, v in pairs) + b"u"
+
+
+def stream(value, keys, values):
+    listed = b"\x80\x02](" + b"".join(text(k) for k in keys) + b"e."
+    return HEAD + b"\x80\x02" + value + b"." + listed + b"".join(struct.pack("<q", n) + v for n, v in values)
+
+
+def safe(header, values=b""):
+    return struct.pack("<Q", len(header)) + header + values
+
+
+def entry(name, dtype, shape, begin, end):
+    return b'"%s":{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}' % (name, dtype, str(shape).encode(), begin, end)
+
+
+def safetensors():
+    sizes = {b"F64": 8, b"I64": 8, b"F32": 4, b"I32": 4, b"F16": 2, b"BF16": 2, b"I16": 2, b"I8": 1, b"U8": 1, b"BOOL": 1}
+    at, entries = 0, []
+    for dtype, size in sizes.items():
+        entries.append(entry(dtype.lower(), dtype, [2, 1], at, at + 2 * size))
+        at += 2 * size
+    return {
+        "every_dtype": safe(b"{" + b",".join(entries) + b"}", bytes(at)),
+        "metadata": safe(b'{"__metadata__":{"format":"pt"},' + entry(b"w", b"F32", [1], 0, 4) + b"}   ", bytes(4)),
+        "scalar_and_empty": safe(b"{" + entry(b"s", b"F32", [], 0, 4) + b"," + entry(b"e", b"F32", [0, 9], 4, 4) + b"}", bytes(4)),
+        "overlap": safe(b"{" + entry(b"a", b"F32", [2], 0, 8) + b"," + entry(b"b", b"F32", [1], 4, 8) + b"}", bytes(8)),
+        "nan": safe(b"{" + entry(b"w", b"F32", [1], 0, 4) + b"}", b"\0\0\xc0\x7f"),
+        "escapes": safe(b"{" + entry(rb"\u00e9\ud83d\ude00", b"U8", [1], 0, 1) + b"}", b"x"),
+        "deep": safe(b'{"w":' + b"[" * 64),
+        "empty_object": safe(b"{}"),
+        "large_length": b"\xff" * 8 + b"{}",
+        "zero_times_large": safe(b"{" + entry(b"w", b"F32", [0, 1 << 62, 4], 0, 0) + b"}"),
+    }
+
+
+def torch_legacy():
+    floats = storage(b"0", b"Float", 6)
+    four = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
+    kinds = [(b"Double", 8), (b"Float", 4), (b"Half", 2), (b"BFloat16", 2), (b"Long", 8), (b"Int", 4), (b"Short", 2), (b"Char", 1), (b"Byte", 1), (b"Bool", 1)]
+    one = tensor(floats, 0, [2, 3], [3, 1])
+    return {
+        "one": stream(dict_of([(b"w", one)]), [b"0"], [(6, four)]),
+        "second_form": stream(dict_of([(b"w", tensor(floats, 1, [2, 2], [2, 1], True))]), [b"0"], [(6, four)]),
+        "turned": stream(dict_of([(b"w", tensor(floats, 0, [3, 2], [1, 3]))]), [b"0"], [(6, four)]),
+        "shared": stream(dict_of([(b"a", one), (b"b", tensor(floats, 3, [3], [1]))]), [b"0"], [(6, four)]),
+        "every_kind": stream(
+            dict_of([(k, tensor(storage(k, k, 2), 0, [2], [1])) for k, _ in kinds]),
+            [k for k, _ in kinds],
+            [(2, bytes(2 * size)) for _, size in kinds],
+        ),
+        "nested": stream(dict_of([(b"epoch", b"K\x03"), (b"state_dict", dict_of([(b"w", one)]))]), [b"0"], [(6, four)]),
+        "ordered_pairs": stream(b"ccollections\nOrderedDict\n](](" + text(b"w") + one + b"ee\x85R", [b"0"], [(6, four)]),
+        "part_of_storage": stream(
+            dict_of([(b"w", tensor(storage(b"0", b"Float", 6, b"(" + text(b"v") + b"K\x02K\x03t"), 0, [3], [1]))]),
+            [b"0"],
+            [(6, four)],
+        ),
+        "parameter": stream(dict_of([(b"w", b"ctorch._utils\n_rebuild_parameter\n(" + one + b"\x88NtR")]), [b"0"], [(6, four)]),
+        "empty_tensor": stream(dict_of([(b"w", tensor(storage(b"0", b"Float", 0), 0, [0, 3], [3, 1]))]), [b"0"], [(0, b"")]),
+        "storage_missing": stream(dict_of([(b"w", one)]), [], []),
+        "system": HEAD + b"\x80\x02cos\nsystem\n" + text(b"id") + b"\x85R.",
+    }
+
+
+def unpickle():
+    made = {
+        "constants": b"\x80\x02(NK\x01M\x01\x02J\xff\xff\xff\xff\x88\x89G" + bytes(8) + b"\x8a\x01\xff\x8b\x02\0\0\0\x01\x02t.",
+        "texts": b"\x80\x04(X\x01\0\0\0a\x8c\x01b\x8d\x01" + bytes(7) + b"cU\x01dT\x01\0\0\0eB\x01\0\0\0fC\x01gl.",
+        "containers": b"\x80\x04](K\x01K\x02e}K\x01K\x02s\x87\x8f(K\x01\x90(N\x91\x86.".replace(b"\x87", b""),
+        "memo": b"\x80\x04]q\0\x94h\0r\x02\0\0\0j\x02\0\0\0a.",
+        "stack": b"\x80\x02N20(NN10(l.",
+        "holds_itself": b"\x80\x02}q\0U\x05modelh\0s.",
+        "frame": b"\x80\x04\x95\x02" + bytes(7) + b"N.",
+        "build": b"\x80\x02ccollections\nOrderedDict\n)R}U\x09_metadataK\x01sb.",
+        "new": b"\x80\x02ccollections\nOrderedDict\n)\x81.",
+        "stack_global": b"\x80\x04\x8c\x0bcollections\x8c\x0bOrderedDict\x93)R.",
+        "inst": b"\x80\x02(ios\nsystem\n.",
+        "whole_module": b"\x80\x02cmodels\nNet\nq\0)\x81}" + text(b"_parameters") + b"}sb.",
+        "two": b"\x80\x02N.\x80\x02K\x01.",
+    }
+    for name, value in torch_legacy().items():
+        if name in ("second_form", "part_of_storage", "ordered_pairs", "parameter"):
+            made["torch_" + name] = value[len(HEAD) :]
+    return made
+
+
+def main():
+    for target in (safetensors, torch_legacy, unpickle):
+        folder = os.path.join(sys.argv[1], target.__name__)
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):
+            if not name.startswith("found_"):
+                os.unlink(os.path.join(folder, name))
+        for name, data in target().items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(data)
+
+
+main()
