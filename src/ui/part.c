@@ -33,17 +33,14 @@ void part_heading(struct canvas *canvas, struct rect *area, const char *title, c
     if (rect_empty(line))
         return;
     canvas_fill(canvas, line, 0x2500, THEME_BORDER, 0);
-    int tail = right == NULL || right[0] == '\0' ? 0 : text_width(right) + 2;
-    int room = line.w - 2;
-    int used = canvas_text(canvas, line.x + 1, line.y, room, focused ? THEME_TITLE : THEME_DIM, focused ? CELL_BOLD : 0,
-                           title);
-    canvas_put(canvas, line.x, line.y, ' ', THEME_BORDER, 0);
-    canvas_put(canvas, line.x + 1 + used, line.y, ' ', THEME_BORDER, 0);
-    if (tail > 0 && used + tail + 3 < line.w) {
+    int tail = right == NULL || right[0] == '\0' ? 0 : text_width(right) + 1;
+    int used = canvas_text(canvas, line.x, line.y, line.w - 1, focused ? THEME_TITLE : THEME_DIM,
+                           focused ? CELL_BOLD : 0, title);
+    canvas_put(canvas, line.x + used, line.y, ' ', THEME_BORDER, 0);
+    if (tail > 0 && used + tail + 2 < line.w) {
         int x = line.x + line.w - tail;
         canvas_put(canvas, x, line.y, ' ', THEME_BORDER, 0);
         canvas_text(canvas, x + 1, line.y, tail - 1, THEME_DIM, 0, right);
-        canvas_put(canvas, line.x + line.w - 1, line.y, ' ', THEME_BORDER, 0);
     }
 }
 

@@ -116,10 +116,10 @@ static void fill_place(void *context, int row, int column, struct table_cell *ce
 
 enum { CLASS_NAME, CLASS_TRAIN, CLASS_VAL, CLASS_BALANCE };
 static const struct column class_columns[] = {
-    [CLASS_NAME] = {"class", 16, 2, ALIGN_LEFT, 4},
-    [CLASS_TRAIN] = {"train", 7, 0, ALIGN_RIGHT, 3},
-    [CLASS_VAL] = {"val", 7, 0, ALIGN_RIGHT, 2},
-    [CLASS_BALANCE] = {" balance", 12, 1, ALIGN_LEFT, 1},
+    [CLASS_NAME] = {"class", 14, 2, ALIGN_LEFT, 4},
+    [CLASS_TRAIN] = {"train", 5, 0, ALIGN_RIGHT, 3},
+    [CLASS_VAL] = {"val", 5, 0, ALIGN_RIGHT, 2},
+    [CLASS_BALANCE] = {"balance", 8, 1, ALIGN_LEFT, 1},
 };
 
 struct class_fill {
@@ -185,7 +185,7 @@ static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas,
         snprintf(text, sizeof(text),
                  "None yet. Press %s and type the path of a folder with a folder of images a class.",
                  part_key(ui, COMMAND_BROWSE, open));
-        paragraph_draw(canvas, layout_inset(area, 1, 0), THEME_TEXT, 0, text);
+        paragraph_draw(canvas, area, THEME_TEXT, 0, text);
         return;
     }
     table_draw(canvas, area, &data->list[PANE_PLACES], place_columns, 2, fill_place, (void *)(uintptr_t)places,
@@ -210,13 +210,12 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
 
 static void draw_bad(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)
 {
-    static const struct column columns[] = {{"file", 16, 1, ALIGN_LEFT, 2},
-                                            {"set aside because", 14, 1, ALIGN_LEFT, 1}};
+    static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
     char right[32];
     snprintf(right, sizeof(right), "%zu", now->bad_count);
     part_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
     if (now->bad_count == 0) {
-        canvas_text(canvas, area.x + 1, area.y, area.w - 1, THEME_GOOD, 0, "none: every file is a readable image");
+        canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: every file is a readable image");
         return;
     }
     struct bad_fill fill = {now, data->all_bad};
@@ -247,13 +246,13 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
         snprintf(right, sizeof(right), "%zu of %zu", data->number + 1, count);
     part_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
     if (count == 0) {
-        paragraph_draw(canvas, layout_inset(area, 1, 0), THEME_DIM, 0, "No such images in this class.");
+        paragraph_draw(canvas, area, THEME_DIM, 0, "No such images in this class.");
         return;
     }
     load_preview(data, ui, label);
     struct rect line = layout_cut_bottom(&area, 1);
     if (data->preview.rgb == NULL) {
-        paragraph_draw(canvas, layout_inset(area, 1, 0), THEME_ERROR, 0, data->preview.error.text);
+        paragraph_draw(canvas, area, THEME_ERROR, 0, data->preview.error.text);
         return;
     }
     canvas_image(canvas, area, data->preview.rgb, data->preview.width, data->preview.height);
@@ -268,8 +267,8 @@ static void draw_summary(const struct session_data *now, struct canvas *canvas, 
     snprintf(counts, sizeof(counts), "%zu training and %zu validation images%s", now->train, now->val,
              now->own_validation ? "" : " (split off)");
     struct rect line = layout_cut_top(&area, 1);
-    int right = text_width(counts) + 1;
-    canvas_text(canvas, line.x + 1, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
+    int right = text_width(counts);
+    canvas_text(canvas, line.x, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
                 part_path(path, sizeof(path), now->path, line.w - right - 2));
     canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_TEXT, 0, counts);
 }

@@ -28,7 +28,7 @@ enum {
 static const struct column columns[LAYER_COLUMNS] = {
     [LAYER_NAME] = {"layer", 22, 2, ALIGN_LEFT, 100},   [LAYER_KIND] = {"kind", 13, 1, ALIGN_LEFT, 20},
     [LAYER_SHAPE] = {"output", 11, 0, ALIGN_LEFT, 50},  [LAYER_PARAMS] = {"params", 7, 0, ALIGN_RIGHT, 90},
-    [LAYER_MACS] = {"MACs", 7, 0, ALIGN_RIGHT, 80},     [LAYER_MEMORY] = {"output", 9, 0, ALIGN_RIGHT, 10},
+    [LAYER_MACS] = {"MACs", 7, 0, ALIGN_RIGHT, 80},     [LAYER_MEMORY] = {"memory", 9, 0, ALIGN_RIGHT, 10},
     [LAYER_WEIGHTS] = {"W", 1, 0, ALIGN_LEFT, 99},      [LAYER_AFFINE] = {"A", 1, 0, ALIGN_LEFT, 99},
     [LAYER_STATISTICS] = {"S", 1, 0, ALIGN_LEFT, 99},   [LAYER_DROPOUT] = {"D", 1, 0, ALIGN_LEFT, 99},
     [LAYER_UPDATE] = {"update", 14, 0, ALIGN_LEFT, 95},
@@ -197,13 +197,14 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
         seconds[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
     double total = counts.trainable + counts.frozen, share = total > 0 ? counts.trainable / total : 0;
-    int x = area.x + 1, y = area.y, end = area.x + area.w;
+    int x = area.x, y = area.y, end = area.x + area.w;
     x += canvas_format(canvas, x, y, end - x, THEME_THAWED, CELL_BOLD, "≈ %s trainable",
                        words_count(trainable, counts.trainable));
     x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layers ", counts.layers_trainable);
     int bar = area.w / 5 < 12 ? 12 : area.w / 5;
     if (end - x > bar + 12) {
-        bar_draw(canvas, x, y, bar, share, THEME_THAWED);
+        /* something that trains is never drawn as nothing */
+        bar_draw(canvas, x, y, bar, share > 0 && share < 0.125 / bar ? 0.125 / bar : share, THEME_THAWED);
         x += bar;
         char percent[WORDS_MAX];
         if (share > 0 && share < 0.0005)
@@ -214,24 +215,22 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
     }
     canvas_format(canvas, x, y, end - x, THEME_FROZEN, 0, "✻ %s frozen in %d", words_count(frozen, counts.frozen),
                   counts.layers_frozen);
-    x = area.x + 1;
+    x = area.x;
     y++;
-    if (counts.seconds_epoch > 0)
-        snprintf(bytes, sizeof(bytes), "%s", words_seconds(seconds, counts.seconds_epoch));
-    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "an image: ");
-    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s MACs forward, %s backward",
+    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "MACs ");
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s forward, %s backward",
                        words_count(forward, counts.macs_forward), words_count(backward, counts.macs_backward));
-    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   a step: ");
+    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   memory ");
     x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s", words_bytes(bytes, counts.train_bytes));
     if (counts.seconds_epoch > 0) {
-        x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   an epoch: ");
+        x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   epoch ");
         canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s", words_seconds(seconds, counts.seconds_epoch));
     }
 }
 
 static void draw_legend(struct canvas *canvas, struct rect line)
 {
-    int x = line.x + 1, end = line.x + line.w;
+    int x = line.x, end = line.x + line.w;
     for (enum session_mark mark = SESSION_MARK_FROZEN; mark <= SESSION_MARK_PARTLY; mark++) {
         canvas_text(canvas, x, line.y, 1, part_mark_role(mark), CELL_BOLD, part_mark_sign(mark));
         x += 2;
@@ -309,7 +308,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     draw_legend(canvas, layout_cut_bottom(&area, 1));
     if (layers->filter.text[0] != '\0') {
         struct rect line = layout_cut_bottom(&area, 1);
-        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_DIM, 0, "filter \"%s\"", layers->filter.text);
+        canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "filter \"%s\"", layers->filter.text);
     }
     struct rect table = area, details = {0, 0, 0, 0};
     if (area.w >= 130)
@@ -501,6 +500,10 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
 {
     (void)state;
     int count = 0;
+    if (session_chosen_model(ui->session) < 0) {
+        hints[count++] = (struct screen_hint){COMMAND_GO_MODELS, NULL};
+        return count;
+    }
     hints[count++] = (struct screen_hint){COMMAND_TOGGLE, "freeze/thaw"};
     hints[count++] = (struct screen_hint){COMMAND_CUT, "cut here"};
     hints[count++] = (struct screen_hint){COMMAND_OPEN, "fold"};

@@ -9,8 +9,18 @@
 #include "screens.h"
 #include "thaw/base/mem.h"
 
-enum { MODEL_MARK, MODEL_NAME, MODEL_FAMILY, MODEL_PARAMS, MODEL_MACS, MODEL_INPUT, MODEL_FORMAT, MODEL_SIZE };
-static const struct column columns[] = {
+enum {
+    MODEL_MARK,
+    MODEL_NAME,
+    MODEL_FAMILY,
+    MODEL_PARAMS,
+    MODEL_MACS,
+    MODEL_INPUT,
+    MODEL_FORMAT,
+    MODEL_SIZE,
+    MODEL_COLUMNS
+};
+static const struct column columns[MODEL_COLUMNS] = {
     [MODEL_MARK] = {"", 1, 0, ALIGN_LEFT, 100},        [MODEL_NAME] = {"model", 22, 3, ALIGN_LEFT, 100},
     [MODEL_FAMILY] = {"family", 14, 1, ALIGN_LEFT, 3}, [MODEL_PARAMS] = {"params", 8, 0, ALIGN_RIGHT, 90},
     [MODEL_MACS] = {"MACs", 8, 0, ALIGN_RIGHT, 80},    [MODEL_INPUT] = {"input", 9, 0, ALIGN_LEFT, 50},
@@ -20,7 +30,9 @@ static const struct column columns[] = {
 struct models {
     struct list list;
     struct part_filter filter;
-    size_t *row; /* [list.rows] rows of the session that pass the filter */
+    size_t *row;       /* [list.rows] rows of the session that pass the filter, sorted */
+    int sort;          /* MODEL_*; MODEL_MARK: in the order in which they were found */
+    struct rect table; /* at the last draw, for clicks on the header */
 };
 
 static const struct session_model *selected_model(const struct models *models, const struct ui *ui)
@@ -30,6 +42,29 @@ static const struct session_model *selected_model(const struct models *models, c
     if (models->list.selected < 0 || models->row[models->list.selected] >= count)
         return NULL;
     return &all[models->row[models->list.selected]];
+}
+
+/* Whether a goes strictly before b: words from A, figures from the smallest. */
+static bool is_before(int sort, const struct session_model *a, const struct session_model *b)
+{
+    switch (sort) {
+    case MODEL_NAME:
+        return strcmp(a->name, b->name) < 0;
+    case MODEL_FAMILY:
+        return strcmp(a->family, b->family) < 0;
+    case MODEL_PARAMS:
+        return a->params < b->params;
+    case MODEL_MACS:
+        return a->macs < b->macs;
+    case MODEL_INPUT:
+        return strcmp(a->input, b->input) < 0;
+    case MODEL_FORMAT:
+        return strcmp(a->format, b->format) < 0;
+    case MODEL_SIZE:
+        return a->file_bytes < b->file_bytes;
+    default:
+        return false;
+    }
 }
 
 static void refresh(void *state, struct ui *ui)
@@ -42,10 +77,22 @@ static void refresh(void *state, struct ui *ui)
         char text[512];
         snprintf(text, sizeof(text), "%s %s %s %s %s %s", all[i].name, all[i].arch, all[i].family, all[i].title,
                  all[i].format, all[i].input);
-        if (filter_match(models->filter.text, text))
-            models->row[shown++] = i;
+        if (!filter_match(models->filter.text, text))
+            continue;
+        size_t at = shown++;
+        for (; at > 0 && is_before(models->sort, &all[i], &all[models->row[at - 1]]); at--)
+            models->row[at] = models->row[at - 1];
+        models->row[at] = i;
     }
     list_set_rows(&models->list, (int)shown);
+}
+
+static void select_model(struct models *models, long row)
+{
+    list_select(&models->list, 0);
+    for (int i = 0; i < models->list.rows; i++)
+        if ((long)models->row[i] == row)
+            list_select(&models->list, i);
 }
 
 static void *create(struct ui *ui)
@@ -54,8 +101,7 @@ static void *create(struct ui *ui)
     models->filter.changed = refresh;
     models->filter.context = models;
     refresh(models, ui);
-    long chosen = session_chosen_model(ui->session);
-    list_select(&models->list, chosen < 0 ? 0 : (int)chosen);
+    select_model(models, session_chosen_model(ui->session));
     return models;
 }
 
@@ -113,6 +159,16 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
             snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, model->file_bytes));
         break;
     }
+}
+
+/* The columns with an arrow at the one that sorts. */
+static void make_columns(const struct models *models, struct column shown[MODEL_COLUMNS], char title[32])
+{
+    memcpy(shown, columns, sizeof(columns));
+    if (models->sort == MODEL_MARK)
+        return;
+    snprintf(title, 32, "%s▲", columns[models->sort].title);
+    shown[models->sort].title = title;
 }
 
 static void summarise_matches(const struct session_match *match, size_t count, char *text, size_t room)
@@ -231,7 +287,11 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         layout_rows(area, 0.6, 6, 7, 0, &table, &details);
     draw_filter_line(models, count, canvas, &table);
     struct fill fill = {models, all, session_chosen_model(ui->session)};
-    table_draw(canvas, table, &models->list, columns, (int)THAW_LENGTH(columns), fill_cell, &fill, true);
+    struct column shown[MODEL_COLUMNS];
+    char title[32];
+    make_columns(models, shown, title);
+    models->table = table;
+    table_draw(canvas, table, &models->list, shown, MODEL_COLUMNS, fill_cell, &fill, true);
     if (models->list.rows == 0) {
         table.y += 2;
         canvas_text(canvas, table.x + 2, table.y, table.w - 2, THEME_DIM, 0, "Nothing matches. Esc clears the filter.");
@@ -280,10 +340,20 @@ static void open_file(struct models *models, struct ui *ui, const char *argument
     }
     part_filter_clear(&models->filter, ui);
     refresh(models, ui);
-    long chosen = session_chosen_model(ui->session);
-    list_select(&models->list, chosen < 0 ? 0 : (int)chosen);
+    select_model(models, session_chosen_model(ui->session));
     ui_say(ui, UI_GOOD, "%s is chosen", argument);
     ui_go(ui, SCREEN_LAYERS);
+}
+
+static void sort_by(struct models *models, struct ui *ui, int column)
+{
+    const struct session_model *selected = selected_model(models, ui), *all;
+    session_models(ui->session, &all);
+    long row = selected == NULL ? -1 : (long)(selected - all);
+    models->sort = column;
+    refresh(models, ui);
+    select_model(models, row);
+    ui_say(ui, UI_INFO, "Sorted by %s", column == MODEL_MARK ? "where they were found" : columns[column].title);
 }
 
 static bool command(void *state, struct ui *ui, enum command which, const char *argument)
@@ -296,6 +366,9 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
     case COMMAND_BROWSE:
     case COMMAND_MODEL:
         open_file(models, ui, argument);
+        return true;
+    case COMMAND_SORT:
+        sort_by(models, ui, (models->sort + 1) % MODEL_COLUMNS);
         return true;
     case COMMAND_FILTER:
         part_filter_ask(&models->filter, ui, argument);
@@ -310,6 +383,13 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct models *models = state;
+    if (event->mouse == TERM_PRESS && event->button == 1) {
+        int column = table_column_at(models->table, &models->list, columns, MODEL_COLUMNS, event->x, event->y);
+        if (column > MODEL_MARK) {
+            sort_by(models, ui, column);
+            return true;
+        }
+    }
     enum list_hit hit = list_mouse(&models->list, event);
     if (hit == LIST_OPENED)
         choose(models, ui);
@@ -318,13 +398,19 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    const struct session_model *all;
     (void)state;
-    (void)ui;
+    if (session_models(ui->session, &all) == 0) {
+        hints[0] = (struct screen_hint){COMMAND_RESCAN, "look again"};
+        hints[1] = (struct screen_hint){COMMAND_BROWSE, "open file"};
+        return 2;
+    }
     hints[0] = (struct screen_hint){COMMAND_OPEN, "choose"};
     hints[1] = (struct screen_hint){COMMAND_FILTER, NULL};
     hints[2] = (struct screen_hint){COMMAND_BROWSE, "open file"};
-    hints[3] = (struct screen_hint){COMMAND_RESCAN, NULL};
-    return 4;
+    hints[3] = (struct screen_hint){COMMAND_SORT, NULL};
+    hints[4] = (struct screen_hint){COMMAND_RESCAN, NULL};
+    return 5;
 }
 
 const struct screen screen_models = {

@@ -162,6 +162,25 @@ static void scroll_to(int *first, int at, int shown, int count)
         *first = 0;
 }
 
+/* A class's name in `width` cells: its beginning, or beginning and end when another class begins the same way. */
+static void abbreviate(const struct session_results *now, int label, int width, char *text, size_t room)
+{
+    const char *name = now->class_name[label];
+    size_t length = strlen(name), head = width > 3 ? (size_t)width - 3 : 0;
+    snprintf(text, room, "%s", name);
+    if (text_width(name) <= width || head == 0)
+        return;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] >= 0x80)
+            return; /* bytes are not cells: canvas_text cuts it */
+    for (int i = 0; i < now->classes; i++) {
+        if (i != label && strncmp(now->class_name[i], name, (size_t)width - 1) == 0) {
+            snprintf(text, room, "%.*s…%s", (int)head, name, name + length - 2);
+            return;
+        }
+    }
+}
+
 static void draw_cell(const struct results *results, const struct session_results *now, struct canvas *canvas,
                       int truth, int predicted, int x, int y)
 {
@@ -195,11 +214,11 @@ static void draw_reading(const struct results *results, const struct session_res
     double share = images > 0 ? 100.0 * count / images : 0;
     const char *truth = now->class_name[results->row], *predicted = now->class_name[results->column];
     if (results->row == results->column)
-        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_TEXT, 0, "%u of %u \"%s\" are right (%.1f %%)",
-                      count, images, truth, share);
+        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are right (%.1f %%)", count,
+                      images, truth, share);
     else
-        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_TEXT, 0,
-                      "%u of %u \"%s\" are taken for \"%s\" (%.1f %%)", count, images, truth, predicted, share);
+        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are taken for \"%s\" (%.1f %%)",
+                      count, images, truth, predicted, share);
 }
 
 static void draw_matrix(struct results *results, const struct session_results *now, struct canvas *canvas,
@@ -221,20 +240,22 @@ static void draw_matrix(struct results *results, const struct session_results *n
         return;
     scroll_to(&results->top, results->row, results->rows_shown, now->classes);
     scroll_to(&results->left, results->column, results->columns_shown, now->classes);
-    int x0 = area.x + 1 + names + 1;
+    int x0 = area.x + names;
     results->cells = (struct rect){x0, area.y + 1, results->columns_shown * results->cell_width, results->rows_shown};
     for (int c = 0; c < results->columns_shown; c++) {
         int label = results->left + c;
         bool here = results->pane == PANE_MATRIX && label == results->column;
-        int cells = text_width(now->class_name[label]), wide = results->cell_width - 1;
-        int shift = cells < wide ? wide - cells : 0;
+        char name[128];
+        int wide = results->cell_width - 1;
+        abbreviate(now, label, wide, name, sizeof(name));
+        int cells = text_width(name), shift = cells < wide ? wide - cells : 0;
         canvas_text(canvas, x0 + c * results->cell_width + 1 + shift, area.y, wide, here ? THEME_TITLE : THEME_DIM,
-                    here ? CELL_BOLD : 0, now->class_name[label]);
+                    here ? CELL_BOLD : 0, name);
     }
     for (int r = 0; r < results->rows_shown; r++) {
         int truth = results->top + r, y = area.y + 1 + r;
         bool here = results->pane == PANE_MATRIX && truth == results->row;
-        canvas_text(canvas, area.x + 1, y, names, here ? THEME_TITLE : THEME_TEXT, here ? CELL_BOLD : 0,
+        canvas_text(canvas, area.x, y, names, here ? THEME_TITLE : THEME_TEXT, here ? CELL_BOLD : 0,
                     now->class_name[truth]);
         for (int c = 0; c < results->columns_shown; c++)
             draw_cell(results, now, canvas, truth, results->left + c, x0 + c * results->cell_width, y);
@@ -329,7 +350,7 @@ static void draw_pairs(struct results *results, const struct session_results *no
     struct fill fill = {results, now};
     part_heading(canvas, &area, "most confused", "", results->pane == PANE_PAIRS);
     if (results->pairs.rows == 0) {
-        canvas_text(canvas, area.x + 1, area.y, area.w - 1, THEME_GOOD, 0, "none: every image is right");
+        canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: every image is right");
         return;
     }
     table_draw(canvas, area, &results->pairs, columns, (int)THAW_LENGTH(columns), fill_pair, &fill,
@@ -343,7 +364,7 @@ static void draw_summary(const struct session_results *now, struct ui *ui, struc
     struct session_status status;
     char words[WORDS_MAX], text[800];
     session_status(ui->session, &status);
-    int x = line.x + 1;
+    int x = line.x;
     double share = now->images > 0 ? (double)now->correct / (double)now->images : -1;
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TITLE, CELL_BOLD, "%s right",
                        part_percent(words, share));
@@ -358,7 +379,7 @@ static void draw_one(struct results *results, const struct session_results *now,
 {
     static const char *const names[PANES] = {"matrix", "classes", "confused"};
     struct rect line = layout_cut_top(&area, 1);
-    int x = line.x + 1;
+    int x = line.x;
     for (enum pane pane = 0; pane < PANES; pane++) {
         bool on = pane == results->pane;
         int used = canvas_format(canvas, x, line.y, line.x + line.w - x, on ? THEME_TAB_ACTIVE : THEME_TAB, 0, " %s ",

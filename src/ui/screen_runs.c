@@ -216,9 +216,9 @@ static void make_columns(const struct runs *runs, struct column columns[RUN_COLU
 {
     static const struct column plain[RUN_COLUMNS] = {
         [RUN_MARK] = {"", 1, 0, ALIGN_LEFT, 100},       [RUN_WHEN] = {"when", 16, 0, ALIGN_LEFT, 30},
-        [RUN_NAME] = {"run", 15, 2, ALIGN_LEFT, 90},    [RUN_MODEL] = {"model", 14, 2, ALIGN_LEFT, 20},
-        [RUN_DATA] = {"data", 10, 1, ALIGN_LEFT, 40},   [RUN_EPOCHS] = {"epochs", 8, 0, ALIGN_RIGHT, 50},
-        [RUN_BEST] = {"best", 7, 0, ALIGN_RIGHT, 95},   [RUN_TRAINABLE] = {"trains", 8, 0, ALIGN_RIGHT, 60},
+        [RUN_NAME] = {"run", 14, 2, ALIGN_LEFT, 90},    [RUN_MODEL] = {"model", 14, 2, ALIGN_LEFT, 20},
+        [RUN_DATA] = {"data", 10, 1, ALIGN_LEFT, 40},   [RUN_EPOCHS] = {"epochs", 7, 0, ALIGN_RIGHT, 50},
+        [RUN_BEST] = {"best", 6, 0, ALIGN_RIGHT, 95},   [RUN_TRAINABLE] = {"trains", 7, 0, ALIGN_RIGHT, 60},
         [RUN_STATE] = {"state", 10, 0, ALIGN_LEFT, 70},
     };
     memcpy(columns, plain, sizeof(plain));
@@ -226,21 +226,23 @@ static void make_columns(const struct runs *runs, struct column columns[RUN_COLU
     columns[runs->sort].title = title;
 }
 
-static void draw_versus(const struct run *run, const struct run *other, struct canvas *canvas, struct rect area)
+static void draw_versus(const struct run *run, const struct run *other, struct canvas *canvas, struct rect line)
 {
-    char a[WORDS_MAX], b[WORDS_MAX], text[160];
-    int x = area.x, y = area.y;
-    if (area.h < 1)
+    char a[WORDS_MAX], b[WORDS_MAX];
+    int x = line.x, y = line.y, end = line.x + line.w;
+    if (line.h < 1)
         return;
-    snprintf(text, sizeof(text), "against %s: ", other->name);
-    x += canvas_text(canvas, x, y, area.w, THEME_EVENT, 0, text);
+    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", other->name);
     if (run->best >= 0 && other->best >= 0) {
         double points = 100 * (run->best - other->best);
-        x += canvas_format(canvas, x, y, area.x + area.w - x, points >= 0 ? THEME_GOOD : THEME_WARNING, CELL_BOLD,
-                           "%+.1f points", points);
+        x += canvas_format(canvas, x, y, end - x, points >= 0 ? THEME_GOOD : THEME_WARNING, CELL_BOLD, "%+.1f points",
+                           points);
+        x += canvas_text(canvas, x, y, end - x, THEME_TEXT, 0, ", ");
     }
-    canvas_format(canvas, x, y, area.x + area.w - x, THEME_TEXT, 0, "  %s trained for %s, not %s",
-                  words_count(a, run->trainable), words_seconds(b, run->seconds), words_count(text, other->trainable));
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s values trained (%s), ", words_count(a, run->trainable),
+                       words_count(b, other->trainable));
+    canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s (%s)", words_seconds(a, run->seconds),
+                  words_seconds(b, other->seconds));
 }
 
 static void draw_details(const struct runs *runs, struct canvas *canvas, struct rect area)
@@ -262,11 +264,11 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
     part_path(value[4], sizeof(value[4]), run->path, area.w - LABEL);
     for (int i = 0; i < 5 && area.h > 0; i++) {
         struct rect line = layout_cut_top(&area, 1);
-        field_draw(canvas, line.x + 1, line.y, line.w - 1, LABEL, labels[i], value[i]);
+        field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
     }
     for (size_t i = 0; i < runs->count; i++)
         if (strcmp(runs->run[i].path, runs->marked) == 0 && &runs->run[i] != run)
-            draw_versus(run, &runs->run[i], canvas, layout_inset(area, 1, 0));
+            draw_versus(run, &runs->run[i], canvas, area);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -284,8 +286,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct rect details = layout_cut_bottom(&area, area.h >= 16 ? 8 : 0);
     if (runs->filter.text[0] != '\0') {
         struct rect line = layout_cut_bottom(&area, 1);
-        canvas_format(canvas, line.x + 1, line.y, line.w - 1, THEME_DIM, 0, "filter \"%s\": %d of %zu",
-                      runs->filter.text, runs->list.rows, runs->count);
+        canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "filter \"%s\": %d of %zu", runs->filter.text,
+                      runs->list.rows, runs->count);
     }
     struct column columns[RUN_COLUMNS];
     char title[32];
@@ -392,8 +394,11 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
-    (void)state;
     (void)ui;
+    if (((struct runs *)state)->count == 0) {
+        hints[0] = (struct screen_hint){COMMAND_GO_TRAIN, NULL};
+        return 1;
+    }
     hints[0] = (struct screen_hint){COMMAND_OPEN, "reopen"};
     hints[1] = (struct screen_hint){COMMAND_FILTER, NULL};
     hints[2] = (struct screen_hint){COMMAND_SORT, NULL};

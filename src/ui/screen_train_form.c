@@ -61,7 +61,7 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     const struct session_data *data = session_data(ui->session);
     const struct session_model *models;
     size_t count = session_models(ui->session, &models);
-    int x = area.x + 1, w = area.w - 1, y = area.y;
+    int x = area.x, w = area.w, y = area.y;
     canvas_text(canvas, x, y, w, THEME_DIM, 0, "model");
     if (model >= 0 && (size_t)model < count)
         canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, models[model].name);
@@ -111,7 +111,7 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
     const char *text = "trains with the settings below, in the background";
     if (row > 0)
         text = fill.setting[row - 1].help == NULL ? "" : fill.setting[row - 1].help;
-    canvas_text(canvas, help.x + 1, help.y, help.w - 1, THEME_DIM, 0, text);
+    canvas_text(canvas, help.x, help.y, help.w, THEME_DIM, 0, text);
 }
 
 static void set_value(struct ui *ui, const char *key, const char *value)

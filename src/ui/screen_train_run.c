@@ -46,21 +46,21 @@ static void draw_title(const struct session_status *status, struct canvas *canva
     enum theme_role role;
     char text[400];
     const char *phase = phase_words(status->phase, &role);
-    int x = line.x + 1, end = line.x + line.w;
+    int x = line.x, end = line.x + line.w;
     x += canvas_text(canvas, x, line.y, end - x, role, CELL_BOLD, phase) + 2;
     snprintf(text, sizeof(text), "%s on %s", status->model, part_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
     const char *run = part_leaf(status->run);
     int width = text_width(run);
     if (end - x > width)
-        canvas_text(canvas, end - width - 1, line.y, width, THEME_DIM, 0, run);
+        canvas_text(canvas, end - width, line.y, width, THEME_DIM, 0, run);
 }
 
 static void draw_progress(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
     struct rect epochs, batches;
     char text[64];
-    layout_columns(layout_inset(line, 1, 0), 0.5, 20, 20, 2, &epochs, &batches);
+    layout_columns(line, 0.5, 20, 20, 2, &epochs, &batches);
     bool live = status->phase >= SESSION_PREPARING && status->phase <= SESSION_VALIDATING;
     double batch = status->batches > 0 ? (double)status->batch / status->batches : 0;
     double done = status->epoch - 1 + (live ? batch : 1);
@@ -89,7 +89,7 @@ static int put_field(struct canvas *canvas, int x, int y, int end, const char *l
 static void draw_scores(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
     char words[WORDS_MAX], text[64];
-    int x = line.x + 1, y = line.y, end = line.x + line.w;
+    int x = line.x, y = line.y, end = line.x + line.w;
     bool val = status->val_accuracy >= 0;
     snprintf(text, sizeof(text), "%.4f", status->loss);
     x = put_field(canvas, x, y, end, "loss", THEME_TRAIN, status->step > 0 ? text : "-") - 1;
@@ -106,7 +106,7 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
 static void draw_pace(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
     char words[WORDS_MAX], text[64];
-    int x = line.x + 1, y = line.y, end = line.x + line.w;
+    int x = line.x, y = line.y, end = line.x + line.w;
     snprintf(text, sizeof(text), "%.4g", status->lr);
     x = put_field(canvas, x, y, end, "lr", THEME_TITLE, text);
     if (status->images_per_second > 0) {
@@ -123,7 +123,7 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
 static void draw_proof(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
     char a[WORDS_MAX], b[WORDS_MAX];
-    int x = line.x + 1, y = line.y, end = line.x + line.w;
+    int x = line.x, y = line.y, end = line.x + line.w;
     if (status->proof_tensors == 0)
         x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0, "✻ proof of freeze: at the end of the epoch");
     else if (status->proof_held)
@@ -229,9 +229,9 @@ static void draw_note(struct canvas *canvas, struct rect line, const struct sess
 {
     enum theme_role role;
     const char *sign = note_sign(note->kind, &role);
-    canvas_text(canvas, line.x + 1, line.y, 1, role, CELL_BOLD, sign);
-    canvas_format(canvas, line.x + 3, line.y, 12, THEME_DIM, 0, "epoch %5.1f", note->x);
-    canvas_text(canvas, line.x + 16, line.y, line.w - 16, THEME_TEXT, 0, note->text);
+    canvas_text(canvas, line.x, line.y, 1, role, CELL_BOLD, sign);
+    canvas_format(canvas, line.x + 2, line.y, 12, THEME_DIM, 0, "epoch %5.1f", note->x);
+    canvas_text(canvas, line.x + 15, line.y, line.w - 15, THEME_TEXT, 0, note->text);
 }
 
 static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
@@ -256,8 +256,8 @@ static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
             continue;
         struct rect line = layout_cut_top(&area, 1);
         double ratio = (double)all[i].update_ratio;
-        canvas_text(canvas, line.x + 1, line.y, 1, part_mark_role(all[i].all), CELL_BOLD, part_mark_sign(all[i].all));
-        canvas_text(canvas, line.x + 3, line.y, 16, part_mark_role(all[i].all), 0, all[i].name);
+        canvas_text(canvas, line.x, line.y, 1, part_mark_role(all[i].all), CELL_BOLD, part_mark_sign(all[i].all));
+        canvas_text(canvas, line.x + 2, line.y, 16, part_mark_role(all[i].all), 0, all[i].name);
         if (ratio < 0) {
             canvas_text(canvas, line.x + 20, line.y, line.w - 20, THEME_DIM, 0, "still");
             continue;
@@ -294,7 +294,7 @@ void screen_train_draw_run(struct screen_train *train, struct ui *ui, struct can
     draw_title(&status, canvas, layout_cut_top(&area, 1));
     if (status.phase == SESSION_FAILED) {
         struct rect lines = layout_cut_top(&area, 3);
-        paragraph_draw(canvas, layout_inset(lines, 1, 0), THEME_ERROR, 0, status.error.text);
+        paragraph_draw(canvas, lines, THEME_ERROR, 0, status.error.text);
     } else {
         draw_progress(&status, canvas, layout_cut_top(&area, 1));
     }
