@@ -1,0 +1,262 @@
+/* The scripted session's runs: a live one that makes some steps with each session_pump along fixed curves, and recorded
+ * ones to reopen. Linked with fake_session.c. */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_state.h"
+
+static const struct session_run run_rows[RUNS] = {
+    {"/data/runs/20261120-0912-indian-head", "indian-head", "resnet20 american signs", "/data/samples/indian",
+     1795165920, 9.4, 20, 20, 0.936, 0.934, 650, 269066, "finished"},
+    {"/data/runs/20261120-0930-indian-scratch", "indian-scratch", "resnet20", "/data/samples/indian", 1795167000, 58,
+     20, 20, 0.612, 0.604, 269716, 0, "finished"},
+    {"/data/runs/20261121-1405-ants-bees", "ants-bees", "mobilenet_v1_0.25", "/home/user/photos/hymenoptera",
+     1795269900, 33, 7, 15, 0.915, 0.902, 514, 475544, "stopped"},
+    {"/data/runs/20261121-1411-vgg-american", "vgg-american", "vgg_slim american signs", "/data/samples/american",
+     1795270260, 412.5, 3, 30, -1, -1, 594000, 0, "broken off"},
+};
+
+/* --- the run --- */
+
+bool fake_is_live(const struct session *session)
+{
+    return session->status.phase >= SESSION_PREPARING && session->status.phase <= SESSION_VALIDATING;
+}
+
+void fake_note(struct session *session, enum event_kind kind, const char *text)
+{
+    if (session->notes == NOTES_MAX)
+        return;
+    struct session_note *note = &session->note[session->notes++];
+    note->x = (double)session->status.step / FAKE_STEPS_EPOCH;
+    note->kind = kind;
+    snprintf(note->text, sizeof(note->text), "%s", text);
+}
+
+static void add_point(struct session *session, enum session_curve curve, double y)
+{
+    if (session->points[curve] < POINTS_MAX)
+        session->curve[curve][session->points[curve]++] =
+            (struct session_point){(double)session->status.step / FAKE_STEPS_EPOCH, y};
+}
+
+static double noise(uint64_t step)
+{
+    uint64_t h = step * 0x9e3779b97f4a7c15u;
+    h = (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9u;
+    return (double)(h >> 40) / (double)(1 << 24) - 0.5;
+}
+
+static void fill_results(struct session *session, double accuracy)
+{
+    unsigned *cell = session->confusion;
+    session->results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0};
+    for (int t = 0; t < FAKE_CLASSES; t++) {
+        unsigned total = (unsigned)fake_classes[t].val;
+        unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
+        memset(cell + t * FAKE_CLASSES, 0, sizeof(*cell) * FAKE_CLASSES);
+        cell[t * FAKE_CLASSES + t] = right;
+        cell[t * FAKE_CLASSES + (t + 1) % FAKE_CLASSES] += (total - right + 1) / 2;
+        cell[t * FAKE_CLASSES + (t * 3 + 4) % FAKE_CLASSES] += (total - right) / 2;
+        session->results.images += total;
+        session->results.correct += cell[t * FAKE_CLASSES + t];
+    }
+}
+
+static void end_epoch(struct session *session)
+{
+    struct session_status *status = &session->status;
+    double e = status->epoch;
+    status->val_loss = 0.25 + 1.9 * exp(-e / 4) + 0.06 * noise(status->step + 7);
+    status->val_accuracy = 0.94 - 0.78 * exp(-e / 3.5) + 0.02 * noise(status->step + 11);
+    add_point(session, SESSION_VAL_LOSS, status->val_loss);
+    add_point(session, SESSION_VAL_ACCURACY, status->val_accuracy);
+    if (status->val_accuracy > status->best_accuracy) {
+        status->best_accuracy = status->val_accuracy;
+        status->best_epoch = status->epoch;
+        char text[64];
+        snprintf(text, sizeof(text), "best %.1f %%", 100 * status->best_accuracy);
+        fake_note(session, EVENT_EVAL, text);
+    }
+    fill_results(session, status->val_accuracy);
+    if (status->epoch >= status->epochs) {
+        status->phase = SESSION_DONE;
+        fake_note(session, EVENT_DONE, "finished");
+    }
+}
+
+static void make_step(struct session *session)
+{
+    struct session_status *status = &session->status;
+    status->phase = SESSION_RUNNING;
+    status->step++;
+    double e = (double)status->step / FAKE_STEPS_EPOCH;
+    status->epoch = (int)((status->step - 1) / FAKE_STEPS_EPOCH) + 1;
+    status->batch = (int)((status->step - 1) % FAKE_STEPS_EPOCH) + 1;
+    status->loss = 0.12 + 2.2 * exp(-e / 3) + 0.3 * noise(status->step) * exp(-e / 6);
+    status->accuracy = fmin(1, fmax(0, 0.97 - 0.85 * exp(-e / 3) + 0.2 * noise(status->step + 99)));
+    status->elapsed = 0.5 * (double)status->step;
+    status->remaining = 0.5 * (status->epochs * FAKE_STEPS_EPOCH - (double)status->step);
+    status->images_per_second = 412 + 40 * noise(status->step + 5);
+    status->proof_tensors = 62;
+    status->proof_held = !session->break_proof;
+    add_point(session, SESSION_TRAIN_LOSS, status->loss);
+    add_point(session, SESSION_TRAIN_ACCURACY, status->accuracy);
+    add_point(session, SESSION_LR, status->lr);
+    if (status->batch == FAKE_STEPS_EPOCH)
+        end_epoch(session);
+}
+
+size_t session_pump(struct session *session)
+{
+    struct session_status *status = &session->status;
+    size_t made = 0;
+    bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
+    for (int i = 0; may && i < session->steps && status->phase != SESSION_DONE; i++, made++)
+        make_step(session);
+    if (session->finish || (session->stopping && fake_is_live(session))) {
+        status->phase = SESSION_DONE;
+        status->remaining = -1;
+        fake_note(session, EVENT_DONE, session->finish ? "finished" : "stopped by hand");
+        session->stopping = session->finish = false;
+        made++;
+    }
+    struct session_freeze_counts counts;
+    session_freeze_counts(session, &counts);
+    status->trainable = counts.trainable;
+    status->frozen = counts.frozen;
+    fake_update_marks(session);
+    return made;
+}
+
+void session_status(struct session *session, struct session_status *status)
+{
+    *status = session->status;
+}
+
+static void reset_run(struct session *session)
+{
+    memset(session->points, 0, sizeof(session->points));
+    session->notes = 0;
+    session->results.classes = 0;
+    struct session_status *status = &session->status;
+    memset(status, 0, sizeof(*status));
+    status->accuracy = status->val_accuracy = status->best_accuracy = status->remaining = -1;
+}
+
+bool session_start(struct session *session, struct error *error)
+{
+    if (session->model < 0)
+        return error_set(error, ERROR_USAGE, "no model chosen");
+    if (!session->has_data)
+        return error_set(error, ERROR_USAGE, "no data chosen");
+    if (fake_is_live(session))
+        return error_set(error, ERROR_USAGE, "a run is training already");
+    reset_run(session);
+    struct session_status *status = &session->status;
+    status->phase = SESSION_PREPARING;
+    snprintf(status->run, sizeof(status->run), "/data/runs/20261123-1000-%s", session->setting[SETTINGS - 1].value);
+    snprintf(status->model, sizeof(status->model), "%s", fake_models[session->model].name);
+    snprintf(status->data, sizeof(status->data), "%s", session->data_path);
+    status->epochs = atoi(session->setting[0].value);
+    status->batches = FAKE_STEPS_EPOCH;
+    status->epoch = 1;
+    status->lr = atof(session->setting[3].value);
+    return true;
+}
+
+void session_pause(struct session *session, bool paused)
+{
+    if (fake_is_live(session)) {
+        session->status.phase = paused ? SESSION_PAUSED : SESSION_RUNNING;
+        fake_note(session, EVENT_PAUSE, paused ? "paused" : "continued");
+    }
+}
+
+void session_stop(struct session *session)
+{
+    session->stopping = true;
+}
+
+void session_save(struct session *session)
+{
+    fake_note(session, EVENT_CHECKPOINT, "saved by hand");
+}
+
+void session_set_lr(struct session *session, double lr)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "lr %g -> %g", session->status.lr, lr);
+    session->status.lr = lr;
+    fake_note(session, EVENT_LR, text);
+}
+
+void fake_session_fail(struct session *session, const char *sentence)
+{
+    session->status.phase = SESSION_FAILED;
+    error_set(&session->status.error, ERROR_FAILED, "%s", sentence);
+}
+
+void fake_session_break_proof(struct session *session)
+{
+    session->break_proof = true;
+}
+
+void fake_session_finish_run(struct session *session)
+{
+    session->finish = true;
+}
+
+size_t session_curve(const struct session *session, enum session_curve curve, const struct session_point **points)
+{
+    *points = session->curve[curve];
+    return session->points[curve];
+}
+
+size_t session_notes(const struct session *session, const struct session_note **notes)
+{
+    *notes = session->note;
+    return session->notes;
+}
+
+const struct session_results *session_results(struct session *session)
+{
+    return session->results.classes > 0 ? &session->results : NULL;
+}
+
+/* --- runs --- */
+
+size_t session_runs(struct session *session, const struct session_run **runs)
+{
+    *runs = run_rows;
+    return session->empty ? 0 : RUNS;
+}
+
+bool session_open_run(struct session *session, const char *path, struct error *error)
+{
+    size_t row = 0;
+    while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
+        row++;
+    if (row == RUNS)
+        return error_set(error, ERROR_FAILED, "%s: not a run directory", path);
+    if (fake_is_live(session))
+        return error_set(error, ERROR_USAGE, "a run is training; stop it first");
+    reset_run(session);
+    struct session_status *status = &session->status;
+    snprintf(status->run, sizeof(status->run), "%s", path);
+    snprintf(status->model, sizeof(status->model), "%s", run_rows[row].model);
+    snprintf(status->data, sizeof(status->data), "%s", run_rows[row].data);
+    status->epochs = run_rows[row].epochs;
+    status->batches = FAKE_STEPS_EPOCH;
+    status->lr = 0.05;
+    for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
+        make_step(session);
+    status->phase = SESSION_RECORDED;
+    status->elapsed = run_rows[row].seconds;
+    status->remaining = -1;
+    return true;
+}

@@ -1,0 +1,40 @@
+/* What the scripted session remembers; shared by fake_session.c and fake_run.c, nobody else. */
+#ifndef THAW_TESTS_SCREENS_FAKE_STATE_H
+#define THAW_TESTS_SCREENS_FAKE_STATE_H
+
+#include "fake_session.h"
+
+enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SETTINGS = 12, RUNS = 4 };
+
+struct session {
+    int pipe[2];
+    bool empty;
+    long model;
+    struct session_layer layer[FAKE_LAYERS_MAX];
+    unsigned present[FAKE_LAYERS_MAX], fixed[FAKE_LAYERS_MAX];
+    size_t layers;
+    unsigned undo[UNDO_MAX][FAKE_LAYERS_MAX];
+    int undos;
+    bool has_data;
+    char data_path[256];
+    struct session_setting setting[SETTINGS];
+    struct session_status status;
+    struct session_point *curve[SESSION_CURVES];
+    size_t points[SESSION_CURVES];
+    struct session_note note[NOTES_MAX];
+    size_t notes;
+    int steps;
+    bool stopping, break_proof, finish;
+    unsigned confusion[FAKE_CLASSES * FAKE_CLASSES];
+    struct session_results results;
+};
+
+extern const struct session_model fake_models[];
+extern const char *const fake_class_names[FAKE_CLASSES];
+extern const struct session_class fake_classes[FAKE_CLASSES];
+
+bool fake_is_live(const struct session *session);
+void fake_update_marks(struct session *session); /* and the update ratios */
+void fake_note(struct session *session, enum event_kind kind, const char *text);
+
+#endif
