@@ -1,0 +1,345 @@
+/* Bind: every tensor accounted for, layouts, heads of another size, recognition, and the way home and back. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/mem.h"
+#include "thaw/model/bind.h"
+#include "thaw/model/zoo.h"
+
+static char path[] = "/tmp/thaw-bind-XXXXXX";
+
+static int make_file(void **state)
+{
+    (void)state;
+    int file = mkstemp(path);
+    return file < 0 ? -1 : close(file);
+}
+
+static int remove_file(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static struct graph *build(const char *name, int classes)
+{
+    struct error error;
+    struct graph *graph = zoo_build(name, &(struct zoo_options){.classes = classes}, &error);
+    if (!graph)
+        fail_msg("%s: %s", name, error.text);
+    graph_initialise(graph, 5);
+    return graph;
+}
+
+static struct weights *open_file(void)
+{
+    struct error error;
+    struct weights *weights = weights_open(path, &error);
+    if (!weights)
+        fail_msg("%s", error.text);
+    return weights;
+}
+
+/* The graph's tensors as a torch file would hold them, names put behind `prefix`, no metadata. Parameters for which
+ * keep() is false are left out. */
+static void write_plain(const struct graph *graph, const char *prefix, bool (*keep)(const struct graph *, int))
+{
+    struct error error;
+    struct weights_output *tensor = mem_array((size_t)graph->params, sizeof *tensor);
+    float *values = mem_floats(graph->values_count);
+    size_t count = 0;
+    for (int p = 0; p < graph->params; p++) {
+        const struct graph_param *param = &graph->param[p];
+        if (keep && !keep(graph, p))
+            continue;
+        bind_to_torch(graph, p, graph_param_values(graph, p), values + param->offset);
+        tensor[count++] = (struct weights_output){.name = mem_format("%s%s", prefix, param->name),
+                                                  .type = TENSOR_F32,
+                                                  .shape = bind_torch_shape(graph, p),
+                                                  .values = values + param->offset};
+    }
+    bool good = safetensors_write(path, tensor, count, NULL, &error);
+    for (size_t i = 0; i < count; i++)
+        mem_free((void *)(uintptr_t)tensor[i].name);
+    mem_free(tensor);
+    mem_free_floats(values);
+    if (!good)
+        fail_msg("%s", error.text);
+}
+
+static const struct bind_row *find_row(const struct bind_report *report, const char *name)
+{
+    for (size_t i = 0; i < report->rows; i++) {
+        if (strcmp(report->row[i].name, name) == 0)
+            return &report->row[i];
+    }
+    fail_msg("%s is not in the report", name);
+    return NULL;
+}
+
+static bool is_trunk(const struct graph *graph, int param)
+{
+    return graph->param[param].node <= graph->trunk;
+}
+
+static void assert_same_values(const struct graph *a, const struct graph *b, bool trunk_only)
+{
+    for (int p = 0; p < a->params; p++) {
+        if (!trunk_only || is_trunk(a, p))
+            assert_memory_equal(graph_param_values(a, p), graph_param_values(b, p), a->param[p].count * sizeof(float));
+    }
+}
+
+static void torch_layout_moves_the_right_elements(void **state)
+{
+    (void)state;
+    struct graph *graph = build("mobilenet_v1_0.25", 4);
+    /* stem.conv: native (3,3,3,8), torch (8,3,3,3); depthwise: native (3,3,1,8), torch (8,1,3,3) */
+    static const struct {
+        const char *name;
+        int out, in, kernel;
+    } cases[] = {{"stem.conv.weight", 8, 3, 3},
+                 {"dw.0.conv.weight", 8, 1, 3},
+                 {"pw.0.conv.weight", 16, 8, 1},
+                 {"classifier.weight", 4, 256, 1}};
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        int p = graph_find_param(graph, cases[i].name), k = cases[i].kernel;
+        size_t count = graph->param[p].count;
+        float *torch = mem_floats(count), *native = mem_floats(count);
+        const float *values = graph_param_values(graph, p);
+        struct shape shape = bind_torch_shape(graph, p);
+        assert_int_equal(shape.dim[0], cases[i].out);
+        assert_int_equal(shape.dim[1], cases[i].in);
+        bind_to_torch(graph, p, values, torch);
+        for (int o = 0; o < cases[i].out; o++) {
+            for (int c = 0; c < cases[i].in; c++) {
+                for (int y = 0; y < k * k; y++)
+                    assert_true(torch[(o * cases[i].in + c) * k * k + y] ==
+                                values[(y * cases[i].in + c) * cases[i].out + o]);
+            }
+        }
+        bind_from_torch(graph, p, torch, native);
+        assert_memory_equal(native, values, count * sizeof(float));
+        mem_free_floats(torch);
+        mem_free_floats(native);
+    }
+    graph_destroy(graph);
+}
+
+static void exports_come_back(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    static const char *const names[] = {"stop", "give way", "no\nentry"};
+    struct graph *graph = build("resnet20", 3), *back = build("resnet20", 3);
+    graph->preprocess.mean[1] = 0.1f;
+    graph->preprocess.std[2] = 1.0f / 3;
+    graph->preprocess.bgr = true;
+    graph_initialise(back, 77);
+    if (!bind_export(graph, path, TENSOR_F32, names, &error))
+        fail_msg("%s", error.text);
+    struct weights *weights = open_file();
+    char arch[GRAPH_NAME_MAX];
+    int classes, count;
+    assert_true(bind_recognise(weights, arch, &classes, &error));
+    assert_string_equal(arch, "resnet20");
+    assert_int_equal(classes, 3);
+    assert_true(bind_weights(back, weights, 1, &report, &error));
+    assert_same_values(graph, back, false);
+    assert_int_equal(report.count[BIND_LOADED] + report.count[BIND_CONVERTED], graph->params);
+    assert_int_equal(report.count[BIND_IGNORED], 19); /* a counter for each batch norm */
+    assert_int_equal(report.count[BIND_UNEXPECTED], 0);
+    assert_int_equal(find_row(&report, "layer3.2.bn2.num_batches_tracked")->outcome, BIND_IGNORED);
+    bind_preprocess(back, weights);
+    assert_memory_equal(back->preprocess.mean, graph->preprocess.mean, sizeof back->preprocess.mean);
+    assert_memory_equal(back->preprocess.std, graph->preprocess.std, sizeof back->preprocess.std);
+    assert_true(back->preprocess.bgr);
+    char **read = bind_class_names(weights, &count);
+    assert_int_equal(count, 3);
+    assert_string_equal(read[1], "give way");
+    assert_string_equal(read[2], "no entry");
+    bind_free_class_names(read, count);
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(graph);
+    graph_destroy(back);
+}
+
+static void half_precision_is_checked_and_small(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct bind_report report;
+    struct graph *graph = build("vgg11_slim", 12), *back = build("vgg11_slim", 12);
+    graph_param_values(graph, graph_find_param(graph, "features.1.running_var"))[0] = 1e9f;
+    assert_true(bind_export(graph, path, TENSOR_F16, NULL, &error));
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    assert_true(ftell(file) < 1500000);
+    fclose(file);
+    struct weights *weights = open_file();
+    assert_true(bind_weights(back, weights, 1, &report, &error));
+    assert_string_equal(find_row(&report, "classifier.bias")->detail, "f16 -> f32");
+    for (int p = 0; p < graph->params; p++) {
+        const float *a = graph_param_values(graph, p), *b = graph_param_values(back, p);
+        for (size_t i = 0; i < graph->param[p].count; i++)
+            assert_true(a[i] - b[i] <= 1e-3f && b[i] - a[i] <= 1e-3f);
+    }
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_param_values(graph, graph_find_param(graph, "features.4.weight"))[3] = 70000;
+    assert_false(bind_export(graph, path, TENSOR_F16, NULL, &error));
+    assert_non_null(strstr(error.text, "features.4.weight holds 70000, which f16 cannot"));
+    graph_destroy(graph);
+    graph_destroy(back);
+}
+
+static void wrapped_names_and_other_heads_load(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    struct graph *graph = build("resnet20", 10), *two = build("resnet20", 2);
+    graph_initialise(two, 9);
+    write_plain(graph, "module.model.", NULL);
+    struct weights *weights = open_file();
+    if (!bind_weights(two, weights, 1, &report, &error))
+        fail_msg("%s", error.text);
+    assert_same_values(graph, two, true);
+    assert_int_equal(report.count[BIND_RESHAPED], 2);
+    assert_string_equal(find_row(&report, "linear.weight")->detail, "10x64 in the file, 2x64 wanted");
+    graph_initialise(graph, 1);
+    struct graph *fresh = build("resnet20", 2);
+    graph_initialise(fresh, 1);
+    int p = graph_find_param(two, "linear.weight");
+    assert_memory_equal(graph_param_values(two, p), graph_param_values(fresh, p), two->param[p].count * sizeof(float));
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(graph);
+    graph_destroy(two);
+    graph_destroy(fresh);
+}
+
+static void a_trunk_alone_is_enough(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    char arch[GRAPH_NAME_MAX];
+    int classes;
+    struct graph *graph = build("resnet32", 10), *back = build("resnet32", 10);
+    write_plain(graph, "backbone.", is_trunk);
+    graph_initialise(back, 3);
+    struct weights *weights = open_file();
+    assert_true(bind_recognise(weights, arch, &classes, &error));
+    assert_string_equal(arch, "resnet32");
+    assert_int_equal(classes, 0);
+    assert_true(bind_weights(back, weights, 1, &report, &error));
+    assert_int_equal(report.count[BIND_MISSING], 2);
+    assert_same_values(graph, back, true);
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(graph);
+    graph_destroy(back);
+}
+
+static bool is_not_one_bn(const struct graph *graph, int param)
+{
+    return strcmp(graph->param[param].name, "layer2.1.bn2.running_var") != 0;
+}
+
+static void what_does_not_fit_is_named(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    struct graph *graph = build("resnet20", 10), *other = build("resnet32", 10);
+    write_plain(graph, "", is_not_one_bn);
+    struct weights *weights = open_file();
+    graph_initialise(graph, 8);
+    float before = graph_param_values(graph, 0)[0];
+    assert_false(bind_weights(graph, weights, 1, &report, &error));
+    assert_int_equal(error.kind, ERROR_WEIGHTS);
+    assert_non_null(strstr(error.text, path));
+    assert_non_null(strstr(error.text, "layer2.1.bn2.running_var is missing"));
+    assert_int_equal(find_row(&report, "layer2.1.bn2.running_var")->outcome, BIND_MISSING);
+    assert_true(graph_param_values(graph, 0)[0] == before); /* refused before anything was written */
+    bind_report_finish(&report);
+    char arch[GRAPH_NAME_MAX];
+    int classes;
+    assert_false(bind_recognise(weights, arch, &classes, &error));
+    assert_non_null(strstr(error.text, "the nearest is resnet20, 94 of whose 95 tensors fit"));
+    weights_close(weights);
+
+    graph_initialise(graph, 8);
+    write_plain(graph, "", NULL);
+    weights = open_file();
+    assert_false(bind_weights(other, weights, 1, &report, &error));
+    assert_non_null(strstr(error.text, "these look like the weights of resnet20"));
+    bind_report_finish(&report);
+    weights_close(weights);
+
+    struct graph *vgg = build("vgg11_slim", 10);
+    write_plain(vgg, "", NULL);
+    weights = open_file();
+    assert_false(bind_weights(graph, weights, 1, &report, &error));
+    assert_int_equal(report.count[BIND_UNEXPECTED], vgg->params);
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(vgg);
+    graph_destroy(graph);
+    graph_destroy(other);
+}
+
+/* Files without metadata: a name of the zoo each, and widths that are not in its table. Only tensors up to the size of
+ * a small network are written: the big ones differ by name and shape in the same way. */
+static void architectures_are_recognised(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "resnet18",         "resnet34",          "resnet50",         "resnet20",          "resnet32",
+        "resnet44",         "resnet56",          "vgg11_slim",       "mobilenet_v1_0.25", "mobilenet_v1_0.5",
+        "mobilenet_v1_1.0", "mobilenet_v1_0.35", "mobilenet_v1_0.4", "mobilenet_v1_0.07", "mobilenet_v1_1.4",
+    };
+    struct error error;
+    for (size_t i = 0; i < THAW_LENGTH(names); i++) {
+        char arch[GRAPH_NAME_MAX];
+        int classes;
+        struct graph *graph = zoo_build(names[i], &(struct zoo_options){.classes = 6}, &error);
+        assert_non_null(graph);
+        write_plain(graph, i % 2 ? "module." : "", NULL);
+        struct weights *weights = open_file();
+        if (!bind_recognise(weights, arch, &classes, &error))
+            fail_msg("%s: %s", names[i], error.text);
+        assert_string_equal(arch, names[i]);
+        assert_int_equal(classes, 6);
+        weights_close(weights);
+        graph_destroy(graph);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torch_layout_moves_the_right_elements),
+        cmocka_unit_test(exports_come_back),
+        cmocka_unit_test(half_precision_is_checked_and_small),
+        cmocka_unit_test(wrapped_names_and_other_heads_load),
+        cmocka_unit_test(a_trunk_alone_is_enough),
+        cmocka_unit_test(what_does_not_fit_is_named),
+        cmocka_unit_test(architectures_are_recognised),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}
