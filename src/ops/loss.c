@@ -28,10 +28,12 @@ static double weight_of(const struct loss_options *options, int k)
     return options->class_weights ? options->class_weights[k] : 1;
 }
 
-/* How many logits beat the label's; equal ones beat it when they come first, as argmax would have it. */
+/* How many logits beat the label's; equal ones beat it when they come first, as argmax would have it. All beat a NaN. */
 static int rank(const float *logits, int label, int classes)
 {
     int before = 0;
+    if (isnan(logits[label]))
+        return classes;
     for (int k = 0; k < classes; k++)
         before += logits[k] > logits[label] || (logits[k] == logits[label] && k < label);
     return before;
@@ -59,16 +61,16 @@ struct loss_result loss_cross_entropy(const float *logits, const int *labels, in
             if (probabilities)
                 probabilities[at] = (float)p;
             if (gradient)
-                gradient[at] = (float)((p * (own + spread * weight_sum) - target) / divisor);
+                gradient[at] = divisor > 0 ? (float)((p * (own + spread * weight_sum) - target) / divisor) : 0;
         }
         if (per_image)
             per_image[i] = (float)loss;
         result.loss += loss;
         int before = rank(logit, labels[i], classes);
         result.correct += before < 1;
-        result.correct5 += before < 5;
+        result.correct5 += before < 5 && before < classes;
     }
-    result.loss = n && divisor > 0 ? result.loss / divisor : 0;
+    result.loss = divisor > 0 ? result.loss / divisor : 0;
     return result;
 }
 
@@ -114,11 +116,11 @@ struct loss_result loss_cross_entropy_reference(const float *logits, const int *
                 g += target * weight_of(options, j) * (p - (j == k));
             }
             if (gradient)
-                gradient[at] = (float)(g / divisor);
+                gradient[at] = divisor > 0 ? (float)(g / divisor) : 0;
         }
         if (per_image)
             per_image[i] = (float)loss;
-        result.loss += loss / divisor;
+        result.loss += divisor > 0 ? loss / divisor : 0;
         result.correct += best == labels[i];
         result.correct5 += larger < 5;
     }

@@ -54,15 +54,22 @@ static int panel_rows(size_t pixels, int panels)
     return (int)(pixels / (size_t)panels + 1);
 }
 
-/* Kernel positions that are gathered at a time. */
-static int taps_block(const struct conv *conv, int rows)
-{
-    return smaller(conv->taps, at_least_1(COLUMN_FLOATS / at_least_1(rows * conv->group_in)));
-}
+/* The block of columns that a worker gathers at a time. */
+struct column {
+    int rows;      /* at most */
+    int taps;      /* kernel positions */
+    size_t floats; /* scratch a worker */
+};
 
-static size_t column_floats(const struct conv *conv, int rows)
+static struct column column_plan(const struct conv *conv, int rows)
 {
-    return split_line((size_t)rows * (size_t)taps_block(conv, rows) * (size_t)conv->group_in);
+    struct column column = {.rows = rows, .taps = conv->taps};
+    if (conv->pointwise)
+        return column;
+    column.taps = (int)(COLUMN_FLOATS / ((size_t)rows * (size_t)conv->group_in));
+    column.taps = smaller(conv->taps, at_least_1(column.taps));
+    column.floats = split_line((size_t)rows * (size_t)column.taps * (size_t)conv->group_in);
+    return column;
 }
 
 /* --- forward --- */
@@ -71,8 +78,8 @@ struct forward {
     const struct conv *conv;
     const struct op_call *call;
     int panels;
-    int blocks;     /* of output channels: more than one only where panels are few */
-    size_t scratch; /* floats a worker */
+    int blocks; /* of output channels: more than one only where panels are few */
+    struct column column;
 };
 
 static struct forward forward_plan(const struct conv *conv)
@@ -80,20 +87,21 @@ static struct forward forward_plan(const struct conv *conv)
     struct forward f = {.conv = conv, .panels = panel_count(conv->pixels), .blocks = 1};
     if (f.panels < TASKS_WANTED / 2 && conv->attrs->groups == 1)
         f.blocks = at_least_1(smaller(TASKS_WANTED / 2 / f.panels, conv->out.c / BLOCK_LEAST));
-    f.scratch = conv->pointwise ? 0 : column_floats(conv, panel_rows(conv->pixels, f.panels));
+    f.column = column_plan(conv, panel_rows(conv->pixels, f.panels));
     return f;
 }
 
 static size_t forward_floats(const struct conv *conv, int threads)
 {
-    return forward_plan(conv).scratch * (size_t)threads;
+    return forward_plan(conv).column.floats * (size_t)threads;
 }
 
 /* Output channels channel..channel+channels-1, all of one group, of the pixels first..first+rows-1. */
-static void forward_block(const struct conv *conv, const struct op_call *call, size_t first, int rows, int channel,
-                          int channels, float *column)
+static void forward_block(const struct forward *f, size_t first, int rows, int channel, int channels, float *column)
 {
-    int group_in = conv->group_in, from = channel / conv->group_out * group_in, taps = taps_block(conv, rows);
+    const struct conv *conv = f->conv;
+    const struct op_call *call = f->call;
+    int group_in = conv->group_in, from = channel / conv->group_out * group_in, taps = f->column.taps;
     float *out = call->out + first * (size_t)conv->out.c + channel;
     const float *weight = call->param[0] + channel;
     if (conv->pointwise)
@@ -117,12 +125,12 @@ static void forward_task(void *context, int task, int worker)
     int rows = (int)(split_at(conv->pixels, f->panels, panel + 1) - first);
     int channel = (int)split_at((size_t)conv->out.c, f->blocks, block);
     int channels = (int)split_at((size_t)conv->out.c, f->blocks, block + 1) - channel;
-    float *column = call->workspace + (size_t)worker * f->scratch;
+    float *column = call->workspace + (size_t)worker * f->column.floats;
 
     if (f->blocks > 1)
-        forward_block(conv, call, first, rows, channel, channels, column);
+        forward_block(f, first, rows, channel, channels, column);
     for (int group = 0; group < conv->attrs->groups && f->blocks == 1; group++)
-        forward_block(conv, call, first, rows, group * conv->group_out, conv->group_out, column);
+        forward_block(f, first, rows, group * conv->group_out, conv->group_out, column);
     size_t at = first * (size_t)conv->out.c + (size_t)channel;
     pass_epilogue(call->out + at, (size_t)conv->out.c, rows, channels,
                   conv->attrs->bias ? call->param[1] + channel : NULL, call->residual ? call->residual + at : NULL,
@@ -180,8 +188,7 @@ struct data {
     const struct op_call *call;
     int parts; /* of the batch */
     int bands; /* of each image; more than one only where every part is one image */
-    int rows;  /* output pixels of a panel at most */
-    size_t scratch;
+    struct column column;
 };
 
 static struct data data_plan(const struct conv *conv)
@@ -194,21 +201,20 @@ static struct data data_plan(const struct conv *conv)
         d.parts = smaller(n, TASKS_WANTED / 2);
     if (d.parts == n && n < TASKS_WANTED / 2)
         d.bands = at_least_1(smaller(TASKS_WANTED / 2 / n, conv->in.h / (4 * extent)));
-    d.rows = PANEL_MOST;
-    d.scratch = column_floats(conv, d.rows);
+    d.column = column_plan(conv, PANEL_MOST);
     return d;
 }
 
 static size_t data_floats(const struct conv *conv, int threads)
 {
-    return data_plan(conv).scratch * (size_t)threads;
+    return data_plan(conv).column.floats * (size_t)threads;
 }
 
 static void data_panel(const struct data *d, size_t first, int rows, int row0, int row1, float *column)
 {
     const struct conv *conv = d->conv;
     const struct op_call *call = d->call;
-    int group_in = conv->group_in, taps = taps_block(conv, d->rows);
+    int group_in = conv->group_in, taps = d->column.taps;
     for (int group = 0; group < conv->attrs->groups; group++) {
         int to = group * conv->group_out;
         for (int tap = 0; tap < conv->taps; tap += taps) {
@@ -252,9 +258,9 @@ static void data_task(void *context, int task, int worker)
         rows_meeting(conv, row0, row1, &out0, &out1);
     size_t first = image0 * image_pixels + (size_t)out0 * (size_t)conv->out.w;
     size_t last = (image1 - 1) * image_pixels + (size_t)out1 * (size_t)conv->out.w;
-    for (size_t at = first; at < last; at += (size_t)d->rows) {
-        int rows = last - at < (size_t)d->rows ? (int)(last - at) : d->rows;
-        data_panel(d, at, rows, row0, row1, call->workspace + (size_t)worker * d->scratch);
+    for (size_t at = first; at < last; at += (size_t)d->column.rows) {
+        int rows = last - at < (size_t)d->column.rows ? (int)(last - at) : d->column.rows;
+        data_panel(d, at, rows, row0, row1, call->workspace + (size_t)worker * d->column.floats);
     }
 }
 
@@ -276,10 +282,9 @@ struct weights {
     int panels;
     int partials;  /* parts of the pixels */
     int blocks;    /* of channels, for each kernel position; 0: a task does all positions and channels */
-    int rows;      /* pixels of a panel at most */
     size_t count;  /* floats of the gradient */
     size_t stride; /* from one partial gradient to the next */
-    size_t scratch;
+    struct column column;
 };
 
 static struct weights weights_plan(const struct conv *conv)
@@ -293,15 +298,14 @@ static struct weights weights_plan(const struct conv *conv)
     if (w.partials < TASKS_WANTED / 2 && conv->group_in >= BLOCK_LEAST / 2)
         w.blocks = at_least_1(
             smaller((TASKS_WANTED + conv->taps - 1) / conv->taps / w.partials, conv->group_in / BLOCK_LEAST));
-    w.rows = panel_rows(conv->pixels, w.panels);
-    w.scratch = conv->pointwise ? 0 : column_floats(conv, w.rows);
+    w.column = column_plan(conv, panel_rows(conv->pixels, w.panels));
     return w;
 }
 
 static size_t weights_floats(const struct conv *conv, int threads)
 {
     struct weights w = weights_plan(conv);
-    return (w.partials > 1 ? w.stride * (size_t)w.partials : 0) + w.scratch * (size_t)threads;
+    return (w.partials > 1 ? w.stride * (size_t)w.partials : 0) + w.column.floats * (size_t)threads;
 }
 
 /* Adds (the first panel: writes) what pixels first..first+rows-1 contribute to rows (tap0..tap1-1, channel..) of the
@@ -337,10 +341,10 @@ static void weights_task(void *context, int task, int worker)
         to = partials + (size_t)partial * w->stride;
         column += (size_t)w->partials * w->stride;
     }
-    column += (size_t)worker * w->scratch;
+    column += (size_t)worker * w->column.floats;
     int panel0 = (int)split_at((size_t)w->panels, w->partials, partial);
     int panel1 = (int)split_at((size_t)w->panels, w->partials, partial + 1);
-    int taps = w->blocks ? 1 : taps_block(conv, w->rows);
+    int taps = w->blocks ? 1 : w->column.taps;
     for (int panel = panel0; panel < panel1; panel++) {
         size_t first = split_at(conv->pixels, w->panels, panel);
         int rows = (int)(split_at(conv->pixels, w->panels, panel + 1) - first);

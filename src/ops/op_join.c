@@ -1,6 +1,7 @@
 /* Ops that only move values: add, concat, flatten, subsample. */
 #include "config.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "op_rows.h"
@@ -53,9 +54,10 @@ static void add_forward(const struct op_call *call)
 static void add_backward(const struct op_call *call)
 {
     size_t count = shape4_count(call->out_shape);
-    /* The first input may share its buffer with out_grad: it comes last. */
-    for (int i = call->inputs - 1; i >= 0; i--)
-        if (call->in_grad[i] && call->in_grad[i] != call->out_grad)
+    /* In order: where one value comes in twice, the first writes its gradient and the second adds. In place, the first
+     * has what it needs. */
+    for (int i = 0; i < call->inputs; i++)
+        if (call->in_grad[i] && (i > 0 || call->in_grad[i] != call->out_grad))
             pass_move_all(call->team, call->in_grad[i], call->out_grad, count, call->in_grad_add[i]);
 }
 
@@ -135,8 +137,12 @@ static void concat_backward(const struct op_call *call)
 static bool flatten_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
                           struct error *error)
 {
-    (void)attrs, (void)inputs, (void)error;
-    *out = (struct shape4){in->n, 1, 1, in->h * in->w * in->c};
+    (void)attrs, (void)inputs;
+    int64_t count = (int64_t)in->h * in->w;
+    if (count > INT_MAX / in->c)
+        return error_set(error, ERROR_FAILED, "flatten: %dx%dx%d values are too many for a vector", in->h, in->w,
+                         in->c);
+    *out = (struct shape4){in->n, 1, 1, (int)count * in->c};
     return true;
 }
 

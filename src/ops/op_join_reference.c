@@ -34,7 +34,7 @@ void op_add_backward_reference(const struct op_call *call)
 {
     size_t count = shape4_count(call->out_shape);
     for (size_t e = 0; e < count; e++)
-        for (int i = call->inputs - 1; i >= 0; i--)
+        for (int i = 0; i < call->inputs; i++)
             give(call, i, e, call->out_grad[e]);
 }
 

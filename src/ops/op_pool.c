@@ -16,6 +16,9 @@ static bool pool_shape(const char *name, const struct op_attrs *attrs, const str
                        struct error *error)
 {
     *out = (struct shape4){.n = in->n, .c = in->c};
+    if (attrs->dilation_h != 1 || attrs->dilation_w != 1)
+        return error_set(error, ERROR_FAILED, "%s: a dilation of %dx%d; pools take none", name, attrs->dilation_h,
+                         attrs->dilation_w);
     if (!window_shape(name, attrs, *in, out, error))
         return false;
     if (attrs->pad_top >= attrs->kernel_h || attrs->pad_left >= attrs->kernel_w ||
@@ -67,7 +70,7 @@ static struct pool geometry(const struct op_call *call)
 THAW_SIMD static void take_larger(float *best, int32_t *where, const float *x, int32_t pixel, int c)
 {
     for (int k = 0; k < c; k++) {
-        bool larger = x[k] > best[k];
+        bool larger = x[k] > best[k] || x[k] != x[k]; /* a NaN must show, not vanish */
         best[k] = larger ? x[k] : best[k];
         where[k] = larger ? pixel : where[k];
     }
@@ -76,7 +79,7 @@ THAW_SIMD static void take_larger(float *best, int32_t *where, const float *x, i
 THAW_SIMD static void take_larger_only(float *best, const float *x, int c)
 {
     for (int k = 0; k < c; k++)
-        best[k] = x[k] > best[k] ? x[k] : best[k];
+        best[k] = x[k] > best[k] || x[k] != x[k] ? x[k] : best[k];
 }
 
 THAW_SIMD static void add_scaled(float *to, const float *x, float scale, int c)
@@ -85,17 +88,16 @@ THAW_SIMD static void add_scaled(float *to, const float *x, float scale, int c)
         to[k] += x[k] * scale;
 }
 
-/* One output pixel's maximum. The first pixel of the window starts, so that NaN-free inputs of any size work. */
-static void max_pixel(const struct op_call *call, const float *image, struct shape4 in, struct pool_window w,
-                      float *best, int32_t *where)
+/* One output pixel's maximum, the window's first pixel being the first candidate. */
+static void max_pixel(const float *image, struct shape4 in, struct pool_window w, float *best, int32_t *where)
 {
     size_t c = (size_t)in.c;
     int32_t first = w.y0 * in.w + w.x0;
     memcpy(best, image + (size_t)first * c, c * sizeof *best);
     for (size_t k = 0; where && k < c; k++)
         where[k] = first;
-    for (int y = w.y0; y < w.y1; y += call->attrs->dilation_h)
-        for (int x = w.x0; x < w.x1; x += call->attrs->dilation_w) {
+    for (int y = w.y0; y < w.y1; y++)
+        for (int x = w.x0; x < w.x1; x++) {
             int32_t pixel = y * in.w + x;
             if (where)
                 take_larger(best, where, image + (size_t)pixel * c, pixel, in.c);
@@ -127,7 +129,7 @@ static void rows(const struct pool *pool, int task, bool maximum)
             size_t at = (line * (size_t)out.w + (size_t)ox) * (size_t)out.c;
             const float *from = call->in[0] + line / (size_t)out.h * image;
             if (maximum)
-                max_pixel(call, from, in, w, call->out + at, call->saved ? (int32_t *)(void *)call->saved + at : NULL);
+                max_pixel(from, in, w, call->out + at, call->saved ? (int32_t *)(void *)call->saved + at : NULL);
             else
                 average_pixel(from, in, w, call->out + at);
         }

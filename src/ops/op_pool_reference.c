@@ -1,6 +1,7 @@
 /* Pooling's reference twins: every window visited value by value. */
 #include "config.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "op_rows.h"
@@ -22,9 +23,9 @@ static size_t largest(const struct op_call *call, struct pool_window w, int n, i
 {
     struct shape4 in = call->in_shape[0];
     size_t best = at(in, n, w.y0, w.x0, k);
-    for (int y = w.y0; y < w.y1; y += call->attrs->dilation_h)
-        for (int x = w.x0; x < w.x1; x += call->attrs->dilation_w)
-            if (call->in[0][at(in, n, y, x, k)] > call->in[0][best])
+    for (int y = w.y0; y < w.y1; y++)
+        for (int x = w.x0; x < w.x1; x++)
+            if (call->in[0][at(in, n, y, x, k)] > call->in[0][best] || isnan(call->in[0][at(in, n, y, x, k)]))
                 best = at(in, n, y, x, k);
     return best;
 }

@@ -4,8 +4,7 @@
 
 #include "window.h"
 
-/* Input rows y0..y1-1 and columns x0..x1-1, cut at the image's edge; divisor: what an average divides by. Windows with
- * dilation step by it from y0, x0. */
+/* Input rows y0..y1-1 and columns x0..x1-1, cut at the image's edge; divisor: what an average divides by. */
 struct pool_window {
     int y0, x0, y1, x1, divisor;
 };
@@ -15,14 +14,12 @@ struct pool_window {
 static inline struct pool_window pool_window(const struct op_attrs *a, struct shape4 in, int oy, int ox)
 {
     int y0 = oy * a->stride_h - a->pad_top, x0 = ox * a->stride_w - a->pad_left;
-    int y1 = y0 + (a->kernel_h - 1) * a->dilation_h + 1, x1 = x0 + (a->kernel_w - 1) * a->dilation_w + 1;
+    int y1 = y0 + a->kernel_h, x1 = x0 + a->kernel_w;
     int padded_y1 = y1 < in.h + a->pad_bottom ? y1 : in.h + a->pad_bottom;
     int padded_x1 = x1 < in.w + a->pad_right ? x1 : in.w + a->pad_right;
     int counted = (padded_y1 - y0) * (padded_x1 - x0);
-    while (y0 < 0)
-        y0 += a->dilation_h;
-    while (x0 < 0)
-        x0 += a->dilation_w;
+    y0 = y0 > 0 ? y0 : 0;
+    x0 = x0 > 0 ? x0 : 0;
     y1 = y1 < in.h ? y1 : in.h;
     x1 = x1 < in.w ? x1 : in.w;
     return (struct pool_window){y0, x0, y1, x1, a->count_padding ? counted : (y1 - y0) * (x1 - x0)};

@@ -10,7 +10,7 @@ struct loss_options {
 };
 
 struct loss_result {
-    double loss;  /* mean over the batch (weighted mean where class weights are given) */
+    double loss;  /* mean over the batch (weighted mean where class weights are given; 0 where they are all 0) */
     int correct;  /* images whose largest logit is their label */
     int correct5; /* label among the five largest (all, where there are fewer classes) */
 };
