@@ -1,0 +1,299 @@
+/* Logits, loss, every parameter's gradient and every moved statistic of a few random networks against what PyTorch
+ * computed in float64 (make_reference.py, whose fill() and digest() have their twins here).
+ *
+ * A tensor is stored as its norm and eight dot products with hashed vectors of +-1. The mean square of the differences
+ * of those products estimates the square of the L2 norm of the whole difference: no element can be wrong unseen. */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/mem.h"
+#include "thaw/model/bind.h"
+#include "thaw/model/exec.h"
+#include "thaw/model/zoo.h"
+#include "thaw/ops/loss.h"
+
+enum { PROJECTIONS = 8 };
+static const double tolerance = 1e-4; /* of a tensor's L2 norm */
+
+static uint64_t fnv1a(const char *text)
+{
+    uint64_t value = 0xcbf29ce484222325u;
+    for (; *text; text++)
+        value = (value ^ (unsigned char)*text) * 0x100000001b3u;
+    return value;
+}
+
+static uint64_t bits_at(uint64_t name, size_t element)
+{
+    uint64_t z = name + (element + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static double uniform_at(uint64_t name, size_t element)
+{
+    return (double)(bits_at(name, element) >> 11) * 0x1p-53;
+}
+
+/* The values of a parameter by its name and torch's order of elements. */
+static void fill(struct graph *graph, int param, float *room)
+{
+    const struct graph_param *p = &graph->param[param];
+    struct shape shape = bind_torch_shape(graph, param);
+    uint64_t name = fnv1a(p->name);
+    const char *last = strrchr(p->name, '.') + 1;
+    double fan_in = (double)p->count / (double)shape.dim[0];
+    double spread = sqrt((shape.rank == 4 ? 3.0 : 0.02) / fan_in);
+    bool is_norm = graph->node[p->node].kind == OP_BATCH_NORM;
+    for (size_t i = 0; i < p->count; i++) {
+        double u = uniform_at(name, i), v;
+        if (is_norm && (!strcmp(last, "weight") || !strcmp(last, "running_var")))
+            v = 0.75 + 0.5 * u;
+        else if (is_norm && !strcmp(last, "running_mean"))
+            v = 0.2 * (2 * u - 1);
+        else if (is_norm)
+            v = (u < 0.25 ? -2.5 : 2.5) + 0.2 * (2 * u - 1);
+        else if (!strcmp(last, "weight"))
+            v = spread * (2 * u - 1);
+        else
+            v = 0.1 * (2 * u - 1);
+        room[i] = (float)v;
+    }
+    bind_from_torch(graph, param, room, graph_param_values(graph, param));
+}
+
+static float *make_input(int seed, int images, int side)
+{
+    char name[32];
+    snprintf(name, sizeof name, "input.%d", seed);
+    uint64_t hash = fnv1a(name);
+    size_t pixels = (size_t)side * (size_t)side;
+    float *input = mem_floats((size_t)images * pixels * 3);
+    for (size_t i = 0; i < (size_t)images; i++) { /* numbered n,c,h,w there, stored n,h,w,c here */
+        for (size_t c = 0; c < 3; c++) {
+            for (size_t j = 0; j < pixels; j++)
+                input[(i * pixels + j) * 3 + c] =
+                    (float)(sqrt(3.0) * (2 * uniform_at(hash, (i * 3 + c) * pixels + j) - 1));
+        }
+    }
+    return input;
+}
+
+struct digest {
+    double norm, projection[PROJECTIONS];
+};
+
+static struct digest digest(const char *name, const float *values, size_t count)
+{
+    char full[128];
+    snprintf(full, sizeof full, "projection.%s", name);
+    uint64_t hash = fnv1a(full);
+    struct digest d = {0, {0}};
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = bits_at(hash, i);
+        double v = values[i];
+        d.norm += v * v;
+        for (int k = 0; k < PROJECTIONS; k++)
+            d.projection[k] += bits >> (63 - k) & 1 ? -v : v;
+    }
+    d.norm = sqrt(d.norm);
+    return d;
+}
+
+/* A case of the fixture while it runs. */
+struct run {
+    FILE *file;
+    struct graph *graph;
+    struct plan *plan;
+    float *input, *gradient, *room;
+    int images, wrong, compared;
+    double worst, scale; /* scale: norm of the last weight gradient, for what is 0 but for rounding */
+    char name[32], mode[16], worst_name[GRAPH_NAME_MAX + 16];
+};
+
+static void compare(struct run *run, bool is_gradient)
+{
+    char name[GRAPH_NAME_MAX + 16];
+    size_t count;
+    struct digest want;
+    assert_int_equal(fscanf(run->file, "%79s %zu %lf", name, &count, &want.norm), 3);
+    for (int k = 0; k < PROJECTIONS; k++)
+        assert_int_equal(fscanf(run->file, "%lf", &want.projection[k]), 1);
+    int param = graph_find_param(run->graph, name);
+    if (param < 0 || run->graph->param[param].count != count)
+        fail_msg("%s: %s is not there or of another size", run->name, name);
+    const float *values = is_gradient ? plan_gradient(run->plan, param) : graph_param_values(run->graph, param);
+    assert_non_null(values);
+    bind_to_torch(run->graph, param, values, run->room);
+    struct digest have = digest(name, run->room, count);
+    double square = 0;
+    for (int k = 0; k < PROJECTIONS; k++)
+        square += pow(have.projection[k] - want.projection[k], 2) / PROJECTIONS;
+    /* a bias before a batch norm has a gradient of 0: held against that of the weight beside it */
+    bool is_zero = is_gradient && want.norm < 1e-9 * run->scale;
+    double error = sqrt(square) / (is_zero ? run->scale : want.norm);
+    if (is_gradient && run->graph->param[param].role == OP_ROLE_WEIGHT)
+        run->scale = want.norm;
+    run->compared++;
+    if (!(error < tolerance) || !(fabs(have.norm - want.norm) < tolerance * (is_zero ? run->scale : want.norm))) {
+        run->wrong++;
+        print_error("%s %s: %s is wrong by %.2g of its norm\n", run->name, run->mode, name, error);
+    }
+    if (!(error <= run->worst)) {
+        run->worst = error;
+        strcpy(run->worst_name, name);
+    }
+}
+
+static void check_logits(struct run *run, const float *logits, int count)
+{
+    double square = 0, norm = 0;
+    char word[16];
+    assert_int_equal(fscanf(run->file, "%15s", word), 1);
+    assert_string_equal(word, "logits");
+    for (int i = 0; i < count; i++) {
+        double want;
+        assert_int_equal(fscanf(run->file, "%lf", &want), 1);
+        square += pow(want - (double)logits[i], 2);
+        norm += want * want;
+    }
+    if (!(sqrt(square / norm) < tolerance)) {
+        run->wrong++;
+        print_error("%s %s: the logits are wrong by %.2g of their norm\n", run->name, run->mode, sqrt(square / norm));
+    }
+}
+
+static void prepare(struct run *run, struct team *team, int side, int classes, int seed)
+{
+    struct error error;
+    run->graph = zoo_build(run->name, &(struct zoo_options){.classes = classes, .height = side, .width = side}, &error);
+    if (!run->graph)
+        fail_msg("%s", error.text);
+    size_t most = 0;
+    for (int p = 0; p < run->graph->params; p++)
+        most = run->graph->param[p].count > most ? run->graph->param[p].count : most;
+    run->room = mem_floats(most);
+    for (int p = 0; p < run->graph->params; p++)
+        fill(run->graph, p, run->room);
+    run->input = make_input(seed, run->images, side);
+    struct freeze *freeze = freeze_create(run->graph);
+    freeze_statistics(freeze, run->graph, strcmp(run->mode, "fixed") == 0);
+    for (int n = 0; n < run->graph->nodes; n++) {
+        if (run->graph->node[n].kind == OP_DROPOUT)
+            freeze_set(freeze, run->graph, n, FREEZE_DROPOUT, true);
+    }
+    struct plan_options options = {.batch = run->images, .training = true, .fold = true, .team = team};
+    run->plan = plan_create(run->graph, freeze, &options, &error);
+    freeze_destroy(freeze);
+    if (!run->plan)
+        fail_msg("%s", error.text);
+    run->gradient = mem_floats((size_t)(run->images * classes));
+}
+
+static void check_loss(struct run *run, const float *logits, int classes)
+{
+    double want;
+    int labels[16];
+    struct loss_options options = {0, NULL};
+    assert_in_range(run->images, 1, THAW_LENGTH(labels));
+    for (int i = 0; i < run->images; i++)
+        labels[i] = (7 * i + 3) % classes;
+    struct loss_result result =
+        loss_cross_entropy(logits, labels, run->images, classes, &options, NULL, run->gradient, NULL);
+    assert_int_equal(fscanf(run->file, " loss %lf", &want), 1);
+    if (!(fabs(result.loss / want - 1) < tolerance)) {
+        run->wrong++;
+        print_error("%s %s: a loss of %.9g, not %.9g\n", run->name, run->mode, result.loss, want);
+    }
+}
+
+static bool run_case(FILE *file, struct team *team)
+{
+    struct run run = {.file = file};
+    int side, classes, seed;
+    int fields = fscanf(file, " case %31s %15s images %d side %d classes %d seed %d", run.name, run.mode, &run.images,
+                        &side, &classes, &seed);
+    if (fields == EOF)
+        return false;
+    assert_int_equal(fields, 6);
+    prepare(&run, team, side, classes, seed);
+    const float *logits = exec_forward(run.plan, run.input, run.images, true, 0, 0);
+    check_logits(&run, logits, run.images * classes);
+    check_loss(&run, logits, classes);
+    exec_backward(run.plan, run.gradient, run.images);
+    char word[16];
+    while (fscanf(file, "%15s", word) == 1 && strcmp(word, "end") != 0)
+        compare(&run, strcmp(word, "gradient") == 0);
+    int learnable = 0, statistics = 0;
+    for (int p = 0; p < run.graph->params; p++) {
+        bool is_statistic = run.graph->param[p].role == OP_ROLE_STATISTICS;
+        statistics += is_statistic;
+        learnable += !is_statistic;
+    }
+    print_message("%s, %s statistics: %d tensors, the worst (%s) wrong by %.2g of its norm\n", run.name, run.mode,
+                  run.compared, run.worst_name, run.worst);
+    assert_int_equal(run.wrong, 0);
+    assert_int_equal(run.compared, learnable + (strcmp(run.mode, "batch") == 0 ? statistics : 0));
+    plan_destroy(run.plan);
+    graph_destroy(run.graph);
+    mem_free_floats(run.room);
+    mem_free_floats(run.input);
+    mem_free_floats(run.gradient);
+    return true;
+}
+
+static void run_file(const char *network)
+{
+    const char *top = getenv("THAW_SRCDIR");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/tests/reference/%s.txt", top ? top : ".", network);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        fail_msg("%s cannot be opened", path);
+    struct team *team = team_create(0);
+    int cases = 0;
+    while (run_case(file, team))
+        cases++;
+    assert_int_equal(cases, 2);
+    team_destroy(team);
+    fclose(file);
+}
+
+static void resnet18_is_torch(void **state)
+{
+    (void)state;
+    run_file("resnet18");
+}
+
+static void resnet50_is_torch(void **state)
+{
+    (void)state;
+    run_file("resnet50");
+}
+
+static void vgg16_bn_is_torch(void **state)
+{
+    (void)state;
+    run_file("vgg16_bn");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resnet18_is_torch),
+        cmocka_unit_test(resnet50_is_torch),
+        cmocka_unit_test(vgg16_bn_is_torch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
