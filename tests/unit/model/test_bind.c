@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/model/bind_parts.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/bind.h"
 #include "thaw/model/zoo.h"
@@ -50,9 +51,10 @@ static struct weights *open_file(void)
     return weights;
 }
 
-/* The graph's tensors as a torch file would hold them, names put behind `prefix`, no metadata. Parameters for which
- * keep() is false are left out. */
-static void write_plain(const struct graph *graph, const char *prefix, bool (*keep)(const struct graph *, int))
+/* The graph's tensors as a torch file would hold them, names put behind `prefix`, with that metadata (or
+ * NULL). Parameters for which keep() is false are left out. */
+static void write_plain(const struct graph *graph, const char *prefix, bool (*keep)(const struct graph *, int),
+                        const char *const *metadata)
 {
     struct error error;
     struct weights_output *tensor = mem_array((size_t)graph->params, sizeof *tensor);
@@ -68,7 +70,7 @@ static void write_plain(const struct graph *graph, const char *prefix, bool (*ke
                                                   .shape = bind_torch_shape(graph, p),
                                                   .values = values + param->offset};
     }
-    bool good = safetensors_write(path, tensor, count, NULL, &error);
+    bool good = safetensors_write(path, tensor, count, metadata, &error);
     for (size_t i = 0; i < count; i++)
         mem_free((void *)(uintptr_t)tensor[i].name);
     mem_free(tensor);
@@ -133,6 +135,41 @@ static void torch_layout_moves_the_right_elements(void **state)
         mem_free_floats(torch);
         mem_free_floats(native);
     }
+    graph_destroy(graph);
+}
+
+/* Keras keeps kernels as we do, but flattens images by pixel where the VGGs of torch flatten by channel. */
+static void keras_layout_moves_flattened_rows_only(void **state)
+{
+    (void)state;
+    enum { PIXELS = 7 * 7, CHANNELS = 512, OUT = 2 };
+    struct error error;
+    struct op_attrs chw = op_attrs_default();
+    chw.flatten_chw = true;
+    struct graph *graph = graph_create("toy", 7, 7, CHANNELS);
+    int x = graph_add_conv(graph, "conv", 0, 2 * CHANNELS, 3, 1, 1, CHANNELS, false);
+    x = graph_add_conv(graph, "point", x, CHANNELS, 1, 1, 0, 1, false);
+    x = graph_add(graph, "flatten", OP_FLATTEN, &chw, 1, &x);
+    x = graph_add_unary(graph, "relu", OP_RELU, x);
+    graph_add_linear(graph, "fc", x, OUT);
+    assert_true(graph_finish(graph, &error));
+    int depthwise = graph_find_param(graph, "conv.weight"), fc = graph_find_param(graph, "fc.weight");
+    struct shape shape = bind_file_shape(graph, depthwise, WEIGHTS_KERAS);
+    assert_true(bind_shape_fits(&shape, &(struct shape){4, {3, 3, CHANNELS, 2}}));
+    assert_false(bind_layout_differs(graph, depthwise, WEIGHTS_KERAS));
+    assert_true(bind_layout_differs(graph, fc, WEIGHTS_KERAS));
+    size_t count = graph->param[fc].count;
+    assert_int_equal(count, PIXELS * CHANNELS * OUT);
+    float *file = mem_floats(count), *native = mem_floats(count);
+    for (size_t i = 0; i < count; i++)
+        file[i] = (float)i;
+    bind_from_file(graph, fc, WEIGHTS_KERAS, file, native);
+    for (int i = 0; i < PIXELS; i++) {
+        for (int c = 0; c < CHANNELS; c++)
+            assert_true(native[(c * PIXELS + i) * OUT + 1] == file[(i * CHANNELS + c) * OUT + 1]);
+    }
+    mem_free_floats(file);
+    mem_free_floats(native);
     graph_destroy(graph);
 }
 
@@ -206,6 +243,28 @@ static void half_precision_is_checked_and_small(void **state)
     graph_destroy(back);
 }
 
+static void broken_metadata_is_refused(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {"size 32x32x3", "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 0 1 1",
+                                         "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1 and more"};
+    for (size_t i = 0; i < THAW_LENGTH(broken); i++) {
+        struct error error;
+        struct bind_report report;
+        struct graph *graph = build("resnet20", 10);
+        struct preprocess before = graph->preprocess;
+        write_plain(graph, "", NULL, (const char *const[]){"thaw.preprocess", broken[i], NULL});
+        struct weights *weights = open_file();
+        assert_false(bind_weights(graph, weights, 1, &report, &error));
+        assert_non_null(strstr(error.text, "thaw.preprocess"));
+        bind_preprocess(graph, weights);
+        assert_memory_equal(before.std, graph->preprocess.std, sizeof before.std);
+        bind_report_finish(&report);
+        weights_close(weights);
+        graph_destroy(graph);
+    }
+}
+
 static void wrapped_names_and_other_heads_load(void **state)
 {
     (void)state;
@@ -213,7 +272,7 @@ static void wrapped_names_and_other_heads_load(void **state)
     struct bind_report report;
     struct graph *graph = build("resnet20", 10), *two = build("resnet20", 2);
     graph_initialise(two, 9);
-    write_plain(graph, "module.model.", NULL);
+    write_plain(graph, "module.model.", NULL, NULL);
     struct weights *weights = open_file();
     if (!bind_weights(two, weights, 1, &report, &error))
         fail_msg("%s", error.text);
@@ -240,7 +299,7 @@ static void a_trunk_alone_is_enough(void **state)
     char arch[GRAPH_NAME_MAX];
     int classes;
     struct graph *graph = build("resnet32", 10), *back = build("resnet32", 10);
-    write_plain(graph, "backbone.", is_trunk);
+    write_plain(graph, "backbone.", is_trunk, NULL);
     graph_initialise(back, 3);
     struct weights *weights = open_file();
     assert_true(bind_recognise(weights, arch, &classes, &error));
@@ -266,7 +325,7 @@ static void what_does_not_fit_is_named(void **state)
     struct error error;
     struct bind_report report;
     struct graph *graph = build("resnet20", 10), *other = build("resnet32", 10);
-    write_plain(graph, "", is_not_one_bn);
+    write_plain(graph, "", is_not_one_bn, NULL);
     struct weights *weights = open_file();
     graph_initialise(graph, 8);
     float before = graph_param_values(graph, 0)[0];
@@ -284,7 +343,7 @@ static void what_does_not_fit_is_named(void **state)
     weights_close(weights);
 
     graph_initialise(graph, 8);
-    write_plain(graph, "", NULL);
+    write_plain(graph, "", NULL, NULL);
     weights = open_file();
     assert_false(bind_weights(other, weights, 1, &report, &error));
     assert_non_null(strstr(error.text, "these look like the weights of resnet20"));
@@ -292,7 +351,7 @@ static void what_does_not_fit_is_named(void **state)
     weights_close(weights);
 
     struct graph *vgg = build("vgg11_slim", 10);
-    write_plain(vgg, "", NULL);
+    write_plain(vgg, "", NULL, NULL);
     weights = open_file();
     assert_false(bind_weights(graph, weights, 1, &report, &error));
     assert_int_equal(report.count[BIND_UNEXPECTED], vgg->params);
@@ -319,7 +378,7 @@ static void architectures_are_recognised(void **state)
         int classes;
         struct graph *graph = zoo_build(names[i], &(struct zoo_options){.classes = 6}, &error);
         assert_non_null(graph);
-        write_plain(graph, i % 2 ? "module." : "", NULL);
+        write_plain(graph, i % 2 ? "module." : "", NULL, NULL);
         struct weights *weights = open_file();
         if (!bind_recognise(weights, arch, &classes, &error))
             fail_msg("%s: %s", names[i], error.text);
@@ -334,7 +393,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torch_layout_moves_the_right_elements),
+        cmocka_unit_test(keras_layout_moves_flattened_rows_only),
         cmocka_unit_test(exports_come_back),
+        cmocka_unit_test(broken_metadata_is_refused),
         cmocka_unit_test(half_precision_is_checked_and_small),
         cmocka_unit_test(wrapped_names_and_other_heads_load),
         cmocka_unit_test(a_trunk_alone_is_enough),
