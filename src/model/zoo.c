@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "thaw/base/macros.h"
+#include "thaw/base/nearest.h"
 #include "zoo_family.h"
 
 /* clang-format off */
@@ -100,35 +101,12 @@ const struct zoo_arch *zoo_find(const char *name, struct zoo_arch *room)
     return room;
 }
 
-/* Levenshtein's distance: the fewest letters to insert, delete or replace. */
-static int edit_distance(const char *a, const char *b)
-{
-    enum { LENGTH_MAX = 64 };
-    int row[LENGTH_MAX + 1], length = (int)strnlen(b, LENGTH_MAX);
-    for (int j = 0; j <= length; j++)
-        row[j] = j;
-    for (int i = 0; a[i] && i < LENGTH_MAX; i++) {
-        int diagonal = row[0];
-        row[0] = i + 1;
-        for (int j = 1; j <= length; j++) {
-            int best = diagonal + (a[i] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[length];
-}
-
 static bool refuse_name(const char *name, struct error *error)
 {
     size_t near[2] = {0, 0};
     int distance[2] = {1000, 1000};
     for (size_t i = 0; i < ARCHS; i++) {
-        int d = edit_distance(name, archs[i].name);
+        int d = nearest_distance(name, archs[i].name);
         if (d < distance[0]) {
             near[1] = near[0], distance[1] = distance[0];
             near[0] = i, distance[0] = d;
