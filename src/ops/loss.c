@@ -77,13 +77,12 @@ struct loss_result loss_cross_entropy(const float *logits, const int *labels, in
 /* Cross-entropy of one distribution, straight from the definition: -sum over k of target_k * weight_k * log p_k. */
 static double reference_loss(const float *logit, int label, int classes, const struct loss_options *options)
 {
-    double sum = 0, loss = 0;
+    double sum = 0, loss = 0, smoothing = options->label_smoothing;
     for (int k = 0; k < classes; k++)
         sum += exp((double)logit[k]);
     for (int k = 0; k < classes; k++) {
-        double target = options->label_smoothing / classes + (k == label ? 1 - options->label_smoothing : 0);
-        double weight = k == label || options->label_smoothing > 0 ? weight_of(options, k) : 0;
-        loss -= target * weight * log(exp((double)logit[k]) / sum);
+        double target = smoothing / classes + (k == label ? 1 - smoothing : 0);
+        loss -= target * weight_of(options, k) * log(exp((double)logit[k]) / sum);
     }
     return loss;
 }
@@ -93,7 +92,7 @@ struct loss_result loss_cross_entropy_reference(const float *logits, const int *
                                                 float *gradient, float *per_image)
 {
     struct loss_result result = {0};
-    double divisor = 0;
+    double divisor = 0, smoothing = options->label_smoothing;
     for (int i = 0; i < n; i++)
         divisor += weight_of(options, labels[i]);
     for (int i = 0; i < n; i++) {
@@ -111,8 +110,7 @@ struct loss_result loss_cross_entropy_reference(const float *logits, const int *
             if (probabilities)
                 probabilities[at] = (float)p;
             for (int j = 0; j < classes; j++) { /* d(-log p_j)/d logit_k = p_k - [j = k] */
-                double target =
-                    options->label_smoothing / classes + (j == labels[i] ? 1 - options->label_smoothing : 0);
+                double target = smoothing / classes + (j == labels[i] ? 1 - smoothing : 0);
                 g += target * weight_of(options, j) * (p - (j == k));
             }
             if (gradient)
