@@ -462,6 +462,40 @@ static void a_value_added_to_itself_gets_both_gradients(void **state)
     team_destroy(team);
 }
 
+/* A weight so large that its gradient is cut into blocks, over more pixels than one panel holds: too slow for the
+ * reference, so some of it is summed up here. The convolution is 1x1: a gradient is a sum over pixels of products. */
+static void large_weight_gradients_sum_over_all_pixels(void **state)
+{
+    (void)state;
+    static const struct gradient_case large = {.name = "large weight",
+                                               .kind = OP_CONV,
+                                               .inputs = 1,
+                                               .in = {{1, 43, 4, 1024}},
+                                               .attrs = {.kernel_h = 1,
+                                                         .kernel_w = 1,
+                                                         .stride_h = 1,
+                                                         .stride_w = 1,
+                                                         .dilation_h = 1,
+                                                         .dilation_w = 1,
+                                                         .groups = 1,
+                                                         .out_channels = 2100}};
+    struct team *team = team_create(2);
+    struct rig rig;
+    build(&rig, &large, team);
+    forward(&rig, false);
+    backward(&rig, false);
+    int c_in = large.in[0].c, c_out = large.attrs.out_channels, pixels = large.in[0].h * large.in[0].w;
+    for (int i = 0; i < 500; i++) {
+        int from = i * 37 % c_in, to = i * 101 % c_out;
+        double sum = 0;
+        for (int p = 0; p < pixels; p++)
+            sum += (double)rig.in[0][p * c_in + from] * rig.out_grad[p * c_out + to];
+        assert_float_equal(rig.grad[INPUTS][from * c_out + to], sum, 1e-4);
+    }
+    tear_down(&rig);
+    team_destroy(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +504,7 @@ int main(void)
         cmocka_unit_test(any_team_gives_the_same_bits),
         cmocka_unit_test(epilogues_equal_their_parts),
         cmocka_unit_test(what_is_not_asked_for_changes_nothing),
+        cmocka_unit_test(large_weight_gradients_sum_over_all_pixels),
         cmocka_unit_test(in_place_gives_the_same_bits),
         cmocka_unit_test(a_value_added_to_itself_gets_both_gradients),
     };
