@@ -110,7 +110,8 @@ enum command_argument {
     ARGUMENT_SETTING,
     ARGUMENT_LAYERS,
     ARGUMENT_THEME,
-    ARGUMENT_TEXT
+    ARGUMENT_TEXT,
+    ARGUMENT_COMMAND /* a command by name, then what it takes: the `:` line itself */
 };
 
 struct command_row {

@@ -33,6 +33,8 @@ struct prompt;
 struct help;
 struct question;
 
+enum { UI_MESSAGE_SECONDS = 8 }; /* how long an info stays */
+
 struct ui {
     struct session *session;
     struct theme theme;

@@ -1,0 +1,195 @@
+/* Completion of what is typed on the `:` line and in prompts: commands, paths, models, datasets, settings, layers,
+ * themes. Each source offers whole lines, so that the prompt need not know where a word begins. Called by prompt.c. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "overlay.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+/* Adds "<head><word><tail>" when the word begins with `typed` and is new. */
+static void offer(struct completions *out, const char *head, const char *typed, const char *word, const char *tail)
+{
+    if (out->count == COMPLETE_MAX || strncmp(word, typed, strlen(typed)) != 0)
+        return;
+    char *text = out->text[out->count];
+    if (snprintf(text, COMPLETE_TEXT, "%s%s%s", head, word, tail) >= COMPLETE_TEXT)
+        return;
+    for (int i = 0; i < out->count; i++)
+        if (strcmp(out->text[i], text) == 0)
+            return;
+    out->count++;
+}
+
+static void offer_paths(struct completions *out, const char *head, const char *typed)
+{
+    const char *slash = strrchr(typed, '/');
+    int length = slash ? (int)(slash - typed) + 1 : 0;
+    char *shown = mem_format("%s%.*s", head, length, typed);
+    char *asked = mem_format("%.*s", length, typed);
+    char *folder = path_expand(length ? asked : ".");
+    struct file_list list;
+    struct error error;
+    if (file_list_read(&list, folder, &error)) {
+        for (size_t i = 0; i < list.count; i++) {
+            char *path = path_join(folder, list.name[i]);
+            offer(out, shown, typed + length, list.name[i], file_is_directory(path) ? "/" : "");
+            mem_free(path);
+        }
+        file_list_free(&list);
+    }
+    mem_free(folder);
+    mem_free(asked);
+    mem_free(shown);
+}
+
+static void offer_models(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const struct session_model *models;
+    size_t count = session_models(ui->session, &models);
+    for (size_t i = 0; i < count; i++) {
+        if (!models[i].weights[0])
+            offer(out, head, typed, models[i].arch, "");
+        else if (*typed)
+            offer(out, head, typed, models[i].weights, "");
+    }
+    if (*typed)
+        offer_paths(out, head, typed);
+}
+
+static void offer_data(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const char *const *places;
+    size_t count = session_data_places(ui->session, &places);
+    for (size_t i = 0; i < count; i++)
+        offer(out, head, typed, places[i], "");
+    if (*typed || count == 0)
+        offer_paths(out, head, typed);
+}
+
+/* "sgd | adamw": the words, when they are words to be typed and not a description such as "folder | fraction": then the
+ * value as it stands is one of them. */
+static void offer_values(struct completions *out, const char *head, const char *typed,
+                         const struct session_setting *setting)
+{
+    char *copy = mem_string(setting->values ? setting->values : ""), *save = NULL;
+    bool typeable = false;
+    for (char *word = strtok_r(copy, "| ", &save); word; word = strtok_r(NULL, "| ", &save))
+        typeable = typeable || strcmp(word, setting->value) == 0;
+    mem_free(copy);
+    copy = mem_string(setting->values ? setting->values : "");
+    save = NULL;
+    for (char *word = strtok_r(copy, "| ", &save); word && typeable; word = strtok_r(NULL, "| ", &save))
+        offer(out, head, typed, word, "");
+    mem_free(copy);
+    offer(out, head, typed, setting->value, "");
+}
+
+static void offer_settings(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const struct session_setting *settings;
+    size_t count = session_settings(ui->session, &settings);
+    const char *equals = strchr(typed, '=');
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(settings[i].key);
+        if (!equals)
+            offer(out, head, typed, settings[i].key, "=");
+        else if ((size_t)(equals - typed) == length && strncmp(typed, settings[i].key, length) == 0) {
+            char *start = mem_format("%s%s=", head, settings[i].key);
+            offer_values(out, start, equals + 1, &settings[i]);
+            mem_free(start);
+        }
+    }
+}
+
+/* Patterns are several words; the last is completed. */
+static void offer_layers(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const char *blank = strrchr(typed, ' ');
+    int before = blank ? (int)(blank - typed) + 1 : 0;
+    char *start = mem_format("%s%.*s", head, before, typed);
+    const struct session_layer *layers;
+    size_t count = session_layers(ui->session, &layers);
+    for (int stages = 1; stages >= 0; stages--)
+        for (size_t i = 0; i < count; i++)
+            if (layers[i].is_stage == (stages == 1))
+                offer(out, start, typed + before, layers[i].name, "");
+    mem_free(start);
+}
+
+static void offer_themes(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    struct file_list list;
+    struct error error;
+    const char *folder = ui->themes_folder ? ui->themes_folder : THAW_DATADIR "/themes";
+    offer(out, head, typed, "default", "");
+    offer(out, head, typed, "mono", "");
+    if (file_is_directory(folder) && file_list_read(&list, folder, &error)) {
+        for (size_t i = 0; i < list.count; i++) {
+            size_t length = strlen(list.name[i]);
+            if (length < 5 || strcmp(list.name[i] + length - 4, ".ini") != 0)
+                continue;
+            char *name = mem_format("%.*s", (int)length - 4, list.name[i]);
+            offer(out, head, typed, name, "");
+            mem_free(name);
+        }
+        file_list_free(&list);
+    }
+}
+
+static void offer_argument(struct completions *out, struct ui *ui, enum command_argument kind, const char *head,
+                           const char *typed)
+{
+    switch (kind) {
+    case ARGUMENT_PATH:
+        offer_paths(out, head, typed);
+        break;
+    case ARGUMENT_MODEL:
+        offer_models(out, ui, head, typed);
+        break;
+    case ARGUMENT_DATA:
+        offer_data(out, ui, head, typed);
+        break;
+    case ARGUMENT_SETTING:
+        offer_settings(out, ui, head, typed);
+        break;
+    case ARGUMENT_LAYERS:
+        offer_layers(out, ui, head, typed);
+        break;
+    case ARGUMENT_THEME:
+        offer_themes(out, ui, head, typed);
+        break;
+    case ARGUMENT_NONE:
+    case ARGUMENT_TEXT:
+    case ARGUMENT_COMMAND:
+        break;
+    }
+}
+
+void complete(struct completions *completions, struct ui *ui, enum command_argument kind, const char *text)
+{
+    completions->count = 0;
+    if (kind != ARGUMENT_COMMAND) {
+        offer_argument(completions, ui, kind, "", text);
+        return;
+    }
+    size_t name = strcspn(text, " ");
+    if (text[name] == 0) {
+        for (int i = 1; i < COMMANDS; i++) {
+            const struct command_row *row = command_row((enum command)i);
+            offer(completions, "", text, row->name, row->argument == ARGUMENT_NONE ? "" : " ");
+        }
+        return;
+    }
+    char *word = mem_format("%.*s", (int)name, text);
+    size_t rest = name + strspn(text + name, " ");
+    char *head = mem_format("%s ", word);
+    enum command command = command_find(word, NULL);
+    if (command != COMMAND_NONE)
+        offer_argument(completions, ui, command_row(command)->argument, head, text + rest);
+    mem_free(head);
+    mem_free(word);
+}

@@ -1,0 +1,48 @@
+/* What lies over a screen: the line that asks, the question, the help. Each is made once by the frame, and is open or
+ * not; while one is open it gets the keys. Private to ui.c. */
+#ifndef THAW_UI_OVERLAY_H
+#define THAW_UI_OVERLAY_H
+
+#include "ui.h"
+#include "widget.h"
+
+/* --- the prompt: a labelled text field on the message line, with completion and history (prompt.c) --- */
+struct prompt *prompt_create(void);
+void prompt_destroy(struct prompt *prompt);
+void prompt_open(struct prompt *prompt, const struct ui_ask *ask);
+bool prompt_is_open(const struct prompt *prompt);
+void prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event);
+/* line: where it asks; body: completions show on its last line. */
+void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line, struct rect body);
+
+/* --- completion (complete.c): whole lines that `text` may become, sorted as they come --- */
+enum { COMPLETE_MAX = 64, COMPLETE_TEXT = 512 };
+struct completions {
+    int count;
+    char text[COMPLETE_MAX][COMPLETE_TEXT];
+};
+void complete(struct completions *completions, struct ui *ui, enum command_argument kind, const char *text);
+
+/* --- the question (question.c) --- */
+struct question *question_create(void);
+void question_destroy(struct question *question);
+void question_open(struct question *question, const char *text, void (*yes)(void *context, struct ui *ui),
+                   void *context);
+bool question_is_open(const struct question *question);
+void question_event(struct question *question, struct ui *ui, const struct term_event *event);
+void question_draw(struct question *question, struct canvas *canvas, struct rect area);
+
+/* --- the help (help.c) --- */
+struct help *help_create(void);
+void help_destroy(struct help *help);
+void help_open(struct help *help, struct ui *ui);
+bool help_is_open(const struct help *help);
+void help_event(struct help *help, struct ui *ui, const struct term_event *event);
+void help_draw(struct help *help, struct ui *ui, struct rect area);
+
+/* Opens the `:` line with a beginning. */
+void ui_ask_command(struct ui *ui, const char *beginning);
+/* Does a line of it: "lr 0.01". */
+void ui_do_line(struct ui *ui, const char *line);
+
+#endif

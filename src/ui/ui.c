@@ -1,0 +1,447 @@
+/* The frame of the workbench: tabs above, a screen in the middle, messages and keys below, and the overlays. Events go to
+ * the overlay that is open, else to the screen, else through the keymap to a command. Drawing is whole, into the canvas;
+ * only what changed is sent. The loop that waits is in ui_loop.c; commands that no screen takes in ui_command.c. */
+#include "config.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "overlay.h"
+#include "thaw/base/clock.h"
+#include "thaw/base/mem.h"
+
+/* --- life --- */
+struct ui *ui_create(const struct ui_options *options, struct session *session, struct term *term, struct error *error)
+{
+    struct ui *ui = mem_alloc(sizeof(*ui));
+    ui->session = session;
+    ui->themes_folder = options->themes_folder;
+    ui->term = term;
+    bool mono = options->no_colour || (term && term_colours(term) == 0), fault = false;
+    if (mono)
+        theme_init_mono(&ui->theme);
+    else
+        fault = !theme_load(&ui->theme, options->theme ? options->theme : "default", options->themes_folder, error);
+    int width = options->width > 0 ? options->width : 80, height = options->height > 0 ? options->height : 24;
+    if (term)
+        term_size(term, &width, &height);
+    ui->canvas = canvas_create(width, height);
+    ui->canvas->ascii = options->ascii || (term && term_is_ascii(term));
+    ui->canvas->mono = mono;
+    ui->layout = layout_frame(width, height);
+    ui->keymap = keymap_create();
+    ui->prompt = prompt_create();
+    ui->question = question_create();
+    ui->help = help_create();
+    ui->current = ui->before = options->start;
+    ui_go(ui, options->start);
+    if (options->greeting)
+        ui_say(ui, UI_INFO, "%s", options->greeting);
+    if (fault)
+        ui_fail(ui, error);
+    return ui;
+}
+
+void ui_destroy(struct ui *ui)
+{
+    if (!ui)
+        return;
+    for (int i = 0; i < SCREENS; i++)
+        if (ui->state[i])
+            screen_table[i]->destroy(ui->state[i]);
+    help_destroy(ui->help);
+    question_destroy(ui->question);
+    prompt_destroy(ui->prompt);
+    keymap_destroy(ui->keymap);
+    canvas_destroy(ui->canvas);
+    term_destroy(ui->term);
+    mem_free(ui);
+}
+
+/* --- for screens --- */
+void ui_dirty(struct ui *ui)
+{
+    ui->dirty = true;
+}
+
+void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ui->message, sizeof(ui->message), format, args);
+    va_end(args);
+    ui->message_kind = kind;
+    ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
+    ui->dirty = true;
+}
+
+void ui_fail(struct ui *ui, const struct error *error)
+{
+    ui_say(ui, UI_ERROR, "%s", error->text);
+    /* A sentence that begins with a file's name keeps it as it is. */
+    size_t word = strcspn(ui->message, " ");
+    if (!memchr(ui->message, '/', word) && !memchr(ui->message, '.', word) && !memchr(ui->message, ':', word))
+        ui->message[0] = (char)toupper((unsigned char)ui->message[0]);
+}
+
+void ui_go(struct ui *ui, enum screen_id screen)
+{
+    if (screen != ui->current)
+        ui->before = ui->current;
+    ui->current = screen;
+    const struct screen *row = screen_table[screen];
+    if (!ui->state[screen])
+        ui->state[screen] = row->create(ui);
+    if (row->shown)
+        row->shown(ui->state[screen], ui);
+    ui->dirty = true;
+}
+
+void ui_ask(struct ui *ui, const struct ui_ask *ask)
+{
+    prompt_open(ui->prompt, ask);
+    ui->dirty = true;
+}
+
+void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context)
+{
+    question_open(ui->question, text, yes, context);
+    ui->dirty = true;
+}
+
+bool ui_ascii(const struct ui *ui)
+{
+    return ui->canvas->ascii;
+}
+
+bool ui_training(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return status.phase == SESSION_PREPARING || status.phase == SESSION_RUNNING || status.phase == SESSION_PAUSED ||
+           status.phase == SESSION_VALIDATING;
+}
+
+/* --- commands --- */
+static void quit_now(void *context, struct ui *ui)
+{
+    (void)context;
+    ui->quit = true;
+}
+
+static void ask_quit(struct ui *ui)
+{
+    if (ui_training(ui))
+        ui_confirm(ui, "A run is training. Stop it and leave? Its last state is saved and can be resumed.", quit_now,
+                   NULL);
+    else
+        ui->quit = true;
+}
+
+static void change_theme(struct ui *ui, const char *name)
+{
+    struct error error;
+    if (!*name) {
+        ui_ask_command(ui, "theme ");
+        return;
+    }
+    if (ui->term && term_colours(ui->term) == 0) {
+        ui_say(ui, UI_WARNING, "This terminal shows no colours");
+        return;
+    }
+    if (theme_load(&ui->theme, name, ui->themes_folder, &error))
+        ui_say(ui, UI_INFO, "Theme %s", ui->theme.name);
+    else
+        ui_fail(ui, &error);
+    ui->canvas->mono = strcmp(ui->theme.name, "mono") == 0;
+}
+
+static bool frame_command(struct ui *ui, enum command command, const char *argument)
+{
+    switch (command) {
+    case COMMAND_QUIT:
+        ask_quit(ui);
+        return true;
+    case COMMAND_HELP:
+        help_open(ui->help, ui);
+        return true;
+    case COMMAND_PROMPT:
+        ui_ask_command(ui, "");
+        return true;
+    case COMMAND_GO_MODELS:
+    case COMMAND_GO_LAYERS:
+    case COMMAND_GO_DATA:
+    case COMMAND_GO_TRAIN:
+    case COMMAND_GO_RESULTS:
+    case COMMAND_GO_RUNS:
+        ui_go(ui, (enum screen_id)(command - COMMAND_GO_MODELS));
+        return true;
+    case COMMAND_NEXT_SCREEN:
+        ui_go(ui, (enum screen_id)((ui->current + 1) % SCREENS));
+        return true;
+    case COMMAND_PREVIOUS_SCREEN:
+        ui_go(ui, (enum screen_id)((ui->current + SCREENS - 1) % SCREENS));
+        return true;
+    case COMMAND_REDRAW:
+        if (ui->term)
+            term_forget(ui->term);
+        return true;
+    case COMMAND_THEME:
+        change_theme(ui, argument);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void say_where(struct ui *ui, const struct command_row *row)
+{
+    for (int i = 0; i < SCREENS; i++)
+        if (row->where >> i & 1) {
+            ui_say(ui, UI_WARNING, "%s works on %s (%d)", row->name, screen_table[i]->title, i + 1);
+            return;
+        }
+}
+
+void ui_do(struct ui *ui, enum command command, const char *argument)
+{
+    if (command == COMMAND_NONE)
+        return;
+    ui->dirty = true;
+    const struct command_row *row = command_row(command);
+    if (frame_command(ui, command, argument))
+        return;
+    if (screen_table[ui->current]->command(ui->state[ui->current], ui, command, argument))
+        return;
+    if (ui_command(ui, command, argument))
+        return;
+    if (command == COMMAND_BACK && ui->before != ui->current)
+        ui_go(ui, ui->before);
+    else if (!(row->where >> ui->current & 1))
+        say_where(ui, row);
+}
+
+/* --- events --- */
+static void on_click(struct ui *ui, const struct term_event *event)
+{
+    for (int i = 0; i < SCREENS; i++)
+        if (rect_holds(ui->tab_hit[i], event->x, event->y)) {
+            ui_go(ui, (enum screen_id)i);
+            return;
+        }
+    for (int i = 0; i < ui->hints; i++)
+        if (rect_holds(ui->hint_hit[i], event->x, event->y)) {
+            ui_do(ui, ui->hint_command[i], "");
+            return;
+        }
+}
+
+static void on_mouse(struct ui *ui, const struct term_event *event)
+{
+    const struct screen *screen = screen_table[ui->current];
+    if (rect_holds(ui->layout.body, event->x, event->y) || event->mouse == TERM_DRAG || event->mouse == TERM_RELEASE) {
+        if (screen->mouse)
+            screen->mouse(ui->state[ui->current], ui, event);
+    } else if (event->button == 1 && (event->mouse == TERM_PRESS || event->mouse == TERM_DOUBLE))
+        on_click(ui, event);
+}
+
+static void on_key(struct ui *ui, const struct term_event *event)
+{
+    const struct screen *screen = screen_table[ui->current];
+    if (ui->message_since == 0)
+        ui->message[0] = 0; /* warnings and errors stay until the next key */
+    if (screen->key && screen->key(ui->state[ui->current], ui, event))
+        return;
+    ui_do(ui, keymap_find(ui->keymap, ui->current, event), "");
+}
+
+void ui_event(struct ui *ui, const struct term_event *event)
+{
+    ui->dirty = true;
+    if (event->kind == TERM_RESIZE)
+        ui_resize(ui, event->width, event->height);
+    else if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
+        if (event->kind == TERM_KEY && keymap_find(ui->keymap, ui->current, event) == COMMAND_QUIT && !ui_training(ui))
+            ui->quit = true;
+    } else if (question_is_open(ui->question))
+        question_event(ui->question, ui, event);
+    else if (help_is_open(ui->help))
+        help_event(ui->help, ui, event);
+    else if (prompt_is_open(ui->prompt) && event->kind == TERM_KEY)
+        prompt_event(ui->prompt, ui, event);
+    else if (event->kind == TERM_KEY)
+        on_key(ui, event);
+    else if (event->kind == TERM_MOUSE)
+        on_mouse(ui, event);
+}
+
+void ui_resize(struct ui *ui, int width, int height)
+{
+    canvas_resize(ui->canvas, width, height);
+    ui->layout = layout_frame(width, height);
+    ui->dirty = true;
+}
+
+void ui_pump(struct ui *ui)
+{
+    if (session_pump(ui->session) == 0)
+        return;
+    ui->dirty = true;
+    for (int i = 0; i < SCREENS; i++)
+        if (ui->state[i] && screen_table[i]->changed)
+            screen_table[i]->changed(ui->state[i], ui);
+}
+
+bool ui_type(struct ui *ui, const char *keys)
+{
+    char word[64];
+    int used;
+    while (sscanf(keys, " %63s%n", word, &used) == 1) {
+        keys += used;
+        struct term_event event = {.kind = TERM_KEY};
+        if (key_parse(word, &event.key, &event.modifiers)) {
+            ui_event(ui, &event);
+            continue;
+        }
+        const char *at = word;
+        while ((event.key = utf8_next(&at)) != 0) {
+            if (event.key == 0xfffd)
+                return false;
+            event.modifiers = 0;
+            ui_event(ui, &event);
+        }
+    }
+    return true;
+}
+
+/* --- drawing --- */
+/* What a training run says on every screen, at the right of the tabs. */
+static void draw_status(struct ui *ui, struct rect line)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    char text[96];
+    if (!ui_training(ui))
+        return;
+    const char *phase = status.phase == SESSION_PAUSED       ? "paused "
+                        : status.phase == SESSION_PREPARING  ? "preparing "
+                        : status.phase == SESSION_VALIDATING ? "validating "
+                                                             : "";
+    int used = snprintf(text, sizeof(text), "● %sepoch %d/%d", phase, status.epoch, status.epochs);
+    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof(text))
+        snprintf(text + used, sizeof(text) - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
+    int width = text_width(text);
+    if (width < line.w)
+        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, text);
+}
+
+static void draw_tabs(struct ui *ui)
+{
+    const char *titles[SCREENS];
+    for (int i = 0; i < SCREENS; i++)
+        titles[i] = screen_table[i]->title;
+    struct rect line = ui->layout.tabs;
+    tabs_draw(ui->canvas, line, titles, SCREENS, (int)ui->current, ui->tab_hit);
+    for (int i = 0; i < SCREENS; i++)
+        layout_cut_left(&line, ui->tab_hit[i].w);
+    draw_status(ui, line);
+}
+
+static void draw_message(struct ui *ui)
+{
+    static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
+    struct rect line = ui->layout.message;
+    if (ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS)
+        ui->message[0] = 0;
+    if (!ui->message[0])
+        return;
+    /* A sentence that does not fit takes lines of the body: errors are no use cut. */
+    struct rect nowhere = {0, 0, line.w, 0};
+    int lines = paragraph_draw(ui->canvas, nowhere, THEME_TEXT, 0, ui->message);
+    lines = lines > 5 ? 5 : lines;
+    line.y -= lines - 1;
+    line.h = lines;
+    canvas_fill(ui->canvas, line, ' ', THEME_TEXT, 0);
+    paragraph_draw(ui->canvas, line, roles[ui->message_kind], 0, ui->message);
+}
+
+static void draw_hint(struct ui *ui, int *x, int end, enum command command, const char *label)
+{
+    char key[16];
+    keymap_first_key(ui->keymap, command, key);
+    label = label ? label : command_row(command)->label;
+    int width = text_width(key) + 1 + text_width(label);
+    if (!key[0] || *x + width > end || ui->hints == (int)THAW_LENGTH(ui->hint_hit))
+        return;
+    int y = ui->layout.keys.y;
+    int used = canvas_text(ui->canvas, *x, y, end - *x, THEME_KEY, 0, key) + 1;
+    canvas_text(ui->canvas, *x + used, y, end - *x - used, THEME_KEY_TEXT, 0, label);
+    ui->hint_hit[ui->hints] = (struct rect){*x, y, width, 1};
+    ui->hint_command[ui->hints++] = command;
+    *x += width + 2;
+}
+
+/* The screen's best keys, with help and quit always there behind them. */
+static void draw_keys(struct ui *ui)
+{
+    struct screen_hint hints[SCREEN_HINTS];
+    memset(hints, 0, sizeof(hints));
+    struct rect line = ui->layout.keys;
+    int count = screen_table[ui->current]->keys(ui->state[ui->current], ui, hints);
+    char help[16], quit[16];
+    keymap_first_key(ui->keymap, COMMAND_HELP, help);
+    keymap_first_key(ui->keymap, COMMAND_QUIT, quit);
+    int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2;
+    int x = line.x, end = line.x + line.w;
+    ui->hints = 0;
+    for (int i = 0; i < count; i++)
+        draw_hint(ui, &x, end - kept, hints[i].command, hints[i].label);
+    draw_hint(ui, &x, end, COMMAND_HELP, NULL);
+    draw_hint(ui, &x, end, COMMAND_QUIT, NULL);
+}
+
+static void draw_small(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    struct canvas *canvas = ui->canvas;
+    int y = 0;
+    if (ui_training(ui)) { /* what matters still fits */
+        canvas_format(canvas, 0, y++, canvas->width, THEME_TEXT, 0, "epoch %d/%d", status.epoch, status.epochs);
+        canvas_format(canvas, 0, y++, canvas->width, THEME_TRAIN, 0, "loss %.4f", status.loss);
+        if (status.val_accuracy >= 0)
+            canvas_format(canvas, 0, y++, canvas->width, THEME_VAL, 0, "accuracy %.1f%%", status.val_accuracy * 100);
+    }
+    canvas_format(canvas, 0, y, canvas->width, THEME_WARNING, 0, "%d x %d: thaw needs %d x %d", canvas->width,
+                  canvas->height, LAYOUT_MIN_WIDTH, LAYOUT_MIN_HEIGHT);
+}
+
+void ui_draw(struct ui *ui)
+{
+    struct canvas *canvas = ui->canvas;
+    canvas_clear(canvas);
+    ui->dirty = false;
+    if (ui->layout.too_small) {
+        draw_small(ui);
+    } else {
+        struct rect all = canvas_clip(canvas, ui->layout.body);
+        screen_table[ui->current]->draw(ui->state[ui->current], ui, canvas, ui->layout.body);
+        canvas_clip(canvas, all);
+        draw_tabs(ui);
+        draw_keys(ui);
+        if (help_is_open(ui->help))
+            help_draw(ui->help, ui, ui->layout.body);
+        if (prompt_is_open(ui->prompt))
+            prompt_draw(ui->prompt, canvas, ui->layout.message, ui->layout.body);
+        else
+            draw_message(ui);
+        if (question_is_open(ui->question))
+            question_draw(ui->question, canvas, ui->layout.body);
+    }
+    if (ui->term)
+        term_blit(ui->term, canvas, &ui->theme);
+}
