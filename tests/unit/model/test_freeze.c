@@ -124,21 +124,45 @@ static void patterns_freeze_and_thaw(void **state)
     assert_described(fixture, "stem block3 mix fc");
 }
 
-/* What describe says freezes the same again, whatever is frozen. */
+static void assert_there_and_back(const struct fixture *fixture)
+{
+    char *text = freeze_describe(fixture->freeze, fixture->graph);
+    struct freeze *again = freeze_create(fixture->graph);
+    struct error error = {0};
+    if (!freeze_match(again, fixture->graph, text, true, &error))
+        fail_msg("%s", error.text);
+    assert_memory_equal(again->fixed, fixture->freeze->fixed, (size_t)again->nodes);
+    freeze_destroy(again);
+    mem_free(text);
+}
+
+/* What describe says freezes the same again, whatever is frozen: whole nodes, and marks in any mixture. */
 static void descriptions_go_there_and_back(void **state)
 {
     struct fixture *fixture = *state;
     for (uint64_t seed = 0; seed < 100; seed++) {
         for (int node = 0; node < fixture->graph->nodes; node++)
             freeze_set(fixture->freeze, fixture->graph, node, FREEZE_ALL, (seed * 31 + (uint64_t)node * node) % 7 < 5);
-        char *text = freeze_describe(fixture->freeze, fixture->graph);
-        struct freeze *again = freeze_create(fixture->graph);
-        struct error error = {0};
-        assert_true(freeze_match(again, fixture->graph, text, true, &error));
-        assert_memory_equal(again->fixed, fixture->freeze->fixed, (size_t)again->nodes);
-        freeze_destroy(again);
-        mem_free(text);
+        assert_there_and_back(fixture);
+        small_random_marks(fixture->freeze, fixture->graph, 0.7, seed);
+        assert_there_and_back(fixture);
     }
+}
+
+static void marks_behind_a_colon(void **state)
+{
+    struct fixture *fixture = *state;
+    match(fixture, "stem", true);
+    match(fixture, "*.bn:statistics", true);
+    match(fixture, "block2:statistics", false);
+    match(fixture, "block1.1.bn:statistics block1.2.bn:affine,statistics", false);
+    match(fixture, "block1.2.bn:affine", true);
+    assert_described(fixture, "stem block1.2.bn:affine block3.1.bn:statistics");
+    struct error error = {0};
+    assert_false(freeze_match(fixture->freeze, fixture->graph, "stem:wieghts", true, &error));
+    assert_int_equal(error.kind, ERROR_USAGE);
+    assert_non_null(strstr(error.text, "weights, affine, statistics or dropout"));
+    assert_false(freeze_match(fixture->freeze, fixture->graph, "stem:", true, &error));
 }
 
 /* ResNet's stage conv1 holds conv1 and bn1: the node alone must not read as the stage. */
@@ -286,6 +310,7 @@ int main(void)
         TEST(upto_takes_stages_nodes_and_words),
         TEST(patterns_freeze_and_thaw),
         TEST(descriptions_go_there_and_back),
+        TEST(marks_behind_a_colon),
         cmocka_unit_test(a_node_named_like_its_stage_stays_alone),
         TEST(unknown_names_are_refused_with_the_nearest),
         TEST(statistics_follow_or_stay),

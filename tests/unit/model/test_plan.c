@@ -244,6 +244,44 @@ static void real_networks_fit(void **state)
     megabytes(fixture, "vgg16_bn", "trunk", true);
 }
 
+static size_t scratch(const struct graph *graph, int node, int n, bool backward, bool saved)
+{
+    const struct graph_node *row = &graph->node[node];
+    const struct op_def *def = op_get(row->kind);
+    struct shape4 in[8], out = row->shape;
+    out.n = n;
+    for (int i = 0; i < row->inputs; i++) {
+        in[i] = graph->node[row->input[i]].shape;
+        in[i].n = n;
+    }
+    if (saved)
+        return def->saved_floats != NULL ? def->saved_floats(&row->attrs, in, out) : 0;
+    return def->workspace_floats != NULL ? def->workspace_floats(&row->attrs, in, out, 3, backward) : 0;
+}
+
+/* Plans size scratch for the whole batch, so no op may want more of it for a part. */
+static void scratch_for_a_part_fits_that_of_the_batch(void **state)
+{
+    (void)state;
+    static const char *const archs[] = {"resnet18", "resnet50", "resnet20", "mobilenet_v1_0.25", "vgg11"};
+    for (size_t i = 0; i < THAW_LENGTH(archs); i++) {
+        struct error error = {0};
+        struct graph *graph = zoo_build(archs[i], &(struct zoo_options){0}, &error);
+        if (graph == NULL)
+            fail_msg("%s", error.text);
+        for (int node = 1; node < graph->nodes; node++) {
+            for (int n = 1; n <= 32; n++) {
+                for (int kind = 0; kind < 3; kind++) {
+                    bool backward = kind == 1, saved = kind == 2;
+                    if (scratch(graph, node, n, backward, saved) > scratch(graph, node, 32, backward, saved))
+                        fail_msg("%s %s wants more for %d images than for 32", archs[i], graph->node[node].name, n);
+                }
+            }
+        }
+        graph_destroy(graph);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -254,6 +292,7 @@ int main(void)
         TEST(frozen_blocks_become_single_calls),
         TEST(backward_stops_where_nothing_learns_below),
         TEST(impossible_sizes_are_refused_with_a_sentence),
+        cmocka_unit_test(scratch_for_a_part_fits_that_of_the_batch),
         TEST(real_networks_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
