@@ -1,0 +1,303 @@
+/* Resume equality: a run that was stopped or killed and went on is, to the bit, the run that was never interrupted:
+ * losses, last and best checkpoint with the optimiser's state, exported model. At epoch ends, in the middle of one,
+ * after a live thaw, with random views, for every optimiser; killed with SIGKILL at any moment. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/rng.h"
+#include "world.h"
+
+static struct world world;
+
+static int make_world(void **state)
+{
+    (void)state;
+    world_create(&world);
+    return 0;
+}
+
+static int remove_world(void **state)
+{
+    (void)state;
+    world_destroy(&world);
+    return 0;
+}
+
+static void set(struct experiment *experiment, const char *assignment)
+{
+    struct error error = {0};
+    if (!experiment_set(experiment, assignment, &error))
+        fail_msg("%s", error.text);
+}
+
+/* Two experiments that differ in where their runs go. */
+static void make_pair(struct experiment *a, struct experiment *b, const char *optimizer, const char *augment)
+{
+    char assignment[64];
+    *a = world_experiment(&world);
+    snprintf(assignment, sizeof assignment, "train.optimizer=%s", optimizer);
+    set(a, assignment);
+    snprintf(assignment, sizeof assignment, "data.augment=%s", augment);
+    set(a, assignment);
+    *b = *a;
+    struct experiment other = world_experiment(&world);
+    strcpy(b->run.dir, other.run.dir);
+}
+
+static void post(struct world_log *log, enum trainer_command_kind kind, double value, const char *layers)
+{
+    struct trainer_command command = {.kind = kind, .value = value};
+    snprintf(command.layers, sizeof command.layers, "%s", layers);
+    trainer_post(log->trainer, &command);
+}
+
+static void stop_at(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == log->at)
+        post(log, TRAINER_STOP, 0, "");
+}
+
+static void stopped_and_resumed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *optimizer, *augment;
+        uint64_t stop; /* 4 steps an epoch: 12 ends one (seen in the evaluation), 13 and 2 lie inside */
+    } rows[] = {{"sgd", "none", 12}, {"sgd", "light", 13}, {"nesterov", "none", 2}, {"adamw", "light", 14}};
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct experiment whole, parts;
+        struct world_log a = {0}, b = {.react = stop_at, .at = rows[i].stop}, c = {0};
+        make_pair(&whole, &parts, rows[i].optimizer, rows[i].augment);
+        world_run(&a, &whole, NULL);
+        assert_int_equal(a.last_step, 24);
+        assert_int_equal(a.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
+        world_run(&b, &parts, NULL);
+        assert_int_equal(b.last_step, rows[i].stop);
+        assert_int_equal(b.last[EVENT_DONE].u.done.how, EVENT_DONE_STOPPED);
+        world_run(&c, &parts, b.path);
+        assert_int_equal(c.kinds[EVENT_FORK], 1);
+        assert_string_equal(b.path, c.path);
+        world_assert_same(a.path, c.path);
+    }
+}
+
+static void save_then_die(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == log->at)
+        post(log, TRAINER_SAVE, 0, "");
+    if (event->kind == EVENT_STEP && event->step == log->at + 1)
+        post(log, TRAINER_THAW, 1, "layer2"); /* by hand behind the checkpoint: lost with it, from the log too */
+    if (event->kind == EVENT_STEP && event->step == log->at + 3)
+        kill(getpid(), SIGKILL);
+}
+
+static void saved_mid_epoch_then_killed(void **state)
+{
+    (void)state;
+    struct experiment whole, parts;
+    struct world_log a = {0}, b = {.react = save_then_die, .at = 9}, c = {0};
+    char path[512];
+    make_pair(&whole, &parts, "adamw", "none");
+    assert_true(world_run_in_child(&b, &parts, NULL));
+    world_run(&a, &whole, NULL);
+    world_find_run(&parts, path);
+    world_read(path, &c);
+    assert_int_equal(c.last_step, 12);
+    assert_int_equal(c.kinds[EVENT_THAW], 1);
+    world_run(&c, &parts, path);
+    assert_true(c.loss[9] == 0 && c.loss[10] != 0); /* goes on right behind the save */
+    world_assert_same(a.path, path);
+}
+
+static void thaw_at_five(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 5)
+        post(log, TRAINER_THAW, 0.5, "layer2");
+    if (event->kind == EVENT_STEP && event->step == 15)
+        post(log, TRAINER_FREEZE, 1, "layer2.0.* layer3.0.conv1");
+    if (log->at)
+        stop_at(log, event);
+}
+
+static void after_a_live_thaw(void **state)
+{
+    (void)state;
+    for (uint64_t stop = 10; stop <= 18; stop += 8) {
+        struct experiment whole, parts;
+        struct world_log a = {.react = thaw_at_five}, b = {.react = thaw_at_five, .at = stop},
+                         c = {.react = thaw_at_five};
+        make_pair(&whole, &parts, "sgd", "none");
+        set(&whole, "thaw.epoch 4 = layer1 @ lr*0.1");
+        set(&parts, "thaw.epoch 4 = layer1 @ lr*0.1");
+        world_run(&a, &whole, NULL);
+        assert_int_equal(a.kinds[EVENT_THAW], 3);
+        assert_int_equal(a.kinds[EVENT_LR], 2);
+        world_run(&b, &parts, NULL);
+        world_run(&c, &parts, b.path);
+        world_assert_same(a.path, c.path);
+    }
+}
+
+static void die_at(struct world_log *log, const struct event *event)
+{
+    (void)event;
+    if (log->at-- == 0)
+        kill(getpid(), SIGKILL);
+}
+
+/* Killed right behind some event, again and again: at each of them at most the work since the last checkpoint is lost. */
+static void killed_behind_any_event(void **state)
+{
+    (void)state;
+    struct experiment whole, parts;
+    struct world_log a = {0}, log = {0};
+    struct rng rng;
+    char path[512], *resume = NULL;
+    make_pair(&whole, &parts, "adamw", "light");
+    set(&whole, "run.checkpoint_every=2");
+    set(&parts, "run.checkpoint_every=2");
+    rng_init(&rng, 5, 5);
+    bool killed = true;
+    for (int tries = 0; killed && tries < 40; tries++) {
+        log = (struct world_log){.react = die_at, .at = 3 + rng_below(&rng, 28)};
+        killed = world_run_in_child(&log, &parts, resume);
+        world_find_run(&parts, path);
+        resume = path;
+    }
+    assert_false(killed);
+    world_run(&a, &whole, NULL);
+    world_assert_same(a.path, path);
+}
+
+/* Killed by the clock, in the middle of whatever it does. */
+static void killed_at_any_moment(void **state)
+{
+    (void)state;
+    struct experiment whole, parts;
+    struct world_log a = {0}, log = {0};
+    struct rng rng;
+    char path[1024], *resume = NULL;
+    int status, kills = 0;
+    bool done = false;
+    make_pair(&whole, &parts, "sgd", "none");
+    rng_init(&rng, 6, 6);
+    world_run_in_child(&a, &whole, NULL);
+    for (int tries = 0; !done && tries < 60; tries++) {
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            world_run(&log, &parts, resume);
+            _exit(0);
+        }
+        /* Longer each time, so that it ends on a slow machine too. */
+        nanosleep(&(struct timespec){0, (long)rng_below(&rng, 150000000) + tries * 10000000L}, NULL);
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        kills += WIFSIGNALED(status);
+        if (!file_is_directory(parts.run.dir))
+            continue;
+        struct error error = {0};
+        struct file_list list;
+        char *events = NULL;
+        if (!file_list_read(&list, parts.run.dir, &error))
+            fail_msg("%s", error.text);
+        if (list.count) {
+            snprintf(path, sizeof path, "%s/%s", parts.run.dir, list.name[0]);
+            events = path_join(path, "events.jsonl");
+        }
+        resume = events && file_exists(events) ? path : NULL;
+        if (events && !resume) { /* killed while it was made: there is no run yet */
+            char command[1100];
+            snprintf(command, sizeof command, "rm -rf '%s'", path);
+            assert_int_equal(system(command), 0);
+        }
+        mem_free(events);
+        file_list_free(&list);
+    }
+    if (!done) { /* nothing but the last stretch is left to do */
+        log = (struct world_log){0};
+        world_run_in_child(&log, &parts, resume);
+    }
+    print_message("killed %d times\n", kills);
+    char whole_path[512], parts_path[512];
+    world_find_run(&whole, whole_path);
+    world_find_run(&parts, parts_path);
+    world_assert_same(whole_path, parts_path);
+}
+
+static void same_seed_same_bits_for_any_threads(void **state)
+{
+    (void)state;
+    struct world_log first = {0}, other = {0};
+    for (int threads = 1; threads <= 3; threads++) {
+        struct experiment experiment = world_experiment(&world);
+        set(&experiment, "data.augment=light");
+        set(&experiment, "train.epochs=3");
+        set(&experiment, "thaw.epoch 2=layer1 layer2");
+        experiment.train.threads = threads;
+        world_run(threads == 1 ? &first : &other, &experiment, NULL);
+        if (threads > 1)
+            world_assert_same(first.path, other.path);
+    }
+    struct experiment experiment = world_experiment(&world);
+    set(&experiment, "train.seed=2");
+    world_run(&other, &experiment, NULL);
+    assert_true(other.loss[1] != first.loss[1]);
+}
+
+static void ignore(void *context, const struct event *event)
+{
+    (void)context, (void)event;
+}
+
+static void another_seed_or_batch_is_refused(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct trainer_status status;
+    struct experiment experiment = world_experiment(&world);
+    struct world_log log = {.react = stop_at, .at = 3};
+    world_run(&log, &experiment, NULL);
+    for (int i = 0; i < 2; i++) {
+        struct experiment changed = experiment;
+        set(&changed, i == 0 ? "train.seed=7" : "train.batch=4");
+        struct trainer *trainer = trainer_create(&changed, log.path, &(struct event_sink){ignore, NULL}, &error);
+        assert_non_null(trainer);
+        assert_true(trainer_start(trainer, &error));
+        trainer_join(trainer);
+        trainer_status(trainer, &status);
+        assert_int_equal(status.phase, TRAINER_FAILED);
+        assert_non_null(strstr(status.error.text, "train.seed = 1 and train.batch = 8"));
+        trainer_destroy(trainer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(saved_mid_epoch_then_killed),
+        cmocka_unit_test(killed_behind_any_event),
+        cmocka_unit_test(killed_at_any_moment),
+        cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(after_a_live_thaw),
+        cmocka_unit_test(same_seed_same_bits_for_any_threads),
+        cmocka_unit_test(another_seed_or_batch_is_refused),
+    };
+    return cmocka_run_group_tests(tests, make_world, remove_world);
+}

@@ -1,0 +1,274 @@
+/* See world.h. */
+#include "config.h"
+
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/rng.h"
+#include "thaw/data/image.h"
+#include "thaw/model/load.h"
+#include "thaw/run/rundir.h"
+
+static void must(bool good, const struct error *error)
+{
+    if (!good)
+        fail_msg("%s", error->text);
+}
+
+/* A noisy square whose colour and place say the class. */
+static void draw(const struct world *world, const char *part, int label, int number)
+{
+    struct error error = {0};
+    struct image image;
+    struct rng rng;
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s/class%d", world->data, part, label);
+    must(file_make_directories(path, &error), &error);
+    snprintf(path + strlen(path), sizeof path - strlen(path), "/%03d.png", number);
+    rng_init(&rng, (uint64_t)(label * 1000 + number), part[0]);
+    if (!image_create(&image, WORLD_SIDE, WORLD_SIDE))
+        fail_msg("no memory");
+    for (int i = 0; i < WORLD_SIDE * WORLD_SIDE; i++)
+        for (int c = 0; c < 3; c++)
+            image.rgb[3 * i + c] =
+                (uint8_t)(rng_below(&rng, 140) + (c == label && i % WORLD_SIDE > 4 * label ? 90 : 0));
+    must(image_save_png(&image, path, &error), &error);
+    image_finish(&image);
+}
+
+static void write_base(const struct world *world)
+{
+    static const char *const names[WORLD_CLASSES] = {"left", "right", "up"};
+    struct error error = {0};
+    struct load_request request = {.arch = "resnet20", .classes = WORLD_CLASSES, .size = WORLD_SIDE, .seed = 99};
+    struct graph *graph = load_graph(&request, NULL, &error);
+    must(graph, &error);
+    must(bind_export(graph, world->base, TENSOR_F32, names, &error), &error);
+    graph_destroy(graph);
+}
+
+void world_create(struct world *world)
+{
+    strcpy(world->folder, "/tmp/thaw-test-train-XXXXXX");
+    if (!mkdtemp(world->folder))
+        fail_msg("no folder");
+    snprintf(world->data, sizeof world->data, "%s/data", world->folder);
+    snprintf(world->base, sizeof world->base, "%s/base.safetensors", world->folder);
+    snprintf(world->runs, sizeof world->runs, "%s/runs", world->folder);
+    for (int label = 0; label < WORLD_CLASSES; label++) {
+        for (int i = 0; i < WORLD_TRAIN; i++)
+            draw(world, "train", label, i);
+        for (int i = 0; i < WORLD_VAL; i++)
+            draw(world, "val", label, i);
+    }
+    write_base(world);
+}
+
+void world_destroy(const struct world *world)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", world->folder);
+    if (system(command) != 0)
+        print_message("%s stays\n", world->folder);
+}
+
+static void set(struct experiment *experiment, const char *key, const char *value)
+{
+    struct error error = {0};
+    char assignment[256];
+    snprintf(assignment, sizeof assignment, "%s=%s", key, value);
+    must(experiment_set(experiment, assignment, &error), &error);
+}
+
+struct experiment world_experiment(const struct world *world)
+{
+    struct experiment experiment;
+    char runs[128];
+    static int number;
+    snprintf(runs, sizeof runs, "%s/%d", world->runs, ++number);
+    experiment_init(&experiment);
+    set(&experiment, "model.weights", world->base);
+    set(&experiment, "freeze.upto", "layer2");
+    set(&experiment, "freeze.bn_stats", "moving");
+    set(&experiment, "data.path", world->data);
+    set(&experiment, "train.epochs", "6");
+    set(&experiment, "train.batch", "8");
+    set(&experiment, "train.lr", "0.02");
+    set(&experiment, "train.threads", "2");
+    set(&experiment, "run.dir", runs);
+    set(&experiment, "run.name", "t");
+    return experiment;
+}
+
+static void take(void *context, const struct event *event)
+{
+    struct world_log *log = context;
+    log->kinds[event->kind]++;
+    log->last[event->kind] = *event;
+    if (event->kind == EVENT_STEP && event->step < WORLD_STEPS_MAX) {
+        log->loss[event->step] = event->u.step_.loss;
+        log->last_step = event->step;
+    }
+    if (event->kind == EVENT_EPOCH && event->epoch < 64)
+        log->epoch_loss[event->epoch] = event->u.epoch_.loss;
+    if (event->kind == EVENT_EVAL && event->epoch < 64) {
+        log->val_loss[event->epoch] = event->u.eval.loss;
+        log->evals++;
+    }
+    if (log->trainer && log->react)
+        log->react(log, event);
+}
+
+static void run(struct world_log *log, const struct experiment *experiment, const char *resume,
+                struct trainer_status *status)
+{
+    struct error error = {0};
+    void (*react)(struct world_log *, const struct event *) = log->react;
+    uint64_t at = log->at;
+    *log = (struct world_log){.react = react, .at = at};
+    log->trainer = trainer_create(experiment, resume, &(struct event_sink){take, log}, &error);
+    must(log->trainer, &error);
+    must(trainer_start(log->trainer, &error), &error);
+    trainer_join(log->trainer);
+    trainer_status(log->trainer, status);
+    strcpy(log->path, status->run_path);
+    trainer_destroy(log->trainer);
+    log->trainer = NULL;
+}
+
+void world_run(struct world_log *log, const struct experiment *experiment, const char *resume)
+{
+    struct trainer_status status;
+    run(log, experiment, resume, &status);
+    if (log->kinds[EVENT_DONE] != 1)
+        fail_msg("%s", status.error.text);
+}
+
+void world_run_failing(struct world_log *log, const struct experiment *experiment, struct trainer_status *status)
+{
+    run(log, experiment, NULL, status);
+}
+
+bool world_run_in_child(struct world_log *log, const struct experiment *experiment, const char *resume)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        world_run(log, experiment, resume);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        fail_msg("no child");
+    if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0)
+        fail_msg("the child failed: %d", WEXITSTATUS(status));
+    return WIFSIGNALED(status);
+}
+
+void world_find_run(const struct experiment *experiment, char path[512])
+{
+    struct error error = {0};
+    struct file_list list;
+    must(file_list_read(&list, experiment->run.dir, &error), &error);
+    if (list.count != 1)
+        fail_msg("%zu runs in %s", list.count, experiment->run.dir);
+    char *joined = path_join(experiment->run.dir, list.name[0]);
+    snprintf(path, 512, "%s", joined);
+    mem_free(joined);
+    file_list_free(&list);
+}
+
+void world_read(const char *run, struct world_log *log)
+{
+    struct error error = {0};
+    *log = (struct world_log){0};
+    must(rundir_read(run, &(struct event_sink){take, log}, &error), &error);
+}
+
+static float *read_values(const struct weights *weights, size_t index, size_t *bytes)
+{
+    struct error error = {0};
+    *bytes = (size_t)shape_count(&weights_get(weights, index)->shape) * sizeof(float);
+    float *values = mem_alloc(*bytes + 1);
+    must(weights_read(weights, index, values, &error), &error);
+    return values;
+}
+
+static bool same_tensor(const struct weights *a, size_t at, const struct weights *b, const char *name)
+{
+    long other = weights_find(b, name);
+    size_t bytes, other_bytes;
+    if (other < 0)
+        fail_msg("%s: no %s", weights_path(b), name);
+    float *left = read_values(a, at, &bytes), *right = read_values(b, (size_t)other, &other_bytes);
+    bool same = bytes == other_bytes && memcmp(left, right, bytes) == 0;
+    mem_free(left);
+    mem_free(right);
+    return same;
+}
+
+static struct weights *open_file(const char *run, const char *name)
+{
+    struct error error = {0};
+    char *path = path_join(run, name);
+    struct weights *weights = weights_open(path, &error);
+    must(weights, &error);
+    mem_free(path);
+    return weights;
+}
+
+static void assert_same_file(const char *run_a, const char *run_b, const char *name)
+{
+    struct weights *a = open_file(run_a, name), *b = open_file(run_b, name);
+    assert_int_equal(weights_count(a), weights_count(b));
+    for (size_t i = 0; i < weights_count(a); i++)
+        if (!same_tensor(a, i, b, weights_get(a, i)->name))
+            fail_msg("%s of %s differs between %s and %s", weights_get(a, i)->name, name, run_a, run_b);
+    weights_close(a);
+    weights_close(b);
+}
+
+void world_assert_tensor(const char *file_a, const char *file_b, const char *name, bool same)
+{
+    struct weights *a = open_file("/", file_a), *b = open_file("/", file_b);
+    long at = weights_find(a, name);
+    if (at < 0)
+        fail_msg("%s: no %s", file_a, name);
+    if (same_tensor(a, (size_t)at, b, name) != same)
+        fail_msg("%s %s", name, same ? "moved" : "did not move");
+    weights_close(a);
+    weights_close(b);
+}
+
+void world_assert_same(const char *run_a, const char *run_b)
+{
+    struct world_log a, b;
+    world_read(run_a, &a);
+    world_read(run_b, &b);
+    assert_true(a.last_step > 0);
+    assert_int_equal(a.last_step, b.last_step);
+    assert_int_equal(a.kinds[EVENT_STEP], b.kinds[EVENT_STEP]);
+    assert_int_equal(a.kinds[EVENT_THAW], b.kinds[EVENT_THAW]);
+    assert_int_equal(a.evals, b.evals);
+    for (uint64_t step = 1; step <= a.last_step; step++)
+        if (a.loss[step] != b.loss[step])
+            fail_msg("loss of step %d: %.17g and %.17g", (int)step, a.loss[step], b.loss[step]);
+    assert_memory_equal(a.val_loss, b.val_loss, sizeof a.val_loss);
+    assert_memory_equal(a.epoch_loss, b.epoch_loss, sizeof a.epoch_loss);
+    assert_same_file(run_a, run_b, "checkpoints/last.safetensors");
+    assert_same_file(run_a, run_b, "checkpoints/best.safetensors");
+    assert_same_file(run_a, run_b, "model.safetensors");
+}

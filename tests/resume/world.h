@@ -1,0 +1,49 @@
+/* A small world to train in: pictures drawn by the test, a base weights file, experiments over them, runs driven from
+ * inside their own event sink, and comparisons to the bit. Shared by tests/resume and tests/unit/train. */
+#ifndef THAW_TESTS_WORLD_H
+#define THAW_TESTS_WORLD_H
+
+#include "thaw/train/trainer.h"
+
+enum { WORLD_CLASSES = 3, WORLD_TRAIN = 10, WORLD_VAL = 3, WORLD_SIDE = 16, WORLD_STEPS_MAX = 512 };
+
+struct world {
+    char folder[64], data[96], base[96], runs[96];
+};
+
+/* Draws WORLD_TRAIN and WORLD_VAL pictures of each class and writes base weights of another class list. */
+void world_create(struct world *world);
+void world_destroy(const struct world *world);
+/* ResNet-20 from the base, frozen up to layer2, 6 epochs of 4 batches; deterministic views. */
+struct experiment world_experiment(const struct world *world);
+
+/* What a run says, by events.jsonl or live. */
+struct world_log {
+    double loss[WORLD_STEPS_MAX]; /* by step, 1.. */
+    uint64_t last_step;
+    double epoch_loss[64], val_loss[64]; /* by epoch, 1.. */
+    int evals, kinds[EVENT_KINDS];
+    struct event last[EVENT_KINDS]; /* of each kind */
+    struct trainer *trainer;        /* live only */
+    /* Called after each event, on the trainer's thread. */
+    void (*react)(struct world_log *log, const struct event *event);
+    uint64_t at; /* for react */
+    char path[512];
+};
+
+/* Runs to the end, live; resume NULL: a new run. The log's react and at are kept. */
+void world_run(struct world_log *log, const struct experiment *experiment, const char *resume);
+/* The same where no DONE event is wanted of it. */
+void world_run_failing(struct world_log *log, const struct experiment *experiment, struct trainer_status *status);
+/* The same in a child process; true: the child was killed on its way. */
+bool world_run_in_child(struct world_log *log, const struct experiment *experiment, const char *resume);
+/* The only run below experiment->run.dir. */
+void world_find_run(const struct experiment *experiment, char path[512]);
+
+/* Fails unless both runs have the same losses, last checkpoint tensors and exported model, to the bit. */
+void world_assert_same(const char *run_a, const char *run_b);
+/* Fails unless a tensor is the same in both safetensors files (same true) or differs (same false). */
+void world_assert_tensor(const char *file_a, const char *file_b, const char *name, bool same);
+void world_read(const char *run, struct world_log *log);
+
+#endif
