@@ -211,8 +211,10 @@ static void listed_newest_first(void **state)
     struct error error = {0};
     size_t count;
     char *runs = path_join(folder, "runs");
-    assert_non_null(rundir_list(runs, &count, &error)); /* no directory: nothing */
+    struct rundir_summary *list = rundir_list(runs, &count, &error); /* no directory: nothing */
+    assert_non_null(list);
     assert_int_equal(count, 0);
+    rundir_list_free(list, count);
     struct rundir *old = rundir_create(runs, "old", &error), *new = rundir_create(runs, "new", &error);
     append(old, run_event(100));
     append(old, eval_event(1, 0.5));
@@ -225,7 +227,7 @@ static void listed_newest_first(void **state)
     char *stray = path_join(runs, "stray");
     assert_true(file_make_directories(stray, &error));
 
-    struct rundir_summary *list = rundir_list(runs, &count, &error);
+    list = rundir_list(runs, &count, &error);
     assert_int_equal(count, 2);
     assert_non_null(strstr(list[0].name, "new"));
     assert_true(list[0].active && !list[0].done);
