@@ -1,5 +1,6 @@
 /* Frozen features: what crosses the frontier, kept per image, so that the frozen half of the network runs once for each
- * image instead of once an epoch. Sound only where an image's input is the same in every epoch (no augmentation). */
+ * image instead of once an epoch. Sound only where an image's input is the same in every epoch (no augmentation). What is
+ * kept of an image is rounded as the batch was that it came in; the trainer sees to it that this is always the same. */
 #ifndef THAW_TRAIN_FEATURES_H
 #define THAW_TRAIN_FEATURES_H
 

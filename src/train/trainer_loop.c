@@ -339,16 +339,46 @@ static void scheduled_thaws(struct trainer *trainer)
     }
 }
 
+/* What a matrix product rounds to may depend on which images share its batch. So features are always those of the
+ * first epoch's batches: kept as that epoch goes by, or, where a run is resumed or its freeze plan has changed behind
+ * its start, computed in that order before it goes on. false: a stop came in between. */
+static bool fill_features(struct trainer *trainer)
+{
+    struct trainer_part *part = &trainer->part[DATASET_TRAIN];
+    struct batch *batch;
+    trainer_publish(trainer, TRAINER_PREPARING);
+    loader_begin(part->loader, 1, 0);
+    while (!trainer->ending && (batch = loader_next(part->loader))) {
+        if (batch->n > 0) {
+            exec_frozen(trainer->plan, batch->input, batch->n);
+            features_store(part->features, trainer->plan, batch);
+        }
+        loader_release(part->loader, batch);
+        trainer_collect(trainer, false);
+    }
+    report_bad(trainer, DATASET_TRAIN);
+    trainer_tick(trainer, true);
+    trainer->unfilled = trainer->ending;
+    return !trainer->ending;
+}
+
 static bool run_epoch(struct trainer *trainer)
 {
     struct trainer_part *part = &trainer->part[DATASET_TRAIN];
     struct checkpoint *at = &trainer->at;
     trainer->event_epoch = at->epoch;
     scheduled_thaws(trainer);
+    if (at->epoch == 1 && at->batch == 0)
+        trainer->unfilled = false;
     loader_begin(part->loader, at->epoch, at->batch);
     while (at->batch < part->batches) {
         if (!take_commands(trainer))
             return false;
+        if (trainer->unfilled) {
+            if (!fill_features(trainer))
+                return false;
+            loader_begin(part->loader, at->epoch, at->batch);
+        }
         struct batch *batch = loader_next(part->loader);
         if (!batch)
             break;

@@ -201,6 +201,7 @@ static void prepare_features(struct trainer *trainer)
             trainer->part[s].features =
                 features_create(trainer->plan, trainer->dataset->part[s].items, feature_bytes[s]);
     }
+    trainer->unfilled = trainer->part[DATASET_TRAIN].features != NULL;
 }
 
 static void find_gradients(struct trainer *trainer)

@@ -52,6 +52,7 @@ struct trainer {
     float *logits_gradient; /* (batch, classes) */
     float **gradient;       /* [params], of the plan; NULL where none */
     bool *touched;          /* [params], moves or has moved */
+    bool unfilled;          /* the training part's features are new and not what a run from the start would have kept */
     bool statistics_fixed;  /* batch-norm statistics of thawed layers */
 
     struct checkpoint at;     /* the cursor and all that a checkpoint holds */

