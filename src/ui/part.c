@@ -49,7 +49,7 @@ char *part_percent(char text[WORDS_MAX], double share)
     if (share < 0)
         snprintf(text, WORDS_MAX, "-");
     else
-        snprintf(text, WORDS_MAX, "%.1f %%", 100 * share);
+        snprintf(text, WORDS_MAX, "%.1f%%", 100 * share);
     return text;
 }
 

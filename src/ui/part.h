@@ -15,7 +15,7 @@ void part_empty(struct canvas *canvas, struct rect area, const char *title, cons
 /* A line "Title ------ right" over the whole width of `area`'s first row; cut off the area. */
 void part_heading(struct canvas *canvas, struct rect *area, const char *title, const char *right, bool focused);
 
-/* "93.4 %", "-" for a share below 0. Returns `text`. */
+/* "93.4%", "-" for a share below 0. Returns `text`. */
 char *part_percent(char text[WORDS_MAX], double share);
 /* The last folder of a path: "indian"; "" stays "". Borrowed from `path`. */
 const char *part_leaf(const char *path);

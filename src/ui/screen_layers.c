@@ -208,7 +208,7 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
         x += bar;
         char percent[WORDS_MAX];
         if (share > 0 && share < 0.0005)
-            snprintf(percent, sizeof(percent), "< 0.1 %%");
+            snprintf(percent, sizeof(percent), "< 0.1%%");
         else
             part_percent(percent, share);
         x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " %s  ", percent);

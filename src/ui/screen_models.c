@@ -167,7 +167,7 @@ static void make_columns(const struct models *models, struct column shown[MODEL_
     memcpy(shown, columns, sizeof(columns));
     if (models->sort == MODEL_MARK)
         return;
-    snprintf(title, 32, "%s▲", columns[models->sort].title);
+    snprintf(title, 32, "%s ▲", columns[models->sort].title);
     shown[models->sort].title = title;
 }
 

@@ -214,10 +214,10 @@ static void draw_reading(const struct results *results, const struct session_res
     double share = images > 0 ? 100.0 * count / images : 0;
     const char *truth = now->class_name[results->row], *predicted = now->class_name[results->column];
     if (results->row == results->column)
-        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are right (%.1f %%)", count,
+        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are right (%.1f%%)", count,
                       images, truth, share);
     else
-        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are taken for \"%s\" (%.1f %%)",
+        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are taken for \"%s\" (%.1f%%)",
                       count, images, truth, predicted, share);
 }
 

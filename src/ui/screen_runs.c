@@ -216,13 +216,13 @@ static void make_columns(const struct runs *runs, struct column columns[RUN_COLU
 {
     static const struct column plain[RUN_COLUMNS] = {
         [RUN_MARK] = {"", 1, 0, ALIGN_LEFT, 100},       [RUN_WHEN] = {"when", 16, 0, ALIGN_LEFT, 30},
-        [RUN_NAME] = {"run", 14, 2, ALIGN_LEFT, 90},    [RUN_MODEL] = {"model", 14, 2, ALIGN_LEFT, 20},
-        [RUN_DATA] = {"data", 10, 1, ALIGN_LEFT, 40},   [RUN_EPOCHS] = {"epochs", 7, 0, ALIGN_RIGHT, 50},
-        [RUN_BEST] = {"best", 6, 0, ALIGN_RIGHT, 95},   [RUN_TRAINABLE] = {"trains", 7, 0, ALIGN_RIGHT, 60},
+        [RUN_NAME] = {"run", 12, 2, ALIGN_LEFT, 90},    [RUN_MODEL] = {"model", 14, 2, ALIGN_LEFT, 20},
+        [RUN_DATA] = {"data", 10, 1, ALIGN_LEFT, 40},   [RUN_EPOCHS] = {"epochs", 8, 0, ALIGN_RIGHT, 50},
+        [RUN_BEST] = {"best", 6, 0, ALIGN_RIGHT, 95},   [RUN_TRAINABLE] = {"trains", 8, 0, ALIGN_RIGHT, 60},
         [RUN_STATE] = {"state", 10, 0, ALIGN_LEFT, 70},
     };
     memcpy(columns, plain, sizeof(plain));
-    snprintf(title, 32, "%s%s", plain[runs->sort].title, runs->ascending ? "▲" : "▼");
+    snprintf(title, 32, "%s %s", plain[runs->sort].title, runs->ascending ? "▲" : "▼");
     columns[runs->sort].title = title;
 }
 

@@ -168,12 +168,15 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
         step_choice(ui, setting, 1);
         return;
     }
-    char label[128];
+    char label[48];
     snprintf(train->editing, sizeof(train->editing), "%s", setting->key);
-    snprintf(label, sizeof(label), "%s (%s) = ", setting->key, setting->values == NULL ? "text" : setting->values);
+    int used =
+        snprintf(label, sizeof(label), "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
+    if (used >= (int)sizeof(label))
+        snprintf(label, sizeof(label), "%.40s = ", setting->key);
     ui_ask(ui, &(struct ui_ask){.label = label,
                                 .initial = setting->value,
-                                .history = setting->key,
+                                .history = "setting",
                                 .complete = ARGUMENT_NONE,
                                 .done = edit_done,
                                 .context = train});

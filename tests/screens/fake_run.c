@@ -79,7 +79,7 @@ static void end_epoch(struct session *session)
         status->best_accuracy = status->val_accuracy;
         status->best_epoch = status->epoch;
         char text[64];
-        snprintf(text, sizeof(text), "best %.1f %%", 100 * status->best_accuracy);
+        snprintf(text, sizeof(text), "best %.1f%%", 100 * status->best_accuracy);
         fake_note(session, EVENT_EVAL, text);
     }
     fill_results(session, status->val_accuracy);

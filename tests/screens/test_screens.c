@@ -56,7 +56,7 @@ static void test_layers(void **state)
     (void)state;
     check_forms("layers", false, "Enter", 0, "3 Enter 2 j j Enter j");
     check_forms("layers-empty", false, "", 0, "2");
-    check_forms("layers-training", false, "Enter 3 Enter 4 r t", 30, "2 + j");
+    check_forms("layers-training", false, "Enter 3 Enter 4 r t", 30, "2 j j j Enter j j");
 }
 
 static void test_data(void **state)
