@@ -278,10 +278,11 @@ static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas
     char text[240], open[PART_KEY];
     struct rect top;
     layout_rows(area, 0.45, 8, 6, 1, &top, &area);
-    snprintf(text, sizeof(text),
-             "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class "
-             "(and train/ and val/ above them, if you have both), a CSV list, or CIFAR batches.",
-             part_key(ui, COMMAND_BROWSE, open));
+    snprintf(
+        text, sizeof(text),
+        "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
+        "train/ and val/ if you have both.",
+        part_key(ui, COMMAND_BROWSE, open));
     part_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
@@ -343,7 +344,7 @@ static void path_done(void *context, struct ui *ui, const char *text, bool accep
 
 static void ask_path(struct ui *ui)
 {
-    ui_ask(ui, &(struct ui_ask){.label = "folder or file of images: ",
+    ui_ask(ui, &(struct ui_ask){.label = "folder of images: ",
                                 .initial = "",
                                 .history = "data",
                                 .complete = ARGUMENT_DATA,
