@@ -96,20 +96,31 @@ static void point_step(struct plan *plan, struct plan_step *step)
         step->param[slot] = plan_floats(plan, step->folded[slot]);
 }
 
-/* More than the machine has would be granted page by page and then end the process, so it is refused here. */
-static bool take_arena(struct plan *plan, struct error *error)
+static double machine_bytes(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    double machine = pages > 0 && page > 0 ? (double)pages * (double)page : 0;
-    double bytes = (double)plan->floats * sizeof(float);
-    if (machine == 0 || bytes <= machine)
-        plan->arena = arena_create(plan->floats > 0 ? plan->floats * sizeof(float) : sizeof(float));
+    return pages > 0 && page > 0 ? (double)pages * (double)page : 0;
+}
+
+/* More than the machine has would be granted page by page and then end the process, so it is refused beforehand. */
+static bool fits(const struct plan *plan)
+{
+    return machine_bytes() == 0 || (double)plan_bytes(plan) <= machine_bytes();
+}
+
+static bool lay_out(struct plan *plan, struct error *error)
+{
+    plan_buffers(plan);
+    if (fits(plan))
+        plan_place_permanent(plan);
+    if (fits(plan))
+        plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
     if (plan->arena != NULL)
         return true;
     return error_set(error, ERROR_FAILED,
                      "%s needs %.1f GB of memory for a batch of %d images, and this machine has %.1f GB: take a "
                      "smaller batch%s",
-                     plan->graph->arch, bytes / 1e9, plan->batch, machine / 1e9,
+                     plan->graph->arch, (double)plan_bytes(plan) / 1e9, plan->batch, machine_bytes() / 1e9,
                      plan->training ? " or freeze more layers" : "");
 }
 
@@ -145,8 +156,7 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     find_dependence(plan);
     find_crossings(plan);
     plan_lower(plan);
-    plan_buffers(plan);
-    if (!take_arena(plan, error)) {
+    if (!lay_out(plan, error)) {
         plan_destroy(plan);
         return NULL;
     }

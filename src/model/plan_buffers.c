@@ -148,8 +148,23 @@ static void add_gradients(struct plan *plan)
     mem_free(producer);
 }
 
-/* What is not planned by liveness: folded weights, gradients of parameters, the workspace all calls share. */
-static size_t place_permanent(struct plan *plan)
+/* The most scratch a step asks for in a call of any size: kernels split small batches otherwise than large ones, so
+ * the whole batch need not be the worst. */
+static size_t most_workspace(const struct plan *plan, const struct plan_step *step, bool backward)
+{
+    const struct op_def *def = op_get(plan->graph->node[step->node].kind);
+    size_t most = 0;
+    for (int n = 1; n <= plan->batch && def->workspace_floats != NULL; n++) {
+        for (int i = 0; i < plan->graph->node[step->node].inputs; i++)
+            step->in_shape[i].n = n;
+        size_t floats = def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, n),
+                                              team_threads(plan->team), backward);
+        most = floats > most ? floats : most;
+    }
+    return most;
+}
+
+void plan_place_permanent(struct plan *plan)
 {
     const struct graph *graph = plan->graph;
     size_t at = 0;
@@ -166,22 +181,22 @@ static size_t place_permanent(struct plan *plan)
     for (int s = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &graph->node[step->node];
-        const struct op_def *def = op_get(row->kind);
         if (step->norm != PLAN_NONE) {
             step->folded[0] = at;
             at += plan_align(graph->param[row->first_param].count);
             step->folded[1] = at;
             at += plan_align((size_t)row->shape.c);
         }
-        for (int backward = 0; backward <= (int)step->backward && def->workspace_floats != NULL; backward++) {
-            size_t floats =
-                def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, plan->batch),
-                                      team_threads(plan->team), backward != 0);
+        for (int backward = 0; backward <= (int)step->backward; backward++) {
+            size_t floats = most_workspace(plan, step, backward != 0);
             plan->workspace_floats = floats > plan->workspace_floats ? floats : plan->workspace_floats;
         }
     }
     plan->workspace = at;
-    return at + plan_align(plan->workspace_floats);
+    plan->permanent = at + plan_align(plan->workspace_floats);
+    for (int i = 0; i < plan->buffers; i++)
+        plan->buffer[i].offset += plan->permanent;
+    plan->floats += plan->permanent;
 }
 
 struct place {
@@ -207,7 +222,7 @@ static bool lives_with(const struct plan_buffer *a, const struct plan_buffer *b)
 static size_t lowest_offset(const struct plan *plan, const struct place *placed, int count,
                             const struct plan_buffer *buffer)
 {
-    size_t offset = plan->permanent;
+    size_t offset = 0;
     for (int i = 0; i < count;) {
         const struct plan_buffer *other = &plan->buffer[placed[i].index];
         bool apart = offset + buffer->floats <= other->offset || other->offset + other->floats <= offset;
@@ -228,7 +243,7 @@ static void place_buffers(struct plan *plan)
     for (int i = 0; i < plan->buffers; i++)
         order[i] = (struct place){&plan->buffer[i], i};
     qsort(order, (size_t)plan->buffers, sizeof *order, by_size);
-    plan->floats = plan->permanent;
+    plan->floats = 0;
     for (int i = 0; i < plan->buffers; i++) {
         struct plan_buffer *buffer = &plan->buffer[order[i].index];
         buffer->offset = lowest_offset(plan, order, i, buffer);
@@ -246,6 +261,5 @@ void plan_buffers(struct plan *plan)
     }
     add_values(plan);
     add_gradients(plan);
-    plan->permanent = place_permanent(plan);
     place_buffers(plan);
 }

@@ -72,8 +72,10 @@ void plan_lower(struct plan *plan) THAW_NONNULL;
 /* Writes the folded weights into the arena. */
 void plan_fold_weights(struct plan *plan) THAW_NONNULL;
 
-/* plan_buffers.c: lives and places. */
+/* plan_buffers.c: lives and places, then what is not planned by liveness in front of them: gradients of parameters,
+ * folded weights, the workspace all calls share. */
 void plan_buffers(struct plan *plan) THAW_NONNULL;
+void plan_place_permanent(struct plan *plan) THAW_NONNULL;
 /* What the backward pass of this step reads of the forward pass's values (op_needs bits). */
 unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step) THAW_NONNULL;
 
