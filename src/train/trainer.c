@@ -167,14 +167,23 @@ static char *runs_folder(const struct experiment *experiment)
     return runs;
 }
 
+/* "mobilenet-signs": the architecture, or the weights file without what follows its last dot; and the data's folder. */
+static char *run_name(const struct experiment *experiment)
+{
+    if (experiment->run.name[0])
+        return mem_string(experiment->run.name);
+    const char *file = path_base(experiment->model.weights), *dot = strrchr(file, '.');
+    const char *data = path_base(experiment->data.path);
+    if (experiment->model.name[0])
+        return mem_format("%s-%s", experiment->model.name, data);
+    return mem_format("%.*s-%s", (int)(dot ? (size_t)(dot - file) : strlen(file)), file, data);
+}
+
 static struct rundir *open_rundir(const struct experiment *experiment, const char *resume_path, struct error *error)
 {
     if (resume_path)
         return rundir_open(resume_path, error);
-    char *runs = runs_folder(experiment);
-    const char *model = experiment->model.name[0] ? experiment->model.name : path_base(experiment->model.weights);
-    char *name = experiment->run.name[0] ? mem_string(experiment->run.name)
-                                         : mem_format("%s-%s", model, path_base(experiment->data.path));
+    char *runs = runs_folder(experiment), *name = run_name(experiment);
     struct rundir *rundir = rundir_create(runs, name, error);
     mem_free(runs);
     mem_free(name);

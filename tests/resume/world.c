@@ -164,7 +164,7 @@ void world_run_failing(struct world_log *log, const struct experiment *experimen
 
 bool world_run_in_child(struct world_log *log, const struct experiment *experiment, const char *resume)
 {
-    int status;
+    int status = 0;
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
