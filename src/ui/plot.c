@@ -335,7 +335,10 @@ static void draw_legend(struct canvas *canvas, struct rect line, const struct pl
             return;
         for (int k = 0; k < 2; k++)
             canvas_put(canvas, x + k, line.y,
-                       canvas->ascii ? (uint32_t)(series->marker ? series->marker : '*') : 0x2812, series->role, 0);
+                       canvas->ascii     ? (uint32_t)(series->marker ? series->marker : '*')
+                       : series->markers ? 0x2836
+                                         : 0x2812,
+                       series->role, 0);
         canvas_text(canvas, x + 3, line.y, width, series->role, 0, text);
         x += width + 5;
     }

@@ -145,7 +145,11 @@ static void start_mouse(struct term *term, bool wanted)
     if (!wanted || !kmous || kmous == (char *)-1)
         return;
     mouseinterval(0);
-    term->mouse = mousemask(ALL_MOUSE_EVENTS | REPORT_MOUSE_POSITION, NULL) != 0;
+    /* No clicks: ncurses would make them of a press and a release that come together, and hold both back. */
+    term->mouse = mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON2_PRESSED | BUTTON2_RELEASED | BUTTON3_PRESSED |
+                                BUTTON3_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED | BUTTON_SHIFT | BUTTON_CTRL |
+                                BUTTON_ALT | REPORT_MOUSE_POSITION,
+                            NULL) != 0;
     if (term->mouse) {
         fputs("\033[?1002h", stdout); /* moves while a button is held; ncurses itself asks for clicks only */
         fflush(stdout);

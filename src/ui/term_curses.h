@@ -20,6 +20,8 @@ struct term {
     /* for double clicks and drags */
     double press_time;
     int press_x, press_y, held;
+    MEVENT mice[16]; /* the next is the last: ncurses hands out the newest first */
+    int mice_count;
 };
 
 bool term_take_resize(struct term *term);

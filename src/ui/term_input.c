@@ -116,11 +116,16 @@ static bool pressed(struct term *term, struct term_event *event, int button)
     return true;
 }
 
+/* A press and its release often come in one breath: ncurses then says KEY_MOUSE once. */
+static void fetch_mice(struct term *term)
+{
+    while (term->mice_count < (int)THAW_LENGTH(term->mice) && getmouse(&term->mice[term->mice_count]) == OK)
+        term->mice_count++;
+}
+
 static bool mouse_event(struct term *term, struct term_event *event)
 {
-    MEVENT mouse;
-    if (getmouse(&mouse) != OK)
-        return false;
+    MEVENT mouse = term->mice[--term->mice_count];
     event->kind = TERM_MOUSE;
     event->x = mouse.x;
     event->y = mouse.y;
@@ -155,8 +160,6 @@ static bool mouse_event(struct term *term, struct term_event *event)
 static bool decode(struct term *term, struct term_event *event, int kind, wint_t code)
 {
     event->kind = TERM_KEY;
-    if (kind == KEY_CODE_YES && code == KEY_MOUSE)
-        return mouse_event(term, event);
     if (kind == KEY_CODE_YES)
         return named_key(event, code);
     typed_key(event, code);
@@ -165,6 +168,8 @@ static bool decode(struct term *term, struct term_event *event, int kind, wint_t
     /* Escape and a key in one breath is Alt. */
     wint_t next;
     int next_kind = get_wch(&next);
+    if (next_kind == KEY_CODE_YES && next == KEY_MOUSE)
+        fetch_mice(term);
     if (next_kind == ERR || (next_kind == KEY_CODE_YES && next == KEY_MOUSE))
         return true;
     if (next_kind == OK && next == 27)
@@ -186,10 +191,19 @@ bool term_read(struct term *term, struct term_event *event)
             term_size(term, &event->width, &event->height);
             return true;
         }
+        if (term->mice_count > 0) {
+            if (mouse_event(term, event))
+                return true;
+            continue;
+        }
         wint_t code = 0;
         int kind = get_wch(&code);
         if (kind == ERR)
             return false;
+        if (kind == KEY_CODE_YES && code == KEY_MOUSE) {
+            fetch_mice(term);
+            continue;
+        }
         if (kind == KEY_CODE_YES && code == KEY_RESIZE) {
             event->kind = TERM_RESIZE;
             term_size(term, &event->width, &event->height);
