@@ -78,17 +78,25 @@ static void conv_cost(const struct op_attrs *attrs, const struct shape4 *in, str
     cost->param_bytes = (weights + (attrs->bias ? out.c : 0)) * sizeof(float);
 }
 
+static size_t job_floats(const struct conv *conv, enum conv_job job, int threads)
+{
+    return conv_kernel_choose(conv, job)->workspace_floats(conv, threads);
+}
+
 static size_t conv_workspace(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
                              bool backward)
 {
-    struct conv conv = conv_geometry(attrs, *in, out);
-    if (!backward)
-        return conv_kernel_choose(&conv, CONV_FORWARD)->workspace_floats(&conv, threads);
-    size_t data = conv_kernel_choose(&conv, CONV_DATA_GRADIENT)->workspace_floats(&conv, threads);
-    size_t weights = conv_kernel_choose(&conv, CONV_WEIGHT_GRADIENT)->workspace_floats(&conv, threads);
-    size_t bias = attrs->bias ? pass_bias_floats(conv.pixels, out.c) : 0;
-    size_t most = data > weights ? data : weights;
-    return most > bias ? most : bias;
+    size_t most = backward && attrs->bias ? pass_bias_floats((size_t)out.n * (size_t)out.h * (size_t)out.w, out.c) : 0;
+    struct shape4 some_in = *in, some_out = out;
+    for (int n = 1; n <= out.n; n++) { /* panels differ from batch size to batch size: fewer images may need more */
+        some_in.n = some_out.n = n;
+        struct conv conv = conv_geometry(attrs, some_in, some_out);
+        for (int job = CONV_FORWARD; job <= CONV_WEIGHT_GRADIENT; job++) {
+            size_t need = (job != CONV_FORWARD) == backward ? job_floats(&conv, (enum conv_job)job, threads) : 0;
+            most = need > most ? need : most;
+        }
+    }
+    return most;
 }
 
 static void conv_forward(const struct op_call *call)

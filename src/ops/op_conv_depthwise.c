@@ -12,9 +12,10 @@
 #include "split.h"
 #include "window.h"
 
-enum { LANES = 16, ROW_GRAIN = 16384 /* floats of a task, about */ };
-/* Unaligned: pixels start at any multiple of the channel count. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+enum { ROW_GRAIN = 16384 /* floats of a task, about */ };
+/* Unaligned: pixels start at any multiple of the channel count. Two widths, because slim networks have 8 channels. */
+typedef float lanes __attribute__((vector_size(64), aligned(sizeof(float)), may_alias));
+typedef float half_lanes __attribute__((vector_size(32), aligned(sizeof(float)), may_alias));
 
 /* The taps of one axis, see window_taps. */
 struct axis {
@@ -81,15 +82,23 @@ static void find_taps(struct depthwise *d, bool backward)
                 d->x.taps);
 }
 
-/* One pixel and one block of `width` channels: sum over its taps of image times weight. */
-#define SUM_TAPS(type, from, load)                                                                                     \
-    for (int j = 0; j < ys; j++) {                                                                                     \
-        const float *line = image + (size_t)y[j].at * line_floats + (from);                                            \
-        const float *row = weight + (size_t)(y[j].k * kernel_w) * channels + (from);                                   \
-        for (int i = 0; i < xs; i++)                                                                                   \
-            sum += load(type, line + (size_t)x[i].at * channels) * load(type, row + (size_t)x[i].k * channels);        \
-    }
 #define LOAD(type, address) (*(const type *)(address))
+/* One pixel: its channels from c on in blocks of a type's width, each the sum over the taps of image times weight. */
+#define SUM_BLOCKS(type)                                                                                               \
+    for (; c + sizeof(type) / sizeof(float) <= channels; c += sizeof(type) / sizeof(float)) {                          \
+        type sum = {0};                                                                                                \
+        for (int j = 0; j < ys; j++) {                                                                                 \
+            const float *line = image + (size_t)y[j].at * line_floats + c;                                             \
+            const float *row = weight + (size_t)(y[j].k * kernel_w) * channels + c;                                    \
+            for (int i = 0; i < xs; i++)                                                                               \
+                sum += LOAD(type, line + (size_t)x[i].at * channels) * LOAD(type, row + (size_t)x[i].k * channels);    \
+        }                                                                                                              \
+        if (bias)                                                                                                      \
+            sum += LOAD(type, bias + c);                                                                               \
+        if (add)                                                                                                       \
+            sum += LOAD(type, to + c);                                                                                 \
+        *(type *)(to + c) = sum;                                                                                       \
+    }
 
 /* One row of the target: to (width, channels) = or += bias + taps. ys, y: the row's taps. */
 THAW_SIMD static void row_sums(float *to, int width, size_t channels, const struct axis *across, int kernel_w, int ys,
@@ -100,21 +109,9 @@ THAW_SIMD static void row_sums(float *to, int width, size_t channels, const stru
         const struct window_tap *x = across->taps + (size_t)t * (size_t)kernel_w;
         int xs = across->count[t];
         size_t c = 0;
-        for (; c + LANES <= channels; c += LANES) {
-            lanes sum = {0};
-            SUM_TAPS(lanes, c, LOAD)
-            if (bias)
-                sum += LOAD(lanes, bias + c);
-            if (add)
-                sum += LOAD(lanes, to + c);
-            *(lanes *)(to + c) = sum;
-        }
-        for (; c < channels; c++) {
-            float sum = 0;
-            SUM_TAPS(float, c, LOAD)
-            sum += bias ? bias[c] : 0;
-            to[c] = sum + (add ? to[c] : 0);
-        }
+        SUM_BLOCKS(lanes)
+        SUM_BLOCKS(half_lanes)
+        SUM_BLOCKS(float)
     }
 }
 
@@ -182,6 +179,14 @@ static size_t weights_floats(const struct conv *conv, int threads)
     return taps_floats(conv, conv->out) + weights_stride(conv) * (size_t)partial_count(conv);
 }
 
+#define WEIGHT_BLOCKS(type)                                                                                            \
+    for (; c + sizeof(type) / sizeof(float) <= channels; c += sizeof(type) / sizeof(float)) {                          \
+        type sum = {0};                                                                                                \
+        for (size_t x = 0; x < (size_t)(x1 - x0); x++)                                                                 \
+            sum += LOAD(type, in + x * step + c) * LOAD(type, g + x * channels + c);                                   \
+        *(type *)(to + c) += sum;                                                                                      \
+    }
+
 /* Adds one output row's share to the weights of one kernel row: to (kernel_w, channels). The columns x0[kx]..x1[kx]-1
  * of the output meet the image at kernel column kx. */
 THAW_SIMD static void row_weights(float *to, const struct conv *conv, const float *line, const float *gradient)
@@ -199,18 +204,9 @@ THAW_SIMD static void row_weights(float *to, const struct conv *conv, const floa
         const float *in = line + (size_t)(x0 * a->stride_w + offset) * channels;
         const float *g = gradient + (size_t)x0 * channels;
         size_t c = 0;
-        for (; c + LANES <= channels; c += LANES) {
-            lanes sum = {0};
-            for (size_t x = 0; x < (size_t)(x1 - x0); x++)
-                sum += LOAD(lanes, in + x * step + c) * LOAD(lanes, g + x * channels + c);
-            *(lanes *)(to + c) += sum;
-        }
-        for (; c < channels; c++) {
-            float sum = 0;
-            for (size_t x = 0; x < (size_t)(x1 - x0); x++)
-                sum += in[x * step + c] * g[x * channels + c];
-            to[c] += sum;
-        }
+        WEIGHT_BLOCKS(lanes)
+        WEIGHT_BLOCKS(half_lanes)
+        WEIGHT_BLOCKS(float)
     }
 }
 

@@ -1,6 +1,7 @@
 /* Linear: out (n, c_out) = in (n, c_in) * weight (c_in, c_out) + bias. The input may have any shape whose h and w are 1.
  *
- * Forward splits the output's columns, so that a wide layer (VGG's 25088 x 4096) streams its weights through all cores;
+ * One image is a matrix times a vector, three times faster so than as a product with one row: each task runs through a
+ * stretch of the weight's rows into an output of its own, and these are added up in order. Otherwise forward splits the output's columns, so that a wide layer (VGG's 25088 x 4096) streams its weights through all cores;
  * the weight gradient splits the weight's rows. */
 #include "config.h"
 
@@ -9,7 +10,13 @@
 #include "split.h"
 #include "thaw/tensor/gemm.h"
 
-enum { WEIGHT, BIAS, COLUMN_GRAIN = 64, PARTS_MOST = 64 };
+enum { WEIGHT, BIAS };
+enum {
+    COLUMN_GRAIN = 64,
+    PARTS_MOST = 64,
+    VECTOR_GRAIN = 65536, /* weights of a task for one image */
+    VECTOR_MOST = 16,
+};
 
 static bool linear_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
                          struct error *error)
@@ -60,6 +67,31 @@ static void forward_task(void *context, int task, int worker)
                   call->activation);
 }
 
+static int vector_parts(int in, int out)
+{
+    return split_parts((size_t)in * (size_t)out, VECTOR_GRAIN, in < VECTOR_MOST ? in : VECTOR_MOST);
+}
+
+static void vector_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const struct linear *l = context;
+    int first = (int)split_at((size_t)l->in, l->parts, task), last = (int)split_at((size_t)l->in, l->parts, task + 1);
+    gemv(true, last - first, l->out, 1, l->call->param[WEIGHT] + (size_t)first * (size_t)l->out, l->out,
+         l->call->in[0] + first, 0, l->call->workspace + (size_t)task * split_line((size_t)l->out));
+}
+
+static void forward_vector(struct linear *l)
+{
+    const struct op_call *call = l->call;
+    size_t outputs = (size_t)l->out;
+    l->parts = vector_parts(l->in, l->out);
+    team_run(call->team, l->parts, vector_task, l);
+    pass_sum_partials(call->team, call->out, call->workspace, l->parts, split_line(outputs), outputs);
+    pass_epilogue(call->out, outputs, 1, l->out, call->attrs->bias ? call->param[BIAS] : NULL, call->residual,
+                  call->activation);
+}
+
 static void data_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -89,13 +121,19 @@ static struct linear geometry(const struct op_call *call)
 static size_t linear_workspace(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
                                bool backward)
 {
-    (void)in, (void)threads;
-    return backward && attrs->bias ? pass_bias_floats((size_t)out.n, out.c) : 0;
+    (void)threads;
+    if (backward)
+        return attrs->bias ? pass_bias_floats((size_t)out.n, out.c) : 0;
+    return (size_t)vector_parts(in->c, out.c) * split_line((size_t)out.c); /* a batch may end with one image */
 }
 
 static void linear_forward(const struct op_call *call)
 {
     struct linear l = geometry(call);
+    if (l.n == 1) {
+        forward_vector(&l);
+        return;
+    }
     l.parts = split_parts((size_t)l.out, COLUMN_GRAIN, PARTS_MOST);
     team_run(call->team, l.parts, forward_task, &l);
 }

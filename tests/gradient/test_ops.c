@@ -439,6 +439,32 @@ static void in_place_gives_the_same_bits(void **state)
     team_destroy(team);
 }
 
+/* A plan makes room for its largest batch and runs smaller ones in it. */
+static void fewer_images_need_no_more_room(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < gradient_cases_count; i++) {
+        const struct gradient_case *c = &gradient_cases[i];
+        const struct op_def *op = op_get(c->kind);
+        for (int backward = 0; backward < 2 && op->workspace_floats; backward++) {
+            size_t least = 0;
+            for (int n = 1; n < 20; n++) {
+                struct shape4 in[INPUTS], out;
+                struct error error;
+                for (int k = 0; k < c->inputs; k++) {
+                    in[k] = c->in[k];
+                    in[k].n = n;
+                }
+                assert_true(op->shape(&c->attrs, c->inputs, in, &out, &error));
+                size_t need = op->workspace_floats(&c->attrs, in, out, 3, backward);
+                if (need < least)
+                    fail_msg("%s: %zu floats for %d images, %zu for fewer", c->name, need, n, least);
+                least = need;
+            }
+        }
+    }
+}
+
 /* x + x: one buffer twice among the gradients, the first written, the second added, as a plan lays them out. */
 static void a_value_added_to_itself_gets_both_gradients(void **state)
 {
@@ -504,6 +530,7 @@ int main(void)
         cmocka_unit_test(any_team_gives_the_same_bits),
         cmocka_unit_test(epilogues_equal_their_parts),
         cmocka_unit_test(what_is_not_asked_for_changes_nothing),
+        cmocka_unit_test(fewer_images_need_no_more_room),
         cmocka_unit_test(large_weight_gradients_sum_over_all_pixels),
         cmocka_unit_test(in_place_gives_the_same_bits),
         cmocka_unit_test(a_value_added_to_itself_gets_both_gradients),

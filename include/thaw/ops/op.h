@@ -133,7 +133,8 @@ struct op_def {
     void (*cost)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, struct op_cost *cost);
     /* Floats needed between forward and backward; NULL: 0. */
     size_t (*saved_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out);
-    /* Scratch floats of one call of either direction by a team of that many threads; NULL: 0. */
+    /* Scratch floats of one call of either direction by a team of that many threads, enough for fewer images too (the
+     * last batch of an epoch); NULL: 0. */
     size_t (*workspace_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
                                bool backward);
     /* The kernels. Buffers of a call do not overlap but as in_place allows. OP_INPUT has none, and no shape rule: the
