@@ -47,13 +47,19 @@ static void widen(struct range *range, double value)
         range->high = value;
 }
 
+/* Far from where doubles end, so that no difference and no ratio overflows. */
+static double tame(double value, bool log)
+{
+    return log ? fmin(fmax(value, 1e-140), 1e140) : fmin(fmax(value, -1e300), 1e300);
+}
+
 /* Both ends known and apart; open ends come from the data. */
 static struct range settle(struct range data, double low, double high, bool log, double pad)
 {
     bool open_low = !isfinite(low) || (log && low <= 0), open_high = !isfinite(high) || (log && high <= 0);
     if (!isfinite(data.low)) /* no data: something to draw axes for */
         data = log ? (struct range){0.1, 1} : (struct range){0, 1};
-    struct range out = {open_low ? data.low : low, open_high ? data.high : high};
+    struct range out = {tame(open_low ? data.low : low, log), tame(open_high ? data.high : high, log)};
     if (log) {
         double by = pow(out.high / out.low, pad);
         if (!(out.high > out.low * (1 + 1e-9)))
@@ -61,10 +67,8 @@ static struct range settle(struct range data, double low, double high, bool log,
         return (struct range){open_low ? out.low / by : out.low, open_high ? out.high * by : out.high};
     }
     double span = out.high - out.low;
-    if (!isfinite(span)) /* the ends are so far apart that their distance overflows */
-        return (struct range){out.low / 4, out.high / 4};
-    if (!(span > fabs(out.high) * 1e-9) || !(span > 1e-300)) {
-        double half = out.low != 0 ? fabs(out.low) * 0.1 : 0.5;
+    if (!(span > fmax(fabs(out.high), fabs(out.low)) * 1e-9) || !(span > 1e-300)) {
+        double half = fabs(out.low) > 1e-290 ? fabs(out.low) * 0.1 : 0.5;
         return (struct range){out.low - half, out.low + half};
     }
     return (struct range){open_low ? out.low - span * pad : out.low, open_high ? out.high + span * pad : out.high};

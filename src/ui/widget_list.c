@@ -35,6 +35,7 @@ void list_set_rows(struct list *list, int rows)
 
 bool list_command(struct list *list, enum command command)
 {
+    list_select(list, list->selected); /* rows may have gone */
     int page = list->visible > 1 ? list->visible - 1 : 1, before = list->selected;
     switch (command) {
     case COMMAND_UP:
