@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake_state.h"
 
@@ -115,6 +116,9 @@ size_t session_pump(struct session *session)
 {
     struct session_status *status = &session->status;
     size_t made = 0;
+    char wakes[64];
+    while (read(session->pipe[0], wakes, sizeof(wakes)) > 0)
+        continue;
     bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
     for (int i = 0; may && i < session->steps && status->phase != SESSION_DONE; i++, made++)
         make_step(session);

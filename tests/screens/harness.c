@@ -152,6 +152,16 @@ struct harness *harness_start(const struct harness_options *options)
     return harness;
 }
 
+/* cmocka cuts messages at 1 KiB, and a screen is longer. */
+static void fail_with_screen(struct harness *harness, const char *what)
+{
+    char *shown = harness_text(harness);
+    fprintf(stderr, "%s:\n%s\n", what, shown);
+    mem_free(shown);
+    harness_stop(harness);
+    fail_msg("%s", what);
+}
+
 static bool has_ended(struct harness *harness)
 {
     if (!harness->ended && waitpid(harness->pid, &harness->status, WNOHANG) == harness->pid)
@@ -213,8 +223,9 @@ void harness_wait(struct harness *harness, const char *text)
 {
     if (harness_sees(harness, text, 10))
         return;
-    char *shown = harness_text(harness);
-    fail_msg("\"%s\" did not come:\n%s", text, shown);
+    char what[128];
+    snprintf(what, sizeof(what), "\"%s\" did not come", text);
+    fail_with_screen(harness, what);
 }
 
 int harness_end(struct harness *harness)
@@ -224,10 +235,8 @@ int harness_end(struct harness *harness)
         take_in(harness, 0.02);
     while (take_in(harness, 0.02))
         continue;
-    if (!harness->ended) {
-        char *shown = harness_text(harness);
-        fail_msg("the program does not end:\n%s", shown);
-    }
+    if (!harness->ended)
+        fail_with_screen(harness, "the program does not end");
     return harness->status;
 }
 
@@ -400,7 +409,7 @@ void harness_check(struct harness *harness, const char *name)
         if (!wanted)
             fail_msg("%s (UPDATE=1 writes it)", error.text);
         if (strcmp(wanted, shown) != 0)
-            fail_msg("%s differs. Wanted:\n%s\nShown:\n%s", name, wanted, shown);
+            fail_with_screen(harness, path);
         mem_free(wanted);
     }
     mem_free(shown);
