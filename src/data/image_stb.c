@@ -151,16 +151,34 @@ static bool tell(struct error *error)
     return error_set(error, ERROR_DATA, "damaged or of an unusual kind (%s)", reason);
 }
 
+/* The size as the header says it, since stb_image keeps it to itself when it refuses. 0 x 0 where there is no saying. */
+static void announced_size(const uint8_t *bytes, size_t size, int64_t *width, int64_t *height)
+{
+    *width = *height = 0;
+    if (bytes[0] == 'G' && size >= 10) {
+        *width = little(bytes + 6, 2);
+        *height = little(bytes + 8, 2);
+    } else if (bytes[0] == 'B' && size >= 26 && little(bytes + 14, 4) >= 40) {
+        *width = (int32_t)little(bytes + 18, 4);
+        *height = (int32_t)little(bytes + 22, 4);
+        *height = *height < 0 ? -*height : *height; /* rows from the top */
+    } else if (bytes[0] == 0x89 && size >= 24) {
+        *width = big(bytes + 16);
+        *height = big(bytes + 20);
+    }
+}
+
 bool decode_stb_header(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error)
 {
     int channels;
+    int64_t announced_width, announced_height;
     if (size > INT_MAX)
         return error_set(error, ERROR_DATA, "too large: files up to 2 GiB are read");
-    if (size >= 24 && memcmp(bytes + 1, "PNG", 3) == 0) { /* stb_image gives no size for a refused one */
-        if (!decode_size_ok(big(bytes + 16), big(bytes + 20), error))
-            return false;
-    }
-    return stbi_info_from_memory(bytes, (int)size, width, height, &channels) ? true : tell(error);
+    announced_size(bytes, size, &announced_width, &announced_height);
+    if ((announced_width || announced_height) && !decode_size_ok(announced_width, announced_height, error))
+        return false;
+    return stbi_info_from_memory(bytes, (int)size, width, height, &channels) ||
+           error_set(error, ERROR_DATA, "damaged or truncated: its header cannot be read");
 }
 
 bool decode_stb(struct image *image, const uint8_t *bytes, size_t size, struct error *error)

@@ -1,0 +1,198 @@
+/* The loader: the same batches for any number of threads and cache, resumed epochs, unreadable images, shutting down at
+ * any moment. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "files_for_tests.h"
+#include "thaw/base/hash.h"
+#include "thaw/data/loader.h"
+
+enum { IMAGES = 23 };
+
+static struct loader_options options_of(int threads, enum augment augment, size_t cache)
+{
+    return (struct loader_options){
+        .preprocess = {.width = 8, .height = 8, .channels = 3, .resize = 8, .std = {1, 1, 1}},
+        .batch = 4,
+        .shuffle = true,
+        .augment = augment,
+        .seed = 5,
+        .threads = threads,
+        .cache_bytes = cache,
+    };
+}
+
+/* Numbers 6 and 17 cannot be decoded. */
+static int set_up(void **state)
+{
+    char *folder = new_folder();
+    struct dataset_part *part = mem_alloc(sizeof(*part));
+    part->item = mem_array(IMAGES + 1, sizeof(*part->item));
+    part->items = IMAGES;
+    for (int i = 0; i < IMAGES; i++) {
+        char *name = mem_format("%02d.ppm", i);
+        put_image(folder, name, 10 + i, 12, (uint8_t)(i * 10));
+        if (i == 6 || i == 17)
+            put_file(folder, name, "P6\n9 9\n255\nx", 12);
+        part->item[i] = (struct dataset_item){.path = path_join(folder, name), .label = i % 3};
+        mem_free(name);
+    }
+    part->item[IMAGES].path = folder; /* behind the end: for tear_down */
+    *state = part;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct dataset_part *part = *state;
+    remove_folder(part->item[IMAGES].path);
+    for (int i = 0; i <= IMAGES; i++)
+        mem_free(part->item[i].path);
+    mem_free(part->item);
+    mem_free(part);
+    return 0;
+}
+
+/* The digest of an epoch from a batch on; *images counts what came. */
+static struct hash epoch_digest(struct loader *loader, int epoch, int first, int *images)
+{
+    struct hash hash = {0, 0};
+    struct batch *batch;
+    *images = 0;
+    loader_begin(loader, epoch, first);
+    for (int number = 0; (batch = loader_next(loader)); number++) {
+        hash = hash_bytes(&number, sizeof(number), hash);
+        hash = hash_bytes(batch->index, (size_t)batch->n * sizeof(*batch->index), hash);
+        hash = hash_bytes(batch->label, (size_t)batch->n * sizeof(*batch->label), hash);
+        hash = hash_bytes(batch->input, (size_t)batch->n * 8 * 8 * 3 * sizeof(float), hash);
+        for (int i = 0; i < batch->n; i++) {
+            assert_int_equal(batch->label[i], batch->index[i] % 3);
+            assert_float_equal(batch->input[i * 8 * 8 * 3], (float)(batch->index[i] * 10) / 255, 1e-6);
+        }
+        *images += batch->n;
+        loader_release(loader, batch);
+    }
+    return hash;
+}
+
+static void test_any_threads(void **state)
+{
+    struct error error = {0};
+    struct hash expected[2] = {{0, 0}, {0, 0}};
+    int images;
+    const size_t caches[] = {0, 2000, 1 << 20};
+    for (int threads = 1; threads <= 4; threads++)
+        for (size_t c = 0; c < THAW_LENGTH(caches); c++) {
+            struct loader_options options = options_of(threads, AUGMENT_LIGHT, caches[c]);
+            struct loader *loader = loader_create(*state, &options, &error);
+            assert_non_null(loader);
+            assert_int_equal(loader_batches(loader), 6);
+            for (int epoch = 1; epoch <= 4; epoch++) {
+                struct hash hash = epoch_digest(loader, 1 + epoch % 2, 0, &images);
+                assert_int_equal(images, IMAGES - 2);
+                if (expected[epoch % 2].low == 0)
+                    expected[epoch % 2] = hash;
+                assert_true(hash_equal(hash, expected[epoch % 2]));
+            }
+            loader_destroy(loader);
+        }
+    assert_false(hash_equal(expected[0], expected[1]));
+}
+
+/* An epoch begun at batch 2 gives what the whole epoch gives from there. */
+static void test_resume(void **state)
+{
+    struct error error = {0};
+    struct loader_options options = options_of(2, AUGMENT_NONE, 1 << 20);
+    struct loader *loader = loader_create(*state, &options, &error);
+    assert_non_null(loader);
+    uint32_t seen[IMAGES];
+    int total = 0, at = 0, skipped = 0;
+    struct batch *batch;
+    loader_begin(loader, 3, 0);
+    for (int number = 0; (batch = loader_next(loader)); number++) {
+        memcpy(seen + total, batch->index, (size_t)batch->n * sizeof(*seen));
+        total += batch->n;
+        skipped = number < 2 ? total : skipped;
+        loader_release(loader, batch);
+    }
+    loader_begin(loader, 3, 2);
+    while ((batch = loader_next(loader))) {
+        assert_memory_equal(seen + skipped + at, batch->index, (size_t)batch->n * sizeof(*seen));
+        at += batch->n;
+        loader_release(loader, batch);
+    }
+    assert_int_equal(at, total - skipped);
+    assert_null(loader_next(loader));
+    loader_destroy(loader);
+}
+
+static void test_unreadable(void **state)
+{
+    struct error error = {0};
+    struct loader_options options = options_of(3, AUGMENT_NONE, 0);
+    struct loader *loader = loader_create(*state, &options, &error);
+    const struct loader_bad *bad;
+    int images;
+    assert_non_null(loader);
+    epoch_digest(loader, 1, 0, &images);
+    assert_int_equal(loader_take_bad(loader, &bad), 2);
+    assert_int_equal(bad[0].index + bad[1].index, 6 + 17);
+    assert_non_null(strstr(bad[0].reason, "truncated"));
+    assert_memory_equal(bad[0].reason, "truncated", 9); /* no path before it */
+    epoch_digest(loader, 2, 0, &images);
+    assert_int_equal(loader_take_bad(loader, &bad), 0); /* told once */
+    loader_destroy(loader);
+}
+
+/* Begin anew and leave at every point, holding batches over it. */
+static void test_leave_anywhere(void **state)
+{
+    struct error error = {0};
+    for (int taken = 0; taken <= 6; taken++) {
+        struct loader_options options = options_of(1 + taken % 3, AUGMENT_STANDARD, 5000);
+        struct loader *loader = loader_create(*state, &options, &error);
+        assert_non_null(loader);
+        assert_null(loader_next(loader)); /* before the first epoch */
+        struct batch *held[6];
+        loader_begin(loader, 1, 0);
+        for (int i = 0; i < taken; i++)
+            held[i] = loader_next(loader);
+        loader_begin(loader, 2, 0);
+        struct batch *batch = loader_next(loader);
+        assert_non_null(batch);
+        for (int i = 0; i < taken; i++) {
+            assert_non_null(held[i]);
+            assert_ptr_not_equal(held[i], batch);
+            loader_release(loader, held[i]);
+        }
+        loader_release(loader, batch);
+        loader_destroy(loader);
+    }
+    loader_destroy(NULL);
+}
+
+static void test_empty(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct dataset_part nothing = {0};
+    struct loader_options options = options_of(1, AUGMENT_NONE, 0);
+    assert_null(loader_create(&nothing, &options, &error));
+    assert_int_equal(error.kind, ERROR_DATA);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_threads),    cmocka_unit_test(test_resume), cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_leave_anywhere), cmocka_unit_test(test_empty),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
