@@ -25,7 +25,7 @@ struct view_figure {
 static struct image pattern(int width, int height)
 {
     struct image image;
-    uint32_t state = (uint32_t)(width * 65536 + height);
+    uint32_t state = (uint32_t)width * 65536u + (uint32_t)height;
     assert_true(image_create(&image, width, height));
     for (int i = 0; i < width * height * 3; i++) {
         state = state * 1103515245u + 12345u;
