@@ -298,6 +298,18 @@ static void press(struct harness *harness, uint32_t key, unsigned modifiers)
         vterm_keyboard_key(harness->vterm, vterm_key(key), modifier);
 }
 
+/* An Escape is Alt with a key that comes at once, so wait until it was read and its delay is over. */
+static void let_escape_pass(struct harness *harness)
+{
+    int unread = 1;
+    double start = clock_monotonic(), gone = 0;
+    while (clock_monotonic() - start < 5 && (gone == 0 || clock_monotonic() - gone < 0.08)) {
+        take_in(harness, 0.01);
+        if (gone == 0 && ioctl(harness->slave, FIONREAD, &unread) == 0 && unread == 0)
+            gone = clock_monotonic();
+    }
+}
+
 void harness_type(struct harness *harness, const char *keys)
 {
     char word[64];
@@ -309,7 +321,7 @@ void harness_type(struct harness *harness, const char *keys)
         if (key_parse(word, &key, &modifiers)) {
             press(harness, key, modifiers);
             if (key == TERM_KEY_ESCAPE)
-                take_in(harness, 0.06); /* or it would be read as Alt with the next key */
+                let_escape_pass(harness);
             continue;
         }
         const char *at = word;
