@@ -46,11 +46,13 @@ static void bump(struct scene *scene)
     scene_arc(scene, ink_black, .36f, 0, .18f, .18f, -180, 0);
 }
 
-static void do_not_enter(struct scene *scene)
+static void hospital(struct scene *scene)
 {
-    scene_box(scene, ink_white, 0, 0, 1, 1);
-    scene_disc(scene, ink_red, 0, 0, .95f);
-    scene_box(scene, ink_white, 0, 0, .68f, .17f);
+    scene_box(scene, ink_white, 0, 0, .98f, .98f);
+    scene_box(scene, ink_blue, 0, 0, .9f, .9f);
+    scene_stroke(scene, ink_white, .24f, 2, (float[]){-.38f, -.55f, -.38f, .55f});
+    scene_stroke(scene, ink_white, .24f, 2, (float[]){.38f, -.55f, .38f, .55f});
+    scene_box(scene, ink_white, 0, 0, .38f, .12f);
 }
 
 static void forbidding(struct scene *scene)
@@ -148,7 +150,7 @@ static void yield(struct scene *scene)
 
 const struct roadsigns_face roadsigns_american[] = {
     {"bump", bump},
-    {"do_not_enter", do_not_enter},
+    {"hospital", hospital},
     {"no_left_turn", no_left_turn},
     {"no_trucks", no_trucks},
     {"pedestrian_crossing", pedestrian_crossing},
