@@ -46,7 +46,7 @@ static inline void put_file(const char *folder, const char *name, const void *by
     mem_free(path);
 }
 
-/* A PPM of one colour. */
+/* A PPM whose bytes grow by one each, from `level` on. */
 static inline void put_image(const char *folder, const char *name, int width, int height, uint8_t level)
 {
     char header[64];
@@ -54,7 +54,8 @@ static inline void put_image(const char *folder, const char *name, int width, in
     size_t pixels = (size_t)width * (size_t)height * 3;
     char *bytes = mem_alloc((size_t)start + pixels);
     memcpy(bytes, header, (size_t)start);
-    memset(bytes + start, level, pixels);
+    for (size_t i = 0; i < pixels; i++)
+        bytes[(size_t)start + i] = (char)(level + i);
     put_file(folder, name, bytes, (size_t)start + pixels);
     mem_free(bytes);
 }

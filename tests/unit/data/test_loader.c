@@ -59,22 +59,39 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The digest of an epoch from a batch on; *images counts what came. */
-static struct hash epoch_digest(struct loader *loader, int epoch, int first, int *images)
+/* Every input of a batch is the view of its image that belongs to (seed, epoch, index). */
+static void check_views(const struct dataset_part *part, const struct loader_options *options, int epoch,
+                        const struct batch *batch)
+{
+    struct error error = {0};
+    for (int i = 0; i < batch->n; i++) {
+        struct image image, view;
+        float expected[8 * 8 * 3];
+        struct augment_key key = {.seed = options->seed, .epoch = (uint32_t)epoch, .index = batch->index[i]};
+        assert_true(image_load(&image, part->item[batch->index[i]].path, &error));
+        augment_view(&image, &options->preprocess, options->augment, key, &view);
+        image_normalise(&view, &options->preprocess, expected);
+        assert_memory_equal(batch->input + i * 8 * 8 * 3, expected, sizeof(expected));
+        assert_int_equal(batch->label[i], part->item[batch->index[i]].label);
+        image_finish(&view);
+        image_finish(&image);
+    }
+}
+
+/* The digest of an epoch; *images counts what came. */
+static struct hash epoch_digest(const struct dataset_part *part, const struct loader_options *options,
+                                struct loader *loader, int epoch, int *images)
 {
     struct hash hash = {0, 0};
     struct batch *batch;
     *images = 0;
-    loader_begin(loader, epoch, first);
+    loader_begin(loader, epoch, 0);
     for (int number = 0; (batch = loader_next(loader)); number++) {
         hash = hash_bytes(&number, sizeof(number), hash);
         hash = hash_bytes(batch->index, (size_t)batch->n * sizeof(*batch->index), hash);
         hash = hash_bytes(batch->label, (size_t)batch->n * sizeof(*batch->label), hash);
         hash = hash_bytes(batch->input, (size_t)batch->n * 8 * 8 * 3 * sizeof(float), hash);
-        for (int i = 0; i < batch->n; i++) {
-            assert_int_equal(batch->label[i], batch->index[i] % 3);
-            assert_float_equal(batch->input[i * 8 * 8 * 3], (float)(batch->index[i] * 10) / 255, 1e-6);
-        }
+        check_views(part, options, epoch, batch);
         *images += batch->n;
         loader_release(loader, batch);
     }
@@ -94,7 +111,7 @@ static void test_any_threads(void **state)
             assert_non_null(loader);
             assert_int_equal(loader_batches(loader), 6);
             for (int epoch = 1; epoch <= 4; epoch++) {
-                struct hash hash = epoch_digest(loader, 1 + epoch % 2, 0, &images);
+                struct hash hash = epoch_digest(*state, &options, loader, 1 + epoch % 2, &images);
                 assert_int_equal(images, IMAGES - 2);
                 if (expected[epoch % 2].low == 0)
                     expected[epoch % 2] = hash;
@@ -125,6 +142,7 @@ static void test_resume(void **state)
     loader_begin(loader, 3, 2);
     while ((batch = loader_next(loader))) {
         assert_memory_equal(seen + skipped + at, batch->index, (size_t)batch->n * sizeof(*seen));
+        check_views(*state, &options, 3, batch);
         at += batch->n;
         loader_release(loader, batch);
     }
@@ -141,12 +159,12 @@ static void test_unreadable(void **state)
     const struct loader_bad *bad;
     int images;
     assert_non_null(loader);
-    epoch_digest(loader, 1, 0, &images);
+    epoch_digest(*state, &options, loader, 1, &images);
     assert_int_equal(loader_take_bad(loader, &bad), 2);
     assert_int_equal(bad[0].index + bad[1].index, 6 + 17);
     assert_non_null(strstr(bad[0].reason, "truncated"));
     assert_memory_equal(bad[0].reason, "truncated", 9); /* no path before it */
-    epoch_digest(loader, 2, 0, &images);
+    epoch_digest(*state, &options, loader, 2, &images);
     assert_int_equal(loader_take_bad(loader, &bad), 0); /* told once */
     loader_destroy(loader);
 }
