@@ -151,6 +151,31 @@ static void test_resume(void **state)
     loader_destroy(loader);
 }
 
+/* The order is another one each epoch, the same one in the same epoch, and the list's own without shuffling. */
+static void test_order(void **state)
+{
+    struct error error = {0};
+    uint32_t order[4][24] = {{0}};
+    const int epochs[] = {1, 2, 1, 1};
+    for (int i = 0; i < 4; i++) {
+        struct loader_options options = options_of(2, AUGMENT_NONE, 0);
+        options.shuffle = i < 3;
+        options.batch = 24;
+        struct loader *loader = loader_create(*state, &options, &error);
+        assert_non_null(loader);
+        loader_begin(loader, epochs[i], 0);
+        struct batch *batch = loader_next(loader);
+        assert_int_equal(batch->n, IMAGES - 2);
+        memcpy(order[i], batch->index, (size_t)batch->n * sizeof(**order));
+        loader_release(loader, batch);
+        loader_destroy(loader);
+    }
+    assert_memory_not_equal(order[0], order[1], sizeof(*order));
+    assert_memory_equal(order[0], order[2], sizeof(*order));
+    for (int i = 1; i < IMAGES - 2; i++)
+        assert_true(order[3][i] > order[3][i - 1]);
+}
+
 static void test_unreadable(void **state)
 {
     struct error error = {0};
@@ -209,8 +234,8 @@ static void test_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_threads),    cmocka_unit_test(test_resume), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_leave_anywhere), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_any_threads), cmocka_unit_test(test_resume),         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_unreadable),  cmocka_unit_test(test_leave_anywhere), cmocka_unit_test(test_empty),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
