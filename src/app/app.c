@@ -1,0 +1,158 @@
+/* What the verbs share: reporting, options, folders. */
+#include "config.h"
+
+#include "app.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+int app_fail(const struct error *error)
+{
+    fprintf(stderr, "thaw: %s\n", error->text);
+    return error_exit_code(error->kind == ERROR_NONE ? ERROR_FAILED : error->kind);
+}
+
+int app_usage(const struct verb *verb, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "thaw: ");
+    vfprintf(stderr, format, args);
+    va_end(args);
+    if (verb)
+        fprintf(stderr, "\nusage: thaw %s %s\n`thaw %s --help` tells more\n", verb->name, verb->synopsis, verb->name);
+    else
+        fprintf(stderr, "\n`thaw --help` tells more\n");
+    return error_exit_code(ERROR_USAGE);
+}
+
+void app_help(const struct verb *verb)
+{
+    printf("usage: thaw %s %s\n%s\n", verb->name, verb->synopsis, verb->help);
+    if (verb->options[0])
+        printf("\n%s", verb->options);
+}
+
+int app_json(json_t *object)
+{
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(object);
+    return 0;
+}
+
+/* The folder of this program, with the slash; NULL where the system does not tell. */
+static char *own_folder(void)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return NULL;
+    slash[1] = '\0';
+    return mem_string(path);
+}
+
+char *app_folder(const char *name)
+{
+    const char *set = getenv("THAW_DATADIR");
+    if (set && set[0])
+        return path_join(set, name);
+    char *own = own_folder();
+    if (own) {
+        /* Run from a build folder inside its source tree. */
+        char *mark = mem_format("%s../src/app/main.c", own), *beside = mem_format("%s../%s", own, name);
+        bool in_tree = file_exists(mark) && file_is_directory(beside);
+        mem_free(mark);
+        mem_free(own);
+        if (in_tree)
+            return beside;
+        mem_free(beside);
+    }
+    return path_join(THAW_DATADIR, name);
+}
+
+char *app_samples(void)
+{
+    char *home = path_home(PATH_DATA), *folder = path_join(home, "samples");
+    mem_free(home);
+    return folder;
+}
+
+bool app_number(const char *text, double low, double high, double *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtod(text, &end);
+    return !errno && end != text && !*end && *number >= low && *number <= high;
+}
+
+static const struct option_row *find_row(const char *name, size_t length, const struct option_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(rows[i].name) == length && !strncmp(rows[i].name, name, length))
+            return &rows[i];
+    return NULL;
+}
+
+static bool take_value(const struct option_row *row, const char *value)
+{
+    if (row->value)
+        *row->value = value;
+    else if (row->list->count < OPTION_LIST_MAX)
+        row->list->item[row->list->count++] = value;
+    else
+        return false;
+    return true;
+}
+
+int app_options(const struct verb *verb, int argc, char **argv, const struct option_row *rows, size_t count)
+{
+    int kept = 1;
+    bool plain = false;
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+        if (plain || word[0] != '-' || !word[1]) {
+            argv[kept++] = word;
+            continue;
+        }
+        if (!strcmp(word, "--")) {
+            plain = true;
+            continue;
+        }
+        if (verb && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
+            app_help(verb);
+            return -1;
+        }
+        size_t length = strcspn(word, "=");
+        const struct option_row *row = find_row(word, length, rows, count);
+        if (!row || (row->flag && word[length])) {
+            app_usage(verb, "unknown option %s", word);
+            return -2;
+        }
+        if (row->flag) {
+            *row->flag = true;
+            continue;
+        }
+        const char *value = word[length] ? word + length + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (!value) {
+            app_usage(verb, "%s needs a value", word);
+            return -2;
+        }
+        if (!take_value(row, value)) {
+            app_usage(verb, "%s is given more than %d times", row->name, OPTION_LIST_MAX);
+            return -2;
+        }
+    }
+    argv[kept] = NULL;
+    return kept;
+}

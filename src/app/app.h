@@ -1,0 +1,76 @@
+/* The program's own: verbs, their options, and how they report. The one place that exits and prints. */
+#ifndef THAW_APP_APP_H
+#define THAW_APP_APP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "thaw/base/error.h"
+#include "thaw/model/graph.h"
+
+/* One verb: `thaw <name> ...`. run returns the exit code; argv[0] is the verb's name. */
+struct verb {
+    const char *name;
+    const char *synopsis; /* what follows the name */
+    const char *help;     /* one line */
+    const char *options;  /* lines for `thaw <name> --help`; "" none */
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct verb verb_train, verb_resume, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
+    verb_bench, verb_samples;
+extern const struct verb *const verbs[];
+extern const size_t verbs_count;
+
+/* The workbench: what `thaw` without a verb does. */
+int workbench(int argc, char **argv);
+
+/* Prints "thaw: <sentence>" on stderr and returns the kind's exit code. */
+int app_fail(const struct error *error);
+/* A usage fault: sentence, hint at --help; returns 2. */
+int app_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* `--help` of a verb on stdout. */
+void app_help(const struct verb *verb);
+/* Prints one JSON object on stdout, closes the line, drops the reference; returns 0. */
+int app_json(json_t *object);
+
+/* Where themes/ and samples/ are: $THAW_DATADIR, beside the program in its source tree, or as installed; caller frees. */
+char *app_folder(const char *name);
+/* The sample world's folder (not created): $XDG_DATA_HOME/thaw/samples; caller frees. */
+char *app_samples(void);
+/* Draws both datasets and puts the experiments and pretrained weights beside them, where they are not there yet. american:
+ * training images a class. Progress goes to stderr when `loud`. */
+bool app_make_samples(const char *folder, int american, uint64_t seed, bool loud, struct error *error);
+enum { APP_AMERICAN_IMAGES = 200 };
+
+/* Options of a verb: exactly one of the three pointers is set. */
+enum { OPTION_LIST_MAX = 64 };
+struct option_list {
+    const char *item[OPTION_LIST_MAX];
+    size_t count;
+};
+struct option_row {
+    const char *name;         /* "--json" */
+    bool *flag;               /* set when given */
+    const char **value;       /* the last value given */
+    struct option_list *list; /* every value given */
+};
+/* Takes options out of argv, which then holds the plain arguments from 1 on; returns their new argc, -1: help was asked
+ * and printed (exit 0), -2: a fault was printed (exit 2). `--` ends the options. */
+int app_options(const struct verb *verb, int argc, char **argv, const struct option_row *rows, size_t count);
+bool app_number(const char *text, double low, double high, double *number);
+
+/* What eval, predict and bench run on: a graph from a name, a weights file or a run directory. */
+struct model_argument {
+    struct graph *graph;
+    char **class_name; /* [classes], or NULL: not known */
+    int classes;
+};
+/* model: architecture, weights file or run directory, may be NULL where `weights` is given; weights: file or NULL. Finish
+ * it. */
+bool model_argument_open(struct model_argument *argument, const char *model, const char *weights, struct error *error);
+void model_argument_finish(struct model_argument *argument);
+
+#endif

@@ -1,0 +1,112 @@
+/* thaw samples: the sample world. Datasets are drawn; experiments and pretrained weights are copied from where the
+ * program keeps them, so that the folder stands by itself. */
+#include "config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/data/roadsigns.h"
+
+enum { SIDE = 32, AMERICAN_VAL = 50, INDIAN_TRAIN = 10, INDIAN_VAL = 50 };
+
+struct progress {
+    bool loud, terminal;
+    const char *country;
+};
+
+static void tell(void *context, int done, int total)
+{
+    const struct progress *progress = context;
+    if (progress->terminal && (done % 100 == 0 || done == total))
+        fprintf(stderr, "\r%s road signs: %d/%d%s", progress->country, done, total, done == total ? "\n" : "");
+    else if (progress->loud && done == total)
+        fprintf(stderr, "%s road signs: %d\n", progress->country, total);
+}
+
+static bool copy_file(const char *from, const char *to, struct error *error)
+{
+    struct file_map map;
+    if (!file_map_open(&map, from, error))
+        return false;
+    bool done = file_write_atomic(to, map.data, map.size, error);
+    file_map_close(&map);
+    return done;
+}
+
+static bool copy_companions(const char *folder, struct error *error)
+{
+    char *source = app_folder("samples");
+    struct file_list list;
+    bool done = file_list_read(&list, source, error);
+    for (size_t i = 0; done && i < list.count; i++) {
+        const char *dot = strrchr(list.name[i], '.');
+        if (!dot || (strcmp(dot, ".ini") && strcmp(dot, ".safetensors")))
+            continue;
+        char *from = path_join(source, list.name[i]), *to = path_join(folder, list.name[i]);
+        if (!file_exists(to))
+            done = copy_file(from, to, error);
+        mem_free(from);
+        mem_free(to);
+    }
+    if (done)
+        file_list_free(&list);
+    mem_free(source);
+    return done;
+}
+
+bool app_make_samples(const char *folder, int american, uint64_t seed, bool loud, struct error *error)
+{
+    if (!file_make_directories(folder, error))
+        return false;
+    for (enum roadsigns_country country = 0; country < ROADSIGNS_COUNTRIES; country++) {
+        struct progress progress = {loud, loud && isatty(STDERR_FILENO), roadsigns_country_name(country)};
+        bool abundant = country == ROADSIGNS_AMERICAN;
+        char *path = path_join(folder, progress.country);
+        bool done = roadsigns_write(country, path, seed, SIDE, abundant ? american : INDIAN_TRAIN,
+                                    abundant ? AMERICAN_VAL : INDIAN_VAL, tell, &progress, error);
+        mem_free(path);
+        if (!done)
+            return false;
+    }
+    return copy_companions(folder, error);
+}
+
+static int samples(int argc, char **argv)
+{
+    bool json = false;
+    const char *seed_text = NULL, *american_text = NULL;
+    const struct option_row rows[] = {{.name = "--json", .flag = &json},
+                                      {.name = "--seed", .value = &seed_text},
+                                      {.name = "--american", .value = &american_text}};
+    argc = app_options(&verb_samples, argc, argv, rows, THAW_LENGTH(rows));
+    if (argc < 0)
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    double seed = 1, american = APP_AMERICAN_IMAGES;
+    if (argc != 2)
+        return app_usage(&verb_samples, "one folder is needed");
+    if (seed_text && !app_number(seed_text, 0, 1e15, &seed))
+        return app_usage(&verb_samples, "--seed takes a whole number, not %s", seed_text);
+    if (american_text && !app_number(american_text, 1, 100000, &american))
+        return app_usage(&verb_samples, "--american takes images a class, 1 to 100000, not %s", american_text);
+    struct error error = {0};
+    if (!app_make_samples(argv[1], (int)american, (uint64_t)seed, true, &error))
+        return app_fail(&error);
+    if (json)
+        return app_json(json_pack("{s:s, s:i, s:i, s:i}", "folder", argv[1], "american_train_per_class", (int)american,
+                                  "indian_train_per_class", INDIAN_TRAIN, "side", SIDE));
+    printf("samples are in %s\n", argv[1]);
+    return 0;
+}
+
+const struct verb verb_samples = {
+    .name = "samples",
+    .synopsis = "DIR [--seed N] [--american N] [--json]",
+    .help = "draws the sample road signs, with experiments and pretrained weights beside them",
+    .options = "  --seed N       of the drawings (1)\n"
+               "  --american N   american training images a class (200)\n"
+               "  --json         one JSON object on stdout\n",
+    .run = samples,
+};

@@ -1,0 +1,243 @@
+/* thaw train and thaw resume: a run without a screen. The trainer works on its thread; this one waits for signals. A
+ * progress bar on a terminal, a plain line an epoch elsewhere; with --json one object on stdout at the end. */
+#include "config.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/train/trainer.h"
+
+/* What is told of a run; written on the trainer's thread only, read after it ended. */
+struct report {
+    bool terminal; /* stderr is one: a progress bar */
+    FILE *out;     /* plain lines: stdout, or stderr under --json */
+    struct event run, eval, epoch, done, proof;
+    double bar_at;
+};
+
+static void erase_bar(const struct report *report)
+{
+    if (report->terminal)
+        fprintf(stderr, "\r\033[K");
+}
+
+static void tell_bar(struct report *report, const struct event *event)
+{
+    enum { WIDTH = 30 };
+    int steps = report->run.u.run.steps_per_epoch;
+    if (!report->terminal || event->elapsed - report->bar_at < 0.1 || steps < 1)
+        return;
+    report->bar_at = event->elapsed;
+    int batch = (int)((event->step + (uint64_t)steps - 1) % (uint64_t)steps) + 1;
+    int filled = WIDTH * batch / steps;
+    fprintf(stderr, "\r\033[Kepoch %d/%d [%.*s%.*s] %d/%d  loss %.4f  %.0f images/s", event->epoch,
+            report->run.u.run.epochs, filled, "##############################", WIDTH - filled,
+            "..............................", batch, steps, event->u.step_.loss, event->u.step_.images_per_second);
+    fflush(stderr);
+}
+
+static void tell_run(struct report *report)
+{
+    const struct event *run = &report->run;
+    fprintf(report->out, "%s on %s: %d classes, %d training and %d validation images\n", run->u.run.model,
+            run->u.run.data, run->u.run.classes, run->u.run.train_images, run->u.run.val_images);
+    fprintf(report->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",
+            (unsigned long long)run->u.run.params_trainable, (unsigned long long)run->u.run.params_frozen,
+            run->u.run.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
+}
+
+static void tell(void *context, const struct event *event)
+{
+    struct report *report = context;
+    if (event->kind == EVENT_STEP) {
+        tell_bar(report, event);
+        return;
+    }
+    erase_bar(report);
+    switch (event->kind) {
+    case EVENT_RUN:
+        report->run = *event;
+        tell_run(report);
+        break;
+    case EVENT_EPOCH:
+        report->epoch = *event;
+        break;
+    case EVENT_EVAL:
+        report->eval = *event;
+        fprintf(
+            report->out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  validation loss %.4f  accuracy %.2f %%%s  %.1f s\n",
+            event->epoch, report->run.u.run.epochs, report->epoch.u.epoch_.loss, 100 * report->epoch.u.epoch_.accuracy,
+            event->u.eval.loss, 100 * event->u.eval.accuracy, event->u.eval.best ? "  best" : "", event->elapsed);
+        break;
+    case EVENT_LR:
+        fprintf(report->out, "learning rate %g -> %g\n", event->u.lr.from, event->u.lr.to);
+        break;
+    case EVENT_THAW:
+        fprintf(report->out, "%s %s: %llu parameters learn\n", event->u.thaw.frozen ? "froze" : "thawed",
+                event->u.thaw.layers, (unsigned long long)event->u.thaw.params_trainable);
+        break;
+    case EVENT_FREEZE_PROOF:
+        report->proof = *event;
+        if (!event->u.proof.held)
+            fprintf(stderr, "thaw: a frozen tensor moved: %s\n", event->u.proof.moved);
+        break;
+    case EVENT_WARNING:
+        fprintf(stderr, "thaw: warning: %s\n", event->u.warning.text);
+        break;
+    case EVENT_FORK:
+        fprintf(report->out, "going on from %s\n", event->u.fork.from);
+        break;
+    case EVENT_DONE:
+        report->done = *event;
+        break;
+    default:
+        break;
+    }
+    fflush(report->out);
+}
+
+/* Waits for the run's end and passes signals on: SIGINT and SIGTERM finish the batch, save and stop; a second SIGINT
+ * leaves at once; SIGHUP and SIGUSR1 save and go on. */
+static void wait_for_end(struct trainer *trainer, const sigset_t *signals)
+{
+    int interrupts = 0;
+    struct trainer_status status;
+    do {
+        struct timespec tick = {.tv_nsec = 50 * 1000 * 1000};
+        int number = sigtimedwait(signals, NULL, &tick);
+        struct trainer_command command = {.kind = TRAINER_SAVE};
+        if (number == SIGINT && ++interrupts > 1)
+            _exit(130);
+        if (number == SIGINT)
+            command.kind = TRAINER_INTERRUPT;
+        else if (number == SIGTERM)
+            command.kind = TRAINER_STOP;
+        if (number > 0)
+            trainer_post(trainer, &command);
+        trainer_status(trainer, &status);
+    } while (status.phase != TRAINER_DONE && status.phase != TRAINER_FAILED);
+    trainer_join(trainer);
+}
+
+static json_t *accuracy_json(double accuracy)
+{
+    return accuracy >= 0 ? json_real(accuracy) : json_null();
+}
+
+static int finish(const struct report *report, const struct trainer_status *status, bool json)
+{
+    static const char *const how[] = {
+        [EVENT_DONE_FINISHED] = "finished",       [EVENT_DONE_STOPPED] = "stopped", [EVENT_DONE_EARLY] = "early stop",
+        [EVENT_DONE_INTERRUPTED] = "interrupted", [EVENT_DONE_FAILED] = "failed",
+    };
+    enum event_done ended = report->done.kind == EVENT_DONE ? report->done.u.done.how : EVENT_DONE_FAILED;
+    if (json)
+        app_json(json_pack(
+            "{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run", status->run_path, "how",
+            how[ended], "model", report->run.u.run.model, "data", report->run.u.run.data, "epochs", report->eval.epoch,
+            "classes", report->run.u.run.classes, "best_accuracy", accuracy_json(status->best_accuracy), "best_epoch",
+            status->best_epoch, "accuracy", accuracy_json(status->val_accuracy), "loss",
+            isfinite(status->val_loss) ? json_real(status->val_loss) : json_null(), "seconds", status->elapsed,
+            "params_trainable", (json_int_t)report->run.u.run.params_trainable, "params_frozen",
+            (json_int_t)report->run.u.run.params_frozen, "freeze_held", report->proof.u.proof.held));
+    else if (status->best_accuracy >= 0)
+        printf("best validation accuracy %.2f %% at epoch %d; %s after %.1f s\nrun: %s\n", 100 * status->best_accuracy,
+               status->best_epoch, how[ended], status->elapsed, status->run_path);
+    if (status->phase == TRAINER_FAILED)
+        return app_fail(&status->error);
+    if (ended == EVENT_DONE_STOPPED)
+        return error_exit_code(ERROR_STOPPED);
+    return ended == EVENT_DONE_INTERRUPTED ? error_exit_code(ERROR_INTERRUPTED) : 0;
+}
+
+static int run(const struct experiment *experiment, const char *resume, bool json)
+{
+    struct error error = {0};
+    struct report report = {.terminal = isatty(STDERR_FILENO), .out = json ? stderr : stdout};
+    struct event_sink sink = {tell, &report};
+    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (size_t i = 0; i < THAW_LENGTH(handled); i++)
+        sigaddset(&signals, handled[i]);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* every thread started from here on inherits it */
+    struct trainer *trainer = trainer_create(experiment, resume, &sink, &error);
+    if (!trainer || !trainer_start(trainer, &error)) {
+        trainer_destroy(trainer);
+        return app_fail(&error);
+    }
+    wait_for_end(trainer, &signals);
+    struct trainer_status status;
+    trainer_status(trainer, &status);
+    trainer_destroy(trainer);
+    erase_bar(&report);
+    return finish(&report, &status, json);
+}
+
+static int train(int argc, char **argv)
+{
+    bool json = false;
+    struct option_list set = {0};
+    const char *runs = NULL;
+    const struct option_row options[] = {
+        {.name = "--json", .flag = &json}, {.name = "--set", .list = &set}, {.name = "--run", .value = &runs}};
+    argc = app_options(&verb_train, argc, argv, options, THAW_LENGTH(options));
+    if (argc < 0)
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    if (argc != 2)
+        return app_usage(&verb_train, "one experiment file is needed");
+    struct experiment experiment;
+    struct error error = {0};
+    bool good = experiment_load(&experiment, argv[1], &error);
+    for (size_t i = 0; good && i < set.count; i++)
+        good = experiment_set(&experiment, set.item[i], &error);
+    if (good && runs)
+        snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", runs);
+    if (!good || !experiment_check(&experiment, &error))
+        return app_fail(&error);
+    return run(&experiment, NULL, json);
+}
+
+static int resume(int argc, char **argv)
+{
+    bool json = false;
+    const struct option_row options[] = {{.name = "--json", .flag = &json}};
+    argc = app_options(&verb_resume, argc, argv, options, THAW_LENGTH(options));
+    if (argc < 0)
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    if (argc != 2)
+        return app_usage(&verb_resume, "one run directory is needed");
+    struct experiment experiment;
+    struct error error = {0};
+    char *path = path_join(argv[1], "experiment.ini");
+    bool good = experiment_load(&experiment, path, &error);
+    mem_free(path);
+    return good ? run(&experiment, argv[1], json) : app_fail(&error);
+}
+
+const struct verb verb_train = {
+    .name = "train",
+    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--run DIR] [--json]",
+    .help = "runs an experiment without a screen",
+    .options = "  --set section.key=value   overrides a line of the experiment; may be repeated\n"
+               "  --run DIR                 where the run directory is made\n"
+               "  --json                    one JSON object on stdout at the end\n\n"
+               "Signals: INT and TERM finish the batch, save and stop; HUP and USR1 save and go on.\n",
+    .run = train,
+};
+
+const struct verb verb_resume = {
+    .name = "resume",
+    .synopsis = "RUN [--json]",
+    .help = "goes on with a run from its last checkpoint, to the same bits",
+    .options = "  --json   one JSON object on stdout at the end\n",
+    .run = resume,
+};

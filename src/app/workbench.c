@@ -1,0 +1,90 @@
+/* The workbench: what `thaw` without a verb does. On a first start the sample world is drawn, and the sample experiment
+ * is ready: one key starts it. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ui.h"
+#include "app.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/session/session.h"
+
+struct choices {
+    const char *theme, *threads, *samples, *runs, *models;
+    bool ascii, no_colour, no_mouse;
+};
+
+static bool prepare_samples(const char *folder, struct error *error)
+{
+    char *mark = path_join(folder, "indian");
+    bool there = file_is_directory(mark);
+    mem_free(mark);
+    if (there)
+        return true;
+    fprintf(stderr, "thaw: drawing the sample road signs in %s\n", folder);
+    return app_make_samples(folder, APP_AMERICAN_IMAGES, 1, true, error);
+}
+
+static int open_and_run(struct session *session, const struct choices *choices, const char *experiment)
+{
+    struct error error = {0};
+    if (!session_load_experiment(session, experiment, &error))
+        return app_fail(&error);
+    char *themes = app_folder("themes");
+    const char *no_colour = getenv("NO_COLOR");
+    struct ui_options options = {
+        .theme = choices->theme,
+        .themes_folder = themes,
+        .ascii = choices->ascii,
+        .no_colour = choices->no_colour || (no_colour && no_colour[0]),
+        .no_mouse = choices->no_mouse,
+        .start = SCREEN_TRAIN,
+        .greeting = "Press g to start the experiment, ? for help",
+    };
+    bool done = ui_run(&options, session, &error);
+    mem_free(themes);
+    return done ? 0 : app_fail(&error);
+}
+
+static int run(const struct choices *choices, int threads, const char *experiment)
+{
+    struct error error = {0};
+    char *samples = choices->samples ? path_expand(choices->samples) : app_samples();
+    char *sample = path_join(samples, "indian-transfer.ini");
+    int code;
+    struct session_options options = {
+        .samples = samples, .runs = choices->runs, .models = choices->models, .threads = threads};
+    struct session *session = NULL;
+    if (prepare_samples(samples, &error))
+        session = session_create(&options, &error);
+    code = session ? open_and_run(session, choices, experiment ? experiment : sample) : app_fail(&error);
+    session_destroy(session);
+    mem_free(sample);
+    mem_free(samples);
+    return code;
+}
+
+int workbench(int argc, char **argv)
+{
+    struct choices choices = {0};
+    const struct option_row rows[] = {
+        {.name = "--theme", .value = &choices.theme},       {.name = "--threads", .value = &choices.threads},
+        {.name = "--samples", .value = &choices.samples},   {.name = "--runs", .value = &choices.runs},
+        {.name = "--models", .value = &choices.models},     {.name = "--ascii", .flag = &choices.ascii},
+        {.name = "--no-color", .flag = &choices.no_colour}, {.name = "--no-mouse", .flag = &choices.no_mouse},
+    };
+    argc = app_options(NULL, argc, argv, rows, THAW_LENGTH(rows));
+    if (argc < 0)
+        return error_exit_code(ERROR_USAGE);
+    if (argc > 2 || (argc == 2 && !file_exists(argv[1])))
+        return app_usage(NULL, "%s is neither a verb nor an experiment file", argv[1]);
+    double threads = 0;
+    if (choices.threads && !app_number(choices.threads, 0, 1024, &threads))
+        return app_usage(NULL, "--threads takes a number from 0 (all cores) to 1024, not %s", choices.threads);
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return app_usage(NULL, "the workbench needs a terminal; without one use thaw train EXPERIMENT.ini");
+    return run(&choices, (int)threads, argc == 2 ? argv[1] : NULL);
+}
