@@ -43,7 +43,7 @@ char *app_samples(void);
 /* Draws both datasets and puts the experiments and pretrained weights beside them, where they are not there yet. american:
  * training images a class. Progress goes to stderr when `loud`. */
 bool app_make_samples(const char *folder, int american, uint64_t seed, bool loud, struct error *error);
-enum { APP_AMERICAN_IMAGES = 200 };
+enum { APP_AMERICAN_IMAGES = 300 };
 
 /* Options of a verb: exactly one of the three pointers is set. */
 enum { OPTION_LIST_MAX = 64 };

@@ -106,7 +106,7 @@ const struct verb verb_samples = {
     .synopsis = "DIR [--seed N] [--american N] [--json]",
     .help = "draws the sample road signs, with experiments and pretrained weights beside them",
     .options = "  --seed N       of the drawings (1)\n"
-               "  --american N   american training images a class (200)\n"
+               "  --american N   american training images a class (300)\n"
                "  --json         one JSON object on stdout\n",
     .run = samples,
 };
