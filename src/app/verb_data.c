@@ -1,0 +1,143 @@
+/* thaw data check: what a folder of images holds, and what the doctor finds in it. */
+#include "config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "thaw/base/mem.h"
+#include "thaw/data/doctor.h"
+#include "verb_parts.h"
+
+static void progress(void *context, int done, int total)
+{
+    (void)context;
+    fprintf(stderr, "\r\033[K%d/%d images", done, total);
+}
+
+/* --- plain --- */
+
+static void tell_classes(const struct dataset *dataset)
+{
+    int width = 5;
+    for (int c = 0; c < dataset->classes; c++) {
+        int length = (int)strlen(dataset->class_name[c]);
+        width = length > width ? length : width;
+    }
+    width = width > 48 ? 48 : width;
+    printf("%-*s  %8s  %10s\n", width, "class", "training", "validation");
+    for (int c = 0; c < dataset->classes; c++) {
+        char *name = part_plain(dataset->class_name[c]);
+        printf("%-*s  %8zu  %10zu\n", width, name, dataset_class_count(dataset, DATASET_TRAIN, c),
+               dataset_class_count(dataset, DATASET_VAL, c));
+        mem_free(name);
+    }
+}
+
+static void tell_findings(const struct doctor_report *report)
+{
+    size_t at = 0;
+    if (!report->findings)
+        puts("\nnothing to complain of");
+    for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++) {
+        if (!report->count[kind])
+            continue;
+        printf("\n%s: %zu\n", doctor_kind_name(kind), report->count[kind]);
+        for (; at < report->findings && report->finding[at].kind == kind; at++) {
+            char *text = part_plain(report->finding[at].text);
+            printf("  %s\n", text);
+            mem_free(text);
+        }
+    }
+}
+
+static void tell(const struct dataset *dataset, const struct doctor_report *report)
+{
+    char *path = part_plain(dataset->path);
+    printf("%s: %d classes, %zu training and %zu validation images%s\n\n", path, dataset->classes,
+           dataset->part[DATASET_TRAIN].items, dataset->part[DATASET_VAL].items,
+           dataset->own_validation ? "" : " (no validation folder)");
+    mem_free(path);
+    tell_classes(dataset);
+    printf("\n%zu images read in full, %dx%d to %dx%d pixels\n", report->images, report->width[0], report->height[0],
+           report->width[1], report->height[1]);
+    tell_findings(report);
+}
+
+/* --- JSON --- */
+
+static json_t *classes_json(const struct dataset *dataset)
+{
+    json_t *classes = json_array();
+    for (int c = 0; c < dataset->classes; c++)
+        json_array_append_new(classes, json_pack("{s:o, s:I, s:I}", "name", part_text(dataset->class_name[c]), "train",
+                                                 (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c), "val",
+                                                 (json_int_t)dataset_class_count(dataset, DATASET_VAL, c)));
+    return classes;
+}
+
+static void tell_json(const struct dataset *dataset, const struct doctor_report *report)
+{
+    json_t *findings = json_array(), *counts = json_object();
+    for (size_t i = 0; i < report->findings; i++)
+        json_array_append_new(findings, json_pack("{s:s, s:o}", "kind", doctor_kind_name(report->finding[i].kind),
+                                                  "text", part_text(report->finding[i].text)));
+    for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++)
+        json_object_set_new(counts, doctor_kind_name(kind), json_integer((json_int_t)report->count[kind]));
+    app_json(json_pack("{s:o, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o}", "path", part_text(dataset->path),
+                       "train", (json_int_t)dataset->part[DATASET_TRAIN].items, "val",
+                       (json_int_t)dataset->part[DATASET_VAL].items, "own_validation", dataset->own_validation,
+                       "images_read", (json_int_t)report->images, "width", report->width[0], report->width[1], "height",
+                       report->height[0], report->height[1], "classes", classes_json(dataset), "counts", counts,
+                       "findings", findings));
+}
+
+static int check(const char *path, int threads, bool json)
+{
+    struct error error = {0};
+    struct dataset *dataset = dataset_open(path, NULL, 0, &error);
+    if (!dataset)
+        return app_fail(&error);
+    bool terminal = isatty(STDERR_FILENO);
+    struct doctor_report report = {0};
+    doctor_examine(dataset, threads, terminal ? progress : NULL, NULL, &report);
+    if (terminal)
+        fprintf(stderr, "\r\033[K");
+    if (json)
+        tell_json(dataset, &report);
+    else
+        tell(dataset, &report);
+    bool empty = !report.images;
+    if (empty)
+        error_set(&error, ERROR_DATA, "%s: none of its images can be read", path);
+    doctor_finish(&report);
+    dataset_destroy(dataset);
+    return empty ? app_fail(&error) : 0;
+}
+
+static int data(int argc, char **argv)
+{
+    bool json = false;
+    const char *threads_text = NULL;
+    const struct option_row rows[] = {{.name = "--json", .flag = &json}, {.name = "--threads", .value = &threads_text}};
+    argc = app_options(&verb_data, argc, argv, rows, THAW_LENGTH(rows));
+    if (argc < 0)
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    int threads = 0;
+    if (argc != 3 || strcmp(argv[1], "check"))
+        return app_usage(&verb_data, "`check` and one folder are needed");
+    if (!part_whole(&verb_data, "--threads", threads_text, 0, 1024, &threads))
+        return error_exit_code(ERROR_USAGE);
+    return check(argv[2], threads, json);
+}
+
+const struct verb verb_data = {
+    .name = "data",
+    .synopsis = "check PATH [--threads N] [--json]",
+    .help = "reads every image of a folder and lists what would spoil a training",
+    .options =
+        "  --threads N   decoding threads (0: all cores)\n"
+        "  --json        one JSON object on stdout\n\n"
+        "Findings: unreadable files, the same file in training and validation, under two classes or twice, empty\n"
+        "classes, imbalance. Exit 3 only where no image is left.\n",
+    .run = data,
+};

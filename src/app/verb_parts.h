@@ -1,0 +1,29 @@
+/* What the verbs of this folder share beyond app.h: numbers from options, text and numbers for people and for JSON. */
+#ifndef THAW_APP_VERB_PARTS_H
+#define THAW_APP_VERB_PARTS_H
+
+#include "app.h"
+
+/* text NULL: *value stays. Else a whole number from least to most; false: a usage fault was printed. */
+bool part_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value);
+
+/* A JSON string of any bytes: what is not UTF-8 becomes '?' for each byte outside ASCII. */
+json_t *part_text(const char *text);
+/* A JSON number, or null where it is not finite. */
+json_t *part_real(double value);
+
+/* The text with control characters replaced by '?', so that a file's name cannot steer the terminal; caller frees. */
+char *part_plain(const char *text);
+/* "11.7 M", "62", "1.8 G". Returns text. */
+enum { PART_COUNT = 24 };
+const char *part_count(char text[PART_COUNT], double value);
+
+/* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
+ * architecture. weights NULL or "": none. Free path. */
+struct part_source {
+    const char *arch; /* borrowed from the caller, or NULL */
+    char *weights;    /* or NULL */
+};
+bool part_source_find(struct part_source *source, const char *name, struct error *error);
+
+#endif

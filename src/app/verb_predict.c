@@ -1,0 +1,166 @@
+/* thaw predict: the likeliest classes of single images. A line an image on stdout; an image that cannot be read is a
+ * sentence on stderr, and the others are still done. */
+#include "config.h"
+
+#include <string.h>
+
+#include "thaw/base/mem.h"
+#include "thaw/data/image.h"
+#include "thaw/model/exec.h"
+#include "thaw/ops/loss.h"
+#include "verb_parts.h"
+
+struct predictor {
+    const struct graph *graph;
+    char **class_name; /* [graph->classes], or NULL */
+    struct plan *plan;
+    float *input, *probability; /* one image; [graph->classes] */
+    int *order;                 /* [graph->classes] scratch */
+    int top;
+    json_t *list; /* NULL: plain lines */
+};
+
+/* The `top` likeliest in front of order, the lower index first where two are equal. */
+static void rank(struct predictor *p)
+{
+    int classes = p->graph->classes;
+    for (int c = 0; c < classes; c++)
+        p->order[c] = c;
+    for (int place = 0; place < p->top; place++) {
+        int best = place;
+        for (int c = place + 1; c < classes; c++) {
+            float rival = p->probability[p->order[c]], leader = p->probability[p->order[best]];
+            if (rival > leader || (rival == leader && p->order[c] < p->order[best]))
+                best = c;
+        }
+        int taken = p->order[best];
+        p->order[best] = p->order[place];
+        p->order[place] = taken;
+    }
+}
+
+static void tell_line(const struct predictor *p, const char *path)
+{
+    char *plain = part_plain(path);
+    fputs(plain, stdout);
+    mem_free(plain);
+    for (int i = 0; i < p->top; i++) {
+        int class = p->order[i];
+        char *name = p->class_name ? part_plain(p->class_name[class]) : mem_format("%d", class);
+        printf("\t%s\t%.4f", name, (double)p->probability[class]);
+        mem_free(name);
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void tell_json(const struct predictor *p, const char *path)
+{
+    json_t *top = json_array();
+    for (int i = 0; i < p->top; i++) {
+        int class = p->order[i];
+        json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "index", class, "class",
+                                             p->class_name ? part_text(p->class_name[class]) : json_null(),
+                                             "probability", part_real((double)p->probability[class])));
+    }
+    json_array_append_new(p->list, json_pack("{s:o, s:o}", "path", part_text(path), "top", top));
+}
+
+static bool predict_image(struct predictor *p, const char *path)
+{
+    static const struct loss_options options = {0};
+    static const int label = 0; /* the loss is not asked for, its softmax is */
+    struct error error = {0};
+    struct image image = {0};
+    bool good = image_load(&image, path, &error);
+    if (good) {
+        image_to_input(&image, &p->graph->preprocess, p->input);
+        const float *logits = exec_forward(p->plan, p->input, 1, false, 0, 0);
+        (void)loss_cross_entropy(logits, &label, 1, p->graph->classes, &options, p->probability, NULL, NULL);
+        rank(p);
+        if (p->list)
+            tell_json(p, path);
+        else
+            tell_line(p, path);
+    } else {
+        app_fail(&error);
+        if (p->list)
+            json_array_append_new(p->list,
+                                  json_pack("{s:o, s:o}", "path", part_text(path), "error", part_text(error.text)));
+    }
+    image_finish(&image);
+    return good;
+}
+
+static int predict_all(struct predictor *p, char **path, int count)
+{
+    int unreadable = 0;
+    for (int i = 0; i < count; i++)
+        unreadable += !predict_image(p, path[i]);
+    if (p->list)
+        app_json(json_pack("{s:s, s:i, s:O, s:i}", "arch", p->graph->arch, "classes", p->graph->classes, "images",
+                           p->list, "unreadable", unreadable));
+    return unreadable ? error_exit_code(ERROR_DATA) : 0;
+}
+
+static int run(const struct model_argument *model, int top, bool json, char **path, int count)
+{
+    struct error error = {0};
+    const struct graph *graph = model->graph;
+    struct team *team = team_create(0);
+    struct plan_options options = {.batch = 1, .training = false, .fold = true, .team = team};
+    struct predictor p = {.graph = graph, .top = top < graph->classes ? top : graph->classes};
+    p.class_name = model->classes == graph->classes ? model->class_name : NULL;
+    p.plan = plan_create(graph, NULL, &options, &error);
+    p.input = mem_floats(shape4_count(graph->node[0].shape));
+    p.probability = mem_floats((size_t)graph->classes);
+    p.order = mem_array((size_t)graph->classes, sizeof *p.order);
+    p.list = json ? json_array() : NULL;
+    int code = p.plan ? predict_all(&p, path, count) : app_fail(&error);
+    json_decref(p.list);
+    mem_free(p.order);
+    mem_free_floats(p.probability);
+    mem_free_floats(p.input);
+    plan_destroy(p.plan);
+    team_destroy(team);
+    return code;
+}
+
+static int predict(int argc, char **argv)
+{
+    bool json = false;
+    const char *name = NULL, *weights = NULL, *top_text = NULL;
+    const struct option_row rows[] = {{.name = "--json", .flag = &json},
+                                      {.name = "--model", .value = &name},
+                                      {.name = "--weights", .value = &weights},
+                                      {.name = "--top", .value = &top_text}};
+    argc = app_options(&verb_predict, argc, argv, rows, THAW_LENGTH(rows));
+    if (argc < 0)
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    int top = 1;
+    if (!name && !weights)
+        return app_usage(&verb_predict, "a model is needed: --model or --weights");
+    if (argc < 2)
+        return app_usage(&verb_predict, "one image at least is needed");
+    if (!part_whole(&verb_predict, "--top", top_text, 1, 1000000, &top))
+        return error_exit_code(ERROR_USAGE);
+    struct error error = {0};
+    struct model_argument model;
+    bool good = model_argument_open(&model, name, weights, &error);
+    int code = good ? run(&model, top, json, argv + 1, argc - 1) : app_fail(&error);
+    model_argument_finish(&model);
+    return code;
+}
+
+const struct verb verb_predict = {
+    .name = "predict",
+    .synopsis = "--model RUN|FILE [--weights FILE] [--top N] [--json] IMAGE...",
+    .help = "tells the likeliest classes of images",
+    .options = "  --model RUN|FILE   a run directory or a weights file; with --weights, an architecture\n"
+               "  --weights FILE     trained weights\n"
+               "  --top N            classes an image (1)\n"
+               "  --json             one JSON object on stdout\n\n"
+               "A line an image: path, class and probability, separated by tabs. The class is its number where the\n"
+               "weights carry no names. Images that cannot be read are told on stderr; exit 3 where there were any.\n",
+    .run = predict,
+};
