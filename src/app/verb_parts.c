@@ -2,6 +2,7 @@
  * what a model's name on the command line stands for. Called by verb_*.c. */
 #include "config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -70,6 +71,19 @@ const char *part_count(char text[PART_COUNT], double value)
     }
     snprintf(text, PART_COUNT, "%.0f", value);
     return text;
+}
+
+bool part_contains(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+    for (; strlen(text) >= length; text++) {
+        size_t i = 0;
+        while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i]))
+            i++;
+        if (i == length)
+            return true;
+    }
+    return false;
 }
 
 bool part_source_find(struct part_source *source, const char *name, struct error *error)

@@ -14,6 +14,8 @@ json_t *part_real(double value);
 
 /* The text with control characters replaced by '?', so that a file's name cannot steer the terminal; caller frees. */
 char *part_plain(const char *text);
+/* Whether `part` is in the text, upper and lower case alike. */
+bool part_contains(const char *text, const char *part);
 /* "11.7 M", "62", "1.8 G". Returns text. */
 enum { PART_COUNT = 24 };
 const char *part_count(char text[PART_COUNT], double value);

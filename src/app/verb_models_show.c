@@ -1,0 +1,195 @@
+/* thaw models show: one network layer by layer, its preprocessing, and how its weights file matched. */
+#include "config.h"
+
+#include <string.h>
+
+#include "thaw/base/mem.h"
+#include "thaw/model/load.h"
+#include "thaw/model/zoo.h"
+#include "thaw/session/session.h"
+#include "verb_models.h"
+#include "verb_parts.h"
+
+/* A row of the list by its name: its weights file, where it has one. */
+static bool find_row(struct part_source *source, const char *name, struct error *error)
+{
+    struct session_options options = {0};
+    struct session *session = session_create(&options, error);
+    if (!session)
+        return false;
+    const struct session_model *models;
+    size_t count = session_models(session, &models);
+    for (size_t i = 0; i < count && !source->weights; i++)
+        if (!strcmp(models[i].name, name) && models[i].weights[0])
+            source->weights = mem_string(models[i].weights);
+    session_destroy(session);
+    return true;
+}
+
+/* Without weights the outline is enough: no memory for values. */
+static struct graph *open_graph(const struct part_source *source, struct bind_report *report, struct error *error)
+{
+    struct load_request request = {.weights = source->weights, .seed = 1};
+    struct zoo_options options = {0};
+    *report = (struct bind_report){0};
+    return source->weights ? load_graph(&request, report, error) : zoo_outline(source->arch, &options, error);
+}
+
+static size_t node_params(const struct graph *graph, int node)
+{
+    size_t count = 0;
+    for (int i = 0; i < graph->node[node].params; i++) {
+        const struct graph_param *param = &graph->param[graph->node[node].first_param + i];
+        count += param->role == OP_ROLE_STATISTICS ? 0 : param->count;
+    }
+    return count;
+}
+
+static void show_stage(const struct graph *graph, int index)
+{
+    char text[PART_COUNT], number[PART_COUNT];
+    const struct graph_stage *stage = &graph->stage[index];
+    size_t params = 0;
+    double macs = 0;
+    for (int node = stage->first_node; node < stage->first_node + stage->nodes; node++) {
+        params += node_params(graph, node);
+        macs += graph_node_cost(graph, node, 1).macs;
+    }
+    printf("%-40s %-13s %-13s %9s %9s\n", stage->name, "", "", part_count(number, (double)params),
+           part_count(text, macs));
+    for (int node = stage->first_node; node < stage->first_node + stage->nodes; node++) {
+        const struct graph_node *of = &graph->node[node];
+        char shape[48];
+        snprintf(shape, sizeof shape, "%dx%dx%d", of->shape.h, of->shape.w, of->shape.c);
+        printf("  %-38s %-13s %-13s %9s %9s\n", of->name, op_get(of->kind)->name, shape,
+               part_count(number, (double)node_params(graph, node)),
+               part_count(text, graph_node_cost(graph, node, 1).macs));
+    }
+}
+
+static void show_preprocess(const struct preprocess *p)
+{
+    printf("input: ");
+    if (p->resize)
+        printf("shorter side to %d, centre crop %dx%d", p->resize, p->height, p->width);
+    else
+        printf("stretched to %dx%d", p->height, p->width);
+    printf(", %s, %s", p->channels == 1 ? "grey" : p->bgr ? "BGR" : "RGB", p->raw ? "0 to 255" : "0 to 1");
+    printf("\nmean:     ");
+    for (int c = 0; c < p->channels; c++)
+        printf(" %g", (double)p->mean[c]);
+    printf("\ndeviation:");
+    for (int c = 0; c < p->channels; c++)
+        printf(" %g", (double)p->std[c]);
+    putchar('\n');
+}
+
+static void show_match(const struct bind_report *report)
+{
+    printf("\nweights:");
+    for (enum bind_outcome outcome = 0; outcome < BIND_OUTCOMES; outcome++)
+        if (report->count[outcome])
+            printf(" %zu %s", report->count[outcome], bind_outcome_name(outcome));
+    putchar('\n');
+    for (size_t i = 0; i < report->rows; i++) {
+        const struct bind_row *row = &report->row[i];
+        if (row->outcome == BIND_LOADED)
+            continue;
+        char *name = part_plain(row->name), *detail = part_plain(row->detail);
+        printf("  %-10s  %s%s%s\n", bind_outcome_name(row->outcome), name, detail[0] ? "  " : "", detail);
+        mem_free(name);
+        mem_free(detail);
+    }
+}
+
+static void show_plain(const struct graph *graph, const struct bind_report *report)
+{
+    char params[PART_COUNT], macs[PART_COUNT], bytes[PART_COUNT];
+    struct graph_totals totals = graph_totals(graph);
+    printf("%s: %d classes, %zu parameters (%s), %zu running statistics\n", graph->arch, graph->classes, totals.params,
+           part_count(params, (double)totals.params), totals.buffers);
+    printf("an image: %s MACs, %sB of activations\n", part_count(macs, totals.macs),
+           part_count(bytes, totals.activation_bytes));
+    show_preprocess(&graph->preprocess);
+    printf("\n%-40s %-13s %-13s %9s %9s\n", "layer", "kind", "output", "params", "MACs");
+    for (int stage = 0; stage < graph->stages; stage++)
+        show_stage(graph, stage);
+    if (report->rows)
+        show_match(report);
+}
+
+/* --- JSON --- */
+
+static json_t *layers_json(const struct graph *graph)
+{
+    json_t *layers = json_array();
+    for (int node = 0; node < graph->nodes; node++) {
+        const struct graph_node *of = &graph->node[node];
+        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:[i, i, i], s:I, s:f, s:b}", "name", of->name,
+                                                "stage", graph->stage[of->stage].name, "kind", op_get(of->kind)->name,
+                                                "shape", of->shape.h, of->shape.w, of->shape.c, "params",
+                                                (json_int_t)node_params(graph, node), "macs",
+                                                graph_node_cost(graph, node, 1).macs, "head", node > graph->trunk));
+    }
+    return layers;
+}
+
+static json_t *channels_json(const float *value, int channels)
+{
+    json_t *list = json_array();
+    for (int c = 0; c < channels; c++)
+        json_array_append_new(list, json_real((double)value[c]));
+    return list;
+}
+
+static json_t *preprocess_json(const struct preprocess *p)
+{
+    return json_pack("{s:i, s:i, s:i, s:i, s:b, s:b, s:o, s:o}", "height", p->height, "width", p->width, "channels",
+                     p->channels, "resize", p->resize, "raw", p->raw, "bgr", p->bgr, "mean",
+                     channels_json(p->mean, p->channels), "std", channels_json(p->std, p->channels));
+}
+
+static json_t *match_json(const struct bind_report *report)
+{
+    json_t *counts = json_object(), *rows = json_array();
+    for (enum bind_outcome outcome = 0; outcome < BIND_OUTCOMES; outcome++)
+        json_object_set_new(counts, bind_outcome_name(outcome), json_integer((json_int_t)report->count[outcome]));
+    for (size_t i = 0; i < report->rows; i++)
+        json_array_append_new(rows, json_pack("{s:o, s:s, s:o}", "name", part_text(report->row[i].name), "outcome",
+                                              bind_outcome_name(report->row[i].outcome), "detail",
+                                              part_text(report->row[i].detail)));
+    return json_pack("{s:o, s:o}", "counts", counts, "rows", rows);
+}
+
+static void show_json(const struct graph *graph, const struct bind_report *report)
+{
+    struct graph_totals totals = graph_totals(graph);
+    app_json(json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:o, s:o, s:o}", "arch", graph->arch, "classes", graph->classes,
+                       "params", (json_int_t)totals.params, "buffers", (json_int_t)totals.buffers, "macs", totals.macs,
+                       "activation_bytes", totals.activation_bytes, "preprocess", preprocess_json(&graph->preprocess),
+                       "layers", layers_json(graph), "match", report->rows ? match_json(report) : json_null()));
+}
+
+int models_show(const char *name, bool json)
+{
+    struct error error = {0};
+    struct part_source source;
+    struct bind_report report = {0};
+    struct graph *graph = NULL;
+    bool found = part_source_find(&source, name, &error);
+    if (found && !source.weights)
+        found = find_row(&source, name, &error);
+    if (found)
+        graph = open_graph(&source, &report, &error);
+    if (graph && json)
+        show_json(graph, &report);
+    else if (graph)
+        show_plain(graph, &report);
+    else if (report.rows && !json)
+        show_match(&report); /* which tensors kept it from loading */
+    int code = graph ? 0 : app_fail(&error);
+    graph_destroy(graph);
+    bind_report_finish(&report);
+    mem_free(source.weights);
+    return code;
+}
