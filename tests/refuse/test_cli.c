@@ -1,0 +1,334 @@
+/* The program against hostile arguments and files: each must end with its documented exit code and a sentence on stderr,
+ * leave stdout to results, and write no escape bytes into a pipe. Starts $THAW_BUILDDIR/thaw, without a shell. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <jansson.h>
+#include <spawn.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/data/image.h"
+
+extern char **environ;
+
+enum { WORDS_MAX = 12, HANG_SECONDS = 300 };
+
+static char directory[] = "/tmp/thaw-cli-XXXXXX";
+static char *program;
+
+static char *in_directory(const char *name)
+{
+    return path_join(directory, name);
+}
+
+static void write_file(const char *name, const void *bytes, size_t size)
+{
+    struct error error = {0};
+    char *path = in_directory(name);
+    if (!file_write_atomic(path, bytes, size, &error))
+        fail_msg("%s", error.text);
+    mem_free(path);
+}
+
+static void write_image(const char *name, int side)
+{
+    struct error error = {0};
+    struct image image;
+    char *path = in_directory(name);
+    assert_true(image_create(&image, side, side));
+    memset(image.rgb, side, (size_t)(side * side * 3));
+    if (!image_save_png(&image, path, &error))
+        fail_msg("%s", error.text);
+    image_finish(&image);
+    mem_free(path);
+}
+
+static void make_folder(const char *name)
+{
+    struct error error = {0};
+    char *path = in_directory(name);
+    if (!file_make_directories(path, &error))
+        fail_msg("%s", error.text);
+    mem_free(path);
+}
+
+/* One run of the program: what it wrote, NUL behind it, and how it ended. */
+struct outcome {
+    char *out, *err;
+    int code; /* -1: ended by a signal */
+};
+
+/* Words starting with '@' stand in the test's directory. The last is NULL. */
+static struct outcome run(const char *const *words)
+{
+    char *argv[WORDS_MAX + 2] = {program}, *out = in_directory("stdout"), *err = in_directory("stderr");
+    int count = 0, status;
+    for (; words[count]; count++)
+        argv[count + 1] = words[count][0] == '@' ? in_directory(words[count] + 1) : mem_string(words[count]);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t child;
+    if (posix_spawn(&child, program, &files, NULL, argv, environ) || waitpid(child, &status, 0) != child)
+        fail_msg("%s could not be run", program);
+    posix_spawn_file_actions_destroy(&files);
+    struct error error = {0};
+    struct outcome outcome = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1};
+    outcome.out = file_read_text(out, 1 << 24, &error);
+    outcome.err = file_read_text(err, 1 << 24, &error);
+    for (int i = 1; i <= count; i++)
+        mem_free(argv[i]);
+    mem_free(out);
+    mem_free(err);
+    assert_non_null(outcome.out);
+    assert_non_null(outcome.err);
+    return outcome;
+}
+
+static void finish(struct outcome *outcome)
+{
+    mem_free(outcome->out);
+    mem_free(outcome->err);
+}
+
+/* --- the files that the cases name --- */
+
+static int make_files(void **state)
+{
+    (void)state;
+    const char *build = getenv("THAW_BUILDDIR");
+    alarm(HANG_SECONDS); /* ends a test that hangs */
+    if (!build || !mkdtemp(directory))
+        return -1;
+    program = path_join(build, "thaw");
+    setenv("XDG_DATA_HOME", directory, 1);
+    setenv("TERM", "xterm-256color", 1); /* colours would be possible, and must not come */
+    static const char *const folders[] = {
+        "good/a", "good/b", "hostile/\033[31mred", "hostile/b", "one/a", "empty", "noise/a", "noise/b", "run"};
+    for (size_t i = 0; i < THAW_LENGTH(folders); i++)
+        make_folder(folders[i]);
+    write_image("good/a/0.png", 40);
+    write_image("good/b/0.png", 50);
+    write_image("hostile/\033[31mred/0.png", 40);
+    write_image("hostile/b/0.png", 50);
+    write_image("one/a/0.png", 40);
+    write_file("hostile/b/\033[2Jbroken.png", "no image", 8);
+    write_file("noise/a/0.png", "no image", 8);
+    write_file("noise/b/0.jpg", "", 0);
+    for (int c = 0; c < 11; c++) {
+        char name[32];
+        snprintf(name, sizeof name, "many/%c", 'a' + c);
+        make_folder(name);
+        snprintf(name, sizeof name, "many/%c/0.png", 'a' + c);
+        write_image(name, 40);
+    }
+    static const char lying[] = "\377\377\377\377\377\377\377\177{}";
+    static const char unknown_key[] = "[train]\nepohcs = 3\n";
+    static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
+    write_file("nothing", "", 0);
+    write_file("lying.safetensors", lying, sizeof lying - 1);
+    write_file("garbage.pth", "this is no weights file, it is a sentence", 41);
+    write_file("unknown.ini", unknown_key, sizeof unknown_key - 1);
+    write_file("ten.txt", ten, sizeof ten - 1);
+    write_file("two.txt", two, sizeof two - 1);
+    return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    mem_free(program);
+    return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* --- what must be refused --- */
+
+struct refusal {
+    int code;
+    const char *sentence; /* a part of it */
+    const char *words[WORDS_MAX];
+};
+
+static const struct refusal refusals[] = {
+    /* usage */
+    {2, "a model is needed", {"eval"}},
+    {2, "unknown option --bogus", {"eval", "--bogus"}},
+    {2, "unknown option --json=yes", {"eval", "--json=yes"}},
+    {2, "--weights needs a value", {"eval", "--weights"}},
+    {2, "--data", {"eval", "--model", "resnet20"}},
+    {2, "from 1 to 65536, not 0", {"eval", "--model", "resnet20", "--data", "@good", "--batch", "0"}},
+    {2, "not 1.5", {"eval", "--model", "resnet20", "--data", "@good", "--batch", "1.5"}},
+    {2, "not nan", {"eval", "--model", "resnet20", "--data", "@good", "--batch", "nan"}},
+    {2, "not 1e99", {"eval", "--model", "resnet20", "--data", "@good", "--threads", "1e99"}},
+    {2, "resnet20", {"eval", "--model", "resnet2O", "--data", "@good"}},
+    {2, "2 names, and the model has 10", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@two.txt"}},
+    {2, "missing.txt", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@missing.txt"}},
+    {2, "is not expected", {"eval", "--model", "resnet20", "@good"}},
+    {2, "one image", {"predict", "--model", "resnet20"}},
+    {2, "a model is needed", {"predict", "@good/a/0.png"}},
+    {2, "--top takes", {"predict", "--model", "resnet20", "--top", "0", "@good/a/0.png"}},
+    {2, "`check` and one folder", {"data"}},
+    {2, "`check` and one folder", {"data", "chekc", "@good"}},
+    {2, "`check` and one folder", {"data", "check"}},
+    {2, "one filter", {"models", "resnet", "vgg"}},
+    {2, "show needs", {"models", "show"}},
+    {2, "no_such_network", {"models", "show", "no_such_network"}},
+    {2, "no such folder", {"runs", "--runs", "@missing"}},
+    {2, "one filter", {"runs", "a", "b"}},
+    {2, "forward, head or full", {"bench", "--regime", "sideways"}},
+    {2, "--threads takes", {"bench", "--threads", "-1"}},
+    {2, "--seconds takes", {"bench", "--seconds", "nan"}},
+    {2, "--size takes", {"bench", "--size", "0"}},
+    {2, "one experiment file", {"train"}},
+    {2, "epochs", {"train", "@unknown.ini"}},
+    {2, "one run directory", {"resume"}},
+    /* data */
+    {3, "missing", {"data", "check", "@missing"}},
+    {3, "not a folder", {"data", "check", "@nothing"}},
+    {3, "no class folders", {"data", "check", "@empty"}},
+    {3, "only one class", {"data", "check", "@one"}},
+    {3, "none of the 2 files", {"data", "check", "@noise"}},
+    {3, "missing", {"eval", "--model", "resnet20", "--data", "@missing"}},
+    {3, "none of the 2 files", {"eval", "--model", "resnet20", "--data", "@noise"}},
+    {3, "11 classes, and the model has 10", {"eval", "--model", "resnet20", "--data", "@many"}},
+    {3, "not among", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@ten.txt"}},
+    {3, "nothing", {"predict", "--model", "resnet20", "@nothing"}},
+    {3, "missing.png", {"predict", "--model", "resnet20", "@missing.png"}},
+    /* weights */
+    {4, "missing.pth", {"eval", "--weights", "@missing.pth", "--data", "@good"}},
+    {4, "nothing", {"eval", "--weights", "@nothing", "--data", "@good"}},
+    {4, "lying.safetensors", {"eval", "--weights", "@lying.safetensors", "--data", "@good"}},
+    {4, "garbage.pth", {"predict", "--model", "@garbage.pth", "@good/a/0.png"}},
+    {4, "no model.safetensors", {"predict", "--model", "@run", "@good/a/0.png"}},
+    {4, "garbage.pth", {"models", "show", "@garbage.pth"}},
+    {4, "lying.safetensors", {"bench", "--model", "@lying.safetensors"}},
+};
+
+static void refuses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < THAW_LENGTH(refusals); i++) {
+        const struct refusal *of = &refusals[i];
+        struct outcome outcome = run(of->words);
+        bool good = outcome.code == of->code && !outcome.out[0] && strstr(outcome.err, of->sentence) &&
+                    !strncmp(outcome.err, "thaw: ", 6) && !strchr(outcome.err, '\033');
+        if (!good)
+            fail_msg("%s %s ...: exit %d, %d wanted\nstdout: %s\nstderr: %s", of->words[0],
+                     of->words[1] ? of->words[1] : "", outcome.code, of->code, outcome.out, outcome.err);
+        finish(&outcome);
+    }
+}
+
+/* --- what must go well --- */
+
+static void expect_plain(const struct outcome *outcome, int code, const char *what)
+{
+    if (outcome->code != code || strchr(outcome->out, '\033') || strchr(outcome->err, '\033'))
+        fail_msg("%s: exit %d, %d wanted, no escape bytes\nstdout: %s\nstderr: %s", what, outcome->code, code,
+                 outcome->out, outcome->err);
+}
+
+static void helps(void **state)
+{
+    (void)state;
+    static const char *const verb[] = {"train",   "resume", "models", "data",   "eval",
+                                       "predict", "runs",   "bench",  "samples"};
+    for (size_t i = 0; i < THAW_LENGTH(verb); i++) {
+        const char *words[] = {verb[i], "--help", NULL};
+        char *usage = mem_format("usage: thaw %s ", verb[i]);
+        struct outcome outcome = run(words);
+        expect_plain(&outcome, 0, verb[i]);
+        assert_int_equal(strncmp(outcome.out, usage, strlen(usage)), 0);
+        assert_string_equal(outcome.err, "");
+        mem_free(usage);
+        finish(&outcome);
+    }
+}
+
+struct result {
+    int code;
+    const char *key, *words[WORDS_MAX]; /* key: one of the object's */
+};
+
+static const struct result results[] = {
+    {0, "top1", {"eval", "--model", "resnet20", "--data", "@good", "--json"}},
+    {0, "images", {"predict", "--model", "resnet20", "--json", "@good/a/0.png"}},
+    {3, "images", {"predict", "--json", "--model", "resnet20", "@nothing", "@good/a/0.png", "--", "-missing"}},
+    {0, "models", {"models", "--json"}},
+    {0, "layers", {"models", "show", "resnet20", "--json"}},
+    {0, "findings", {"data", "check", "@hostile", "--json"}},
+    {0, "runs", {"runs", "--runs", "@good", "--json"}},
+    {0, "regimes", {"bench", "--model", "resnet20", "--batch", "1", "--seconds", "0", "--json"}},
+};
+
+static void speaks_json(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < THAW_LENGTH(results); i++) {
+        struct outcome outcome = run(results[i].words);
+        expect_plain(&outcome, results[i].code, results[i].words[0]);
+        json_error_t error;
+        json_t *object = json_loads(outcome.out, 0, &error); /* refuses anything behind the object */
+        if (!object)
+            fail_msg("%s: %s\n%s", results[i].words[0], error.text, outcome.out);
+        assert_non_null(json_object_get(object, results[i].key));
+        json_decref(object);
+        finish(&outcome);
+    }
+}
+
+/* Names that would steer a terminal are shown without their control bytes. */
+static void disarms_names(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"data", "check", "@hostile", NULL};
+    struct outcome outcome = run(words);
+    expect_plain(&outcome, 0, "data check");
+    assert_non_null(strstr(outcome.out, "?[31mred"));
+    assert_non_null(strstr(outcome.out, "?[2Jbroken.png"));
+    finish(&outcome);
+}
+
+/* One bad image does not keep the others from being done. */
+static void goes_on(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"predict", "--model", "resnet20", "@nothing", "@good/a/0.png", NULL};
+    struct outcome outcome = run(words);
+    expect_plain(&outcome, 3, "predict");
+    assert_non_null(strstr(outcome.err, "nothing"));
+    assert_non_null(strstr(outcome.out, "good/a/0.png\t"));
+    finish(&outcome);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses),       cmocka_unit_test(helps),   cmocka_unit_test(speaks_json),
+        cmocka_unit_test(disarms_names), cmocka_unit_test(goes_on),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
