@@ -17,9 +17,11 @@ static bool matches(const struct session_model *model, const char *filter)
 
 static void list_line(const struct session_model *model)
 {
-    char params[PART_COUNT], macs[PART_COUNT], *name = part_plain(model->name);
-    printf("%-36s  %-22s  %-12s  %8s  %8s  %7d  %s\n", name, model->arch, model->input,
-           part_count(params, model->params), part_count(macs, model->macs), model->classes,
+    char params[PART_COUNT], macs[PART_COUNT], classes[16] = "-", *name = part_plain(model->name);
+    if (model->classes)
+        snprintf(classes, sizeof classes, "%d", model->classes);
+    printf("%-36s  %-22s  %-12s  %8s  %8s  %7s  %s\n", name, model->arch, model->input,
+           part_count(params, model->params), part_count(macs, model->macs), classes,
            model->format[0] ? model->format : "-");
     mem_free(name);
 }
