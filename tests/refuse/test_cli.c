@@ -75,7 +75,7 @@ struct outcome {
 static struct outcome run(const char *const *words)
 {
     char *argv[WORDS_MAX + 2] = {program}, *out = in_directory("stdout"), *err = in_directory("stderr");
-    int count = 0, status;
+    int count = 0, status = 0;
     for (; words[count]; count++)
         argv[count + 1] = words[count][0] == '@' ? in_directory(words[count] + 1) : mem_string(words[count]);
     posix_spawn_file_actions_t files;
