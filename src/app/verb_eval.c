@@ -80,10 +80,15 @@ static bool relabel(struct dataset *dataset, const struct model_argument *model,
         return relabel_by_file(dataset, labels, outputs, error);
     if (model->class_name && model->classes == outputs)
         return dataset_relabel(dataset, (const char *const *)model->class_name, outputs, error);
-    return dataset->classes <= outputs ||
-           error_set(error, ERROR_DATA,
-                     "%s: %d classes, and the model has %d outputs; they cannot be what it was trained for",
-                     dataset->path, dataset->classes, outputs);
+    if (dataset->classes > outputs)
+        return error_set(error, ERROR_DATA,
+                         "%s: %d classes, and the model has %d outputs; they cannot be what it was trained for",
+                         dataset->path, dataset->classes, outputs);
+    if (dataset->classes < outputs)
+        fprintf(stderr,
+                "thaw: warning: the %d class folders are taken for the first of %d outputs; --labels tells more\n",
+                dataset->classes, outputs);
+    return true;
 }
 
 /* --- the pass --- */
