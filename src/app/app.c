@@ -11,10 +11,13 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "verb_parts.h"
 
 int app_fail(const struct error *error)
 {
-    fprintf(stderr, "thaw: %s\n", error->text);
+    char *plain = part_plain(error->text); /* file names may hold what steers a terminal */
+    fprintf(stderr, "thaw: %s\n", plain);
+    mem_free(plain);
     return error_exit_code(error->kind == ERROR_NONE ? ERROR_FAILED : error->kind);
 }
 
@@ -22,9 +25,12 @@ int app_usage(const struct verb *verb, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "thaw: ");
-    vfprintf(stderr, format, args);
+    char text[1024];
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    char *plain = part_plain(text);
+    fprintf(stderr, "thaw: %s", plain);
+    mem_free(plain);
     if (verb)
         fprintf(stderr, "\nusage: thaw %s %s\n`thaw %s --help` tells more\n", verb->name, verb->synopsis, verb->name);
     else

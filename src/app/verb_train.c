@@ -14,6 +14,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/train/trainer.h"
+#include "verb_parts.h"
 
 /* What is told of a run; written on the trainer's thread only, read after it ended. */
 struct report {
@@ -140,14 +141,15 @@ static int finish(const struct report *report, const struct trainer_status *stat
     };
     enum event_done ended = report->done.kind == EVENT_DONE ? report->done.u.done.how : EVENT_DONE_FAILED;
     if (json)
-        app_json(json_pack(
-            "{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run", status->run_path, "how",
-            how[ended], "model", report->run.u.run.model, "data", report->run.u.run.data, "epochs", report->eval.epoch,
-            "classes", report->run.u.run.classes, "best_accuracy", accuracy_json(status->best_accuracy), "best_epoch",
-            status->best_epoch, "accuracy", accuracy_json(status->val_accuracy), "loss",
-            isfinite(status->val_loss) ? json_real(status->val_loss) : json_null(), "seconds", status->elapsed,
-            "params_trainable", (json_int_t)report->run.u.run.params_trainable, "params_frozen",
-            (json_int_t)report->run.u.run.params_frozen, "freeze_held", report->proof.u.proof.held));
+        app_json(json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run",
+                           part_text(status->run_path), "how", how[ended], "model", report->run.u.run.model, "data",
+                           report->run.u.run.data, "epochs", report->eval.epoch, "classes", report->run.u.run.classes,
+                           "best_accuracy", accuracy_json(status->best_accuracy), "best_epoch", status->best_epoch,
+                           "accuracy", accuracy_json(status->val_accuracy), "loss",
+                           isfinite(status->val_loss) ? json_real(status->val_loss) : json_null(), "seconds",
+                           status->elapsed, "params_trainable", (json_int_t)report->run.u.run.params_trainable,
+                           "params_frozen", (json_int_t)report->run.u.run.params_frozen, "freeze_held",
+                           report->proof.u.proof.held));
     else if (status->best_accuracy >= 0)
         printf("best validation accuracy %.2f %% at epoch %d; %s after %.1f s\nrun: %s\n", 100 * status->best_accuracy,
                status->best_epoch, how[ended], status->elapsed, status->run_path);

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ui.h"
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/session/session.h"
+#include "ui.h"
 
 struct choices {
     const char *theme, *threads, *samples, *runs, *models;
@@ -42,7 +42,7 @@ static int open_and_run(struct session *session, const struct choices *choices, 
         .no_colour = choices->no_colour || (no_colour && no_colour[0]),
         .no_mouse = choices->no_mouse,
         .start = SCREEN_TRAIN,
-        .greeting = "Press g to start the experiment, ? for help",
+        .greeting = "Press r to start the experiment, ? for help",
     };
     bool done = ui_run(&options, session, &error);
     mem_free(themes);

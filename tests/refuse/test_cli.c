@@ -206,6 +206,7 @@ static const struct refusal refusals[] = {
     {2, "epochs", {"train", "@unknown.ini"}},
     {2, "one run directory", {"resume"}},
     /* data */
+    {3, "?[31m", {"predict", "--model", "resnet20", "@\033[31mx.png"}},
     {3, "missing", {"data", "check", "@missing"}},
     {3, "not a folder", {"data", "check", "@nothing"}},
     {3, "no class folders", {"data", "check", "@empty"}},
