@@ -101,7 +101,7 @@ void layers_reset(struct session *session)
     struct error unused; /* what a transfer starts from: the trunk frozen, its names always known */
     bool cut = freeze_upto(session->freeze, graph, pretrained ? "trunk" : "none", &unused);
     if (cut)
-        freeze_statistics(session->freeze, graph, pretrained);
+        freeze_statistics(session->freeze, graph, session->experiment.freeze.bn_stats == BN_STATS_FIXED);
     layers_mark(session);
 }
 
@@ -329,8 +329,7 @@ bool layers_from_experiment(struct session *session, struct error *error)
 {
     const struct experiment *experiment = &session->experiment;
     bool scratch = !experiment->model.weights[0] || !strcmp(experiment->model.weights, "none");
-    bool fixed =
-        experiment->freeze.bn_stats == BN_STATS_FIXED || (experiment->freeze.bn_stats == BN_STATS_AUTO && !scratch);
+    bool fixed = experiment->freeze.bn_stats == BN_STATS_FIXED;
     const char *frozen = experiment->freeze.frozen;
     const char *upto = frozen[0] || scratch ? "none" : "trunk";
     if (experiment->freeze.upto[0])
@@ -344,22 +343,28 @@ bool layers_from_experiment(struct session *session, struct error *error)
     return done;
 }
 
-/* Whether no batch norm that learns moves its statistics: then one setting says it instead of a long list. */
-static bool statistics_all_fixed(const struct session *session)
+/* What the batch norms that learn do with their statistics: one setting says it instead of a long list. Where none
+ * learns the setting stays, for those that are thawed later. */
+static enum bn_statistics statistics_of_learning(const struct session *session)
 {
-    for (int node = 0; node < session->graph->nodes; node++)
-        if ((freeze_marks(session->graph, node) & FREEZE_STATISTICS) &&
-            !(session->freeze->fixed[node] & FREEZE_STATISTICS))
-            return false;
-    return true;
+    int fixed = 0, moving = 0;
+    for (int node = 0; node < session->graph->nodes; node++) {
+        unsigned bits = session->freeze->fixed[node];
+        if (!(freeze_marks(session->graph, node) & FREEZE_STATISTICS) || (bits & FREEZE_AFFINE))
+            continue;
+        *(bits & FREEZE_STATISTICS ? &fixed : &moving) += 1;
+    }
+    if (!fixed && !moving)
+        return session->experiment.freeze.bn_stats;
+    return moving ? BN_STATS_MOVING : BN_STATS_FIXED;
 }
 
 bool layers_to_experiment(struct session *session, struct error *error)
 {
     struct experiment *experiment = &session->experiment;
     struct freeze *listed = freeze_copy(session->freeze);
-    bool all_fixed = statistics_all_fixed(session);
-    if (all_fixed)
+    enum bn_statistics statistics = statistics_of_learning(session);
+    if (statistics == BN_STATS_FIXED)
         freeze_statistics(listed, session->graph, false);
     char *frozen = freeze_describe(listed, session->graph);
     freeze_destroy(listed);
@@ -367,7 +372,7 @@ bool layers_to_experiment(struct session *session, struct error *error)
     if (fits) {
         snprintf(experiment->freeze.frozen, sizeof experiment->freeze.frozen, "%s", frozen);
         snprintf(experiment->freeze.upto, sizeof experiment->freeze.upto, "%s", frozen[0] ? "" : "none");
-        experiment->freeze.bn_stats = all_fixed ? BN_STATS_FIXED : BN_STATS_MOVING;
+        experiment->freeze.bn_stats = statistics;
     } else {
         error_set(error, ERROR_USAGE, "the freeze plan takes more than %zu characters to write down",
                   sizeof experiment->freeze.frozen);

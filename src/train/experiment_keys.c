@@ -15,7 +15,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 
-static const char *const bn_names[] = {"auto", "fixed", "moving", NULL};
+static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
@@ -58,8 +58,8 @@ static const struct experiment_key keys[] = {
     TEXT("freeze", "upto", freeze.upto, "stage | layer | trunk | none",
          "freeze everything up to and including this; empty: trunk with weights, none without"),
     TEXT("freeze", "frozen", freeze.frozen, "patterns", "freeze the layers that match, instead of upto"),
-    ENUM("freeze", "bn_stats", freeze.bn_stats, bn_names, "auto | fixed | moving",
-         "batch-norm statistics of thawed layers; auto: fixed with weights, moving without"),
+    ENUM("freeze", "bn_stats", freeze.bn_stats, bn_names, "moving | fixed",
+         "running means and variances of batch norms that learn"),
     PATH("data", "path", data.path, "folder", "images, one folder a class"),
     PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
     ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),

@@ -129,7 +129,7 @@ static void change_freeze(struct trainer *trainer, const char *layers, bool froz
     struct error error = {0};
     struct freeze *changed = freeze_copy(trainer->freeze);
     bool good = freeze_match(changed, trainer->graph, layers, frozen, &error);
-    if (good && trainer->statistics_fixed)
+    if (good && trainer->statistics_fixed && !strchr(layers, ':')) /* a list of single marks is meant as it stands */
         freeze_statistics(changed, trainer->graph, true);
     if (!good || !trainer_replan(trainer, changed, &error)) {
         trainer_warn(trainer, "cannot %s \"%.60s\": %s", frozen ? "freeze" : "thaw", layers, error.text);

@@ -109,8 +109,7 @@ static bool prepare_freeze(struct trainer *trainer, struct error *error)
     bool scratch = is_scratch(experiment);
     const char *upto = experiment->freeze.upto[0] ? experiment->freeze.upto : scratch ? "none" : "trunk";
     trainer->freeze = freeze_create(trainer->graph);
-    trainer->statistics_fixed =
-        experiment->freeze.bn_stats == BN_STATS_FIXED || (experiment->freeze.bn_stats == BN_STATS_AUTO && !scratch);
+    trainer->statistics_fixed = experiment->freeze.bn_stats == BN_STATS_FIXED;
     bool listed = experiment->freeze.frozen[0] != 0;
     bool good = listed || freeze_upto(trainer->freeze, trainer->graph, upto, error);
     if (good) /* before the list, which may name statistics */

@@ -11,7 +11,7 @@
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };
 /* AUTO (the default): fixed where there are pretrained weights to keep, moving from scratch. */
-enum bn_statistics { BN_STATS_AUTO, BN_STATS_FIXED, BN_STATS_MOVING, BN_STATS_KINDS };
+enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 
 enum { EXPERIMENT_TEXT = 512, EXPERIMENT_THAWS = 16 };
 

@@ -333,7 +333,6 @@ static void scratch_trains_everything(void **state)
     set(&experiment, "model.name=resnet20");
     set(&experiment, "data.size=16");
     set(&experiment, "freeze.upto=");
-    set(&experiment, "freeze.bn_stats=auto");
     set(&experiment, "train.lr=0.05");
     set(&experiment, "train.class_weights=balanced");
     set(&experiment, "train.label_smoothing=0.1");
