@@ -1,0 +1,184 @@
+/* The session end to end on a small drawn world: a model chosen, layers frozen and undone, a run trained to its end,
+ * its curves, results and reopening. */
+#include "config.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/data/roadsigns.h"
+#include "thaw/session/session.h"
+
+static char folder[] = "/tmp/thaw-test-session-XXXXXX";
+static char samples[128], runs[128];
+static struct session *session;
+
+static void must(bool done, const struct error *error)
+{
+    if (!done)
+        fail_msg("%s", error->text);
+}
+
+static int make_world(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(samples, sizeof samples, "%s/samples", folder);
+    snprintf(runs, sizeof runs, "%s/runs", folder);
+    char indian[160];
+    snprintf(indian, sizeof indian, "%s/indian", samples);
+    if (!roadsigns_write(ROADSIGNS_INDIAN, indian, 1, 16, 4, 2, NULL, NULL, &error))
+        return -1;
+    struct session_options options = {.samples = samples, .runs = runs, .models = folder, .threads = 2};
+    session = session_create(&options, &error);
+    return session ? 0 : -1;
+}
+
+static int drop_world(void **state)
+{
+    (void)state;
+    session_destroy(session);
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void refuses_to_start_without_model_or_data(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    assert_false(session_start(session, &error));
+    assert_string_equal(error.text, "no model is chosen");
+    assert_false(session_choose_model_file(session, "resnet19", &error));
+    assert_int_equal(error.kind, ERROR_USAGE);
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    assert_false(session_start(session, &error));
+    assert_string_equal(error.text, "no data is chosen");
+}
+
+static void counts_follow_the_freeze_plan(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_freeze_counts counts;
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    session_freeze_counts(session, &counts);
+    assert_true(counts.frozen == 0 && counts.trainable > 269000);
+    double backward = counts.macs_backward;
+    must(session_freeze_match(session, "conv1 layer1 layer2", true, &error), &error);
+    session_freeze_counts(session, &counts);
+    assert_true(counts.frozen > 60000 && counts.macs_backward < backward);
+    const struct session_layer *layers;
+    size_t count = session_layers(session, &layers);
+    assert_true(count > 20 && layers[0].is_stage && layers[0].all == SESSION_MARK_FROZEN);
+    must(session_toggle_freeze(session, 0, SESSION_ALL, &error), &error);
+    session_layers(session, &layers);
+    assert_int_equal(layers[0].all, SESSION_MARK_THAWED);
+    assert_true(session_undo_freeze(session));
+    session_layers(session, &layers);
+    assert_int_equal(layers[0].all, SESSION_MARK_FROZEN);
+    assert_false(session_freeze_match(session, "layer1 nothing.like.it", true, &error));
+    assert_true(session_undo_freeze(session));
+    assert_false(session_undo_freeze(session));
+}
+
+static void wait_for(enum session_phase phase)
+{
+    struct session_status status;
+    for (int i = 0; i < 6000; i++) {
+        struct pollfd ready = {.fd = session_wake_fd(session), .events = POLLIN};
+        poll(&ready, 1, 20);
+        session_pump(session);
+        session_status(session, &status);
+        if (status.phase == SESSION_FAILED && phase != SESSION_FAILED)
+            fail_msg("%s", status.error.text);
+        if (status.phase == phase)
+            return;
+    }
+    fail_msg("phase %d was not reached", phase);
+}
+
+static void a_run_trains_and_is_reopened(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char indian[160];
+    snprintf(indian, sizeof indian, "%s/indian", samples);
+    must(session_set(session, "data.size=16", &error), &error);
+    must(session_set(session, "train.epochs=3", &error), &error);
+    must(session_set(session, "train.batch=8", &error), &error);
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_choose_data(session, indian, &error), &error);
+    assert_int_equal(session_data(session)->classes, 10);
+    must(session_freeze_match(session, "conv1 layer1", true, &error), &error);
+    must(session_start(session, &error), &error);
+    wait_for(SESSION_DONE);
+    session_pump(session);
+    const struct session_point *points;
+    size_t steps = session_curve(session, SESSION_TRAIN_LOSS, &points);
+    assert_int_equal(steps, 15);
+    assert_true(points[14].x == 3);
+    assert_int_equal(session_curve(session, SESSION_VAL_ACCURACY, &points), 3);
+    const struct session_results *results = session_results(session);
+    assert_non_null(results);
+    assert_int_equal(results->images, 20);
+    struct session_status live;
+    session_status(session, &live);
+    assert_true(live.proof_tensors > 0 && live.proof_held);
+    const struct session_run *list;
+    assert_int_equal(session_runs(session, &list), 1);
+    assert_string_equal(list[0].state, "finished");
+    must(session_open_run(session, list[0].path, &error), &error);
+    struct session_status recorded;
+    session_status(session, &recorded);
+    assert_int_equal(recorded.phase, SESSION_RECORDED);
+    assert_true(recorded.val_accuracy == live.val_accuracy && recorded.step == live.step);
+    assert_int_equal(session_curve(session, SESSION_TRAIN_LOSS, &points), 15);
+    assert_int_equal(session_results(session)->images, 20);
+}
+
+static void freezing_while_it_trains_reaches_the_trainer(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    must(session_set(session, "train.epochs=200", &error), &error);
+    must(session_start(session, &error), &error);
+    wait_for(SESSION_RUNNING);
+    must(session_freeze_match(session, "layer2", true, &error), &error);
+    session_set_lr(session, 0.003);
+    session_pause(session, true);
+    wait_for(SESSION_PAUSED);
+    session_stop(session);
+    wait_for(SESSION_DONE);
+    session_pump(session);
+    const struct session_note *notes;
+    size_t count = session_notes(session, &notes);
+    bool froze = false, rate = false;
+    for (size_t i = 0; i < count; i++) {
+        froze |= notes[i].kind == EVENT_THAW && strstr(notes[i].text, "freeze layer2");
+        rate |= notes[i].kind == EVENT_LR;
+    }
+    assert_true(froze && rate);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_to_start_without_model_or_data),
+        cmocka_unit_test(counts_follow_the_freeze_plan),
+        cmocka_unit_test(a_run_trains_and_is_reopened),
+        cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
+    };
+    return cmocka_run_group_tests(tests, make_world, drop_world);
+}
