@@ -82,29 +82,13 @@ static struct colour loud_colour(struct rng *rng)
     return inks[rng_below(rng, THAW_LENGTH(inks))];
 }
 
-/* A bare plate of the kind signs are made of, so that a ring or a triangle alone tells little either. */
-static void draw_decoy(struct scene *scene, struct rng *rng)
-{
-    struct colour edge = loud_colour(rng), field = loud_colour(rng);
-    float x = between(rng, 0, 1), y = between(rng, 0, 1), a = between(rng, .08, .28);
-    if (chance(rng, .5)) {
-        scene_disc(scene, edge, x, y, a);
-        scene_disc(scene, field, x, y, .78f * a);
-    } else {
-        float up = chance(rng, .7) ? a : -a;
-        scene_polygon(scene, edge, 3, (float[]){x, y - up, x + a, y + .8f * up, x - a, y + .8f * up});
-        scene_polygon(scene, field, 3,
-                      (float[]){x, y - .6f * up, x + .68f * a, y + .62f * up, x - .68f * a, y + .62f * up});
-    }
-}
-
 static void draw_clutter(struct scene *scene, struct rng *rng)
 {
-    int marks = 4 + (int)rng_below(rng, 9);
+    int marks = 3 + (int)rng_below(rng, 6);
     for (int i = 0; i < marks; i++) {
-        struct colour colour = chance(rng, .35) ? loud_colour(rng) : any_colour(rng, .1, .85);
+        struct colour colour = chance(rng, .3) ? loud_colour(rng) : any_colour(rng, .1, .85);
         float x = between(rng, 0, 1), y = between(rng, 0, 1), a = between(rng, .05, .3), b = between(rng, .05, .3);
-        switch (rng_below(rng, 5)) {
+        switch (rng_below(rng, 4)) {
         case 0:
             scene_box(scene, colour, x, y, a, b);
             break;
@@ -114,9 +98,6 @@ static void draw_clutter(struct scene *scene, struct rng *rng)
         case 2:
             scene_stroke(scene, colour, .2f * b, 2,
                          (float[]){x, y, x + between(rng, -.8, .8), y + between(rng, -.8, .8)});
-            break;
-        case 3:
-            draw_decoy(scene, rng);
             break;
         default:
             scene_polygon(scene, colour, 3, (float[]){x, y - a, x + b, y + a, x - b, y + .5f * a});
@@ -137,15 +118,15 @@ static void multiply(float out[9], const float a[9], const float b[9])
  * the picture to the face. */
 static void pose(struct photo *photo, struct rng *rng, float *x, float *y, float *reach)
 {
-    float turn = between(rng, -18, 18) * .017453293f, scale = between(rng, .3, .45);
-    float stretch = between(rng, .78, 1.1), shear = between(rng, -.18, .18);
-    *x = .5f + between(rng, -.14, .14);
-    *y = .5f + between(rng, -.14, .14);
+    float turn = between(rng, -12, 12) * .017453293f, scale = between(rng, .33, .45);
+    float stretch = between(rng, .78, 1.1), shear = between(rng, -.12, .12);
+    *x = .5f + between(rng, -.07, .07);
+    *y = .5f + between(rng, -.07, .07);
     *reach = scale;
     const float shift[9] = {1, 0, -*x, 0, 1, -*y, 0, 0, 1};
     const float rotate[9] = {cosf(turn), sinf(turn), 0, -sinf(turn), cosf(turn), 0, 0, 0, 1};
     const float size[9] = {1 / (scale * stretch), shear / scale, 0, 0, 1 / scale, 0, 0, 0, 1};
-    const float tilt[9] = {1, 0, 0, 0, 1, 0, between(rng, -.26, .26), between(rng, -.26, .26), 1};
+    const float tilt[9] = {1, 0, 0, 0, 1, 0, between(rng, -.15, .15), between(rng, -.15, .15), 1};
     multiply(photo->to_face, rotate, shift);
     multiply(photo->to_face, size, photo->to_face);
     multiply(photo->to_face, tilt, photo->to_face);
@@ -174,24 +155,24 @@ static void draw_obstacle(struct scene *scene, struct rng *rng, float x, float y
 
 static void draw_light(struct photo *photo, struct rng *rng)
 {
-    photo->fade = chance(rng, .4) ? between(rng, 0, .35) : 0;
-    photo->dirt = chance(rng, .4) ? between(rng, .1, .5) : 0;
-    photo->light = between(rng, .65, 1.1);
+    photo->fade = chance(rng, .3) ? between(rng, 0, .3) : 0;
+    photo->dirt = chance(rng, .3) ? between(rng, .1, .35) : 0;
+    photo->light = between(rng, .7, 1.1);
     photo->slope_x = between(rng, -.35, .35);
     photo->slope_y = between(rng, -.35, .35);
     float angle = between(rng, 0, 6.2832);
     photo->shadow_x = cosf(angle);
     photo->shadow_y = sinf(angle);
     photo->shadow_at = between(rng, -.25, .35);
-    photo->shadow_depth = chance(rng, .45) ? between(rng, .2, .5) : 0;
-    photo->cast = (struct colour){between(rng, .65, 1.2), between(rng, .75, 1.1), between(rng, .6, 1.25)};
-    photo->gain = between(rng, .65, 1.35);
-    photo->gamma = between(rng, .6, 1.5);
-    photo->blur = chance(rng, .7) ? between(rng, .006, .02) : 0;
-    bool moving = chance(rng, .2);
+    photo->shadow_depth = chance(rng, .35) ? between(rng, .15, .45) : 0;
+    photo->cast = (struct colour){between(rng, .8, 1.12), between(rng, .88, 1.08), between(rng, .75, 1.15)};
+    photo->gain = between(rng, .8, 1.15);
+    photo->gamma = between(rng, .8, 1.25);
+    photo->blur = chance(rng, .5) ? between(rng, .006, .02) : 0;
+    bool moving = chance(rng, .1);
     photo->motion_x = moving ? between(rng, -.05, .05) : 0;
     photo->motion_y = moving ? between(rng, -.03, .03) : 0;
-    photo->noise = between(rng, .01, .05);
+    photo->noise = between(rng, .005, .035);
 }
 
 static void compose(struct photo *photo, enum roadsigns_country country, int label, uint64_t seed, uint64_t index)
@@ -214,7 +195,7 @@ static void compose(struct photo *photo, enum roadsigns_country country, int lab
         scene_stroke(&photo->behind, any_colour(&rng, .25, .7), between(&rng, .03, .07), 2,
                      (float[]){x, y, x + between(&rng, -.06, .06), 1.2f});
     face_of(country, label)->draw(&photo->face);
-    if (chance(&rng, .35))
+    if (chance(&rng, .2))
         draw_obstacle(&photo->before, &rng, x, y, reach);
     draw_light(photo, &rng);
     photo->camera = rng;

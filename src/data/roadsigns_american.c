@@ -1,11 +1,11 @@
-/* Twelve signs of the American kind: octagon, diamonds, white rectangles and squares, lettering. Drawn after the public shapes of
+/* Twelve signs of the American kind: octagon, diamonds, white rectangles, lettering. Drawn after the public shapes of
  * road signs, simplified to what survives 32 pixels. */
 #include "config.h"
 
 #include "roadsigns_faces.h"
 
 const struct colour ink_black = {.05f, .05f, .06f}, ink_white = {.95f, .95f, .93f}, ink_red = {.78f, .07f, .10f},
-                    ink_yellow = {.98f, .79f, .08f}, ink_blue = {.06f, .25f, .66f};
+                    ink_yellow = {.98f, .79f, .08f}, ink_blue = {.06f, .25f, .66f}, ink_lime = {.78f, .92f, .15f};
 
 /* A person in mid-step. */
 void roadsigns_walker(struct scene *scene, struct colour ink, float x, float y, float size)
@@ -21,17 +21,6 @@ void roadsigns_walker(struct scene *scene, struct colour ink, float x, float y, 
                  (float[]){x + .02f * s, y - .42f * s, x - .28f * s, y - .2f * s, x - .4f * s, y + .05f * s});
 }
 
-/* A car from behind, with its window in the colour of the field. */
-void roadsigns_car(struct scene *scene, struct colour ink, struct colour field, float x, float y)
-{
-    scene_polygon(scene, ink, 6,
-                  (float[]){x - .16f, y - .3f, x + .16f, y - .3f, x + .28f, y, x + .28f, y + .22f, x - .28f, y + .22f,
-                            x - .28f, y});
-    scene_box(scene, field, x, y - .13f, .13f, .08f);
-    scene_box(scene, ink, x - .19f, y + .25f, .07f, .09f);
-    scene_box(scene, ink, x + .19f, y + .25f, .07f, .09f);
-}
-
 /* Edge and field of a diamond. */
 static void diamond(struct scene *scene, struct colour field)
 {
@@ -39,50 +28,37 @@ static void diamond(struct scene *scene, struct colour field)
     scene_regular(scene, field, 4, .91f, 0);
 }
 
-static void bump(struct scene *scene)
+static void curve_right(struct scene *scene)
 {
     diamond(scene, ink_yellow);
-    scene_box(scene, ink_black, 0, .24f, .56f, .08f);
-    scene_arc(scene, ink_black, .36f, 0, .18f, .18f, -180, 0);
+    scene_stroke(scene, ink_black, .17f, 5, (float[]){-.28f, .5f, -.28f, .12f, -.18f, -.05f, 0, -.15f, .2f, -.15f});
+    scene_polygon(scene, ink_black, 3, (float[]){.15f, -.42f, .15f, .12f, .52f, -.15f});
 }
 
-static void hospital(struct scene *scene)
+static void do_not_enter(struct scene *scene)
 {
-    scene_box(scene, ink_white, 0, 0, .98f, .98f);
-    scene_box(scene, ink_blue, 0, 0, .9f, .9f);
-    scene_stroke(scene, ink_white, .24f, 2, (float[]){-.38f, -.55f, -.38f, .55f});
-    scene_stroke(scene, ink_white, .24f, 2, (float[]){.38f, -.55f, .38f, .55f});
-    scene_box(scene, ink_white, 0, 0, .38f, .12f);
-}
-
-static void forbidding(struct scene *scene)
-{
-    scene_box(scene, ink_black, 0, 0, 1, 1);
-    scene_box(scene, ink_white, 0, 0, .95f, .95f);
-}
-
-static void ring_and_slash(struct scene *scene)
-{
-    scene_arc(scene, ink_red, .17f, 0, 0, .8f, -180, 180);
-    scene_stroke(scene, ink_red, .15f, 2, (float[]){-.56f, -.56f, .56f, .56f});
+    scene_box(scene, ink_white, 0, 0, 1, 1);
+    scene_disc(scene, ink_red, 0, 0, .95f);
+    scene_box(scene, ink_white, 0, 0, .68f, .17f);
 }
 
 static void no_left_turn(struct scene *scene)
 {
-    forbidding(scene);
+    scene_box(scene, ink_black, 0, 0, 1, 1);
+    scene_box(scene, ink_white, 0, 0, .95f, .95f);
     scene_stroke(scene, ink_black, .2f, 4, (float[]){.3f, .6f, .3f, .05f, .15f, -.15f, -.12f, -.15f});
     scene_polygon(scene, ink_black, 3, (float[]){-.1f, -.48f, -.1f, .18f, -.55f, -.15f});
-    ring_and_slash(scene);
+    scene_arc(scene, ink_red, .17f, 0, 0, .78f, -180, 180);
+    scene_stroke(scene, ink_red, .17f, 2, (float[]){-.55f, -.55f, .55f, .55f});
 }
 
-static void no_trucks(struct scene *scene)
+static void one_way(struct scene *scene)
 {
-    forbidding(scene);
-    scene_box(scene, ink_black, -.18f, -.05f, .4f, .3f);
-    scene_polygon(scene, ink_black, 5, (float[]){.26f, -.12f, .46f, -.12f, .6f, .08f, .6f, .25f, .26f, .25f});
-    scene_disc(scene, ink_black, -.34f, .32f, .13f);
-    scene_disc(scene, ink_black, .38f, .32f, .13f);
-    ring_and_slash(scene);
+    scene_box(scene, ink_black, 0, 0, 1, .5f);
+    scene_polygon(scene, ink_white, 7,
+                  (float[]){-.88f, -.24f, .4f, -.24f, .4f, -.4f, .9f, 0, .4f, .4f, .4f, .24f, -.88f, .24f});
+    for (int i = 0; i < 5; i++) /* the lettering on the arrow */
+        scene_box(scene, ink_black, -.68f + .25f * (float)i, 0, .065f, .12f);
 }
 
 static void pedestrian_crossing(struct scene *scene)
@@ -91,20 +67,22 @@ static void pedestrian_crossing(struct scene *scene)
     roadsigns_walker(scene, ink_black, 0, 0, .58f);
 }
 
-static void playground(struct scene *scene)
+static void railroad(struct scene *scene)
 {
-    diamond(scene, ink_yellow);
-    roadsigns_walker(scene, ink_black, -.27f, 0, .46f);
-    roadsigns_walker(scene, ink_black, .27f, .05f, .42f);
+    scene_disc(scene, ink_black, 0, 0, 1);
+    scene_disc(scene, ink_yellow, 0, 0, .92f);
+    scene_stroke(scene, ink_black, .19f, 2, (float[]){-.6f, -.6f, .6f, .6f});
+    scene_stroke(scene, ink_black, .19f, 2, (float[]){.6f, -.6f, -.6f, .6f});
+    scene_text(scene, ink_black, "R", -.58f, 0, .36f, .22f, .1f);
+    scene_text(scene, ink_black, "R", .58f, 0, .36f, .22f, .1f);
 }
 
-/* A car and the tracks it leaves. */
-static void slippery(struct scene *scene)
+static void school(struct scene *scene)
 {
-    diamond(scene, ink_yellow);
-    roadsigns_car(scene, ink_black, ink_yellow, .02f, -.22f);
-    scene_stroke(scene, ink_black, .11f, 4, (float[]){-.15f, .14f, -.27f, .3f, -.1f, .42f, -.2f, .58f});
-    scene_stroke(scene, ink_black, .11f, 4, (float[]){.2f, .14f, .08f, .3f, .25f, .42f, .15f, .58f});
+    scene_polygon(scene, ink_black, 5, (float[]){0, -1, .95f, -.2f, .95f, 1, -.95f, 1, -.95f, -.2f});
+    scene_polygon(scene, ink_lime, 5, (float[]){0, -.89f, .87f, -.15f, .87f, .92f, -.87f, .92f, -.87f, -.15f});
+    roadsigns_walker(scene, ink_black, -.32f, .16f, .62f);
+    roadsigns_walker(scene, ink_black, .4f, .28f, .5f);
 }
 
 static void speed_limit(struct scene *scene, const char *figure)
@@ -112,25 +90,25 @@ static void speed_limit(struct scene *scene, const char *figure)
     scene_box(scene, ink_black, 0, 0, .8f, 1);
     scene_box(scene, ink_white, 0, 0, .74f, .94f);
     for (int i = 0; i < 5; i++) { /* SPEED, LIMIT */
-        scene_box(scene, ink_black, -.46f + .23f * (float)i, -.74f, .08f, .08f);
-        scene_box(scene, ink_black, -.46f + .23f * (float)i, -.48f, .08f, .08f);
+        scene_box(scene, ink_black, -.46f + .23f * (float)i, -.73f, .08f, .1f);
+        scene_box(scene, ink_black, -.46f + .23f * (float)i, -.43f, .08f, .1f);
     }
-    scene_text(scene, ink_black, figure, 0, .3f, .86f, .38f, .17f);
+    scene_text(scene, ink_black, figure, 0, .34f, .78f, .36f, .17f);
 }
 
-static void speed_limit_45(struct scene *scene)
+static void speed_limit_25(struct scene *scene)
 {
-    speed_limit(scene, "45");
+    speed_limit(scene, "25");
 }
 
-static void speed_limit_65(struct scene *scene)
+static void speed_limit_35(struct scene *scene)
 {
-    speed_limit(scene, "65");
+    speed_limit(scene, "35");
 }
 
-static void speed_limit_85(struct scene *scene)
+static void speed_limit_55(struct scene *scene)
 {
-    speed_limit(scene, "85");
+    speed_limit(scene, "55");
 }
 
 static void stop(struct scene *scene)
@@ -149,16 +127,16 @@ static void yield(struct scene *scene)
 }
 
 const struct roadsigns_face roadsigns_american[] = {
-    {"bump", bump},
-    {"hospital", hospital},
+    {"curve_right", curve_right},
+    {"do_not_enter", do_not_enter},
     {"no_left_turn", no_left_turn},
-    {"no_trucks", no_trucks},
+    {"one_way", one_way},
     {"pedestrian_crossing", pedestrian_crossing},
-    {"playground", playground},
-    {"slippery", slippery},
-    {"speed_limit_45", speed_limit_45},
-    {"speed_limit_65", speed_limit_65},
-    {"speed_limit_85", speed_limit_85},
+    {"railroad", railroad},
+    {"school", school},
+    {"speed_limit_25", speed_limit_25},
+    {"speed_limit_35", speed_limit_35},
+    {"speed_limit_55", speed_limit_55},
     {"stop", stop},
     {"yield", yield},
 };

@@ -14,8 +14,7 @@ extern const struct roadsigns_face roadsigns_american[ROADSIGNS_AMERICAN_CLASSES
 extern const struct roadsigns_face roadsigns_indian[ROADSIGNS_INDIAN_CLASSES];
 
 /* Pictograms both countries use. */
-extern const struct colour ink_black, ink_white, ink_red, ink_yellow, ink_blue;
-void roadsigns_car(struct scene *scene, struct colour ink, struct colour field, float x, float y) THAW_NONNULL;
+extern const struct colour ink_black, ink_white, ink_red, ink_yellow, ink_blue, ink_lime;
 void roadsigns_walker(struct scene *scene, struct colour ink, float x, float y, float size) THAW_NONNULL;
 
 #endif

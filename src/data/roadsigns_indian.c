@@ -7,7 +7,7 @@
 static void disc(struct scene *scene)
 {
     scene_disc(scene, ink_red, 0, 0, 1);
-    scene_disc(scene, ink_white, 0, 0, .82f);
+    scene_disc(scene, ink_white, 0, 0, .8f);
 }
 
 static void slash(struct scene *scene)
@@ -17,15 +17,26 @@ static void slash(struct scene *scene)
 
 static void triangle(struct scene *scene)
 {
-    scene_polygon(scene, ink_red, 3, (float[]){0, -1.15f, 1.2f, .9f, -1.2f, .9f});
-    scene_polygon(scene, ink_white, 3, (float[]){0, -.84f, .94f, .75f, -.94f, .75f});
+    scene_polygon(scene, ink_red, 3, (float[]){0, -1, 1.05f, .82f, -1.05f, .82f});
+    scene_polygon(scene, ink_white, 3, (float[]){0, -.66f, .74f, .64f, -.74f, .64f});
+}
+
+/* A car from behind. */
+static void car(struct scene *scene, struct colour ink, float x, float y)
+{
+    scene_polygon(scene, ink, 6,
+                  (float[]){x - .14f, y - .26f, x + .14f, y - .26f, x + .25f, y, x + .25f, y + .2f, x - .25f, y + .2f,
+                            x - .25f, y});
+    scene_box(scene, ink_white, x, y - .11f, .12f, .07f);
+    scene_box(scene, ink, x - .17f, y + .22f, .06f, .08f);
+    scene_box(scene, ink, x + .17f, y + .22f, .06f, .08f);
 }
 
 static void hump(struct scene *scene)
 {
     triangle(scene);
-    scene_box(scene, ink_black, 0, .54f, .62f, .1f);
-    scene_arc(scene, ink_black, .42f, 0, .48f, .21f, -180, 0);
+    scene_box(scene, ink_black, 0, .42f, .46f, .07f);
+    scene_arc(scene, ink_black, .3f, 0, .38f, .14f, -180, 0);
 }
 
 static void no_entry(struct scene *scene)
@@ -47,8 +58,8 @@ static void no_horn(struct scene *scene)
 static void no_overtaking(struct scene *scene)
 {
     disc(scene);
-    roadsigns_car(scene, ink_black, ink_white, -.34f, .02f);
-    roadsigns_car(scene, ink_red, ink_white, .34f, .02f);
+    car(scene, ink_black, -.3f, .02f);
+    car(scene, ink_red, .32f, .02f);
 }
 
 static void no_parking(struct scene *scene)
@@ -61,34 +72,34 @@ static void no_parking(struct scene *scene)
 static void pedestrian_crossing(struct scene *scene)
 {
     triangle(scene);
-    roadsigns_walker(scene, ink_black, 0, .1f, .6f);
+    roadsigns_walker(scene, ink_black, 0, .17f, .46f);
     for (int i = 0; i < 4; i++)
-        scene_box(scene, ink_black, -.57f + .38f * (float)i, .66f, .11f, .06f);
+        scene_box(scene, ink_black, -.36f + .24f * (float)i, .59f, .07f, .035f);
 }
 
 static void school(struct scene *scene)
 {
     triangle(scene);
-    roadsigns_walker(scene, ink_black, -.28f, .24f, .52f);
-    roadsigns_walker(scene, ink_black, .3f, .29f, .48f);
+    roadsigns_walker(scene, ink_black, -.19f, .22f, .4f);
+    roadsigns_walker(scene, ink_black, .24f, .27f, .34f);
 }
 
 static void speed_limit_40(struct scene *scene)
 {
     disc(scene);
-    scene_text(scene, ink_black, "40", 0, 0, .86f, .4f, .17f);
+    scene_text(scene, ink_black, "40", 0, 0, .76f, .36f, .16f);
 }
 
 static void speed_limit_60(struct scene *scene)
 {
     disc(scene);
-    scene_text(scene, ink_black, "60", 0, 0, .86f, .4f, .17f);
+    scene_text(scene, ink_black, "60", 0, 0, .76f, .36f, .16f);
 }
 
 static void speed_limit_80(struct scene *scene)
 {
     disc(scene);
-    scene_text(scene, ink_black, "80", 0, 0, .86f, .4f, .17f);
+    scene_text(scene, ink_black, "80", 0, 0, .76f, .36f, .16f);
 }
 
 const struct roadsigns_face roadsigns_indian[] = {
