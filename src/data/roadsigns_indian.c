@@ -49,9 +49,9 @@ static void no_entry(struct scene *scene)
 static void no_horn(struct scene *scene)
 {
     disc(scene);
-    scene_disc(scene, ink_black, -.46f, .12f, .18f);
-    scene_polygon(scene, ink_black, 4, (float[]){-.4f, 0, .3f, -.4f, .3f, .48f, -.4f, .24f});
-    scene_stroke(scene, ink_black, .1f, 2, (float[]){.4f, -.44f, .4f, .52f});
+    scene_disc(scene, ink_black, -.42f, .12f, .15f);
+    scene_polygon(scene, ink_black, 4, (float[]){-.4f, .02f, .3f, -.32f, .3f, .42f, -.4f, .22f});
+    scene_stroke(scene, ink_black, .1f, 2, (float[]){.36f, -.36f, .36f, .46f});
     slash(scene);
 }
 
