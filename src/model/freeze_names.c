@@ -11,32 +11,9 @@
 #include <string.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 
 enum { NEAREST = 3 };
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein distance, of the first GRAPH_NAME_MAX characters. */
-static int distance(const char *a, const char *b)
-{
-    int row[GRAPH_NAME_MAX + 1];
-    int length = (int)strnlen(b, GRAPH_NAME_MAX);
-    for (int j = 0; j <= length; j++)
-        row[j] = j;
-    for (int i = 1; a[i - 1] != '\0' && i <= GRAPH_NAME_MAX; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= length; j++) {
-            int changed = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = least(changed, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[length];
-}
 
 struct nearest {
     const char *name[NEAREST]; /* best first; NULL where there are fewer */
@@ -45,7 +22,7 @@ struct nearest {
 
 static void offer(struct nearest *nearest, const char *wanted, const char *name)
 {
-    int far = distance(wanted, name);
+    int far = nearest_distance(wanted, name);
     for (int i = 0; i < NEAREST; i++) {
         if (nearest->name[i] != NULL && strcmp(nearest->name[i], name) == 0)
             return;
