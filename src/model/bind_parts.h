@@ -4,10 +4,10 @@
 
 #include "thaw/model/bind.h"
 
-/* The file's tensors by the name a graph would have for them: without "module." and the like. */
+/* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like. */
 struct bind_index {
     struct bind_entry {
-        const char *name; /* borrowed from the file */
+        char *name; /* canonical: the index's own */
         size_t tensor;
     } * entry; /* sorted by name */
     size_t count;

@@ -116,11 +116,10 @@ bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], in
     struct candidate best = {.params = 0};
     struct bind_index index;
     bind_index_init(&index, weights);
-    size_t count;
-    const struct zoo_arch *archs = zoo_archs(&count);
+    const struct zoo_arch *arch_row;
     for (int channels = 3; channels >= 1; channels -= 2) {
-        for (size_t i = 0; i < count; i++)
-            consider(archs[i].name, channels, weights, &index, &best);
+        for (size_t i = 0; (arch_row = zoo_at(i)); i++)
+            consider(arch_row->name, channels, weights, &index, &best);
         consider_scaled(channels, weights, &index, &best);
     }
     bind_index_finish(&index);

@@ -141,12 +141,11 @@ void session_rescan_models(struct session *session)
     add_folder(session, session->models_folder);
     for (size_t i = 0; i < session->opened_count; i++)
         add_file(session, session->opened[i]);
-    size_t count;
-    const struct zoo_arch *archs = zoo_archs(&count);
-    for (size_t i = 0; i < count; i++) {
+    const struct zoo_arch *arch;
+    for (size_t i = 0; (arch = zoo_at(i)); i++) {
         struct session_model *row = add_row(session);
-        snprintf(row->name, sizeof row->name, "%s", archs[i].name);
-        if (!describe(row, &archs[i], 0, NULL))
+        snprintf(row->name, sizeof row->name, "%s", arch->name);
+        if (!describe(row, arch, 0, NULL))
             session->models--;
     }
     session->chosen = -1;

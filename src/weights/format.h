@@ -11,7 +11,7 @@
 
 /* Where the values of a tensor lie: element (i, j, ...) is at first + i * stride[0] + j * stride[1] + ... */
 struct weights_place {
-    const uint8_t *first;           /* in memory that lives as long as the handle, usually the map; any alignment */
+    const uint8_t *first; /* in memory that lives as long as the handle: the map, or weights_keep; any alignment */
     int64_t stride[SHAPE_RANK_MAX]; /* in elements, never negative */
 };
 
@@ -44,6 +44,10 @@ bool weights_add(struct weights *weights, const char *name, size_t name_size, en
 
 /* Adds one metadata string; both are copied. */
 void weights_add_metadata(struct weights *weights, const char *key, const char *value) THAW_NONNULL;
+
+/* Hands over a block that places point into, or that the format needs while the handle lives: released, last first, when
+ * the handle closes or opening fails. */
+void weights_keep(struct weights *weights, void *block, void (*release)(void *block)) THAW_NONNULL;
 
 /* The strides of a tensor without gaps, innermost dimension 1. */
 void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;

@@ -32,6 +32,11 @@ struct weights {
     size_t *by_name; /* indices sorted by name */
     char **metadata; /* key, value, key, value, ... */
     size_t metadata_count;
+    struct kept {
+        void *block;
+        void (*release)(void *block);
+    } * kept;
+    size_t kept_count;
 };
 
 const struct file_map *weights_map(const struct weights *weights)
@@ -99,6 +104,12 @@ void weights_add_metadata(struct weights *weights, const char *key, const char *
     weights->metadata[weights->metadata_count * 2] = mem_string(key);
     weights->metadata[weights->metadata_count * 2 + 1] = mem_string(value);
     weights->metadata_count++;
+}
+
+void weights_keep(struct weights *weights, void *block, void (*release)(void *block))
+{
+    weights->kept = mem_grow(weights->kept, weights->kept_count + 1, sizeof *weights->kept);
+    weights->kept[weights->kept_count++] = (struct kept){block, release};
 }
 
 void weights_place_dense(struct weights_place *place, const struct shape *shape)
@@ -197,6 +208,11 @@ void weights_close(struct weights *weights)
     for (size_t i = 0; i < weights->metadata_count * 2; i++)
         mem_free(weights->metadata[i]);
     mem_free(weights->metadata);
+    while (weights->kept_count > 0) {
+        struct kept *last = &weights->kept[--weights->kept_count];
+        last->release(last->block);
+    }
+    mem_free(weights->kept);
     mem_free(weights->tensor);
     mem_free(weights->place);
     mem_free(weights->by_name);

@@ -1,4 +1,4 @@
-/* The zoo: architectures by name. Each family is one short zoo_<family>.c that reads like its paper's table. */
+/* The zoo: architectures by name. Each family is one short file in src/model/zoo that reads like its paper's table. */
 #ifndef THAW_MODEL_ZOO_H
 #define THAW_MODEL_ZOO_H
 
@@ -8,7 +8,6 @@ struct zoo_options {
     int classes;       /* of the head; 0: the architecture's own */
     int height, width; /* of the input, pixels; 0: the architecture's own */
     int channels;      /* 0: the architecture's own */
-    double alpha;      /* width multiplier, where the family has one; 0: as the name says, or 1 */
 };
 
 struct zoo_arch {
@@ -23,8 +22,8 @@ struct zoo_arch {
     bool batch_norm;
 };
 
-/* The table, in family then size order. */
-const struct zoo_arch *zoo_archs(size_t *count) THAW_NONNULL;
+/* The rows of the table, in family then size order; NULL behind the last. */
+const struct zoo_arch *zoo_at(size_t index);
 /* By name; accepts any alpha for the MobileNetV1 family ("mobilenet_v1_0.4"). NULL: not known. The result may be a row
  * completed for that alpha, kept in *room. */
 const struct zoo_arch *zoo_find(const char *name, struct zoo_arch *room) THAW_NONNULL;

@@ -3,7 +3,7 @@
  * PyTorch rendering of the paper: conv1, bn1, layer1.0.conv1, ..., linear. The pooling goes with layer3. */
 #include "config.h"
 
-#include "zoo_family.h"
+#include "family.h"
 
 static const float bn_eps = 1e-5f, bn_momentum = 0.1f;
 
@@ -31,7 +31,7 @@ static int add_block(struct graph *graph, const char *prefix, int input, int pla
     return graph_add_unary(graph, zoo_name(name, "%srelu", prefix), OP_RELU, x);
 }
 
-void zoo_cifar_resnet_build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
 {
     int blocks = (arch->depth - 2) / 6;
     graph_begin_stage(graph, "conv1");
@@ -50,3 +50,11 @@ void zoo_cifar_resnet_build(struct graph *graph, const struct zoo_arch *arch, co
     graph_begin_stage(graph, "linear");
     graph_add_linear(graph, "linear", x, options->classes);
 }
+
+static const struct zoo_arch archs[] = {
+    {"resnet20", "CIFAR ResNet", "ResNet-20 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 20, 0, true},
+    {"resnet32", "CIFAR ResNet", "ResNet-32 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 32, 0, true},
+    {"resnet44", "CIFAR ResNet", "ResNet-44 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 44, 0, true},
+    {"resnet56", "CIFAR ResNet", "ResNet-56 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 56, 0, true},
+};
+const struct zoo_family zoo_cifar_resnet = {archs, THAW_LENGTH(archs), NULL};

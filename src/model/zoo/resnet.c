@@ -2,8 +2,7 @@
  * convolution (variant 1.5). Stages: conv1 (the stem), layer1 to layer4 (the pooling goes with the last), fc. */
 #include "config.h"
 
-#include "thaw/base/macros.h"
-#include "zoo_family.h"
+#include "family.h"
 
 static const float bn_eps = 1e-5f, bn_momentum = 0.1f;
 
@@ -58,7 +57,7 @@ static int add_block(struct graph *graph, const char *prefix, int input, int pla
     return add_named(graph, prefix, "relu", OP_RELU, x);
 }
 
-void zoo_resnet_build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
 {
     const struct resnet_row *row = rows;
     while (row->depth != arch->depth)
@@ -67,11 +66,7 @@ void zoo_resnet_build(struct graph *graph, const struct zoo_arch *arch, const st
     int x = graph_add_conv(graph, "conv1", 0, 64, 7, 2, 3, 1, false);
     x = graph_add_batch_norm(graph, "bn1", x, bn_eps, bn_momentum);
     x = graph_add_unary(graph, "relu", OP_RELU, x);
-    struct op_attrs pool = op_attrs_default();
-    pool.kernel_h = pool.kernel_w = 3;
-    pool.stride_h = pool.stride_w = 2;
-    pool.pad_top = pool.pad_left = pool.pad_bottom = pool.pad_right = 1;
-    x = graph_add(graph, "maxpool", OP_MAX_POOL, &pool, 1, &x);
+    x = zoo_pool(graph, "maxpool", OP_MAX_POOL, x, 3, 2, 1);
     for (int layer = 0; layer < 4; layer++) {
         char name[ZOO_NAME];
         graph_begin_stage(graph, zoo_name(name, "layer%d", layer + 1));
@@ -85,3 +80,12 @@ void zoo_resnet_build(struct graph *graph, const struct zoo_arch *arch, const st
     graph_begin_stage(graph, "fc");
     graph_add_linear(graph, "fc", x, options->classes);
 }
+
+/* clang-format off */
+static const struct zoo_arch archs[] = {
+    {"resnet18", "ResNet", "ResNet-18 (He et al. 2015)", ZOO_TORCHVISION(224, 256), build, 18, 0, true},
+    {"resnet34", "ResNet", "ResNet-34 (He et al. 2015)", ZOO_TORCHVISION(224, 256), build, 34, 0, true},
+    {"resnet50", "ResNet", "ResNet-50 (He et al. 2015; stride on the 3x3)", ZOO_TORCHVISION(224, 256), build, 50, 0, true},
+};
+/* clang-format on */
+const struct zoo_family zoo_resnet = {archs, THAW_LENGTH(archs), NULL};

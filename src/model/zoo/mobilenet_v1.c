@@ -5,7 +5,11 @@
  * bottom and right, so at stride 2 it depends on the input's size. Stages: stem, block0 to block12, classifier. */
 #include "config.h"
 
-#include "zoo_family.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "family.h"
 
 enum { PAIRS = 13 };
 static const float bn_eps = 1e-3f, bn_momentum = 0.01f;
@@ -24,32 +28,17 @@ static int scale(int channels, double alpha)
     return scaled < 8 ? 8 : scaled;
 }
 
-static void pad_same(int input, int kernel, int stride, int *before, int *after)
-{
-    int output = (input + stride - 1) / stride;
-    int total = (output - 1) * stride + kernel - input;
-    *before = total > 0 ? total / 2 : 0;
-    *after = total > 0 ? total - total / 2 : 0;
-}
-
 /* `prefix`conv, `prefix`bn, `prefix`relu6. */
 static int add_layer(struct graph *graph, const char *prefix, int input, int channels, int kernel, int stride,
                      int groups)
 {
     char name[ZOO_NAME];
-    struct op_attrs attrs = op_attrs_default();
-    attrs.kernel_h = attrs.kernel_w = kernel;
-    attrs.stride_h = attrs.stride_w = stride;
-    attrs.groups = groups;
-    attrs.out_channels = channels;
-    pad_same(graph->node[input].shape.h, kernel, stride, &attrs.pad_top, &attrs.pad_bottom);
-    pad_same(graph->node[input].shape.w, kernel, stride, &attrs.pad_left, &attrs.pad_right);
-    int x = graph_add(graph, zoo_name(name, "%sconv", prefix), OP_CONV, &attrs, 1, &input);
+    int x = zoo_conv_same(graph, zoo_name(name, "%sconv", prefix), input, channels, kernel, stride, groups, false);
     x = graph_add_batch_norm(graph, zoo_name(name, "%sbn", prefix), x, bn_eps, bn_momentum);
     return graph_add_unary(graph, zoo_name(name, "%srelu6", prefix), OP_RELU6, x);
 }
 
-void zoo_mobilenet_build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
 {
     int channels = scale(32, arch->alpha);
     graph_begin_stage(graph, "stem");
@@ -68,3 +57,33 @@ void zoo_mobilenet_build(struct graph *graph, const struct zoo_arch *arch, const
     graph_begin_stage(graph, "classifier");
     graph_add_linear(graph, "classifier", x, options->classes);
 }
+
+/* clang-format off */
+#define TITLE "(Howard et al. 2017)"
+static const struct zoo_arch archs[] = {
+    {"mobilenet_v1_0.25", "MobileNetV1", "MobileNetV1 at 0.25 of its widths " TITLE, ZOO_TENSORFLOW(224, 256), build, 0, 0.25, true},
+    {"mobilenet_v1_0.5", "MobileNetV1", "MobileNetV1 at half its widths " TITLE, ZOO_TENSORFLOW(224, 256), build, 0, 0.5, true},
+    {"mobilenet_v1_0.75", "MobileNetV1", "MobileNetV1 at 0.75 of its widths " TITLE, ZOO_TENSORFLOW(224, 256), build, 0, 0.75, true},
+    {"mobilenet_v1_1.0", "MobileNetV1", "MobileNetV1 " TITLE, ZOO_TENSORFLOW(224, 256), build, 0, 1, true},
+};
+/* clang-format on */
+
+/* Any width behind the family's name. */
+static const struct zoo_arch *find(const char *name, struct zoo_arch *room)
+{
+    static const char prefix[] = "mobilenet_v1_";
+    size_t length = sizeof prefix - 1;
+    if (strncmp(name, prefix, length) != 0 || !isdigit((unsigned char)name[length]))
+        return NULL;
+    char *end;
+    double alpha = strtod(name + length, &end);
+    if (*end != '\0' || !(alpha >= 0.01 && alpha <= 8) || strlen(name) >= GRAPH_NAME_MAX)
+        return NULL;
+    *room = archs[THAW_LENGTH(archs) - 1];
+    room->name = name;
+    room->title = "MobileNetV1 at another width " TITLE;
+    room->alpha = alpha;
+    return room;
+}
+
+const struct zoo_family zoo_mobilenet_v1 = {archs, THAW_LENGTH(archs), find};

@@ -1,0 +1,54 @@
+/* What the families of the zoo are made with. Private to src/model/zoo.
+ *
+ * A family is one file: a comment that names the paper, the table of its sizes, the builder, and the rows that the
+ * catalogue of architectures (zoo.c) lists. Each builder appends its layers to a graph that has its input; options come
+ * resolved: no field is zero. Faults are sticky, see graph.h. */
+#ifndef THAW_SRC_MODEL_ZOO_FAMILY_H
+#define THAW_SRC_MODEL_ZOO_FAMILY_H
+
+#include "thaw/base/macros.h"
+#include "thaw/model/zoo.h"
+
+struct zoo_family {
+    const struct zoo_arch *arch; /* in size order */
+    size_t archs;
+    /* Where the family takes any width: the row of a name that is not in the table ("mobilenet_v1_0.4"), completed in
+     * *room, or NULL where the name is not of this family. May be NULL. */
+    const struct zoo_arch *(*find)(const char *name, struct zoo_arch *room);
+};
+extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
+
+/* clang-format off */
+#define ZOO_IMAGENET_STATISTICS {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}
+#define ZOO_HALVES {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f} /* of raw pixels: x / 127.5 - 1 */
+/* Classes, input, and the preprocessing of the usual weights, as fields of a row: */
+#define ZOO_TORCHVISION(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS}
+#define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES}
+#define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS}
+/* clang-format on */
+
+/* --- layers.c: what many families' builders say --- */
+
+/* A layer's name, printed into `name`; returns it. One letter more than a graph takes, so that a name that had to be
+ * cut is refused and not taken for another. */
+enum { ZOO_NAME = GRAPH_NAME_MAX + 1 };
+const char *zoo_name(char name[ZOO_NAME], const char *format, ...) THAW_PRINTF(2, 3) THAW_NONNULL_ARGS(1, 2);
+
+/* Square pooling: kind is OP_MAX_POOL or OP_AVG_POOL; padding, pixels on each side. */
+int zoo_pool(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride,
+             int padding) THAW_NONNULL;
+int zoo_dropout(struct graph *graph, const char *name, int input, float rate) THAW_NONNULL;
+/* Values in c,h,w order, as torch's flatten has them. */
+int zoo_flatten_chw(struct graph *graph, const char *name, int input) THAW_NONNULL;
+/* torch's adaptive average pooling to cells x cells, as a plain window: a side that is a multiple of `cells` is cut into
+ * equal parts, a side of 1 is repeated. Other sides would need windows of changing size and are refused. Returns
+ * `input` where nothing is to be done. */
+int zoo_adaptive_pool(struct graph *graph, const char *name, int input, int cells) THAW_NONNULL;
+/* TensorFlow's SAME padding of one side: the output is ceil(input / stride), what is missing is split with the odd pixel
+ * behind. */
+void zoo_pad_same(int input, int kernel, int stride, int *before, int *after) THAW_NONNULL;
+/* A convolution padded so. */
+int zoo_conv_same(struct graph *graph, const char *name, int input, int channels, int kernel, int stride, int groups,
+                  bool bias) THAW_NONNULL;
+
+#endif

@@ -1,0 +1,93 @@
+/* Layers as the families' builders say them: pools, paddings and the like over graph_add. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "family.h"
+
+const char *zoo_name(char name[ZOO_NAME], const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(name, ZOO_NAME, format, list);
+    va_end(list);
+    return name;
+}
+
+int zoo_pool(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride, int padding)
+{
+    struct op_attrs attrs = op_attrs_default();
+    attrs.kernel_h = attrs.kernel_w = kernel;
+    attrs.stride_h = attrs.stride_w = stride;
+    attrs.pad_top = attrs.pad_left = attrs.pad_bottom = attrs.pad_right = padding;
+    return graph_add(graph, name, kind, &attrs, 1, &input);
+}
+
+int zoo_dropout(struct graph *graph, const char *name, int input, float rate)
+{
+    struct op_attrs attrs = op_attrs_default();
+    attrs.rate = rate;
+    return graph_add(graph, name, OP_DROPOUT, &attrs, 1, &input);
+}
+
+int zoo_flatten_chw(struct graph *graph, const char *name, int input)
+{
+    struct op_attrs attrs = op_attrs_default();
+    attrs.flatten_chw = true;
+    return graph_add(graph, name, OP_FLATTEN, &attrs, 1, &input);
+}
+
+/* One side as a window. A side of 1 is repeated by windows that each hold the one pixel and padding that does not
+ * count. */
+static bool adapt_side(int side, int cells, int *kernel, int *stride, int *padding)
+{
+    *kernel = side == 1 ? cells : side / cells;
+    *stride = side == 1 ? 1 : side / cells;
+    *padding = side == 1 ? cells - 1 : 0;
+    return side == 1 || (side > 0 && side % cells == 0);
+}
+
+int zoo_adaptive_pool(struct graph *graph, const char *name, int input, int cells)
+{
+    struct op_attrs attrs = op_attrs_default();
+    struct shape4 shape = graph->node[input].shape;
+    if (graph->build_error.kind != ERROR_NONE)
+        return 0;
+    if (!adapt_side(shape.h, cells, &attrs.kernel_h, &attrs.stride_h, &attrs.pad_top) ||
+        !adapt_side(shape.w, cells, &attrs.kernel_w, &attrs.stride_w, &attrs.pad_left)) {
+        error_set(
+            &graph->build_error, ERROR_USAGE,
+            "%s: an input of %dx%d leaves %dx%d cells before the classifier, which takes %dx%d: choose sides that "
+            "leave a multiple of that, as the original's do, or a single cell",
+            graph->arch, graph->node[0].shape.h, graph->node[0].shape.w, shape.h, shape.w, cells, cells);
+        return 0;
+    }
+    if (shape.h == cells && shape.w == cells)
+        return input;
+    attrs.pad_bottom = attrs.pad_top;
+    attrs.pad_right = attrs.pad_left;
+    return graph_add(graph, name, OP_AVG_POOL, &attrs, 1, &input);
+}
+
+void zoo_pad_same(int input, int kernel, int stride, int *before, int *after)
+{
+    int output = (input + stride - 1) / stride;
+    int total = (output - 1) * stride + kernel - input;
+    *before = total > 0 ? total / 2 : 0;
+    *after = total > 0 ? total - total / 2 : 0;
+}
+
+int zoo_conv_same(struct graph *graph, const char *name, int input, int channels, int kernel, int stride, int groups,
+                  bool bias)
+{
+    struct op_attrs attrs = op_attrs_default();
+    attrs.kernel_h = attrs.kernel_w = kernel;
+    attrs.stride_h = attrs.stride_w = stride;
+    attrs.groups = groups;
+    attrs.out_channels = channels;
+    attrs.bias = bias;
+    zoo_pad_same(graph->node[input].shape.h, kernel, stride, &attrs.pad_top, &attrs.pad_bottom);
+    zoo_pad_same(graph->node[input].shape.w, kernel, stride, &attrs.pad_left, &attrs.pad_right);
+    return graph_add(graph, name, OP_CONV, &attrs, 1, &input);
+}
