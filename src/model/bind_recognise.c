@@ -21,10 +21,10 @@ struct candidate {
 /* The rows of the class head's weight in the file, or 0. */
 static int count_classes(const struct graph *graph, const struct weights *weights, const struct bind_index *index)
 {
-    const struct graph_node *node = &graph->node[graph->output];
-    if (node->params == 0)
+    int layer = graph_class_layer(graph);
+    if (layer < 0)
         return 0;
-    long found = bind_index_find(index, graph->param[node->first_param].name);
+    long found = bind_index_find(index, graph->param[graph->node[layer].first_param].name);
     if (found < 0)
         return 0;
     const struct shape *shape = &weights_get(weights, (size_t)found)->shape;

@@ -246,8 +246,11 @@ bool graph_seal(struct graph *graph, struct error *error)
 {
     graph->output = graph->nodes - 1;
     const struct graph_node *last = &graph->node[graph->output];
-    if (graph->trunk < 0) /* unmarked: all but the last node */
-        graph->trunk = graph->output > 0 ? graph->output - 1 : 0;
+    int class_layer = graph_class_layer(graph);
+    if (graph->trunk < 0) { /* unmarked: all before the class layer, or all but the last node */
+        int head = class_layer > 0 ? class_layer : graph->output;
+        graph->trunk = head > 0 ? head - 1 : 0;
+    }
     if (graph->output < 1)
         fault(graph, "it has no nodes");
     else if (last->shape.h != 1 || last->shape.w != 1)
@@ -255,6 +258,9 @@ bool graph_seal(struct graph *graph, struct error *error)
               last->shape.c);
     else if (graph->trunk >= graph->output)
         fault(graph, "the trunk ends at %s, which leaves no head", graph->node[graph->trunk].name);
+    else if (class_layer >= 0 && class_layer <= graph->trunk)
+        fault(graph, "the trunk ends at %s, behind the classes' %s", graph->node[graph->trunk].name,
+              graph->node[class_layer].name);
     if (is_faulty(graph)) {
         *error = graph->build_error;
         return false;
@@ -297,6 +303,20 @@ int graph_find_stage(const struct graph *graph, const char *name)
     for (int i = 0; i < graph->stages; i++) {
         if (strcmp(graph->stage[i].name, name) == 0)
             return i;
+    }
+    return -1;
+}
+
+int graph_class_layer(const struct graph *graph)
+{
+    int index = graph->nodes - 1, classes = graph->node[index].shape.c;
+    while (index > 0) {
+        const struct graph_node *node = &graph->node[index];
+        if (node->kind == OP_CONV || node->kind == OP_LINEAR)
+            return index;
+        if (node->inputs != 1 || graph->node[node->input[0]].shape.c != classes)
+            return -1;
+        index = node->input[0];
     }
     return -1;
 }

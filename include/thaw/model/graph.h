@@ -74,7 +74,8 @@ int graph_add_conv(struct graph *graph, const char *name, int input, int out_cha
 int graph_add_batch_norm(struct graph *graph, const char *name, int input, float eps, float momentum) THAW_NONNULL;
 int graph_add_linear(struct graph *graph, const char *name, int input, int out_features) THAW_NONNULL;
 int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, int a, int b) THAW_NONNULL;
-void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL; /* its last node; unmarked: all but the output */
+/* The trunk's last node; unmarked: all before the class layer, or all but the output where there is none. */
+void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL;
 /* Checks, sets output and classes from the last node; values stay NULL: enough for names, shapes and costs. */
 bool graph_seal(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Seals it and allocates `values` (zeroed). */
@@ -84,6 +85,9 @@ bool graph_finish(struct graph *graph, struct error *error) THAW_NONNULL THAW_MU
 int graph_find_node(const struct graph *graph, const char *name) THAW_NONNULL;  /* or -1 */
 int graph_find_param(const struct graph *graph, const char *name) THAW_NONNULL; /* or -1 */
 int graph_find_stage(const struct graph *graph, const char *name) THAW_NONNULL; /* or -1 */
+/* The node whose output channels are the classes, or -1: the last convolution or linear layer, found back from the
+ * output through what keeps the channels apart (SqueezeNet's 1x1 convolution is followed by relu and pooling). */
+int graph_class_layer(const struct graph *graph) THAW_NONNULL;
 float *graph_param_values(const struct graph *graph, int param) THAW_NONNULL;
 /* Fresh weights, each parameter a pure function of (seed, its name). */
 void graph_initialise(struct graph *graph, uint64_t seed) THAW_NONNULL;

@@ -68,7 +68,7 @@ static void slim_vgg_fits_a_small_file(void **state)
     graph_destroy(graph);
 }
 
-/* Every architecture: one linear layer of `classes` behind the trunk, stages that tile the nodes, inputs first, names
+/* Every architecture: a layer of `classes` channels behind the trunk, stages that tile the nodes, inputs first, names
  * that can be found again. */
 static void graphs_are_well_formed(void **state)
 {
@@ -78,8 +78,9 @@ static void graphs_are_well_formed(void **state)
         struct graph *graph = outline(arch->name, (struct zoo_options){.classes = 7});
         assert_string_equal(graph->arch, arch->name);
         assert_int_equal(graph->classes, 7);
-        assert_int_equal(graph->trunk, graph->output - 1);
-        assert_int_equal(graph->node[graph->output].kind, OP_LINEAR);
+        int class_layer = graph_class_layer(graph);
+        assert_true(class_layer > graph->trunk);
+        assert_int_equal(graph->node[class_layer].attrs.out_channels, 7);
         assert_int_equal(graph->preprocess.height, graph->node[0].shape.h);
         int next = 0;
         for (int s = 0; s < graph->stages; s++) {
@@ -233,6 +234,37 @@ static double deviation(const struct graph *graph, int param)
     return sqrt(sum / (double)graph->param[param].count);
 }
 
+/* As SqueezeNet ends: the classes' layer is a convolution, and what follows has no parameters. */
+static void class_layer_is_found_behind_pooling(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct graph *graph = graph_create("toy", 8, 8, 3);
+    int x = graph_add_conv(graph, "a", 0, 4, 3, 1, 1, 1, true);
+    int classes = graph_add_conv(graph, "b", x, 5, 1, 1, 0, 1, true);
+    x = graph_add_unary(graph, "relu", OP_RELU, classes);
+    graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, x);
+    assert_true(graph_seal(graph, &error));
+    assert_int_equal(graph_class_layer(graph), classes);
+    assert_int_equal(graph->trunk, classes - 1);
+    graph_destroy(graph);
+
+    graph = graph_create("toy", 8, 8, 3); /* flattened pixels are no classes of a layer */
+    x = graph_add_conv(graph, "a", 0, 4, 3, 1, 1, 1, true);
+    x = graph_add_unary(graph, "flatten", OP_FLATTEN, x);
+    assert_true(graph_seal(graph, &error));
+    assert_int_equal(graph_class_layer(graph), -1);
+    graph_destroy(graph);
+
+    graph = graph_create("toy", 8, 8, 3);
+    x = graph_add_conv(graph, "a", 0, 4, 3, 1, 1, 1, true);
+    graph_mark_trunk(graph, x);
+    graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, x);
+    assert_false(graph_seal(graph, &error));
+    assert_string_equal(error.text, "toy: the trunk ends at a, behind the classes' a");
+    graph_destroy(graph);
+}
+
 static void fresh_weights_depend_on_seed_and_name_alone(void **state)
 {
     (void)state;
@@ -274,6 +306,7 @@ int main(void)
         cmocka_unit_test(other_inputs_carry_over),
         cmocka_unit_test(refusals_say_why),
         cmocka_unit_test(building_faults_stick),
+        cmocka_unit_test(class_layer_is_found_behind_pooling),
         cmocka_unit_test(fresh_weights_depend_on_seed_and_name_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
