@@ -9,6 +9,8 @@
 
 #include "bind_parts.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/graph_json.h"
+#include "thaw/model/zoo.h"
 
 static const float f16_most = 65504;
 
@@ -81,20 +83,22 @@ static bool write_file(const struct export *export, const struct graph *graph, c
     bind_preprocess_print(preprocess, &graph->preprocess);
     snprintf(classes, sizeof classes, "%d", graph->classes);
     char *names = class_names ? join_names(class_names, graph->classes) : NULL;
-    const char *metadata[] = {
-        "format",
-        "pt",
-        BIND_KEY_ARCH,
-        graph->arch,
-        BIND_KEY_CLASSES,
-        classes,
-        BIND_KEY_PREPROCESS,
-        preprocess,
-        names ? BIND_KEY_CLASS_NAMES : NULL,
-        names,
-        NULL,
+    struct zoo_arch room;
+    char *description = zoo_find(graph->arch, &room) ? NULL : graph_to_json(graph); /* what the name cannot stand for */
+    const char *metadata[13] = {
+        "format", "pt", BIND_KEY_ARCH, graph->arch, BIND_KEY_CLASSES, classes, BIND_KEY_PREPROCESS, preprocess,
     };
+    size_t used = 8;
+    if (names) {
+        metadata[used++] = BIND_KEY_CLASS_NAMES;
+        metadata[used++] = names;
+    }
+    if (description) {
+        metadata[used++] = GRAPH_JSON_KEY;
+        metadata[used++] = description;
+    }
     bool good = safetensors_write(path, export->tensor, export->count, metadata, error);
+    mem_free(description);
     mem_free(names);
     return good;
 }

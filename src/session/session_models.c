@@ -9,7 +9,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
+#include "thaw/model/import.h"
 #include "thaw/model/zoo.h"
 
 static struct session_model *add_row(struct session *session)
@@ -37,27 +37,61 @@ static void preprocess_text(char *text, size_t room, const struct preprocess *p)
         used += snprintf(text + used, room - (size_t)used, " %.3g", (double)p->std[i]);
 }
 
-/* What the graph knows of a row; builds it without values being read, only for its sizes. */
-static bool describe(struct session_model *row, const struct zoo_arch *arch, int classes, const struct weights *weights)
+/* What the graph knows of a row; without values, only for its sizes: a VGG has 550 MB of them. */
+static void describe_graph(struct session_model *row, const struct graph *graph)
 {
-    struct error unused;
-    struct zoo_options options = {.classes = classes};
-    struct graph *graph = zoo_outline(arch->name, &options, &unused); /* no values: a VGG has 550 MB */
-    if (!graph)
-        return false;
     struct graph_totals totals = graph_totals(graph);
     row->params = (double)totals.params;
     row->macs = totals.macs;
     const struct shape4 *input = &graph->node[0].shape;
     snprintf(row->input, sizeof row->input, "%dx%dx%d", input->w, input->h, input->c);
     snprintf(row->arch, sizeof row->arch, "%s", graph->arch);
-    snprintf(row->family, sizeof row->family, "%s", arch->family);
-    snprintf(row->title, sizeof row->title, "%s", arch->title);
+    preprocess_text(row->preprocess, sizeof row->preprocess, &graph->preprocess);
+}
+
+static bool describe(struct session_model *row, const struct zoo_arch *arch, int classes, const struct weights *weights)
+{
+    struct error unused;
+    struct zoo_options options = {.classes = classes};
+    struct graph *graph = zoo_outline(arch->name, &options, &unused);
+    if (!graph)
+        return false;
     if (weights)
         bind_preprocess(graph, weights);
-    preprocess_text(row->preprocess, sizeof row->preprocess, &graph->preprocess);
+    describe_graph(row, graph);
+    snprintf(row->family, sizeof row->family, "%s", arch->family);
+    snprintf(row->title, sizeof row->title, "%s", arch->title);
     graph_destroy(graph);
     return true;
+}
+
+/* A network that the file itself describes. */
+static bool describe_import(struct session_model *row, const struct weights *weights)
+{
+    struct error unused;
+    struct bind_report report;
+    struct load_request request = {0};
+    struct graph *graph = import_graph(weights, &request, false, &report, &unused);
+    bind_report_finish(&report);
+    if (!graph)
+        return false;
+    describe_graph(row, graph);
+    row->classes = graph->classes;
+    snprintf(row->family, sizeof row->family, "imported");
+    snprintf(row->title, sizeof row->title, "%s, as its file describes it", graph->arch);
+    graph_destroy(graph);
+    return true;
+}
+
+static bool describe_recognised(struct session_model *row, const struct weights *weights)
+{
+    struct error unused;
+    struct zoo_arch room;
+    char arch_name[GRAPH_NAME_MAX];
+    if (!bind_recognise(weights, arch_name, &row->classes, &unused))
+        return false;
+    const struct zoo_arch *arch = zoo_find(arch_name, &room);
+    return arch && describe(row, arch, row->classes, weights);
 }
 
 /* The file's name without its ending, '-' and '_' as they are: what people call their weights. */
@@ -78,26 +112,16 @@ static bool add_file(struct session *session, const char *path)
     struct weights *weights = weights_open(path, &unused);
     if (!weights)
         return false;
-    char arch_name[GRAPH_NAME_MAX];
-    int classes = 0;
-    struct zoo_arch room;
-    const struct zoo_arch *arch = NULL;
-    if (bind_recognise(weights, arch_name, &classes, &unused))
-        arch = zoo_find(arch_name, &room);
-    bool known = arch != NULL;
-    if (known) {
-        struct session_model *row = add_row(session);
-        known = describe(row, arch, classes, weights);
-        name_of_file(row->name, sizeof row->name, path);
-        snprintf(row->weights, sizeof row->weights, "%s", path);
-        snprintf(row->format, sizeof row->format, "%s", weights_format(weights));
-        row->classes = classes;
-        struct stat status;
-        if (stat(path, &status) == 0)
-            row->file_bytes = (double)status.st_size;
-        if (!known)
-            session->models--;
-    }
+    struct session_model *row = add_row(session);
+    bool known = import_possible(weights) ? describe_import(row, weights) : describe_recognised(row, weights);
+    name_of_file(row->name, sizeof row->name, path);
+    snprintf(row->weights, sizeof row->weights, "%s", path);
+    snprintf(row->format, sizeof row->format, "%s", weights_format(weights));
+    struct stat status;
+    if (stat(path, &status) == 0)
+        row->file_bytes = (double)status.st_size;
+    if (!known)
+        session->models--;
     weights_close(weights);
     return known;
 }

@@ -1,0 +1,110 @@
+/* Which kind of description a file has, and what all kinds have in common: the name, another head or input size, the
+ * promise that a network is no larger than its file. Called by load, by the session's list and by the command line. */
+#include "config.h"
+
+#include "thaw/model/import.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "importer.h"
+#include "thaw/base/file.h"
+#include "thaw/model/zoo.h"
+
+static const struct importer *const importers[] = {&import_thaw};
+enum { IMPORTERS = 1 };
+static_assert(THAW_LENGTH(importers) == IMPORTERS, "an importer was added or removed: import.h lists them");
+
+static const struct importer *find(const struct weights *weights)
+{
+    for (size_t i = 0; i < THAW_LENGTH(importers); i++) {
+        if (importers[i]->possible(weights))
+            return importers[i];
+    }
+    return NULL;
+}
+
+bool import_possible(const struct weights *weights)
+{
+    return find(weights) != NULL;
+}
+
+void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX])
+{
+    struct zoo_arch room;
+    const char *base = path_base(weights_path(weights));
+    const char *dot = strrchr(base, '.');
+    int length = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    snprintf(name, GRAPH_NAME_MAX, "%.*s", length, base);
+    if (zoo_find(name, &room)) /* the zoo's name stands for the zoo's network */
+        snprintf(name, GRAPH_NAME_MAX, "%s%s", base, dot && dot > base ? "" : ".file");
+    for (char *c = name; *c; c++)
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+    if (!name[0])
+        strcpy(name, "imported");
+}
+
+static bool check_name(const struct graph *graph, const struct weights *weights, const char *wanted,
+                       struct error *error)
+{
+    if (!wanted || !wanted[0] || strcmp(wanted, graph->arch) == 0)
+        return true;
+    return error_set(error, ERROR_USAGE, "%s is neither an architecture of the zoo nor the network in %s, which is %s",
+                     wanted, weights_path(weights), graph->arch);
+}
+
+/* Values are allocated only for what the file can fill; a head that starts fresh is the user's own wish. */
+static bool check_size(const struct graph *graph, const struct weights *weights, struct error *error)
+{
+    double have = 0, want = 0;
+    for (size_t i = 0; i < weights_count(weights); i++)
+        have += (double)shape_count(&weights_get(weights, i)->shape);
+    for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++)
+        want += graph->param[p].role == OP_ROLE_STATISTICS ? 0 : (double)graph->param[p].count;
+    if (want <= have)
+        return true;
+    return error_set(error, ERROR_WEIGHTS, "%s: the network it describes has %.0f values, its tensors only %.0f",
+                     weights_path(weights), want, have);
+}
+
+static struct graph *outline(const struct importer *importer, const struct weights *weights,
+                             const struct load_request *request, struct error *error)
+{
+    struct graph *graph = importer->outline(weights, error);
+    const struct shape4 *input = graph ? &graph->node[0].shape : NULL;
+    bool other_side = graph && request->size && (request->size != input->h || request->size != input->w);
+    bool other_classes = graph && request->classes && request->classes != graph->classes;
+    if (other_side || other_classes) {
+        struct graph *own = graph;
+        graph = import_resized(own, request->size, request->classes, error);
+        graph_destroy(own);
+    }
+    if (graph)
+        bind_preprocess(graph, weights);
+    else
+        error_wrap(error, "%s", weights_path(weights));
+    return graph;
+}
+
+struct graph *import_graph(const struct weights *weights, const struct load_request *request, bool values,
+                           struct bind_report *report, struct error *error)
+{
+    memset(report, 0, sizeof *report);
+    const struct importer *importer = find(weights);
+    if (!importer) {
+        error_set(error, ERROR_WEIGHTS, "%s: the file does not say what its network is", weights_path(weights));
+        return NULL;
+    }
+    struct graph *graph = outline(importer, weights, request, error);
+    bool good = graph && check_name(graph, weights, request->arch, error);
+    if (good && !values)
+        return graph;
+    bool (*bind)(struct graph *, const struct weights *, uint64_t, struct bind_report *, struct error *) =
+        importer->bind ? importer->bind : bind_weights;
+    if (good && check_size(graph, weights, error) && graph_finish(graph, error) &&
+        bind(graph, weights, request->seed, report, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}

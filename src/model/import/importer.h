@@ -1,0 +1,31 @@
+/* What import.c asks of each kind of description, and what it gives to them. Private to src/model/import.
+ *
+ * To add a kind: write NAME.c with one `const struct importer import_NAME`, declare it below and put it into the table
+ * of import.c. */
+#ifndef THAW_SRC_MODEL_IMPORT_IMPORTER_H
+#define THAW_SRC_MODEL_IMPORT_IMPORTER_H
+
+#include "thaw/model/bind.h"
+
+struct importer {
+    bool (*possible)(const struct weights *weights);
+    /* The graph as the file has it, sealed, its constants set, its preprocessing the best that is known. Sentences of
+     * errors leave the file's name out, import_graph puts it in front. */
+    struct graph *(*outline)(const struct weights *weights, struct error *error);
+    /* Values into the finished graph, which may be the outline with another head or input size, as bind_weights does
+     * and reports it; error sentences name the file. NULL: bind_weights itself, by names. */
+    bool (*bind)(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
+                 struct error *error);
+};
+
+extern const struct importer import_thaw;
+
+/* What a graph out of this file is called: the file's stem, with its ending where the zoo has that name. */
+void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_NONNULL;
+
+/* The same network for images of another side and for other classes (0: as they are): a new graph, sealed, constants
+ * and names kept. ERROR_USAGE says what does not fit. */
+struct graph *import_resized(const struct graph *graph, int side, int classes,
+                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+#endif

@@ -1,0 +1,18 @@
+/* Files that thaw itself wrote for a network that is not in the zoo: the graph is JSON in the metadata, every parameter
+ * a tensor by its name. Called through the table of import.c. */
+#include "config.h"
+
+#include "importer.h"
+#include "thaw/model/graph_json.h"
+
+static bool possible(const struct weights *weights)
+{
+    return weights_metadata(weights, GRAPH_JSON_KEY) != NULL;
+}
+
+static struct graph *outline(const struct weights *weights, struct error *error)
+{
+    return graph_from_json(weights_metadata(weights, GRAPH_JSON_KEY), error);
+}
+
+const struct importer import_thaw = {.possible = possible, .outline = outline};
