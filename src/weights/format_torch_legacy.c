@@ -15,11 +15,9 @@
  * unpickle.h and torch_state.h refuse. Bytes behind the last storage are allowed: a second torch.save may follow. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
-#include "thaw/base/mem.h"
 #include "torch_state.h"
 #include "unpickle.h"
 
@@ -57,66 +55,30 @@ static bool read_head(struct unpickle *unpickle, size_t *at, struct error *error
     return true;
 }
 
-static int compare_keys(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
-{
-    if (a_size != b_size)
-        return a_size < b_size ? -1 : 1;
-    return a_size ? memcmp(a, b, a_size) : 0;
-}
-
-static int compare_storages(const void *a, const void *b)
-{
-    const struct pickle_storage *x = *(struct pickle_storage *const *)a, *y = *(struct pickle_storage *const *)b;
-    return compare_keys(x->key, x->key_size, y->key, y->key_size);
-}
-
-/* The first of the storages with a key, in the sorted list; `count` when there is none. */
-static size_t find_storage(struct pickle_storage *const *storage, size_t count, const struct pickle_value *key)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_keys(storage[middle]->key, storage[middle]->key_size, key->text.bytes, key->text.size) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < count && compare_keys(storage[low]->key, storage[low]->key_size, key->text.bytes, key->text.size) == 0)
-        return low;
-    return count;
-}
-
-/* Reads item 6 for one key at byte *at: checks the size against every mention of the storage, sets their data. */
-static bool place_storage(const struct file_map *map, struct pickle_storage **storage, size_t count,
-                          const struct pickle_value *key, size_t *at, struct error *error)
+/* Reads item 6 for one key at byte *at: sets the data of the storage, and moves *at behind it. */
+static bool place_storage(const struct file_map *map, struct unpickle *unpickle, const struct pickle_value *key,
+                          size_t *at, struct error *error)
 {
     char quote[WEIGHTS_QUOTE];
     weights_quote(quote, key->text.bytes, key->text.size);
-    size_t first = find_storage(storage, count, key);
-    if (first == count)
+    struct torch_storage storage = torch_storage_find(unpickle, key->text.bytes, key->text.size);
+    if (storage.mentions == 0)
         return error_set(error, ERROR_WEIGHTS, "storage \"%s\" belongs to no tensor: its type is unknown", quote);
-    if (storage[first]->data)
-        return error_set(error, ERROR_WEIGHTS, "storage \"%s\" is listed twice", quote);
     if (map->size - *at < 8)
         return error_set(error, ERROR_WEIGHTS, "ends at byte %zu, where storage \"%s\" should start: it is truncated",
                          map->size, quote);
     uint64_t elements = 0;
     for (int i = 7; i >= 0; i--)
         elements = elements << 8 | map->data[*at + (size_t)i];
-    size_t size = tensor_type_size(storage[first]->type), left = map->size - *at - 8;
+    enum tensor_type type = storage.first[0]->type;
+    size_t size = tensor_type_size(type), left = map->size - *at - 8;
     if (elements > left / size)
         return error_set(error, ERROR_WEIGHTS,
                          "storage \"%s\" at byte %zu should have %llu elements of %s, but only %zu bytes follow: is it "
                          "truncated?",
-                         quote, *at, (unsigned long long)elements, tensor_type_name(storage[first]->type), left);
-    for (size_t i = first; i < count && compare_storages(&storage[i], &storage[first]) == 0; i++) {
-        if (storage[i]->type != storage[first]->type || (uint64_t)storage[i]->count != elements)
-            return error_set(error, ERROR_WEIGHTS,
-                             "storage \"%s\" has %llu elements of %s, but a tensor takes it for %lld of %s", quote,
-                             (unsigned long long)elements, tensor_type_name(storage[first]->type),
-                             (long long)storage[i]->count, tensor_type_name(storage[i]->type));
-        storage[i]->data = map->data + *at + 8;
-    }
+                         quote, *at, (unsigned long long)elements, tensor_type_name(type), left);
+    if (!torch_storage_place(&storage, map->data + *at + 8, elements * size, error))
+        return false;
     *at += 8 + (size_t)elements * size;
     return true;
 }
@@ -129,15 +91,12 @@ static bool place_storages(const struct file_map *map, struct unpickle *unpickle
     if (keys->kind != PICKLE_LIST)
         return error_set(error, ERROR_WEIGHTS, "its fifth pickle is %s instead of the list of storages",
                          pickle_kind_name(keys->kind));
-    size_t count;
-    struct pickle_storage **storage = unpickle_storages(unpickle, &count);
-    if (count)
-        qsort(storage, count, sizeof(struct pickle_storage *), compare_storages);
+    torch_storages_sort(unpickle);
     for (size_t i = 0; i < keys->list.count; i++) {
         if (keys->list.item[i]->kind != PICKLE_STRING)
             return error_set(error, ERROR_WEIGHTS, "storage %zu is named by %s", i,
                              pickle_kind_name(keys->list.item[i]->kind));
-        if (!place_storage(map, storage, count, keys->list.item[i], at, error))
+        if (!place_storage(map, unpickle, keys->list.item[i], at, error))
             return false;
     }
     return true;
@@ -146,7 +105,7 @@ static bool place_storages(const struct file_map *map, struct unpickle *unpickle
 static bool open_torch_legacy(struct weights *weights, struct error *error)
 {
     const struct file_map *map = weights_map(weights);
-    struct unpickle *unpickle = unpickle_create(map->data, map->size);
+    struct unpickle *unpickle = unpickle_create(map->data, map->size, unpickle_memory_for(map->size));
     size_t at = 0;
     bool ok = read_head(unpickle, &at, error);
     const struct pickle_value *object = ok ? unpickle_run(unpickle, &at, error) : NULL;

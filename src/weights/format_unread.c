@@ -1,8 +1,8 @@
 /* Files that are known by sight but not read, so that the refusal says what the file is and what to do. Listed in the
  * table of weights.c; a reader for one of them replaces its row here.
  *
- * 1. zip: "PK\3\4", then at byte 26 the length and at byte 30 the name of the first entry. torch.save writes
- *    NAME/data.pkl first, Keras 3 metadata.json.
+ * 1. zip: "PK\3\4", then at byte 26 the length and at byte 30 the name of the first entry; Keras 3 writes
+ *    metadata.json first.
  * 2. HDF5: "\x89HDF\r\n\x1a\n".
  * 3. pickle: 0x80, a protocol 2 to 5.
  * 4. ONNX: a protobuf ModelProto: field 1 (ir_version, varint) first, only fields 1 to 25, field 7 (graph) among them.
@@ -25,11 +25,6 @@ static bool zip_starts_with_entry(const struct file_map *map, const char *tail)
         return false;
     size_t name = map->data[26] | (size_t)map->data[27] << 8, size = strlen(tail);
     return name >= size && map->size - 30 >= name && memcmp(map->data + 30 + name - size, tail, size) == 0;
-}
-
-static bool probe_torch_zip(const struct file_map *map)
-{
-    return zip_starts_with_entry(map, "/data.pkl");
 }
 
 static bool probe_keras_zip(const struct file_map *map)
@@ -92,13 +87,6 @@ static bool probe_onnx(const struct file_map *map)
     }
     return graph;
 }
-
-const struct weights_format format_torch_zip = {
-    .name = "torch (zip)",
-    .probe = probe_torch_zip,
-    .refusal = "is a zip archive as torch.save writes since PyTorch 1.6, which this build does not read yet; save it "
-               "as safetensors, or with torch.save(..., _use_new_zipfile_serialization=False)",
-};
 
 const struct weights_format format_keras_zip = {
     .name = "Keras (zip)",

@@ -13,7 +13,7 @@
 #include "thaw/base/mem.h"
 
 enum { CHUNK = 1 << 14, LINE_MAX_BYTES = 256, PROTOCOL_MAX = 5 };
-enum { MEMORY_PER_BYTE = 32, MEMORY_BASE = 1 << 16, MEMORY_MAX = 1 << 30 };
+enum { MEMORY_PER_BYTE = 4, MEMORY_BASE = 1 << 20 };
 
 struct chunk {
     struct chunk *next;
@@ -62,20 +62,18 @@ bool unpickle_fault(struct unpickle *u, const char *format, ...)
 /* Zeroed bytes, or NULL with the error set: every size here depends on what the file says. */
 void *unpickle_allocate(struct unpickle *u, size_t size)
 {
-    size = (size + 15) / 16 * 16;
-    if (size > u->memory_max - u->memory) {
-        unpickle_fault(u, "needs more memory than a file of %zu bytes may ask for", u->size);
-        return NULL;
-    }
-    u->memory += size;
+    size_t room = size > CHUNK ? size : CHUNK;
+    size = (size + 7) / 8 * 8;
     if (!u->chunks || size > u->chunks->room - u->chunks->used) {
-        size_t room = size > CHUNK ? size : CHUNK;
-        struct chunk *chunk = mem_try(sizeof *chunk + room);
+        struct chunk *chunk =
+            room < SIZE_MAX / 2 && room <= u->memory_max - u->memory ? mem_try(sizeof *chunk + room + 8) : NULL;
         if (!chunk) {
-            unpickle_fault(u, "needs %zu bytes of memory, which are not to be had", room);
+            unpickle_fault(u, "needs more memory than a file of its size may ask for: %zu bytes beside %zu, of %zu",
+                           room, u->memory, u->memory_max);
             return NULL;
         }
-        chunk->room = room;
+        u->memory += room;
+        chunk->room = room + 8;
         chunk->next = u->chunks;
         u->chunks = chunk;
     }
@@ -84,12 +82,12 @@ void *unpickle_allocate(struct unpickle *u, size_t size)
     return block;
 }
 
-/* Makes room for `count` pointers in all. Outgrown blocks stay in their chunk: a quarter to a half of the whole. */
+/* Makes room for `count` pointers in all. Outgrown blocks stay in their chunk: no more than the last one's size. */
 static bool reserve(struct unpickle *u, void ***item, size_t *room, size_t count)
 {
     if (count <= *room)
         return true;
-    size_t wanted = *room < 2 ? 4 : *room * 2;
+    size_t wanted = *room < count / 2 ? count : *room * 2;
     if (wanted < count)
         wanted = count;
     void **grown = wanted <= SIZE_MAX / sizeof *grown / 2 ? unpickle_allocate(u, wanted * sizeof *grown) : NULL;
@@ -137,11 +135,17 @@ struct pickle_value *unpickle_make(struct unpickle *u, enum pickle_kind kind)
     return value;
 }
 
+/* Small integers, of which shapes and strides are made, exist once. */
 static bool push_integer(struct unpickle *u, enum pickle_kind kind, int64_t integer)
 {
+    bool small = kind == PICKLE_INT && integer >= 0 && integer < UNPICKLE_SMALL;
+    if (small && u->small[integer])
+        return unpickle_push(u, u->small[integer]);
     struct pickle_value *value = unpickle_make(u, kind);
     if (value)
         value->integer = integer;
+    if (small)
+        u->small[integer] = value;
     return unpickle_push(u, value);
 }
 
@@ -510,14 +514,23 @@ static bool (*const ops[256])(struct unpickle *u, uint8_t op) = {
     ['Q'] = unpickle_torch_persistent_id,
 };
 
-struct unpickle *unpickle_create(const uint8_t *data, size_t size)
+size_t unpickle_memory_for(size_t file)
+{
+    return file < (SIZE_MAX / 2 - MEMORY_BASE) / MEMORY_PER_BYTE ? file * MEMORY_PER_BYTE + MEMORY_BASE : SIZE_MAX / 2;
+}
+
+struct unpickle *unpickle_create(const uint8_t *data, size_t size, size_t memory_max)
 {
     struct unpickle *u = mem_alloc(sizeof *u);
     u->data = data;
     u->size = size;
-    u->memory_max =
-        size < (MEMORY_MAX - MEMORY_BASE) / MEMORY_PER_BYTE ? size * MEMORY_PER_BYTE + MEMORY_BASE : (size_t)MEMORY_MAX;
+    u->memory_max = memory_max;
     return u;
+}
+
+size_t unpickle_memory(const struct unpickle *u)
+{
+    return u->memory;
 }
 
 void unpickle_destroy(struct unpickle *u)

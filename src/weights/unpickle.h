@@ -4,8 +4,8 @@
  *
  * 1. A pickle is a sequence of one-byte opcodes with arguments, up to and with STOP; protocols 2 to 5.
  * 2. Opcodes that a state dict has no use for (text opcodes of protocol 0, OBJ, INST, EXT, buffers) are refused.
- * 3. Limits: 256 open marks, memo indices below the size of the input, and memory of 32 bytes for each byte of input
- *    (and 64 KiB more, and no more than 1 GiB). There is no recursion.
+ * 3. Limits: 256 open marks, memo indices below the size of the input, and memory as the caller allows. There is no
+ *    recursion.
  * 4. Tensors come out as views into storages: offset, shape and strides in elements, checked against the number of
  *    elements that the pickle states for the storage. Where a storage's bytes lie is the caller's to find. */
 #ifndef THAW_SRC_WEIGHTS_UNPICKLE_H
@@ -73,8 +73,8 @@ struct pickle_value {
 
 struct unpickle;
 
-/* Over `size` bytes of input, which must outlive it. */
-struct unpickle *unpickle_create(const uint8_t *data, size_t size) THAW_NONNULL;
+/* Over `size` bytes of input, which must outlive it. `memory_max`: bytes its values may take. */
+struct unpickle *unpickle_create(const uint8_t *data, size_t size, size_t memory_max) THAW_NONNULL;
 void unpickle_destroy(struct unpickle *unpickle); /* takes NULL; frees all values */
 
 /* Runs one pickle from byte *at and moves *at behind its STOP. The value belongs to the machine. NULL: failed, and the
@@ -82,6 +82,10 @@ void unpickle_destroy(struct unpickle *unpickle); /* takes NULL; frees all value
  * walk them without a bound. */
 const struct pickle_value *unpickle_run(struct unpickle *unpickle, size_t *at,
                                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* The memory that reading a file of so many bytes may take: four times as much, and 1 MiB more. */
+size_t unpickle_memory_for(size_t file);
+size_t unpickle_memory(const struct unpickle *unpickle) THAW_NONNULL; /* bytes taken so far */
 
 /* Every storage named so far, in the order of the pickle; one key may come several times. */
 struct pickle_storage **unpickle_storages(struct unpickle *unpickle, size_t *count) THAW_NONNULL;

@@ -5,7 +5,7 @@
 
 #include "unpickle.h"
 
-enum { UNPICKLE_MARKS_MAX = 256 };
+enum { UNPICKLE_MARKS_MAX = 256, UNPICKLE_SMALL = 256 };
 
 struct chunk;
 
@@ -23,7 +23,8 @@ struct unpickle {
     size_t memory, memory_max;
     struct unpickle_pointers stack, memo, storages; /* memo: NULL where unset; count is one past the highest index */
     size_t memo_set;
-    size_t mark[UNPICKLE_MARKS_MAX]; /* stack heights */
+    struct pickle_value *small[UNPICKLE_SMALL]; /* integers, NULL until they come up */
+    size_t mark[UNPICKLE_MARKS_MAX];            /* stack heights */
     size_t marks;
     struct error *error;
 };

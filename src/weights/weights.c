@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,16 @@ static bool index_names(struct weights *weights, struct error *error)
     return ok;
 }
 
+static bool refuse_unknown(struct error *error)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < FORMATS && used < sizeof names; i++)
+        if (formats[i]->open)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", formats[i]->name);
+    return error_set(error, ERROR_WEIGHTS, "is no weights file thaw knows: %s are read, told by their content", names);
+}
+
 static bool open_content(struct weights *weights, struct error *error)
 {
     if (weights->map.size == 0)
@@ -161,9 +172,7 @@ static bool open_content(struct weights *weights, struct error *error)
         if (formats[i]->probe(&weights->map))
             weights->format = formats[i];
     if (!weights->format)
-        return error_set(error, ERROR_WEIGHTS,
-                         "is no weights file thaw knows: %s and %s files are read, told by their content",
-                         format_safetensors.name, format_torch_legacy.name);
+        return refuse_unknown(error);
     if (!weights->format->open)
         return error_set(error, ERROR_WEIGHTS, "%s", weights->format->refusal);
     return weights->format->open(weights, error) && index_names(weights, error);

@@ -11,7 +11,7 @@ const char fuzz_target[] = "unpickle";
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = {0};
-    struct unpickle *unpickle = unpickle_create(data, size);
+    struct unpickle *unpickle = unpickle_create(data, size, unpickle_memory_for(size));
     const struct pickle_value *value;
     size_t at = 0, storages;
     while (at < size && (value = unpickle_run(unpickle, &at, &error))) {

@@ -384,7 +384,7 @@ static const struct torch_case torch_cases[] = {
     {"storage listed twice",
      BYTES(HEAD STATE(GOOD) "\x80\x02](U\x01"
                             "0U\x01"
-                            "0e." VALUES_4),
+                            "0e." VALUES_4 VALUES_4),
      "storage \"0\" is listed twice"},
     {"storage named by a number",
      BYTES(HEAD STATE(GOOD) "\x80\x02]K\x01"
@@ -395,11 +395,11 @@ static const struct torch_case torch_cases[] = {
     {"storage cut in its values", BYTES(HEAD STATE(GOOD) KEYS COUNT_4 ONE ONE ONE "\0"), "is it truncated?"},
     {"storage of 2^63 elements", BYTES(HEAD STATE(GOOD) KEYS "\0\0\0\0\0\0\0\x80" ONE), "9223372036854775808 elements"},
     {"storage of another size", BYTES(HEAD STATE(GOOD) KEYS "\x03\0\0\0\0\0\0\0" ONE ONE ONE),
-     "has 3 elements of f32, but a tensor takes it for 4 of f32"},
+     "storage \"0\" has 12 bytes, but a tensor takes it for 4 elements of f32"},
     {"storage of two types",
      BYTES(HEAD "\x80\x02}U\x01w" GOOD "sU\x01v" REBUILD(STORAGE("LongStorage", "K\x04"), "K\0", "K\x04\x85",
                                                          "K\x01\x85") "s." KEYS VALUES_4 VALUES_4),
-     "but a tensor takes it for 4 of"},
+     "has 16 bytes, but a tensor takes it for 4 elements of i64"},
     {"NaN", BYTES(HEAD STATE(GOOD) KEYS COUNT_4 ONE ONE "\0\0\xc0\x7f" ONE),
      "tensor \"w\" is not finite: element 2 of 4 is NaN"},
 };
@@ -473,7 +473,7 @@ static void test_other_formats(void **state)
     (void)state;
     static const struct torch_case cases[] = {
         {"empty", BYTES(""), ": is empty"},
-        {"one byte", BYTES("\x80"), "is no weights file thaw knows: safetensors and torch (legacy stream)"},
+        {"one byte", BYTES("\x80"), "is no weights file thaw knows: safetensors, torch (legacy stream), torch (zip)"},
         {"text", BYTES("Hello, this is not a model at all\n"), "is no weights file thaw knows"},
         {"a web page", BYTES("<!DOCTYPE html><html></html>"), "is no weights file thaw knows"},
         {"pickle", BYTES("\x80\x04]."), "is a Python pickle that torch.save did not write"},
@@ -487,7 +487,7 @@ static void test_other_formats(void **state)
     static const struct {
         const char *entry, *sentence;
     } zips[] = {
-        {"net/data.pkl", "is a zip archive as torch.save writes since PyTorch 1.6, which this build does not read yet"},
+        {"net/data.pkl", "is a zip archive that ends at byte 64 without its directory: it is truncated"},
         {"metadata.json", "is a .keras zip archive of Keras 3, which this build does not read yet"},
         {"holiday.jpg", "is a zip archive, neither torch.save's nor Keras 3's"},
     };

@@ -220,22 +220,44 @@ static size_t compare_files(const struct weights *a, const char *prefix, const s
     return compared;
 }
 
-static void test_real_same_in_both_formats(void **state)
+static void check_same(const char *name, const char *prefix, const struct weights *safe, const char *format,
+                       size_t tensors)
+{
+    struct weights *weights = open_real(name);
+    assert_string_equal(weights_format(weights), format);
+    assert_int_equal(compare_files(weights, prefix, safe), tensors);
+    weights_close(weights);
+}
+
+static void test_real_same_in_all_formats(void **state)
 {
     (void)state;
-    struct weights *legacy = open_real("torch_legacy/mobilenet_v1_0.25_224.legacy.pth");
     struct weights *safe = open_real("safetensors/mobilenet_v1_0.25_224.safetensors");
     assert_string_equal(weights_format(safe), "safetensors");
     assert_string_equal(weights_metadata(safe, "format"), "pt");
-    assert_int_equal(weights_count(legacy), weights_count(safe));
-    assert_int_equal(compare_files(legacy, "", safe), 164);
-    weights_close(legacy);
+    assert_int_equal(weights_count(safe), 164);
+    check_same("torch_legacy/mobilenet_v1_0.25_224.legacy.pth", "", safe, "torch (legacy stream)", 164);
+    check_same("torch_zip/mobilenet_v1_0.25_224.zip.pth", "", safe, "torch (zip)", 164);
     weights_close(safe);
-    legacy = open_real("torch_legacy/resnet20-12fca82f.th");
     safe = open_real("safetensors/resnet20_cifar10_akamaster.safetensors");
-    assert_int_equal(compare_files(legacy, "module.", safe), 97);
-    weights_close(legacy);
+    check_same("torch_legacy/resnet20-12fca82f.th", "module.", safe, "torch (legacy stream)", 97);
+    check_same("torch_zip/resnet20_cifar10_akamaster.zip.pth", "", safe, "torch (zip)", 97);
     weights_close(safe);
+}
+
+static void check_real_count(const char *name, size_t tensors)
+{
+    struct weights *weights = open_real(name);
+    assert_int_equal(weights_count(weights), tensors);
+    read_all(weights);
+    weights_close(weights);
+}
+
+static void test_real_zip(void **state)
+{
+    (void)state;
+    check_real_count("torch_zip/resnet20_projection_cifar10.pth", 128);
+    check_real_count("torch_zip/lenet_mnist_cuda_storages.pth", 8);
 }
 
 static void test_real_mnist(void **state)
@@ -260,11 +282,11 @@ static void check_real_refused(const char *name, const char *sentence)
     mem_free(path);
 }
 
-static void test_real_not_read_yet(void **state)
+static void test_real_refused(void **state)
 {
     (void)state;
-    check_real_refused("torch_zip/resnet20_projection_cifar10.pth", "zip archive as torch.save writes");
-    check_real_refused("torch_zip/mobilenet_v1_0.25_224.zip.pth", "zip archive as torch.save writes");
+    check_real_refused("torch_zip/lenet_mnist_whole_module_refuse.pth",
+                       "holds a whole module (__main__.LeNet), not a state dict; save model.state_dict() instead");
     check_real_refused("keras_v3/cifar10_model.keras", ".keras zip archive of Keras 3");
     check_real_refused("keras_h5/pretrainedResnet.h5", "HDF5 file (Keras .h5)");
     check_real_refused("onnx/opt-mnist.onnx", "ONNX model");
@@ -277,8 +299,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_legacy_every_kind),    cmocka_unit_test(test_legacy_protocol4),
         cmocka_unit_test(test_legacy_nested),        cmocka_unit_test(test_legacy_refused),
-        cmocka_unit_test(test_real_resnet20_legacy), cmocka_unit_test(test_real_same_in_both_formats),
-        cmocka_unit_test(test_real_mnist),           cmocka_unit_test(test_real_not_read_yet),
+        cmocka_unit_test(test_real_resnet20_legacy), cmocka_unit_test(test_real_same_in_all_formats),
+        cmocka_unit_test(test_real_mnist),           cmocka_unit_test(test_real_zip),
+        cmocka_unit_test(test_real_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
