@@ -74,6 +74,8 @@ static void show_preprocess(const struct preprocess *p)
         printf("shorter side to %d, centre crop %dx%d", p->resize, p->height, p->width);
     else
         printf("stretched to %dx%d", p->height, p->width);
+    if (p->interpolation != INTERPOLATION_BILINEAR)
+        printf(", %s", interpolation_name(p->interpolation));
     printf(", %s, %s", p->channels == 1 ? "grey" : p->bgr ? "BGR" : "RGB", p->raw ? "0 to 255" : "0 to 1");
     printf("\nmean:     ");
     for (int c = 0; c < p->channels; c++)
@@ -144,8 +146,9 @@ static json_t *channels_json(const float *value, int channels)
 
 static json_t *preprocess_json(const struct preprocess *p)
 {
-    return json_pack("{s:i, s:i, s:i, s:i, s:b, s:b, s:o, s:o}", "height", p->height, "width", p->width, "channels",
-                     p->channels, "resize", p->resize, "raw", p->raw, "bgr", p->bgr, "mean",
+    return json_pack("{s:i, s:i, s:i, s:i, s:s, s:b, s:b, s:o, s:o}", "height", p->height, "width", p->width,
+                     "channels", p->channels, "resize", p->resize, "interpolation",
+                     interpolation_name(p->interpolation), "raw", p->raw, "bgr", p->bgr, "mean",
                      channels_json(p->mean, p->channels), "std", channels_json(p->std, p->channels));
 }
 

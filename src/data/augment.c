@@ -126,7 +126,7 @@ void augment_view(const struct image *image, const struct preprocess *preprocess
     struct crop crop = crop_draw(&rng, image->width, image->height);
     int width = preprocess->width, height = preprocess->height;
     *view = (struct image){.width = width, .height = height, .rgb = mem_array((size_t)width * (size_t)height, 3)};
-    image_resize(image, crop.x, crop.y, crop.width, crop.height, view);
+    image_resize(image, preprocess->interpolation, crop.x, crop.y, crop.width, crop.height, view);
     if (rng_below(&rng, 2) == 1)
         flip(view);
     if (augment == AUGMENT_STANDARD)

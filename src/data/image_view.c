@@ -18,7 +18,7 @@ void image_eval_view(const struct image *image, const struct preprocess *preproc
     int width = preprocess->width, height = preprocess->height;
     *view = (struct image){.width = width, .height = height, .rgb = mem_array((size_t)width * (size_t)height, 3)};
     if (preprocess->resize == 0) {
-        image_resize(image, 0, 0, image->width, image->height, view);
+        image_resize(image, preprocess->interpolation, 0, 0, image->width, image->height, view);
         return;
     }
     int64_t shorter = image->width < image->height ? image->width : image->height;
@@ -35,7 +35,7 @@ void image_eval_view(const struct image *image, const struct preprocess *preproc
         .stride = stride,
     };
     const double all[4] = {0, 0, image->width, image->height};
-    image_resize_window(image, all, full_width, full_height, &window);
+    image_resize_window(image, preprocess->interpolation, all, full_width, full_height, &window);
 }
 
 /* PIL's convert("L"): ITU-R 601 luma in 16 fractional bits. */

@@ -12,7 +12,7 @@ struct resize_window {
     size_t stride;
 };
 /* box: x, y, width, height of the part of `from` that becomes full_width x full_height. */
-void image_resize_window(const struct image *from, const double box[4], int full_width, int full_height,
-                         const struct resize_window *window) THAW_NONNULL;
+void image_resize_window(const struct image *from, enum interpolation interpolation, const double box[4],
+                         int full_width, int full_height, const struct resize_window *window) THAW_NONNULL;
 
 #endif

@@ -132,19 +132,28 @@ bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], in
 
 void bind_preprocess_print(char text[BIND_PREPROCESS_TEXT], const struct preprocess *p)
 {
-    snprintf(text, BIND_PREPROCESS_TEXT, "size %dx%dx%d resize %d raw %d bgr %d mean %.9g %.9g %.9g std %.9g %.9g %.9g",
-             p->height, p->width, p->channels, p->resize, p->raw, p->bgr, (double)p->mean[0], (double)p->mean[1],
-             (double)p->mean[2], (double)p->std[0], (double)p->std[1], (double)p->std[2]);
+    snprintf(text, BIND_PREPROCESS_TEXT,
+             "size %dx%dx%d resize %d raw %d bgr %d mean %.9g %.9g %.9g std %.9g %.9g %.9g interpolation %s", p->height,
+             p->width, p->channels, p->resize, p->raw, p->bgr, (double)p->mean[0], (double)p->mean[1],
+             (double)p->mean[2], (double)p->std[0], (double)p->std[1], (double)p->std[2],
+             interpolation_name(p->interpolation));
 }
 
+/* Files of old say nothing about interpolation: they meant bilinear. */
 bool bind_preprocess_parse(const char *text, struct preprocess *p)
 {
+    static const char interpolation[] = " interpolation ";
     int raw, bgr, end = 0;
     memset(p, 0, sizeof *p);
     int fields = sscanf(text, "size %5dx%5dx%1d resize %5d raw %1d bgr %1d mean %f %f %f std %f %f %f%n", &p->height,
                         &p->width, &p->channels, &p->resize, &raw, &bgr, &p->mean[0], &p->mean[1], &p->mean[2],
                         &p->std[0], &p->std[1], &p->std[2], &end);
-    if (fields != 12 || text[end] != '\0')
+    if (fields != 12)
+        return false;
+    text += end;
+    size_t length = sizeof interpolation - 1;
+    bool named = strncmp(text, interpolation, length) == 0;
+    if (named ? !interpolation_find(text + length, &p->interpolation) : *text != '\0')
         return false;
     p->raw = raw;
     p->bgr = bgr;

@@ -27,6 +27,8 @@ static void preprocess_text(char *text, size_t room, const struct preprocess *p)
 {
     int used = p->resize ? snprintf(text, room, "resize %d, crop %dx%d", p->resize, p->width, p->height)
                          : snprintf(text, room, "stretch to %dx%d", p->width, p->height);
+    if (p->interpolation != INTERPOLATION_BILINEAR)
+        used += snprintf(text + used, room - (size_t)used, ", %s", interpolation_name(p->interpolation));
     const char *order = p->channels == 1 ? "grey" : p->bgr ? "BGR" : "RGB";
     used += snprintf(text + used, room - (size_t)used, ", %s%s, mean", order, p->raw ? " 0..255" : "");
     for (int i = 0; i < p->channels && (size_t)used < room; i++)

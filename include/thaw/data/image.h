@@ -43,10 +43,12 @@ bool image_create(struct image *image, int width, int height) THAW_NONNULL THAW_
 /* Written atomically; RGB, 8 bit. */
 bool image_save_png(const struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* The part (x, y, w, h) of `from`, in fractional source pixels, resized to to->width x to->height: bilinear
- * (triangle) filter, widened when shrinking, in two 8-bit passes with 22-bit coefficients. Equal to Pillow's
- * Image.resize(BILINEAR, box=...) to the bit. `to` is already created; the part lies within `from` and is not empty. */
-void image_resize(const struct image *from, double x, double y, double w, double h, struct image *to) THAW_NONNULL;
+/* The part (x, y, w, h) of `from`, in fractional source pixels, resized to to->width x to->height: a triangle
+ * or a cubic (Keys 1981) filter, widened when shrinking, in two 8-bit passes with 22-bit coefficients. Equal to Pillow's
+ * Image.resize(BILINEAR or BICUBIC, box=...) to the bit. `to` is already created; the part lies within `from` and is
+ * not empty. */
+void image_resize(const struct image *from, enum interpolation interpolation, double x, double y, double w, double h,
+                  struct image *to) THAW_NONNULL;
 
 /* Steps 1 to 3 of struct preprocess: the evaluation view. out: (height, width, channels) floats. */
 void image_to_input(const struct image *image, const struct preprocess *preprocess, float *out) THAW_NONNULL;

@@ -5,8 +5,15 @@
 
 #include <stdbool.h>
 
-/* 1. 8-bit RGB pixels are resized so that the shorter side is `resize` (bilinear, antialiased as PIL does it), then
- *    centre-cropped to height x width. resize 0: stretched straight to width x height.
+#include "thaw/base/macros.h"
+
+/* How a resized pixel is weighed from those around it, both antialiased as PIL does them. */
+enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC, INTERPOLATIONS };
+const char *interpolation_name(enum interpolation interpolation); /* "bilinear" */
+bool interpolation_find(const char *name, enum interpolation *interpolation) THAW_NONNULL;
+
+/* 1. 8-bit RGB pixels are resized so that the shorter side is `resize`, then centre-cropped to height x width.
+ *    resize 0: stretched straight to width x height.
  * 2. v = x, or x / 255 unless `raw`; channels in RGB order, or BGR where `bgr`; ITU-R 601 luma where channels is 1.
  * 3. input = (v - mean[c]) / std[c], c in the fed order. */
 struct preprocess {
@@ -15,6 +22,7 @@ struct preprocess {
     int resize;        /* shorter side before the crop, pixels, or 0 */
     bool raw, bgr;
     float mean[3], std[3];
+    enum interpolation interpolation;
 };
 
 #endif

@@ -22,9 +22,11 @@ extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobile
 #define ZOO_IMAGENET_STATISTICS {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}
 #define ZOO_HALVES {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f} /* of raw pixels: x / 127.5 - 1 */
 /* Classes, input, and the preprocessing of the usual weights, as fields of a row: */
-#define ZOO_TORCHVISION(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS}
-#define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES}
-#define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS}
+#define ZOO_TORCHVISION(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
+#define ZOO_BICUBIC(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BICUBIC}
+#define ZOO_BICUBIC_HALVES(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BICUBIC}
+#define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES, INTERPOLATION_BILINEAR}
+#define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
 /* clang-format on */
 
 /* --- layers.c: what many families' builders say --- */
@@ -44,6 +46,20 @@ int zoo_flatten_chw(struct graph *graph, const char *name, int input) THAW_NONNU
  * equal parts, a side of 1 is repeated. Other sides would need windows of changing size and are refused. Returns
  * `input` where nothing is to be done. */
 int zoo_adaptive_pool(struct graph *graph, const char *name, int input, int cells) THAW_NONNULL;
+/* A scaled width as most mobile networks round it: to the nearest multiple of `divisor`, at least that, and one multiple
+ * up where rounding would take away more than a tenth. */
+int zoo_divisible(double channels, int divisor);
+/* A convolution without bias, padded to keep the size at stride 1, its batch norm, and an activation (OP_INPUT: none),
+ * called NAME.0, NAME.1 and NAME.2 as torchvision has them. groups 0: one. */
+struct zoo_conv {
+    int channels, kernel, stride, groups;
+    enum op_kind activation;
+};
+struct zoo_norm {
+    float eps, momentum; /* of the batch norm */
+};
+int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_conv conv,
+                  struct zoo_norm norm) THAW_NONNULL;
 /* TensorFlow's SAME padding of one side: the output is ceil(input / stride), what is missing is split with the odd pixel
  * behind. */
 void zoo_pad_same(int input, int kernel, int stride, int *before, int *after) THAW_NONNULL;

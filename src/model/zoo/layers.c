@@ -70,6 +70,23 @@ int zoo_adaptive_pool(struct graph *graph, const char *name, int input, int cell
     return graph_add(graph, name, OP_AVG_POOL, &attrs, 1, &input);
 }
 
+int zoo_divisible(double channels, int divisor)
+{
+    int rounded = (int)(channels + divisor / 2.0) / divisor * divisor;
+    if (rounded < divisor)
+        rounded = divisor;
+    return rounded < 0.9 * channels ? rounded + divisor : rounded;
+}
+
+int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_conv conv, struct zoo_norm norm)
+{
+    char part[ZOO_NAME];
+    int x = graph_add_conv(graph, zoo_name(part, "%s.0", name), input, conv.channels, conv.kernel, conv.stride,
+                           conv.kernel / 2, conv.groups ? conv.groups : 1, false);
+    x = graph_add_batch_norm(graph, zoo_name(part, "%s.1", name), x, norm.eps, norm.momentum);
+    return conv.activation ? graph_add_unary(graph, zoo_name(part, "%s.2", name), conv.activation, x) : x;
+}
+
 void zoo_pad_same(int input, int kernel, int stride, int *before, int *after)
 {
     int output = (input + stride - 1) / stride;

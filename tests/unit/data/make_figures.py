@@ -42,22 +42,28 @@ CASES = [  # source size, target size, box (x, y, w, h) or None
 
 
 def resize_figures():
-    print("/* Made by make_figures.py with Pillow %s: FNV-1a digests of Image.resize(BILINEAR, box). */" % Image.__version__)
+    print("/* Made by make_figures.py with Pillow %s: FNV-1a digests of Image.resize(BILINEAR, box) and of (BICUBIC, box). */"
+          % Image.__version__)
     print("static const struct figure figures[] = {")
     for (w, h), (tw, th), box in CASES:
         b = box or (0, 0, w, h)
-        out = pattern(w, h).resize((tw, th), Image.BILINEAR, (b[0], b[1], b[0] + b[2], b[1] + b[3]))
-        print("    {%d, %d, %d, %d, {%s, %s, %s, %s}, 0x%016xULL}," % (w, h, tw, th, *b, fnv(out.tobytes())))
+        out = [pattern(w, h).resize((tw, th), kind, (b[0], b[1], b[0] + b[2], b[1] + b[3]))
+               for kind in (Image.BILINEAR, Image.BICUBIC)]
+        digests = [fnv(image.tobytes()) for image in out]
+        print("    {%d, %d, %d, %d, {%s, %s, %s, %s}, {0x%016xULL, 0x%016xULL}}," % (w, h, tw, th, *b, *digests))
     print("};")
     # torchvision's Resize(resize) and CenterCrop, written out.
+    from torchvision.transforms import InterpolationMode
     from torchvision.transforms import functional as F
     print("static const struct view_figure view_figures[] = {")
     for (w, h), resize, size in [((500, 375), 256, (224, 224)), ((375, 500), 256, (224, 224)), ((101, 67), 40, (32, 32)),
                                  ((67, 101), 37, (32, 32)), ((64, 64), 64, (63, 61)), ((30, 20), 24, (32, 40)),
                                  ((33, 20), 25, (32, 28))]:
-        out = F.center_crop(F.resize(pattern(w, h), resize), (size[1], size[0]))
-        assert out.size == size
-        print("    {%d, %d, %d, %d, %d, 0x%016xULL}," % (w, h, resize, *size, fnv(out.tobytes())))
+        out = [F.center_crop(F.resize(pattern(w, h), resize, kind), (size[1], size[0]))
+               for kind in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)]
+        assert all(image.size == size for image in out)
+        digests = [fnv(image.tobytes()) for image in out]
+        print("    {%d, %d, %d, %d, %d, {0x%016xULL, 0x%016xULL}}," % (w, h, resize, *size, *digests))
     print("};")
 
 

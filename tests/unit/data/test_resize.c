@@ -12,11 +12,11 @@
 struct figure {
     int width, height, to_width, to_height;
     double box[4];
-    uint64_t digest;
+    uint64_t digest[INTERPOLATIONS];
 };
 struct view_figure {
     int width, height, resize, to_width, to_height;
-    uint64_t digest;
+    uint64_t digest[INTERPOLATIONS];
 };
 
 #include "resize_figures.h"
@@ -49,9 +49,12 @@ static void test_pillow_equal(void **state)
         const struct figure *f = &figures[i];
         struct image from = pattern(f->width, f->height), to;
         assert_true(image_create(&to, f->to_width, f->to_height));
-        image_resize(&from, f->box[0], f->box[1], f->box[2], f->box[3], &to);
-        if (digest(&to) != f->digest)
-            fail_msg("%d x %d to %d x %d differs from Pillow", f->width, f->height, f->to_width, f->to_height);
+        for (enum interpolation kind = 0; kind < INTERPOLATIONS; kind++) {
+            image_resize(&from, kind, f->box[0], f->box[1], f->box[2], f->box[3], &to);
+            if (digest(&to) != f->digest[kind])
+                fail_msg("%d x %d to %d x %d, %s, differs from Pillow", f->width, f->height, f->to_width, f->to_height,
+                         interpolation_name(kind));
+        }
         image_finish(&from);
         image_finish(&to);
     }
@@ -63,14 +66,20 @@ static void test_torchvision_equal(void **state)
     for (size_t i = 0; i < THAW_LENGTH(view_figures); i++) {
         const struct view_figure *f = &view_figures[i];
         struct image from = pattern(f->width, f->height), view;
-        struct preprocess preprocess = {
-            .width = f->to_width, .height = f->to_height, .channels = 3, .resize = f->resize, .std = {1, 1, 1}};
-        image_eval_view(&from, &preprocess, &view);
-        if (digest(&view) != f->digest)
-            fail_msg("%d x %d by %d to %d x %d differs from torchvision", f->width, f->height, f->resize, f->to_width,
-                     f->to_height);
+        for (enum interpolation kind = 0; kind < INTERPOLATIONS; kind++) {
+            struct preprocess preprocess = {.width = f->to_width,
+                                            .height = f->to_height,
+                                            .channels = 3,
+                                            .resize = f->resize,
+                                            .std = {1, 1, 1},
+                                            .interpolation = kind};
+            image_eval_view(&from, &preprocess, &view);
+            if (digest(&view) != f->digest[kind])
+                fail_msg("%d x %d by %d to %d x %d, %s, differs from torchvision", f->width, f->height, f->resize,
+                         f->to_width, f->to_height, interpolation_name(kind));
+            image_finish(&view);
+        }
         image_finish(&from);
-        image_finish(&view);
     }
 }
 

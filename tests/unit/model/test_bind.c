@@ -183,6 +183,7 @@ static void exports_come_back(void **state)
     graph->preprocess.mean[1] = 0.1f;
     graph->preprocess.std[2] = 1.0f / 3;
     graph->preprocess.bgr = true;
+    graph->preprocess.interpolation = INTERPOLATION_BICUBIC;
     graph_initialise(back, 77);
     if (!bind_export(graph, path, TENSOR_F32, names, &error))
         fail_msg("%s", error.text);
@@ -202,6 +203,7 @@ static void exports_come_back(void **state)
     assert_memory_equal(back->preprocess.mean, graph->preprocess.mean, sizeof back->preprocess.mean);
     assert_memory_equal(back->preprocess.std, graph->preprocess.std, sizeof back->preprocess.std);
     assert_true(back->preprocess.bgr);
+    assert_int_equal(back->preprocess.interpolation, INTERPOLATION_BICUBIC);
     char **read = bind_class_names(weights, &count);
     assert_int_equal(count, 3);
     assert_string_equal(read[1], "give way");
@@ -243,11 +245,23 @@ static void half_precision_is_checked_and_small(void **state)
     graph_destroy(back);
 }
 
+/* Files written before interpolation was stated. */
+static void old_metadata_means_bilinear(void **state)
+{
+    (void)state;
+    struct preprocess read = {.interpolation = INTERPOLATION_BICUBIC};
+    assert_true(bind_preprocess_parse("size 32x32x3 resize 36 raw 0 bgr 0 mean 0 0 0 std 1 1 1", &read));
+    assert_int_equal(read.resize, 36);
+    assert_int_equal(read.interpolation, INTERPOLATION_BILINEAR);
+}
+
 static void broken_metadata_is_refused(void **state)
 {
     (void)state;
     static const char *const broken[] = {"size 32x32x3", "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 0 1 1",
-                                         "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1 and more"};
+                                         "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1 and more",
+                                         "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1 interpolation",
+                                         "size 32x32x3 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1 interpolation cubic"};
     for (size_t i = 0; i < THAW_LENGTH(broken); i++) {
         struct error error;
         struct bind_report report;
@@ -395,6 +409,7 @@ int main(void)
         cmocka_unit_test(torch_layout_moves_the_right_elements),
         cmocka_unit_test(keras_layout_moves_flattened_rows_only),
         cmocka_unit_test(exports_come_back),
+        cmocka_unit_test(old_metadata_means_bilinear),
         cmocka_unit_test(broken_metadata_is_refused),
         cmocka_unit_test(half_precision_is_checked_and_small),
         cmocka_unit_test(wrapped_names_and_other_heads_load),
