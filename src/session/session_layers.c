@@ -97,9 +97,9 @@ void layers_reset(struct session *session)
     session->freeze = freeze_create(graph);
     for (int stage = 0; stage < graph->stages; stage++)
         add_stage(session, stage);
-    bool pretrained = strcmp(session->experiment.model.weights, "none") != 0;
+    const char *upto = experiment_is_scratch(&session->experiment) ? "none" : "trunk";
     struct error unused; /* what a transfer starts from: the trunk frozen, its names always known */
-    bool cut = freeze_upto(session->freeze, graph, pretrained ? "trunk" : "none", &unused);
+    bool cut = freeze_upto(session->freeze, graph, upto, &unused);
     if (cut)
         freeze_statistics(session->freeze, graph, session->experiment.freeze.bn_stats == BN_STATS_FIXED);
     layers_mark(session);
@@ -324,23 +324,15 @@ void layers_apply(struct session *session, const char *patterns, bool frozen)
         layers_mark(session);
 }
 
-/* As the trainer reads the same experiment. */
 bool layers_from_experiment(struct session *session, struct error *error)
 {
-    const struct experiment *experiment = &session->experiment;
-    bool scratch = !experiment->model.weights[0] || !strcmp(experiment->model.weights, "none");
-    bool fixed = experiment->freeze.bn_stats == BN_STATS_FIXED;
-    const char *frozen = experiment->freeze.frozen;
-    const char *upto = frozen[0] || scratch ? "none" : "trunk";
-    if (experiment->freeze.upto[0])
-        upto = experiment->freeze.upto;
-    bool done = freeze_upto(session->freeze, session->graph, upto, error);
-    if (done)
-        freeze_statistics(session->freeze, session->graph, fixed);
-    if (done && frozen[0])
-        done = freeze_match(session->freeze, session->graph, frozen, true, error);
+    struct freeze *freeze = experiment_freeze(&session->experiment, session->graph, error);
+    if (!freeze)
+        return false;
+    freeze_destroy(session->freeze);
+    session->freeze = freeze;
     layers_mark(session);
-    return done;
+    return true;
 }
 
 /* What the batch norms that learn do with their statistics: one setting says it instead of a long list. Where none

@@ -17,11 +17,6 @@ static const size_t view_bytes[DATASET_SPLITS] = {
 static const size_t feature_bytes[DATASET_SPLITS] = {
     [DATASET_TRAIN] = (size_t)512 << 20, [DATASET_VAL] = (size_t)256 << 20};
 
-static bool is_scratch(const struct experiment *experiment)
-{
-    return !experiment->model.weights[0] || strcmp(experiment->model.weights, "none") == 0;
-}
-
 /* --- data --- */
 
 static struct hash hash_items(const struct dataset *dataset)
@@ -96,7 +91,7 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     at->images_batch = experiment->train.batch;
     at->base_lr = experiment->train.lr;
     trainer->touched = mem_array((size_t)trainer->graph->params, sizeof(*trainer->touched));
-    if (is_scratch(experiment))
+    if (experiment_is_scratch(experiment))
         return true;
     freshen_head(trainer);
     snprintf(at->base_path, sizeof(at->base_path), "%s", experiment->model.weights);
@@ -105,18 +100,9 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
 
 static bool prepare_freeze(struct trainer *trainer, struct error *error)
 {
-    const struct experiment *experiment = &trainer->experiment;
-    bool scratch = is_scratch(experiment);
-    const char *upto = experiment->freeze.upto[0] ? experiment->freeze.upto : scratch ? "none" : "trunk";
-    trainer->freeze = freeze_create(trainer->graph);
-    trainer->statistics_fixed = experiment->freeze.bn_stats == BN_STATS_FIXED;
-    bool listed = experiment->freeze.frozen[0] != 0;
-    bool good = listed || freeze_upto(trainer->freeze, trainer->graph, upto, error);
-    if (good) /* before the list, which may name statistics */
-        freeze_statistics(trainer->freeze, trainer->graph, trainer->statistics_fixed);
-    if (listed)
-        good = freeze_match(trainer->freeze, trainer->graph, experiment->freeze.frozen, true, error);
-    return good;
+    trainer->statistics_fixed = trainer->experiment.freeze.bn_stats == BN_STATS_FIXED;
+    trainer->freeze = experiment_freeze(&trainer->experiment, trainer->graph, error);
+    return trainer->freeze != NULL;
 }
 
 /* A [thaw] line is tried now: a name that matches nothing must not end the run hours later. */

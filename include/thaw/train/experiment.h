@@ -7,6 +7,7 @@
 
 #include "thaw/base/error.h"
 #include "thaw/data/loader.h"
+#include "thaw/model/freeze.h"
 
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };
@@ -76,6 +77,11 @@ char *experiment_get(const struct experiment *experiment, const char *key) THAW_
 char *experiment_text(const struct experiment *experiment) THAW_NONNULL;
 /* Contradictions (epochs < 1, upto with frozen, a thaw after the last epoch ...): ERROR_USAGE. */
 bool experiment_check(const struct experiment *experiment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool experiment_is_scratch(const struct experiment *experiment) THAW_NONNULL; /* no pretrained weights */
+/* The freeze plan that [freeze] asks of this graph; the caller destroys it. NULL: a name that matches nothing,
+ * ERROR_USAGE. */
+struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph,
+                                 struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The table: a row a key, for the file, help, completion and the settings form. */
 enum experiment_type {

@@ -83,7 +83,8 @@ static struct graph *small(bool finish)
 {
     struct error error;
     struct graph *graph = graph_create("own", 12, 12, 3);
-    graph->preprocess = (struct preprocess){12, 12, 3, 14, false, false, {0.5f, 0.25f, 0}, {0.5f, 1, 2}};
+    graph->preprocess =
+        (struct preprocess){12, 12, 3, 14, false, false, {0.5f, 0.25f, 0}, {0.5f, 1, 2}, INTERPOLATION_BILINEAR};
     graph_begin_stage(graph, "stem");
     int at = graph_add_conv(graph, "conv1", 0, 8, 3, 2, 1, 1, true);
     at = graph_add_batch_norm(graph, "bn1", at, 1e-3f, 0.1f);
@@ -176,7 +177,7 @@ static void test_too_large(void **state)
     struct error error;
     struct bind_report report;
     struct graph *graph = graph_create("own", 12, 12, 3);
-    graph->preprocess = (struct preprocess){12, 12, 3, 0, false, false, {0}, {1, 1, 1}};
+    graph->preprocess = (struct preprocess){12, 12, 3, 0, false, false, {0}, {1, 1, 1}, INTERPOLATION_BILINEAR};
     int at = graph_add_conv(graph, "conv1", 0, 1 << 20, 7, 1, 0, 1, false);
     at = graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, at);
     graph_add_linear(graph, "fc", at, 5);

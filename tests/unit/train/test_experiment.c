@@ -13,6 +13,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/zoo.h"
 #include "thaw/train/experiment.h"
 
 static char folder[64], file[96];
@@ -222,12 +223,46 @@ static void contradictions(void **state)
     assert_contradiction(&e, "model.head=quadratic", "linear");
 }
 
+static void freeze_section_becomes_a_plan(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *weights, *setting, *plan;
+    } cases[] = {
+        {"none", "freeze.upto=", ""},
+        {"w.pth", "freeze.upto=", "conv1 layer1 layer2 layer3"},
+        {"w.pth", "freeze.upto=none", ""},
+        {"none", "freeze.upto=layer1", "conv1 layer1"},
+        {"w.pth", "freeze.frozen=layer1 bn1:statistics", "bn1:statistics layer1"},
+    };
+    struct error error = {0};
+    struct graph *graph = zoo_outline("resnet20", &(struct zoo_options){0}, &error);
+    assert_non_null(graph);
+    struct experiment e;
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        experiment_init(&e);
+        snprintf(e.model.weights, sizeof e.model.weights, "%s", cases[i].weights);
+        set(&e, "freeze.bn_stats=moving");
+        set(&e, cases[i].setting);
+        struct freeze *freeze = experiment_freeze(&e, graph, &error);
+        assert_non_null(freeze);
+        char *plan = freeze_describe(freeze, graph);
+        assert_string_equal(plan, cases[i].plan);
+        mem_free(plan);
+        freeze_destroy(freeze);
+    }
+    set(&e, "freeze.frozen=layer7.*");
+    assert_null(experiment_freeze(&e, graph, &error));
+    assert_int_equal(error.kind, ERROR_USAGE);
+    graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documented_defaults),      cmocka_unit_test(a_file_is_read),
         cmocka_unit_test(resolved_text_reads_back), cmocka_unit_test(faults_name_line_and_nearest),
-        cmocka_unit_test(contradictions),
+        cmocka_unit_test(contradictions),           cmocka_unit_test(freeze_section_becomes_a_plan),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

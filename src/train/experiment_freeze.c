@@ -1,0 +1,30 @@
+/* From an experiment's [freeze] section to the freeze plan that a run begins with. Called by the trainer and by the
+ * session, which shows it before there is a run. */
+#include "config.h"
+
+#include <string.h>
+
+#include "thaw/train/experiment.h"
+
+bool experiment_is_scratch(const struct experiment *experiment)
+{
+    return !experiment->model.weights[0] || strcmp(experiment->model.weights, "none") == 0;
+}
+
+struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph, struct error *error)
+{
+    const char *frozen = experiment->freeze.frozen;
+    const char *upto = frozen[0] || experiment_is_scratch(experiment) ? "none" : "trunk";
+    if (experiment->freeze.upto[0])
+        upto = experiment->freeze.upto;
+    struct freeze *freeze = freeze_create(graph);
+    bool good = freeze_upto(freeze, graph, upto, error);
+    if (good) /* before the list, which may name statistics */
+        freeze_statistics(freeze, graph, experiment->freeze.bn_stats == BN_STATS_FIXED);
+    if (good && frozen[0])
+        good = freeze_match(freeze, graph, frozen, true, error);
+    if (good)
+        return freeze;
+    freeze_destroy(freeze);
+    return NULL;
+}
