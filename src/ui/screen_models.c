@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
+#include "part_table.h"
 #include "screens.h"
 #include "thaw/base/mem.h"
 
@@ -20,95 +20,100 @@ enum {
     MODEL_SIZE,
     MODEL_COLUMNS
 };
-static const struct column columns[MODEL_COLUMNS] = {
-    [MODEL_MARK] = {"", 1, 0, ALIGN_LEFT, 100},        [MODEL_NAME] = {"model", 22, 3, ALIGN_LEFT, 100},
-    [MODEL_FAMILY] = {"family", 14, 1, ALIGN_LEFT, 3}, [MODEL_PARAMS] = {"params", 8, 0, ALIGN_RIGHT, 90},
-    [MODEL_MACS] = {"MACs", 8, 0, ALIGN_RIGHT, 80},    [MODEL_INPUT] = {"input", 9, 0, ALIGN_LEFT, 50},
-    [MODEL_FORMAT] = {"format", 11, 0, ALIGN_LEFT, 4}, [MODEL_SIZE] = {"file", 9, 0, ALIGN_RIGHT, 40},
+static const struct part_column columns[MODEL_COLUMNS] = {
+    [MODEL_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
+    [MODEL_NAME] = {{"model", 22, 3, ALIGN_LEFT, 100}, "name", false},
+    [MODEL_FAMILY] = {{"family", 14, 1, ALIGN_LEFT, 3}, "family", false},
+    [MODEL_PARAMS] = {{"params", 8, 0, ALIGN_RIGHT, 90}, "parameters", false},
+    [MODEL_MACS] = {{"MACs", 8, 0, ALIGN_RIGHT, 80}, "multiply-adds", false},
+    [MODEL_INPUT] = {{"input", 9, 0, ALIGN_LEFT, 50}, "input", false},
+    [MODEL_FORMAT] = {{"format", 11, 0, ALIGN_LEFT, 4}, "format", false},
+    [MODEL_SIZE] = {{"file", 9, 0, ALIGN_RIGHT, 40}, "size of the file", false},
 };
 
 struct models {
-    struct list list;
-    struct part_filter filter;
-    size_t *row;       /* [list.rows] rows of the session that pass the filter, sorted */
-    int sort;          /* MODEL_*; MODEL_MARK: in the order in which they were found */
-    struct rect table; /* at the last draw, for clicks on the header */
+    struct part_table table;
+    const struct session_model *all; /* as the session has them; read anew before each use */
+    size_t count;
 };
 
-static const struct session_model *selected_model(const struct models *models, const struct ui *ui)
+static void read_models(struct models *models, struct ui *ui)
 {
-    const struct session_model *all;
-    size_t count = session_models(ui->session, &all);
-    if (models->list.selected < 0 || models->row[models->list.selected] >= count)
-        return NULL;
-    return &all[models->row[models->list.selected]];
+    models->count = session_models(ui->session, &models->all);
 }
 
-/* Whether a goes strictly before b: words from A, figures from the smallest. */
-static bool is_before(int sort, const struct session_model *a, const struct session_model *b)
+static const struct session_model *selected_model(struct models *models, struct ui *ui)
 {
-    switch (sort) {
+    read_models(models, ui);
+    long selected = part_table_selected(&models->table);
+    return selected < 0 || (size_t)selected >= models->count ? NULL : &models->all[selected];
+}
+
+static int compare_numbers(double a, double b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare(void *context, int column, size_t first, size_t second)
+{
+    const struct models *models = context;
+    const struct session_model *a = &models->all[first], *b = &models->all[second];
+    switch (column) {
     case MODEL_NAME:
-        return strcmp(a->name, b->name) < 0;
+        return strcmp(a->name, b->name);
     case MODEL_FAMILY:
-        return strcmp(a->family, b->family) < 0;
+        return strcmp(a->family, b->family);
     case MODEL_PARAMS:
-        return a->params < b->params;
+        return compare_numbers(a->params, b->params);
     case MODEL_MACS:
-        return a->macs < b->macs;
+        return compare_numbers(a->macs, b->macs);
     case MODEL_INPUT:
-        return strcmp(a->input, b->input) < 0;
+        return strcmp(a->input, b->input);
     case MODEL_FORMAT:
-        return strcmp(a->format, b->format) < 0;
+        return strcmp(a->format, b->format);
     case MODEL_SIZE:
-        return a->file_bytes < b->file_bytes;
+        return compare_numbers(a->file_bytes, b->file_bytes);
     default:
-        return false;
+        return 0;
     }
+}
+
+static bool passes(void *context, const char *filter, size_t thing)
+{
+    const struct models *models = context;
+    const struct session_model *model = &models->all[thing];
+    char text[512];
+    snprintf(text, sizeof(text), "%s %s %s %s %s %s", model->name, model->arch, model->family, model->title,
+             model->format, model->input);
+    return filter_match(filter, text);
 }
 
 static void refresh(void *state, struct ui *ui)
 {
     struct models *models = state;
-    const struct session_model *all;
-    size_t count = session_models(ui->session, &all), shown = 0;
-    models->row = mem_grow(models->row, count + 1, sizeof(*models->row));
-    for (size_t i = 0; i < count; i++) {
-        char text[512];
-        snprintf(text, sizeof(text), "%s %s %s %s %s %s", all[i].name, all[i].arch, all[i].family, all[i].title,
-                 all[i].format, all[i].input);
-        if (!filter_match(models->filter.text, text))
-            continue;
-        size_t at = shown++;
-        for (; at > 0 && is_before(models->sort, &all[i], &all[models->row[at - 1]]); at--)
-            models->row[at] = models->row[at - 1];
-        models->row[at] = i;
-    }
-    list_set_rows(&models->list, (int)shown);
-}
-
-static void select_model(struct models *models, long row)
-{
-    list_select(&models->list, 0);
-    for (int i = 0; i < models->list.rows; i++)
-        if ((long)models->row[i] == row)
-            list_select(&models->list, i);
+    read_models(models, ui);
+    part_table_arrange(&models->table, models->count);
 }
 
 static void *create(struct ui *ui)
 {
     struct models *models = mem_alloc(sizeof(*models));
-    models->filter.changed = refresh;
-    models->filter.context = models;
+    models->table = (struct part_table){.filter = {.changed = refresh, .context = models},
+                                        .column = columns,
+                                        .columns = MODEL_COLUMNS,
+                                        .sort = -1,
+                                        .passes = passes,
+                                        .compare = compare,
+                                        .context = models};
     refresh(models, ui);
-    select_model(models, session_chosen_model(ui->session));
+    part_table_select(&models->table, session_chosen_model(ui->session));
     return models;
 }
 
 static void destroy(void *state)
 {
     struct models *models = state;
-    mem_free(models->row);
+    part_table_finish(&models->table);
     mem_free(models);
 }
 
@@ -116,15 +121,14 @@ static void destroy(void *state)
 
 struct fill {
     const struct models *models;
-    const struct session_model *all;
     long chosen;
 };
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
     const struct fill *fill = context;
-    size_t index = fill->models->row[row];
-    const struct session_model *model = &fill->all[index];
+    size_t index = fill->models->table.row[row];
+    const struct session_model *model = &fill->models->all[index];
     char words[WORDS_MAX];
     bool chosen = fill->chosen == (long)index;
     if (chosen)
@@ -159,16 +163,6 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
             snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, model->file_bytes));
         break;
     }
-}
-
-/* The columns with an arrow at the one that sorts. */
-static void make_columns(const struct models *models, struct column shown[MODEL_COLUMNS], char title[32])
-{
-    memcpy(shown, columns, sizeof(columns));
-    if (models->sort == MODEL_MARK)
-        return;
-    snprintf(title, 32, "%s ▲", columns[models->sort].title);
-    shown[models->sort].title = title;
 }
 
 static void summarise_matches(const struct session_match *match, size_t count, char *text, size_t room)
@@ -218,13 +212,13 @@ static void draw_matches(struct canvas *canvas, struct rect area, const struct s
     }
 }
 
-static void draw_details(const struct models *models, struct ui *ui, struct canvas *canvas, struct rect area)
+static void draw_details(struct models *models, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     const struct session_model *model = selected_model(models, ui);
     if (model == NULL || area.h < 2)
         return;
     char text[600], path[512], words[WORDS_MAX];
-    bool chosen = session_chosen_model(ui->session) == (long)models->row[models->list.selected];
+    bool chosen = session_chosen_model(ui->session) == part_table_selected(&models->table);
     enum { LABEL = 13 };
     part_heading(canvas, &area, model->name, chosen ? "chosen" : "", true);
     struct rect title = layout_cut_top(&area, 1);
@@ -255,22 +249,11 @@ static void draw_details(const struct models *models, struct ui *ui, struct canv
     draw_matches(canvas, area, match, matches);
 }
 
-static void draw_filter_line(const struct models *models, size_t all, struct canvas *canvas, struct rect *area)
-{
-    if (models->filter.text[0] == '\0')
-        return;
-    struct rect line = layout_cut_bottom(area, 1);
-    canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "filter \"%s\": %d of %zu", models->filter.text,
-                  models->list.rows, all);
-}
-
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct models *models = state;
-    const struct session_model *all;
-    size_t count = session_models(ui->session, &all);
     refresh(models, ui);
-    if (count == 0) {
+    if (models->count == 0) {
         char text[400], open[PART_KEY], rescan[PART_KEY];
         snprintf(
             text, sizeof(text),
@@ -285,17 +268,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         layout_columns(area, 0.58, 60, 44, 2, &table, &details);
     else
         layout_rows(area, 0.6, 6, 7, 0, &table, &details);
-    draw_filter_line(models, count, canvas, &table);
-    struct fill fill = {models, all, session_chosen_model(ui->session)};
-    struct column shown[MODEL_COLUMNS];
-    char title[32];
-    make_columns(models, shown, title);
-    models->table = table;
-    table_draw(canvas, table, &models->list, shown, MODEL_COLUMNS, fill_cell, &fill, true);
-    if (models->list.rows == 0) {
-        table.y += 2;
-        canvas_text(canvas, table.x + 2, table.y, table.w - 2, THEME_DIM, 0, "Nothing matches. Esc clears the filter.");
-    }
+    struct fill fill = {models, session_chosen_model(ui->session)};
+    part_table_draw(&models->table, canvas, table, fill_cell, &fill);
     draw_details(models, ui, canvas, details);
 }
 
@@ -304,9 +278,10 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 static void choose(struct models *models, struct ui *ui)
 {
     struct error error = {0};
-    if (models->list.selected < 0)
+    long selected = part_table_selected(&models->table);
+    if (selected < 0)
         return;
-    if (!session_choose_model(ui->session, models->row[models->list.selected], &error)) {
+    if (!session_choose_model(ui->session, (size_t)selected, &error)) {
         ui_fail(ui, &error);
         return;
     }
@@ -338,22 +313,11 @@ static void open_file(struct models *models, struct ui *ui, const char *argument
         ui_fail(ui, &error);
         return;
     }
-    part_filter_clear(&models->filter, ui);
+    part_filter_clear(&models->table.filter, ui);
     refresh(models, ui);
-    select_model(models, session_chosen_model(ui->session));
+    part_table_select(&models->table, session_chosen_model(ui->session));
     ui_say(ui, UI_GOOD, "%s is chosen", argument);
     ui_go(ui, SCREEN_LAYERS);
-}
-
-static void sort_by(struct models *models, struct ui *ui, int column)
-{
-    const struct session_model *selected = selected_model(models, ui), *all;
-    session_models(ui->session, &all);
-    long row = selected == NULL ? -1 : (long)(selected - all);
-    models->sort = column;
-    refresh(models, ui);
-    select_model(models, row);
-    ui_say(ui, UI_INFO, "Sorted by %s", column == MODEL_MARK ? "where they were found" : columns[column].title);
 }
 
 static bool command(void *state, struct ui *ui, enum command which, const char *argument)
@@ -367,30 +331,15 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
     case COMMAND_MODEL:
         open_file(models, ui, argument);
         return true;
-    case COMMAND_SORT:
-        sort_by(models, ui, (models->sort + 1) % MODEL_COLUMNS);
-        return true;
-    case COMMAND_FILTER:
-        part_filter_ask(&models->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return part_filter_clear(&models->filter, ui);
     default:
-        return list_command(&models->list, which);
+        return part_table_command(&models->table, ui, which, argument);
     }
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct models *models = state;
-    if (event->mouse == TERM_PRESS && event->button == 1) {
-        int column = table_column_at(models->table, &models->list, columns, MODEL_COLUMNS, event->x, event->y);
-        if (column > MODEL_MARK) {
-            sort_by(models, ui, column);
-            return true;
-        }
-    }
-    enum list_hit hit = list_mouse(&models->list, event);
+    enum list_hit hit = part_table_mouse(&models->table, ui, event);
     if (hit == LIST_OPENED)
         choose(models, ui);
     return hit != LIST_MISS;

@@ -7,12 +7,23 @@
 #include <string.h>
 #include <time.h>
 
-#include "part.h"
+#include "part_table.h"
 #include "screens.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
 enum { RUN_MARK, RUN_WHEN, RUN_NAME, RUN_MODEL, RUN_DATA, RUN_EPOCHS, RUN_BEST, RUN_TRAINABLE, RUN_STATE, RUN_COLUMNS };
+static const struct part_column columns[RUN_COLUMNS] = {
+    [RUN_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
+    [RUN_WHEN] = {{"when", 16, 0, ALIGN_LEFT, 30}, "when they began", true},
+    [RUN_NAME] = {{"run", 12, 2, ALIGN_LEFT, 90}, "name", false},
+    [RUN_MODEL] = {{"model", 14, 2, ALIGN_LEFT, 20}, "model", false},
+    [RUN_DATA] = {{"data", 10, 1, ALIGN_LEFT, 40}, "data", false},
+    [RUN_EPOCHS] = {{"epochs", 8, 0, ALIGN_RIGHT, 50}, "epochs", true},
+    [RUN_BEST] = {{"best", 6, 0, ALIGN_RIGHT, 95}, "best accuracy", true},
+    [RUN_TRAINABLE] = {{"trains", 8, 0, ALIGN_RIGHT, 60}, "trainable values", true},
+    [RUN_STATE] = {{"state", 10, 0, ALIGN_LEFT, 70}, "state", false},
+};
 
 /* The session reads its runs anew on each call, so the screen keeps a copy for as long as it is looked at. */
 struct run {
@@ -22,16 +33,11 @@ struct run {
 };
 
 struct runs {
-    struct list list;
-    struct part_filter filter;
+    struct part_table table;
     struct run *run;
     size_t count;
-    double read_at; /* clock_monotonic; 0: never */
-    size_t *row;    /* [list.rows] what passes the filter, sorted */
-    int sort;       /* RUN_* */
-    bool ascending;
-    char marked[512];  /* path; "": none */
-    struct rect table; /* at the last draw, for clicks on the header */
+    double read_at;   /* clock_monotonic; 0: never */
+    char marked[512]; /* path; "": none */
 };
 
 static void read_runs(struct runs *runs, struct ui *ui)
@@ -63,10 +69,12 @@ static int compare_numbers(double a, double b)
     return a < b ? -1 : a > b;
 }
 
-static int compare_runs(const struct runs *runs, const struct run *a, const struct run *b)
+static int compare(void *context, int column, size_t first, size_t second)
 {
+    const struct runs *runs = context;
+    const struct run *a = &runs->run[first], *b = &runs->run[second];
     int order = 0;
-    switch (runs->sort) {
+    switch (column) {
     case RUN_NAME:
         order = strcmp(a->name, b->name);
         break;
@@ -89,35 +97,22 @@ static int compare_runs(const struct runs *runs, const struct run *a, const stru
         order = strcmp(a->state, b->state);
         break;
     }
-    if (order == 0)
-        order = compare_numbers(a->started, b->started);
-    return runs->ascending ? order : -order;
+    return order == 0 ? compare_numbers(a->started, b->started) : order;
 }
 
-/* Filters and sorts what was read; insertion keeps equal rows in their order and needs no context for the comparison. */
+static bool passes(void *context, const char *filter, size_t thing)
+{
+    const struct run *run = &((const struct runs *)context)->run[thing];
+    char text[512];
+    snprintf(text, sizeof(text), "%s %s %s %s", run->name, run->model, run->data, run->state);
+    return filter_match(filter, text);
+}
+
 static void arrange(void *state, struct ui *ui)
 {
     struct runs *runs = state;
     (void)ui;
-    size_t shown = 0, selected = runs->list.selected >= 0 ? runs->row[runs->list.selected] : 0;
-    runs->row = mem_grow(runs->row, runs->count + 1, sizeof(*runs->row));
-    for (size_t i = 0; i < runs->count; i++) {
-        const struct run *run = &runs->run[i];
-        char text[512];
-        snprintf(text, sizeof(text), "%s %s %s %s", run->name, run->model, run->data, run->state);
-        if (!filter_match(runs->filter.text, text))
-            continue;
-        size_t at = shown++;
-        while (at > 0 && compare_runs(runs, run, &runs->run[runs->row[at - 1]]) < 0) {
-            runs->row[at] = runs->row[at - 1];
-            at--;
-        }
-        runs->row[at] = i;
-    }
-    list_set_rows(&runs->list, (int)shown);
-    for (size_t i = 0; i < shown; i++)
-        if (runs->row[i] == selected)
-            list_select(&runs->list, (int)i);
+    part_table_arrange(&runs->table, runs->count);
 }
 
 static void refresh(void *state, struct ui *ui)
@@ -137,20 +132,25 @@ static void changed(void *state, struct ui *ui)
 static void *create(struct ui *ui)
 {
     struct runs *runs = mem_alloc(sizeof(*runs));
-    runs->filter.changed = arrange;
-    runs->filter.context = runs;
-    runs->sort = RUN_WHEN;
-    runs->list.selected = -1;
+    runs->table = (struct part_table){.list = {.selected = -1},
+                                      .filter = {.changed = arrange, .context = runs},
+                                      .column = columns,
+                                      .columns = RUN_COLUMNS,
+                                      .sort = RUN_WHEN,
+                                      .descending = true,
+                                      .passes = passes,
+                                      .compare = compare,
+                                      .context = runs};
     read_runs(runs, ui);
     arrange(runs, ui);
-    list_select(&runs->list, 0);
+    list_select(&runs->table.list, 0);
     return runs;
 }
 
 static void destroy(void *state)
 {
     struct runs *runs = state;
-    mem_free(runs->row);
+    part_table_finish(&runs->table);
     mem_free(runs->run);
     mem_free(runs);
 }
@@ -176,7 +176,7 @@ static enum theme_role state_role(const char *state)
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
     const struct runs *runs = context;
-    const struct run *run = &runs->run[runs->row[row]];
+    const struct run *run = &runs->run[runs->table.row[row]];
     char words[WORDS_MAX], date[32];
     switch (column) {
     case RUN_MARK:
@@ -211,21 +211,6 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     }
 }
 
-/* The columns with an arrow at the one that sorts. */
-static void make_columns(const struct runs *runs, struct column columns[RUN_COLUMNS], char title[32])
-{
-    static const struct column plain[RUN_COLUMNS] = {
-        [RUN_MARK] = {"", 1, 0, ALIGN_LEFT, 100},       [RUN_WHEN] = {"when", 16, 0, ALIGN_LEFT, 30},
-        [RUN_NAME] = {"run", 12, 2, ALIGN_LEFT, 90},    [RUN_MODEL] = {"model", 14, 2, ALIGN_LEFT, 20},
-        [RUN_DATA] = {"data", 10, 1, ALIGN_LEFT, 40},   [RUN_EPOCHS] = {"epochs", 8, 0, ALIGN_RIGHT, 50},
-        [RUN_BEST] = {"best", 6, 0, ALIGN_RIGHT, 95},   [RUN_TRAINABLE] = {"trains", 8, 0, ALIGN_RIGHT, 60},
-        [RUN_STATE] = {"state", 10, 0, ALIGN_LEFT, 70},
-    };
-    memcpy(columns, plain, sizeof(plain));
-    snprintf(title, 32, "%s %s", plain[runs->sort].title, runs->ascending ? "▲" : "▼");
-    columns[runs->sort].title = title;
-}
-
 static void draw_versus(const struct run *run, const struct run *other, struct canvas *canvas, struct rect line)
 {
     char a[WORDS_MAX], b[WORDS_MAX];
@@ -248,9 +233,10 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
 static void draw_details(const struct runs *runs, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 12 };
-    if (runs->list.selected < 0 || area.h < 2)
+    long selected = part_table_selected(&runs->table);
+    if (selected < 0 || area.h < 2)
         return;
-    const struct run *run = &runs->run[runs->row[runs->list.selected]];
+    const struct run *run = &runs->run[selected];
     char words[WORDS_MAX], more[WORDS_MAX], value[5][600];
     const char *labels[5] = {"model", "data", "trained", "accuracy", "folder"};
     part_heading(canvas, &area, run->name, run->state, true);
@@ -284,19 +270,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         return;
     }
     struct rect details = layout_cut_bottom(&area, area.h >= 16 ? 8 : 0);
-    if (runs->filter.text[0] != '\0') {
-        struct rect line = layout_cut_bottom(&area, 1);
-        canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "filter \"%s\": %d of %zu", runs->filter.text,
-                      runs->list.rows, runs->count);
-    }
-    struct column columns[RUN_COLUMNS];
-    char title[32];
-    make_columns(runs, columns, title);
-    runs->table = area;
-    table_draw(canvas, area, &runs->list, columns, RUN_COLUMNS, fill_cell, runs, true);
-    if (runs->list.rows == 0)
-        canvas_text(canvas, area.x + 2, area.y + 2, area.w - 2, THEME_DIM, 0,
-                    "Nothing matches. Esc clears the filter.");
+    part_table_draw(&runs->table, canvas, area, fill_cell, runs);
     draw_details(runs, canvas, details);
 }
 
@@ -305,9 +279,10 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 static void open_selected(struct runs *runs, struct ui *ui)
 {
     struct error error = {0};
-    if (runs->list.selected < 0)
+    long selected = part_table_selected(&runs->table);
+    if (selected < 0)
         return;
-    const struct run *run = &runs->run[runs->row[runs->list.selected]];
+    const struct run *run = &runs->run[selected];
     if (!session_open_run(ui->session, run->path, &error)) {
         ui_fail(ui, &error);
         return;
@@ -316,32 +291,12 @@ static void open_selected(struct runs *runs, struct ui *ui)
     ui_go(ui, SCREEN_TRAIN);
 }
 
-static void sort_by(struct runs *runs, struct ui *ui, int column)
-{
-    static const char *const names[RUN_COLUMNS] = {
-        [RUN_WHEN] = "when they began",
-        [RUN_NAME] = "name",
-        [RUN_MODEL] = "model",
-        [RUN_DATA] = "data",
-        [RUN_EPOCHS] = "epochs",
-        [RUN_BEST] = "best accuracy",
-        [RUN_TRAINABLE] = "trainable values",
-        [RUN_STATE] = "state",
-    };
-    if (column <= RUN_MARK || column >= RUN_COLUMNS)
-        return;
-    bool text = column == RUN_NAME || column == RUN_MODEL || column == RUN_DATA || column == RUN_STATE;
-    runs->ascending = column == runs->sort ? !runs->ascending : text;
-    runs->sort = column;
-    arrange(runs, ui);
-    ui_say(ui, UI_INFO, "Sorted by %s", names[column]);
-}
-
 static void mark(struct runs *runs, struct ui *ui)
 {
-    if (runs->list.selected < 0)
+    long selected = part_table_selected(&runs->table);
+    if (selected < 0)
         return;
-    const struct run *run = &runs->run[runs->row[runs->list.selected]];
+    const struct run *run = &runs->run[selected];
     if (strcmp(run->path, runs->marked) == 0) {
         runs->marked[0] = '\0';
         return;
@@ -357,36 +312,18 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
     case COMMAND_OPEN:
         open_selected(runs, ui);
         return true;
-    case COMMAND_SORT:
-        sort_by(runs, ui, runs->sort + 1 < RUN_COLUMNS ? runs->sort + 1 : RUN_WHEN);
-        return true;
     case COMMAND_MARK:
         mark(runs, ui);
         return true;
-    case COMMAND_FILTER:
-        part_filter_ask(&runs->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return part_filter_clear(&runs->filter, ui);
     default:
-        return list_command(&runs->list, which);
+        return part_table_command(&runs->table, ui, which, argument);
     }
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct runs *runs = state;
-    struct column columns[RUN_COLUMNS];
-    char title[32];
-    make_columns(runs, columns, title);
-    if (event->mouse == TERM_PRESS && event->button == 1) {
-        int column = table_column_at(runs->table, &runs->list, columns, RUN_COLUMNS, event->x, event->y);
-        if (column >= 0) {
-            sort_by(runs, ui, column);
-            return true;
-        }
-    }
-    enum list_hit hit = list_mouse(&runs->list, event);
+    enum list_hit hit = part_table_mouse(&runs->table, ui, event);
     if (hit == LIST_OPENED)
         open_selected(runs, ui);
     return hit != LIST_MISS;

@@ -1,0 +1,49 @@
+/* A table that filters and sorts: what the screens that list things share. The screen says how many things there are,
+ * which of them pass the filter, and how two compare; the part keeps the selection on its thing, draws the header's
+ * arrow and the line that tells the filter, and takes the keys and clicks that are the same everywhere. */
+#ifndef THAW_UI_PART_TABLE_H
+#define THAW_UI_PART_TABLE_H
+
+#include "part.h"
+
+enum { PART_COLUMNS_MAX = 16 };
+
+/* One column: how it looks, and how it sorts. */
+struct part_column {
+    struct column column;
+    const char *sorted; /* "Sorted by ...", NULL: does not sort */
+    bool descends;      /* the first click puts the largest first */
+};
+
+struct part_table {
+    struct list list;
+    struct part_filter filter;
+    const struct part_column *column;
+    int columns;
+    size_t *row;     /* [list.rows] the things that pass the filter, sorted */
+    size_t count;    /* things at the last part_table_arrange */
+    int sort;        /* a column, or -1: as they come */
+    bool descending; /* the arrow points down */
+    struct rect area;
+    /* Whether a thing passes the filter; how a stands to b (below 0: before) in a column, ascending. */
+    bool (*passes)(void *context, const char *filter, size_t thing);
+    int (*compare)(void *context, int column, size_t a, size_t b);
+    void *context;
+};
+
+/* Fills the row list anew from `count` things. Equal things keep their order. */
+void part_table_arrange(struct part_table *table, size_t count);
+void part_table_finish(struct part_table *table); /* frees the row list */
+/* The thing under the bar, or -1. */
+long part_table_selected(const struct part_table *table);
+void part_table_select(struct part_table *table, long thing); /* not listed: the first */
+void part_table_sort(struct part_table *table, struct ui *ui, int column, bool descending);
+
+/* Table, filter line, or "Nothing matches". */
+void part_table_draw(struct part_table *table, struct canvas *canvas, struct rect area, table_fill fill, void *context);
+/* SORT (the next column; its argument may name one), FILTER, BACK (clears the filter), and moving. false: not one. */
+bool part_table_command(struct part_table *table, struct ui *ui, enum command which, const char *argument);
+/* Clicks on the header sort, the rest is the list's. */
+enum list_hit part_table_mouse(struct part_table *table, struct ui *ui, const struct term_event *event);
+
+#endif
