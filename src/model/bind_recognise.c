@@ -59,10 +59,14 @@ static void consider(const char *arch, int channels, const struct weights *weigh
 }
 
 /* MobileNetV1 at a width that is not in the table: from the channels of its last layer. */
-static void consider_scaled(int channels, const struct weights *weights, const struct bind_index *index,
-                            struct candidate *best)
+static const struct scaled {
+    const char *prefix, *tensor;
+} scaled[] = {{"mobilenet_v1_", "pw.12.bn.weight"}, {"keras_mobilenet_", "conv_pw_13_bn.weight"}};
+
+static void consider_scaled(const struct scaled *family, int channels, const struct weights *weights,
+                            const struct bind_index *index, struct candidate *best)
 {
-    long found = bind_index_find(index, "pw.12.bn.weight");
+    long found = bind_index_find(index, family->tensor);
     if (found < 0)
         return;
     const struct shape *shape = &weights_get(weights, (size_t)found)->shape;
@@ -73,7 +77,7 @@ static void consider_scaled(int channels, const struct weights *weights, const s
         char name[GRAPH_NAME_MAX], text[32];
         double alpha = ((double)shape->dim[0] + 0.5) / 1024;
         snprintf(text, sizeof text, "%.*f", digits, alpha);
-        snprintf(name, sizeof name, "mobilenet_v1_%g", atof(text));
+        snprintf(name, sizeof name, "%s%g", family->prefix, atof(text));
         consider(name, channels, weights, index, best);
     }
 }
@@ -120,7 +124,8 @@ bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], in
     for (int channels = 3; channels >= 1; channels -= 2) {
         for (size_t i = 0; (arch_row = zoo_at(i)); i++)
             consider(arch_row->name, channels, weights, &index, &best);
-        consider_scaled(channels, weights, &index, &best);
+        for (size_t i = 0; i < THAW_LENGTH(scaled); i++)
+            consider_scaled(&scaled[i], channels, weights, &index, &best);
     }
     bind_index_finish(&index);
     if (best.params == 0 || best.fitting < best.params)

@@ -17,6 +17,8 @@ struct zoo_family {
     const struct zoo_arch *(*find)(const char *name, struct zoo_arch *room);
 };
 extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
+extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
+    zoo_keras_mobilenet, zoo_keras_mobilenet_v2;
 
 /* clang-format off */
 #define ZOO_IMAGENET_STATISTICS {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}

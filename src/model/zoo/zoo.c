@@ -18,6 +18,12 @@ static const struct zoo_family *const families[] = {
     &zoo_cifar_resnet,
     &zoo_vgg,
     &zoo_mobilenet_v1,
+    &zoo_keras_vgg,
+    &zoo_keras_resnet,
+    &zoo_keras_densenet,
+    &zoo_keras_xception,
+    &zoo_keras_mobilenet,
+    &zoo_keras_mobilenet_v2,
 };
 
 const struct zoo_arch *zoo_at(size_t index)

@@ -45,8 +45,11 @@ static const struct {
 static void counts_are_those_of_the_originals(void **state)
 {
     (void)state;
-    assert_non_null(zoo_at(THAW_LENGTH(known) - 1));
-    assert_null(zoo_at(THAW_LENGTH(known)));
+    const struct zoo_arch *arch;
+    size_t rows = 0;
+    for (size_t i = 0; (arch = zoo_at(i)); i++)
+        rows += strncmp(arch->name, "keras_", 6) != 0; /* those are in test_zoo_keras.c */
+    assert_int_equal(rows, THAW_LENGTH(known));
     for (size_t i = 0; i < THAW_LENGTH(known); i++) {
         struct graph *graph = outline(known[i].name, (struct zoo_options){0});
         struct graph_totals totals = graph_totals(graph);

@@ -1,0 +1,88 @@
+/* ResNet-50, 101 and 152 as keras.applications has them: the first form (He et al. 2015), where the stride sits on the
+ * first 1x1 convolution of a block and every convolution has a bias, inputs as Caffe's; and the pre-activation form V2
+ * (He et al. 2016), where a block's stride sits on its 3x3, in the last block of conv2, conv3 and conv4. A batch norm's
+ * eps is 1.001e-5 in both. Stages: conv1 (the stem), conv2 to conv5 (the pooling goes with the last), top. */
+#include "config.h"
+
+#include "keras.h"
+
+enum { LAYERS = 4 };
+static const float bn_eps = 1.001e-5f, bn_momentum = 0.01f;
+
+static const struct resnet_row {
+    int depth, blocks[LAYERS];
+} rows[] = {
+    {50, {3, 4, 6, 3}},
+    {101, {3, 4, 23, 3}},
+    {152, {3, 8, 36, 3}},
+};
+
+static const struct resnet_row *find_row(const struct zoo_arch *arch)
+{
+    const struct resnet_row *row = rows;
+    while (row->depth != arch->depth)
+        row++;
+    return row;
+}
+
+/* Convolution `prefix``i`_conv, padded to keep the size. */
+static int add_conv(struct graph *graph, const char *prefix, int i, int input, int channels, int kernel, int stride,
+                    bool bias)
+{
+    char name[ZOO_NAME];
+    return graph_add_conv(graph, zoo_name(name, "%s%d_conv", prefix, i), input, channels, kernel, stride, kernel / 2, 1,
+                          bias);
+}
+
+static int add_bn(struct graph *graph, const char *prefix, int i, int input)
+{
+    char name[ZOO_NAME];
+    return graph_add_batch_norm(graph, zoo_name(name, "%s%d_bn", prefix, i), input, bn_eps, bn_momentum);
+}
+
+static int add_bn_relu(struct graph *graph, const char *prefix, int i, int input)
+{
+    char name[ZOO_NAME];
+    return graph_add_unary(graph, zoo_name(name, "%s%d_relu", prefix, i), OP_RELU, add_bn(graph, prefix, i, input));
+}
+
+static int add_block(struct graph *graph, const char *prefix, int input, int planes, int stride, bool first)
+{
+    char name[ZOO_NAME];
+    int shortcut = input;
+    if (first)
+        shortcut = add_bn(graph, prefix, 0, add_conv(graph, prefix, 0, input, 4 * planes, 1, stride, true));
+    int x = add_bn_relu(graph, prefix, 1, add_conv(graph, prefix, 1, input, planes, 1, stride, true));
+    x = add_bn_relu(graph, prefix, 2, add_conv(graph, prefix, 2, x, planes, 3, 1, true));
+    x = add_bn(graph, prefix, 3, add_conv(graph, prefix, 3, x, 4 * planes, 1, 1, true));
+    x = graph_add_binary(graph, zoo_name(name, "%sadd", prefix), OP_ADD, shortcut, x);
+    return graph_add_unary(graph, zoo_name(name, "%sout", prefix), OP_RELU, x);
+}
+
+static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    const struct resnet_row *row = find_row(arch);
+    graph_begin_stage(graph, "conv1");
+    int x = graph_add_conv(graph, "conv1_conv", 0, 64, 7, 2, 3, 1, true);
+    x = graph_add_batch_norm(graph, "conv1_bn", x, bn_eps, bn_momentum);
+    x = graph_add_unary(graph, "conv1_relu", OP_RELU, x);
+    x = zoo_pool(graph, "pool1_pool", OP_MAX_POOL, x, 3, 2, 1); /* padded with zeros, which no value is below */
+    for (int layer = 0; layer < LAYERS; layer++) {
+        char name[ZOO_NAME];
+        graph_begin_stage(graph, zoo_name(name, "conv%d", layer + 2));
+        for (int i = 0; i < row->blocks[layer]; i++) {
+            zoo_name(name, "conv%d_block%d_", layer + 2, i + 1);
+            x = add_block(graph, name, x, 64 << layer, layer > 0 && i == 0 ? 2 : 1, i == 0);
+        }
+    }
+    keras_top(graph, "avg_pool", x, options->classes);
+}
+
+/* clang-format off */
+static const struct zoo_arch archs[] = {
+    {"keras_resnet50", "ResNet", "ResNet-50 of Keras (He et al. 2015; stride on the first 1x1)", KERAS_CAFFE(224, 256), build, 50, 0, true},
+    {"keras_resnet101", "ResNet", "ResNet-101 of Keras (He et al. 2015; stride on the first 1x1)", KERAS_CAFFE(224, 256), build, 101, 0, true},
+    {"keras_resnet152", "ResNet", "ResNet-152 of Keras (He et al. 2015; stride on the first 1x1)", KERAS_CAFFE(224, 256), build, 152, 0, true},
+};
+/* clang-format on */
+const struct zoo_family zoo_keras_resnet = {archs, THAW_LENGTH(archs), NULL};
