@@ -68,9 +68,10 @@ struct model_argument {
     char **class_name; /* [classes], or NULL: not known */
     int classes;
 };
-/* model: architecture, weights file or run directory, may be NULL where `weights` is given; weights: file or NULL. Finish
- * it. */
-bool model_argument_open(struct model_argument *argument, const char *model, const char *weights, struct error *error);
+/* model: architecture, weights file or run directory, may be NULL where `weights` is given; weights: file or NULL;
+ * preprocess: as preprocess_parse takes it, or NULL. Finish it. */
+bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
+                         const char *preprocess, struct error *error);
 void model_argument_finish(struct model_argument *argument);
 
 #endif

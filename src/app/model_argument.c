@@ -19,7 +19,8 @@ static void take_class_names(struct model_argument *argument, const char *path)
     weights_close(weights);
 }
 
-bool model_argument_open(struct model_argument *argument, const char *model, const char *weights, struct error *error)
+bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
+                         const char *preprocess, struct error *error)
 {
     *argument = (struct model_argument){0};
     char *exported = NULL;
@@ -34,7 +35,8 @@ bool model_argument_open(struct model_argument *argument, const char *model, con
     }
     bool is_file = model && !exported && file_exists(model) && !weights;
     const char *path = exported ? exported : is_file ? model : weights;
-    struct load_request request = {.arch = exported || is_file ? NULL : model, .weights = path, .seed = 1};
+    struct load_request request = {
+        .arch = exported || is_file ? NULL : model, .weights = path, .seed = 1, .preprocess = preprocess};
     argument->graph = load_graph(&request, NULL, error);
     if (argument->graph && path)
         take_class_names(argument, path);

@@ -17,7 +17,7 @@
 enum { LABELS_BYTES_MAX = 16 << 20, BATCH = 64 };
 
 struct settings {
-    const char *model, *weights, *data, *labels;
+    const char *model, *weights, *data, *labels, *preprocess;
     int batch, threads;
     bool json;
 };
@@ -198,7 +198,7 @@ static int run(const struct settings *settings)
     struct model_argument model;
     struct sums sums = {.terminal = isatty(STDERR_FILENO)};
     struct dataset *dataset = NULL;
-    bool good = model_argument_open(&model, settings->model, settings->weights, &error);
+    bool good = model_argument_open(&model, settings->model, settings->weights, settings->preprocess, &error);
     if (good)
         dataset = dataset_open(settings->data, NULL, 0, &error);
     good = dataset && relabel(dataset, &model, settings->labels, &error) &&
@@ -215,9 +215,13 @@ static int eval(int argc, char **argv)
     struct settings settings = {.batch = BATCH};
     const char *batch = NULL, *threads = NULL;
     const struct option_row rows[] = {
-        {.name = "--model", .value = &settings.model}, {.name = "--weights", .value = &settings.weights},
-        {.name = "--data", .value = &settings.data},   {.name = "--labels", .value = &settings.labels},
-        {.name = "--batch", .value = &batch},          {.name = "--threads", .value = &threads},
+        {.name = "--model", .value = &settings.model},
+        {.name = "--weights", .value = &settings.weights},
+        {.name = "--data", .value = &settings.data},
+        {.name = "--labels", .value = &settings.labels},
+        {.name = "--preprocess", .value = &settings.preprocess},
+        {.name = "--batch", .value = &batch},
+        {.name = "--threads", .value = &threads},
         {.name = "--json", .flag = &settings.json},
     };
     argc = app_options(&verb_eval, argc, argv, rows, THAW_LENGTH(rows));
@@ -237,14 +241,15 @@ static int eval(int argc, char **argv)
 
 const struct verb verb_eval = {
     .name = "eval",
-    .synopsis = "--model NAME|RUN --weights FILE --data PATH [--labels FILE] [--batch N] [--threads N] [--json]",
+    .synopsis = "--model NAME|RUN --weights FILE --data PATH [--labels FILE] [--preprocess TEXT] [--batch N] "
+                "[--threads N] [--json]",
     .help = "measures a model on labelled images",
     .options =
         "  --model NAME|RUN   an architecture, a run directory or a weights file; may be left out with --weights\n"
         "  --weights FILE     trained weights; without them an architecture is judged as freshly initialised\n"
         "  --data PATH        a folder of class folders; its val folder where it has one, else all of it\n"
         "  --labels FILE      the class folder of each output, one name a line; without it the names in the\n"
-        "                     weights, else the sorted names of the class folders\n"
+        "                     weights, else the sorted names of the class folders\n" PART_PREPROCESS_HELP
         "  --batch N          images a pass (64)\n"
         "  --threads N        computing threads (0: all cores)\n"
         "  --json             one JSON object on stdout\n",

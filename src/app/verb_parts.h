@@ -20,6 +20,11 @@ bool part_contains(const char *text, const char *part);
 enum { PART_COUNT = 24 };
 const char *part_count(char text[PART_COUNT], double value);
 
+/* Of --preprocess, for the help of the verbs that have it. */
+#define PART_PREPROCESS_HELP                                                                                           \
+    "  --preprocess TEXT  how pixels become the input: torch, tf, caffe, unit (x / 255), raw (0 to 255) or\n"          \
+    "                     \"mean A B C std D E F\"; without it as bound to the weights (auto)\n"
+
 /* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
  * architecture. weights NULL or "": none. Free path. */
 struct part_source {

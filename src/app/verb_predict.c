@@ -129,10 +129,11 @@ static int run(const struct model_argument *model, int top, bool json, char **pa
 static int predict(int argc, char **argv)
 {
     bool json = false;
-    const char *name = NULL, *weights = NULL, *top_text = NULL;
+    const char *name = NULL, *weights = NULL, *top_text = NULL, *preprocess = NULL;
     const struct option_row rows[] = {{.name = "--json", .flag = &json},
                                       {.name = "--model", .value = &name},
                                       {.name = "--weights", .value = &weights},
+                                      {.name = "--preprocess", .value = &preprocess},
                                       {.name = "--top", .value = &top_text}};
     argc = app_options(&verb_predict, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
@@ -146,7 +147,7 @@ static int predict(int argc, char **argv)
         return error_exit_code(ERROR_USAGE);
     struct error error = {0};
     struct model_argument model;
-    bool good = model_argument_open(&model, name, weights, &error);
+    bool good = model_argument_open(&model, name, weights, preprocess, &error);
     int code = good ? run(&model, top, json, argv + 1, argc - 1) : app_fail(&error);
     model_argument_finish(&model);
     return code;
@@ -154,13 +155,13 @@ static int predict(int argc, char **argv)
 
 const struct verb verb_predict = {
     .name = "predict",
-    .synopsis = "--model RUN|FILE [--weights FILE] [--top N] [--json] IMAGE...",
+    .synopsis = "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--json] IMAGE...",
     .help = "tells the likeliest classes of images",
-    .options = "  --model RUN|FILE   a run directory or a weights file; with --weights, an architecture\n"
-               "  --weights FILE     trained weights\n"
-               "  --top N            classes an image (1)\n"
-               "  --json             one JSON object on stdout\n\n"
-               "A line an image: path, class and probability, separated by tabs. The class is its number where the\n"
-               "weights carry no names. Images that cannot be read are told on stderr; exit 3 where there were any.\n",
+    .options =
+        "  --model RUN|FILE   a run directory or a weights file; with --weights, an architecture\n"
+        "  --weights FILE     trained weights\n" PART_PREPROCESS_HELP "  --top N            classes an image (1)\n"
+        "  --json             one JSON object on stdout\n\n"
+        "A line an image: path, class and probability, separated by tabs. The class is its number where the\n"
+        "weights carry no names. Images that cannot be read are told on stderr; exit 3 where there were any.\n",
     .run = predict,
 };

@@ -77,5 +77,8 @@ struct graph *load_graph(const struct load_request *request, struct bind_report 
                                                       : build_and_bind(request, weights, match, error);
     weights_close(weights);
     bind_report_finish(&own);
-    return graph;
+    if (!graph || !request->preprocess || preprocess_parse(&graph->preprocess, request->preprocess, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
 }

@@ -213,6 +213,7 @@ bool models_choose(struct session *session, const char *arch, const char *weight
         .weights = weights,
         .classes = session->dataset ? session->dataset->classes : 0,
         .size = session->experiment.data.size,
+        .preprocess = session->experiment.model.preprocess,
         .seed = session->experiment.train.seed,
     };
     struct bind_report report;

@@ -25,6 +25,7 @@ void experiment_init(struct experiment *experiment)
 {
     *experiment = (struct experiment){0};
     strcpy(experiment->model.head, "linear");
+    strcpy(experiment->model.preprocess, "auto");
     experiment->train.epochs = 10;
     experiment->train.batch = 32;
     experiment->train.optimizer = OPTIMIZER_SGD;
@@ -429,6 +430,9 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
         return error_set(error, ERROR_USAGE, "neither model.name nor model.weights is set: what to train");
     if (strcmp(e->model.head, "linear") != 0)
         return error_set(error, ERROR_USAGE, "model.head = %s: not one of linear", e->model.head);
+    struct preprocess unused = {.channels = 3};
+    if (!preprocess_parse(&unused, e->model.preprocess, error))
+        return error_wrap(error, "model.preprocess");
     if (e->freeze.upto[0] && e->freeze.frozen[0])
         return error_set(error, ERROR_USAGE, "freeze.upto and freeze.frozen are both set: keep one of them");
     if (!one_of(e->train.class_weights, "none", "balanced"))

@@ -78,6 +78,7 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
         .weights = experiment->model.weights,
         .classes = trainer->dataset->classes,
         .size = experiment->data.size,
+        .preprocess = experiment->model.preprocess,
         .seed = experiment->train.seed,
     };
     struct bind_report report;

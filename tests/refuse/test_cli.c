@@ -187,6 +187,8 @@ static const struct refusal refusals[] = {
     {2, "2 names, and the model has 10", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@two.txt"}},
     {2, "missing.txt", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@missing.txt"}},
     {2, "is not expected", {"eval", "--model", "resnet20", "@good"}},
+    {2, "\"sharp\": not one of auto", {"eval", "--model", "resnet20", "--data", "@good", "--preprocess", "sharp"}},
+    {2, "\"mean 1\": not one of auto", {"predict", "--model", "resnet20", "--preprocess", "mean 1", "@good"}},
     {2, "one image", {"predict", "--model", "resnet20"}},
     {2, "a model is needed", {"predict", "@good/a/0.png"}},
     {2, "--top takes", {"predict", "--model", "resnet20", "--top", "0", "@good/a/0.png"}},

@@ -5,16 +5,17 @@
 #include "thaw/model/bind.h"
 
 struct load_request {
-    const char *arch;    /* "" or NULL: recognised from the weights */
-    const char *weights; /* path; "", "none" or NULL: fresh weights from the seed */
-    int classes;         /* of the head; 0: as in the weights, else the architecture's own */
-    int size;            /* input side, pixels; 0: as bound to the weights, else the architecture's own */
-    uint64_t seed;       /* fresh weights, replaced heads */
+    const char *arch;       /* "" or NULL: recognised from the weights */
+    const char *weights;    /* path; "", "none" or NULL: fresh weights from the seed */
+    int classes;            /* of the head; 0: as in the weights, else the architecture's own */
+    int size;               /* input side, pixels; 0: as bound to the weights, else the architecture's own */
+    uint64_t seed;          /* fresh weights, replaced heads */
+    const char *preprocess; /* as preprocess_parse takes it; "" or NULL: as bound to the weights, else the usual one */
 };
 
 /* The graph with its values and its preprocessing; the caller destroys it. *report (may be NULL) is filled when there
- * are weights, zeroed otherwise; finish it either way. Errors: ERROR_USAGE (unknown architecture, nothing given),
- * ERROR_WEIGHTS. */
+ * are weights, zeroed otherwise; finish it either way. Errors: ERROR_USAGE (unknown architecture or preprocessing,
+ * nothing given), ERROR_WEIGHTS. */
 struct graph *load_graph(const struct load_request *request, struct bind_report *report, struct error *error)
     THAW_NONNULL_ARGS(1, 3) THAW_MUST_CHECK;
 

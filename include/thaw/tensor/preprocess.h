@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "thaw/base/macros.h"
+#include "thaw/base/error.h"
 
 /* How a resized pixel is weighed from those around it, both antialiased as PIL does them. */
 enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC, INTERPOLATIONS };
@@ -24,5 +24,17 @@ struct preprocess {
     float mean[3], std[3];
     enum interpolation interpolation;
 };
+
+/* Puts what `text` says in the place of steps 2 and 3; the size, the crop and the interpolation stay:
+ *   auto                      as it is ("" means the same)
+ *   torch                     x / 255, less the mean of ImageNet's colours, over their deviation
+ *   tf                        x / 127.5 - 1
+ *   caffe                     BGR, x from 0 to 255, less ImageNet's mean
+ *   unit                      x / 255
+ *   raw                       x from 0 to 255
+ *   mean A B C std D E F      of x / 255; one number each where all channels share it
+ * Grey takes the mean of what is said of three colours. Anything else is ERROR_USAGE and changes nothing. */
+bool preprocess_parse(struct preprocess *preprocess, const char *text,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

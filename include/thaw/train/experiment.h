@@ -29,6 +29,7 @@ struct experiment {
         char name[64];                 /* architecture; "" recognised from the weights */
         char weights[EXPERIMENT_TEXT]; /* path, or "none" */
         char head[32];                 /* "linear" */
+        char preprocess[128];          /* as preprocess_parse takes it */
     } model;
     struct {
         char upto[128];                   /* stage or node, "trunk" (default with weights), "none" (default without) */

@@ -15,6 +15,7 @@
 #include "../../../src/model/bind_parts.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/bind.h"
+#include "thaw/model/load.h"
 #include "thaw/model/zoo.h"
 
 static char path[] = "/tmp/thaw-bind-XXXXXX";
@@ -403,6 +404,22 @@ static void architectures_are_recognised(void **state)
     }
 }
 
+/* What the caller says about preprocessing counts more than the architecture. */
+static void test_preprocess_is_overridden(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct load_request request = {.arch = "resnet20", .preprocess = "caffe"};
+    struct graph *graph = load_graph(&request, NULL, &error);
+    assert_non_null(graph);
+    assert_true(graph->preprocess.raw && graph->preprocess.bgr && graph->preprocess.mean[0] == 103.939f);
+    assert_int_equal(graph->preprocess.height, 32);
+    graph_destroy(graph);
+    request.preprocess = "sharp";
+    assert_null(load_graph(&request, NULL, &error));
+    assert_int_equal(error.kind, ERROR_USAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_trunk_alone_is_enough),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(architectures_are_recognised),
+        cmocka_unit_test(test_preprocess_is_overridden),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -13,6 +13,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/tensor/gemm.h"
+#include "thaw/tensor/preprocess.h"
 #include "thaw/tensor/tensor.h"
 
 static void shapes_count_and_print(void **state)
@@ -135,12 +136,76 @@ static void gemm_equals_plain_loops(void **state)
     assert_non_null(strstr(gemm_library(), "OpenBLAS"));
 }
 
+static void check_scheme(int channels, const char *text, bool raw, bool bgr, const float *mean, const float *std)
+{
+    struct error error = {0};
+    struct preprocess made = {
+        .height = 32, .width = 48, .channels = channels, .resize = 40, .interpolation = INTERPOLATION_BICUBIC};
+    if (!preprocess_parse(&made, text, &error))
+        fail_msg("%s", error.text);
+    assert_true(made.raw == raw && made.bgr == bgr);
+    for (int c = 0; c < channels; c++)
+        if (fabsf(made.mean[c] - mean[c]) > 1e-6f || fabsf(made.std[c] - std[c]) > 1e-6f)
+            fail_msg("%s: channel %d: mean %g, std %g", text, c, (double)made.mean[c], (double)made.std[c]);
+    assert_true(made.height == 32 && made.width == 48 && made.channels == channels && made.resize == 40);
+    assert_int_equal(made.interpolation, INTERPOLATION_BICUBIC);
+}
+
+static void preprocessing_is_parsed(void **state)
+{
+    (void)state;
+    check_scheme(3, "torch", false, false, (float[]){0.485f, 0.456f, 0.406f}, (float[]){0.229f, 0.224f, 0.225f});
+    check_scheme(3, "tf", true, false, (float[]){127.5f, 127.5f, 127.5f}, (float[]){127.5f, 127.5f, 127.5f});
+    check_scheme(3, "caffe", true, true, (float[]){103.939f, 116.779f, 123.68f}, (float[]){1, 1, 1});
+    check_scheme(3, "unit", false, false, (float[]){0, 0, 0}, (float[]){1, 1, 1});
+    check_scheme(1, "raw", true, false, (float[]){0}, (float[]){1});
+    check_scheme(1, "torch", false, false, (float[]){0.449f}, (float[]){0.226f});
+    check_scheme(3, "mean .4914 .4822 .4465 std .2470 .2435 .2616", false, false, (float[]){0.4914f, 0.4822f, 0.4465f},
+                 (float[]){0.2470f, 0.2435f, 0.2616f});
+    check_scheme(3, " mean  0.5  std 0.25 ", false, false, (float[]){0.5f, 0.5f, 0.5f}, (float[]){0.25f, 0.25f, 0.25f});
+    check_scheme(1, "mean 0.1307 std 0.3081", false, false, (float[]){0.1307f}, (float[]){0.3081f});
+}
+
+static void preprocessing_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "Torch",
+        "imagenet",
+        "mean",
+        "mean 1 std 0",
+        "mean 1 2 std 1",
+        "mean 1 2 3 std 1 2",
+        "mean 1 2 3 4 std 1",
+        "mean nan std 1",
+        "mean 0 std inf",
+        "mean 0 std -1",
+        "std 1 mean 0",
+        "mean 0 std 1 x",
+        "meant 0 std 1",
+    };
+    for (size_t i = 0; i < THAW_LENGTH(texts); i++) {
+        struct error error = {0};
+        struct preprocess made = {.channels = 3, .mean = {7}}, before = made;
+        if (preprocess_parse(&made, texts[i], &error))
+            fail_msg("%s: was taken", texts[i]);
+        assert_int_equal(error.kind, ERROR_USAGE);
+        assert_non_null(strstr(error.text, texts[i]));
+        assert_memory_equal(&made, &before, sizeof made);
+    }
+    struct error error = {0};
+    struct preprocess made = {.channels = 3, .mean = {7}}, before = made;
+    assert_true(preprocess_parse(&made, "auto", &error) && preprocess_parse(&made, "", &error));
+    assert_memory_equal(&made, &before, sizeof made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_count_and_print),      cmocka_unit_test(halves_round_trip),
         cmocka_unit_test(rounding_is_to_nearest_even), cmocka_unit_test(integers_convert_unaligned),
-        cmocka_unit_test(gemm_equals_plain_loops),
+        cmocka_unit_test(gemm_equals_plain_loops),     cmocka_unit_test(preprocessing_is_parsed),
+        cmocka_unit_test(preprocessing_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

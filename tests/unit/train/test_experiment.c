@@ -221,6 +221,7 @@ static void contradictions(void **state)
     assert_contradiction(&e, "train.class_weights=many", "balanced");
     assert_contradiction(&e, "train.warmup=11", "longer than");
     assert_contradiction(&e, "model.head=quadratic", "linear");
+    assert_contradiction(&e, "model.preprocess=sharp", "model.preprocess: preprocessing \"sharp\": not one of auto");
 }
 
 static void freeze_section_becomes_a_plan(void **state)
