@@ -110,11 +110,33 @@ static void settle_head(struct match *match)
     }
 }
 
-static bool is_ignored(const char *name)
+/* Why a tensor is of no use here, "" where its name says it, NULL where it is not known to be useless. */
+static const char *reason_to_ignore(const struct graph *graph, const char *name)
 {
     static const char suffix[] = "num_batches_tracked";
     size_t length = strlen(name), ending = sizeof suffix - 1;
-    return length >= ending && strcmp(name + length - ending, suffix) == 0;
+    for (int i = 0; i < graph->lefts_out; i++) {
+        if (strncmp(name, graph->left_out[i].prefix, strlen(graph->left_out[i].prefix)) == 0)
+            return graph->left_out[i].reason;
+    }
+    return length >= ending && strcmp(name + length - ending, suffix) == 0 ? "" : NULL;
+}
+
+/* What only the file has, in its order. */
+static void report_rest(struct match *match, const struct bind_index *index)
+{
+    const char **canonical = mem_array(index->count + 1, sizeof *canonical);
+    for (size_t i = 0; i < index->count; i++)
+        canonical[index->entry[i].tensor] = index->entry[i].name;
+    for (size_t i = 0; i < index->count; i++) {
+        if (match->taken[i])
+            continue;
+        const char *reason = reason_to_ignore(match->graph, canonical[i]);
+        struct bind_row *row =
+            add_row(match, weights_get(match->weights, i)->name, reason ? BIND_IGNORED : BIND_UNEXPECTED);
+        snprintf(row->detail, sizeof row->detail, "%s", reason ? reason : "");
+    }
+    mem_free(canonical);
 }
 
 static void match_all(struct match *match, const struct bind_index *index)
@@ -122,11 +144,7 @@ static void match_all(struct match *match, const struct bind_index *index)
     for (int p = 0; p < match->graph->params; p++)
         match_param(match, index, p);
     settle_head(match);
-    for (size_t i = 0; i < weights_count(match->weights); i++) {
-        const char *name = weights_get(match->weights, i)->name;
-        if (!match->taken[i])
-            add_row(match, name, is_ignored(name) ? BIND_IGNORED : BIND_UNEXPECTED);
-    }
+    report_rest(match, index);
     for (size_t i = 0; i < match->report->rows; i++)
         match->report->count[match->report->row[i].outcome]++;
 }

@@ -242,6 +242,14 @@ void graph_mark_trunk(struct graph *graph, int node)
         graph->trunk = node;
 }
 
+void graph_leave_out(struct graph *graph, const char *prefix, const char *reason)
+{
+    if (graph->lefts_out == GRAPH_LEFT_OUT_MAX)
+        fault(graph, "no room to leave out %s", prefix);
+    else
+        graph->left_out[graph->lefts_out++] = (struct graph_left_out){prefix, reason};
+}
+
 bool graph_seal(struct graph *graph, struct error *error)
 {
     graph->output = graph->nodes - 1;

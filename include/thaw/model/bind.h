@@ -12,7 +12,7 @@ enum bind_outcome {
     BIND_MISFIT,     /* in the file with a shape that cannot be used: loading failed */
     BIND_MISSING,    /* wanted, not in the file; of the class head: freshly initialised */
     BIND_UNEXPECTED, /* in the file, not wanted */
-    BIND_IGNORED,    /* in the file, known to be of no use here (num_batches_tracked) */
+    BIND_IGNORED,    /* in the file, known to be of no use here (num_batches_tracked, auxiliary heads) */
     BIND_OUTCOMES
 };
 

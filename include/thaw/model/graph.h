@@ -41,6 +41,12 @@ struct graph_stage {
     int first_node, nodes;
 };
 
+/* Tensors of the source library's files that the graph has no use for. */
+struct graph_left_out {
+    const char *prefix, *reason; /* static text */
+};
+enum { GRAPH_LEFT_OUT_MAX = 4 };
+
 struct graph {
     char arch[GRAPH_NAME_MAX]; /* "resnet18" */
     struct preprocess preprocess;
@@ -55,6 +61,8 @@ struct graph {
     size_t values_count;
     struct error build_error; /* first fault while building; graph_finish returns it */
     int nodes_room, params_room, stages_room;
+    struct graph_left_out left_out[GRAPH_LEFT_OUT_MAX];
+    int lefts_out;
 };
 
 /* --- building (used by zoo_*.c) ---
@@ -76,6 +84,9 @@ int graph_add_linear(struct graph *graph, const char *name, int input, int out_f
 int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, int a, int b) THAW_NONNULL;
 /* The trunk's last node; unmarked: all before the class layer, or all but the output where there is none. */
 void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL;
+/* Tensors whose names begin so are not missed in the graph: bind ignores them and gives the reason. The texts are borrowed
+ * for good. */
+void graph_leave_out(struct graph *graph, const char *prefix, const char *reason) THAW_NONNULL;
 /* Checks, sets output and classes from the last node; values stay NULL: enough for names, shapes and costs. */
 bool graph_seal(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Seals it and allocates `values` (zeroed). */

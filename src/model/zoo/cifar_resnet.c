@@ -1,6 +1,7 @@
 /* ResNet-20, 32, 44 and 56 for 32x32 images (He et al. 2015, section 4.2): three layers of n basic blocks at 16, 32 and
- * 64 channels, depth 6n + 2, the shortcut between layers without parameters (option A). Names as in the widely used
- * PyTorch rendering of the paper: conv1, bn1, layer1.0.conv1, ..., linear. The pooling goes with layer3. */
+ * 64 channels, depth 6n + 2. The shortcut between layers has no parameters (option A), or in resnet20_projection and its
+ * like a 1x1 convolution with batch norm (option B). Names as in the widely used PyTorch renderings of the paper: conv1,
+ * bn1, layer1.0.conv1, ..., and the last layer linear, fc with projections. The pooling goes with layer3. */
 #include "config.h"
 
 #include "family.h"
@@ -14,26 +15,41 @@ static int add_conv_bn(struct graph *graph, const char *prefix, int i, int input
     return graph_add_batch_norm(graph, zoo_name(name, "%sbn%d", prefix, i), conv, bn_eps, bn_momentum);
 }
 
-static int add_block(struct graph *graph, const char *prefix, int input, int planes, int stride)
+/* Option A: every second pixel, half as many zero channels on either side. */
+static int add_subsample(struct graph *graph, const char *prefix, int input, int planes, int stride)
+{
+    char name[ZOO_NAME];
+    struct op_attrs attrs = op_attrs_default();
+    attrs.stride_h = attrs.stride_w = stride;
+    attrs.pad_before = attrs.pad_after = planes / 4;
+    return graph_add(graph, zoo_name(name, "%sshortcut", prefix), OP_SUBSAMPLE, &attrs, 1, &input);
+}
+
+/* Option B. */
+static int add_projection(struct graph *graph, const char *prefix, int input, int planes, int stride)
+{
+    char name[ZOO_NAME];
+    int x = graph_add_conv(graph, zoo_name(name, "%sshortcut.0", prefix), input, planes, 1, stride, 0, 1, false);
+    return graph_add_batch_norm(graph, zoo_name(name, "%sshortcut.1", prefix), x, bn_eps, bn_momentum);
+}
+
+static int add_block(struct graph *graph, const char *prefix, int input, int planes, int stride, bool projection)
 {
     char name[ZOO_NAME];
     int shortcut = input;
     int x = add_conv_bn(graph, prefix, 1, input, planes, stride);
     x = graph_add_unary(graph, zoo_name(name, "%srelu1", prefix), OP_RELU, x);
     x = add_conv_bn(graph, prefix, 2, x, planes, 1);
-    if (stride != 1) { /* option A: every second pixel, half as many zero channels on either side */
-        struct op_attrs attrs = op_attrs_default();
-        attrs.stride_h = attrs.stride_w = stride;
-        attrs.pad_before = attrs.pad_after = planes / 4;
-        shortcut = graph_add(graph, zoo_name(name, "%sshortcut", prefix), OP_SUBSAMPLE, &attrs, 1, &input);
-    }
+    if (stride != 1)
+        shortcut = projection ? add_projection(graph, prefix, input, planes, stride)
+                              : add_subsample(graph, prefix, input, planes, stride);
     x = graph_add_binary(graph, zoo_name(name, "%sadd", prefix), OP_ADD, x, shortcut);
     return graph_add_unary(graph, zoo_name(name, "%srelu", prefix), OP_RELU, x);
 }
 
-static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+static void add_all(struct graph *graph, int depth, bool projection, const char *last, int classes)
 {
-    int blocks = (arch->depth - 2) / 6;
+    int blocks = (depth - 2) / 6;
     graph_begin_stage(graph, "conv1");
     int x = add_conv_bn(graph, "", 1, 0, 16, 1);
     x = graph_add_unary(graph, "relu", OP_RELU, x);
@@ -42,19 +58,41 @@ static void build(struct graph *graph, const struct zoo_arch *arch, const struct
         graph_begin_stage(graph, zoo_name(name, "layer%d", layer + 1));
         for (int i = 0; i < blocks; i++) {
             zoo_name(name, "layer%d.%d.", layer + 1, i);
-            x = add_block(graph, name, x, 16 << layer, layer > 0 && i == 0 ? 2 : 1);
+            x = add_block(graph, name, x, 16 << layer, layer > 0 && i == 0 ? 2 : 1, projection);
         }
     }
     x = graph_add_unary(graph, "avgpool", OP_GLOBAL_AVG_POOL, x);
     graph_mark_trunk(graph, x);
-    graph_begin_stage(graph, "linear");
-    graph_add_linear(graph, "linear", x, options->classes);
+    graph_begin_stage(graph, last);
+    graph_add_linear(graph, last, x, classes);
 }
 
+static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    add_all(graph, arch->depth, false, "linear", options->classes);
+}
+
+static void build_projection(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    add_all(graph, arch->depth, true, "fc", options->classes);
+}
+
+/* clang-format off */
+#define CIFAR_STATISTICS {0.4914f, 0.4822f, 0.4465f}, {0.2470f, 0.2435f, 0.2616f}
+#define PLAIN(name, depth) \
+    {name, "CIFAR ResNet", "ResNet-" #depth " for 32x32 (He et al. 2015)", ZOO_CIFAR, build, depth, 0, true}
+#define PROJECTION(name, depth) \
+    {name, "CIFAR ResNet", "ResNet-" #depth " for 32x32, projecting shortcuts (He et al. 2015)", \
+     10, 32, 32, 3, {32, 32, 3, 0, false, false, CIFAR_STATISTICS, INTERPOLATION_BILINEAR}, build_projection, depth, 0, true}
 static const struct zoo_arch archs[] = {
-    {"resnet20", "CIFAR ResNet", "ResNet-20 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 20, 0, true},
-    {"resnet32", "CIFAR ResNet", "ResNet-32 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 32, 0, true},
-    {"resnet44", "CIFAR ResNet", "ResNet-44 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 44, 0, true},
-    {"resnet56", "CIFAR ResNet", "ResNet-56 for 32x32 (He et al. 2015)", ZOO_CIFAR, build, 56, 0, true},
+    PLAIN("resnet20", 20),
+    PLAIN("resnet32", 32),
+    PLAIN("resnet44", 44),
+    PLAIN("resnet56", 56),
+    PROJECTION("resnet20_projection", 20),
+    PROJECTION("resnet32_projection", 32),
+    PROJECTION("resnet44_projection", 44),
+    PROJECTION("resnet56_projection", 56),
 };
+/* clang-format on */
 const struct zoo_family zoo_cifar_resnet = {archs, THAW_LENGTH(archs), NULL};

@@ -17,6 +17,8 @@ struct zoo_family {
     const struct zoo_arch *(*find)(const char *name, struct zoo_arch *room);
 };
 extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
+extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist;
+extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
     zoo_keras_mobilenet, zoo_keras_mobilenet_v2;
 
@@ -25,11 +27,14 @@ extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densen
 #define ZOO_HALVES {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f} /* of raw pixels: x / 127.5 - 1 */
 /* Classes, input, and the preprocessing of the usual weights, as fields of a row: */
 #define ZOO_TORCHVISION(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
+#define ZOO_HALVED(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BILINEAR}
 #define ZOO_BICUBIC(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BICUBIC}
 #define ZOO_BICUBIC_HALVES(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BICUBIC}
 #define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES, INTERPOLATION_BILINEAR}
 #define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
 /* clang-format on */
+/* Why a file's tensors are left out of a graph that has no use for them. */
+#define ZOO_AUXILIARY "auxiliary head, only for training the original"
 
 /* --- layers.c: what many families' builders say --- */
 
@@ -38,9 +43,17 @@ extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densen
 enum { ZOO_NAME = GRAPH_NAME_MAX + 1 };
 const char *zoo_name(char name[ZOO_NAME], const char *format, ...) THAW_PRINTF(2, 3) THAW_NONNULL_ARGS(1, 2);
 
-/* Square pooling: kind is OP_MAX_POOL or OP_AVG_POOL; padding, pixels on each side. */
+/* Square pooling: kind is OP_MAX_POOL or OP_AVG_POOL; padding, pixels on each side, which an average counts in, as
+ * torch's does. */
 int zoo_pool(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride,
              int padding) THAW_NONNULL;
+/* The same with the size rounded up: a last window may hang over the edge. */
+int zoo_pool_ceil(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride,
+                  int padding) THAW_NONNULL;
+/* What torchvision's Inception networks are made of: NAME.conv without bias, NAME.bn (eps 1e-3), NAME.relu. padded: to
+ * keep the size at stride 1, else not at all. */
+int zoo_basic_conv(struct graph *graph, const char *name, int input, int channels, int kernel_h, int kernel_w,
+                   int stride, bool padded) THAW_NONNULL;
 int zoo_dropout(struct graph *graph, const char *name, int input, float rate) THAW_NONNULL;
 /* Values in c,h,w order, as torch's flatten has them. */
 int zoo_flatten_chw(struct graph *graph, const char *name, int input) THAW_NONNULL;

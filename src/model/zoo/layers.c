@@ -15,13 +15,43 @@ const char *zoo_name(char name[ZOO_NAME], const char *format, ...)
     return name;
 }
 
-int zoo_pool(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride, int padding)
+static int add_pool(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride,
+                    int padding, bool ceil_mode)
 {
     struct op_attrs attrs = op_attrs_default();
     attrs.kernel_h = attrs.kernel_w = kernel;
     attrs.stride_h = attrs.stride_w = stride;
     attrs.pad_top = attrs.pad_left = attrs.pad_bottom = attrs.pad_right = padding;
+    attrs.ceil_mode = ceil_mode;
+    attrs.count_padding = kind == OP_AVG_POOL;
     return graph_add(graph, name, kind, &attrs, 1, &input);
+}
+
+int zoo_pool(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride, int padding)
+{
+    return add_pool(graph, name, kind, input, kernel, stride, padding, false);
+}
+
+int zoo_pool_ceil(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel, int stride,
+                  int padding)
+{
+    return add_pool(graph, name, kind, input, kernel, stride, padding, true);
+}
+
+int zoo_basic_conv(struct graph *graph, const char *name, int input, int channels, int kernel_h, int kernel_w,
+                   int stride, bool padded)
+{
+    char part[ZOO_NAME];
+    struct op_attrs attrs = op_attrs_default();
+    attrs.kernel_h = kernel_h;
+    attrs.kernel_w = kernel_w;
+    attrs.stride_h = attrs.stride_w = stride;
+    attrs.pad_top = attrs.pad_bottom = padded ? kernel_h / 2 : 0;
+    attrs.pad_left = attrs.pad_right = padded ? kernel_w / 2 : 0;
+    attrs.out_channels = channels;
+    int x = graph_add(graph, zoo_name(part, "%s.conv", name), OP_CONV, &attrs, 1, &input);
+    x = graph_add_batch_norm(graph, zoo_name(part, "%s.bn", name), x, 1e-3f, 0.1f);
+    return graph_add_unary(graph, zoo_name(part, "%s.relu", name), OP_RELU, x);
 }
 
 int zoo_dropout(struct graph *graph, const char *name, int input, float rate)

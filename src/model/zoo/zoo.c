@@ -13,11 +13,20 @@
 #include "thaw/base/nearest.h"
 
 /* Where names are looked for, in this order. */
+/* clang-format off */
 static const struct zoo_family *const families[] = {
     &zoo_resnet,
     &zoo_cifar_resnet,
     &zoo_vgg,
     &zoo_mobilenet_v1,
+    &zoo_alexnet,
+    &zoo_squeezenet,
+    &zoo_googlenet,
+    &zoo_inception,
+    &zoo_densenet,
+    &zoo_mobilenet_v2,
+    &zoo_mnasnet,
+    &zoo_mnist,
     &zoo_keras_vgg,
     &zoo_keras_resnet,
     &zoo_keras_densenet,
@@ -25,6 +34,7 @@ static const struct zoo_family *const families[] = {
     &zoo_keras_mobilenet,
     &zoo_keras_mobilenet_v2,
 };
+/* clang-format on */
 
 const struct zoo_arch *zoo_at(size_t index)
 {
