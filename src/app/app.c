@@ -53,40 +53,6 @@ int app_json(json_t *object)
     return 0;
 }
 
-/* The folder of this program, with the slash; NULL where the system does not tell. */
-static char *own_folder(void)
-{
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length <= 0)
-        return NULL;
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash)
-        return NULL;
-    slash[1] = '\0';
-    return mem_string(path);
-}
-
-char *app_folder(const char *name)
-{
-    const char *set = getenv("THAW_DATADIR");
-    if (set && set[0])
-        return path_join(set, name);
-    char *own = own_folder();
-    if (own) {
-        /* Run from a build folder inside its source tree. */
-        char *mark = mem_format("%s../src/app/main.c", own), *beside = mem_format("%s../%s", own, name);
-        bool in_tree = file_exists(mark) && file_is_directory(beside);
-        mem_free(mark);
-        mem_free(own);
-        if (in_tree)
-            return beside;
-        mem_free(beside);
-    }
-    return path_join(THAW_DATADIR, name);
-}
-
 char *app_samples(void)
 {
     char *home = path_home(PATH_DATA), *folder = path_join(home, "samples");

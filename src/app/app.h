@@ -36,8 +36,6 @@ void app_help(const struct verb *verb);
 /* Prints one JSON object on stdout, closes the line, drops the reference; returns 0. */
 int app_json(json_t *object);
 
-/* Where themes/ and samples/ are: $THAW_DATADIR, beside the program in its source tree, or as installed; caller frees. */
-char *app_folder(const char *name);
 /* The sample world's folder (not created): $XDG_DATA_HOME/thaw/samples; caller frees. */
 char *app_samples(void);
 /* Draws both datasets and puts the experiments and pretrained weights beside them, where they are not there yet. american:

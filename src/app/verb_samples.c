@@ -38,7 +38,7 @@ static bool copy_file(const char *from, const char *to, struct error *error)
 
 static bool copy_companions(const char *folder, struct error *error)
 {
-    char *source = app_folder("samples");
+    char *source = path_installed("samples");
     struct file_list list;
     bool done = file_list_read(&list, source, error);
     for (size_t i = 0; done && i < list.count; i++) {

@@ -33,7 +33,7 @@ static int open_and_run(struct session *session, const struct choices *choices, 
     struct error error = {0};
     if (!session_load_experiment(session, experiment, &error))
         return app_fail(&error);
-    char *themes = app_folder("themes");
+    char *themes = path_installed("themes");
     const char *no_colour = getenv("NO_COLOR");
     struct ui_options options = {
         .theme = choices->theme,

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "thaw/base/mem.h"
 
@@ -45,4 +46,38 @@ char *path_home(enum path_home which)
         return path_join(set, "thaw");
     const char *home = getenv("HOME");
     return mem_format("%s/%s/thaw", home && home[0] ? home : ".", homes[which].fallback);
+}
+
+/* The folder of this program, with the slash; NULL where the system does not tell. */
+static char *own_folder(void)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return NULL;
+    slash[1] = '\0';
+    return mem_string(path);
+}
+
+char *path_installed(const char *name)
+{
+    const char *set = getenv("THAW_DATADIR");
+    if (set && set[0])
+        return path_join(set, name);
+    char *own = own_folder();
+    if (own) {
+        /* Run from a build folder inside its source tree. */
+        char *mark = mem_format("%s../src/app/main.c", own), *beside = mem_format("%s../%s", own, name);
+        bool in_tree = file_exists(mark) && file_is_directory(beside);
+        mem_free(mark);
+        mem_free(own);
+        if (in_tree)
+            return beside;
+        mem_free(beside);
+    }
+    return path_join(THAW_DATADIR, name);
 }

@@ -52,5 +52,8 @@ const char *path_base(const char *path) THAW_NONNULL;                  /* borrow
 enum path_home { PATH_CONFIG, PATH_DATA, PATH_CACHE, PATH_STATE };
 /* $XDG_..._HOME/thaw, or its default below $HOME; caller frees. Not created. */
 char *path_home(enum path_home which);
+/* A folder that comes with the program ("themes"): in $THAW_DATADIR, beside the program in its source tree, or as
+ * installed; caller frees. */
+char *path_installed(const char *name) THAW_NONNULL;
 
 #endif
