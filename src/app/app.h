@@ -65,9 +65,10 @@ struct model_argument {
     struct graph *graph;
     char **class_name; /* [classes], or NULL: not known */
     int classes;
+    bool own_names; /* said of these weights; otherwise ImageNet's, as every head of 1000 is taken to be */
 };
-/* model: architecture, weights file or run directory, may be NULL where `weights` is given; weights: file or NULL;
- * preprocess: as preprocess_parse takes it, or NULL. Finish it. */
+/* model: architecture, weights file, name of the catalog or run directory, may be NULL where `weights` is given; weights:
+ * file, name of the catalog, "none" or NULL; preprocess: as preprocess_parse takes it, or NULL. Finish it either way. */
 bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
                          const char *preprocess, struct error *error);
 void model_argument_finish(struct model_argument *argument);

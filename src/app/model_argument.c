@@ -6,42 +6,50 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/catalog.h"
 #include "thaw/model/load.h"
+#include "verb_parts.h"
 
-/* The class names that came with the weights; unknown is no fault. */
-static void take_class_names(struct model_argument *argument, const char *path)
+/* The class names that came with the weights, else the catalog's; unknown is no fault. */
+static bool take_class_names(struct model_argument *argument, const char *path, struct error *error)
 {
     struct error unused;
     struct weights *weights = weights_open(path, &unused);
     if (!weights)
-        return;
+        return true;
     argument->class_name = bind_class_names(weights, &argument->classes);
+    argument->own_names = argument->class_name != NULL;
     weights_close(weights);
+    if (argument->class_name)
+        return true;
+    struct catalog *catalog = catalog_open(NULL, error);
+    if (!catalog)
+        return false;
+    const struct catalog_row *row = catalog_match(catalog, path);
+    argument->class_name = catalog_class_names(catalog, row, argument->graph->classes, error);
+    argument->own_names = argument->class_name && row && row->classes_file[0];
+    argument->classes = argument->class_name ? argument->graph->classes : 0;
+    catalog_close(catalog);
+    return error->kind == ERROR_NONE;
 }
 
 bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
                          const char *preprocess, struct error *error)
 {
     *argument = (struct model_argument){0};
-    char *exported = NULL;
-    if (model && file_is_directory(model)) {
-        exported = path_join(model, "model.safetensors");
-        if (!file_exists(exported)) {
-            error_set(error, ERROR_WEIGHTS, "%s: no model.safetensors; a run has one once it has ended or saved",
-                      model);
-            mem_free(exported);
+    struct part_source source = {.arch = model};
+    if (model && (!weights || file_is_directory(model)) && !part_source_find(&source, model, error))
+        return false;
+    if (!source.weights && weights) {
+        source.weights = strcmp(weights, "none") ? load_weights_path(weights, error) : mem_string(weights);
+        if (!source.weights)
             return false;
-        }
     }
-    bool is_file = model && !exported && file_exists(model) && !weights;
-    const char *path = exported ? exported : is_file ? model : weights;
-    struct load_request request = {
-        .arch = exported || is_file ? NULL : model, .weights = path, .seed = 1, .preprocess = preprocess};
+    struct load_request request = {.arch = source.arch, .weights = source.weights, .seed = 1, .preprocess = preprocess};
     argument->graph = load_graph(&request, NULL, error);
-    if (argument->graph && path)
-        take_class_names(argument, path);
-    mem_free(exported);
-    return argument->graph != NULL;
+    bool good = argument->graph && (!source.weights || take_class_names(argument, source.weights, error));
+    mem_free(source.weights);
+    return good;
 }
 
 void model_argument_finish(struct model_argument *argument)

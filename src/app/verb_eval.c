@@ -78,7 +78,7 @@ static bool relabel(struct dataset *dataset, const struct model_argument *model,
     int outputs = model->graph->classes;
     if (labels)
         return relabel_by_file(dataset, labels, outputs, error);
-    if (model->class_name && model->classes == outputs)
+    if (model->own_names && model->classes == outputs)
         return dataset_relabel(dataset, (const char *const *)model->class_name, outputs, error);
     if (dataset->classes > outputs)
         return error_set(error, ERROR_DATA,

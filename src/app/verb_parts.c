@@ -8,6 +8,8 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/catalog.h"
+#include "thaw/model/zoo.h"
 #include "verb_parts.h"
 
 bool part_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value)
@@ -98,9 +100,18 @@ bool part_source_find(struct part_source *source, const char *name, struct error
         return error_set(error, ERROR_WEIGHTS, "%s: no model.safetensors; a run has one once it has ended or saved",
                          name);
     }
-    if (file_exists(name))
-        source->weights = mem_string(name);
-    else
+    struct zoo_arch room;
+    if (!file_exists(name) && zoo_find(name, &room)) {
         source->arch = name;
-    return true;
+        return true;
+    }
+    struct catalog *catalog = catalog_open(NULL, error);
+    if (!catalog)
+        return false;
+    source->weights = catalog_weights(catalog, name, error);
+    bool absent = !source->weights && catalog_find(catalog, name); /* known, and the sentence says how to get it */
+    if (!source->weights && !absent)
+        source->arch = name;
+    catalog_close(catalog);
+    return !absent;
 }

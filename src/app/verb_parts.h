@@ -26,7 +26,7 @@ const char *part_count(char text[PART_COUNT], double value);
     "                     \"mean A B C std D E F\"; without it as bound to the weights (auto)\n"
 
 /* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
- * architecture. weights NULL or "": none. Free path. */
+ * architecture or a set of weights that the catalog or the models folder knows by this name. Free weights. */
 struct part_source {
     const char *arch; /* borrowed from the caller, or NULL */
     char *weights;    /* or NULL */

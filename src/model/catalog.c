@@ -241,7 +241,7 @@ static char *refuse_name(const struct catalog *catalog, const char *name, struct
     size_t length = strlen(error->text);
     if (nearest && !strchr(name, '/'))
         snprintf(error->text + length, sizeof error->text - length,
-                 ", and the catalog has no weights of that name; the nearest are %s", nearest->name);
+                 ", and the catalog has no weights of that name; the nearest is %s", nearest->name);
     return NULL;
 }
 
@@ -291,6 +291,8 @@ void catalog_preprocess(const struct catalog_row *row, struct preprocess *prepro
 {
     if (row->mode != CATALOG_MODE_UNSTATED)
         put_mode(row, preprocess);
+    if (row->interpolation >= 0)
+        preprocess->interpolation = (enum interpolation)row->interpolation;
     if (row->resize >= 0 && row->input > 0 && preprocess->height == preprocess->width)
         preprocess->resize = (row->resize * preprocess->height + row->input / 2) / row->input;
 }

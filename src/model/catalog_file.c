@@ -33,10 +33,10 @@ enum key_type {
 };
 
 static const char *const mode_words[] = {"not stated", "torch", "tf", "caffe", "in-model", NULL};
-static const char *const interpolation_words[] = {"not stated", "bilinear", "bicubic", "nearest", NULL};
+static const char *const interpolation_words[] = {"bilinear", "bicubic", NULL};
 static const char *const yes_words[] = {"no", "yes", NULL};
 _Static_assert(THAW_LENGTH(mode_words) == CATALOG_MODES + 1, "a word for each");
-_Static_assert(THAW_LENGTH(interpolation_words) == CATALOG_INTERPOLATIONS + 1, "a word for each");
+_Static_assert(THAW_LENGTH(interpolation_words) == INTERPOLATIONS + 1, "a word for each");
 
 #define AT(member) offsetof(struct catalog_row, member), sizeof(((struct catalog_row *)0)->member)
 static const struct catalog_key {
@@ -102,8 +102,8 @@ static int fault(struct reader *reader, const char *format, ...)
 static const struct unit {
     const char *name;
     double factor;
-} units[] = {{"", 1},         {"B", 1},        {"k", 1e3},   {"M", 1e6},    {"G", 1e9},   {"T", 1e12},
-             {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},  {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+} units[] = {{"", 1},     {"B", 1},    {"k", 1e3},  {"M", 1e6},    {"G", 1e9},       {"T", 1e12},
+             {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
 
 /* "44.661 MiB": the value, and half of what its last digit stands for. */
 static bool parse_units(const char *text, double *value, double *slack)
@@ -128,7 +128,7 @@ static bool parse_units(const char *text, double *value, double *slack)
 
 static int take_number(struct reader *reader, const struct catalog_key *key, void *field, const char *value)
 {
-    double number, slack;
+    double number, slack = 0;
     char *end;
     bool plain = key->type == KEY_REAL || key->type == KEY_WHOLE;
     if (plain) {
@@ -251,7 +251,7 @@ static bool begin_section(struct reader *reader, const char *name)
         }
         row = &catalog->row[catalog->rows++];
         *row = (struct catalog_row){.params = NAN, .macs = NAN, .top1 = NAN, .top5 = NAN, .size = NAN};
-        row->classes = row->resize = row->input = -1;
+        row->classes = row->resize = row->input = row->interpolation = -1;
         for (int i = 0; i < 3; i++)
             row->mean[i] = row->std[i] = NAN;
         strcpy(row->name, name);

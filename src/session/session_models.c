@@ -128,17 +128,6 @@ static bool add_file(struct session *session, const char *path)
     return known;
 }
 
-static bool is_weights_name(const char *name)
-{
-    static const char *const endings[] = {".safetensors", ".pth", ".pt", ".th", ".bin"};
-    for (size_t i = 0; i < THAW_LENGTH(endings); i++) {
-        size_t length = strlen(name), ending = strlen(endings[i]);
-        if (length > ending && !strcmp(name + length - ending, endings[i]))
-            return true;
-    }
-    return false;
-}
-
 static void add_folder(struct session *session, const char *folder)
 {
     struct error unused;
@@ -146,7 +135,7 @@ static void add_folder(struct session *session, const char *folder)
     if (!file_list_read(&list, folder, &unused))
         return; /* no such folder: nothing there */
     for (size_t i = 0; i < list.count; i++) {
-        if (!is_weights_name(list.name[i]))
+        if (!weights_is_file_name(list.name[i]))
             continue;
         char *path = path_join(folder, list.name[i]);
         add_file(session, path);

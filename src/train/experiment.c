@@ -374,7 +374,8 @@ bool experiment_load(struct experiment *experiment, const char *path, struct err
 static char *absolute_value(const struct experiment_key *key, const struct experiment *experiment)
 {
     char *value = experiment_key_print(key, experiment);
-    if (key->type != EXPERIMENT_PATH || !experiment_is_path(value) || value[0] == '/')
+    if (key->type != EXPERIMENT_PATH || !experiment_is_path(value) || value[0] == '/' ||
+        experiment_is_weights_name(key, value))
         return value;
     char *here = realpath(".", NULL);
     char *path = path_join(here ? here : ".", value);

@@ -14,6 +14,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/weights/weights.h"
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
@@ -53,7 +54,7 @@ _Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
 /* clang-format off */
 static const struct experiment_key keys[] = {
     TEXT("model", "name", model.name, "architecture", "the network; empty: recognised from the weights"),
-    PATH("model", "weights", model.weights, "path | none", "pretrained weights to start from"),
+    PATH("model", "weights", model.weights, "path | catalog name | none", "pretrained weights to start from"),
     TEXT("model", "head", model.head, "linear", "what is put on the trunk for this dataset's classes"),
     TEXT("model", "preprocess", model.preprocess, "auto | torch | tf | caffe | unit | raw | mean A B C std D E F",
          "how pixels become the network's input; auto: as bound to the weights"),
@@ -126,10 +127,16 @@ static bool parse_text(const struct experiment_key *key, char *field, const char
     return true;
 }
 
+bool experiment_is_weights_name(const struct experiment_key *key, const char *value)
+{
+    return !strcmp(key->key, "weights") && experiment_is_path(value) && !strchr(value, '/') &&
+           !weights_is_file_name(value);
+}
+
 static bool parse_path(const struct experiment_key *key, char *field, const char *value, const char *folder,
                        struct error *error)
 {
-    if (!experiment_is_path(value))
+    if (!experiment_is_path(value) || experiment_is_weights_name(key, value))
         return parse_text(key, field, value, error);
     char *expanded = path_expand(value);
     char *path = folder[0] ? path_join(folder, expanded) : mem_string(expanded);

@@ -15,5 +15,7 @@ char *experiment_number(double value);
 bool experiment_parse_real(const char *text, double *value) THAW_NONNULL;
 /* Whether a PATH key's value names a file: not empty, not "none", not a fraction such as "0.2". */
 bool experiment_is_path(const char *value) THAW_NONNULL;
+/* Whether a value of model.weights is a name of the catalog: no slash in it, no ending of a weights file. */
+bool experiment_is_weights_name(const struct experiment_key *key, const char *value) THAW_NONNULL;
 
 #endif

@@ -11,6 +11,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/load.h"
 #include "trainer_private.h"
 
 /* --- what the thread says --- */
@@ -207,10 +208,27 @@ static bool open_log(struct trainer *trainer, struct error *error)
     return trainer->log != NULL;
 }
 
-struct trainer *trainer_create(const struct experiment *experiment, const char *resume_path,
-                               const struct event_sink *sink, struct error *error)
+/* Weights of the catalog by name become the file on this disk; the run then names that. */
+static bool find_weights(struct experiment *experiment, struct error *error)
 {
-    if (!experiment_check(experiment, error))
+    char *weights = experiment->model.weights;
+    if (!weights[0] || !strcmp(weights, "none") || strchr(weights, '/') || file_exists(weights))
+        return true;
+    char *path = load_weights_path(weights, error);
+    bool fits = path && strlen(path) < sizeof experiment->model.weights;
+    if (fits)
+        strcpy(weights, path);
+    else if (path)
+        error_set(error, ERROR_USAGE, "%s: path too long", path);
+    mem_free(path);
+    return fits;
+}
+
+struct trainer *trainer_create(const struct experiment *named, const char *resume_path, const struct event_sink *sink,
+                               struct error *error)
+{
+    struct experiment found = *named, *experiment = &found;
+    if (!experiment_check(experiment, error) || !find_weights(experiment, error))
         return NULL;
     struct rundir *rundir = open_rundir(experiment, resume_path, error);
     if (!rundir)

@@ -187,6 +187,18 @@ static struct weights *finish_open(struct weights *weights, struct error *error)
     return NULL;
 }
 
+bool weights_is_file_name(const char *name)
+{
+    static const char *const endings[] = {".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".keras", ".onnx"};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < THAW_LENGTH(endings); i++) {
+        size_t ending = strlen(endings[i]);
+        if (length > ending && !strcmp(name + length - ending, endings[i]))
+            return true;
+    }
+    return false;
+}
+
 struct weights *weights_open(const char *path, struct error *error)
 {
     struct weights *weights = mem_alloc(sizeof *weights);

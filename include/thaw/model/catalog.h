@@ -1,5 +1,5 @@
 /* The catalog: sets of pretrained weights that are known by name, with what one must know to use them. Facts come from
- * catalog/catalog.ini; the user's models.d/*.ini beside the configuration override single keys and add sets. */
+ * catalog/catalog.ini; the user's files in models.d beside the configuration override single keys and add sets. */
 #ifndef THAW_MODEL_CATALOG_H
 #define THAW_MODEL_CATALOG_H
 
@@ -17,14 +17,6 @@ enum catalog_mode {
     CATALOG_MODE_IN_MODEL, /* x: the network's own first layers do the rest */
     CATALOG_MODES
 };
-enum catalog_interpolation {
-    CATALOG_INTERPOLATION_UNSTATED,
-    CATALOG_BILINEAR,
-    CATALOG_BICUBIC,
-    CATALOG_NEAREST,
-    CATALOG_INTERPOLATIONS
-};
-
 /* One set of weights. Text that is not stated is "", a figure is NAN, a whole number -1. */
 struct catalog_row {
     char name[CATALOG_NAME];   /* "resnet50-imagenet1k_v2" */
@@ -34,15 +26,15 @@ struct catalog_row {
     char also[CATALOG_TEXT];  /* other names of the file, separated by spaces */
     char notes[CATALOG_TEXT]; /* for people */
     struct digest hash;
-    double size, size_slack;          /* bytes, and how far off the source's rounding may be */
-    double params, macs, top1, top5;  /* as the source counts; per cent */
-    int classes;                      /* of the head; 0: has none */
-    char classes_file[CATALOG_TEXT];  /* path of the names, one a line */
-    int resize, input, interpolation; /* pixels, pixels, enum catalog_interpolation */
-    int mode;                         /* enum catalog_mode */
-    float mean[3], std[3];            /* NAN: the mode's usual ones */
-    int is_default;                   /* what the architecture's bare name means */
-    char tensors[HASH_TEXT];          /* digest of the values, see graph_digest */
+    double size, size_slack;         /* bytes, and how far off the source's rounding may be */
+    double params, macs, top1, top5; /* as the source counts; per cent */
+    int classes;                     /* of the head; 0: has none */
+    char classes_file[CATALOG_TEXT]; /* path of the names, one a line */
+    int resize, input;               /* pixels: shorter side, side of the crop */
+    int interpolation, mode;         /* enum interpolation or -1, enum catalog_mode */
+    float mean[3], std[3];           /* NAN: the mode's usual ones */
+    int is_default;                  /* what the architecture's bare name means */
+    char tensors[HASH_TEXT];         /* digest of the values, see graph_digest */
     char reference[CATALOG_REFERENCE];
 };
 
@@ -51,13 +43,13 @@ struct catalog;
 /* Where things are; NULL stands for the usual place. */
 struct catalog_places {
     const char *installed; /* folder of catalog.ini: path_installed("catalog"). Not there: nothing is known */
-    const char *user;      /* folder of the user's *.ini: models.d below the configuration */
+    const char *user;      /* folder of the user's .ini files: models.d below the configuration */
     const char *models;    /* folder of pulled files: models below the data home */
     const char *samples;   /* folder of the sample weights, looked into, too: samples below the data home */
 };
 /* places may be NULL. An unknown key or a value that cannot be read is ERROR_USAGE with file and line. */
-struct catalog *catalog_open(const struct catalog_places *places,
-                             struct error *error) THAW_NONNULL_ARGS(2) THAW_MUST_CHECK;
+struct catalog *catalog_open(const struct catalog_places *places, struct error *error)
+    THAW_NONNULL_ARGS(2) THAW_MUST_CHECK;
 void catalog_close(struct catalog *catalog); /* takes NULL */
 
 /* All rows, in the order of the files. Borrowed. */
@@ -73,7 +65,8 @@ const char *catalog_models(const struct catalog *catalog) THAW_NONNULL;
 char *catalog_locate(const struct catalog *catalog, const struct catalog_row *row) THAW_NONNULL;
 /* The weights file that `name` stands for: a path to a file, a name that catalog_find knows, or the name of a file in
  * the models folder without its ending. Caller frees. NULL: ERROR_WEIGHTS with a sentence that says how to get it. */
-char *catalog_weights(const struct catalog *catalog, const char *name, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+char *catalog_weights(const struct catalog *catalog, const char *name,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Puts what the row states over what is in *preprocess; the input's size stays, and the resize keeps its share of it. */
 void catalog_preprocess(const struct catalog_row *row, struct preprocess *preprocess) THAW_NONNULL;

@@ -6,7 +6,7 @@
 
 struct load_request {
     const char *arch;       /* "" or NULL: recognised from the weights */
-    const char *weights;    /* path; "", "none" or NULL: fresh weights from the seed */
+    const char *weights;    /* path or a name for catalog_weights; "", "none" or NULL: fresh weights from the seed */
     int classes;            /* of the head; 0: as in the weights, else the architecture's own */
     int size;               /* input side, pixels; 0: as bound to the weights, else the architecture's own */
     uint64_t seed;          /* fresh weights, replaced heads */
@@ -18,5 +18,8 @@ struct load_request {
  * nothing given), ERROR_WEIGHTS. */
 struct graph *load_graph(const struct load_request *request, struct bind_report *report, struct error *error)
     THAW_NONNULL_ARGS(1, 3) THAW_MUST_CHECK;
+
+/* The path that a request's weights stand for (see catalog_weights); caller frees. */
+char *load_weights_path(const char *weights, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif
