@@ -125,18 +125,14 @@ static const char *reason_to_ignore(const struct graph *graph, const char *name)
 /* What only the file has, in its order. */
 static void report_rest(struct match *match, const struct bind_index *index)
 {
-    const char **canonical = mem_array(index->count + 1, sizeof *canonical);
-    for (size_t i = 0; i < index->count; i++)
-        canonical[index->entry[i].tensor] = index->entry[i].name;
     for (size_t i = 0; i < index->count; i++) {
         if (match->taken[i])
             continue;
-        const char *reason = reason_to_ignore(match->graph, canonical[i]);
+        const char *reason = reason_to_ignore(match->graph, index->name[i]);
         struct bind_row *row =
             add_row(match, weights_get(match->weights, i)->name, reason ? BIND_IGNORED : BIND_UNEXPECTED);
         snprintf(row->detail, sizeof row->detail, "%s", reason ? reason : "");
     }
-    mem_free(canonical);
 }
 
 static void match_all(struct match *match, const struct bind_index *index)
@@ -167,11 +163,11 @@ static bool check_trunk(const struct match *match, struct error *error)
     }
     if (!first)
         return true;
-    char arch[GRAPH_NAME_MAX], hint[2 * GRAPH_NAME_MAX] = "";
-    int classes;
+    char hint[2 * GRAPH_NAME_MAX] = "";
+    struct bind_identity looks;
     struct error ignored;
-    if (bind_recognise(match->weights, arch, &classes, &ignored) && strcmp(arch, match->graph->arch) != 0)
-        snprintf(hint, sizeof hint, "; these look like the weights of %s", arch);
+    if (bind_recognise(match->weights, NULL, &looks, &ignored) && strcmp(looks.arch, match->graph->arch) != 0)
+        snprintf(hint, sizeof hint, "; these look like the weights of %s", looks.arch);
     return error_set(error, ERROR_WEIGHTS,
                      "%s: not the weights of %s: %s is %s (of %d tensors %d are missing, %d of another shape)%s",
                      weights_path(match->weights), match->graph->arch, first->name,

@@ -1,7 +1,6 @@
 /* Names: what a source library calls a tensor, and what a graph calls the parameter. Called by bind and by recognition. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bind_parts.h"
@@ -20,49 +19,83 @@ static const char *strip_wrappers(const char *name)
     return name;
 }
 
+/* DenseNets saved by the torch of old: "denselayer1.norm.1.weight" is "denselayer1.norm1.weight" since. The dot goes. */
+static void join_dense_number(char *name)
+{
+    static const char *const parts[] = {".norm.", ".conv."};
+    char *layer = strstr(name, ".denselayer");
+    for (size_t i = 0; layer && i < THAW_LENGTH(parts); i++) {
+        char *dot = strstr(layer, parts[i]);
+        if (!dot)
+            continue;
+        dot += strlen(parts[i]) - 1;
+        if ((dot[1] == '1' || dot[1] == '2') && dot[2] == '.')
+            memmove(dot, dot + 1, strlen(dot));
+    }
+}
+
 /* The name a graph would have for it; the caller frees. */
 static char *canonical_name(const char *name)
 {
-    return mem_string(strip_wrappers(name));
+    static const char scale[] = ".layer_scale"; /* a parameter of the block itself: ours are a layer's */
+    const char *own = strip_wrappers(name);
+    size_t length = strlen(own), ending = sizeof scale - 1;
+    if (length > ending && strcmp(own + length - ending, scale) == 0)
+        return mem_format("%s.weight", own);
+    char *canonical = mem_string(own);
+    join_dense_number(canonical);
+    return canonical;
 }
 
-/* By name; of twins the first in the file wins, the other is reported as unexpected. */
-static int compare_entries(const void *a, const void *b)
+/* The slot of that name, or the free one where it would be. name NULL: of that digest. */
+static long *find_slot(const struct bind_index *index, const char *name, uint64_t digest)
 {
-    const struct bind_entry *x = a, *y = b;
-    int order = strcmp(x->name, y->name);
-    return order ? order : (x->tensor > y->tensor) - (x->tensor < y->tensor);
+    size_t at = digest & (index->slots - 1);
+    while (index->slot[at] >= 0) {
+        long tensor = index->slot[at];
+        if (index->digest[tensor] == digest && (!name || strcmp(index->name[tensor], name) == 0))
+            break;
+        at = (at + 1) & (index->slots - 1);
+    }
+    return &index->slot[at];
 }
 
 void bind_index_init(struct bind_index *index, const struct weights *weights)
 {
     index->count = weights_count(weights);
-    index->entry = mem_array(index->count ? index->count : 1, sizeof *index->entry);
-    for (size_t i = 0; i < index->count; i++)
-        index->entry[i] = (struct bind_entry){canonical_name(weights_get(weights, i)->name), i};
-    qsort(index->entry, index->count, sizeof *index->entry, compare_entries);
+    index->name = mem_array(index->count + 1, sizeof *index->name);
+    index->digest = mem_array(index->count + 1, sizeof *index->digest);
+    index->slots = 8;
+    while (index->slots < 2 * index->count)
+        index->slots *= 2;
+    index->slot = mem_array(index->slots, sizeof *index->slot);
+    for (size_t i = 0; i < index->slots; i++)
+        index->slot[i] = -1;
+    for (size_t i = 0; i < index->count; i++) {
+        index->name[i] = canonical_name(weights_get(weights, i)->name);
+        index->digest[i] = bind_name_digest(index->name[i]);
+        long *slot = find_slot(index, index->name[i], index->digest[i]);
+        if (*slot < 0)
+            *slot = (long)i;
+    }
 }
 
 void bind_index_finish(struct bind_index *index)
 {
     for (size_t i = 0; i < index->count; i++)
-        mem_free(index->entry[i].name);
-    mem_free(index->entry);
-    index->entry = NULL;
-    index->count = 0;
+        mem_free(index->name[i]);
+    mem_free(index->name);
+    mem_free(index->digest);
+    mem_free(index->slot);
+    *index = (struct bind_index){0};
 }
 
 long bind_index_find(const struct bind_index *index, const char *name)
 {
-    size_t low = 0, high = index->count; /* the first of equal names lies in [low, high] */
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(index->entry[middle].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == index->count || strcmp(index->entry[low].name, name) != 0)
-        return -1;
-    return (long)index->entry[low].tensor;
+    return *find_slot(index, name, bind_name_digest(name));
+}
+
+long bind_index_find_digest(const struct bind_index *index, uint64_t digest)
+{
+    return *find_slot(index, NULL, digest);
 }

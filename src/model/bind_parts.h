@@ -4,17 +4,33 @@
 
 #include "thaw/model/bind.h"
 
-/* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like. */
+/* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like; of twins
+ * the first is found. */
 struct bind_index {
-    struct bind_entry {
-        char *name; /* canonical: the index's own */
-        size_t tensor;
-    } * entry; /* sorted by name */
+    char **name;      /* [count], canonical, in the file's order */
+    uint64_t *digest; /* [count], of the names */
     size_t count;
+    long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
+    size_t slots; /* a power of two */
 };
 void bind_index_init(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
 void bind_index_finish(struct bind_index *index) THAW_NONNULL;
 long bind_index_find(const struct bind_index *index, const char *name) THAW_NONNULL; /* a tensor's number, or -1 */
+/* The same by the digest alone: a guess, to be looked at again by name. */
+long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THAW_NONNULL;
+
+/* bind_zoo.c: how much of an architecture's trunk is in a file. */
+struct bind_guess {
+    char arch[GRAPH_NAME_MAX];
+    int trunk, fitting; /* parameters */
+    int grey;           /* of the fitting, those that would take a grey image */
+    bool head;          /* its class layer is there, too */
+};
+/* A whole trunk is better than part of one, then the one with more tensors, then with its head. */
+bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
+struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,
+                                 const struct bind_index *index) THAW_NONNULL;
+uint64_t bind_name_digest(const char *name) THAW_NONNULL;
 
 /* The shape a parameter has in a file of that layout. */
 struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;

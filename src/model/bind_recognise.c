@@ -1,22 +1,14 @@
-/* What a weights file is: its architecture, its class head, its preprocessing and class names. Files that thaw wrote
- * say so in their metadata; others are compared, by the names and shapes of their trunk, with every architecture of the
- * zoo. Of several that fit the largest is meant: a ResNet-34 holds all the tensors of a ResNet-18. */
+/* What a weights file is: its architecture, its class head, its input's channels. Files that thaw wrote say so in their
+ * metadata; others are compared, by the names and shapes of their trunk, with every architecture of the zoo. Of several
+ * that fit the one with most tensors is meant: a ResNet-34 holds all those of a ResNet-18. */
 #include "config.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bind_parts.h"
-#include "thaw/base/mem.h"
 #include "thaw/model/zoo.h"
-
-struct candidate {
-    char arch[GRAPH_NAME_MAX];
-    int params, fitting; /* of the trunk */
-    int classes;
-};
 
 /* The rows of the class head's weight in the file, or 0. */
 static int count_classes(const struct graph *graph, const struct weights *weights, const struct bind_index *index)
@@ -34,28 +26,39 @@ static int count_classes(const struct graph *graph, const struct weights *weight
     return classes > 0 && classes <= INT32_MAX ? (int)classes : 0;
 }
 
-/* Compares the file with one architecture; *best becomes the better of the two. */
-static void consider(const char *arch, int channels, const struct weights *weights, const struct bind_index *index,
-                     struct candidate *best)
+/* What is compared: a file, and the best of the architectures that it was compared with. */
+struct comparison {
+    const struct weights *weights;
+    struct bind_index index;
+    struct bind_guess best;
+    struct bind_identity identity; /* of the best */
+};
+
+/* Compares with one architecture, tensor by tensor; it becomes the best where it is no worse. */
+static void consider(struct comparison *comparison, const char *arch, int channels)
 {
-    struct error error;
+    struct error unused;
+    const struct weights *weights = comparison->weights;
     struct zoo_options options = {.channels = channels};
-    struct graph *graph = zoo_outline(arch, &options, &error);
+    struct graph *graph = zoo_outline(arch, &options, &unused);
     if (!graph)
         return;
-    struct candidate own = {.params = 0};
+    struct bind_guess own = {.trunk = 0};
     snprintf(own.arch, sizeof own.arch, "%s", graph->arch);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
         struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
-        long found = bind_index_find(index, graph->param[p].name);
-        own.params++;
+        long found = bind_index_find(&comparison->index, graph->param[p].name);
+        own.trunk++;
         own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
     }
-    own.classes = count_classes(graph, weights, index);
+    int classes = count_classes(graph, weights, &comparison->index);
+    own.head = classes > 0;
+    if (!bind_guess_is_better(&comparison->best, &own)) {
+        comparison->best = own;
+        comparison->identity = (struct bind_identity){.classes = classes, .channels = channels};
+        snprintf(comparison->identity.arch, sizeof comparison->identity.arch, "%s", own.arch);
+    }
     graph_destroy(graph);
-    bool own_fits = own.fitting == own.params, best_fits = best->params > 0 && best->fitting == best->params;
-    if (own_fits != best_fits ? own_fits : own.fitting > best->fitting)
-        *best = own;
 }
 
 /* MobileNetV1 at a width that is not in the table: from the channels of its last layer. */
@@ -63,28 +66,29 @@ static const struct scaled {
     const char *prefix, *tensor;
 } scaled[] = {{"mobilenet_v1_", "pw.12.bn.weight"}, {"keras_mobilenet_", "conv_pw_13_bn.weight"}};
 
-static void consider_scaled(const struct scaled *family, int channels, const struct weights *weights,
-                            const struct bind_index *index, struct candidate *best)
+static void consider_scaled(struct comparison *comparison, const struct scaled *family)
 {
-    long found = bind_index_find(index, family->tensor);
+    long found = bind_index_find(&comparison->index, family->tensor);
     if (found < 0)
         return;
-    const struct shape *shape = &weights_get(weights, (size_t)found)->shape;
+    const struct shape *shape = &weights_get(comparison->weights, (size_t)found)->shape;
     if (shape->rank != 1 || shape->dim[0] < 8 || shape->dim[0] > 8 * 1024)
         return;
     /* widths are rounded down: the shortest decimal that gives these channels is the one that was meant */
-    for (int digits = 2; digits <= 5; digits++) {
+    for (int digits = 5; digits >= 2; digits--) {
         char name[GRAPH_NAME_MAX], text[32];
         double alpha = ((double)shape->dim[0] + 0.5) / 1024;
         snprintf(text, sizeof text, "%.*f", digits, alpha);
         snprintf(name, sizeof name, "%s%g", family->prefix, atof(text));
-        consider(name, channels, weights, index, best);
+        consider(comparison, name, 1);
+        consider(comparison, name, 3);
     }
 }
 
-static bool recognise_metadata(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes)
+static bool recognise_metadata(const struct weights *weights, struct bind_identity *identity)
 {
     struct zoo_arch room;
+    struct preprocess preprocess;
     const char *name = weights_metadata(weights, BIND_KEY_ARCH), *count = weights_metadata(weights, BIND_KEY_CLASSES);
     if (!name || !count || strlen(name) >= GRAPH_NAME_MAX || !zoo_find(name, &room))
         return false;
@@ -92,12 +96,13 @@ static bool recognise_metadata(const struct weights *weights, char arch[GRAPH_NA
     long value = strtol(count, &end, 10);
     if (end == count || *end || value < 1 || value > INT32_MAX)
         return false;
-    strcpy(arch, name);
-    *classes = (int)value;
+    strcpy(identity->arch, name);
+    identity->classes = (int)value;
+    identity->channels = bind_file_preprocess(weights, &preprocess) ? preprocess.channels : 0;
     return true;
 }
 
-static bool refuse(const struct weights *weights, const struct candidate *best, struct error *error)
+static bool refuse(const struct weights *weights, const struct bind_guess *best, struct error *error)
 {
     char shape[SHAPE_TEXT];
     if (weights_count(weights) == 0)
@@ -109,105 +114,43 @@ static bool refuse(const struct weights *weights, const struct candidate *best, 
     size_t length = strlen(error->text);
     if (best->fitting > 0)
         snprintf(error->text + length, sizeof error->text - length, "; the nearest is %s, %d of whose %d tensors fit",
-                 best->arch, best->fitting, best->params);
+                 best->arch, best->fitting, best->trunk);
     return false;
 }
 
-bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes, struct error *error)
+bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
+                    struct error *error)
 {
-    if (recognise_metadata(weights, arch, classes))
+    if (recognise_metadata(weights, identity))
         return true;
-    struct candidate best = {.params = 0};
-    struct bind_index index;
-    bind_index_init(&index, weights);
-    const struct zoo_arch *arch_row;
-    for (int channels = 3; channels >= 1; channels -= 2) {
-        for (size_t i = 0; (arch_row = zoo_at(i)); i++)
-            consider(arch_row->name, channels, weights, &index, &best);
+    struct bind_zoo *own = zoo ? NULL : bind_zoo_create();
+    struct comparison comparison = {.weights = weights};
+    bind_index_init(&comparison.index, weights);
+    struct bind_guess guess = bind_zoo_guess(zoo ? zoo : own, weights, &comparison.index);
+    if (guess.fitting > 0 && guess.fitting == guess.trunk) { /* by digests: now the names and shapes themselves */
+        consider(&comparison, guess.arch, guess.grey > 0 ? 1 : 3);
+    } else {
+        comparison.best = guess;
         for (size_t i = 0; i < THAW_LENGTH(scaled); i++)
-            consider_scaled(&scaled[i], channels, weights, &index, &best);
+            consider_scaled(&comparison, &scaled[i]);
     }
-    bind_index_finish(&index);
-    if (best.params == 0 || best.fitting < best.params)
-        return refuse(weights, &best, error);
-    strcpy(arch, best.arch);
-    *classes = best.classes;
+    bind_index_finish(&comparison.index);
+    bind_zoo_destroy(own);
+    const struct bind_guess *best = &comparison.best;
+    if (best->fitting == 0 || best->fitting < best->trunk)
+        return refuse(weights, best, error);
+    *identity = comparison.identity;
     return true;
 }
 
-void bind_preprocess_print(char text[BIND_PREPROCESS_TEXT], const struct preprocess *p)
+void bind_recognise_as(const struct weights *weights, const char *arch, struct bind_identity *identity)
 {
-    snprintf(text, BIND_PREPROCESS_TEXT,
-             "size %dx%dx%d resize %d raw %d bgr %d mean %.9g %.9g %.9g std %.9g %.9g %.9g interpolation %s", p->height,
-             p->width, p->channels, p->resize, p->raw, p->bgr, (double)p->mean[0], (double)p->mean[1],
-             (double)p->mean[2], (double)p->std[0], (double)p->std[1], (double)p->std[2],
-             interpolation_name(p->interpolation));
-}
-
-/* Files of old say nothing about interpolation: they meant bilinear. */
-bool bind_preprocess_parse(const char *text, struct preprocess *p)
-{
-    static const char interpolation[] = " interpolation ";
-    int raw, bgr, end = 0;
-    memset(p, 0, sizeof *p);
-    int fields = sscanf(text, "size %5dx%5dx%1d resize %5d raw %1d bgr %1d mean %f %f %f std %f %f %f%n", &p->height,
-                        &p->width, &p->channels, &p->resize, &raw, &bgr, &p->mean[0], &p->mean[1], &p->mean[2],
-                        &p->std[0], &p->std[1], &p->std[2], &end);
-    if (fields != 12)
-        return false;
-    text += end;
-    size_t length = sizeof interpolation - 1;
-    bool named = strncmp(text, interpolation, length) == 0;
-    if (named ? !interpolation_find(text + length, &p->interpolation) : *text != '\0')
-        return false;
-    p->raw = raw;
-    p->bgr = bgr;
-    bool good = p->height > 0 && p->width > 0 && (p->channels == 1 || p->channels == 3) && p->resize >= 0;
-    for (int c = 0; c < p->channels; c++)
-        good = good && isfinite(p->mean[c]) && isfinite(p->std[c]) && p->std[c] > 0;
-    return good;
-}
-
-bool bind_file_preprocess(const struct weights *weights, struct preprocess *preprocess)
-{
-    const char *text = weights_metadata(weights, BIND_KEY_PREPROCESS);
-    return text && bind_preprocess_parse(text, preprocess);
-}
-
-void bind_preprocess(struct graph *graph, const struct weights *weights)
-{
-    struct preprocess file, *own = &graph->preprocess;
-    if (!bind_file_preprocess(weights, &file) || file.channels != own->channels)
+    if (recognise_metadata(weights, identity) && strcmp(identity->arch, arch) == 0)
         return;
-    if (file.height != own->height || file.width != own->width) /* the same share of the image is cropped away */
-        file.resize = own->height == own->width ? (file.resize * own->height + file.height / 2) / file.height : 0;
-    file.height = own->height;
-    file.width = own->width;
-    *own = file;
-}
-
-char **bind_class_names(const struct weights *weights, int *count)
-{
-    const char *text = weights_metadata(weights, BIND_KEY_CLASS_NAMES);
-    *count = 0;
-    if (!text || !*text)
-        return NULL;
-    int lines = 1;
-    for (const char *c = text; *c; c++)
-        lines += *c == '\n';
-    char **names = mem_array((size_t)lines, sizeof *names);
-    for (int i = 0; i < lines; i++) {
-        size_t length = strcspn(text, "\n");
-        names[i] = mem_format("%.*s", (int)length, text);
-        text += length + 1;
-    }
-    *count = lines;
-    return names;
-}
-
-void bind_free_class_names(char **names, int count)
-{
-    for (int i = 0; names && i < count; i++)
-        mem_free(names[i]);
-    mem_free(names);
+    struct comparison comparison = {.weights = weights};
+    bind_index_init(&comparison.index, weights);
+    consider(&comparison, arch, 1);
+    consider(&comparison, arch, 3);
+    bind_index_finish(&comparison.index);
+    *identity = comparison.identity;
 }

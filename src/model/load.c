@@ -59,20 +59,20 @@ static void check_row(struct source *source, const char *arch)
 static struct graph *build(const struct load_request *request, struct source *source, struct error *error)
 {
     const struct weights *weights = source->weights;
-    char arch[GRAPH_NAME_MAX];
-    int classes = 0;
+    struct bind_identity identity = {.classes = 0};
     bool named = request->arch && request->arch[0];
-    struct error unrecognised = {0};
-    if (weights && !bind_recognise(weights, arch, &classes, &unrecognised) && !named) {
-        *error = unrecognised;
-        return NULL;
-    }
     if (!weights && !named) {
         error_set(error, ERROR_USAGE, "neither an architecture nor a weights file is named");
         return NULL;
     }
-    check_row(source, named ? request->arch : arch);
-    struct zoo_options options = {.classes = request->classes ? request->classes : classes};
+    if (weights && named)
+        bind_recognise_as(weights, request->arch, &identity);
+    else if (weights && !bind_recognise(weights, NULL, &identity, error))
+        return NULL;
+    const char *arch = named ? request->arch : identity.arch;
+    check_row(source, arch);
+    struct zoo_options options = {.classes = request->classes ? request->classes : identity.classes,
+                                  .channels = identity.channels};
     struct preprocess bound;
     if (source->row && source->row->input > 0)
         options.height = options.width = source->row->input;
@@ -83,7 +83,7 @@ static struct graph *build(const struct load_request *request, struct source *so
     }
     if (request->size)
         options.height = options.width = request->size;
-    return zoo_build(named ? request->arch : arch, &options, error);
+    return zoo_build(arch, &options, error);
 }
 
 static struct graph *build_and_bind(const struct load_request *request, struct source *source,

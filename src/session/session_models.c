@@ -51,11 +51,11 @@ static void describe_graph(struct session_model *row, const struct graph *graph)
     preprocess_text(row->preprocess, sizeof row->preprocess, &graph->preprocess);
 }
 
-static bool describe(struct session_model *row, const struct zoo_arch *arch, int classes, const struct weights *weights)
+static bool describe(struct session_model *row, const struct zoo_arch *arch, const struct zoo_options *options,
+                     const struct weights *weights)
 {
     struct error unused;
-    struct zoo_options options = {.classes = classes};
-    struct graph *graph = zoo_outline(arch->name, &options, &unused);
+    struct graph *graph = zoo_outline(arch->name, options, &unused);
     if (!graph)
         return false;
     if (weights)
@@ -85,15 +85,19 @@ static bool describe_import(struct session_model *row, const struct weights *wei
     return true;
 }
 
-static bool describe_recognised(struct session_model *row, const struct weights *weights)
+static bool describe_recognised(struct session *session, struct session_model *row, const struct weights *weights)
 {
     struct error unused;
     struct zoo_arch room;
-    char arch_name[GRAPH_NAME_MAX];
-    if (!bind_recognise(weights, arch_name, &row->classes, &unused))
+    struct bind_identity identity;
+    if (!session->zoo)
+        session->zoo = bind_zoo_create();
+    if (!bind_recognise(weights, session->zoo, &identity, &unused))
         return false;
-    const struct zoo_arch *arch = zoo_find(arch_name, &room);
-    return arch && describe(row, arch, row->classes, weights);
+    row->classes = identity.classes;
+    struct zoo_options options = {.classes = identity.classes, .channels = identity.channels};
+    const struct zoo_arch *arch = zoo_find(identity.arch, &room);
+    return arch && describe(row, arch, &options, weights);
 }
 
 /* The file's name without its ending, '-' and '_' as they are: what people call their weights. */
@@ -115,7 +119,7 @@ static bool add_file(struct session *session, const char *path)
     if (!weights)
         return false;
     struct session_model *row = add_row(session);
-    bool known = import_possible(weights) ? describe_import(row, weights) : describe_recognised(row, weights);
+    bool known = import_possible(weights) ? describe_import(row, weights) : describe_recognised(session, row, weights);
     name_of_file(row->name, sizeof row->name, path);
     snprintf(row->weights, sizeof row->weights, "%s", path);
     snprintf(row->format, sizeof row->format, "%s", weights_format(weights));
@@ -160,7 +164,7 @@ void session_rescan_models(struct session *session)
     for (size_t i = 0; (arch = zoo_at(i)); i++) {
         struct session_model *row = add_row(session);
         snprintf(row->name, sizeof row->name, "%s", arch->name);
-        if (!describe(row, arch, 0, NULL))
+        if (!describe(row, arch, &(struct zoo_options){0}, NULL))
             session->models--;
     }
     session->chosen = -1;
@@ -261,7 +265,7 @@ bool session_choose_model_file(struct session *session, const char *path_or_name
     const struct zoo_arch *arch = zoo_find(path_or_name, &room);
     if (arch) {
         struct session_model *added = add_row(session);
-        describe(added, arch, 0, NULL);
+        describe(added, arch, &(struct zoo_options){0}, NULL);
         snprintf(added->name, sizeof added->name, "%s", path_or_name);
         session->chosen = (long)session->models - 1;
     }
@@ -280,6 +284,7 @@ void models_finish(struct session *session)
         mem_free(session->opened[i]);
     mem_free(session->opened);
     mem_free(session->model);
+    bind_zoo_destroy(session->zoo);
     mem_free(session->match);
     graph_destroy(session->graph);
 }

@@ -29,6 +29,7 @@ struct session {
     /* session_models.c */
     struct session_model *model;
     size_t models, models_room;
+    struct bind_zoo *zoo; /* what files are held against; NULL: no file was looked at yet */
     char **opened; /* weights files opened by path, listed ever after */
     size_t opened_count;
     long chosen;

@@ -35,10 +35,23 @@ const char *bind_outcome_name(enum bind_outcome outcome); /* "loaded" */
 bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* The architecture whose tensors these are, by the file's own metadata, else by names and shapes; writes its name and
- * the size of its class head, 0 where the file has none. ERROR_WEIGHTS says what was seen. */
-bool bind_recognise(const struct weights *weights, char arch[GRAPH_NAME_MAX], int *classes,
-                    struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* What a file holds. */
+struct bind_identity {
+    char arch[GRAPH_NAME_MAX];
+    int classes;  /* the size of its class head, 0: it has none */
+    int channels; /* of its input; 0: the architecture's own */
+};
+/* The zoo's architectures as files show them: whoever looks at many files makes it once (some ten milliseconds, a few
+ * megabytes), each file then costs about one millisecond. */
+struct bind_zoo;
+struct bind_zoo *bind_zoo_create(void);
+void bind_zoo_destroy(struct bind_zoo *zoo);
+/* The architecture whose tensors these are, by the file's own metadata, else by names and shapes. zoo NULL: made for
+ * this file. ERROR_WEIGHTS says what was seen. */
+bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
+                    struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
+/* Head and channels of a file that is said to hold this architecture; whether it does is bind_weights' to say. */
+void bind_recognise_as(const struct weights *weights, const char *arch, struct bind_identity *identity) THAW_NONNULL;
 
 /* The preprocessing bound to these weights: from the file's metadata, else the architecture's own (already in graph).
  * The input's size stays the graph's. Metadata that cannot be read is left for bind_weights to refuse. */

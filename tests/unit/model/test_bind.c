@@ -189,11 +189,11 @@ static void exports_come_back(void **state)
     if (!bind_export(graph, path, TENSOR_F32, names, &error))
         fail_msg("%s", error.text);
     struct weights *weights = open_file();
-    char arch[GRAPH_NAME_MAX];
-    int classes, count;
-    assert_true(bind_recognise(weights, arch, &classes, &error));
-    assert_string_equal(arch, "resnet20");
-    assert_int_equal(classes, 3);
+    struct bind_identity identity;
+    int count;
+    assert_true(bind_recognise(weights, NULL, &identity, &error));
+    assert_string_equal(identity.arch, "resnet20");
+    assert_int_equal(identity.classes, 3);
     assert_true(bind_weights(back, weights, 1, &report, &error));
     assert_same_values(graph, back, false);
     assert_int_equal(report.count[BIND_LOADED] + report.count[BIND_CONVERTED], graph->params);
@@ -311,15 +311,14 @@ static void a_trunk_alone_is_enough(void **state)
     (void)state;
     struct error error;
     struct bind_report report;
-    char arch[GRAPH_NAME_MAX];
-    int classes;
+    struct bind_identity identity;
     struct graph *graph = build("resnet32", 10), *back = build("resnet32", 10);
     write_plain(graph, "backbone.", is_trunk, NULL);
     graph_initialise(back, 3);
     struct weights *weights = open_file();
-    assert_true(bind_recognise(weights, arch, &classes, &error));
-    assert_string_equal(arch, "resnet32");
-    assert_int_equal(classes, 0);
+    assert_true(bind_recognise(weights, NULL, &identity, &error));
+    assert_string_equal(identity.arch, "resnet32");
+    assert_int_equal(identity.classes, 0);
     assert_true(bind_weights(back, weights, 1, &report, &error));
     assert_int_equal(report.count[BIND_MISSING], 2);
     assert_same_values(graph, back, true);
@@ -351,9 +350,8 @@ static void what_does_not_fit_is_named(void **state)
     assert_int_equal(find_row(&report, "layer2.1.bn2.running_var")->outcome, BIND_MISSING);
     assert_true(graph_param_values(graph, 0)[0] == before); /* refused before anything was written */
     bind_report_finish(&report);
-    char arch[GRAPH_NAME_MAX];
-    int classes;
-    assert_false(bind_recognise(weights, arch, &classes, &error));
+    struct bind_identity identity;
+    assert_false(bind_recognise(weights, NULL, &identity, &error));
     assert_non_null(strstr(error.text, "the nearest is resnet20, 94 of whose 95 tensors fit"));
     weights_close(weights);
 
@@ -389,16 +387,15 @@ static void architectures_are_recognised(void **state)
     };
     struct error error;
     for (size_t i = 0; i < THAW_LENGTH(names); i++) {
-        char arch[GRAPH_NAME_MAX];
-        int classes;
+        struct bind_identity identity;
         struct graph *graph = zoo_build(names[i], &(struct zoo_options){.classes = 6}, &error);
         assert_non_null(graph);
         write_plain(graph, i % 2 ? "module." : "", NULL, NULL);
         struct weights *weights = open_file();
-        if (!bind_recognise(weights, arch, &classes, &error))
+        if (!bind_recognise(weights, NULL, &identity, &error))
             fail_msg("%s: %s", names[i], error.text);
-        assert_string_equal(arch, names[i]);
-        assert_int_equal(classes, 6);
+        assert_string_equal(identity.arch, names[i]);
+        assert_int_equal(identity.classes, 6);
         weights_close(weights);
         graph_destroy(graph);
     }
