@@ -60,6 +60,28 @@ static struct graph_node *new_node(struct graph *graph)
     return node;
 }
 
+/* Where the node of that name is listed, or the free place where it would be. The input, node 0, is looked for apart. */
+static int *name_slot(const struct graph *graph, const char *name)
+{
+    unsigned mask = (unsigned)graph->name_slots - 1;
+    unsigned at = (unsigned)hash_bytes(name, strlen(name), (struct hash){0, 0}).low & mask;
+    while (graph->name_slot[at] != 0 && strcmp(graph->node[graph->name_slot[at]].name, name) != 0)
+        at = (at + 1) & mask;
+    return &graph->name_slot[at];
+}
+
+static void list_name(struct graph *graph, int node)
+{
+    if (2 * graph->nodes > graph->name_slots) {
+        mem_free(graph->name_slot);
+        graph->name_slots = graph->name_slots > 0 ? 4 * graph->name_slots : 128;
+        graph->name_slot = mem_array((size_t)graph->name_slots, sizeof *graph->name_slot);
+        for (int i = 1; i < node; i++)
+            *name_slot(graph, graph->node[i].name) = i;
+    }
+    *name_slot(graph, graph->node[node].name) = node;
+}
+
 struct graph *graph_create(const char *arch, int height, int width, int channels)
 {
     struct graph *graph = mem_alloc(sizeof *graph);
@@ -84,6 +106,7 @@ void graph_destroy(struct graph *graph)
     mem_free(graph->node);
     mem_free(graph->param);
     mem_free(graph->stage);
+    mem_free(graph->name_slot);
     mem_free_floats(graph->values);
     mem_free(graph);
 }
@@ -179,6 +202,7 @@ int graph_add(struct graph *graph, const char *name, enum op_kind kind, const st
     int index = graph->nodes;
     struct graph_node *node = new_node(graph);
     strcpy(node->name, name);
+    list_name(graph, index);
     node->kind = kind;
     node->attrs = *attrs;
     node->inputs = inputs;
@@ -290,11 +314,10 @@ bool graph_finish(struct graph *graph, struct error *error)
 
 int graph_find_node(const struct graph *graph, const char *name)
 {
-    for (int i = 0; i < graph->nodes; i++) {
-        if (strcmp(graph->node[i].name, name) == 0)
-            return i;
-    }
-    return -1;
+    if (strcmp(graph->node[0].name, name) == 0)
+        return 0;
+    int found = graph->name_slots > 0 ? *name_slot(graph, name) : 0;
+    return found > 0 ? found : -1;
 }
 
 int graph_find_param(const struct graph *graph, const char *name)

@@ -61,6 +61,8 @@ struct graph {
     size_t values_count;
     struct error build_error; /* first fault while building; graph_finish returns it */
     int nodes_room, params_room, stages_room;
+    int *name_slot; /* nodes by the hash of their names, at most half full: an index, or 0 */
+    int name_slots;
     struct graph_left_out left_out[GRAPH_LEFT_OUT_MAX];
     int lefts_out;
 };
