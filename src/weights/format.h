@@ -28,9 +28,9 @@ struct weights_format {
 extern const struct weights_format format_safetensors;
 extern const struct weights_format format_torch_legacy;
 extern const struct weights_format format_torch_zip;
+extern const struct weights_format format_onnx;
 /* format_unread.c */
-extern const struct weights_format format_keras_zip, format_zip, format_hdf5, format_onnx, format_pickle,
-    format_lfs_pointer;
+extern const struct weights_format format_keras_zip, format_zip, format_hdf5, format_pickle, format_lfs_pointer;
 
 /* The mapped file. */
 const struct file_map *weights_map(const struct weights *weights) THAW_NONNULL;
@@ -49,6 +49,13 @@ void weights_add_metadata(struct weights *weights, const char *key, const char *
 /* Hands over a block that places point into, or that the format needs while the handle lives: released, last first, when
  * the handle closes or opening fails. */
 void weights_keep(struct weights *weights, void *block, void (*release)(void *block)) THAW_NONNULL;
+
+/* Bytes of a further file that places may point into: a tensor may have as many elements as all files have bytes. */
+void weights_widen(struct weights *weights, size_t bytes) THAW_NONNULL;
+
+/* The graph that weights_onnx gives; it lives as long as the handle. */
+struct onnx_graph;
+void weights_set_onnx(struct weights *weights, const struct onnx_graph *graph) THAW_NONNULL;
 
 /* The strides of a tensor without gaps, innermost dimension 1. */
 void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;

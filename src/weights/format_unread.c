@@ -5,8 +5,7 @@
  *    metadata.json first.
  * 2. HDF5: "\x89HDF\r\n\x1a\n".
  * 3. pickle: 0x80, a protocol 2 to 5.
- * 4. ONNX: a protobuf ModelProto: field 1 (ir_version, varint) first, only fields 1 to 25, field 7 (graph) among them.
- * 5. Git LFS pointer: text that starts with "version https://git-lfs". */
+ * 4. Git LFS pointer: text that starts with "version https://git-lfs". */
 #include "config.h"
 
 #include <string.h>
@@ -53,41 +52,6 @@ static bool probe_lfs_pointer(const struct file_map *map)
     return starts_with(map, start, sizeof start - 1);
 }
 
-/* A protobuf varint at *at; moves *at behind it. */
-static bool read_varint(const struct file_map *map, size_t *at, uint64_t *value)
-{
-    *value = 0;
-    for (int shift = 0; shift < 64 && *at < map->size; shift += 7) {
-        uint8_t byte = map->data[(*at)++];
-        *value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return true;
-    }
-    return false;
-}
-
-static bool probe_onnx(const struct file_map *map)
-{
-    bool graph = false;
-    size_t at = 0;
-    if (map->data[0] != 0x08)
-        return false;
-    while (at < map->size) {
-        uint64_t tag, value;
-        if (!read_varint(map, &at, &tag) || tag >> 3 < 1 || tag >> 3 > 25 || !read_varint(map, &at, &value))
-            return false;
-        if ((tag & 7) == 2) { /* length-delimited */
-            if (value > map->size - at)
-                return graph; /* a truncated model is still one */
-            at += (size_t)value;
-        } else if ((tag & 7) != 0) {
-            return false;
-        }
-        graph |= tag >> 3 == 7;
-    }
-    return graph;
-}
-
 const struct weights_format format_keras_zip = {
     .name = "Keras (zip)",
     .probe = probe_keras_zip,
@@ -105,12 +69,6 @@ const struct weights_format format_hdf5 = {
     .name = "HDF5",
     .probe = probe_hdf5,
     .refusal = "is an HDF5 file (Keras .h5), which this build does not read yet; save the weights as safetensors",
-};
-
-const struct weights_format format_onnx = {
-    .name = "ONNX",
-    .probe = probe_onnx,
-    .refusal = "is an ONNX model, which this build does not read yet; save the weights as safetensors",
 };
 
 const struct weights_format format_pickle = {

@@ -13,6 +13,7 @@
 
 #include "format.h"
 #include "thaw/base/mem.h"
+#include "thaw/weights/onnx.h"
 
 /* Asked in this order; a format whose signature is part of another's comes first. */
 static const struct weights_format *const formats[] = {
@@ -31,6 +32,7 @@ struct weights {
     struct weights_place *place; /* of tensor[i] */
     size_t count, room;
     size_t *by_name; /* indices sorted by name */
+    size_t beside;   /* bytes of further files */
     char **metadata; /* key, value, key, value, ... */
     size_t metadata_count;
     struct kept {
@@ -38,6 +40,7 @@ struct weights {
         void (*release)(void *block);
     } * kept;
     size_t kept_count;
+    const struct onnx_graph *onnx;
 };
 
 const struct file_map *weights_map(const struct weights *weights)
@@ -83,9 +86,9 @@ bool weights_add(struct weights *weights, const char *name, size_t name_size, en
     int64_t elements = shape_count(shape);
     if (elements < 0)
         return error_set(error, ERROR_WEIGHTS, "tensor \"%s\" has a shape that cannot be: too many elements", quote);
-    if ((uint64_t)elements > weights->map.size)
+    if ((uint64_t)elements > weights->map.size + weights->beside)
         return error_set(error, ERROR_WEIGHTS, "tensor \"%s\" claims %lld elements in a file of %zu bytes", quote,
-                         (long long)elements, weights->map.size);
+                         (long long)elements, weights->map.size + weights->beside);
     if (weights->count == weights->room) {
         weights->room = weights->room ? weights->room * 2 : 64;
         weights->tensor = mem_grow(weights->tensor, weights->room, sizeof *weights->tensor);
@@ -111,6 +114,21 @@ void weights_keep(struct weights *weights, void *block, void (*release)(void *bl
 {
     weights->kept = mem_grow(weights->kept, weights->kept_count + 1, sizeof *weights->kept);
     weights->kept[weights->kept_count++] = (struct kept){block, release};
+}
+
+void weights_widen(struct weights *weights, size_t bytes)
+{
+    weights->beside += bytes;
+}
+
+void weights_set_onnx(struct weights *weights, const struct onnx_graph *graph)
+{
+    weights->onnx = graph;
+}
+
+const struct onnx_graph *weights_onnx(const struct weights *weights)
+{
+    return weights->onnx;
 }
 
 void weights_place_dense(struct weights_place *place, const struct shape *shape)

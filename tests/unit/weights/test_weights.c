@@ -289,8 +289,6 @@ static void test_real_refused(void **state)
                        "holds a whole module (__main__.LeNet), not a state dict; save model.state_dict() instead");
     check_real_refused("keras_v3/cifar10_model.keras", ".keras zip archive of Keras 3");
     check_real_refused("keras_h5/pretrainedResnet.h5", "HDF5 file (Keras .h5)");
-    check_real_refused("onnx/opt-mnist.onnx", "ONNX model");
-    check_real_refused("onnx/mobilenet_v1_0.25_224.onnx", "ONNX model");
     check_real_refused("torch_legacy/LICENSE", "is no weights file thaw knows");
 }
 
