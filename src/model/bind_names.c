@@ -34,8 +34,7 @@ static void join_dense_number(char *name)
     }
 }
 
-/* The name a graph would have for it; the caller frees. */
-static char *canonical_name(const char *name)
+static char *torch_name(const char *name)
 {
     static const char scale[] = ".layer_scale"; /* a parameter of the block itself: ours are a layer's */
     const char *own = strip_wrappers(name);
@@ -45,6 +44,41 @@ static char *canonical_name(const char *name)
     char *canonical = mem_string(own);
     join_dense_number(canonical);
     return canonical;
+}
+
+/* Keras: "LAYER/LEAF", as format_keras_h5.c lists it. A separable convolution is two of ours, one behind the other. */
+static const struct {
+    const char *leaf, *param, *of_separable;
+} keras_leaves[] = {
+    {"kernel", "weight", "weight"},
+    {"depthwise_kernel", "weight", "depthwise.weight"},
+    {"pointwise_kernel", "weight", "pointwise.weight"},
+    {"bias", "bias", "pointwise.bias"},
+    {"gamma", "weight", "weight"},
+    {"beta", "bias", "bias"},
+    {"moving_mean", "running_mean", "running_mean"},
+    {"moving_variance", "running_var", "running_var"},
+};
+
+static char *keras_name(const struct weights *weights, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    if (!slash)
+        return mem_string(name);
+    int layer = (int)(slash - name);
+    char *pointwise = mem_format("%.*s/pointwise_kernel", layer, name);
+    bool separable = weights_find(weights, pointwise) >= 0;
+    mem_free(pointwise);
+    for (size_t i = 0; i < THAW_LENGTH(keras_leaves); i++)
+        if (strcmp(slash + 1, keras_leaves[i].leaf) == 0)
+            return mem_format("%.*s.%s", layer, name, separable ? keras_leaves[i].of_separable : keras_leaves[i].param);
+    return mem_format("%.*s.%s", layer, name, slash + 1);
+}
+
+/* The name a graph would have for it; the caller frees. */
+static char *canonical_name(const struct weights *weights, const char *name)
+{
+    return weights_layout(weights) == WEIGHTS_KERAS ? keras_name(weights, name) : torch_name(name);
 }
 
 /* The slot of that name, or the free one where it would be. name NULL: of that digest. */
@@ -72,7 +106,7 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     for (size_t i = 0; i < index->slots; i++)
         index->slot[i] = -1;
     for (size_t i = 0; i < index->count; i++) {
-        index->name[i] = canonical_name(weights_get(weights, i)->name);
+        index->name[i] = canonical_name(weights, weights_get(weights, i)->name);
         index->digest[i] = bind_name_digest(index->name[i]);
         long *slot = find_slot(index, index->name[i], index->digest[i]);
         if (*slot < 0)

@@ -3,9 +3,8 @@
  *
  * 1. zip: "PK\3\4", then at byte 26 the length and at byte 30 the name of the first entry; Keras 3 writes
  *    metadata.json first.
- * 2. HDF5: "\x89HDF\r\n\x1a\n".
- * 3. pickle: 0x80, a protocol 2 to 5.
- * 4. Git LFS pointer: text that starts with "version https://git-lfs". */
+ * 2. pickle: 0x80, a protocol 2 to 5.
+ * 3. Git LFS pointer: text that starts with "version https://git-lfs". */
 #include "config.h"
 
 #include <string.h>
@@ -36,11 +35,6 @@ static bool probe_zip(const struct file_map *map)
     return starts_with(map, "PK\3\4", 4);
 }
 
-static bool probe_hdf5(const struct file_map *map)
-{
-    return starts_with(map, "\x89HDF\r\n\x1a\n", 8);
-}
-
 static bool probe_pickle(const struct file_map *map)
 {
     return map->size >= 2 && map->data[0] == 0x80 && map->data[1] >= 2 && map->data[1] <= 5;
@@ -63,12 +57,6 @@ const struct weights_format format_zip = {
     .name = "zip",
     .probe = probe_zip,
     .refusal = "is a zip archive, neither torch.save's nor Keras 3's; zip archives are not read by this build yet",
-};
-
-const struct weights_format format_hdf5 = {
-    .name = "HDF5",
-    .probe = probe_hdf5,
-    .refusal = "is an HDF5 file (Keras .h5), which this build does not read yet; save the weights as safetensors",
 };
 
 const struct weights_format format_pickle = {

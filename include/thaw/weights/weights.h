@@ -42,6 +42,11 @@ const struct weights_tensor *weights_get(const struct weights *weights, size_t i
 long weights_find(const struct weights *weights, const char *name) THAW_NONNULL;
 /* A metadata string (safetensors __metadata__), or NULL. Borrowed. */
 const char *weights_metadata(const struct weights *weights, const char *key) THAW_NONNULL;
+/* Keys that readers give their own findings: what a Keras file says of itself, what of a file was left aside. */
+#define WEIGHTS_KERAS_CONFIG  "keras.config" /* JSON */
+#define WEIGHTS_KERAS_VERSION "keras.version"
+#define WEIGHTS_KERAS_BACKEND "keras.backend"
+#define WEIGHTS_NOTE          "note" /* a sentence */
 /* Values as float32 in the source's element order, contiguous; `to` holds shape_count floats. A NaN or infinity among
  * them is an error that names the tensor and the element. */
 bool weights_read(const struct weights *weights, size_t index, float *to,
