@@ -40,7 +40,7 @@ static size_t node_params(const struct graph *graph, int node)
     size_t count = 0;
     for (int i = 0; i < graph->node[node].params; i++) {
         const struct graph_param *param = &graph->param[graph->node[node].first_param + i];
-        count += param->role == OP_ROLE_STATISTICS ? 0 : param->count;
+        count += param->role == OP_ROLE_STATISTICS || param->role == OP_ROLE_CONSTANT ? 0 : param->count;
     }
     return count;
 }

@@ -42,6 +42,8 @@ static unsigned role_mark(enum op_role role)
         return FREEZE_AFFINE;
     case OP_ROLE_STATISTICS:
         return FREEZE_STATISTICS;
+    case OP_ROLE_CONSTANT:
+        return 0;
     default:
         return FREEZE_WEIGHTS;
     }
@@ -73,7 +75,7 @@ bool freeze_is_frozen(const struct freeze *freeze, const struct graph *graph, in
 bool freeze_param_moves(const struct freeze *freeze, const struct graph *graph, int param)
 {
     const struct graph_param *row = &graph->param[param];
-    return (freeze->fixed[row->node] & role_mark(row->role)) == 0;
+    return row->role != OP_ROLE_CONSTANT && (freeze->fixed[row->node] & role_mark(row->role)) == 0;
 }
 
 void freeze_statistics(struct freeze *freeze, const struct graph *graph, bool fixed)
@@ -92,11 +94,11 @@ struct freeze_counts freeze_counts(const struct freeze *freeze, const struct gra
         size_t count = graph->param[p].count;
         if (graph->param[p].role == OP_ROLE_STATISTICS)
             *(moves ? &counts.buffers_moving : &counts.buffers_fixed) += count;
-        else
+        else if (graph->param[p].role != OP_ROLE_CONSTANT)
             *(moves ? &counts.trainable : &counts.frozen) += count;
     }
     for (int node = 0; node < graph->nodes; node++)
-        if (graph->node[node].params > 0)
+        if (graph->node[node].params > 0 && freeze_marks(graph, node) != 0)
             *(freeze_is_frozen(freeze, graph, node) ? &counts.layers_frozen : &counts.layers_trainable) += 1;
     return counts;
 }

@@ -107,6 +107,9 @@ void graph_destroy(struct graph *graph)
     mem_free(graph->param);
     mem_free(graph->stage);
     mem_free(graph->name_slot);
+    for (int i = 0; i < graph->constants; i++)
+        mem_free(graph->constant[i].values);
+    mem_free(graph->constant);
     mem_free_floats(graph->values);
     mem_free(graph);
 }
@@ -260,6 +263,29 @@ int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, i
     return graph_add(graph, name, kind, &attrs, 2, (int[]){a, b});
 }
 
+void graph_set_constant(struct graph *graph, int node, int slot, const float *values, size_t count)
+{
+    if (is_faulty(graph))
+        return;
+    if (node < 0 || node >= graph->nodes || slot < 0 || slot >= graph->node[node].params) {
+        fault(graph, "a constant for parameter %d of node %d, which does not exist", slot, node);
+        return;
+    }
+    int index = graph->node[node].first_param + slot;
+    const struct graph_param *param = &graph->param[index];
+    if (param->role != OP_ROLE_CONSTANT || param->count != count) {
+        fault(graph, "%s cannot be set to %zu constant values: it %s", param->name, count,
+              param->role != OP_ROLE_CONSTANT ? "learns" : "has another number of them");
+        return;
+    }
+    void *items = graph->constant;
+    struct graph_constant *constant = grow(&items, &graph->constants, &graph->constants_room, sizeof *constant);
+    graph->constant = items;
+    constant->param = index;
+    constant->values = mem_array(count, sizeof *values);
+    memcpy(constant->values, values, count * sizeof *values);
+}
+
 void graph_mark_trunk(struct graph *graph, int node)
 {
     if (!is_faulty(graph))
@@ -301,6 +327,32 @@ bool graph_seal(struct graph *graph, struct error *error)
     return true;
 }
 
+static void initialise(struct graph *graph, int index, uint64_t seed)
+{
+    const struct graph_param *param = &graph->param[index];
+    float *values = graph_param_values(graph, index);
+    struct hash name = hash_bytes(param->name, strlen(param->name), (struct hash){0, RNG_INIT});
+    double fan = param->fan > 0 ? param->fan : 1;
+    struct rng rng;
+    rng_init(&rng, seed, name.low);
+    for (size_t i = 0; i < param->count; i++) {
+        switch (param->init) {
+        case OP_INIT_ZERO:
+            values[i] = 0;
+            break;
+        case OP_INIT_ONE:
+            values[i] = 1;
+            break;
+        case OP_INIT_HE: /* He et al. 2015: normal, deviation sqrt(2 / fan out) */
+            values[i] = (float)(sqrt(2 / fan) * rng_normal(&rng));
+            break;
+        case OP_INIT_LINEAR: /* as torch.nn.Linear starts: uniform in +-1 / sqrt(fan in) */
+            values[i] = (float)rng_range(&rng, -1 / sqrt(fan), 1 / sqrt(fan));
+            break;
+        }
+    }
+}
+
 bool graph_finish(struct graph *graph, struct error *error)
 {
     if (!graph_seal(graph, error))
@@ -309,6 +361,14 @@ bool graph_finish(struct graph *graph, struct error *error)
     if (!graph->values)
         return error_set(error, ERROR_FAILED, "%s: no memory for %zu parameter values", graph->arch,
                          graph->values_count);
+    for (int p = 0; p < graph->params; p++) {
+        if (graph->param[p].role == OP_ROLE_CONSTANT)
+            initialise(graph, p, 0);
+    }
+    for (int i = 0; i < graph->constants; i++) {
+        const struct graph_param *param = &graph->param[graph->constant[i].param];
+        memcpy(graph->values + param->offset, graph->constant[i].values, param->count * sizeof(float));
+    }
     return true;
 }
 
@@ -363,30 +423,10 @@ void graph_initialise(struct graph *graph, uint64_t seed)
         graph_initialise_param(graph, i, seed);
 }
 
-void graph_initialise_param(struct graph *graph, int index, uint64_t seed)
+void graph_initialise_param(struct graph *graph, int param, uint64_t seed)
 {
-    const struct graph_param *param = &graph->param[index];
-    float *values = graph_param_values(graph, index);
-    struct hash name = hash_bytes(param->name, strlen(param->name), (struct hash){0, RNG_INIT});
-    double fan = param->fan > 0 ? param->fan : 1;
-    struct rng rng;
-    rng_init(&rng, seed, name.low);
-    for (size_t i = 0; i < param->count; i++) {
-        switch (param->init) {
-        case OP_INIT_ZERO:
-            values[i] = 0;
-            break;
-        case OP_INIT_ONE:
-            values[i] = 1;
-            break;
-        case OP_INIT_HE: /* He et al. 2015: normal, deviation sqrt(2 / fan out) */
-            values[i] = (float)(sqrt(2 / fan) * rng_normal(&rng));
-            break;
-        case OP_INIT_LINEAR: /* as torch.nn.Linear starts: uniform in +-1 / sqrt(fan in) */
-            values[i] = (float)rng_range(&rng, -1 / sqrt(fan), 1 / sqrt(fan));
-            break;
-        }
-    }
+    if (graph->param[param].role != OP_ROLE_CONSTANT)
+        initialise(graph, param, seed);
 }
 
 struct op_cost graph_node_cost(const struct graph *graph, int index, int n)
@@ -418,7 +458,7 @@ struct graph_totals graph_totals(const struct graph *graph)
     for (int i = 0; i < graph->params; i++) {
         if (graph->param[i].role == OP_ROLE_STATISTICS)
             totals.buffers += graph->param[i].count;
-        else
+        else if (graph->param[i].role != OP_ROLE_CONSTANT)
             totals.params += graph->param[i].count;
     }
     return totals;

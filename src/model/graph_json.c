@@ -38,6 +38,10 @@ static const struct field {
     FIELD(FIELD_BOOL, bias),        FIELD(FIELD_BOOL, ceil_mode), FIELD(FIELD_BOOL, count_padding),
     FIELD(FIELD_FLOAT, eps),        FIELD(FIELD_FLOAT, momentum), FIELD(FIELD_FLOAT, rate),
     FIELD(FIELD_BOOL, flatten_chw), FIELD(FIELD_INT, pad_before), FIELD(FIELD_INT, pad_after),
+    FIELD(FIELD_BOOL, no_scale),    FIELD(FIELD_BOOL, no_shift),  FIELD(FIELD_FLOAT, alpha),
+    FIELD(FIELD_FLOAT, beta),       FIELD(FIELD_FLOAT, low),      FIELD(FIELD_FLOAT, high),
+    FIELD(FIELD_BOOL, constant),    FIELD(FIELD_INT, begin),      FIELD(FIELD_INT, end),
+    FIELD(FIELD_FLOAT, pad_value),
 };
 
 /* A member of op_attrs that is in no row above would be lost on the way: the test of this file sets all its bytes. */

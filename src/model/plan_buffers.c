@@ -172,7 +172,8 @@ void plan_place_permanent(struct plan *plan)
         plan->param_grad[p] = SIZE_MAX;
         const struct graph_param *param = &graph->param[p];
         enum freeze_mark mark = param->role == OP_ROLE_AFFINE ? FREEZE_AFFINE : FREEZE_WEIGHTS;
-        bool moves = plan->training && param->role != OP_ROLE_STATISTICS && !(plan->fixed[param->node] & mark);
+        bool learns = param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT;
+        bool moves = plan->training && learns && !(plan->fixed[param->node] & mark);
         if (moves) {
             plan->param_grad[p] = at;
             at += plan_align(param->count);

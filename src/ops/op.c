@@ -21,6 +21,20 @@ static const struct op_def *const table[] = {
     [OP_FLATTEN] = &op_flatten,
     [OP_DROPOUT] = &op_dropout,
     [OP_SUBSAMPLE] = &op_subsample,
+    [OP_SIGMOID] = &op_sigmoid,
+    [OP_HARD_SIGMOID] = &op_hard_sigmoid,
+    [OP_SILU] = &op_silu,
+    [OP_HARD_SWISH] = &op_hard_swish,
+    [OP_LEAKY_RELU] = &op_leaky_relu,
+    [OP_GELU] = &op_gelu,
+    [OP_TANH] = &op_tanh,
+    [OP_CLIP] = &op_clip,
+    [OP_MUL] = &op_mul,
+    [OP_AFFINE] = &op_affine,
+    [OP_LAYER_NORM] = &op_layer_norm,
+    [OP_SLICE] = &op_slice,
+    [OP_SHUFFLE] = &op_shuffle,
+    [OP_PAD] = &op_pad,
 };
 _Static_assert(THAW_LENGTH(table) == OP_KINDS, "every op has its row");
 

@@ -1,146 +1,124 @@
-/* ReLU and ReLU6. Elementwise, split into flat chunks; backward reads only the output, so that the input's buffer may be
- * reused and the op may work in place. */
+/* Activations as ops: elementwise, split into flat chunks. Where backward reads only the output, the input's buffer may be
+ * reused and the op may work in place. The functions themselves are in activate.c. */
 #include "config.h"
 
-#include <math.h>
-
+#include "activate.h"
 #include "op_rows.h"
-#include "pass.h"
 #include "split.h"
 
-THAW_SIMD static void clamp(float *out, const float *in, size_t count, float high)
-{
-    for (size_t i = 0; i < count; i++) {
-        float v = in[i] < 0 ? 0 : in[i];
-        out[i] = v > high ? high : v;
-    }
-}
-
-THAW_SIMD static void clamp_gradient(float *to, const float *out, const float *gradient, size_t count, float high)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = out[i] > 0 && out[i] < high ? gradient[i] : 0;
-}
-
-THAW_SIMD static void clamp_gradient_add(float *to, const float *out, const float *gradient, size_t count, float high)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] += out[i] > 0 && out[i] < high ? gradient[i] : 0;
-}
-
-struct clamp {
+struct run {
     const struct op_call *call;
+    enum op_activation activation;
+    const float *value; /* backward: what the slope is taken at */
     size_t count;
     int parts;
-    float high;
 };
 
 static void forward_task(void *context, int task, int worker)
 {
     (void)worker;
-    const struct clamp *c = context;
-    size_t first = split_at(c->count, c->parts, task), last = split_at(c->count, c->parts, task + 1);
-    clamp(c->call->out + first, c->call->in[0] + first, last - first, c->high);
+    const struct run *r = context;
+    size_t first = split_at(r->count, r->parts, task), count = split_at(r->count, r->parts, task + 1) - first;
+    activate(r->activation, r->call->attrs, r->call->out + first, r->call->in[0] + first, count);
 }
 
 static void backward_task(void *context, int task, int worker)
 {
     (void)worker;
-    const struct clamp *c = context;
-    const struct op_call *call = c->call;
-    size_t first = split_at(c->count, c->parts, task), count = split_at(c->count, c->parts, task + 1) - first;
-    (call->in_grad_add[0] ? clamp_gradient_add : clamp_gradient)(call->in_grad[0] + first, call->out + first,
-                                                                 call->out_grad + first, count, c->high);
+    const struct run *r = context;
+    const struct op_call *call = r->call;
+    size_t first = split_at(r->count, r->parts, task), count = split_at(r->count, r->parts, task + 1) - first;
+    activate_gradient(r->activation, call->attrs, call->in_grad[0] + first, r->value + first, call->out_grad + first,
+                      count, call->in_grad_add[0]);
 }
 
-static void run(const struct op_call *call, team_task task, float high)
+static void run(const struct op_call *call, const struct op_def *op, team_task task)
 {
-    struct clamp c = {.call = call, .count = shape4_count(call->out_shape), .high = high};
-    c.parts = split_parts(c.count, SPLIT_FLAT_GRAIN, SPLIT_FLAT_MOST);
-    team_run(call->team, c.parts, task, &c);
+    struct run r = {.call = call, .activation = op->activation, .count = shape4_count(call->out_shape)};
+    r.value = op->needs & OP_NEEDS_IN ? call->in[0] : call->out;
+    r.parts = split_parts(r.count, SPLIT_FLAT_GRAIN, SPLIT_FLAT_MOST);
+    team_run(call->team, r.parts, task, &r);
 }
 
-static void relu_forward(const struct op_call *call)
-{
-    run(call, forward_task, INFINITY);
-}
-
-static void relu_backward(const struct op_call *call)
+static void run_backward(const struct op_call *call, const struct op_def *op)
 {
     if (call->in_grad[0])
-        run(call, backward_task, INFINITY);
+        run(call, op, backward_task);
 }
 
-static void relu6_forward(const struct op_call *call)
-{
-    run(call, forward_task, 6);
-}
-
-static void relu6_backward(const struct op_call *call)
-{
-    if (call->in_grad[0])
-        run(call, backward_task, 6);
-}
-
-static void relu_forward_reference(const struct op_call *call)
+static void run_reference(const struct op_call *call, enum op_activation activation)
 {
     size_t count = shape4_count(call->out_shape);
     for (size_t i = 0; i < count; i++)
-        call->out[i] = call->in[0][i] > 0 ? call->in[0][i] : 0;
+        call->out[i] = (float)activate_reference(activation, call->attrs, call->in[0][i]);
 }
 
-static void relu6_forward_reference(const struct op_call *call)
-{
-    size_t count = shape4_count(call->out_shape);
-    for (size_t i = 0; i < count; i++)
-        call->out[i] = fminf(fmaxf(call->in[0][i], 0), 6);
-}
-
-static void backward_reference(const struct op_call *call, float high)
+static void run_backward_reference(const struct op_call *call, enum op_activation activation)
 {
     size_t count = shape4_count(call->out_shape);
     for (size_t i = 0; call->in_grad[0] && i < count; i++) {
-        float g = 0;
-        if (call->out[i] > 0 && call->out[i] < high)
-            g = call->out_grad[i];
-        call->in_grad[0][i] = (call->in_grad_add[0] ? call->in_grad[0][i] : 0) + g;
+        double g = call->out_grad[i] * activate_slope_reference(activation, call->attrs, call->in[0][i]);
+        call->in_grad[0][i] = (float)((call->in_grad_add[0] ? call->in_grad[0][i] : 0) + g);
     }
 }
 
-static void relu_backward_reference(const struct op_call *call)
+static bool leaky_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
+                        struct error *error)
 {
-    backward_reference(call, INFINITY);
+    if (!(attrs->alpha >= 0)) /* backward tells the side by the output's sign */
+        return error_set(error, ERROR_FAILED, "leaky relu: a slope of %g below zero", (double)attrs->alpha);
+    return op_shape_same(attrs, inputs, in, out, error);
 }
 
-static void relu6_backward_reference(const struct op_call *call)
+static bool clip_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
+                       struct error *error)
 {
-    backward_reference(call, 6);
+    if (!(attrs->low <= attrs->high))
+        return error_set(error, ERROR_FAILED, "clip: from %g to %g holds nothing", (double)attrs->low,
+                         (double)attrs->high);
+    return op_shape_same(attrs, inputs, in, out, error);
 }
 
-const struct op_def op_relu = {
-    .name = "relu",
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .needs = OP_NEEDS_OUT,
-    .in_place = true,
-    .shape = op_shape_same,
-    .cost = op_cost_plain,
-    .forward = relu_forward,
-    .backward = relu_backward,
-    .forward_reference = relu_forward_reference,
-    .backward_reference = relu_backward_reference,
-};
+/* A row of the op table: its name, what fusing calls it, what its backward reads, its shape rule. */
+#define ACTIVATION(id, text, kind, reads, rule)                                                                        \
+    static void id##_forward(const struct op_call *call)                                                               \
+    {                                                                                                                  \
+        run(call, &op_##id, forward_task);                                                                             \
+    }                                                                                                                  \
+    static void id##_backward(const struct op_call *call)                                                              \
+    {                                                                                                                  \
+        run_backward(call, &op_##id);                                                                                  \
+    }                                                                                                                  \
+    static void id##_forward_reference(const struct op_call *call)                                                     \
+    {                                                                                                                  \
+        run_reference(call, kind);                                                                                     \
+    }                                                                                                                  \
+    static void id##_backward_reference(const struct op_call *call)                                                    \
+    {                                                                                                                  \
+        run_backward_reference(call, kind);                                                                            \
+    }                                                                                                                  \
+    const struct op_def op_##id = {                                                                                    \
+        .name = text,                                                                                                  \
+        .inputs_min = 1,                                                                                               \
+        .inputs_max = 1,                                                                                               \
+        .needs = reads,                                                                                                \
+        .in_place = true,                                                                                              \
+        .activation = kind,                                                                                            \
+        .shape = rule,                                                                                                 \
+        .cost = op_cost_plain,                                                                                         \
+        .forward = id##_forward,                                                                                       \
+        .backward = id##_backward,                                                                                     \
+        .forward_reference = id##_forward_reference,                                                                   \
+        .backward_reference = id##_backward_reference,                                                                 \
+    };
 
-const struct op_def op_relu6 = {
-    .name = "relu6",
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .needs = OP_NEEDS_OUT,
-    .in_place = true,
-    .shape = op_shape_same,
-    .cost = op_cost_plain,
-    .forward = relu6_forward,
-    .backward = relu6_backward,
-    .forward_reference = relu6_forward_reference,
-    .backward_reference = relu6_backward_reference,
-};
+ACTIVATION(relu, "relu", OP_ACT_RELU, OP_NEEDS_OUT, op_shape_same)
+ACTIVATION(relu6, "relu6", OP_ACT_RELU6, OP_NEEDS_OUT, op_shape_same)
+ACTIVATION(sigmoid, "sigmoid", OP_ACT_SIGMOID, OP_NEEDS_OUT, op_shape_same)
+ACTIVATION(hard_sigmoid, "hard sigmoid", OP_ACT_HARD_SIGMOID, OP_NEEDS_OUT, op_shape_same)
+ACTIVATION(silu, "silu", OP_ACT_SILU, OP_NEEDS_IN, op_shape_same)
+ACTIVATION(hard_swish, "hard swish", OP_ACT_HARD_SWISH, OP_NEEDS_IN, op_shape_same)
+ACTIVATION(leaky_relu, "leaky relu", OP_ACT_LEAKY_RELU, OP_NEEDS_OUT, leaky_shape)
+ACTIVATION(gelu, "gelu", OP_ACT_GELU, OP_NEEDS_IN, op_shape_same)
+ACTIVATION(tanh, "tanh", OP_ACT_TANH, OP_NEEDS_OUT, op_shape_same)
+ACTIVATION(clip, "clip", OP_ACT_CLIP, OP_NEEDS_OUT, clip_shape)

@@ -130,7 +130,8 @@ static void rows_task(void *context, int task, int worker)
                  from_line, d->call->param[0], d->bias, d->add);
         if (d->out == d->call->out)
             pass_epilogue(to, channels, d->to.w, d->to.c, NULL,
-                          d->call->residual ? d->call->residual + line * width : NULL, d->call->activation);
+                          d->call->residual ? d->call->residual + line * width : NULL, d->call->activation,
+                          d->call->activation_attrs);
     }
 }
 

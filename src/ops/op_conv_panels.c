@@ -134,7 +134,7 @@ static void forward_task(void *context, int task, int worker)
     size_t at = first * (size_t)conv->out.c + (size_t)channel;
     pass_epilogue(call->out + at, (size_t)conv->out.c, rows, channels,
                   conv->attrs->bias ? call->param[1] + channel : NULL, call->residual ? call->residual + at : NULL,
-                  call->activation);
+                  call->activation, call->activation_attrs);
 }
 
 static void forward(const struct conv *conv, const struct op_call *call)

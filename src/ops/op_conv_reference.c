@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "activate.h"
 #include "op_rows.h"
 
 /* One multiply-add of an output value: the input and the weight it reads. */
@@ -45,11 +46,7 @@ void op_conv_forward_reference(const struct op_call *call)
                         sum += (double)call->in[0][p.in] * call->param[0][p.weight];
                     if (call->residual)
                         sum += call->residual[to - call->out];
-                    if (call->activation != OP_ACT_NONE && sum < 0)
-                        sum = 0;
-                    if (call->activation == OP_ACT_RELU6 && sum > 6)
-                        sum = 6;
-                    *to = (float)sum;
+                    *to = (float)activate_reference(call->activation, call->activation_attrs, sum);
                 }
 }
 

@@ -41,7 +41,8 @@ static void add_task(void *context, int task, int worker)
     pass_move(out, call->in[0] + first, count, false);
     for (int i = 1; i < call->inputs; i++)
         pass_move(out, call->in[i] + first, count, true);
-    pass_epilogue(out, count, 1, (int)count, NULL, call->residual ? call->residual + first : NULL, call->activation);
+    pass_epilogue(out, count, 1, (int)count, NULL, call->residual ? call->residual + first : NULL, call->activation,
+                  call->activation_attrs);
 }
 
 static void add_forward(const struct op_call *call)

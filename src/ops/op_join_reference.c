@@ -1,6 +1,7 @@
 /* Reference twins of the ops that only move values. */
 #include "config.h"
 
+#include "activate.h"
 #include "op_rows.h"
 
 static size_t at(struct shape4 s, int n, int y, int x, int k)
@@ -22,11 +23,7 @@ void op_add_forward_reference(const struct op_call *call)
         double sum = call->residual ? call->residual[e] : 0;
         for (int i = 0; i < call->inputs; i++)
             sum += call->in[i][e];
-        if (call->activation != OP_ACT_NONE && sum < 0)
-            sum = 0;
-        if (call->activation == OP_ACT_RELU6 && sum > 6)
-            sum = 6;
-        call->out[e] = (float)sum;
+        call->out[e] = (float)activate_reference(call->activation, call->activation_attrs, sum);
     }
 }
 

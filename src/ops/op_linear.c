@@ -5,6 +5,7 @@
  * the weight gradient splits the weight's rows. */
 #include "config.h"
 
+#include "activate.h"
 #include "op_rows.h"
 #include "pass.h"
 #include "split.h"
@@ -64,7 +65,7 @@ static void forward_task(void *context, int task, int worker)
          call->out + first, l->out);
     pass_epilogue(call->out + first, (size_t)l->out, l->n, last - first,
                   call->attrs->bias ? call->param[BIAS] + first : NULL, call->residual ? call->residual + first : NULL,
-                  call->activation);
+                  call->activation, call->activation_attrs);
 }
 
 static int vector_parts(int in, int out)
@@ -89,7 +90,7 @@ static void forward_vector(struct linear *l)
     team_run(call->team, l->parts, vector_task, l);
     pass_sum_partials(call->team, call->out, call->workspace, l->parts, split_line(outputs), outputs);
     pass_epilogue(call->out, outputs, 1, l->out, call->attrs->bias ? call->param[BIAS] : NULL, call->residual,
-                  call->activation);
+                  call->activation, call->activation_attrs);
 }
 
 static void data_task(void *context, int task, int worker)
@@ -160,11 +161,7 @@ void op_linear_forward_reference(const struct op_call *call)
                 sum += (double)call->in[0][i * l.in + k] * call->param[WEIGHT][(size_t)k * (size_t)l.out + (size_t)o];
             size_t at = (size_t)i * (size_t)l.out + (size_t)o;
             sum += call->residual ? call->residual[at] : 0;
-            if (call->activation != OP_ACT_NONE && sum < 0)
-                sum = 0;
-            if (call->activation == OP_ACT_RELU6 && sum > 6)
-                sum = 6;
-            call->out[at] = (float)sum;
+            call->out[at] = (float)activate_reference(call->activation, call->activation_attrs, sum);
         }
 }
 

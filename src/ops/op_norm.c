@@ -16,7 +16,6 @@ enum { WEIGHT, BIAS, MEAN, VARIANCE, PARAMS, ROW_GRAIN = 8192 };
 
 static int norm_params(const struct op_attrs *attrs, const struct shape4 *in, struct op_param param[OP_PARAMS_MAX])
 {
-    (void)attrs;
     static const struct op_param rows[PARAMS] = {
         [WEIGHT] = {.name = "weight", .role = OP_ROLE_AFFINE, .init = OP_INIT_ONE},
         [BIAS] = {.name = "bias", .role = OP_ROLE_AFFINE, .init = OP_INIT_ZERO},
@@ -29,6 +28,10 @@ static int norm_params(const struct op_attrs *attrs, const struct shape4 *in, st
         param[i].shape = shape_make(1, channels);
         param[i].fan = in->c;
     }
+    if (attrs->no_scale)
+        param[WEIGHT].role = OP_ROLE_CONSTANT;
+    if (attrs->no_shift)
+        param[BIAS].role = OP_ROLE_CONSTANT;
     return PARAMS;
 }
 

@@ -8,7 +8,10 @@ extern const struct op_def op_input;
 extern const struct op_def op_conv;
 extern const struct op_def op_linear;
 extern const struct op_def op_batch_norm;
-extern const struct op_def op_relu, op_relu6;
+extern const struct op_def op_relu, op_relu6, op_sigmoid, op_hard_sigmoid, op_silu, op_hard_swish, op_leaky_relu,
+    op_gelu, op_tanh, op_clip;
+extern const struct op_def op_mul, op_affine, op_layer_norm;
+extern const struct op_def op_slice, op_shuffle, op_pad;
 extern const struct op_def op_max_pool, op_avg_pool, op_global_avg_pool;
 extern const struct op_def op_add, op_concat, op_flatten, op_subsample;
 extern const struct op_def op_dropout;
@@ -40,5 +43,17 @@ void op_flatten_forward_reference(const struct op_call *call);
 void op_flatten_backward_reference(const struct op_call *call);
 void op_subsample_forward_reference(const struct op_call *call);
 void op_subsample_backward_reference(const struct op_call *call);
+void op_mul_forward_reference(const struct op_call *call);
+void op_mul_backward_reference(const struct op_call *call);
+void op_affine_forward_reference(const struct op_call *call);
+void op_affine_backward_reference(const struct op_call *call);
+void op_layer_norm_forward_reference(const struct op_call *call);
+void op_layer_norm_backward_reference(const struct op_call *call);
+void op_slice_forward_reference(const struct op_call *call);
+void op_slice_backward_reference(const struct op_call *call);
+void op_shuffle_forward_reference(const struct op_call *call);
+void op_shuffle_backward_reference(const struct op_call *call);
+void op_pad_forward_reference(const struct op_call *call);
+void op_pad_backward_reference(const struct op_call *call);
 
 #endif

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "activate.h"
 #include "split.h"
 
 static inline __attribute__((always_inline)) void epilogue_rows(float *restrict out, size_t stride, int rows, int cols,
@@ -44,13 +45,14 @@ THAW_SIMD static void epilogue(float *out, size_t stride, int rows, int cols, co
 }
 
 void pass_epilogue(float *out, size_t stride, int rows, int cols, const float *bias, const float *residual,
-                   enum op_activation activation)
+                   enum op_activation activation, const struct op_attrs *attrs)
 {
-    if (!bias && !residual && activation == OP_ACT_NONE)
-        return;
-    float low = activation == OP_ACT_NONE ? -INFINITY : 0;
-    float high = activation == OP_ACT_RELU6 ? 6 : INFINITY;
-    epilogue(out, stride, rows, cols, bias, residual, low, high);
+    bool holds = activation == OP_ACT_RELU || activation == OP_ACT_RELU6; /* in the same pass */
+    if (bias || residual || holds)
+        epilogue(out, stride, rows, cols, bias, residual, holds ? 0 : -INFINITY,
+                 activation == OP_ACT_RELU6 ? 6 : INFINITY);
+    for (int r = 0; r < rows && !holds && activation != OP_ACT_NONE; r++)
+        activate(activation, attrs, out + (size_t)r * stride, out + (size_t)r * stride, (size_t)cols);
 }
 
 THAW_SIMD static void add_to(float *restrict to, const float *restrict from, size_t count)

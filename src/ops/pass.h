@@ -9,9 +9,9 @@
 #include "thaw/ops/op.h"
 
 /* A block (rows, cols) of row stride `stride`: out = activation(out + bias + residual). bias (cols) and residual (same
- * stride as out) may be NULL. For the calling task's panel, while it is in cache. */
+ * stride as out) may be NULL; attrs are the activation's. For the calling task's panel, while it is in cache. */
 void pass_epilogue(float *out, size_t stride, int rows, int cols, const float *bias, const float *residual,
-                   enum op_activation activation);
+                   enum op_activation activation, const struct op_attrs *attrs);
 
 /* to (count) = or += from, the caller's thread. from may equal to. */
 void pass_move(float *to, const float *from, size_t count, bool add);

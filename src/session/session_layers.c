@@ -50,7 +50,7 @@ static void add_node(struct session *session, int index)
     snprintf(row->shape, sizeof row->shape, "%dx%dx%d", node->shape.h, node->shape.w, node->shape.c);
     for (int i = 0; i < node->params; i++) {
         const struct graph_param *param = &graph->param[node->first_param + i];
-        if (param->role != OP_ROLE_STATISTICS)
+        if (param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT)
             row->params += (double)param->count;
     }
     row->macs = graph_node_cost(graph, index, 1).macs;

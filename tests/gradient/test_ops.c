@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/ops/activate.h"
 #include "cases.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
@@ -34,18 +35,19 @@ struct rig {
     bool add[INPUTS];
 };
 
-/* A shuffled ladder with steps of 0.04, none within 0.02 of 0 or 6: a step of 0.01 crosses no kink of relu and relu6 and
- * changes no maximum. */
+/* A shuffled ladder around 0 with steps of 0.04, no value within 0.02 of a multiple of 0.04: a step of 0.01 crosses no kink
+ * of relu, relu6 and the other activations, where the cases keep theirs at such multiples, and changes no maximum. */
 static void fill_apart(float *to, size_t count, uint64_t seed)
 {
     uint32_t *order = mem_array(count, sizeof *order);
     struct rng rng;
+    float middle = (float)((count < 1024 ? count : 1024) / 2) - 0.5f;
     for (uint32_t i = 0; i < count; i++)
         order[i] = i;
     rng_init(&rng, seed, RNG_INIT);
     rng_shuffle(&rng, order, count);
     for (size_t i = 0; i < count; i++)
-        to[i] = ((float)(order[i] % 1024) - 511.5f) * 0.04f;
+        to[i] = ((float)(order[i] % 1024) - middle) * 0.04f;
     mem_free(order);
 }
 
@@ -92,7 +94,7 @@ static void build(struct rig *rig, const struct gradient_case *c, struct team *t
     for (int i = 0; i < c->inputs; i++) {
         rig->in_count[i] = shape4_count(c->in[i]);
         rig->in_view[i] = rig->in[i] = mem_floats(rig->in_count[i]);
-        bool kinks = c->kind == OP_MAX_POOL || c->kind == OP_RELU || c->kind == OP_RELU6;
+        bool kinks = c->kind == OP_MAX_POOL || rig->op->activation != OP_ACT_NONE;
         (kinks ? fill_apart : fill)(rig->in[i], rig->in_count[i], 10 + (uint64_t)i);
         rig->grad[i] = fenced(rig->in_count[i]);
         rig->add[i] = c->add_gradient;
@@ -105,7 +107,7 @@ static void build(struct rig *rig, const struct gradient_case *c, struct team *t
         if (rig->param[i].init == OP_INIT_ONE) /* gamma, variance: positive */
             for (size_t k = 0; k < rig->param_count[i]; k++)
                 rig->value[i][k] = 1.5f + 0.5f * rig->value[i][k];
-        if (rig->param[i].role != OP_ROLE_STATISTICS)
+        if (rig->param[i].role != OP_ROLE_STATISTICS && rig->param[i].role != OP_ROLE_CONSTANT)
             rig->grad[INPUTS + i] = fenced(rig->param_count[i]);
     }
     rig->out = fenced(rig->out_count);
@@ -326,6 +328,7 @@ static void any_team_gives_the_same_bits(void **state)
 static void epilogues_equal_their_parts(void **state)
 {
     (void)state;
+    static const struct op_attrs attrs = {.alpha = 0.2f, .beta = 0.5f, .low = -3, .high = 4};
     struct team *team = team_create(2);
     for (size_t i = 0; i < gradient_cases_count; i++) {
         const struct gradient_case *c = &gradient_cases[i];
@@ -339,12 +342,12 @@ static void epilogues_equal_their_parts(void **state)
             fill(residual, fast.out_count, 99);
             fast.call.residual = residual;
             fast.call.activation = (enum op_activation)activation;
+            fast.call.activation_attrs = &attrs;
             forward(&fast, false);
             forward(&plain, true);
             for (size_t k = 0; k < plain.out_count; k++) {
                 float v = plain.out[k] + residual[k];
-                v = activation != OP_ACT_NONE && v < 0 ? 0 : v;
-                plain.out[k] = activation == OP_ACT_RELU6 && v > 6 ? 6 : v;
+                plain.out[k] = (float)activate_reference((enum op_activation)activation, &attrs, v);
             }
             expect_close(c->name, "epilogue", fast.out, plain.out, plain.out_count);
             mem_free_floats(residual);

@@ -47,6 +47,12 @@ struct graph_left_out {
 };
 enum { GRAPH_LEFT_OUT_MAX = 4 };
 
+/* Values of a parameter that never moves (OP_ROLE_CONSTANT), given while the graph is built. */
+struct graph_constant {
+    int param;
+    float *values; /* the graph's own */
+};
+
 struct graph {
     char arch[GRAPH_NAME_MAX]; /* "resnet18" */
     struct preprocess preprocess;
@@ -65,6 +71,8 @@ struct graph {
     int name_slots;
     struct graph_left_out left_out[GRAPH_LEFT_OUT_MAX];
     int lefts_out;
+    struct graph_constant *constant;
+    int constants, constants_room;
 };
 
 /* --- building (used by zoo_*.c) ---
@@ -84,6 +92,9 @@ int graph_add_conv(struct graph *graph, const char *name, int input, int out_cha
 int graph_add_batch_norm(struct graph *graph, const char *name, int input, float eps, float momentum) THAW_NONNULL;
 int graph_add_linear(struct graph *graph, const char *name, int input, int out_features) THAW_NONNULL;
 int graph_add_binary(struct graph *graph, const char *name, enum op_kind kind, int a, int b) THAW_NONNULL;
+/* The values of a parameter whose role is OP_ROLE_CONSTANT, copied; without them it is as its initialiser says (a scale
+ * 1, a shift 0). `slot` as op_def.params lists them. */
+void graph_set_constant(struct graph *graph, int node, int slot, const float *values, size_t count) THAW_NONNULL;
 /* The trunk's last node; unmarked: all before the class layer, or all but the output where there is none. */
 void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL;
 /* Tensors whose names begin so are not missed in the graph: bind ignores them and gives the reason. The texts are borrowed
@@ -91,7 +102,7 @@ void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL;
 void graph_leave_out(struct graph *graph, const char *prefix, const char *reason) THAW_NONNULL;
 /* Checks, sets output and classes from the last node; values stay NULL: enough for names, shapes and costs. */
 bool graph_seal(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Seals it and allocates `values` (zeroed). */
+/* Seals it and allocates `values` (zeroed but for the constants). */
 bool graph_finish(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* --- using --- */
@@ -102,12 +113,13 @@ int graph_find_stage(const struct graph *graph, const char *name) THAW_NONNULL; 
  * output through what keeps the channels apart (SqueezeNet's 1x1 convolution is followed by relu and pooling). */
 int graph_class_layer(const struct graph *graph) THAW_NONNULL;
 float *graph_param_values(const struct graph *graph, int param) THAW_NONNULL;
-/* Fresh weights, each parameter a pure function of (seed, its name). */
+/* Fresh weights, each parameter a pure function of (seed, its name); constants stay as they are. */
 void graph_initialise(struct graph *graph, uint64_t seed) THAW_NONNULL;
 void graph_initialise_param(struct graph *graph, int param, uint64_t seed) THAW_NONNULL;
 /* Cost of one node for a batch of n. */
 struct op_cost graph_node_cost(const struct graph *graph, int node, int n) THAW_NONNULL;
-/* Totals over the graph for one image; params counts learnable values only, buffers the running statistics. */
+/* Totals over the graph for one image; params counts learnable values only, buffers the running statistics, neither of
+ * them constants. */
 struct graph_totals {
     double macs, activation_bytes;
     size_t params, buffers;

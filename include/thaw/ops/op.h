@@ -4,7 +4,7 @@
  * Activations are NHWC float32. Parameters are stored ready for GEMM ("native" layout):
  *   conv    weight (kh, kw, c_in / groups, c_out), bias (c_out)      [depthwise: (kh, kw, 1, c)]
  *   linear  weight (c_in, c_out), bias (c_out)
- *   batch norm  weight, bias, running_mean, running_var (c)
+ *   batch norm  weight, bias, running_mean, running_var (c); layer norm, affine  weight, bias (c)
  * Kernels split work over the team by shape only, so that any team size gives the same bits. */
 #ifndef THAW_OPS_OP_H
 #define THAW_OPS_OP_H
@@ -32,10 +32,37 @@ enum op_kind {
     OP_FLATTEN,         /* (n,h,w,c) -> (n,1,1,h*w*c); order below */
     OP_DROPOUT,
     OP_SUBSAMPLE, /* every stride-th pixel, zero channels before and after: the option-A shortcut (He et al. 2015) */
+    OP_SIGMOID,
+    OP_HARD_SIGMOID, /* alpha * x + beta, held to 0..1 */
+    OP_SILU,         /* x * sigmoid(x); also called swish */
+    OP_HARD_SWISH,   /* x * relu6(x + 3) / 6 */
+    OP_LEAKY_RELU,   /* alpha * x below 0 */
+    OP_GELU,         /* x times the normal distribution's cumulative function: the exact form, by erf */
+    OP_TANH,
+    OP_CLIP,       /* held to low..high */
+    OP_MUL,        /* two equal shapes, or the second (n,1,1,c): squeeze-and-excitation (Hu et al. 2018) */
+    OP_AFFINE,     /* x * weight + bias for each channel */
+    OP_LAYER_NORM, /* over the channels of each pixel (Ba et al. 2016) */
+    OP_SLICE,      /* channels begin <= c < end */
+    OP_SHUFFLE,    /* channels (groups, c / groups) transposed (Zhang et al. 2018) */
+    OP_PAD,        /* paddings of pad_value around the image; a negative one crops */
     OP_KINDS
 };
 
-enum op_activation { OP_ACT_NONE, OP_ACT_RELU, OP_ACT_RELU6, OP_ACTIVATIONS };
+enum op_activation {
+    OP_ACT_NONE,
+    OP_ACT_RELU,
+    OP_ACT_RELU6,
+    OP_ACT_SIGMOID,
+    OP_ACT_HARD_SIGMOID,
+    OP_ACT_SILU,
+    OP_ACT_HARD_SWISH,
+    OP_ACT_LEAKY_RELU,
+    OP_ACT_GELU,
+    OP_ACT_TANH,
+    OP_ACT_CLIP,
+    OP_ACTIVATIONS
+};
 
 /* What a node of some kind needs beyond its inputs; fields not of its kind are zero. */
 struct op_attrs {
@@ -45,21 +72,28 @@ struct op_attrs {
     int pad_top, pad_left, pad_bottom, pad_right;
     int dilation_h, dilation_w;
     int groups;
-    int out_channels;    /* conv, linear */
-    bool bias;           /* conv, linear */
-    bool ceil_mode;      /* pools: round the output size up (torch's rule: no window starts in the right padding) */
-    bool count_padding;  /* average pool: padding counts in the divisor (torch: count_include_pad) */
-    float eps, momentum; /* batch norm; momentum in torch's sense: new = (1 - m) * old + m * batch */
-    float rate;          /* dropout: probability of zero */
-    bool flatten_chw;    /* flatten in c,h,w order, as torch weights of a following linear expect it */
+    int out_channels;        /* conv, linear */
+    bool bias;               /* conv, linear, affine */
+    bool ceil_mode;          /* pools: round the output size up (torch's rule: no window starts in the right padding) */
+    bool count_padding;      /* average pool: padding counts in the divisor (torch: count_include_pad) */
+    float eps, momentum;     /* norms; momentum in torch's sense: new = (1 - m) * old + m * batch */
+    bool no_scale, no_shift; /* batch norm: weight stays 1, bias stays 0 (OP_ROLE_CONSTANT) */
+    float rate;              /* dropout: probability of zero */
+    bool flatten_chw;        /* flatten in c,h,w order, as torch weights of a following linear expect it */
     int pad_before, pad_after; /* subsample: zero channels on each side */
+    float alpha, beta;         /* hard sigmoid; leaky relu: alpha >= 0 */
+    float low, high;           /* clip */
+    bool constant;             /* affine: never learns (OP_ROLE_CONSTANT) */
+    int begin, end;            /* slice: channels */
+    float pad_value;           /* pad */
 };
 
 enum op_role {
-    OP_ROLE_WEIGHT,     /* conv and linear weight */
-    OP_ROLE_BIAS,       /* conv and linear bias: frozen with the weight */
-    OP_ROLE_AFFINE,     /* batch-norm gamma and beta */
+    OP_ROLE_WEIGHT,     /* conv and linear weight, affine scale */
+    OP_ROLE_BIAS,       /* conv, linear and affine bias: frozen with the weight */
+    OP_ROLE_AFFINE,     /* gamma and beta of norms */
     OP_ROLE_STATISTICS, /* batch-norm running mean and variance: no gradient, moved by training */
+    OP_ROLE_CONSTANT,   /* part of the architecture: never moves, no gradient, counted nowhere, wanted of no file */
     OP_ROLES
 };
 enum op_init {
@@ -106,7 +140,8 @@ struct op_call {
 
     /* fused into the last pass of conv, linear and add, inference only: out = activation(op(in) + residual) */
     enum op_activation activation;
-    const float *residual; /* of out_shape, or NULL; must not overlap out */
+    const struct op_attrs *activation_attrs; /* of the fused op; may be NULL for those that have none */
+    const float *residual;                   /* of out_shape, or NULL; must not overlap out */
 
     bool batch_statistics; /* batch norm: normalise by this batch and move the running statistics */
     bool drop;             /* dropout: active */
@@ -124,6 +159,7 @@ struct op_def {
     /* Forward allows out == in[0] (not where a backward follows that needs in), backward in_grad[0] == out_grad (unless
      * in_grad_add). */
     bool in_place;
+    enum op_activation activation; /* what it is called as an epilogue; OP_ACT_NONE: no activation */
 
     /* Writes the output shape, or says what does not fit. in[i].n are equal. */
     bool (*shape)(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,

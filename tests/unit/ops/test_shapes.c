@@ -17,9 +17,16 @@ static void every_row_is_complete(void **state)
 {
     (void)state;
     static const char *const names[OP_KINDS] = {
-        "input",  "conv",     "linear",       "batch norm",          "relu",
-        "relu6",  "max pool", "average pool", "global average pool", "add",
-        "concat", "flatten",  "dropout",      "subsample",
+        "input",        "conv",         "linear",
+        "batch norm",   "relu",         "relu6",
+        "max pool",     "average pool", "global average pool",
+        "add",          "concat",       "flatten",
+        "dropout",      "subsample",    "sigmoid",
+        "hard sigmoid", "silu",         "hard swish",
+        "leaky relu",   "gelu",         "tanh",
+        "clip",         "mul",          "affine",
+        "layer norm",   "slice",        "shuffle",
+        "pad",
     };
     for (int kind = 0; kind < OP_KINDS; kind++) {
         const struct op_def *op = op_get((enum op_kind)kind);
