@@ -15,7 +15,7 @@
 #include "thaw/base/mem.h"
 
 static const char *const outcome_names[] = {
-    "loaded", "converted", "replaced", "does not fit", "missing", "unexpected", "ignored",
+    "loaded", "converted", "replaced", "does not fit", "missing", "unexpected", "ignored", "constant",
 };
 _Static_assert(sizeof outcome_names / sizeof *outcome_names == BIND_OUTCOMES, "one name an outcome");
 
@@ -64,8 +64,9 @@ static void match_param(struct match *match, const struct bind_index *index, int
 {
     const struct graph_param *wanted = &match->graph->param[param];
     long found = bind_index_find(index, wanted->name);
+    enum bind_outcome absent = wanted->role == OP_ROLE_CONSTANT ? BIND_CONSTANT : BIND_MISSING;
     match->tensor[param] = found;
-    struct bind_row *row = add_row(match, wanted->name, found < 0 ? BIND_MISSING : BIND_LOADED);
+    struct bind_row *row = add_row(match, wanted->name, found < 0 ? absent : BIND_LOADED);
     if (found < 0)
         return;
     const struct weights_tensor *tensor = weights_get(match->weights, (size_t)found);
@@ -98,7 +99,7 @@ static void settle_head(struct match *match)
         bool whole = true;
         for (int p = node->first_param; p < node->first_param + node->params; p++) {
             enum bind_outcome outcome = match->report->row[p].outcome;
-            whole = whole && (outcome == BIND_LOADED || outcome == BIND_CONVERTED);
+            whole = whole && (outcome == BIND_LOADED || outcome == BIND_CONVERTED || outcome == BIND_CONSTANT);
         }
         for (int p = node->first_param; !whole && p < node->first_param + node->params; p++) {
             struct bind_row *row = &match->report->row[p];

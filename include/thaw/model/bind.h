@@ -13,6 +13,7 @@ enum bind_outcome {
     BIND_MISSING,    /* wanted, not in the file; of the class head: freshly initialised */
     BIND_UNEXPECTED, /* in the file, not wanted */
     BIND_IGNORED,    /* in the file, known to be of no use here (num_batches_tracked, auxiliary heads) */
+    BIND_CONSTANT,   /* part of the architecture, and not in the file: kept as it is */
     BIND_OUTCOMES
 };
 
