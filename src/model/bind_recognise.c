@@ -46,10 +46,10 @@ static void consider(struct comparison *comparison, const char *arch, int channe
     struct bind_guess own = {.trunk = 0};
     snprintf(own.arch, sizeof own.arch, "%s", graph->arch);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
+        if (graph->param[p].role == OP_ROLE_CONSTANT)
+            continue;
         struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
         long found = bind_index_find(&comparison->index, graph->param[p].name);
-        if (graph->param[p].role == OP_ROLE_CONSTANT && found < 0)
-            continue;
         own.trunk++;
         own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
     }

@@ -67,6 +67,8 @@ static void sign(struct bind_zoo *zoo, const struct graph *graph)
     *signature = (struct signature){.first = zoo->traces};
     snprintf(signature->arch, sizeof signature->arch, "%s", graph->arch);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
+        if (graph->param[p].role == OP_ROLE_CONSTANT)
+            continue;
         struct trace *trace = add_trace(zoo);
         trace->name = bind_name_digest(graph->param[p].name);
         for (int layout = 0; layout < LAYOUTS; layout++) {
