@@ -247,7 +247,8 @@ const struct verb verb_eval = {
     .options =
         "  --model NAME|RUN   an architecture, a run directory or a weights file; may be left out with --weights\n"
         "  --weights FILE     trained weights; without them an architecture is judged as freshly initialised\n"
-        "  --data PATH        a folder of class folders; its val folder where it has one, else all of it\n"
+        "  --data PATH        a folder of class folders; its val folder where it has one, else all of it.\n"
+        "                     Or MNIST's IDX files (.gz as they are): their folder, or a file of images\n"
         "  --labels FILE      the class folder of each output, one name a line; without it the names in the\n"
         "                     weights, else the sorted names of the class folders\n" PART_PREPROCESS_HELP
         "  --batch N          images a pass (64)\n"

@@ -1,5 +1,5 @@
 /* Datasets: where the training and validation folders are, which classes there are, and what is left when files that
- * are no images have been set aside. The walking is in dataset_scan.c, the split in split.c. Called by the session, and
+ * are no images have been set aside. The walking is in dataset_scan.c, IDX files are in dataset_idx.c, the split in split.c. Called by the session, and
  * by the trainer through it. */
 #include "config.h"
 
@@ -24,7 +24,7 @@ static char *find_folder(const char *directory, const char *name)
 
 /* What the caller's `val` means. */
 struct choice {
-    char *folder; /* owned, or NULL */
+    char *path; /* of a folder, or of a file of images; owned, or NULL */
     double share;
 };
 
@@ -42,10 +42,12 @@ static bool choose(struct choice *choice, const char *path, const char *val, str
         return true;
     }
     choice->share = 0;
-    char *expanded = path_expand(val);
-    choice->folder = file_is_directory(expanded) ? mem_string(expanded) : find_folder(path, expanded);
+    char *expanded = path_expand(val), *inner = path_join(path, expanded);
+    if (file_exists(expanded) || file_exists(inner))
+        choice->path = mem_string(file_exists(expanded) ? expanded : inner);
     mem_free(expanded);
-    return choice->folder ||
+    mem_free(inner);
+    return choice->path ||
            error_set(error, ERROR_DATA, "%s: there is no such validation folder, neither here nor in %s", val, path);
 }
 
@@ -65,24 +67,81 @@ static bool enough(const struct dataset *dataset, struct error *error)
     return true;
 }
 
-static bool fill(struct dataset *dataset, struct choice *choice, uint64_t seed, struct error *error)
+static bool fill_from_folders(struct dataset *dataset, struct choice *choice, uint64_t seed, struct error *error)
 {
+    if (!file_is_directory(dataset->path))
+        return error_set(error, ERROR_DATA,
+                         "%s: not a folder; a dataset is a folder with one folder of images a class, or an IDX file",
+                         dataset->path);
+    if (choice->path && !file_is_directory(choice->path))
+        return error_set(error, ERROR_DATA, "%s: not a folder of validation images", choice->path);
     char *train = find_folder(dataset->path, "train");
-    for (size_t i = 0; train && !choice->folder && i < THAW_LENGTH(val_names); i++)
-        choice->folder = find_folder(dataset->path, val_names[i]);
+    for (size_t i = 0; train && !choice->path && i < THAW_LENGTH(val_names); i++)
+        choice->path = find_folder(dataset->path, val_names[i]);
     const char *root = train ? train : dataset->path;
-    bool done = scan_class_names(dataset, root, choice->folder, error) &&
-                (!choice->folder || scan_class_names(dataset, choice->folder, NULL, error));
+    bool done = scan_class_names(dataset, root, choice->path, error) &&
+                (!choice->path || scan_class_names(dataset, choice->path, NULL, error));
     if (done && dataset->classes > 1) {
         scan_images(dataset, root, DATASET_TRAIN);
-        if (choice->folder)
-            scan_images(dataset, choice->folder, DATASET_VAL);
+        if (choice->path)
+            scan_images(dataset, choice->path, DATASET_VAL);
         else if (choice->share > 0)
             split_stratified(dataset, choice->share, seed);
-        dataset->own_validation = choice->folder != NULL;
+        dataset->own_validation = choice->path != NULL;
     }
     mem_free(train);
     return done && enough(dataset, error);
+}
+
+/* Puts the file of validation images that the caller chose in its place. */
+static bool choose_images(char *images[DATASET_SPLITS], const char *path, struct error *error)
+{
+    char *other[DATASET_SPLITS];
+    bool done = idx_find_images(path, other, error);
+    char **found = &other[other[DATASET_VAL] ? DATASET_VAL : DATASET_TRAIN];
+    if (done && !*found)
+        done = error_set(error, ERROR_DATA, "%s: no IDX files of images in it", path);
+    if (done) {
+        mem_free(images[DATASET_VAL]);
+        images[DATASET_VAL] = *found;
+        *found = NULL;
+    }
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        mem_free(other[s]);
+    return done;
+}
+
+static bool fill_from_idx(struct dataset *dataset, char *images[DATASET_SPLITS], const struct choice *choice,
+                          uint64_t seed, struct error *error)
+{
+    if (choice->path && !choose_images(images, choice->path, error))
+        return false;
+    bool both = images[DATASET_TRAIN] && images[DATASET_VAL];
+    if (!idx_fill(dataset, images, error))
+        return false;
+    dataset->own_validation = images[DATASET_VAL] != NULL;
+    if (both || choice->share <= 0)
+        return true;
+    if (dataset->own_validation) { /* the only pair there is: what is asked for is a part of it */
+        dataset->part[DATASET_TRAIN] = dataset->part[DATASET_VAL];
+        dataset->part[DATASET_VAL] = (struct dataset_part){0};
+        dataset->own_validation = false;
+    }
+    split_stratified(dataset, choice->share, seed);
+    return true;
+}
+
+static bool fill(struct dataset *dataset, struct choice *choice, uint64_t seed, struct error *error)
+{
+    char *images[DATASET_SPLITS];
+    bool done = idx_find_images(dataset->path, images, error);
+    if (done && (images[DATASET_TRAIN] || images[DATASET_VAL]))
+        done = fill_from_idx(dataset, images, choice, seed, error);
+    else if (done)
+        done = fill_from_folders(dataset, choice, seed, error);
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        mem_free(images[s]);
+    return done;
 }
 
 struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
@@ -93,16 +152,32 @@ struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, s
     bool done = false;
     if (!file_exists(dataset->path))
         error_set(error, ERROR_DATA, "%s: no such folder", dataset->path);
-    else if (!file_is_directory(dataset->path))
-        error_set(error, ERROR_DATA, "%s: not a folder; a dataset is a folder with one folder of images a class",
-                  dataset->path);
     else
         done = choose(&choice, dataset->path, val, error) && fill(dataset, &choice, seed, error);
-    mem_free(choice.folder);
+    mem_free(choice.path);
     if (done)
         return dataset;
     dataset_destroy(dataset);
     return NULL;
+}
+
+bool dataset_load(const struct dataset_item *item, struct image *image, struct hash *hash, struct error *error)
+{
+    *image = (struct image){0};
+    if (item->pixels) {
+        dataset_pixels_load(item, image, hash);
+        return image->rgb || error_set(error, ERROR_DATA, "%s: no memory for the image", item->path);
+    }
+    struct file_map map;
+    if (!file_map_open(&map, item->path, error)) {
+        error->kind = ERROR_DATA;
+        return false;
+    }
+    if (hash)
+        *hash = hash_bytes(map.data, map.size, (struct hash){0, 0});
+    bool done = image_decode(image, map.data, map.size, item->path, error);
+    file_map_close(&map);
+    return done;
 }
 
 static void free_names(struct dataset *dataset)
@@ -120,6 +195,7 @@ void dataset_destroy(struct dataset *dataset)
         for (size_t i = 0; i < dataset->part[s].items; i++)
             mem_free(dataset->part[s].item[i].path);
         mem_free(dataset->part[s].item);
+        dataset_pixels_destroy(dataset->pixels[s]);
     }
     for (size_t i = 0; i < dataset->bad_count; i++)
         mem_free(dataset->bad[i].path);
@@ -152,8 +228,10 @@ static void relabel_part(struct dataset_part *part, const int *to, int count)
     size_t filled = 0;
     for (int label = 0; label < count; label++)
         for (size_t i = 0; i < part->items; i++)
-            if (to[part->item[i].label] == label)
-                sorted[filled++] = (struct dataset_item){.path = part->item[i].path, .label = label};
+            if (to[part->item[i].label] == label) {
+                sorted[filled] = part->item[i];
+                sorted[filled++].label = label;
+            }
     mem_free(part->item);
     part->item = sorted;
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "thaw/base/file.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/parallel.h"
@@ -43,16 +42,11 @@ static void examine_file(void *context, int task, int worker)
     struct examination *e = context;
     struct file *file = &e->file[task];
     struct error error = {0};
-    struct file_map map;
-    if (file_map_open(&map, file->item->path, &error)) {
-        struct image image;
-        file->hash = hash_bytes(map.data, map.size, (struct hash){0, 0});
-        file->read = image_decode(&image, map.data, map.size, file->item->path, &error);
-        file->width = image.width;
-        file->height = image.height;
-        image_finish(&image);
-        file_map_close(&map);
-    }
+    struct image image;
+    file->read = dataset_load(file->item, &image, &file->hash, &error);
+    file->width = image.width;
+    file->height = image.height;
+    image_finish(&image);
     if (!file->read)
         file->fault = mem_string(error.text);
     if (e->progress && worker == 0)
@@ -154,7 +148,7 @@ static void weigh_classes(const struct dataset *dataset, const struct examinatio
     for (int i = 0; i < e->files; i++)
         count[e->file[i].item->label][e->file[i].split] += e->file[i].read;
     for (int i = 0; i < dataset->classes; i++) {
-        if (count[i][DATASET_TRAIN] == 0)
+        if (count[i][DATASET_TRAIN] == 0 && dataset->part[DATASET_TRAIN].items > 0)
             find(report, DOCTOR_EMPTY, mem_format("the class %s has no training images", dataset->class_name[i]));
         if (count[i][DATASET_VAL] == 0 && dataset->part[DATASET_VAL].items > 0)
             find(report, DOCTOR_EMPTY, mem_format("the class %s has no validation images", dataset->class_name[i]));

@@ -134,7 +134,7 @@ static bool fill_input(struct loader *loader, uint32_t index, uint32_t epoch, st
         return true;
     }
     const char *path = loader->part->item[index].path;
-    if (!kept.rgb && !image_load(&decoded, path, &error)) {
+    if (!kept.rgb && !dataset_load(&loader->part->item[index], &decoded, NULL, &error)) {
         size_t name = strlen(path);
         report_bad(loader, index, strncmp(error.text, path, name) == 0 ? error.text + name + 2 : error.text);
         return false;

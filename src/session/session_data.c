@@ -141,7 +141,7 @@ bool session_preview(struct session *session, bool val, int label, size_t number
     if (session->graph)
         preprocess = session->graph->preprocess;
     struct image image, view;
-    if (!image_load(&image, item->path, error))
+    if (!dataset_load(item, &image, NULL, error))
         return false;
     image_eval_view(&image, &preprocess, &view);
     image_finish(&image);

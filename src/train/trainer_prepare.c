@@ -38,6 +38,9 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
     trainer->dataset = dataset_open(experiment->data.path, val, experiment->train.seed, error);
     if (!trainer->dataset)
         return false;
+    if (trainer->dataset->part[DATASET_TRAIN].items == 0)
+        return error_set(error, ERROR_DATA, "%s: no training images, only %zu for validation", trainer->dataset->path,
+                         trainer->dataset->part[DATASET_VAL].items);
     trainer->at.data_hash = hash_items(trainer->dataset);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
     return true;

@@ -5,6 +5,7 @@
 
 Files named found_* came out of fuzzing and are left alone.
 """
+import gzip
 import os
 import struct
 import sys
@@ -119,8 +120,30 @@ def unpickle():
     return made
 
 
+def idx():
+    def array(dims, values):
+        return bytes([0, 0, 8, len(dims)]) + struct.pack(">%dI" % len(dims), *dims) + values
+
+    def packed(raw):
+        return gzip.compress(raw, 9, mtime=0)
+
+    images = array([2, 2, 3], b"abcdefABCDEF")
+    return {
+        "images": images,
+        "labels": array([3], bytes([0, 9, 1])),
+        "matrix": array([2, 2], b"abcd"),
+        "images_packed": packed(images),
+        "labels_packed": packed(array([3], bytes([0, 9, 1]))),
+        "many_packed": packed(array([300, 20, 20], bytes(300 * 400))),
+        "cut_packed": packed(images)[:-9],
+        "short": array([2, 2, 3], b"abc"),
+        "large": array([1 << 31, 1 << 31, 1], b""),
+        "large_packed": packed(array([1 << 30], b"abc")),
+    }
+
+
 def main():
-    for target in (safetensors, torch_legacy, unpickle):
+    for target in (safetensors, torch_legacy, unpickle, idx):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

@@ -319,6 +319,16 @@ static void what_cannot_begin(void **state)
     (void)state;
     assert_refused("model.weights=/nowhere/w.safetensors", ERROR_WEIGHTS, "/nowhere/w.safetensors");
     assert_refused("data.path=/nowhere/data", ERROR_DATA, "/nowhere/data");
+    char *images = path_join(world.folder, "t10k-images-idx3-ubyte"),
+         *labels = path_join(world.folder, "t10k-labels-idx1-ubyte");
+    struct error error = {0};
+    assert_true(file_write_atomic(images, "\0\0\10\3\0\0\0\1\0\0\0\1\0\0\0\1x", 17, &error));
+    assert_true(file_write_atomic(labels, "\0\0\10\1\0\0\0\1\0", 9, &error));
+    char *assignment = mem_format("data.path=%s", images);
+    assert_refused(assignment, ERROR_DATA, "no training images, only 1 for validation");
+    mem_free(assignment);
+    mem_free(labels);
+    mem_free(images);
     assert_refused("freeze.upto=linear", ERROR_USAGE, "nothing is left to train");
     assert_refused("freeze.upto=layer9", ERROR_USAGE, "layer9");
     assert_refused("thaw.epoch 2=layer9", ERROR_USAGE, "[thaw] epoch 2");
