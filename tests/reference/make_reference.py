@@ -15,9 +15,9 @@ import numpy as np
 import torch
 import torchvision
 
+from hashed import digest, uniform
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-MASK = (1 << 64) - 1
-PROJECTIONS = 8
 CLASSES = 10
 # network, mode, images, side: the statistics of a batch need more pixels than fixed ones
 CASES = {
@@ -26,27 +26,6 @@ CASES = {
     "vgg16_bn": [("batch", 2, 32), ("fixed", 1, 32)],
 }
 SEEDS = 24
-
-
-def fnv1a(text):
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = ((value ^ byte) * 0x100000001B3) & MASK
-    return value
-
-
-def bits(name, count):
-    """64 mixed bits an element: SplitMix64 over the FNV-1a hash of the name and the element's number."""
-    with np.errstate(over="ignore"):
-        z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(fnv1a(name))
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-def uniform(name, count):
-    """[0, 1) in float64, 53 bits."""
-    return (bits(name, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def fill(name, shape, is_norm):
@@ -138,17 +117,6 @@ def choose_seed(name, mode, images, side):
     return best
 
 
-def digest(name, tensor):
-    """Norm and dot products with hashed vectors of +-1: their mean square estimates the square of any difference."""
-    flat = tensor.detach().numpy().reshape(-1)
-    mixed = bits("projection." + name, flat.size)
-    out = [np.sqrt(np.dot(flat, flat))]
-    for k in range(PROJECTIONS):
-        sign = 1.0 - 2.0 * ((mixed >> np.uint64(63 - k)) & np.uint64(1)).astype(np.float64)
-        out.append(np.dot(flat, sign))
-    return "%s %d " % (name, flat.size) + " ".join("%.10g" % v for v in out)
-
-
 def write_case(out, name, mode, images, side):
     margin, seed = choose_seed(name, mode, images, side)
     model = make_model(name)
@@ -163,11 +131,11 @@ def write_case(out, name, mode, images, side):
     out.write("logits " + " ".join("%.9g" % v for v in logits.detach().numpy().reshape(-1)) + "\n")
     out.write("loss %.12g\n" % loss.item())
     for tensor_name, tensor in model.named_parameters():
-        out.write("gradient " + digest(tensor_name, tensor.grad) + "\n")
+        out.write("gradient " + digest(tensor_name, tensor.grad.numpy()) + "\n")
     if mode == "batch":
         for tensor_name, tensor in model.named_buffers():
             if not tensor_name.endswith("num_batches_tracked"):
-                out.write("value " + digest(tensor_name, tensor) + "\n")
+                out.write("value " + digest(tensor_name, tensor.numpy()) + "\n")
     out.write("end\n")
 
 

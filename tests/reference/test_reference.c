@@ -1,5 +1,5 @@
 /* Logits, loss, every parameter's gradient and every moved statistic of a few random networks against what PyTorch
- * computed in float64 (make_reference.py, whose fill() and digest() have their twins here).
+ * computed in float64 (make_reference.py, whose fill() has its twin here).
  *
  * A tensor is stored as its norm and eight dot products with hashed vectors of +-1. The mean square of the differences
  * of those products estimates the square of the L2 norm of the whole difference: no element can be wrong unseen. */
@@ -16,48 +16,27 @@
 
 #include <cmocka.h>
 
+#include "hashed.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/bind.h"
 #include "thaw/model/exec.h"
 #include "thaw/model/zoo.h"
 #include "thaw/ops/loss.h"
 
-enum { PROJECTIONS = 8 };
 static const double tolerance = 1e-4; /* of a tensor's L2 norm */
-
-static uint64_t fnv1a(const char *text)
-{
-    uint64_t value = 0xcbf29ce484222325u;
-    for (; *text; text++)
-        value = (value ^ (unsigned char)*text) * 0x100000001b3u;
-    return value;
-}
-
-static uint64_t bits_at(uint64_t name, size_t element)
-{
-    uint64_t z = name + (element + 1) * 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static double uniform_at(uint64_t name, size_t element)
-{
-    return (double)(bits_at(name, element) >> 11) * 0x1p-53;
-}
 
 /* The values of a parameter by its name and torch's order of elements. */
 static void fill(struct graph *graph, int param, float *room)
 {
     const struct graph_param *p = &graph->param[param];
     struct shape shape = bind_torch_shape(graph, param);
-    uint64_t name = fnv1a(p->name);
+    uint64_t name = hashed_name(p->name);
     const char *last = strrchr(p->name, '.') + 1;
     double fan_in = (double)p->count / (double)shape.dim[0];
     double spread = sqrt((shape.rank == 4 ? 3.0 : 0.02) / fan_in);
     bool is_norm = graph->node[p->node].kind == OP_BATCH_NORM;
     for (size_t i = 0; i < p->count; i++) {
-        double u = uniform_at(name, i), v;
+        double u = hashed_uniform(name, i), v;
         if (is_norm && (!strcmp(last, "weight") || !strcmp(last, "running_var")))
             v = 0.75 + 0.5 * u;
         else if (is_norm && !strcmp(last, "running_mean"))
@@ -77,38 +56,17 @@ static float *make_input(int seed, int images, int side)
 {
     char name[32];
     snprintf(name, sizeof name, "input.%d", seed);
-    uint64_t hash = fnv1a(name);
+    uint64_t hash = hashed_name(name);
     size_t pixels = (size_t)side * (size_t)side;
     float *input = mem_floats((size_t)images * pixels * 3);
     for (size_t i = 0; i < (size_t)images; i++) { /* numbered n,c,h,w there, stored n,h,w,c here */
         for (size_t c = 0; c < 3; c++) {
             for (size_t j = 0; j < pixels; j++)
                 input[(i * pixels + j) * 3 + c] =
-                    (float)(sqrt(3.0) * (2 * uniform_at(hash, (i * 3 + c) * pixels + j) - 1));
+                    (float)(sqrt(3.0) * (2 * hashed_uniform(hash, (i * 3 + c) * pixels + j) - 1));
         }
     }
     return input;
-}
-
-struct digest {
-    double norm, projection[PROJECTIONS];
-};
-
-static struct digest digest(const char *name, const float *values, size_t count)
-{
-    char full[128];
-    snprintf(full, sizeof full, "projection.%s", name);
-    uint64_t hash = fnv1a(full);
-    struct digest d = {0, {0}};
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bits = bits_at(hash, i);
-        double v = values[i];
-        d.norm += v * v;
-        for (int k = 0; k < PROJECTIONS; k++)
-            d.projection[k] += bits >> (63 - k) & 1 ? -v : v;
-    }
-    d.norm = sqrt(d.norm);
-    return d;
 }
 
 /* A case of the fixture while it runs. */
@@ -126,23 +84,19 @@ static void compare(struct run *run, bool is_gradient)
 {
     char name[GRAPH_NAME_MAX + 16];
     size_t count;
-    struct digest want;
-    assert_int_equal(fscanf(run->file, "%79s %zu %lf", name, &count, &want.norm), 3);
-    for (int k = 0; k < PROJECTIONS; k++)
-        assert_int_equal(fscanf(run->file, "%lf", &want.projection[k]), 1);
+    struct hashed_digest want;
+    hashed_digest_read(run->file, name, &count, &want);
     int param = graph_find_param(run->graph, name);
     if (param < 0 || run->graph->param[param].count != count)
         fail_msg("%s: %s is not there or of another size", run->name, name);
     const float *values = is_gradient ? plan_gradient(run->plan, param) : graph_param_values(run->graph, param);
     assert_non_null(values);
     bind_to_torch(run->graph, param, values, run->room);
-    struct digest have = digest(name, run->room, count);
-    double square = 0;
-    for (int k = 0; k < PROJECTIONS; k++)
-        square += pow(have.projection[k] - want.projection[k], 2) / PROJECTIONS;
+    struct hashed_digest have = hashed_digest(name, run->room, count);
+    double distance = hashed_digest_distance(&have, &want);
     /* a bias before a batch norm has a gradient of 0: held against that of the weight beside it */
     bool is_zero = is_gradient && want.norm < 1e-9 * run->scale;
-    double error = sqrt(square) / (is_zero ? run->scale : want.norm);
+    double error = distance / (is_zero ? run->scale : want.norm);
     if (is_gradient && run->graph->param[param].role == OP_ROLE_WEIGHT)
         run->scale = want.norm;
     run->compared++;

@@ -20,7 +20,8 @@ extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobile
 extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
-    zoo_keras_mobilenet, zoo_keras_mobilenet_v2;
+    zoo_keras_mobilenet, zoo_keras_mobilenet_v2, zoo_keras_mobilenet_v3, zoo_keras_inception_v3, zoo_keras_efficientnet,
+    zoo_keras_nasnet;
 
 /* clang-format off */
 #define ZOO_IMAGENET_STATISTICS {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}

@@ -25,6 +25,14 @@
 /* Square pooling padded as TensorFlow's SAME does; the padding is no pixel: it is never the largest nor averaged. */
 int keras_pool_same(struct graph *graph, const char *name, enum op_kind kind, int input, int kernel,
                     int stride) THAW_NONNULL;
+/* Zeros around the image (ZeroPadding2D): `before` rows at the top and columns at the left, `after` at the bottom and
+ * right; they are pixels to a pool that follows. A negative count crops (Cropping2D). */
+int keras_pad(struct graph *graph, const char *name, int input, int before, int after) THAW_NONNULL;
+/* The same, as a window of `kernel` with stride needs it for SAME. */
+int keras_pad_same(struct graph *graph, const char *name, int input, int kernel, int stride) THAW_NONNULL;
+/* y = x * scale[c] + shift[c], which never learns (Rescaling, Normalization). Of one channel: the mean of three. */
+int keras_rescale(struct graph *graph, const char *name, int input, const float scale[3],
+                  const float shift[3]) THAW_NONNULL;
 /* A separable convolution (SeparableConv2D) without bias, padded as SAME: `name`.depthwise, one kernel x kernel filter a
  * channel, then `name`.pointwise, 1x1 to `channels`. */
 int keras_separable(struct graph *graph, const char *name, int input, int channels, int kernel,

@@ -59,6 +59,23 @@ static int add_block(struct graph *graph, const char *prefix, int input, int pla
     return graph_add_unary(graph, zoo_name(name, "%sout", prefix), OP_RELU, x);
 }
 
+/* In V2 the shortcut is taken before the activation but where a convolution widens it. */
+static int add_block_v2(struct graph *graph, const char *prefix, int input, int planes, int stride, bool first)
+{
+    char name[ZOO_NAME];
+    int x = graph_add_batch_norm(graph, zoo_name(name, "%spreact_bn", prefix), input, bn_eps, bn_momentum);
+    x = graph_add_unary(graph, zoo_name(name, "%spreact_relu", prefix), OP_RELU, x);
+    int shortcut = input;
+    if (first)
+        shortcut = add_conv(graph, prefix, 0, x, 4 * planes, 1, stride, true);
+    else if (stride > 1)
+        shortcut = zoo_pool(graph, zoo_name(name, "%spool", prefix), OP_MAX_POOL, input, 1, stride, 0);
+    x = add_bn_relu(graph, prefix, 1, add_conv(graph, prefix, 1, x, planes, 1, 1, false));
+    x = add_bn_relu(graph, prefix, 2, add_conv(graph, prefix, 2, x, planes, 3, stride, false));
+    x = add_conv(graph, prefix, 3, x, 4 * planes, 1, 1, true);
+    return graph_add_binary(graph, zoo_name(name, "%sout", prefix), OP_ADD, shortcut, x);
+}
+
 static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
 {
     const struct resnet_row *row = find_row(arch);
@@ -78,11 +95,35 @@ static void build(struct graph *graph, const struct zoo_arch *arch, const struct
     keras_top(graph, "avg_pool", x, options->classes);
 }
 
+static void build_v2(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    const struct resnet_row *row = find_row(arch);
+    graph_begin_stage(graph, "conv1");
+    int x = graph_add_conv(graph, "conv1_conv", 0, 64, 7, 2, 3, 1, true);
+    x = keras_pad(graph, "pool1_pad", x, 1, 1); /* zeros that take part: no relu comes before */
+    x = zoo_pool(graph, "pool1_pool", OP_MAX_POOL, x, 3, 2, 0);
+    for (int layer = 0; layer < LAYERS; layer++) {
+        char name[ZOO_NAME];
+        graph_begin_stage(graph, zoo_name(name, "conv%d", layer + 2));
+        for (int i = 0; i < row->blocks[layer]; i++) {
+            bool last = i + 1 == row->blocks[layer];
+            zoo_name(name, "conv%d_block%d_", layer + 2, i + 1);
+            x = add_block_v2(graph, name, x, 64 << layer, last && layer + 1 < LAYERS ? 2 : 1, i == 0);
+        }
+    }
+    x = graph_add_batch_norm(graph, "post_bn", x, bn_eps, bn_momentum);
+    x = graph_add_unary(graph, "post_relu", OP_RELU, x);
+    keras_top(graph, "avg_pool", x, options->classes);
+}
+
 /* clang-format off */
 static const struct zoo_arch archs[] = {
     {"keras_resnet50", "ResNet", "ResNet-50 of Keras (He et al. 2015; stride on the first 1x1)", KERAS_CAFFE(224, 256), build, 50, 0, true},
     {"keras_resnet101", "ResNet", "ResNet-101 of Keras (He et al. 2015; stride on the first 1x1)", KERAS_CAFFE(224, 256), build, 101, 0, true},
     {"keras_resnet152", "ResNet", "ResNet-152 of Keras (He et al. 2015; stride on the first 1x1)", KERAS_CAFFE(224, 256), build, 152, 0, true},
+    {"keras_resnet50v2", "ResNet", "ResNet-50 V2 of Keras (He et al. 2016; pre-activation)", ZOO_TENSORFLOW(224, 256), build_v2, 50, 0, true},
+    {"keras_resnet101v2", "ResNet", "ResNet-101 V2 of Keras (He et al. 2016; pre-activation)", ZOO_TENSORFLOW(224, 256), build_v2, 101, 0, true},
+    {"keras_resnet152v2", "ResNet", "ResNet-152 V2 of Keras (He et al. 2016; pre-activation)", ZOO_TENSORFLOW(224, 256), build_v2, 152, 0, true},
 };
 /* clang-format on */
 const struct zoo_family zoo_keras_resnet = {archs, THAW_LENGTH(archs), NULL};

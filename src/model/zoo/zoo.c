@@ -33,6 +33,10 @@ static const struct zoo_family *const families[] = {
     &zoo_keras_xception,
     &zoo_keras_mobilenet,
     &zoo_keras_mobilenet_v2,
+    &zoo_keras_mobilenet_v3,
+    &zoo_keras_inception_v3,
+    &zoo_keras_efficientnet,
+    &zoo_keras_nasnet,
 };
 /* clang-format on */
 

@@ -30,13 +30,28 @@ static const struct {
     size_t learnable, with_statistics;
     double gmacs;
 } known[] = {
-    {"keras_vgg16", 138357544, 138357544, 15.47},       {"keras_vgg19", 143667240, 143667240, 19.632},
-    {"keras_resnet50", 25583592, 25636712, 3.858},      {"keras_resnet101", 44601832, 44707176, 7.5702},
-    {"keras_resnet152", 60268520, 60419944, 11.282},    {"keras_xception", 22855952, 22910480, 8.3574},
-    {"keras_mobilenet_0.25", 470072, 475544, 0.04103},  {"keras_mobilenet_0.5", 1331592, 1342536, 0.1495},
-    {"keras_mobilenet_0.75", 2585560, 2601976, 0.3254}, {"keras_mobilenet_1.0", 4231976, 4253864, 0.56874},
-    {"keras_mobilenet_v2", 3504872, 3538984, 0.30077},  {"keras_densenet121", 7978856, 8062504, 2.8342},
-    {"keras_densenet169", 14149480, 14307880, 3.3598},  {"keras_densenet201", 20013928, 20242984, 4.2914},
+    {"keras_vgg16", 138357544, 138357544, 15.47},
+    {"keras_vgg19", 143667240, 143667240, 19.632},
+    {"keras_resnet50", 25583592, 25636712, 3.858},
+    {"keras_resnet101", 44601832, 44707176, 7.5702},
+    {"keras_resnet152", 60268520, 60419944, 11.282},
+    {"keras_resnet50v2", 25568360, 25613800, 3.4823},
+    {"keras_resnet101v2", 44577896, 44675560, 7.1945},
+    {"keras_resnet152v2", 60236904, 60380648, 10.907},
+    {"keras_inception_v3", 23817352, 23851784, 5.7132},
+    {"keras_xception", 22855952, 22910480, 8.3574},
+    {"keras_mobilenet_0.25", 470072, 475544, 0.04103},
+    {"keras_mobilenet_0.5", 1331592, 1342536, 0.1495},
+    {"keras_mobilenet_0.75", 2585560, 2601976, 0.3254},
+    {"keras_mobilenet_1.0", 4231976, 4253864, 0.56874},
+    {"keras_mobilenet_v2", 3504872, 3538984, 0.30077},
+    {"keras_mobilenet_v3_small", 2542856, 2554968, 0.05651},
+    {"keras_mobilenet_v3_large", 5483032, 5507432, 0.21659},
+    {"keras_densenet121", 7978856, 8062504, 2.8342},
+    {"keras_densenet169", 14149480, 14307880, 3.3598},
+    {"keras_densenet201", 20013928, 20242984, 4.2914},
+    {"keras_efficientnet_b0", 5288548, 5330571 - 7, 0.38581}, /* Keras counts Normalization's 3 + 3 + 1, too */
+    {"keras_nasnet_mobile", 5289978, 5326716, 0.56364},
 };
 
 static bool is_known(const char *name)
@@ -89,13 +104,17 @@ static void the_trunk_is_what_files_without_top_hold(void **state)
         {"keras_mobilenet_0.25", "global_average_pooling2d", 213072},
         {"keras_mobilenet_v2", "global_average_pooling2d", 2223872},
         {"keras_densenet121", "avg_pool", 6953856},
+        {"keras_mobilenet_v3_large", "global_average_pooling2d", 2971952},
+        {"keras_efficientnet_b0", "avg_pool", 4007548},
+        {"keras_nasnet_mobile", "global_average_pooling2d", 4232978},
     };
     for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
         struct graph *graph = outline(cases[i].arch, (struct zoo_options){0});
         size_t learnable = 0;
         for (int p = 0; p < graph->params; p++) {
-            bool is_trunk = graph->param[p].node <= graph->trunk;
-            learnable += is_trunk && graph->param[p].role != OP_ROLE_STATISTICS ? graph->param[p].count : 0;
+            const struct graph_param *param = &graph->param[p];
+            if (param->node <= graph->trunk && param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT)
+                learnable += param->count;
         }
         assert_string_equal(graph->node[graph->trunk].name, cases[i].trunk);
         assert_int_equal(learnable, cases[i].learnable);
@@ -115,6 +134,20 @@ static void dialects_are_stated(void **state)
     assert_true(fabsf(graph->preprocess.mean[0] - 103.939f) < 1e-4f); /* of blue */
     graph_destroy(graph);
 
+    graph = outline("keras_resnet50v2", (struct zoo_options){0});
+    assert_int_equal(attrs_of(graph, "conv2_block3_2_conv")->stride_h, 2);
+    assert_int_equal(attrs_of(graph, "conv3_block1_1_conv")->stride_h, 1);
+    assert_false(attrs_of(graph, "conv3_block1_1_conv")->bias);
+    assert_true(attrs_of(graph, "conv3_block1_3_conv")->bias);
+    assert_true(graph->preprocess.raw && !graph->preprocess.bgr);
+    graph_destroy(graph);
+
+    graph = outline("keras_inception_v3", (struct zoo_options){0});
+    assert_true(attrs_of(graph, "batch_normalization_94")->no_scale);
+    assert_false(attrs_of(graph, "mixed0_pool")->count_padding);
+    assert_int_equal(graph->node[graph_find_node(graph, "batch_normalization_94")].shape.h, 8);
+    graph_destroy(graph);
+
     graph = outline("keras_vgg16", (struct zoo_options){0});
     assert_false(attrs_of(graph, "flatten")->flatten_chw);
     graph_destroy(graph);
@@ -123,6 +156,23 @@ static void dialects_are_stated(void **state)
     assert_true(fabsf(attrs_of(graph, "bn")->eps - 1.001e-5f) < 1e-9f);
     assert_false(graph->preprocess.bgr || graph->preprocess.raw);
     graph_destroy(graph);
+}
+
+/* Pixels go in as they are; the layers that rescale them never learn and count nowhere. */
+static void rescaling_is_part_of_the_network(void **state)
+{
+    (void)state;
+    static const char *const archs[] = {"keras_mobilenet_v3_small", "keras_efficientnet_b0"};
+    for (size_t i = 0; i < THAW_LENGTH(archs); i++) {
+        for (int channels = 1; channels <= 3; channels += 2) {
+            struct graph *graph = outline(archs[i], (struct zoo_options){.channels = channels});
+            assert_true(graph->preprocess.raw && graph->preprocess.std[0] == 1 && graph->preprocess.mean[0] == 0);
+            assert_true(attrs_of(graph, "rescaling")->constant);
+            assert_int_equal(graph->param[0].role, OP_ROLE_CONSTANT);
+            assert_int_equal(graph->param[0].count, channels);
+            graph_destroy(graph);
+        }
+    }
 }
 
 /* At stride 2 an even side is padded behind alone, an odd one on both sides; Keras's MobileNetV1 pads behind whatever
@@ -162,8 +212,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_those_of_keras), cmocka_unit_test(the_trunk_is_what_files_without_top_hold),
-        cmocka_unit_test(dialects_are_stated),       cmocka_unit_test(padding_is_asymmetric),
-        cmocka_unit_test(mobilenet_takes_any_width),
+        cmocka_unit_test(dialects_are_stated),       cmocka_unit_test(rescaling_is_part_of_the_network),
+        cmocka_unit_test(padding_is_asymmetric),     cmocka_unit_test(mobilenet_takes_any_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
