@@ -44,7 +44,7 @@ static bool add_param(struct export *export, const struct graph *graph, int para
         return false;
     bind_to_torch(graph, param, graph_param_values(graph, param), export->values + from->offset);
     export->tensor[export->count++] = (struct weights_output){
-        .name = from->name,
+        .name = bind_torch_name(graph, param),
         .type = type,
         .shape = bind_torch_shape(graph, param),
         .values = export->values + from->offset,

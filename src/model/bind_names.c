@@ -34,12 +34,25 @@ static void join_dense_number(char *name)
     }
 }
 
+/* ConvNeXt's scale is a parameter of the block itself, where ours are a layer's: "layer_scale" for
+ * "layer_scale.weight". */
+static bool is_bare(const char *name)
+{
+    static const char scale[] = ".layer_scale";
+    size_t length = strlen(name), ending = sizeof scale - 1;
+    return length > ending && strcmp(name + length - ending, scale) == 0;
+}
+
+const char *bind_torch_name(const struct graph *graph, int param)
+{
+    const char *layer = graph->node[graph->param[param].node].name;
+    return is_bare(layer) ? layer : graph->param[param].name;
+}
+
 static char *torch_name(const char *name)
 {
-    static const char scale[] = ".layer_scale"; /* a parameter of the block itself: ours are a layer's */
     const char *own = strip_wrappers(name);
-    size_t length = strlen(own), ending = sizeof scale - 1;
-    if (length > ending && strcmp(own + length - ending, scale) == 0)
+    if (is_bare(own))
         return mem_format("%s.weight", own);
     char *canonical = mem_string(own);
     join_dense_number(canonical);

@@ -32,6 +32,8 @@ struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weight
                                  const struct bind_index *index) THAW_NONNULL;
 uint64_t bind_name_digest(const char *name) THAW_NONNULL;
 
+/* What torch calls a parameter. Borrowed from the graph. */
+const char *bind_torch_name(const struct graph *graph, int param) THAW_NONNULL;
 /* The shape a parameter has in a file of that layout. */
 struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
 /* Whether a tensor holds the parameter: equal shapes, where ones at the end do not count. */

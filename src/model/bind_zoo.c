@@ -85,7 +85,7 @@ static void sign(struct bind_zoo *zoo, const struct graph *graph)
 struct bind_zoo *bind_zoo_create(void)
 {
     struct bind_zoo *zoo = mem_alloc(sizeof *zoo);
-    struct zoo_options options = {0};
+    struct zoo_options options = {.channels = 3}; /* grey files are told by one shape */
     const struct zoo_arch *arch;
     for (size_t i = 0; (arch = zoo_at(i)); i++) {
         struct error unused;

@@ -68,5 +68,9 @@ const char *weights_quote(char text[WEIGHTS_QUOTE], const void *bytes, size_t si
 /* weights_open over bytes in memory, which must outlive the handle; `name` stands for the path. For tests. */
 struct weights *weights_open_memory(const void *data, size_t size, const char *name, struct error *error)
     THAW_NONNULL_ARGS(3, 4) THAW_MUST_CHECK;
+/* The same by a reader of the test's own, without asking what the bytes are. */
+struct weights *weights_open_memory_as(const struct weights_format *format, const void *data, size_t size,
+                                       const char *name, struct error *error)
+    THAW_NONNULL_ARGS(1, 4, 5) THAW_MUST_CHECK;
 
 #endif

@@ -238,6 +238,16 @@ struct weights *weights_open_memory(const void *data, size_t size, const char *n
     return finish_open(weights, error);
 }
 
+struct weights *weights_open_memory_as(const struct weights_format *format, const void *data, size_t size,
+                                       const char *name, struct error *error)
+{
+    struct weights *weights = mem_alloc(sizeof *weights);
+    weights->path = mem_string(name);
+    weights->map = (struct file_map){data, size};
+    weights->format = format;
+    return finish_open(weights, error);
+}
+
 void weights_close(struct weights *weights)
 {
     if (!weights)
