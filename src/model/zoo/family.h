@@ -19,6 +19,7 @@ struct zoo_family {
 extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
 extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
+extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
     zoo_keras_mobilenet, zoo_keras_mobilenet_v2, zoo_keras_mobilenet_v3, zoo_keras_inception_v3, zoo_keras_efficientnet,
     zoo_keras_nasnet;
@@ -76,6 +77,11 @@ struct zoo_norm {
 };
 int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_conv conv,
                   struct zoo_norm norm) THAW_NONNULL;
+/* Squeeze and excitation (Hu et al. 2017): each channel times a gate in 0..1 that two 1x1 convolutions (NAME.fc1 to
+ * `squeezed` channels, NAME.fc2 back) find from the channels' means. gate: OP_SIGMOID or OP_HARD_SIGMOID, which is
+ * relu6(x + 3) / 6. */
+int zoo_squeeze_excite(struct graph *graph, const char *name, int input, int squeezed, enum op_kind activation,
+                       enum op_kind gate) THAW_NONNULL;
 /* TensorFlow's SAME padding of one side: the output is ceil(input / stride), what is missing is split with the odd pixel
  * behind. */
 void zoo_pad_same(int input, int kernel, int stride, int *before, int *after) THAW_NONNULL;

@@ -117,6 +117,22 @@ int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_c
     return conv.activation ? graph_add_unary(graph, zoo_name(part, "%s.2", name), conv.activation, x) : x;
 }
 
+int zoo_squeeze_excite(struct graph *graph, const char *name, int input, int squeezed, enum op_kind activation,
+                       enum op_kind gate)
+{
+    char part[ZOO_NAME];
+    int channels = graph->node[input].shape.c;
+    struct op_attrs attrs = op_attrs_default();
+    attrs.alpha = 1 / 6.0f; /* the hard sigmoid's slope and height at zero */
+    attrs.beta = 0.5f;
+    int x = graph_add_unary(graph, zoo_name(part, "%s.avgpool", name), OP_GLOBAL_AVG_POOL, input);
+    x = graph_add_conv(graph, zoo_name(part, "%s.fc1", name), x, squeezed, 1, 1, 0, 1, true);
+    x = graph_add_unary(graph, zoo_name(part, "%s.activation", name), activation, x);
+    x = graph_add_conv(graph, zoo_name(part, "%s.fc2", name), x, channels, 1, 1, 0, 1, true);
+    x = graph_add(graph, zoo_name(part, "%s.scale_activation", name), gate, &attrs, 1, &x);
+    return graph_add_binary(graph, zoo_name(part, "%s.scale", name), OP_MUL, input, x);
+}
+
 void zoo_pad_same(int input, int kernel, int stride, int *before, int *after)
 {
     int output = (input + stride - 1) / stride;

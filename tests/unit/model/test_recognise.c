@@ -21,17 +21,33 @@ static struct {
     const struct graph *graph;
     bool head;
     const char *prefix;
+    bool old_dense; /* as torch before 0.4 named DenseNets' layers */
 } listed;
+
+/* "norm1" to "norm.1" in denselayers. */
+static void split_dense_number(char *name)
+{
+    char *layer = strstr(name, "denselayer");
+    char *part = layer ? strstr(layer, ".norm") : NULL;
+    if (layer && !part)
+        part = strstr(layer, ".conv");
+    if (!part)
+        return;
+    memmove(part + 6, part + 5, strlen(part + 5) + 1);
+    part[5] = '.';
+}
 
 static bool list_in(struct weights *weights, enum weights_layout layout, struct error *error)
 {
     const struct weights_place nowhere = {.first = weights_map(weights)->data};
     const struct graph *graph = listed.graph;
     for (int p = 0; p < graph->params; p++) {
-        if (graph->param[p].node > graph->trunk && !listed.head)
+        if (graph->param[p].role == OP_ROLE_CONSTANT || (graph->param[p].node > graph->trunk && !listed.head))
             continue;
         char name[2 * GRAPH_NAME_MAX];
         snprintf(name, sizeof name, "%s%s", listed.prefix, bind_torch_name(graph, p));
+        if (listed.old_dense)
+            split_dense_number(name);
         struct shape shape = bind_file_shape(graph, p, layout);
         if (!weights_add(weights, name, strlen(name), TENSOR_F32, &shape, &nowhere, error))
             return false;
@@ -62,8 +78,9 @@ static void assert_recognised(const struct bind_zoo *zoo, const char *name, int 
         fail_msg("%s: %s", name, error.text);
     listed.graph = graph;
     listed.head = head;
-    listed.prefix = prefix;
-    const struct weights_format *format = strncmp(name, "keras_", 6) == 0 ? &as_keras : &as_torch;
+    bool keras = strncmp(name, "keras_", 6) == 0;
+    listed.prefix = keras ? "" : prefix;
+    const struct weights_format *format = keras ? &as_keras : &as_torch;
     struct weights *weights = weights_open_memory_as(format, &byte, (size_t)1 << 40, name, &error);
     if (!weights)
         fail_msg("%s: %s", name, error.text);
@@ -106,11 +123,48 @@ static void widths_outside_the_table_are_found(void **state)
     bind_zoo_destroy(zoo);
 }
 
+static void old_dense_names_are_known(void **state)
+{
+    (void)state;
+    listed.old_dense = true;
+    assert_recognised(NULL, "densenet121", 3, true, "module.");
+    listed.old_dense = false;
+}
+
+/* What strict loading in PyTorch expects of a ConvNeXt: linear layers of rank 2, scales that belong to the block. */
+static void convnext_goes_home_as_torch_has_it(void **state)
+{
+    (void)state;
+    struct error error;
+    static const struct {
+        const char *own, *torch, *shape;
+    } cases[] = {
+        {"features.0.0.weight", "features.0.0.weight", "96x3x4x4"},
+        {"features.1.0.block.0.weight", "features.1.0.block.0.weight", "96x1x7x7"},
+        {"features.1.0.block.3.weight", "features.1.0.block.3.weight", "384x96"},
+        {"features.1.0.layer_scale.weight", "features.1.0.layer_scale", "96x1x1"},
+        {"classifier.2.weight", "classifier.2.weight", "1000x768"},
+    };
+    struct graph *graph = zoo_outline("convnext_tiny", &(struct zoo_options){0}, &error);
+    assert_non_null(graph);
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        char text[SHAPE_TEXT];
+        int p = graph_find_param(graph, cases[i].own);
+        assert_true(p >= 0);
+        struct shape shape = bind_torch_shape(graph, p);
+        assert_string_equal(bind_torch_name(graph, p), cases[i].torch);
+        assert_string_equal(shape_text(text, &shape), cases[i].shape);
+    }
+    graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_architecture_is_its_own),
         cmocka_unit_test(widths_outside_the_table_are_found),
+        cmocka_unit_test(old_dense_names_are_known),
+        cmocka_unit_test(convnext_goes_home_as_torch_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
