@@ -17,6 +17,7 @@ struct predictor {
     float *input, *probability; /* one image; [graph->classes] */
     int *order;                 /* [graph->classes] scratch */
     int top;
+    bool tells_logits;
     json_t *list; /* NULL: plain lines */
 };
 
@@ -39,12 +40,14 @@ static void rank(struct predictor *p)
     }
 }
 
-static void tell_line(const struct predictor *p, const char *path)
+static void tell_line(const struct predictor *p, const char *path, const float *logits)
 {
     char *plain = part_plain(path);
     fputs(plain, stdout);
     mem_free(plain);
-    for (int i = 0; i < p->top; i++) {
+    for (int i = 0; p->tells_logits && i < p->graph->classes; i++)
+        printf("\t%.9g", (double)logits[i]);
+    for (int i = 0; !p->tells_logits && i < p->top; i++) {
         int class = p->order[i];
         char *name = p->class_name ? part_plain(p->class_name[class]) : mem_format("%d", class);
         printf("\t%s\t%.4f", name, (double)p->probability[class]);
@@ -54,16 +57,18 @@ static void tell_line(const struct predictor *p, const char *path)
     fflush(stdout);
 }
 
-static void tell_json(const struct predictor *p, const char *path)
+static void tell_json(const struct predictor *p, const char *path, const float *logits)
 {
-    json_t *top = json_array();
+    json_t *top = json_array(), *all = p->tells_logits ? json_array() : NULL;
     for (int i = 0; i < p->top; i++) {
         int class = p->order[i];
         json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "index", class, "class",
                                              p->class_name ? part_text(p->class_name[class]) : json_null(),
                                              "probability", part_real((double)p->probability[class])));
     }
-    json_array_append_new(p->list, json_pack("{s:o, s:o}", "path", part_text(path), "top", top));
+    for (int i = 0; all && i < p->graph->classes; i++)
+        json_array_append_new(all, part_real((double)logits[i]));
+    json_array_append_new(p->list, json_pack("{s:o, s:o, s:o*}", "path", part_text(path), "top", top, "logits", all));
 }
 
 static bool predict_image(struct predictor *p, const char *path)
@@ -79,9 +84,9 @@ static bool predict_image(struct predictor *p, const char *path)
         (void)loss_cross_entropy(logits, &label, 1, p->graph->classes, &options, p->probability, NULL, NULL);
         rank(p);
         if (p->list)
-            tell_json(p, path);
+            tell_json(p, path, logits);
         else
-            tell_line(p, path);
+            tell_line(p, path, logits);
     } else {
         app_fail(&error);
         if (p->list)
@@ -103,25 +108,23 @@ static int predict_all(struct predictor *p, char **path, int count)
     return unreadable ? error_exit_code(ERROR_DATA) : 0;
 }
 
-static int run(const struct model_argument *model, int top, bool json, char **path, int count)
+static int run(const struct model_argument *model, struct predictor *p, char **path, int count)
 {
     struct error error = {0};
-    const struct graph *graph = model->graph;
+    const struct graph *graph = p->graph = model->graph;
     struct team *team = team_create(0);
     struct plan_options options = {.batch = 1, .training = false, .fold = true, .team = team};
-    struct predictor p = {.graph = graph, .top = top < graph->classes ? top : graph->classes};
-    p.class_name = model->classes == graph->classes ? model->class_name : NULL;
-    p.plan = plan_create(graph, NULL, &options, &error);
-    p.input = mem_floats(shape4_count(graph->node[0].shape));
-    p.probability = mem_floats((size_t)graph->classes);
-    p.order = mem_array((size_t)graph->classes, sizeof *p.order);
-    p.list = json ? json_array() : NULL;
-    int code = p.plan ? predict_all(&p, path, count) : app_fail(&error);
-    json_decref(p.list);
-    mem_free(p.order);
-    mem_free_floats(p.probability);
-    mem_free_floats(p.input);
-    plan_destroy(p.plan);
+    p->top = p->top < graph->classes ? p->top : graph->classes;
+    p->class_name = model->classes == graph->classes ? model->class_name : NULL;
+    p->plan = plan_create(graph, NULL, &options, &error);
+    p->input = mem_floats(shape4_count(graph->node[0].shape));
+    p->probability = mem_floats((size_t)graph->classes);
+    p->order = mem_array((size_t)graph->classes, sizeof *p->order);
+    int code = p->plan ? predict_all(p, path, count) : app_fail(&error);
+    mem_free(p->order);
+    mem_free_floats(p->probability);
+    mem_free_floats(p->input);
+    plan_destroy(p->plan);
     team_destroy(team);
     return code;
 }
@@ -129,37 +132,42 @@ static int run(const struct model_argument *model, int top, bool json, char **pa
 static int predict(int argc, char **argv)
 {
     bool json = false;
+    struct predictor predictor = {.top = 1};
     const char *name = NULL, *weights = NULL, *top_text = NULL, *preprocess = NULL;
     const struct option_row rows[] = {{.name = "--json", .flag = &json},
                                       {.name = "--model", .value = &name},
                                       {.name = "--weights", .value = &weights},
                                       {.name = "--preprocess", .value = &preprocess},
+                                      {.name = "--logits", .flag = &predictor.tells_logits},
                                       {.name = "--top", .value = &top_text}};
     argc = app_options(&verb_predict, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    int top = 1;
     if (!name && !weights)
         return app_usage(&verb_predict, "a model is needed: --model or --weights");
     if (argc < 2)
         return app_usage(&verb_predict, "one image at least is needed");
-    if (!part_whole(&verb_predict, "--top", top_text, 1, 1000000, &top))
+    if (!part_whole(&verb_predict, "--top", top_text, 1, 1000000, &predictor.top))
         return error_exit_code(ERROR_USAGE);
     struct error error = {0};
     struct model_argument model;
     bool good = model_argument_open(&model, name, weights, preprocess, &error);
-    int code = good ? run(&model, top, json, argv + 1, argc - 1) : app_fail(&error);
+    predictor.list = json ? json_array() : NULL;
+    int code = good ? run(&model, &predictor, argv + 1, argc - 1) : app_fail(&error);
+    json_decref(predictor.list);
     model_argument_finish(&model);
     return code;
 }
 
 const struct verb verb_predict = {
     .name = "predict",
-    .synopsis = "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--json] IMAGE...",
+    .synopsis = "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--json] IMAGE...",
     .help = "tells the likeliest classes of images",
     .options =
         "  --model RUN|FILE   a run directory or a weights file; with --weights, an architecture\n"
         "  --weights FILE     trained weights\n" PART_PREPROCESS_HELP "  --top N            classes an image (1)\n"
+        "  --logits           the network's plain outputs, all of them, in place of the classes; with --json\n"
+        "                     beside them\n"
         "  --json             one JSON object on stdout\n\n"
         "A line an image: path, class and probability, separated by tabs. The class is its number where the\n"
         "weights carry no names. Images that cannot be read are told on stderr; exit 3 where there were any.\n",

@@ -30,8 +30,9 @@ extern const struct weights_format format_torch_legacy;
 extern const struct weights_format format_torch_zip;
 extern const struct weights_format format_onnx;
 extern const struct weights_format format_keras_h5;
+extern const struct weights_format format_keras_zip;
 /* format_unread.c */
-extern const struct weights_format format_keras_zip, format_zip, format_pickle, format_lfs_pointer;
+extern const struct weights_format format_zip, format_pickle, format_lfs_pointer;
 
 /* The mapped file. */
 const struct file_map *weights_map(const struct weights *weights) THAW_NONNULL;

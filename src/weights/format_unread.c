@@ -1,8 +1,7 @@
 /* Files that are known by sight but not read, so that the refusal says what the file is and what to do. Listed in the
  * table of weights.c; a reader for one of them replaces its row here.
  *
- * 1. zip: "PK\3\4", then at byte 26 the length and at byte 30 the name of the first entry; Keras 3 writes
- *    metadata.json first.
+ * 1. zip: "PK\3\4".
  * 2. pickle: 0x80, a protocol 2 to 5.
  * 3. Git LFS pointer: text that starts with "version https://git-lfs". */
 #include "config.h"
@@ -14,20 +13,6 @@
 static bool starts_with(const struct file_map *map, const void *bytes, size_t size)
 {
     return map->size >= size && memcmp(map->data, bytes, size) == 0;
-}
-
-/* Whether the name of a zip's first entry ends with `tail`. */
-static bool zip_starts_with_entry(const struct file_map *map, const char *tail)
-{
-    if (!starts_with(map, "PK\3\4", 4) || map->size < 30)
-        return false;
-    size_t name = map->data[26] | (size_t)map->data[27] << 8, size = strlen(tail);
-    return name >= size && map->size - 30 >= name && memcmp(map->data + 30 + name - size, tail, size) == 0;
-}
-
-static bool probe_keras_zip(const struct file_map *map)
-{
-    return zip_starts_with_entry(map, "metadata.json") || zip_starts_with_entry(map, "config.json");
 }
 
 static bool probe_zip(const struct file_map *map)
@@ -46,17 +31,10 @@ static bool probe_lfs_pointer(const struct file_map *map)
     return starts_with(map, start, sizeof start - 1);
 }
 
-const struct weights_format format_keras_zip = {
-    .name = "Keras (zip)",
-    .probe = probe_keras_zip,
-    .refusal = "is a .keras zip archive of Keras 3, which this build does not read yet; save the weights as "
-               "safetensors",
-};
-
 const struct weights_format format_zip = {
     .name = "zip",
     .probe = probe_zip,
-    .refusal = "is a zip archive, neither torch.save's nor Keras 3's; zip archives are not read by this build yet",
+    .refusal = "is a zip archive, neither torch.save's nor a .keras one",
 };
 
 const struct weights_format format_pickle = {

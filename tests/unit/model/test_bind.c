@@ -306,6 +306,43 @@ static void wrapped_names_and_other_heads_load(void **state)
     graph_destroy(fresh);
 }
 
+/* a, the convolutions named (if any), pooling, fc. */
+static struct graph *chain(int convs, const char *const *conv)
+{
+    struct error error;
+    struct graph *graph = graph_create("chain", 8, 8, 3);
+    int x = graph_add_conv(graph, "a", 0, 4, 3, 1, 1, 1, false);
+    for (int i = 0; i < convs; i++)
+        x = graph_add_conv(graph, conv[i], x, 4, 1, 1, 0, 1, true);
+    graph_add_linear(graph, "fc", graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, x), 2);
+    graph_leave_out(graph, "aux1.", "only for training");
+    if (!graph_finish(graph, &error))
+        fail_msg("%s", error.text);
+    return graph;
+}
+
+static void what_is_left_out_is_ignored_with_its_reason(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    struct graph *full = chain(2, (const char *[]){"aux1.conv", "aux1x"}), *graph = chain(0, NULL);
+    graph_initialise(full, 1);
+    write_plain(full, "module.", NULL, NULL);
+    struct weights *weights = open_file();
+    if (!bind_weights(graph, weights, 1, &report, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(report.count[BIND_IGNORED], 2);
+    assert_int_equal(report.count[BIND_UNEXPECTED], 2);
+    assert_string_equal(find_row(&report, "module.aux1.conv.bias")->detail, "only for training");
+    assert_int_equal(find_row(&report, "module.aux1.conv.weight")->outcome, BIND_IGNORED);
+    assert_int_equal(find_row(&report, "module.aux1x.weight")->outcome, BIND_UNEXPECTED);
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(full);
+    graph_destroy(graph);
+}
+
 static void a_trunk_alone_is_enough(void **state)
 {
     (void)state;
@@ -427,6 +464,7 @@ int main(void)
         cmocka_unit_test(broken_metadata_is_refused),
         cmocka_unit_test(half_precision_is_checked_and_small),
         cmocka_unit_test(wrapped_names_and_other_heads_load),
+        cmocka_unit_test(what_is_left_out_is_ignored_with_its_reason),
         cmocka_unit_test(a_trunk_alone_is_enough),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(architectures_are_recognised),

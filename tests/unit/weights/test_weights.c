@@ -287,7 +287,6 @@ static void test_real_refused(void **state)
     (void)state;
     check_real_refused("torch_zip/lenet_mnist_whole_module_refuse.pth",
                        "holds a whole module (__main__.LeNet), not a state dict; save model.state_dict() instead");
-    check_real_refused("keras_v3/cifar10_model.keras", ".keras zip archive of Keras 3");
     check_real_refused("torch_legacy/LICENSE", "is no weights file thaw knows");
 }
 

@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+"""Holds every torchvision architecture of thaw's zoo against torchvision itself.
+
+    /usr/bin/python3 tests/reference/check_torchvision.py --thaw ./thaw --scratch DIR [--table FILE] [MODEL ...]
+
+For each model: torchvision builds it with random weights whose activations neither vanish nor explode; torch saves the
+state dict as a zip archive and as a legacy stream, in float32 and float16; the built `thaw` must recognise each file
+with nothing missing, unexpected or replaced, state the preprocessing that torchvision documents for the weights that
+carry the file's name, and give torch's logits for one photograph-like image, from the PNG on. A table goes to stdout,
+and to FILE. Exit 1 where a line is not in order. Needs torch, torchvision and Pillow; the scratch folder holds one
+model's files at a time (convnext_large: 1.2 GB).
+"""
+import argparse
+import contextlib
+import copy
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from torchvision.models import get_model, get_model_weights
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOLERANCE = 1e-4
+HALVES = ("googlenet", "inception_v3")  # pretrained with transform_input
+CONTAINERS = (("zip f32", True, torch.float32), ("legacy f32", False, torch.float32),
+              ("zip f16", True, torch.float16), ("legacy f16", False, torch.float16))
+FAMILIES = ("resnet", "resnext", "wide_resnet", "vgg", "alexnet", "googlenet", "inception", "squeezenet", "mobilenet",
+            "densenet", "efficientnet", "shufflenet", "mnasnet", "convnext", "regnet")
+
+
+def all_models():
+    """Torchvision's classification models of the families above; those with more weights than ImageNet-1k's are one."""
+    names = torchvision.models.list_models(module=torchvision.models)
+    return [n for n in names if n.startswith(FAMILIES) and n != "regnet_y_128gf"]
+
+
+def make_image(path):
+    """Blurred noise over a gradient, wider than high: as many frequencies and colours as a photograph."""
+    rng = np.random.default_rng(20)
+    height, width = 613, 811
+    y, x = np.mgrid[0:height, 0:width] / 800.0
+    pixels = np.stack([120 + 90 * x, 200 - 140 * y, 60 + 120 * x * y], -1)
+    for cells in (4, 16, 64, 256):
+        noise = rng.uniform(-1, 1, (cells, cells, 3)).astype(np.float32)
+        layers = [np.asarray(Image.fromarray(noise[..., c]).resize((width, height), Image.BICUBIC)) for c in range(3)]
+        pixels += 60 / np.log2(cells) * np.stack(layers, -1)
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+
+
+def randomise(model, x):
+    """Weights that keep the variance, norms that do something, statistics near those of x but not the same."""
+    norms = (torch.nn.BatchNorm2d, torch.nn.LayerNorm)
+    for name, p in model.named_parameters():
+        owner = model.get_submodule(name.rsplit(".", 1)[0])
+        if name.endswith("layer_scale"):
+            p.uniform_(0.1, 0.5)
+        elif isinstance(owner, norms):
+            p.uniform_(0.7, 1.3) if name.endswith("weight") else p.uniform_(-0.2, 0.2)
+        elif p.dim() > 1:
+            p.normal_(0, (1.6 / p[0].numel()) ** 0.5)
+        else:
+            p.uniform_(-0.1, 0.1)
+    batch_norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    kept = [m.momentum for m in batch_norms]
+    model.eval()
+    for m in batch_norms:
+        m.train()
+        m.momentum = 1.0
+    model(torch.cat([x, x.flip(3) * 0.8]))
+    for m, momentum in zip(batch_norms, kept):
+        m.eval()
+        m.momentum = momentum
+        m.running_mean += 0.2 * m.running_var.sqrt() * torch.randn_like(m.running_mean)
+        m.running_var *= torch.empty_like(m.running_var).uniform_(0.7, 1.4)
+    for name in ("aux1", "aux2", "AuxLogits"):  # not run, but saved
+        for m in getattr(model, name).modules() if hasattr(model, name) and getattr(model, name) else ():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.running_mean.zero_(), m.running_var.fill_(1)
+
+
+def build(name, transform_input):
+    options = {"transform_input": transform_input, "init_weights": False} if name in HALVES else {}
+    return get_model(name, weights=None, **options)
+
+
+def thaw(args, *words):
+    done = subprocess.run([args.thaw, *words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env=dict(os.environ, THAW_DATADIR=TOP))  # this tree's catalog
+    if done.returncode:
+        raise RuntimeError((done.stderr or done.stdout).strip())
+    return json.loads(done.stdout)
+
+
+def check_preprocess(name, have, want, stated):
+    """What thaw states against torchvision's preset; both normalisations of `stated` models are one here."""
+    mean, std = (want.mean, want.std) if not stated else ([0.5] * 3, [0.5] * 3)
+    good = (have["height"], have["width"], have["resize"]) == (want.crop_size[0], want.crop_size[0], want.resize_size[0])
+    good = good and have["interpolation"] == want.interpolation.value and not have["raw"] and not have["bgr"]
+    good = good and np.allclose(have["mean"], mean, atol=1e-6) and np.allclose(have["std"], std, atol=1e-6)
+    return "" if good else "preprocessing of %s differs" % name
+
+
+def check_match(shown, name):
+    counts = shown["match"]["counts"]
+    bad = {k: counts[k] for k in ("replaced", "does not fit", "missing", "unexpected") if counts[k]}
+    if shown["arch"] != name:
+        return "recognised as " + shown["arch"]
+    return "match report: %s" % bad if bad else ""
+
+
+def difference(have, want):
+    """Largest difference over the spread of torch's logits: an offset that all of them share does not help."""
+    have, want = np.array(have, np.float64), np.array(want, np.float64)
+    return np.abs(have - want).max() / want.std()
+
+
+def check_files(args, name, model, x, extra, line, faults):
+    image = os.path.join(args.scratch, "image.png")
+    path = os.path.join(args.scratch, name + ".pth")
+    want = {torch.float32: model(x)[0].double().numpy()}
+    state = copy.deepcopy(model.state_dict())  # with the versions that torch saves as attributes of the dictionary
+    half = copy.deepcopy(state)
+    for key in half:
+        half[key] = half[key].half() if half[key].is_floating_point() else half[key]
+    model.load_state_dict(half)
+    want[torch.float16] = model(x)[0].double().numpy()
+    line["spread"] = float(want[torch.float32].std())
+    for column, zipped, dtype in CONTAINERS:
+        torch.save(state if dtype == torch.float32 else half, path, _use_new_zipfile_serialization=zipped)
+        shown = thaw(args, "models", "show", path)
+        line["tensors"], line["params"] = shown["match"]["counts"], shown["params"]
+        faults.append(check_match(shown, name))
+        if column == "zip f32":
+            check_names(args, name, path, faults)
+        words = ["predict", "--logits", "--weights", path, image]
+        line[column] = difference(thaw(args, *words, *extra)["images"][0]["logits"], want[dtype])
+        if not line[column] < TOLERANCE:
+            faults.append("%s: logits differ" % column)
+        os.remove(path)
+
+
+def check_names(args, name, path, faults):
+    """The same file under the names of each of the pretrained weights: preprocessing comes from the catalog."""
+    for weights in get_model_weights(name):
+        if not weights.name.startswith("IMAGENET1K_V"):
+            continue
+        named = os.path.join(args.scratch, os.path.basename(weights.url))
+        os.rename(path, named)
+        try:
+            have = thaw(args, "models", "show", named)["preprocess"]
+            faults.append(check_preprocess(named, have, weights.transforms(), name in HALVES))
+        finally:
+            os.rename(named, path)
+
+
+def check(args, name, transform_input, preset, extra):
+    line, faults = {"model": name + ("" if not extra else " (as is)")}, []
+    start = time.time()
+    torch.manual_seed(zlib.crc32(name.encode()))
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(args.scratch, name + ".pth"))
+    x = preset(Image.open(os.path.join(args.scratch, "image.png")))[None]
+    model = build(name, transform_input)
+    randomise(model, x)
+    try:
+        check_files(args, name, model, x, extra, line, faults)
+    except (RuntimeError, KeyError, TypeError) as problem:
+        faults.append(str(problem))
+    line["fault"] = "; ".join(f for f in faults if f)
+    line["seconds"] = time.time() - start
+    return line
+
+
+def print_line(out, line):
+    counts = line.get("tensors", {})
+    used = sum(counts.get(k, 0) for k in ("loaded", "converted"))
+    figures = ["%.1e" % line[c] if c in line else "-" for c, _, _ in CONTAINERS]
+    out.write("%-24s %10d %6d %7d  %8s %10s %8s %10s  %s\n" % (line["model"], line.get("params", 0), used,
+                                                            counts.get("ignored", 0), *figures,
+                                                            line["fault"] or "ok"))
+    out.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--thaw", default="./thaw")
+    parser.add_argument("--scratch", required=True)
+    parser.add_argument("--table")
+    parser.add_argument("models", nargs="*")
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
+    os.makedirs(args.scratch, exist_ok=True)
+    make_image(os.path.join(args.scratch, "image.png"))
+    lines, bad = [], 0
+    outs = [sys.stdout] + ([open(args.table, "w")] if args.table else [])
+    for out in outs:
+        out.write("%-24s %10s %6s %7s  %8s %10s %8s %10s\n" % ("model", "parameters", "used", "ignored",
+                                                              *[c for c, _, _ in CONTAINERS]))
+    for name in args.models or all_models():
+        preset = get_model_weights(name).IMAGENET1K_V1.transforms()
+        # thaw's own preprocessing of a file without a name, then with what torchvision does with transform_input off
+        runs = [(name in HALVES, [])] + ([(False, ["--preprocess", "torch"])] if name in HALVES else [])
+        for transform_input, extra in runs:
+            lines.append(check(args, name, transform_input, preset, extra))
+            bad += bool(lines[-1]["fault"])
+            for out in outs:
+                print_line(out, lines[-1])
+    for out in outs:
+        out.write("%d lines, %d in order\n" % (len(lines), len(lines) - bad))
+    return bool(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
