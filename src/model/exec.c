@@ -52,6 +52,7 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
                            .param = step->param,
                            .workspace = plan_floats(plan, plan->workspace),
                            .activation = step->activation,
+                           .activation_attrs = step->activation_attrs,
                            .batch_statistics = plan->train && step->moves_statistics,
                            .drop = plan->train && step->may_drop,
                            .seed = plan->seed,

@@ -1,5 +1,5 @@
-/* From nodes to steps. Below the frontier a batch norm goes into the weights of the convolution (or linear layer) in
- * front of it, and a residual add and an activation behind it into its last pass; above, one node is one step. Nodes on
+/* From nodes to steps. Below the frontier a batch norm or an affine goes into the weights of the convolution (or linear
+ * layer) in front of it, and a residual add and an activation behind it into its last pass; above, one node is one step. Nodes on
  * which the logits do not depend get no step at all. Called by plan_create.
  */
 #include "config.h"
@@ -11,6 +11,7 @@
 /* Parameter slots, in the order of op.h. */
 enum { CONV_WEIGHT, CONV_BIAS };
 enum { NORM_WEIGHT, NORM_BIAS, NORM_MEAN, NORM_VAR };
+enum { AFFINE_WEIGHT, AFFINE_BIAS };
 
 struct lowering {
     struct plan *plan;
@@ -34,14 +35,12 @@ static void count_readers(struct lowering *lowering)
     lowering->readers[graph->output]++;
 }
 
-/* The only reader of a node's value, where that is frozen too and of this kind; else PLAN_NONE. */
-static int sole_reader(const struct lowering *lowering, int node, enum op_kind kind)
+/* The only reader of a node's value, where that is frozen too; else PLAN_NONE. */
+static int sole_reader(const struct lowering *lowering, int node)
 {
     int reader = lowering->reader[node];
     bool sole = lowering->readers[node] == 1 && node != lowering->plan->graph->output;
-    if (!sole || reader >= lowering->plan->frontier || lowering->plan->graph->node[reader].kind != kind)
-        return PLAN_NONE;
-    return reader;
+    return sole && reader < lowering->plan->frontier ? reader : PLAN_NONE;
 }
 
 static void absorb(struct lowering *lowering, struct plan_step *step, int node)
@@ -54,10 +53,11 @@ static void absorb(struct lowering *lowering, struct plan_step *step, int node)
  * add, the later one takes it. */
 static void fuse_add(struct lowering *lowering, struct plan_step *step)
 {
-    int add = sole_reader(lowering, step->out_node, OP_ADD);
-    if (add == PLAN_NONE || lowering->plan->graph->node[add].inputs != 2)
+    int add = sole_reader(lowering, step->out_node);
+    const struct graph_node *row = &lowering->plan->graph->node[add == PLAN_NONE ? 0 : add];
+    if (row->kind != OP_ADD || row->inputs != 2)
         return;
-    const int *input = lowering->plan->graph->node[add].input;
+    const int *input = row->input;
     int other = input[0] == step->out_node ? input[1] : input[0];
     if (!lowering->available[other])
         return;
@@ -67,15 +67,26 @@ static void fuse_add(struct lowering *lowering, struct plan_step *step)
 
 static void fuse_activation(struct lowering *lowering, struct plan_step *step)
 {
-    int relu = sole_reader(lowering, step->out_node, OP_RELU);
-    int relu6 = sole_reader(lowering, step->out_node, OP_RELU6);
-    if (relu != PLAN_NONE) {
-        step->activation = OP_ACT_RELU;
-        absorb(lowering, step, relu);
-    } else if (relu6 != PLAN_NONE) {
-        step->activation = OP_ACT_RELU6;
-        absorb(lowering, step, relu6);
-    }
+    int reader = sole_reader(lowering, step->out_node);
+    if (reader == PLAN_NONE)
+        return;
+    const struct graph_node *row = &lowering->plan->graph->node[reader];
+    step->activation = op_get(row->kind)->activation;
+    step->activation_attrs = &row->attrs;
+    if (step->activation != OP_ACT_NONE)
+        absorb(lowering, step, reader);
+}
+
+/* What scales and shifts each channel goes into the weights. */
+static void fold_norm(struct lowering *lowering, struct plan_step *step)
+{
+    int norm = sole_reader(lowering, step->node);
+    enum op_kind kind = norm == PLAN_NONE ? OP_INPUT : lowering->plan->graph->node[norm].kind;
+    if (kind != OP_BATCH_NORM && kind != OP_AFFINE)
+        return;
+    step->norm = norm;
+    step->attrs.bias = true;
+    absorb(lowering, step, norm);
 }
 
 static void fuse(struct lowering *lowering, struct plan_step *step)
@@ -84,12 +95,7 @@ static void fuse(struct lowering *lowering, struct plan_step *step)
     if (kind != OP_CONV && kind != OP_LINEAR && kind != OP_ADD)
         return;
     if (kind != OP_ADD) {
-        int norm = sole_reader(lowering, step->node, OP_BATCH_NORM);
-        if (norm != PLAN_NONE) {
-            step->norm = norm;
-            step->attrs.bias = true;
-            absorb(lowering, step, norm);
-        }
+        fold_norm(lowering, step);
         fuse_add(lowering, step);
     }
     fuse_activation(lowering, step);
@@ -151,22 +157,34 @@ static const float *param_of(const struct plan *plan, int node, int slot)
     return graph_param_values(plan->graph, plan->graph->node[node].first_param + slot);
 }
 
-/* norm(conv(x)) = (w * x + b - mean) * scale + beta, scale = gamma / sqrt(var + eps): output channels are the last axis
- * of every native weight, so both are one pass over its columns. */
+/* out = in * scale + shift, for channel c of a batch norm with fixed statistics or of an affine. */
+static void line_of(const struct plan *plan, int norm, size_t c, double *scale, double *shift)
+{
+    const struct op_attrs *attrs = &plan->graph->node[norm].attrs;
+    if (plan->graph->node[norm].kind == OP_AFFINE) {
+        *scale = param_of(plan, norm, AFFINE_WEIGHT)[c];
+        *shift = attrs->bias ? param_of(plan, norm, AFFINE_BIAS)[c] : 0;
+        return;
+    }
+    double mean = param_of(plan, norm, NORM_MEAN)[c], var = param_of(plan, norm, NORM_VAR)[c];
+    *scale = param_of(plan, norm, NORM_WEIGHT)[c] / sqrt(var + attrs->eps);
+    *shift = param_of(plan, norm, NORM_BIAS)[c] - mean * *scale;
+}
+
+/* norm(conv(x)) = (w * x + b) * scale + shift: output channels are the last axis of every native weight, so both are one
+ * pass over its columns. */
 static void fold_step(struct plan *plan, const struct plan_step *step)
 {
     const struct graph *graph = plan->graph;
-    const struct graph_node *conv = &graph->node[step->node], *norm = &graph->node[step->norm];
-    size_t channels = (size_t)norm->shape.c, count = graph->param[conv->first_param + CONV_WEIGHT].count;
+    const struct graph_node *conv = &graph->node[step->node];
+    size_t channels = (size_t)conv->shape.c, count = graph->param[conv->first_param + CONV_WEIGHT].count;
     const float *weight = param_of(plan, step->node, CONV_WEIGHT);
     const float *bias = conv->attrs.bias ? param_of(plan, step->node, CONV_BIAS) : NULL;
-    const float *gamma = param_of(plan, step->norm, NORM_WEIGHT), *beta = param_of(plan, step->norm, NORM_BIAS);
-    const float *mean = param_of(plan, step->norm, NORM_MEAN), *var = param_of(plan, step->norm, NORM_VAR);
     float *to = plan_floats(plan, step->folded[CONV_WEIGHT]), *to_bias = plan_floats(plan, step->folded[CONV_BIAS]);
     for (size_t c = 0; c < channels; c++) {
-        double scale = gamma[c] / sqrt((double)var[c] + norm->attrs.eps);
-        double shift = bias != NULL ? bias[c] : 0;
-        to_bias[c] = (float)((shift - mean[c]) * scale + beta[c]);
+        double scale, shift;
+        line_of(plan, step->norm, c, &scale, &shift);
+        to_bias[c] = (float)((bias != NULL ? bias[c] : 0) * scale + shift);
         for (size_t i = c; i < count; i += channels)
             to[i] = (float)(weight[i] * scale);
     }

@@ -21,9 +21,10 @@ struct plan_buffer {
 struct plan_step {
     int node;     /* whose op it is and whose inputs it reads */
     int out_node; /* whose value it writes: `node`, or the last node folded into it */
-    int norm;     /* the batch norm folded into its weights, or PLAN_NONE */
+    int norm;     /* the batch norm or affine folded into its weights, or PLAN_NONE */
     int residual; /* the node whose value is added before the activation, or PLAN_NONE */
     enum op_activation activation;
+    const struct op_attrs *activation_attrs; /* the graph's */
     struct op_attrs attrs;
     bool backward;                    /* has a backward call */
     bool moves_statistics, may_drop;  /* when run with `train` */

@@ -52,7 +52,7 @@ ELEMENTARY float tanh_of(float x)
 }
 
 /* The normal distribution's density and cumulative function at x. The middle is 1/2 + erf(x / sqrt 2) / 2; the tails are
- * erfc(z) = e^(-z^2) w(1 / (z + 2)) with the rounding of the square made good, z = |x| / sqrt 2, up to z = 10. */
+ * erfc(z) = e^(-z^2) w(1 / (z + 1.5)) with the rounding of the square made good, z = |x| / sqrt 2, up to z = 10. */
 ELEMENTARY void normal_of(float x, float *density, float *cumulative)
 {
     const float root_half = 0.70710678f;
@@ -69,28 +69,27 @@ ELEMENTARY void normal_of(float x, float *density, float *cumulative)
     e -= e * (0.5f * rest);
     *density = 0.39894228f * e;
 
-    float u = 1 / (a * root_half + 2);
-    float w = 20.7080624f;
-    w = w * u - 23.68506758f;
-    w = w * u + 1.603760542f;
-    w = w * u + 3.371003657f;
-    w = w * u + 2.528652576f;
-    w = w * u + 2.023740327f;
-    w = w * u + 1.123962968f;
-    w = w * u + 0.564398819f;
-    w = w * u - 4.103503597e-06f;
+    float u = 1 / (a * root_half + 1.5f);
+    float w = 4.00070802f;
+    w = w * u - 14.5804137f;
+    w = w * u + 21.0796158f;
+    w = w * u - 14.1408633f;
+    w = w * u + 3.22125303f;
+    w = w * u - 0.109591212f;
+    w = w * u + 1.08297795f;
+    w = w * u + 0.838587818f;
+    w = w * u + 0.564541488f;
+    w = w * u - 6.96075301e-06f;
     float tail = 0.5f * e * w;
     tail = x < 0 ? tail : 1 - tail;
 
     float z = x * root_half, s = z * z;
-    float p = 7.88912283e-05f;
-    p = p * s - 8.02084227e-04f;
-    p = p * s + 5.18953545e-03f;
-    p = p * s - 2.68544446e-02f;
-    p = p * s + 1.12836002e-01f;
-    p = p * s - 3.76126271e-01f;
-    p = p * s + 1.12837917e+00f;
-    *cumulative = a < 1.4142135f ? 0.5f + 0.5f * z * p : tail;
+    float p = 0.00471992815f;
+    p = p * s - 0.0267581557f;
+    p = p * s + 0.11282838f;
+    p = p * s - 0.376126093f;
+    p = p * s + 1.12837917f;
+    *cumulative = a < root_half ? 0.5f + 0.5f * z * p : tail;
 }
 
 #endif

@@ -51,8 +51,11 @@ void pass_epilogue(float *out, size_t stride, int rows, int cols, const float *b
     if (bias || residual || holds)
         epilogue(out, stride, rows, cols, bias, residual, holds ? 0 : -INFINITY,
                  activation == OP_ACT_RELU6 ? 6 : INFINITY);
-    for (int r = 0; r < rows && !holds && activation != OP_ACT_NONE; r++)
-        activate(activation, attrs, out + (size_t)r * stride, out + (size_t)r * stride, (size_t)cols);
+    if (holds || activation == OP_ACT_NONE)
+        return;
+    bool dense = stride == (size_t)cols;
+    for (int r = 0; r < (dense ? 1 : rows); r++, out += stride)
+        activate(activation, attrs, out, out, (size_t)cols * (size_t)(dense ? rows : 1));
 }
 
 THAW_SIMD static void add_to(float *restrict to, const float *restrict from, size_t count)

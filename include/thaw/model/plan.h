@@ -1,5 +1,5 @@
 /* A plan: a graph compiled for one batch size and one freeze plan. Who needs gradients, which buffers live when, what
- * is folded and fused. Below the frontier it is inference only: batch norm folded into the convolution before it,
+ * is folded and fused. Below the frontier it is inference only: batch norm or affine folded into the convolution before it,
  * activation and residual add fused, nothing kept for backward. All memory is one arena, allocated here; the step loop
  * allocates nothing.
  *

@@ -24,7 +24,7 @@ static void randomise(struct graph *graph)
         const struct graph_param *param = &graph->param[p];
         float *values = graph_param_values(graph, p);
         bool positive = strstr(param->name, "running_var") != NULL || param->init == OP_INIT_ONE;
-        if (param->role == OP_ROLE_WEIGHT)
+        if (param->role == OP_ROLE_WEIGHT && !positive)
             continue;
         small_random(values, param->count, 100 + (uint64_t)p);
         for (size_t i = 0; i < param->count; i++)
@@ -65,6 +65,17 @@ static int add_mix(struct graph *graph, int x)
     return graph_add(graph, "mix.dropout", OP_DROPOUT, &attrs, 1, &x);
 }
 
+static struct graph *finish(struct graph *graph)
+{
+    struct error error = {0};
+    if (!graph_finish(graph, &error)) {
+        fprintf(stderr, "%s: %s\n", graph->arch, error.text);
+        abort();
+    }
+    randomise(graph);
+    return graph;
+}
+
 struct graph *small_graph(void)
 {
     struct graph *graph = graph_create("small", SMALL_SIZE, SMALL_SIZE, SMALL_CHANNELS);
@@ -92,13 +103,103 @@ struct graph *small_graph(void)
     graph_mark_trunk(graph, x);
     graph_begin_stage(graph, "fc");
     x = graph_add_linear(graph, "fc", x, SMALL_CLASSES);
-    struct error error = {0};
-    if (!graph_finish(graph, &error)) {
-        fprintf(stderr, "small graph: %s\n", error.text);
-        abort();
-    }
-    randomise(graph);
-    return graph;
+    return finish(graph);
+}
+
+static int unary(struct graph *graph, const char *name, enum op_kind kind, struct op_attrs attrs, int x)
+{
+    return graph_add(graph, name, kind, &attrs, 1, &x);
+}
+
+static int conv_plain_norm(struct graph *graph, const char *name, int x, int channels, int groups, int stride,
+                           bool no_scale, bool no_shift)
+{
+    char text[GRAPH_NAME_MAX];
+    snprintf(text, sizeof text, "%s.conv", name);
+    x = graph_add_conv(graph, text, x, channels, 3, stride, 1, groups, false);
+    snprintf(text, sizeof text, "%s.bn", name);
+    return unary(graph, text, OP_BATCH_NORM,
+                 (struct op_attrs){.eps = 1e-3f, .momentum = 0.01f, .no_scale = no_scale, .no_shift = no_shift}, x);
+}
+
+/* An image normalised inside the network and cropped, then a scaled convolution. */
+static int add_modern_stem(struct graph *graph)
+{
+    static const float scale[] = {0.9f, 1.1f, 0.8f}, shift[] = {0.1f, -0.1f, 0.2f};
+    int x = unary(graph, "transform", OP_AFFINE, (struct op_attrs){.bias = true, .constant = true}, 0);
+    graph_set_constant(graph, x, 0, scale, 3);
+    graph_set_constant(graph, x, 1, shift, 3);
+    x = unary(graph, "crop", OP_PAD, (struct op_attrs){.pad_top = -1, .pad_left = 1, .pad_right = -1, .pad_bottom = 1},
+              x);
+    x = graph_add_conv(graph, "stem.conv", x, 4, 3, 1, 1, 1, true);
+    x = unary(graph, "stem.scale", OP_AFFINE, (struct op_attrs){.bias = true}, x);
+    return graph_add_unary(graph, "stem.swish", OP_HARD_SWISH, x);
+}
+
+/* An inverted bottleneck with squeeze-and-excitation. */
+static int add_excited(struct graph *graph, int shortcut)
+{
+    int x = conv_plain_norm(graph, "block1.1", shortcut, 8, 1, 1, true, false);
+    x = graph_add_unary(graph, "block1.1.act", OP_SILU, x);
+    x = conv_plain_norm(graph, "block1.2", x, 8, 8, 1, false, false);
+    x = graph_add_unary(graph, "block1.2.act", OP_SILU, x);
+    int s = graph_add_unary(graph, "block1.se.pool", OP_GLOBAL_AVG_POOL, x);
+    s = graph_add_unary(graph, "block1.se.act", OP_SILU, graph_add_conv(graph, "block1.se.1", s, 2, 1, 1, 0, 1, true));
+    s = graph_add_unary(graph, "block1.se.gate", OP_SIGMOID,
+                        graph_add_conv(graph, "block1.se.2", s, 8, 1, 1, 0, 1, true));
+    x = graph_add_binary(graph, "block1.se", OP_MUL, x, s);
+    x = conv_plain_norm(graph, "block1.3", x, 4, 1, 1, false, true);
+    return graph_add_binary(graph, "block1.add", OP_ADD, x, shortcut);
+}
+
+/* Half of the channels gated by the other half, then shuffled among them. */
+static int add_gated(struct graph *graph, int x)
+{
+    int a = unary(graph, "block3.a", OP_SLICE, (struct op_attrs){.begin = 0, .end = 4}, x);
+    int b = unary(graph, "block3.b", OP_SLICE, (struct op_attrs){.begin = 4, .end = 8}, x);
+    b = conv_plain_norm(graph, "block3.1", b, 4, 1, 1, false, false);
+    b = unary(graph, "block3.gate", OP_HARD_SIGMOID, (struct op_attrs){.alpha = 0.2f, .beta = 0.5f}, b);
+    int gated = graph_add_binary(graph, "block3.mul", OP_MUL, a, b);
+    x = graph_add_binary(graph, "block3.concat", OP_CONCAT, gated, a);
+    return unary(graph, "block3.shuffle", OP_SHUFFLE, (struct op_attrs){.groups = 2}, x);
+}
+
+/* ConvNeXt's block, then dropout. */
+static int add_modern_mix(struct graph *graph, int shortcut)
+{
+    int x = graph_add_conv(graph, "mix.depthwise", shortcut, 8, 5, 1, 2, 8, true);
+    x = unary(graph, "mix.norm", OP_LAYER_NORM, (struct op_attrs){.eps = 1e-5f}, x);
+    x = graph_add_unary(graph, "mix.act", OP_GELU, graph_add_conv(graph, "mix.conv", x, 16, 1, 1, 0, 1, true));
+    x = graph_add_conv(graph, "mix.project", x, 8, 1, 1, 0, 1, true);
+    x = unary(graph, "mix.scale", OP_AFFINE, (struct op_attrs){0}, x);
+    x = graph_add_binary(graph, "mix.add", OP_ADD, x, shortcut);
+    x = unary(graph, "mix.clip", OP_CLIP, (struct op_attrs){.low = -1.5f, .high = 2}, x);
+    return unary(graph, "mix.dropout", OP_DROPOUT, (struct op_attrs){.rate = 0.3f}, x);
+}
+
+struct graph *modern_graph(void)
+{
+    struct graph *graph = graph_create("modern", SMALL_SIZE, SMALL_SIZE, SMALL_CHANNELS);
+    graph_begin_stage(graph, "stem");
+    int x = add_modern_stem(graph);
+    graph_begin_stage(graph, "block1");
+    int shortcut = x = add_excited(graph, x);
+    graph_begin_stage(graph, "block2");
+    x = conv_plain_norm(graph, "block2.1", x, 8, 2, 2, false, false);
+    x = unary(graph, "block2.act1", OP_LEAKY_RELU, (struct op_attrs){.alpha = 0.1f}, x);
+    x = conv_plain_norm(graph, "block2.2", x, 8, 1, 1, false, false);
+    x = graph_add_unary(graph, "block2.act2", OP_TANH, x);
+    shortcut = conv_norm(graph, "block2.downsample", shortcut, 8, 1, 2);
+    x = graph_add_binary(graph, "block2.add", OP_ADD, x, shortcut);
+    x = graph_add_unary(graph, "block2.act3", OP_SILU, x);
+    graph_begin_stage(graph, "block3");
+    x = add_gated(graph, x);
+    graph_begin_stage(graph, "mix");
+    x = graph_add_unary(graph, "gap", OP_GLOBAL_AVG_POOL, add_modern_mix(graph, x));
+    graph_mark_trunk(graph, x);
+    graph_begin_stage(graph, "fc");
+    graph_add_linear(graph, "fc", x, SMALL_CLASSES);
+    return finish(graph);
 }
 
 void small_random_marks(struct freeze *freeze, const struct graph *graph, double chance, uint64_t seed)
@@ -137,7 +238,8 @@ static struct op_call call_of(struct reference *reference, int node, struct scra
     for (int slot = 0; slot < row->params; slot++) {
         int param = row->first_param + slot;
         scratch->param[slot] = graph_param_values(reference->graph, param);
-        bool learns = reference->graph->param[param].role != OP_ROLE_STATISTICS;
+        enum op_role role = reference->graph->param[param].role;
+        bool learns = role != OP_ROLE_STATISTICS && role != OP_ROLE_CONSTANT;
         scratch->param_grad[slot] = learns ? reference->param_grad[param] : NULL;
     }
     return (struct op_call){.attrs = &row->attrs,

@@ -10,6 +10,9 @@ enum { SMALL_SIZE = 9, SMALL_CHANNELS = 3, SMALL_CLASSES = 5, SMALL_BATCH = 6 };
 
 /* Values are random everywhere, batch-norm parameters and statistics included. */
 struct graph *small_graph(void);
+/* Stages and some nodes of the same names, and every op that a residual network has not: gates and products, all
+ * activations, layer norm, affine, slices, shuffles, crops, batch norms without scale or shift, constants. */
+struct graph *modern_graph(void);
 /* `count` floats in -1..1. */
 void small_random(float *to, size_t count, uint64_t seed);
 /* Fixes random marks: each mark of each node with this chance. */

@@ -31,7 +31,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = mem_alloc(sizeof *fixture);
-    fixture->graph = small_graph();
+    fixture->graph = *state != NULL ? modern_graph() : small_graph();
     fixture->freeze = freeze_create(fixture->graph);
     fixture->team = team_create(2);
     fixture->values = mem_floats(fixture->graph->values_count);
@@ -455,7 +455,7 @@ static void stored_crossings_give_the_same_bits(void **state)
     }
 }
 
-/* The odd shapes: the input itself crosses the cut, a value twice in one add, an activation that is
+/* The odd shapes: the input itself crosses the cut, a value twice in one add and in one product, an activation that is
  * not a value's only reader, a branch that leads nowhere. */
 static struct graph *odd_graph(void)
 {
@@ -464,6 +464,7 @@ static struct graph *odd_graph(void)
     int nowhere = graph_add_conv(graph, "nowhere", a, 4, 1, 1, 0, 1, true);
     int b = graph_add_conv(graph, "b", 0, 4, 3, 1, 1, 1, true);
     int twice = graph_add_binary(graph, "twice", OP_ADD, b, b);
+    twice = graph_add_binary(graph, "square", OP_MUL, twice, twice);
     int both = graph_add_binary(graph, "both", OP_ADD, twice, a);
     struct op_attrs attrs = op_attrs_default();
     int x = graph_add(graph, "concat", OP_CONCAT, &attrs, 3, (int[]){both, a, both});
@@ -512,17 +513,39 @@ static void odd_graphs_agree_with_the_reference(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define MODERN(name)                                                                                                   \
+    {                                                                                                                  \
+        "modern: " #name, name, set_up, tear_down, "modern"                                                            \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_cut_agrees_with_the_reference),      TEST(random_freeze_plans_agree_with_the_reference),
-        TEST(partial_batches_agree_with_the_reference), TEST(gradients_are_the_slopes_of_the_loss),
-        TEST(frozen_parts_change_no_other_gradient),    TEST(folding_changes_nothing),
-        TEST(refreshed_folds_follow_the_values),        TEST(any_team_gives_the_same_bits),
-        TEST(nothing_is_read_after_its_life),           TEST(frozen_tensors_do_not_move),
-        TEST(the_proof_catches_moving_statistics),      TEST(stored_crossings_give_the_same_bits),
+        TEST(every_cut_agrees_with_the_reference),
+        TEST(random_freeze_plans_agree_with_the_reference),
+        TEST(partial_batches_agree_with_the_reference),
+        TEST(gradients_are_the_slopes_of_the_loss),
+        TEST(frozen_parts_change_no_other_gradient),
+        TEST(folding_changes_nothing),
+        TEST(refreshed_folds_follow_the_values),
+        TEST(any_team_gives_the_same_bits),
+        TEST(nothing_is_read_after_its_life),
+        TEST(frozen_tensors_do_not_move),
+        TEST(the_proof_catches_moving_statistics),
+        TEST(stored_crossings_give_the_same_bits),
         TEST(odd_graphs_agree_with_the_reference),
+        MODERN(every_cut_agrees_with_the_reference),
+        MODERN(random_freeze_plans_agree_with_the_reference),
+        MODERN(partial_batches_agree_with_the_reference),
+        MODERN(gradients_are_the_slopes_of_the_loss),
+        MODERN(frozen_parts_change_no_other_gradient),
+        MODERN(folding_changes_nothing),
+        MODERN(refreshed_folds_follow_the_values),
+        MODERN(any_team_gives_the_same_bits),
+        MODERN(nothing_is_read_after_its_life),
+        MODERN(frozen_tensors_do_not_move),
+        MODERN(the_proof_catches_moving_statistics),
+        MODERN(stored_crossings_give_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

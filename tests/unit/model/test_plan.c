@@ -26,7 +26,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = mem_alloc(sizeof *fixture);
-    fixture->graph = small_graph();
+    fixture->graph = *state != NULL ? modern_graph() : small_graph();
     fixture->freeze = freeze_create(fixture->graph);
     fixture->team = team_create(2);
     *state = fixture;
@@ -173,6 +173,26 @@ static void frozen_blocks_become_single_calls(void **state)
     plan_destroy(plan);
 }
 
+static void frozen_modern_blocks_become_single_calls(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plan *plan = make_plan(fixture, "trunk", 2, true, true);
+    assert_step(fixture, plan, "stem.conv", "stem.swish", NULL, OP_ACT_HARD_SWISH);
+    assert_step(fixture, plan, "block1.1.conv", "block1.1.act", NULL, OP_ACT_SILU);
+    assert_step(fixture, plan, "block1.2.conv", "block1.2.act", NULL, OP_ACT_SILU);
+    assert_step(fixture, plan, "block1.se.2", "block1.se.gate", NULL, OP_ACT_SIGMOID);
+    assert_step(fixture, plan, "block1.3.conv", "block1.add", "stem.swish", OP_ACT_NONE);
+    assert_step(fixture, plan, "block2.1.conv", "block2.act1", NULL, OP_ACT_LEAKY_RELU);
+    assert_step(fixture, plan, "block2.2.conv", "block2.act2", NULL, OP_ACT_TANH);
+    assert_step(fixture, plan, "block2.downsample.conv", "block2.act3", "block2.act2", OP_ACT_SILU);
+    assert_step(fixture, plan, "block3.1.conv", "block3.gate", NULL, OP_ACT_HARD_SIGMOID);
+    assert_step(fixture, plan, "mix.conv", "mix.act", NULL, OP_ACT_GELU);
+    assert_step(fixture, plan, "mix.project", "mix.clip", "block3.shuffle", OP_ACT_CLIP);
+    assert_null(step_of(fixture, plan, "stem.scale"));
+    assert_null(step_of(fixture, plan, "mix.scale"));
+    plan_destroy(plan);
+}
+
 static void backward_stops_where_nothing_learns_below(void **state)
 {
     struct fixture *fixture = *state;
@@ -279,6 +299,10 @@ static void the_workspace_is_enough_for_any_part(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define MODERN(name)                                                                                                   \
+    {                                                                                                                  \
+        "modern: " #name, name, set_up, tear_down, "modern"                                                            \
+    }
 
 int main(void)
 {
@@ -286,6 +310,8 @@ int main(void)
         TEST(crossings_of_residual_cuts),
         TEST(buffers_that_live_together_lie_apart),
         TEST(frozen_blocks_become_single_calls),
+        MODERN(buffers_that_live_together_lie_apart),
+        MODERN(frozen_modern_blocks_become_single_calls),
         TEST(backward_stops_where_nothing_learns_below),
         TEST(impossible_sizes_are_refused_with_a_sentence),
         TEST(the_workspace_is_enough_for_any_part),
