@@ -103,6 +103,12 @@ static bool write_file(const struct export *export, const struct graph *graph, c
     return good;
 }
 
+/* Constants of an architecture that has a name are known by it. */
+static bool is_written(const struct graph *graph, int param, bool has_name)
+{
+    return graph->param[param].role != OP_ROLE_CONSTANT || !has_name || !graph_constant_is_own(graph, param);
+}
+
 bool bind_export(const struct graph *graph, const char *path, enum tensor_type type, const char *const *class_names,
                  struct error *error)
 {
@@ -111,13 +117,14 @@ bool bind_export(const struct graph *graph, const char *path, enum tensor_type t
         .counter_name = mem_array((size_t)graph->nodes, sizeof *export.counter_name),
         .values = mem_try_floats(graph->values_count ? graph->values_count : 1),
     };
-    bool good = true;
+    struct zoo_arch room;
+    bool good = true, has_name = zoo_find(graph->arch, &room);
     if (!export.values)
         good = error_set(error, ERROR_FAILED, "%s: no memory for a copy of %zu values", path, graph->values_count);
     for (int n = 0; n < graph->nodes && good; n++) {
         const struct graph_node *node = &graph->node[n];
         for (int p = node->first_param; p < node->first_param + node->params && good; p++)
-            good = add_param(&export, graph, p, type, error);
+            good = !is_written(graph, p, has_name) || add_param(&export, graph, p, type, error);
         if (node->kind == OP_BATCH_NORM)
             add_counter(&export, graph, n);
     }

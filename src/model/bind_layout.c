@@ -102,7 +102,7 @@ static bool is_behind_chw(const struct graph *graph, int param, struct shape4 *i
     if (kind_of(graph, param) != OP_LINEAR)
         return false;
     const struct graph_node *node = &graph->node[graph->node[graph->param[param].node].input[0]];
-    while (node->kind == OP_RELU || node->kind == OP_RELU6 || node->kind == OP_DROPOUT)
+    while (op_get(node->kind)->activation != OP_ACT_NONE || node->kind == OP_DROPOUT)
         node = &graph->node[node->input[0]];
     if (node->kind != OP_FLATTEN || !node->attrs.flatten_chw)
         return false;

@@ -81,7 +81,9 @@ bool freeze_param_moves(const struct freeze *freeze, const struct graph *graph, 
 void freeze_statistics(struct freeze *freeze, const struct graph *graph, bool fixed)
 {
     for (int node = 0; node < graph->nodes; node++) {
-        bool frozen = (freeze->fixed[node] & FREEZE_AFFINE) != 0;
+        unsigned learns =
+            freeze_marks(graph, node) & FREEZE_AFFINE; /* with constant scale and shift it has no such mark */
+        bool frozen = (freeze->fixed[node] & (learns ? FREEZE_AFFINE : FREEZE_STATISTICS)) != 0;
         freeze_set(freeze, graph, node, FREEZE_STATISTICS, fixed || frozen);
     }
 }

@@ -412,6 +412,18 @@ int graph_class_layer(const struct graph *graph)
     return -1;
 }
 
+bool graph_constant_is_own(const struct graph *graph, int param)
+{
+    const struct graph_param *row = &graph->param[param];
+    const float *values = graph_param_values(graph, param), *own = NULL;
+    for (int i = 0; i < graph->constants; i++)
+        own = graph->constant[i].param == param ? graph->constant[i].values : own;
+    bool same = true;
+    for (size_t i = 0; i < row->count; i++)
+        same = same && values[i] == (own ? own[i] : row->init == OP_INIT_ONE ? 1 : 0);
+    return same;
+}
+
 float *graph_param_values(const struct graph *graph, int param)
 {
     return graph->values + graph->param[param].offset;

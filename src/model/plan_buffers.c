@@ -7,12 +7,14 @@
 
 #include "plan_parts.h"
 
-/* Backward of a convolution or linear layer reads its input for the weights' gradient only. */
+/* Backward of a convolution, linear layer or affine reads its input for the weights' gradient only. */
 unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
     unsigned needs = op_get(row->kind)->needs;
-    if ((row->kind == OP_CONV || row->kind == OP_LINEAR) && (plan->fixed[step->node] & FREEZE_WEIGHTS))
+    bool weighs = row->kind == OP_CONV || row->kind == OP_LINEAR || row->kind == OP_AFFINE;
+    bool learns = freeze_marks(plan->graph, step->node) & ~(unsigned)plan->fixed[step->node] & FREEZE_WEIGHTS;
+    if (weighs && !learns)
         needs &= ~(unsigned)OP_NEEDS_IN;
     return step->backward ? needs : 0;
 }

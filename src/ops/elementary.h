@@ -1,6 +1,7 @@
 /* exp, tanh and the normal distribution in float, as straight code that a compiler vectorises: no branch, no call, no
- * rounding mode. A NaN stays one. The polynomials are least-maximum fits made for these ranges; the errors stated were
- * measured over all floats of the range and are held by tests/unit/ops/test_elementary. */
+ * rounding mode; the same bits at every vector width. A NaN stays one. The polynomials are least-maximum fits made for these
+ * ranges. Errors against double, in units of the last place, as tests/unit/ops/test_elementary holds them: exp 1.1, tanh
+ * 1.4, sigmoid 2.5, density 3, cumulative 7 (in its tail; 3 above -1). */
 #ifndef THAW_OPS_ELEMENTARY_H
 #define THAW_OPS_ELEMENTARY_H
 

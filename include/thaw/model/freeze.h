@@ -19,7 +19,8 @@ struct freeze *freeze_create(const struct graph *graph) THAW_NONNULL; /* everyth
 struct freeze *freeze_copy(const struct freeze *freeze) THAW_NONNULL;
 void freeze_destroy(struct freeze *freeze);
 
-/* The marks that mean something for this node: conv {weights}, batch norm {affine, statistics}, dropout {dropout}. */
+/* The marks that mean something for this node: conv, linear, affine {weights}, batch norm {affine, statistics}, layer norm
+ * {affine}, dropout {dropout}; constants have none. */
 unsigned freeze_marks(const struct graph *graph, int node) THAW_NONNULL;
 void freeze_set(struct freeze *freeze, const struct graph *graph, int node, unsigned marks, bool fixed) THAW_NONNULL;
 bool freeze_is_frozen(const struct freeze *freeze, const struct graph *graph, int node) THAW_NONNULL; /* all marks */
@@ -33,7 +34,8 @@ bool freeze_upto(struct freeze *freeze, const struct graph *graph, const char *n
  * a colon single marks, "layer4.*:statistics,affine". A glob that matches nothing is ERROR_USAGE. */
 bool freeze_match(struct freeze *freeze, const struct graph *graph, const char *patterns, bool fixed,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Batch-norm statistics of all nodes: fixed everywhere, or moving wherever the node is not frozen. */
+/* Batch-norm statistics of all nodes: fixed everywhere, or moving wherever the node is not frozen; where scale and shift
+ * are constants, those that are fixed stay so. */
 void freeze_statistics(struct freeze *freeze, const struct graph *graph, bool fixed) THAW_NONNULL;
 /* "stem layer1 layer2.0.bn1:statistics": the shortest list of stages and nodes that are frozen, with the marks of those
  * that are only partly; what freeze_match takes. Caller frees; "" when none. */

@@ -112,6 +112,8 @@ int graph_find_stage(const struct graph *graph, const char *name) THAW_NONNULL; 
 /* The node whose output channels are the classes, or -1: the last convolution or linear layer, found back from the
  * output through what keeps the channels apart (SqueezeNet's 1x1 convolution is followed by relu and pooling). */
 int graph_class_layer(const struct graph *graph) THAW_NONNULL;
+/* Whether a constant is as the architecture gives it: no file brought other values. */
+bool graph_constant_is_own(const struct graph *graph, int param) THAW_NONNULL;
 float *graph_param_values(const struct graph *graph, int param) THAW_NONNULL;
 /* Fresh weights, each parameter a pure function of (seed, its name); constants stay as they are. */
 void graph_initialise(struct graph *graph, uint64_t seed) THAW_NONNULL;

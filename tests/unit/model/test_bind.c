@@ -216,6 +216,81 @@ static void exports_come_back(void **state)
     graph_destroy(back);
 }
 
+/* One block of a ConvNeXt in a network that is in no zoo: constants travel with it. */
+static struct graph *scaled(void)
+{
+    static const float mean[] = {0.5f, 0.25f, 0.125f};
+    struct error error;
+    struct graph *graph = graph_create("scaled", 4, 4, 3);
+    graph->preprocess = (struct preprocess){4, 4, 3, .std = {1, 1, 1}};
+    struct op_attrs attrs = op_attrs_default(), plain = op_attrs_default();
+    attrs.constant = attrs.bias = true;
+    int x = graph_add(graph, "transform", OP_AFFINE, &attrs, 1, &(int){0});
+    graph_set_constant(graph, x, 1, mean, 3);
+    x = graph_add(graph, "block.layer_scale", OP_AFFINE, &plain, 1, &x);
+    attrs = op_attrs_default();
+    attrs.no_scale = true;
+    x = graph_add(graph, "bn", OP_BATCH_NORM, &attrs, 1, &x);
+    x = graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, x);
+    graph_add_linear(graph, "fc", x, 2);
+    if (!graph_finish(graph, &error))
+        fail_msg("%s", error.text);
+    graph_initialise(graph, 9);
+    return graph;
+}
+
+static void layer_scales_and_constants_go_home_and_back(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    struct graph *graph = scaled(), *back = scaled();
+    int scale = graph_find_param(graph, "block.layer_scale.weight"), mean = graph_find_param(graph, "transform.bias");
+    graph_param_values(graph, scale)[1] = 1e-6f;
+    graph_param_values(graph, mean)[2] = -1;
+    assert_true(bind_export(graph, path, TENSOR_F32, NULL, &error));
+    struct weights *weights = open_file();
+    long found = weights_find(weights, "block.layer_scale");
+    assert_true(found >= 0);
+    assert_true(shape_equal(&weights_get(weights, (size_t)found)->shape, &(struct shape){3, {3, 1, 1}}));
+    assert_true(bind_weights(back, weights, 1, &report, &error));
+    assert_int_equal(report.count[BIND_LOADED] + report.count[BIND_CONVERTED], graph->params);
+    assert_int_equal(find_row(&report, "block.layer_scale.weight")->outcome, BIND_LOADED);
+    assert_same_values(graph, back, false);
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(graph);
+    graph_destroy(back);
+}
+
+static bool is_no_constant(const struct graph *graph, int param)
+{
+    return graph->param[param].role != OP_ROLE_CONSTANT;
+}
+
+static void constants_are_wanted_of_no_file(void **state)
+{
+    (void)state;
+    struct error error;
+    struct bind_report report;
+    struct graph *graph = scaled(), *back = scaled();
+    graph_initialise(back, 10); /* touches no constant */
+    write_plain(graph, "", is_no_constant, NULL);
+    struct weights *weights = open_file();
+    assert_true(bind_weights(back, weights, 1, &report, &error));
+    assert_int_equal(report.count[BIND_CONSTANT], 3);
+    assert_int_equal(report.count[BIND_MISSING], 0);
+    assert_int_equal(find_row(&report, "bn.weight")->outcome, BIND_CONSTANT);
+    assert_same_values(graph, back, false);
+    assert_true(graph_param_values(back, graph_find_param(back, "transform.bias"))[1] == 0.25f);
+    assert_true(graph_param_values(back, graph_find_param(back, "transform.weight"))[2] == 1);
+    assert_true(graph_param_values(back, graph_find_param(back, "bn.weight"))[0] == 1);
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(graph);
+    graph_destroy(back);
+}
+
 static void half_precision_is_checked_and_small(void **state)
 {
     (void)state;
@@ -460,6 +535,8 @@ int main(void)
         cmocka_unit_test(torch_layout_moves_the_right_elements),
         cmocka_unit_test(keras_layout_moves_flattened_rows_only),
         cmocka_unit_test(exports_come_back),
+        cmocka_unit_test(layer_scales_and_constants_go_home_and_back),
+        cmocka_unit_test(constants_are_wanted_of_no_file),
         cmocka_unit_test(old_metadata_means_bilinear),
         cmocka_unit_test(broken_metadata_is_refused),
         cmocka_unit_test(half_precision_is_checked_and_small),

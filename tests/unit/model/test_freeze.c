@@ -245,6 +245,99 @@ static void counts_add_up(void **state)
     assert_int_equal(stem.layers_frozen, 1);
 }
 
+/* Constants are no parameters, no buffers and no layers; what is left of a batch norm without scale and shift moves or
+ * not with its statistics. */
+static void constants_are_nowhere(void **state)
+{
+    (void)state;
+    struct graph *graph = modern_graph();
+    struct freeze *freeze = freeze_create(graph);
+    struct error error = {0};
+    int norm = node_of(graph, "block1.1.bn"), scale = graph_find_param(graph, "block1.1.bn.weight");
+    assert_int_equal(freeze_marks(graph, node_of(graph, "transform")), 0);
+    assert_int_equal(freeze_marks(graph, node_of(graph, "stem.scale")), FREEZE_WEIGHTS);
+    assert_int_equal(freeze_marks(graph, node_of(graph, "mix.norm")), FREEZE_AFFINE);
+    assert_int_equal(freeze_marks(graph, norm), FREEZE_AFFINE | FREEZE_STATISTICS);
+    assert_int_equal(graph->param[scale].role, OP_ROLE_CONSTANT);
+    assert_false(freeze_param_moves(freeze, graph, scale));
+    assert_true(freeze_param_moves(freeze, graph, scale + 1));
+    size_t params = 0, constants = 0;
+    for (int p = 0; p < graph->params; p++) {
+        bool constant = graph->param[p].role == OP_ROLE_CONSTANT;
+        constants += constant ? graph->param[p].count : 0;
+        params += constant || graph->param[p].role == OP_ROLE_STATISTICS ? 0 : graph->param[p].count;
+    }
+    assert_int_equal(constants, 3 + 3 + 8 + 4);
+    struct graph_totals totals = graph_totals(graph);
+    struct freeze_counts counts = freeze_counts(freeze, graph);
+    assert_int_equal(totals.params, params);
+    assert_int_equal(counts.trainable, params);
+    assert_int_equal(counts.frozen + (size_t)counts.layers_frozen, 0);
+    assert_true(freeze_upto(freeze, graph, "fc", &error));
+    counts = freeze_counts(freeze, graph);
+    assert_int_equal(counts.frozen, params);
+    assert_int_equal(counts.buffers_fixed, totals.buffers);
+    struct freeze_proof *proof = freeze_proof_take(freeze, graph);
+    int checked;
+    graph_param_values(graph, scale)[0] += 1; /* the proof holds constants, too */
+    assert_int_equal(freeze_proof_check(proof, graph, &checked), scale);
+    assert_int_equal(checked, graph->params);
+    freeze_proof_destroy(proof);
+    freeze_destroy(freeze);
+    graph_destroy(graph);
+}
+
+static void a_norm_without_scale_and_shift_keeps_its_statistics(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct graph *graph = graph_create("bare", 4, 4, 2);
+    struct op_attrs attrs = {.eps = 1e-3f, .momentum = 0.1f, .no_scale = true, .no_shift = true};
+    int norm = graph_add(graph, "bn", OP_BATCH_NORM, &attrs, 1, &(int){0});
+    graph_add_linear(graph, "fc", graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, norm), 2);
+    assert_true(graph_finish(graph, &error));
+    struct freeze *freeze = freeze_create(graph);
+    assert_int_equal(freeze_marks(graph, norm), FREEZE_STATISTICS);
+    freeze_statistics(freeze, graph, false);
+    assert_false(freeze_is_frozen(freeze, graph, norm));
+    assert_true(freeze_upto(freeze, graph, "bn", &error));
+    freeze_statistics(freeze, graph, false);
+    assert_true(freeze_is_frozen(freeze, graph, norm));
+    freeze_destroy(freeze);
+    graph_destroy(graph);
+}
+
+/* Building faults name the node and what does not fit. */
+static void constants_must_fit(void **state)
+{
+    (void)state;
+    static const float values[3] = {1, 2, 3};
+    static const struct {
+        int node, slot;
+        size_t count;
+        bool constant;
+        const char *text;
+    } cases[] = {
+        {1, 0, 2, true, "another number"},
+        {1, 0, 3, false, "it learns"},
+        {1, 1, 3, true, "parameter 1 of node 1"},
+        {7, 0, 3, true, "parameter 0 of node 7"},
+        {-1, 0, 3, true, "node -1"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        struct error error = {0};
+        struct graph *graph = graph_create("faulty", 4, 4, 3);
+        struct op_attrs attrs = {.constant = cases[i].constant};
+        int x = graph_add(graph, "scale", OP_AFFINE, &attrs, 1, &(int){0});
+        graph_set_constant(graph, cases[i].node, cases[i].slot, values, cases[i].count);
+        graph_add_linear(graph, "fc", graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, x), 2);
+        assert_false(graph_finish(graph, &error));
+        if (strstr(error.text, cases[i].text) == NULL)
+            fail_msg("%s", error.text);
+        graph_destroy(graph);
+    }
+}
+
 static void the_frontier_is_the_first_that_moves(void **state)
 {
     struct fixture *fixture = *state;
@@ -315,6 +408,9 @@ int main(void)
         TEST(unknown_names_are_refused_with_the_nearest),
         TEST(statistics_follow_or_stay),
         TEST(counts_add_up),
+        cmocka_unit_test(constants_are_nowhere),
+        cmocka_unit_test(a_norm_without_scale_and_shift_keeps_its_statistics),
+        cmocka_unit_test(constants_must_fit),
         TEST(the_frontier_is_the_first_that_moves),
         TEST(the_proof_names_what_moved),
     };
