@@ -108,8 +108,11 @@ static void show_plain(const struct graph *graph, const struct bind_report *repo
 {
     char params[PART_COUNT], macs[PART_COUNT], bytes[PART_COUNT];
     struct graph_totals totals = graph_totals(graph);
-    printf("%s: %d classes, %zu parameters (%s), %zu running statistics\n", graph->arch, graph->classes, totals.params,
-           part_count(params, (double)totals.params), totals.buffers);
+    printf("%s: %d classes, %zu parameters (%s)\n", graph->arch, graph->classes, totals.params,
+           part_count(params, (double)totals.params));
+    if (totals.buffers)
+        printf("with %zu running statistics, which Keras counts too: %zu\n", totals.buffers,
+               totals.params + totals.buffers);
     printf("an image: %s MACs, %sB of activations\n", part_count(macs, totals.macs),
            part_count(bytes, totals.activation_bytes));
     show_preprocess(&graph->preprocess);
@@ -167,8 +170,9 @@ static json_t *match_json(const struct bind_report *report)
 static void show_json(const struct graph *graph, const struct bind_report *report)
 {
     struct graph_totals totals = graph_totals(graph);
-    app_json(json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:o, s:o, s:o}", "arch", graph->arch, "classes", graph->classes,
-                       "params", (json_int_t)totals.params, "buffers", (json_int_t)totals.buffers, "macs", totals.macs,
+    app_json(json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o}", "arch", graph->arch, "classes",
+                       graph->classes, "params", (json_int_t)totals.params, "buffers", (json_int_t)totals.buffers,
+                       "params_with_buffers", (json_int_t)(totals.params + totals.buffers), "macs", totals.macs,
                        "activation_bytes", totals.activation_bytes, "preprocess", preprocess_json(&graph->preprocess),
                        "layers", layers_json(graph), "match", report->rows ? match_json(report) : json_null()));
 }

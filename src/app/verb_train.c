@@ -50,6 +50,8 @@ static void tell_run(struct report *report)
     const struct event *run = &report->run;
     fprintf(report->out, "%s on %s: %d classes, %d training and %d validation images\n", run->u.run.model,
             run->u.run.data, run->u.run.classes, run->u.run.train_images, run->u.run.val_images);
+    if (run->u.run.weights[0])
+        fprintf(report->out, "weights: %s\n", run->u.run.weights);
     fprintf(report->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",
             (unsigned long long)run->u.run.params_trainable, (unsigned long long)run->u.run.params_frozen,
             run->u.run.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
@@ -141,11 +143,11 @@ static int finish(const struct report *report, const struct trainer_status *stat
     };
     enum event_done ended = report->done.kind == EVENT_DONE ? report->done.u.done.how : EVENT_DONE_FAILED;
     if (json)
-        app_json(json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run",
-                           part_text(status->run_path), "how", how[ended], "model", report->run.u.run.model, "data",
-                           report->run.u.run.data, "epochs", report->eval.epoch, "classes", report->run.u.run.classes,
-                           "best_accuracy", accuracy_json(status->best_accuracy), "best_epoch", status->best_epoch,
-                           "accuracy", accuracy_json(status->val_accuracy), "loss",
+        app_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run",
+                           part_text(status->run_path), "how", how[ended], "model", report->run.u.run.model, "weights",
+                           report->run.u.run.weights, "data", report->run.u.run.data, "epochs", report->eval.epoch,
+                           "classes", report->run.u.run.classes, "best_accuracy", accuracy_json(status->best_accuracy),
+                           "best_epoch", status->best_epoch, "accuracy", accuracy_json(status->val_accuracy), "loss",
                            isfinite(status->val_loss) ? json_real(status->val_loss) : json_null(), "seconds",
                            status->elapsed, "params_trainable", (json_int_t)report->run.u.run.params_trainable,
                            "params_frozen", (json_int_t)report->run.u.run.params_frozen, "freeze_held",

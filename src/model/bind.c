@@ -30,6 +30,32 @@ void bind_report_finish(struct bind_report *report)
     memset(report, 0, sizeof *report);
 }
 
+static const struct bind_row *first_row(const struct bind_report *report, enum bind_outcome outcome)
+{
+    for (size_t i = 0; i < report->rows; i++)
+        if (report->row[i].outcome == outcome)
+            return &report->row[i];
+    return NULL;
+}
+
+const char *bind_report_sentence(const struct bind_report *report, char text[BIND_SENTENCE])
+{
+    size_t loaded = report->count[BIND_LOADED] + report->count[BIND_CONVERTED];
+    const struct bind_row *replaced = first_row(report, BIND_RESHAPED), *missing = first_row(report, BIND_MISSING);
+    int used = snprintf(text, BIND_SENTENCE, "%zu tensors loaded", loaded);
+    if (replaced)
+        used += snprintf(text + used, BIND_SENTENCE - (size_t)used, "; %.64s starts fresh: %.70s", replaced->name,
+                         replaced->detail);
+    else if (missing)
+        used += snprintf(text + used, BIND_SENTENCE - (size_t)used, "; %.64s starts fresh: it is not in the file",
+                         missing->name);
+    for (enum bind_outcome outcome = BIND_UNEXPECTED; outcome <= BIND_IGNORED; outcome++)
+        if (report->count[outcome])
+            used += snprintf(text + used, BIND_SENTENCE - (size_t)used, "; %zu %s", report->count[outcome],
+                             bind_outcome_name(outcome));
+    return text;
+}
+
 /* One matching: which tensor each parameter takes. */
 struct match {
     struct graph *graph;

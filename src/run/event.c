@@ -38,6 +38,7 @@ static const struct event_field run_fields[] = {
     FIELD("params_trainable", EVENT_FIELD_U64, u.run.params_trainable),
     FIELD("params_frozen", EVENT_FIELD_U64, u.run.params_frozen),
     FIELD("seed", EVENT_FIELD_U64, u.run.seed),
+    FIELD("weights", EVENT_FIELD_TEXT, u.run.weights),
 };
 static const struct event_field step_fields[] = {
     FIELD("loss", EVENT_FIELD_DOUBLE, u.step_.loss),

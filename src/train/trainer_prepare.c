@@ -62,14 +62,19 @@ static bool same_classes(const struct dataset *dataset, const char *path)
     return same;
 }
 
-/* A head that learned other classes is no start for these, even where it has as many of them. */
-static void freshen_head(struct trainer *trainer)
+/* A class layer that learned other classes is no start for these, even where it has as many of them. */
+static void freshen_classes(struct trainer *trainer, const struct bind_report *report)
 {
     struct graph *graph = trainer->graph;
-    if (same_classes(trainer->dataset, trainer->experiment.model.weights))
-        return;
+    int layer = graph_class_layer(graph);
+    char sentence[BIND_SENTENCE];
+    bool same = layer < 0 || same_classes(trainer->dataset, trainer->experiment.model.weights);
+    size_t row = layer >= 0 ? (size_t)graph->node[layer].first_param : 0; /* a parameter's */
+    bool loaded = layer >= 0 && row < report->rows && report->row[row].outcome <= BIND_CONVERTED;
+    snprintf(trainer->match, sizeof(trainer->match), "%s%s", bind_report_sentence(report, sentence),
+             !same && loaded ? "; the class layer starts fresh: it learned other classes" : "");
     for (int p = 0; p < graph->params; p++)
-        if (graph->param[p].node > graph->trunk)
+        if (!same && graph->param[p].node == layer)
             graph_initialise_param(graph, p, trainer->experiment.train.seed);
 }
 
@@ -86,6 +91,8 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     };
     struct bind_report report;
     trainer->graph = load_graph(&request, &report, error);
+    if (trainer->graph && !experiment_is_scratch(experiment))
+        freshen_classes(trainer, &report);
     bind_report_finish(&report);
     if (!trainer->graph)
         return false;
@@ -97,7 +104,6 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     trainer->touched = mem_array((size_t)trainer->graph->params, sizeof(*trainer->touched));
     if (experiment_is_scratch(experiment))
         return true;
-    freshen_head(trainer);
     snprintf(at->base_path, sizeof(at->base_path), "%s", experiment->model.weights);
     return hash_file(&at->base_hash, experiment->model.weights, error);
 }
@@ -290,6 +296,7 @@ static bool emit_begin(struct trainer *trainer)
     event.u.run.params_trainable = counts.trainable;
     event.u.run.params_frozen = counts.frozen;
     event.u.run.seed = trainer->experiment.train.seed;
+    snprintf(event.u.run.weights, sizeof(event.u.run.weights), "%s", trainer->match);
     trainer->began = trainer_emit(trainer, &event);
     return trainer->began;
 }

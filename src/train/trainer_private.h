@@ -53,7 +53,8 @@ struct trainer {
     float **gradient;       /* [params], of the plan; NULL where none */
     bool *touched;          /* [params], moves or has moved */
     bool unfilled;          /* the training part's features are new and not what a run from the start would have kept */
-    bool statistics_fixed;  /* batch-norm statistics of thawed layers */
+    char match[EVENT_TEXT_MAX]; /* how the pretrained weights matched */
+    bool statistics_fixed;      /* batch-norm statistics of thawed layers */
 
     struct checkpoint at;     /* the cursor and all that a checkpoint holds */
     int event_epoch;          /* what events are filed under: the epoch that runs, or just ended */

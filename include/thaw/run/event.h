@@ -48,6 +48,7 @@ struct event {
             char program[32], model[64], data[EVENT_TEXT_MAX];
             int classes, train_images, val_images, epochs, steps_per_epoch;
             uint64_t params_trainable, params_frozen, seed;
+            char weights[EVENT_TEXT_MAX]; /* how the pretrained weights matched; "" without them */
         } run;
         struct {
             double loss, lr, images_per_second;

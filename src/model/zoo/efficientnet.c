@@ -9,31 +9,48 @@
 
 #include "family.h"
 
+/* A row of the papers' tables. */
 struct row {
-    bool fused;
+    enum { MB, FUSED } block;
     int widen, kernel, stride, channels, layers;
 };
-static const struct row b0[] =
-    {
-        {false, 1, 3, 1, 16, 1},  {false, 6, 3, 2, 24, 2},  {false, 6, 5, 2, 40, 2},  {false, 6, 3, 2, 80, 3},
-        {false, 6, 5, 1, 112, 3}, {false, 6, 5, 2, 192, 4}, {false, 6, 3, 1, 320, 1},
-},
-                        v2_s[] =
-                            {
-                                {true, 1, 3, 1, 24, 2},   {true, 4, 3, 2, 48, 4},   {true, 4, 3, 2, 64, 4},
-                                {false, 4, 3, 2, 128, 6}, {false, 6, 3, 1, 160, 9}, {false, 6, 3, 2, 256, 15},
-},
-                        v2_m[] =
-                            {
-                                {true, 1, 3, 1, 24, 3},   {true, 4, 3, 2, 48, 5},    {true, 4, 3, 2, 80, 5},
-                                {false, 4, 3, 2, 160, 7}, {false, 6, 3, 1, 176, 14}, {false, 6, 3, 2, 304, 18},
-                                {false, 6, 3, 1, 512, 5},
-},
-                        v2_l[] = {
-                            {true, 1, 3, 1, 32, 4},    {true, 4, 3, 2, 64, 7},    {true, 4, 3, 2, 96, 7},
-                            {false, 4, 3, 2, 192, 10}, {false, 6, 3, 1, 224, 19}, {false, 6, 3, 2, 384, 25},
-                            {false, 6, 3, 1, 640, 7},
+/* clang-format off */
+static const struct row b0[] = {
+    {MB, 1, 3, 1, 16, 1},
+    {MB, 6, 3, 2, 24, 2},
+    {MB, 6, 5, 2, 40, 2},
+    {MB, 6, 3, 2, 80, 3},
+    {MB, 6, 5, 1, 112, 3},
+    {MB, 6, 5, 2, 192, 4},
+    {MB, 6, 3, 1, 320, 1},
 };
+static const struct row v2_s[] = {
+    {FUSED, 1, 3, 1, 24, 2},
+    {FUSED, 4, 3, 2, 48, 4},
+    {FUSED, 4, 3, 2, 64, 4},
+    {MB, 4, 3, 2, 128, 6},
+    {MB, 6, 3, 1, 160, 9},
+    {MB, 6, 3, 2, 256, 15},
+};
+static const struct row v2_m[] = {
+    {FUSED, 1, 3, 1, 24, 3},
+    {FUSED, 4, 3, 2, 48, 5},
+    {FUSED, 4, 3, 2, 80, 5},
+    {MB, 4, 3, 2, 160, 7},
+    {MB, 6, 3, 1, 176, 14},
+    {MB, 6, 3, 2, 304, 18},
+    {MB, 6, 3, 1, 512, 5},
+};
+static const struct row v2_l[] = {
+    {FUSED, 1, 3, 1, 32, 4},
+    {FUSED, 4, 3, 2, 64, 7},
+    {FUSED, 4, 3, 2, 96, 7},
+    {MB, 4, 3, 2, 192, 10},
+    {MB, 6, 3, 1, 224, 19},
+    {MB, 6, 3, 2, 384, 25},
+    {MB, 6, 3, 1, 640, 7},
+};
+/* clang-format on */
 
 enum size { B0, B1, B2, B3, B4, B5, B6, B7, V2_S, V2_M, V2_L, SIZES };
 static const struct model {
@@ -94,8 +111,8 @@ static int add_row(struct graph *graph, const char *prefix, int input, const str
     for (int i = 0; i < layers; i++) {
         int before = x, stride = i == 0 ? row->stride : 1;
         zoo_name(name, "%s.%d", prefix, i);
-        x = row->fused ? add_fused(graph, name, x, row, channels, stride, model->norm)
-                       : add_mbconv(graph, name, x, row, channels, stride, model->norm);
+        x = row->block == FUSED ? add_fused(graph, name, x, row, channels, stride, model->norm)
+                                : add_mbconv(graph, name, x, row, channels, stride, model->norm);
         if (stride == 1 && graph->node[before].shape.c == channels)
             x = graph_add_binary(graph, zoo_name(sum, "%s.add", name), OP_ADD, x, before);
     }

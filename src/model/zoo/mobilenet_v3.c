@@ -7,29 +7,45 @@
 
 static const struct zoo_norm norm = {1e-3f, 0.01f};
 
-/* Tables 1 and 2 of the paper. */
-static const struct bottleneck {
+/* A row of the paper's tables 1 and 2. */
+struct bottleneck {
     int kernel, expanded, channels;
     bool squeeze;
     enum op_kind activation;
     int stride;
-} large[] =
-    {
-        {3, 16, 16, false, OP_RELU, 1},        {3, 64, 24, false, OP_RELU, 2},
-        {3, 72, 24, false, OP_RELU, 1},        {5, 72, 40, true, OP_RELU, 2},
-        {5, 120, 40, true, OP_RELU, 1},        {5, 120, 40, true, OP_RELU, 1},
-        {3, 240, 80, false, OP_HARD_SWISH, 2}, {3, 200, 80, false, OP_HARD_SWISH, 1},
-        {3, 184, 80, false, OP_HARD_SWISH, 1}, {3, 184, 80, false, OP_HARD_SWISH, 1},
-        {3, 480, 112, true, OP_HARD_SWISH, 1}, {3, 672, 112, true, OP_HARD_SWISH, 1},
-        {5, 672, 160, true, OP_HARD_SWISH, 2}, {5, 960, 160, true, OP_HARD_SWISH, 1},
-        {5, 960, 160, true, OP_HARD_SWISH, 1},
-},
-  small[] = {
-      {3, 16, 16, true, OP_RELU, 2},        {3, 72, 24, false, OP_RELU, 2},       {3, 88, 24, false, OP_RELU, 1},
-      {5, 96, 40, true, OP_HARD_SWISH, 2},  {5, 240, 40, true, OP_HARD_SWISH, 1}, {5, 240, 40, true, OP_HARD_SWISH, 1},
-      {5, 120, 48, true, OP_HARD_SWISH, 1}, {5, 144, 48, true, OP_HARD_SWISH, 1}, {5, 288, 96, true, OP_HARD_SWISH, 2},
-      {5, 576, 96, true, OP_HARD_SWISH, 1}, {5, 576, 96, true, OP_HARD_SWISH, 1},
 };
+/* clang-format off */
+static const struct bottleneck large[] = {
+    {3, 16, 16, false, OP_RELU, 1},
+    {3, 64, 24, false, OP_RELU, 2},
+    {3, 72, 24, false, OP_RELU, 1},
+    {5, 72, 40, true, OP_RELU, 2},
+    {5, 120, 40, true, OP_RELU, 1},
+    {5, 120, 40, true, OP_RELU, 1},
+    {3, 240, 80, false, OP_HARD_SWISH, 2},
+    {3, 200, 80, false, OP_HARD_SWISH, 1},
+    {3, 184, 80, false, OP_HARD_SWISH, 1},
+    {3, 184, 80, false, OP_HARD_SWISH, 1},
+    {3, 480, 112, true, OP_HARD_SWISH, 1},
+    {3, 672, 112, true, OP_HARD_SWISH, 1},
+    {5, 672, 160, true, OP_HARD_SWISH, 2},
+    {5, 960, 160, true, OP_HARD_SWISH, 1},
+    {5, 960, 160, true, OP_HARD_SWISH, 1},
+};
+static const struct bottleneck small[] = {
+    {3, 16, 16, true, OP_RELU, 2},
+    {3, 72, 24, false, OP_RELU, 2},
+    {3, 88, 24, false, OP_RELU, 1},
+    {5, 96, 40, true, OP_HARD_SWISH, 2},
+    {5, 240, 40, true, OP_HARD_SWISH, 1},
+    {5, 240, 40, true, OP_HARD_SWISH, 1},
+    {5, 120, 48, true, OP_HARD_SWISH, 1},
+    {5, 144, 48, true, OP_HARD_SWISH, 1},
+    {5, 288, 96, true, OP_HARD_SWISH, 2},
+    {5, 576, 96, true, OP_HARD_SWISH, 1},
+    {5, 576, 96, true, OP_HARD_SWISH, 1},
+};
+/* clang-format on */
 
 static const struct size {
     const struct bottleneck *rows;

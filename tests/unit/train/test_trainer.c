@@ -70,6 +70,8 @@ static void frozen_does_not_move(void **state)
     assert_true(log.last[EVENT_FREEZE_PROOF].u.proof.held);
     assert_int_equal(log.kinds[EVENT_FREEZE_PROOF], 3);
     assert_int_equal(log.kinds[EVENT_WARNING], 0);
+    const char *match = log.last[EVENT_RUN].u.run.weights;
+    assert_non_null(strstr(match, "97 tensors loaded; 19 ignored; the class layer starts fresh: it learned other"));
     assert_file(log.path, "experiment.ini");
     assert_file(log.path, "predictions.json");
     assert_file(log.path, "thaw.log");
@@ -348,6 +350,7 @@ static void scratch_trains_everything(void **state)
     set(&experiment, "train.label_smoothing=0.1");
     world_run(&log, &experiment, NULL);
     assert_int_equal(log.last[EVENT_RUN].u.run.params_frozen, 0);
+    assert_string_equal(log.last[EVENT_RUN].u.run.weights, "");
     assert_int_equal(log.kinds[EVENT_FREEZE_PROOF], 0);
     assert_true(log.loss[log.last_step] < log.loss[1]);
 }
