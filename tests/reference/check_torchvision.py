@@ -6,9 +6,12 @@
 For each model: torchvision builds it with random weights whose activations neither vanish nor explode; torch saves the
 state dict as a zip archive and as a legacy stream, in float32 and float16; the built `thaw` must recognise each file
 with nothing missing, unexpected or replaced, state the preprocessing that torchvision documents for the weights that
-carry the file's name, and give torch's logits for one photograph-like image, from the PNG on. A table goes to stdout,
-and to FILE. Exit 1 where a line is not in order. Needs torch, torchvision and Pillow; the scratch folder holds one
-model's files at a time (convnext_large: 1.2 GB).
+carry the file's name, and give torch's logits for one photograph-like image, from the PNG on. A difference is the L2
+norm of logits less those that torch computes in float64 from the same values, over the norm of the latter less their
+mean; the first column is what torch itself differs by in float32.
+
+A table goes to stdout, and to FILE. Exit 1 where a line is not in order. Needs torch, torchvision and Pillow; the
+scratch folder holds one file of a model at a time (convnext_large: 0.8 GB).
 """
 import argparse
 import contextlib
@@ -32,6 +35,7 @@ TOLERANCE = 1e-4
 HALVES = ("googlenet", "inception_v3")  # pretrained with transform_input
 CONTAINERS = (("zip f32", True, torch.float32), ("legacy f32", False, torch.float32),
               ("zip f16", True, torch.float16), ("legacy f16", False, torch.float16))
+COLUMNS = ("torch", *(c for c, _, _ in CONTAINERS))
 FAMILIES = ("resnet", "resnext", "wide_resnet", "vgg", "alexnet", "googlenet", "inception", "squeezenet", "mobilenet",
             "densenet", "efficientnet", "shufflenet", "mnasnet", "convnext", "regnet")
 
@@ -55,8 +59,23 @@ def make_image(path):
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
 
 
+BLOCKS = ("BasicBlock", "Bottleneck", "InvertedResidual", "_InvertedResidual", "MBConv", "FusedMBConv",
+          "ResBottleneckBlock")
+
+
+def last_norms(model):
+    """The norm that ends each residual branch."""
+    for block in model.modules():
+        if type(block).__name__ in BLOCKS:
+            norms = [m for n, m in block.named_modules()
+                     if isinstance(m, torch.nn.BatchNorm2d) and not n.startswith(("downsample", "proj"))]
+            yield norms[-1]
+
+
 def randomise(model, x):
-    """Weights that keep the variance, norms that do something, statistics near those of x but not the same."""
+    """Weights that keep the variance, norms that do something, statistics near those of x but not the same. Residual
+    branches are made weaker than what they are added to, as trained ones are: equal, they make a deep network chaotic,
+    and every rounding shows in the logits."""
     norms = (torch.nn.BatchNorm2d, torch.nn.LayerNorm)
     for name, p in model.named_parameters():
         owner = model.get_submodule(name.rsplit(".", 1)[0])
@@ -68,6 +87,8 @@ def randomise(model, x):
             p.normal_(0, (1.6 / p[0].numel()) ** 0.5)
         else:
             p.uniform_(-0.1, 0.1)
+    for m in last_norms(model):
+        m.weight.uniform_(0.2, 0.4)
     batch_norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     kept = [m.momentum for m in batch_norms]
     model.eval()
@@ -117,22 +138,27 @@ def check_match(shown, name):
 
 
 def difference(have, want):
-    """Largest difference over the spread of torch's logits: an offset that all of them share does not help."""
-    have, want = np.array(have, np.float64), np.array(want, np.float64)
-    return np.abs(have - want).max() / want.std()
+    return np.linalg.norm(np.array(have, np.float64) - want) / np.linalg.norm(want - want.mean())
+
+
+def logits_64(model, x):
+    """In float64, of the float32 weights; the model stays as it is."""
+    logits = model.double()(x.double())[0].numpy()
+    model.float()
+    return logits
 
 
 def check_files(args, name, model, x, extra, line, faults):
     image = os.path.join(args.scratch, "image.png")
     path = os.path.join(args.scratch, name + ".pth")
-    want = {torch.float32: model(x)[0].double().numpy()}
+    want = {torch.float32: logits_64(model, x)}
+    line["torch"] = difference(model(x)[0].numpy(), want[torch.float32])
     state = copy.deepcopy(model.state_dict())  # with the versions that torch saves as attributes of the dictionary
     half = copy.deepcopy(state)
     for key in half:
         half[key] = half[key].half() if half[key].is_floating_point() else half[key]
     model.load_state_dict(half)
-    want[torch.float16] = model(x)[0].double().numpy()
-    line["spread"] = float(want[torch.float32].std())
+    want[torch.float16] = logits_64(model, x)
     for column, zipped, dtype in CONTAINERS:
         torch.save(state if dtype == torch.float32 else half, path, _use_new_zipfile_serialization=zipped)
         shown = thaw(args, "models", "show", path)
@@ -182,10 +208,10 @@ def check(args, name, transform_input, preset, extra):
 def print_line(out, line):
     counts = line.get("tensors", {})
     used = sum(counts.get(k, 0) for k in ("loaded", "converted"))
-    figures = ["%.1e" % line[c] if c in line else "-" for c, _, _ in CONTAINERS]
-    out.write("%-24s %10d %6d %7d  %8s %10s %8s %10s  %s\n" % (line["model"], line.get("params", 0), used,
-                                                            counts.get("ignored", 0), *figures,
-                                                            line["fault"] or "ok"))
+    figures = ["%.1e" % line[c] if c in line else "-" for c in COLUMNS]
+    out.write("%-24s %10d %6d %7d  %8s %8s %10s %8s %10s  %s\n" % (line["model"], line.get("params", 0), used,
+                                                                counts.get("ignored", 0), *figures,
+                                                                line["fault"] or "ok"))
     out.flush()
 
 
@@ -204,8 +230,7 @@ def main():
     lines, bad = [], 0
     outs = [sys.stdout] + ([open(args.table, "w")] if args.table else [])
     for out in outs:
-        out.write("%-24s %10s %6s %7s  %8s %10s %8s %10s\n" % ("model", "parameters", "used", "ignored",
-                                                              *[c for c, _, _ in CONTAINERS]))
+        out.write("%-24s %10s %6s %7s  %8s %8s %10s %8s %10s\n" % ("model", "parameters", "used", "ignored", *COLUMNS))
     for name in args.models or all_models():
         preset = get_model_weights(name).IMAGENET1K_V1.transforms()
         # thaw's own preprocessing of a file without a name, then with what torchvision does with transform_input off
