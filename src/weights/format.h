@@ -28,6 +28,7 @@ struct weights_format {
 extern const struct weights_format format_safetensors;
 extern const struct weights_format format_torch_legacy;
 extern const struct weights_format format_torch_zip;
+extern const struct weights_format format_torch_tar;
 extern const struct weights_format format_onnx;
 extern const struct weights_format format_keras_h5;
 extern const struct weights_format format_keras_zip;

@@ -47,12 +47,7 @@ static bool read_head(struct unpickle *unpickle, size_t *at, struct error *error
                          PROTOCOL_VERSION);
     if (!(value = unpickle_run(unpickle, at, error)))
         return false;
-    const struct pickle_value *little = pickle_find(value, "little_endian");
-    if (!little || little->kind != PICKLE_BOOL)
-        return error_set(error, ERROR_WEIGHTS, "its third pickle does not say in which byte order it was written");
-    if (!little->integer)
-        return error_set(error, ERROR_WEIGHTS, "was written on a big-endian machine, which is not read");
-    return true;
+    return torch_check_system(value, error);
 }
 
 /* Reads item 6 for one key at byte *at: sets the data of the storage, and moves *at behind it. */

@@ -10,6 +10,14 @@
 
 enum { NESTING_MAX = 3 };
 
+bool torch_check_system(const struct pickle_value *system, struct error *error)
+{
+    const struct pickle_value *little = pickle_find(system, "little_endian");
+    if (!little || little->kind != PICKLE_BOOL)
+        return error_set(error, ERROR_WEIGHTS, "does not say in which byte order it was written");
+    return little->integer || error_set(error, ERROR_WEIGHTS, "was written on a big-endian machine, which is not read");
+}
+
 /* Storages. */
 
 static int compare_keys(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)

@@ -5,6 +5,9 @@
 #include "format.h"
 #include "unpickle.h"
 
+/* Whether the dict about the system that wrote a file says that it is little endian. */
+bool torch_check_system(const struct pickle_value *system, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 /* The storages of a machine, each mentioned once or more, by key. */
 struct torch_storage {
     struct pickle_storage **first;

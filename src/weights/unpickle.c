@@ -22,8 +22,8 @@ struct chunk {
 };
 
 static const char *const kind_names[] = {
-    "None",    "a truth value", "a number", "a long number", "a fraction", "a string",  "bytes",
-    "a tuple", "a list",        "a set",    "a dict",        "a class",    "a storage", "a tensor",
+    "None",   "a truth value", "a number", "a long number", "a fraction", "a string", "bytes",     "a tuple",
+    "a list", "a set",         "a dict",   "a class",       "a storage",  "a tensor", "an object",
 };
 _Static_assert(THAW_LENGTH(kind_names) == PICKLE_KINDS, "each kind of value has a name");
 
@@ -414,6 +414,8 @@ static bool op_add(struct unpickle *u, uint8_t op)
     struct pickle_value *to = unpickle_top(u);
     if (!to)
         return false;
+    if (to->kind == PICKLE_OPAQUE)
+        return true;
     enum pickle_kind kind = op == 's' || op == 'u' ? PICKLE_DICT : op == 0x90 ? PICKLE_SET : PICKLE_LIST;
     if (to->kind != kind)
         return unpickle_fault(u, "adds to %s as if it were %s", pickle_kind_name(to->kind), pickle_kind_name(kind));
@@ -429,12 +431,15 @@ static bool memo_put(struct unpickle *u, uint64_t index)
     struct pickle_value *value = unpickle_top(u);
     if (!value)
         return false;
-    if (index >= u->size)
-        return unpickle_fault(u, "stores memo entry %llu in a file of %zu bytes", (unsigned long long)index, u->size);
+    if (index > u->at - u->began)
+        return unpickle_fault(u, "stores memo entry %llu, but is only %zu bytes long by then",
+                              (unsigned long long)index, u->at - u->began);
     if (!reserve(u, &u->memo.item, &u->memo.room, (size_t)index + 1))
         return false;
     u->memo_set += u->memo.item[index] == NULL;
     u->memo.item[index] = value;
+    if (index >= u->memo.count)
+        u->memo.count = (size_t)index + 1;
     return true;
 }
 
@@ -455,7 +460,7 @@ static bool op_get(struct unpickle *u, uint8_t op)
     uint64_t index;
     if (!take_number(u, op == 'h' ? 1 : 4, &index))
         return false;
-    if (index >= u->memo.room || !u->memo.item[index])
+    if (index >= u->memo.count || !u->memo.item[index])
         return unpickle_fault(u, "asks for memo entry %llu, which was not stored", (unsigned long long)index);
     return unpickle_push(u, u->memo.item[index]);
 }
@@ -550,9 +555,10 @@ const struct pickle_value *unpickle_run(struct unpickle *u, size_t *at, struct e
     u->at = *at;
     u->error = error;
     u->stopped = false;
-    u->stack.count = u->marks = u->memo_set = 0;
-    if (u->memo.room)
-        memset(u->memo.item, 0, u->memo.room * sizeof *u->memo.item);
+    u->began = *at;
+    if (u->memo.count)
+        memset(u->memo.item, 0, u->memo.count * sizeof *u->memo.item);
+    u->stack.count = u->marks = u->memo_set = u->memo.count = 0;
     while (!u->stopped) {
         u->op_at = u->at;
         const uint8_t *op = take(u, 1);

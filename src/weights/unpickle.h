@@ -1,10 +1,11 @@
 /* A restricted pickle machine: turns the pickles inside torch.save files into plain values. No code is ever run: the
- * only globals that exist are the ones a state dict needs (listed in unpickle_torch.c); any other is refused by its name and
- * byte offset before anything is done with it. Private to src/weights and its tests.
+ * only globals that exist are the ones a state dict needs, and some whose objects ride along in checkpoints and become
+ * inert markers (all listed in unpickle_torch.c); any other is refused by its name and byte offset before anything is
+ * done with it. Private to src/weights and its tests.
  *
  * 1. A pickle is a sequence of one-byte opcodes with arguments, up to and with STOP; protocols 2 to 5.
  * 2. Opcodes that a state dict has no use for (text opcodes of protocol 0, OBJ, INST, EXT, buffers) are refused.
- * 3. Limits: 256 open marks, memo indices below the size of the input, and memory as the caller allows. There is no
+ * 3. Limits: 256 open marks, memo indices no larger than the pickle is long, and memory as the caller allows. There is no
  *    recursion.
  * 4. Tensors come out as views into storages: offset, shape and strides in elements, checked against the number of
  *    elements that the pickle states for the storage. Where a storage's bytes lie is the caller's to find. */
@@ -33,6 +34,7 @@ enum pickle_kind {
     PICKLE_GLOBAL,
     PICKLE_STORAGE,
     PICKLE_TENSOR,
+    PICKLE_OPAQUE, /* an object that was not made: nothing is known of it */
     PICKLE_KINDS
 };
 

@@ -1,5 +1,5 @@
-/* The inside of the pickle machine, between unpickle.c (opcodes, stack, memory) and unpickle_torch.c (globals, calls,
- * storages). Functions that return false or NULL have set the machine's error. */
+/* The inside of the pickle machine, between unpickle.c (opcodes, stack, memory), unpickle_torch.c (globals, calls,
+ * storages) and format_torch_tar.c, which makes storages and tensors of its own. Functions that return false or NULL have set the machine's error. */
 #ifndef THAW_SRC_WEIGHTS_UNPICKLE_MACHINE_H
 #define THAW_SRC_WEIGHTS_UNPICKLE_MACHINE_H
 
@@ -18,6 +18,7 @@ struct unpickle {
     const uint8_t *data;
     size_t size, at;
     size_t op_at; /* of the opcode at hand, for sentences */
+    size_t began; /* where the pickle at hand starts */
     bool stopped;
     struct chunk *chunks;
     size_t memory, memory_max;
@@ -26,6 +27,9 @@ struct unpickle {
     struct pickle_value *small[UNPICKLE_SMALL]; /* integers, NULL until they come up */
     size_t mark[UNPICKLE_MARKS_MAX];            /* stack heights */
     size_t marks;
+    struct pickle_value *(*find)(void *context,
+                                 int64_t number); /* what a number as persistent id stands for, or NULL */
+    void *find_context;
     struct error *error;
 };
 
@@ -45,6 +49,14 @@ struct pickle_value *unpickle_top(struct unpickle *u) THAW_NONNULL;
 
 /* The bytes of the input up to the next newline, which is passed. */
 bool unpickle_take_line(struct unpickle *u, const uint8_t **line, size_t *size) THAW_NONNULL;
+
+/* Of a storage's type and number of elements; key and data are the caller's to set. */
+struct pickle_value *unpickle_make_storage(struct unpickle *u, enum tensor_type type, int64_t count) THAW_NONNULL;
+/* A view into a storage, checked to lie within it; offset and strides in elements. */
+struct pickle_value *unpickle_make_tensor(struct unpickle *u, struct pickle_storage *storage, int64_t offset,
+                                          const struct shape *shape, const int64_t *stride) THAW_NONNULL;
+/* Whether a value is the global of a storage's type; *type is that of its elements. */
+bool unpickle_is_storage_type(const struct pickle_value *value, enum tensor_type *type) THAW_NONNULL;
 
 /* Opcodes of unpickle_torch.c. */
 bool unpickle_torch_global(struct unpickle *u, uint8_t op) THAW_NONNULL;

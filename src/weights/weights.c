@@ -17,10 +17,10 @@
 
 /* Asked in this order; a format whose signature is part of another's comes first. */
 static const struct weights_format *const formats[] = {
-    &format_safetensors, &format_torch_legacy, &format_torch_zip, &format_keras_zip,   &format_zip,
-    &format_keras_h5,    &format_pickle,       &format_onnx,      &format_lfs_pointer,
+    &format_safetensors, &format_torch_legacy, &format_torch_zip, &format_torch_tar, &format_keras_zip,
+    &format_zip,         &format_keras_h5,     &format_pickle,    &format_onnx,      &format_lfs_pointer,
 };
-enum { FORMATS = 9 };
+enum { FORMATS = 10 };
 static_assert(THAW_LENGTH(formats) == FORMATS, "a format was added or removed: its row belongs in tests/refuse too");
 
 struct weights {

@@ -6,9 +6,12 @@
 Files named found_* came out of fuzzing and are left alone.
 """
 import gzip
+import io
 import os
 import struct
 import sys
+import tarfile
+import zipfile
 
 MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 HEAD = MAGIC + b"\x80\x02M\xe9\x03." + b"\x80\x02}U\x0dlittle_endian\x88s."
@@ -98,6 +101,74 @@ def torch_legacy():
     }
 
 
+def zipped(entries, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in entries:
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, method)
+    return out.getvalue()
+
+
+def torch_zip():
+    floats = storage(b"0", b"Float", 6)
+    four = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
+    one = b"\x80\x02" + dict_of([(b"w", tensor(floats, 0, [2, 3], [3, 1], True))]) + b"."
+    entries = [("n/data.pkl", one), ("n/data/0", four), ("n/byteorder", b"little")]
+    small = zipped(entries)
+    end = small.rindex(b"PK\5\6")
+    count, size, start = struct.unpack("<10xHII2x", small[end:])
+    record = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, start)
+    record += b"PK\6\7" + struct.pack("<IQI", 0, end, 1)
+    return {
+        "small": small,
+        "deflated": zipped(entries, zipfile.ZIP_DEFLATED),
+        "zip64": small[:end] + record + small[end : end + 8] + b"\xff" * 12 + b"\0\0",
+        "flat": zipped([("data.pkl", one), ("data/0", four)]),
+        "big": zipped(entries[:2] + [("n/byteorder", b"big")]),
+        "script": zipped([("n/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81."), ("n/constants.pkl", b"."), ("n/code/a.py", b"")]),
+        "comment": small[:-2] + b"\3\0abc",
+        "wrapped": one + four,
+        "wrapped_checkpoint": b"\x80\x02" + dict_of([(b"args", b"cargparse\nNamespace\n)\x81}" + text(b"lr") + b"K\x01sb"), (b"net", one[2:-1])]) + b"." + four,
+        "wrapped_scalar": b"\x80\x02cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n" + text(b"f8") + b"\x85R" + text(b"8 bytes ") + b"\x86R.",
+    }
+
+
+def torch_tar():
+    four = struct.pack("<4f", 1, 2, 3, 4)
+    system = b"\x80\x02}U\x0dlittle_endian\x88s."
+    storages = b"\x80\x02K\x01.\x80\x02(K\x01U\x03cpuctorch\nFloatStorage\nt." + struct.pack("<q", 4) + four
+    no_views, views = b"\x80\x02].", b"\x80\x02]((K\x02K\x01K\x01K\x03te."
+    head = b"\x80\x02K\x01.\x80\x02(K\x09K\x01ctorch\nFloatTensor\nt."
+    flat = head + struct.pack("<iiqqq", 1, 0, 4, 1, 0)
+    turned = head + struct.pack("<iiqqqqq", 2, 0, 2, 2, 1, 2, 0)
+    scalar = head.replace(b"K\x01c", b"K\x02c") + struct.pack("<iiq", 0, 0, 2)
+    named = b"\x80\x02}U\x01wK\x09Qs."
+    parameter = b"\x80\x02}U\x01wctorch.nn.parameter\nParameter\nK\x09Q\x85\x81}bs."
+
+    def packed(*parts):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for name, data in zip(("sys_info", "storages", "tensors", "pickle"), parts):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+        return out.getvalue()[: 512 * (len(parts) * 2)]
+
+    def joined(*parts):
+        return struct.pack("<HHH", *map(len, parts[:3])) + b"".join(parts)
+
+    return {
+        "flat": packed(system, storages + no_views, flat, named),
+        "no_object": packed(system, storages + no_views, flat),
+        "joined": joined(system, storages + no_views, flat, named),
+        "joined_turned": joined(system, storages + no_views, turned, named),
+        "joined_view": joined(system, storages + views, scalar, named),
+        "joined_parameter": joined(system, storages + no_views, flat, parameter),
+        "joined_storage": joined(system, storages + no_views, flat, named.replace(b"K\x09Q", b"K\x01Q")),
+        "joined_cut": joined(system, storages + no_views, turned[:-9], named),
+    }
+
+
 def unpickle():
     made = {
         "constants": b"\x80\x02(NK\x01M\x01\x02J\xff\xff\xff\xff\x88\x89G" + bytes(8) + b"\x8a\x01\xff\x8b\x02\0\0\0\x01\x02t.",
@@ -108,6 +179,10 @@ def unpickle():
         "holds_itself": b"\x80\x02}q\0U\x05modelh\0s.",
         "frame": b"\x80\x04\x95\x02" + bytes(7) + b"N.",
         "build": b"\x80\x02ccollections\nOrderedDict\n)R}U\x09_metadataK\x01sb.",
+        "opaque": b"\x80\x02ccollections\nCounter\n}\x85RK\x01K\x01s}b.",
+        "defaultdict": b"\x80\x02ccollections\ndefaultdict\nc__builtin__\nlist\n\x85RU\x01a]s.",
+        "typed": b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor\nctorch\nTensor\n("
+        + storage(b"0", b"Float", 6) + b"K\0" + tuple_of([2]) + tuple_of([1]) + b"t}tR.",
         "new": b"\x80\x02ccollections\nOrderedDict\n)\x81.",
         "stack_global": b"\x80\x04\x8c\x0bcollections\x8c\x0bOrderedDict\x93)R.",
         "inst": b"\x80\x02(ios\nsystem\n.",
@@ -143,7 +218,7 @@ def idx():
 
 
 def main():
-    for target in (safetensors, torch_legacy, unpickle, idx):
+    for target in (safetensors, torch_legacy, torch_zip, torch_tar, unpickle, idx):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

@@ -297,7 +297,7 @@ static const struct torch_case torch_cases[] = {
     {"odd dict", BYTES(HEAD "\x80\x02}(NNNu."), "gives a dict a key that has no value"},
     {"odd dict from a mark", BYTES(HEAD "\x80\x02(Nd."), "makes a dict with a key that has no value"},
     {"memo not stored", BYTES(HEAD "\x80\x02h\x07."), "asks for memo entry 7, which was not stored"},
-    {"memo bomb", BYTES(HEAD "\x80\x02Nr\xff\xff\xff\x7f."), "stores memo entry 2147483647 in a file of"},
+    {"memo bomb", BYTES(HEAD "\x80\x02Nr\xff\xff\xff\x7f."), "stores memo entry 2147483647, but is only"},
     {"string longer than the file",
      BYTES(HEAD "\x80\x02X\xff\xff\xff\xff"
                 "abc."),

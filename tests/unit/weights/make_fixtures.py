@@ -6,10 +6,19 @@
 Tests read the committed files; PyTorch is needed only to make them anew. What each holds is said beside its check in
 test_weights.c.
 """
+import argparse
 import collections
+import io
 import os
+import pathlib
+import pickle
+import struct
 import sys
+import tarfile
 import warnings
+import zipfile
+
+import numpy
 
 import torch
 
@@ -42,10 +51,121 @@ def save(path, value, protocol=2):
     torch.save(value, path, _use_new_zipfile_serialization=False, pickle_protocol=protocol)
 
 
+def save_zip(path, value):
+    """As torch.save writes it, but for the archive's name: that of a buffer, so that the path does not matter."""
+    with io.BytesIO() as buffer:
+        torch.save(value, buffer)
+        with open(path, "wb") as file:
+            file.write(buffer.getvalue())
+
+
+def pack_anew(path, source, top):
+    """The same entries from somebody's zip tool: deflated, in another order, below another folder."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in sorted(old.infolist(), key=lambda info: info.filename):
+            inner = info.filename.split("/", 1)[1]
+            new.writestr(zipfile.ZipInfo(top + inner, (1980, 1, 1, 0, 0, 0)), old.read(info), zipfile.ZIP_DEFLATED)
+        new.writestr(zipfile.ZipInfo(top + "byteorder", (1980, 1, 1, 0, 0, 0)), b"little")
+
+
+class TarPickler(pickle.Pickler):
+    """The object of the tar format: tensors are named by number."""
+
+    numbers = {}
+
+    def persistent_id(self, value):
+        if torch.is_tensor(value):
+            return self.numbers[id(value)]
+        return None
+
+    def reducer_override(self, value):
+        if isinstance(value, torch.nn.Parameter):
+            return torch.nn.Parameter, (value.data,), {}
+        return NotImplemented
+
+
+def save_tar(path, made):
+    """What torch.save wrote before 0.1.10, after the reader of it that PyTorch still has (serialization._legacy_load)."""
+    storages, views, tensors, numbers = {}, [], [], {}
+    for value in made.values():
+        storage = value.storage()
+        key = storage.data_ptr() or 1
+        if key not in storages:
+            storages[key] = (len(storages) + 1, storage)
+        number = 1000 + len(numbers)
+        numbers[id(value)] = number
+        tensors.append((number, storages[key][0], value))
+    out = io.BytesIO()
+    pickle.dump(len(storages), out, 2)
+    for number, storage in storages.values():
+        pickle.dump((number, "cpu", getattr(torch, storage.pickle_storage_type())), out, 2)
+        out.write(struct.pack("<q", len(storage)))
+        out.write(bytes(storage.untyped() if hasattr(storage, "untyped") else storage._storage))
+    part = [(number, value) for number, _, value in tensors if value is made["part"]][0]
+    whole = storages[made["part"].storage().data_ptr()][0]
+    views.append((500, whole, 6, 12))
+    pickle.dump(views, out, 2)
+    parts = {"storages": out.getvalue()}
+    out = io.BytesIO()
+    pickle.dump(len(tensors), out, 2)
+    for number, stored, value in tensors:
+        in_view = number == part[0]
+        pickle.dump((number, 500 if in_view else stored, torch.FloatTensor), out, 2)
+        offset = value.storage_offset() - (6 if in_view else 0)
+        rank = value.dim()
+        out.write(struct.pack(f"<ii{rank}q{rank}qq", rank, 0, *value.shape, *value.stride(), offset))
+    parts["tensors"] = out.getvalue()
+    out = io.BytesIO()
+    pickler = TarPickler(out, 2)
+    pickler.numbers = numbers
+    pickler.dump(made)
+    parts["pickle"] = out.getvalue()
+    parts["sys_info"] = pickle.dumps({"protocol_version": 1000, "little_endian": True, "type_sizes": {}}, 2)
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("sys_info", "pickle", "tensors", "storages"):
+            info = tarfile.TarInfo(name)
+            info.size = len(parts[name])
+            tar.addfile(info, io.BytesIO(parts[name]))
+    back = torch.load(path)
+    for name, value in made.items():
+        assert torch.equal(back[name], value), name
+
+
+def checkpoint():
+    """What training scripts put beside the weights. The first wrapper is empty, the second holds none, the third counts."""
+    counts = collections.defaultdict(list)
+    counts["loss"].append(1.5)
+    return {
+        "args": argparse.Namespace(lr=0.1, arch="net", out=pathlib.PurePosixPath("runs").name),
+        "best": numpy.float64(71.5),
+        "mean": numpy.arange(3.0),
+        "history": counts,
+        "seen": collections.Counter("abca"),
+        "classes": {1, 2, 3},
+        "device": torch.device("cpu"),
+        "dtype": torch.float32,
+        "size": torch.Size([2, 1]),
+        "state_dict": {},
+        "model": {"name": "net"},
+        "params": collections.OrderedDict(weight=torch.tensor([1.0, 2.0]), bias=torch.nn.Parameter(torch.tensor([3.0]))),
+        "optimizer": {"state": {0: {"momentum": torch.zeros(2)}}, "param_groups": [{"lr": 0.1}]},
+    }
+
+
 class Net(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.fc = torch.nn.Linear(2, 1)
+
+
+def save_script(path):
+    """TorchScript, without the entries that hold source text and its path."""
+    with io.BytesIO() as buffer:
+        torch.jit.save(torch.jit.trace(Net().fc, torch.zeros(1, 2)), buffer)
+        with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(path, "w") as new:
+            for info in old.infolist():
+                if not info.filename.endswith(".debug_pkl"):
+                    new.writestr(zipfile.ZipInfo(info.filename, (1980, 1, 1, 0, 0, 0)), old.read(info))
 
 
 def no_source(obj):
@@ -62,6 +182,14 @@ def main():
     made = state()
     save(f"{to}/all.pth", made)
     save(f"{to}/all_protocol4.pth", made, protocol=4)
+    save_zip(f"{to}/all_zip.pth", made)
+    pack_anew(f"{to}/all_deflated.pth", f"{to}/all_zip.pth", "any folder/")
+    pack_anew(f"{to}/all_flat.pth", f"{to}/all_zip.pth", "")
+    save_tar(f"{to}/all_tar.pth", made)
+    save(f"{to}/checkpoint.pth", checkpoint())
+    save_zip(f"{to}/checkpoint_zip.pth", checkpoint())
+    save_zip(f"{to}/module_zip.pth", Net())
+    save_script(f"{to}/script.pth")
     save(f"{to}/nested.pth", {"epoch": 3, "best_acc1": torch.tensor(71.5), "state_dict": torch.nn.Linear(2, 1).state_dict()})
     save(f"{to}/module.pth", Net())
     save(f"{to}/no_tensors.pth", {"epoch": 3, "lr": 0.1})

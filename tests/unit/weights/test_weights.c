@@ -68,7 +68,7 @@ static void check_tensor(const struct weights *weights, const char *name, enum t
     mem_free(values);
 }
 
-static void check_every_kind(const char *name)
+static void check_every_kind(const char *name, const char *format)
 {
     float whole[24], turned[24];
     for (int i = 0; i < 24; i++) {
@@ -78,7 +78,7 @@ static void check_every_kind(const char *name)
         turned[i] = (float)(b * 12 + c * 4 + a);
     }
     struct weights *weights = open_fixture(name);
-    assert_string_equal(weights_format(weights), "torch (legacy stream)");
+    assert_string_equal(weights_format(weights), format);
     assert_int_equal(weights_layout(weights), WEIGHTS_TORCH);
     assert_int_equal(weights_count(weights), 17);
     check_tensor(weights, "f32", TENSOR_F32, "2x2", (float[]){1.5f, -2.0f, 0.25f, 1e-3f});
@@ -107,13 +107,41 @@ static void check_every_kind(const char *name)
 static void test_legacy_every_kind(void **state)
 {
     (void)state;
-    check_every_kind("all.pth");
+    check_every_kind("all.pth", "torch (legacy stream)");
 }
 
 static void test_legacy_protocol4(void **state)
 {
     (void)state;
-    check_every_kind("all_protocol4.pth");
+    check_every_kind("all_protocol4.pth", "torch (legacy stream)");
+}
+
+static void test_zip_every_kind(void **state)
+{
+    (void)state;
+    check_every_kind("all_zip.pth", "torch (zip)");
+    check_every_kind("all_deflated.pth", "torch (zip)");
+    check_every_kind("all_flat.pth", "torch (zip)");
+}
+
+static void test_tar_every_kind(void **state)
+{
+    (void)state;
+    check_every_kind("all_tar.pth", "torch (tar)");
+}
+
+/* Settings, figures and arrays beside the weights are passed over, and so are wrappers that hold no tensors. */
+static void test_checkpoints(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"checkpoint.pth", "checkpoint_zip.pth"};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++) {
+        struct weights *weights = open_fixture(names[i]);
+        assert_int_equal(weights_count(weights), 2);
+        check_tensor(weights, "weight", TENSOR_F32, "2", (float[]){1.0f, 2.0f});
+        check_tensor(weights, "bias", TENSOR_F32, "1", (float[]){3.0f});
+        weights_close(weights);
+    }
 }
 
 /* A best accuracy beside the state dict is a tensor, but not a weight. */
@@ -143,6 +171,8 @@ static void check_refused(const char *name, const char *sentence)
 static void test_legacy_refused(void **state)
 {
     (void)state;
+    check_refused("module_zip.pth", "holds a whole module (__main__.Net), not a state dict");
+    check_refused("script.pth", "is a TorchScript archive (torch.jit.save), a program rather than a state dict; save");
     check_refused("module.pth",
                   "holds a whole module (__main__.Net), not a state dict; save model.state_dict() instead");
     check_refused("no_tensors.pth", "holds a dict without tensors (its keys: epoch, lr), not a state dict");
@@ -293,10 +323,17 @@ static void test_real_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_legacy_every_kind),    cmocka_unit_test(test_legacy_protocol4),
-        cmocka_unit_test(test_legacy_nested),        cmocka_unit_test(test_legacy_refused),
-        cmocka_unit_test(test_real_resnet20_legacy), cmocka_unit_test(test_real_same_in_all_formats),
-        cmocka_unit_test(test_real_mnist),           cmocka_unit_test(test_real_zip),
+        cmocka_unit_test(test_legacy_every_kind),
+        cmocka_unit_test(test_legacy_protocol4),
+        cmocka_unit_test(test_legacy_nested),
+        cmocka_unit_test(test_zip_every_kind),
+        cmocka_unit_test(test_tar_every_kind),
+        cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_legacy_refused),
+        cmocka_unit_test(test_real_resnet20_legacy),
+        cmocka_unit_test(test_real_same_in_all_formats),
+        cmocka_unit_test(test_real_mnist),
+        cmocka_unit_test(test_real_zip),
         cmocka_unit_test(test_real_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
