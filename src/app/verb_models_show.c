@@ -86,6 +86,18 @@ static void show_preprocess(const struct preprocess *p)
     putchar('\n');
 }
 
+static void show_note(const char *note)
+{
+    for (const char *line = note; line && *line;) {
+        size_t length = strcspn(line, "\n");
+        char *text = mem_format("%.*s", (int)length, line), *plain = part_plain(text);
+        printf("note: %s\n", plain);
+        mem_free(plain);
+        mem_free(text);
+        line += length + (line[length] == '\n');
+    }
+}
+
 static void show_match(const struct bind_report *report)
 {
     printf("\nweights:");
@@ -116,6 +128,7 @@ static void show_plain(const struct graph *graph, const struct bind_report *repo
     printf("an image: %s MACs, %sB of activations\n", part_count(macs, totals.macs),
            part_count(bytes, totals.activation_bytes));
     show_preprocess(&graph->preprocess);
+    show_note(graph->note);
     printf("\n%-40s %-13s %-13s %9s %9s\n", "layer", "kind", "output", "params", "MACs");
     for (int stage = 0; stage < graph->stages; stage++)
         show_stage(graph, stage);
@@ -170,11 +183,12 @@ static json_t *match_json(const struct bind_report *report)
 static void show_json(const struct graph *graph, const struct bind_report *report)
 {
     struct graph_totals totals = graph_totals(graph);
-    app_json(json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o}", "arch", graph->arch, "classes",
+    app_json(json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:o}", "arch", graph->arch, "classes",
                        graph->classes, "params", (json_int_t)totals.params, "buffers", (json_int_t)totals.buffers,
                        "params_with_buffers", (json_int_t)(totals.params + totals.buffers), "macs", totals.macs,
                        "activation_bytes", totals.activation_bytes, "preprocess", preprocess_json(&graph->preprocess),
-                       "layers", layers_json(graph), "match", report->rows ? match_json(report) : json_null()));
+                       "layers", layers_json(graph), "match", report->rows ? match_json(report) : json_null(), "note",
+                       graph->note ? part_text(graph->note) : json_null()));
 }
 
 int models_show(const char *name, bool json)

@@ -110,6 +110,7 @@ void graph_destroy(struct graph *graph)
     for (int i = 0; i < graph->constants; i++)
         mem_free(graph->constant[i].values);
     mem_free(graph->constant);
+    mem_free(graph->note);
     mem_free_floats(graph->values);
     mem_free(graph);
 }
@@ -298,6 +299,18 @@ void graph_leave_out(struct graph *graph, const char *prefix, const char *reason
         fault(graph, "no room to leave out %s", prefix);
     else
         graph->left_out[graph->lefts_out++] = (struct graph_left_out){prefix, reason};
+}
+
+void graph_add_note(struct graph *graph, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    char *longer = mem_format("%s%s%s", graph->note ? graph->note : "", graph->note ? "\n" : "", text);
+    mem_free(graph->note);
+    graph->note = longer;
 }
 
 bool graph_seal(struct graph *graph, struct error *error)

@@ -73,6 +73,7 @@ struct graph {
     int lefts_out;
     struct graph_constant *constant;
     int constants, constants_room;
+    char *note; /* what was decided while it was made that its user should know, one sentence a line; or NULL */
 };
 
 /* --- building (used by zoo_*.c) ---
@@ -100,6 +101,8 @@ void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL;
 /* Tensors whose names begin so are not missed in the graph: bind ignores them and gives the reason. The texts are borrowed
  * for good. */
 void graph_leave_out(struct graph *graph, const char *prefix, const char *reason) THAW_NONNULL;
+/* Adds a line to the note. */
+void graph_add_note(struct graph *graph, const char *format, ...) THAW_NONNULL THAW_PRINTF(2, 3);
 /* Checks, sets output and classes from the last node; values stay NULL: enough for names, shapes and costs. */
 bool graph_seal(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Seals it and allocates `values` (zeroed but for the constants). */

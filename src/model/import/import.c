@@ -12,8 +12,8 @@
 #include "thaw/base/file.h"
 #include "thaw/model/zoo.h"
 
-static const struct importer *const importers[] = {&import_thaw};
-enum { IMPORTERS = 1 };
+static const struct importer *const importers[] = {&import_thaw, &import_keras};
+enum { IMPORTERS = 2 };
 static_assert(THAW_LENGTH(importers) == IMPORTERS, "an importer was added or removed: import.h lists them");
 
 static const struct importer *find(const struct weights *weights)
@@ -68,6 +68,17 @@ static bool check_size(const struct graph *graph, const struct weights *weights,
                      weights_path(weights), want, have);
 }
 
+/* The same network for another side, out of the file again. */
+static struct graph *resize(const struct importer *importer, const struct weights *weights, const struct graph *own,
+                            int side, struct error *error)
+{
+    struct graph *graph = importer->sized(weights, side, error);
+    if (!graph || import_check_trunk(graph, own, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}
+
 static struct graph *outline(const struct importer *importer, const struct weights *weights,
                              const struct load_request *request, struct error *error)
 {
@@ -75,7 +86,12 @@ static struct graph *outline(const struct importer *importer, const struct weigh
     const struct shape4 *input = graph ? &graph->node[0].shape : NULL;
     bool other_side = graph && request->size && (request->size != input->h || request->size != input->w);
     bool other_classes = graph && request->classes && request->classes != graph->classes;
-    if (other_side || other_classes) {
+    if (other_side && importer->sized) {
+        struct graph *own = graph;
+        graph = resize(importer, weights, own, request->size, error);
+        graph_destroy(own);
+    }
+    if (graph && (other_classes || (other_side && !importer->sized))) {
         struct graph *own = graph;
         graph = import_resized(own, request->size, request->classes, error);
         graph_destroy(own);

@@ -12,6 +12,8 @@ struct importer {
     /* The graph as the file has it, sealed, its constants set, its preprocessing the best that is known. Sentences of
      * errors leave the file's name out, import_graph puts it in front. */
     struct graph *(*outline)(const struct weights *weights, struct error *error);
+    /* The same for images of another side, where paddings and the like depend on it. NULL: import_resized. */
+    struct graph *(*sized)(const struct weights *weights, int side, struct error *error);
     /* Values into the finished graph, which may be the outline with another head or input size, as bind_weights does
      * and reports it; error sentences name the file. NULL: bind_weights itself, by names. */
     bool (*bind)(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
@@ -19,6 +21,7 @@ struct importer {
 };
 
 extern const struct importer import_thaw;
+extern const struct importer import_keras;
 
 /* What a graph out of this file is called: the file's stem, with its ending where the zoo has that name. */
 void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_NONNULL;
@@ -27,5 +30,9 @@ void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_
  * and names kept. ERROR_USAGE says what does not fit. */
 struct graph *import_resized(const struct graph *graph, int side, int classes,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* ERROR_USAGE where a trunk parameter of a graph made for another side has another size than the file's. */
+bool import_check_trunk(const struct graph *to, const struct graph *from,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

@@ -27,10 +27,12 @@ static void copy_nodes(struct graph *to, const struct graph *from, int classes)
         graph_add(to, node->name, node->kind, &attrs, node->inputs, node->input);
     }
     graph_mark_trunk(to, from->trunk);
+    if (from->note)
+        graph_add_note(to, "%s", from->note);
 }
 
 /* A trunk parameter that changes its size has no values in the file any more. */
-static bool check_trunk(const struct graph *to, const struct graph *from, struct error *error)
+bool import_check_trunk(const struct graph *to, const struct graph *from, struct error *error)
 {
     const struct shape4 *input = &to->node[0].shape;
     for (int p = 0; p < to->params && to->param[p].node <= to->trunk; p++) {
@@ -66,7 +68,7 @@ struct graph *import_resized(const struct graph *graph, int side, int classes, s
     struct graph *made = graph_create(graph->arch, side ? side : input->h, side ? side : input->w, input->c);
     copy_nodes(made, graph, classes);
     resize_preprocess(made, &graph->preprocess);
-    if (graph_seal(made, error) && check_trunk(made, graph, error))
+    if (graph_seal(made, error) && import_check_trunk(made, graph, error))
         return made;
     graph_destroy(made);
     return NULL;
