@@ -260,28 +260,20 @@ char *catalog_weights(const struct catalog *catalog, const char *name, struct er
 
 /* --- what a row says about its use --- */
 
-static const struct mode_row {
-    bool raw, bgr;
-    float mean[3], std[3];
-} modes[] = {
-    [CATALOG_MODE_UNSTATED] = {false, false, {0, 0, 0}, {1, 1, 1}},
-    [CATALOG_MODE_TORCH] = {false, false, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}},
-    [CATALOG_MODE_TF] = {true, false, {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f}},
-    [CATALOG_MODE_CAFFE] = {true, true, {103.939f, 116.779f, 123.68f}, {1, 1, 1}},
-    [CATALOG_MODE_IN_MODEL] = {true, false, {0, 0, 0}, {1, 1, 1}},
-};
-_Static_assert(THAW_LENGTH(modes) == CATALOG_MODES, "a row for every mode");
-
-static void put_mode(const struct catalog_row *row, struct preprocess *p)
+static void put_scheme(const struct catalog_row *row, struct preprocess *p)
 {
-    const struct mode_row *mode = &modes[row->mode];
-    p->raw = mode->raw;
-    p->bgr = mode->bgr;
+    struct error unused; /* it was read before */
+    int channels = p->channels;
+    p->channels = 3;
+    if (!preprocess_parse(p, row->preprocess, &unused))
+        return;
     for (int c = 0; c < 3; c++) {
-        p->mean[c] = isfinite(row->mean[c]) ? row->mean[c] : mode->mean[c];
-        p->std[c] = isfinite(row->std[c]) ? row->std[c] : mode->std[c];
+        p->mean[c] = isfinite(row->mean[c]) ? row->mean[c] : p->mean[c];
+        p->std[c] = isfinite(row->std[c]) ? row->std[c] : p->std[c];
     }
-    if (p->channels == 1) { /* as the zoo adapts an architecture to grey */
+    p->channels = channels;
+    if (channels == 1) { /* as an architecture is adapted to grey */
+        p->bgr = false;
         p->mean[0] = (p->mean[0] + p->mean[1] + p->mean[2]) / 3;
         p->std[0] = (p->std[0] + p->std[1] + p->std[2]) / 3;
     }
@@ -289,8 +281,8 @@ static void put_mode(const struct catalog_row *row, struct preprocess *p)
 
 void catalog_preprocess(const struct catalog_row *row, struct preprocess *preprocess)
 {
-    if (row->mode != CATALOG_MODE_UNSTATED)
-        put_mode(row, preprocess);
+    if (row->preprocess[0])
+        put_scheme(row, preprocess);
     if (row->interpolation >= 0)
         preprocess->interpolation = (enum interpolation)row->interpolation;
     if (row->resize >= 0 && row->input > 0 && preprocess->height == preprocess->width)

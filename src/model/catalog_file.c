@@ -30,12 +30,11 @@ enum key_type {
     KEY_WHOLE,
     KEY_TRIPLE, /* three floats */
     KEY_WORD,   /* int: place among the words */
+    KEY_SCHEME, /* text for preprocess_parse */
 };
 
-static const char *const mode_words[] = {"not stated", "torch", "tf", "caffe", "in-model", NULL};
 static const char *const interpolation_words[] = {"bilinear", "bicubic", NULL};
 static const char *const yes_words[] = {"no", "yes", NULL};
-_Static_assert(THAW_LENGTH(mode_words) == CATALOG_MODES + 1, "a word for each");
 _Static_assert(THAW_LENGTH(interpolation_words) == INTERPOLATIONS + 1, "a word for each");
 
 #define AT(member) offsetof(struct catalog_row, member), sizeof(((struct catalog_row *)0)->member)
@@ -64,7 +63,7 @@ static const struct catalog_key {
     {"resize", KEY_WHOLE, AT(resize), 0, 4096, NULL},
     {"input", KEY_WHOLE, AT(input), 1, 4096, NULL},
     {"interpolation", KEY_WORD, AT(interpolation), 0, 0, interpolation_words},
-    {"preprocess", KEY_WORD, AT(mode), 0, 0, mode_words},
+    {"preprocess", KEY_SCHEME, AT(preprocess), 0, 0, NULL},
     {"mean", KEY_TRIPLE, AT(mean), -1e6, 1e6, NULL},
     {"std", KEY_TRIPLE, AT(std), 1e-9, 1e9, NULL},
     {"default", KEY_WORD, AT(is_default), 0, 0, yes_words},
@@ -186,6 +185,17 @@ static int take_text(struct reader *reader, const struct catalog_key *key, char 
     return 1;
 }
 
+/* "in-model": the network's own first layers do it all. */
+static int take_scheme(struct reader *reader, const struct catalog_key *key, char *field, const char *value)
+{
+    struct error error;
+    struct preprocess room = {.channels = 3};
+    const char *scheme = strcmp(value, "in-model") ? value : "raw";
+    if (!preprocess_parse(&room, scheme, &error))
+        return fault(reader, "%s", error.text);
+    return take_text(reader, key, field, scheme, false);
+}
+
 static int take_path(struct reader *reader, const struct catalog_key *key, char *field, const char *value)
 {
     char *expanded = path_expand(value);
@@ -222,6 +232,8 @@ static int take_value(struct reader *reader, const struct catalog_key *key, cons
         return take_triple(reader, key, field, value);
     case KEY_WORD:
         return take_word(reader, key, field, value);
+    case KEY_SCHEME:
+        return take_scheme(reader, key, field, value);
     }
     return 0;
 }

@@ -9,14 +9,6 @@
 
 enum { CATALOG_NAME = 49, CATALOG_TEXT = 512, CATALOG_REFERENCE = 2048 };
 
-enum catalog_mode {
-    CATALOG_MODE_UNSTATED, /* the architecture's own */
-    CATALOG_MODE_TORCH,    /* (x / 255 - mean) / std */
-    CATALOG_MODE_TF,       /* x / 127.5 - 1 */
-    CATALOG_MODE_CAFFE,    /* BGR, x - mean */
-    CATALOG_MODE_IN_MODEL, /* x: the network's own first layers do the rest */
-    CATALOG_MODES
-};
 /* One set of weights. Text that is not stated is "", a figure is NAN, a whole number -1. */
 struct catalog_row {
     char name[CATALOG_NAME];   /* "resnet50-imagenet1k_v2" */
@@ -31,8 +23,9 @@ struct catalog_row {
     int classes;                     /* of the head; 0: has none */
     char classes_file[CATALOG_TEXT]; /* path of the names, one a line */
     int resize, input;               /* pixels: shorter side, side of the crop */
-    int interpolation, mode;         /* enum interpolation or -1, enum catalog_mode */
-    float mean[3], std[3];           /* NAN: the mode's usual ones */
+    int interpolation;               /* enum interpolation, or -1 */
+    char preprocess[96];             /* as preprocess_parse takes it */
+    float mean[3], std[3];           /* of the same values; NAN: as usual */
     int is_default;                  /* what the architecture's bare name means */
     char tensors[HASH_TEXT];         /* digest of the values, see graph_digest */
     char reference[CATALOG_REFERENCE];

@@ -89,7 +89,7 @@ static void installed_facts(void **state)
         heads += row[i].classes == 1000;
         hashes += row[i].hash.kind != DIGEST_NONE;
         defaults += row[i].is_default;
-        assert_true(row[i].input > 0 && row[i].mode != CATALOG_MODE_UNSTATED);
+        assert_true(row[i].input > 0 && row[i].preprocess[0]);
         assert_string_equal(row[i].licence, "not stated");
         assert_non_null(strstr(row[i].url, row[i].file));
         for (size_t k = i + 1; k < count; k++) {
@@ -170,7 +170,7 @@ static void faults_name_file_and_line(void **state)
         {"[a]\nsize = -3 MB\n", "mine.ini:2: size = -3 MB: not a number with a unit"},
         {"[a]\nhash = sha256-prefix:f370\n", "mine.ini:2: hash = sha256-prefix:f370: not sha256-prefix:"},
         {"[a]\nhash = md5:f37072fdf37072fd\n", "mine.ini:2: hash = md5:"},
-        {"[a]\npreprocess = troch\n", "mine.ini:2: preprocess = troch: the nearest it can be is torch"},
+        {"[a]\npreprocess = troch\n", "mine.ini:2: preprocessing \"troch\": not one of"},
         {"[a]\ninterpolation = bikubic\n", "mine.ini:2: interpolation = bikubic: the nearest it can be is bicubic"},
         {"[a]\nmean = 1 2\n", "mine.ini:2: mean = 1 2: not three numbers"},
         {"[a]\nstd = 1 0 1\n", "mine.ini:2: std = 1 0 1: must be from"},
@@ -256,6 +256,9 @@ static void preprocessing_of_rows(void **state)
     assert_true(p.mean[1] == 0.5f && p.std[1] == 0.5f);
     catalog_preprocess(catalog_find(catalog, "keras_xception-imagenet"), &p);
     assert_true(p.raw && !p.bgr && p.mean[0] == 127.5f && p.std[0] == 127.5f);
+    p = (struct preprocess){.height = 32, .width = 32, .channels = 1};
+    catalog_preprocess(catalog_find(catalog, "keras_vgg16-imagenet"), &p);
+    assert_true(!p.bgr && fabsf(p.mean[0] - 114.7993f) < 1e-3f);
     catalog_close(catalog);
 }
 
