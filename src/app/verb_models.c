@@ -1,7 +1,9 @@
-/* thaw models: which networks there are, through the session as the Models screen lists them. `show` is in
- * verb_models_show.c. */
+/* thaw models: which networks there are, through the session as the Models screen lists them; filtered, sorted, two of
+ * them side by side, timed. What fills a file of its own is in verb_models_*.c. */
 #include "config.h"
 
+#include <math.h>
+#include <poll.h>
 #include <string.h>
 
 #include "thaw/base/mem.h"
@@ -9,87 +11,265 @@
 #include "verb_models.h"
 #include "verb_parts.h"
 
-static bool matches(const struct session_model *model, const char *filter)
+/* --- the list --- */
+
+/* "-" where it is not known. */
+static const char *figure(char text[PART_COUNT], const char *format, double value)
 {
-    return !filter || part_contains(model->name, filter) || part_contains(model->family, filter) ||
-           part_contains(model->arch, filter) || part_contains(model->format, filter);
+    if (isfinite(value))
+        snprintf(text, PART_COUNT, format, value);
+    else
+        snprintf(text, PART_COUNT, "-");
+    return text;
+}
+
+static const char *count_of(char text[PART_COUNT], double value)
+{
+    return isfinite(value) ? part_count(text, value) : figure(text, "%f", value);
+}
+
+static void list_head(void)
+{
+    printf("%-40s %8s %8s %6s %6s %9s %6s %-5s %8s  %s\n", "model", "params", "MACs", "top-1", "top-5", "size", "input",
+           "disk", "ms/image", "format");
 }
 
 static void list_line(const struct session_model *model)
 {
-    char params[PART_COUNT], macs[PART_COUNT], classes[16] = "-", *name = part_plain(model->name);
-    if (model->classes)
-        snprintf(classes, sizeof classes, "%d", model->classes);
-    printf("%-36s  %-22s  %-12s  %8s  %8s  %7s  %s\n", name, model->arch, model->input,
-           part_count(params, model->params), part_count(macs, model->macs), classes,
-           model->format[0] ? model->format : "-");
+    char params[PART_COUNT], macs[PART_COUNT], top1[PART_COUNT], top5[PART_COUNT], size[PART_COUNT], ms[PART_COUNT];
+    char *name = part_plain(model->name);
+    printf("%-40s %8s %8s %6s %6s %9s %6d %-5s %8s  %s\n", name, count_of(params, model->params),
+           count_of(macs, model->macs), figure(top1, "%.2f", model->top1), figure(top5, "%.2f", model->top5),
+           figure(size, "%.1f MB", model->file_bytes / 1e6), model->side, model->local ? "yes" : "-",
+           figure(ms, "%.1f", 1e3 * model->seconds), model->scratch ? "no weights" : model->format);
     mem_free(name);
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] ? part_text(text) : json_null();
 }
 
 static json_t *list_object(const struct session_model *model)
 {
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:I, s:I, s:I, s:s}", "name", part_text(model->name),
-                     "arch", model->arch, "family", model->family, "title", model->title, "weights",
-                     model->weights[0] ? part_text(model->weights) : json_null(), "format", model->format, "input",
-                     model->input, "classes", model->classes, "params", (json_int_t)model->params, "macs",
-                     (json_int_t)model->macs, "file_bytes", (json_int_t)model->file_bytes, "preprocess",
-                     model->preprocess);
+    json_t *object = json_pack(
+        "{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:s}", "name", part_text(model->name), "arch",
+        model->arch, "family", model->family, "title", model->title, "weights", text_or_null(model->weights), "format",
+        model->format, "input", model->input, "classes", model->classes, "params", part_real(model->params), "macs",
+        part_real(model->macs), "file_bytes", part_real(model->file_bytes), "preprocess", model->preprocess);
+    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog",
+                             text_or_null(model->catalog), "source", text_or_null(model->source), "licence",
+                             text_or_null(model->licence), "url", text_or_null(model->url), "notes",
+                             text_or_null(model->notes), "top1", part_real(model->top1), "top5", part_real(model->top5),
+                             "local", model->local, "scratch", model->scratch, "default", model->is_default, "seconds",
+                             part_real(model->seconds), "used", model->used > 0 ? json_real(model->used) : json_null());
+    json_object_update(object, more);
+    json_decref(more);
+    return object;
 }
 
-static int list(const char *filter, bool json)
+static void list_rows(struct session *session, bool json)
 {
-    struct error error = {0};
-    struct session_options options = {0};
-    struct session *session = session_create(&options, &error);
-    if (!session)
-        return app_fail(&error);
     const struct session_model *models;
-    size_t count = session_models(session, &models), shown = 0;
+    const size_t *row;
+    size_t count = session_models(session, &models), shown = session_shown_models(session, &row);
     json_t *rows = json_array();
     if (!json)
-        printf("%-36s  %-22s  %-12s  %8s  %8s  %7s  %s\n", "model", "architecture", "input", "params", "MACs",
-               "classes", "weights");
-    for (size_t i = 0; i < count; i++) {
-        if (!matches(&models[i], filter))
-            continue;
-        shown++;
+        list_head();
+    for (size_t i = 0; i < shown; i++) {
         if (json)
-            json_array_append_new(rows, list_object(&models[i]));
+            json_array_append_new(rows, list_object(&models[row[i]]));
         else
-            list_line(&models[i]);
+            list_line(&models[row[i]]);
     }
     if (json)
         app_json(json_pack("{s:O}", "models", rows));
     else
         printf("%zu of %zu models\n", shown, count);
     json_decref(rows);
+}
+
+static bool take_sort(struct session *session, const char *sort, struct error *error)
+{
+    enum session_model_column column;
+    bool reverse = sort && sort[0] == '-';
+    if (!sort)
+        return true;
+    if (!session_model_column_find(sort + reverse, &column)) {
+        error_set(error, ERROR_USAGE, "there is no column \"%s\" to sort by; it can be", sort + reverse);
+        for (column = 0; column < SESSION_MODEL_COLUMNS; column++) {
+            size_t length = strlen(error->text);
+            snprintf(error->text + length, sizeof error->text - length, "%s %s", column ? "," : "",
+                     session_model_column_name(column));
+        }
+        return false;
+    }
+    session_sort_models(session, column, reverse);
+    return true;
+}
+
+static struct session *open_session(struct error *error)
+{
+    struct session_options options = {0};
+    struct session *session = session_create(&options, error);
+    const char *fault = session ? session_catalog_fault(session) : NULL;
+    if (!fault)
+        return session;
+    error_set(error, ERROR_USAGE, "%s", fault);
+    session_destroy(session);
+    return NULL;
+}
+
+static int list(char **word, int words, const char *sort, bool json)
+{
+    struct error error = {0};
+    char *filter = mem_string("");
+    for (int i = 0; i < words; i++) {
+        char *longer = mem_format("%s%s%s", filter, i ? " " : "", word[i]);
+        mem_free(filter);
+        filter = longer;
+    }
+    struct session *session = open_session(&error);
+    bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
+    if (good)
+        list_rows(session, json);
+    session_destroy(session);
+    mem_free(filter);
+    return good ? 0 : app_fail(&error);
+}
+
+/* --- rows by name --- */
+
+static long find_row(struct session *session, const char *name, struct error *error)
+{
+    const struct session_model *models;
+    size_t count = session_models(session, &models);
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(models[i].name, name) || !strcmp(models[i].weights, name))
+            return (long)i;
+    error_set(error, ERROR_USAGE, "%s: not in the list that `thaw models` shows", name);
+    return -1;
+}
+
+int models_compare(const char *a, const char *b, bool json)
+{
+    struct error error = {0};
+    const struct session_difference *row;
+    struct session *session = open_session(&error);
+    long left = session ? find_row(session, a, &error) : -1, right = left >= 0 ? find_row(session, b, &error) : -1;
+    if (right < 0) {
+        session_destroy(session);
+        return app_fail(&error);
+    }
+    size_t rows = session_compare_models(session, (size_t)left, (size_t)right, &row);
+    json_t *list = json_array();
+    if (!json)
+        printf("%-14s   %-40s   %s\n", "", a, b);
+    for (size_t i = 0; i < rows; i++) {
+        if (json)
+            json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b, s:i}", "label", row[i].label, "a",
+                                                  part_text(row[i].a), "b", part_text(row[i].b), "differs",
+                                                  row[i].differs, "better", row[i].better));
+        else
+            printf("%-14s %c %-40s %c %s\n", row[i].label, row[i].better < 0 ? '+' : ' ', row[i].a,
+                   row[i].better > 0 ? '+'
+                   : row[i].differs  ? ' '
+                                     : '=',
+                   row[i].b);
+    }
+    if (json)
+        app_json(json_pack("{s:O}", "rows", list));
+    json_decref(list);
     session_destroy(session);
     return 0;
 }
 
+static bool time_one(struct session *session, const char *name, bool json, json_t *list, struct error *error)
+{
+    const struct session_model *models;
+    struct pollfd wake = {.fd = session_wake_fd(session), .events = POLLIN};
+    long row = find_row(session, name, error);
+    if (row < 0 || !session_time_model(session, (size_t)row, error))
+        return false;
+    while (session_timing(session) >= 0) {
+        poll(&wake, 1, 100);
+        session_pump(session);
+    }
+    session_models(session, &models);
+    if (!isfinite(models[row].seconds))
+        return error_set(error, ERROR_FAILED, "%s: it could not be measured", name);
+    if (json)
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:f}", "name", part_text(name), "arch", models[row].arch,
+                                              "input", models[row].input, "seconds", models[row].seconds));
+    else
+        printf("%-40s %8.2f ms an image\n", name, 1e3 * models[row].seconds);
+    fflush(stdout);
+    return true;
+}
+
+int models_time(char **name, int count, bool json)
+{
+    struct error error = {0};
+    struct session *session = open_session(&error);
+    bool good = session != NULL;
+    json_t *list = json_array();
+    for (int i = 0; good && i < count; i++)
+        good = time_one(session, name[i], json, list, &error);
+    if (good && json)
+        app_json(json_pack("{s:O}", "models", list));
+    json_decref(list);
+    session_destroy(session);
+    return good ? 0 : app_fail(&error);
+}
+
+/* --- the verb --- */
+
 static int models(int argc, char **argv)
 {
-    bool json = false;
-    const struct option_row rows[] = {{.name = "--json", .flag = &json}};
+    bool json = false, offline = false;
+    const char *sort = NULL;
+    const struct option_row rows[] = {
+        {.name = "--json", .flag = &json}, {.name = "--offline", .flag = &offline}, {.name = "--sort", .value = &sort}};
     argc = app_options(&verb_models, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    bool show = argc > 1 && !strcmp(argv[1], "show");
-    if (show && argc != 3)
-        return app_usage(&verb_models, "show needs one model's name or weights file");
-    if (!show && argc > 2)
-        return app_usage(&verb_models, "one filter at most");
-    return show ? models_show(argv[2], json) : list(argc > 1 ? argv[1] : NULL, json);
+    const char *what = argc > 1 ? argv[1] : "";
+    bool show = !strcmp(what, "show"), pull = !strcmp(what, "pull"), compare = !strcmp(what, "compare");
+    bool time = !strcmp(what, "time");
+    if ((show || pull || compare || time) && sort)
+        return app_usage(&verb_models, "--sort is for the list");
+    if (offline && !pull)
+        return app_usage(&verb_models, "--offline is for pull");
+    if (show)
+        return argc == 3 ? models_show(argv[2], json)
+                         : app_usage(&verb_models, "show needs one model's name or weights file");
+    if (compare)
+        return argc == 4 ? models_compare(argv[2], argv[3], json)
+                         : app_usage(&verb_models, "compare needs two models' names");
+    if ((pull || time) && argc < 3)
+        return app_usage(&verb_models, "%s needs a model's name", what);
+    if (pull)
+        return models_pull(argv + 2, argc - 2, offline, json);
+    return time ? models_time(argv + 2, argc - 2, json) : list(argv + 1, argc - 1, sort, json);
 }
 
 const struct verb verb_models = {
     .name = "models",
-    .synopsis = "[FILTER] [--json] | show NAME|FILE [--json]",
-    .help = "lists the networks and weights files there are, or shows one in full",
+    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE | pull NAME... [--offline] | compare A B | time NAME...  "
+                "[--json]",
+    .help = "lists the networks and weights there are; shows, pulls, compares, times them",
     .options =
-        "  FILTER           only models with this in their name, family, architecture or weights format\n"
+        "  FILTER           words that must all hold, such as 'top1>75 macs<2 params<10M family:resnet local -vgg';\n"
+        "                   figures: top1 top5 params (M) macs (G) size (MB) input classes ms; words: local pulled\n"
+        "                   used catalog scratch; texts: name: arch: family: title: source: format: licence:\n"
+        "  --sort COLUMN    model family params macs top1 top5 size input disk ms used; -COLUMN from the largest\n"
         "  show NAME|FILE   a model of the list, a weights file or a run directory: its layers, its preprocessing\n"
         "                   and how its weights matched\n"
+        "  pull NAME...     fetches weights of the catalog into the models folder; an architecture's name stands for\n"
+        "                   its usual weights. Goes on where an earlier pull ended, and checks the published digest\n"
+        "  --offline        with pull: touches no network\n"
+        "  compare A B      two models of the list side by side; + marks the better figure\n"
+        "  time NAME...     measures one image's forward pass on this machine, for the list\n"
         "  --json           one JSON object on stdout\n",
     .run = models,
 };

@@ -1,10 +1,16 @@
-/* The two halves of thaw models. */
+/* The parts of thaw models. Each returns the exit code. */
 #ifndef THAW_APP_VERB_MODELS_H
 #define THAW_APP_VERB_MODELS_H
 
 #include <stdbool.h>
 
-/* Prints one model in full; name: of the list, a weights file or a run directory. Returns the exit code. */
+/* Prints one model in full; name: of the list, a weights file or a run directory. */
 int models_show(const char *name, bool json);
+/* Pulls weights of the catalog, one after the other. */
+int models_pull(char **name, int count, bool offline, bool json);
+/* Measures an image's time of models that can be built, and remembers it. */
+int models_time(char **name, int count, bool json);
+/* Two models of the list side by side. */
+int models_compare(const char *a, const char *b, bool json);
 
 #endif

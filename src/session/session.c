@@ -40,7 +40,9 @@ struct session *session_create(const struct session_options *options, struct err
     session->runs_folder = home_folder(options->runs, PATH_DATA, "runs");
     session->models_folder = home_folder(options->models, PATH_DATA, "models");
     session->threads = options->threads;
+    session->offline = options->offline;
     session->chosen = -1;
+    session->sort = SESSION_MODEL_COLUMNS;
     experiment_init(&session->experiment);
     session->experiment.train.threads = options->threads;
     history_init(&session->history);
@@ -57,6 +59,9 @@ void session_destroy(struct session *session)
     data_finish(session);
     layers_finish(session);
     models_finish(session);
+    pull_finish(session);
+    view_finish(session);
+    listing_finish(session);
     mem_free(session->inbox);
     mem_free(session->samples);
     mem_free(session->runs_folder);
@@ -93,5 +98,5 @@ size_t session_pump(struct session *session)
         }
     }
     mem_free(events);
-    return count;
+    return count + pull_pump(session);
 }

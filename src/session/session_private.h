@@ -3,17 +3,33 @@
 #define THAW_SESSION_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "history.h"
 #include "thaw/data/dataset.h"
 #include "thaw/model/bind.h"
+#include "thaw/model/catalog.h"
 #include "thaw/model/freeze.h"
+#include "thaw/model/load.h"
+#include "thaw/model/remember.h"
 #include "thaw/run/rundir.h"
 #include "thaw/session/session.h"
 #include "thaw/train/experiment.h"
 #include "thaw/train/trainer.h"
 
-enum { SESSION_UNDO = 100, SESSION_EVENTS_MAX = 1 << 16 };
+enum { SESSION_UNDO = 100, SESSION_EVENTS_MAX = 1 << 16, SESSION_COMPARED = 15 };
+
+/* An image's time being measured; the thread reads all of it and writes what is behind the line. */
+struct session_timing {
+    pthread_t thread;
+    bool running;
+    char name[64], weights[512];
+    int side;
+    /* --- */
+    char arch[64], input[REMEMBER_INPUT];
+    double seconds;
+    atomic_bool done;
+};
 
 struct session {
     /* places */
@@ -26,12 +42,32 @@ struct session {
     struct event *inbox;
     size_t inbox_count, inbox_room;
 
-    /* session_models.c */
+    /* session_listing.c */
     struct session_model *model;
     size_t models, models_room;
-    struct bind_zoo *zoo; /* what files are held against; NULL: no file was looked at yet */
-    char **opened; /* weights files opened by path, listed ever after */
+    struct bind_zoo *zoo; /* made when the first file is recognised */
+    char **opened;        /* weights files opened by path, listed ever after */
     size_t opened_count;
+    struct catalog *catalog; /* NULL: cannot be read, see the fault */
+    struct error catalog_fault;
+    struct remembered remembered;
+
+    /* session_view.c */
+    struct query *filter; /* NULL: all */
+    enum session_model_column sort;
+    bool sort_reverse, shown_known;
+    size_t *shown; /* [shown_count] and as much again to sort in */
+    size_t shown_count;
+    struct session_difference difference[SESSION_COMPARED];
+
+    /* session_pull.c */
+    struct session_pull *pull;
+    struct fetch **fetch; /* of each pull; NULL once it has ended */
+    size_t pulls;
+    bool offline;
+    struct session_timing timing;
+
+    /* session_models.c */
     long chosen;
     struct graph *graph; /* of the chosen model */
     struct session_match *match;
@@ -72,6 +108,18 @@ struct session {
     struct session_run *run;
     size_t runs;
 };
+
+/* session_listing.c */
+void listing_finish(struct session *session);
+bool listing_add_file(struct session *session, const char *path); /* false: not recognised */
+bool listing_add_arch(struct session *session, const char *name); /* false: not known to the zoo */
+
+/* session_view.c */
+void view_finish(struct session *session);
+
+/* session_pull.c */
+size_t pull_pump(struct session *session); /* the number of changes */
+void pull_finish(struct session *session);
 
 /* session_models.c */
 void models_finish(struct session *session);

@@ -12,14 +12,14 @@
 
 #include "thaw/base/error.h"
 #include "thaw/run/event.h"
-
-struct session;
+#include "thaw/session/models.h"
 
 struct session_options {
     const char *samples; /* folder made by `thaw samples`; NULL: the data home's */
     const char *runs;    /* where runs go; NULL: the data home's */
-    const char *models;  /* extra folder of weights files; NULL: none */
+    const char *models;  /* folder of weights files, pulled ones too; NULL: the data home's */
     int threads;         /* 0: all cores */
+    bool offline;        /* no downloads */
 };
 struct session *session_create(const struct session_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* A run that still trains is stopped and saved. */
@@ -29,32 +29,6 @@ void session_destroy(struct session *session);
 int session_wake_fd(const struct session *session) THAW_NONNULL; /* poll for reading beside the keyboard */
 /* Takes in what happened since the last call; returns how many events came. Call when the descriptor is readable. */
 size_t session_pump(struct session *session) THAW_NONNULL;
-
-/* --- models: architectures and the weights files found for them --- */
-struct session_model {
-    char name[64]; /* "resnet20 american signs", or the architecture */
-    char arch[64], family[32], title[96];
-    char weights[512]; /* path; "" : from scratch */
-    char format[32];   /* "safetensors"; "" */
-    char input[16];    /* "32x32x3" */
-    int classes;       /* of the pretrained head; 0: none */
-    double params, macs, file_bytes;
-    char preprocess[96]; /* one line: "resize 256, crop 224, RGB, mean 0.485 0.456 0.406, deviation ..." */
-};
-size_t session_models(const struct session *session, const struct session_model **models) THAW_NONNULL;
-/* Looks for weights files again (samples, models folder, data home, and every file opened by path). */
-void session_rescan_models(struct session *session) THAW_NONNULL;
-/* By row, or by a path to a weights file or an architecture's name. Builds the graph and binds the weights. */
-bool session_choose_model(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool session_choose_model_file(struct session *session, const char *path_or_name,
-                               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-long session_chosen_model(const struct session *session) THAW_NONNULL; /* row, or -1 */
-
-/* The match report of the chosen model's weights. Valid until another model is chosen. */
-struct session_match {
-    char name[96], outcome[16], detail[96];
-};
-size_t session_matches(const struct session *session, const struct session_match **rows) THAW_NONNULL;
 
 /* --- layers and their freeze state --- */
 enum session_mark { SESSION_MARK_NONE, SESSION_MARK_FROZEN, SESSION_MARK_THAWED, SESSION_MARK_PARTLY };

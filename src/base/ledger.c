@@ -1,0 +1,80 @@
+/* Remembered things: lines of "key<tab>value". Called for the caches and states of a user. */
+#include "config.h"
+
+#include "thaw/base/ledger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+enum { LEDGER_BYTES_MAX = 4 << 20 };
+
+void ledger_read(struct ledger *ledger, const char *path)
+{
+    struct error unused;
+    *ledger = (struct ledger){0};
+    char *text = file_read_text(path, LEDGER_BYTES_MAX, &unused);
+    if (!text)
+        return;
+    char *save = NULL;
+    for (char *at = strtok_r(text, "\n", &save); at; at = strtok_r(NULL, "\n", &save)) {
+        char *tab = strchr(at, '\t');
+        if (!tab || tab == at || ledger->lines == LEDGER_LINES_MAX)
+            continue;
+        *tab = '\0';
+        ledger->line = mem_grow(ledger->line, ledger->lines + 1, sizeof *ledger->line);
+        ledger->line[ledger->lines++] = (struct ledger_line){mem_string(at), mem_string(tab + 1)};
+    }
+    mem_free(text);
+}
+
+void ledger_free(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->lines; i++) {
+        mem_free(ledger->line[i].key);
+        mem_free(ledger->line[i].value);
+    }
+    mem_free(ledger->line);
+    *ledger = (struct ledger){0};
+}
+
+const char *ledger_find(const struct ledger *ledger, const char *key)
+{
+    for (size_t i = ledger->lines; i-- > 0;)
+        if (!strcmp(ledger->line[i].key, key))
+            return ledger->line[i].value;
+    return NULL;
+}
+
+static char *one_line(const char *text)
+{
+    char *copy = mem_string(text);
+    for (char *at = copy; (at = strpbrk(at, "\t\n\r")); at++)
+        *at = ' ';
+    return copy;
+}
+
+bool ledger_put(const char *path, const char *key, const char *value, struct error *error)
+{
+    struct ledger ledger;
+    struct file_atomic file;
+    char *folder = mem_format("%.*s", (int)(path_base(path) - path), path);
+    char *own_key = one_line(key), *own_value = one_line(value);
+    bool good = (!folder[0] || file_make_directories(folder, error)) && file_atomic_begin(&file, path, error);
+    mem_free(folder);
+    if (good) {
+        ledger_read(&ledger, path);
+        size_t first = ledger.lines == LEDGER_LINES_MAX; /* makes room */
+        for (size_t i = first; i < ledger.lines; i++)
+            if (strcmp(ledger.line[i].key, own_key) != 0)
+                fprintf(file.stream, "%s\t%s\n", ledger.line[i].key, ledger.line[i].value);
+        fprintf(file.stream, "%s\t%s\n", own_key, own_value);
+        ledger_free(&ledger);
+        good = file_atomic_commit(&file, error);
+    }
+    mem_free(own_key);
+    mem_free(own_value);
+    return good;
+}

@@ -1,0 +1,246 @@
+/* Pulling weights of the catalog, and measuring an image's time: work behind the caller's back. Its threads write a byte
+ * to the session's pipe; session_pump then takes in how far they are. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session_private.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/fetch/fetch.h"
+#include "thaw/model/zoo.h"
+
+_Static_assert((int)SESSION_PULL_PHASES == (int)FETCH_PHASES && (int)SESSION_PULL_DONE == (int)FETCH_DONE,
+               "the phases of a fetch, for those who may not see it");
+
+static const double timing_seconds = 1;
+
+static void wake(void *context)
+{
+    struct session *session = context;
+    ssize_t put = write(session->wake[1], "", 1); /* full: it is awake already */
+    (void)put;
+}
+
+/* --- pulls --- */
+
+bool session_pull_ended(enum session_pull_phase phase)
+{
+    return phase >= SESSION_PULL_DONE;
+}
+
+size_t session_pulls(const struct session *session, const struct session_pull **pulls)
+{
+    *pulls = session->pull;
+    return session->pulls;
+}
+
+static long find_pull(const struct session *session, const char *name)
+{
+    for (size_t i = 0; i < session->pulls; i++)
+        if (!strcmp(session->pull[i].name, name))
+            return (long)i;
+    return -1;
+}
+
+static struct session_pull *add_pull(struct session *session, const char *name)
+{
+    long old = find_pull(session, name);
+    if (old >= 0) {
+        fetch_destroy(session->fetch[old]);
+    } else {
+        old = (long)session->pulls++;
+        session->pull = mem_grow(session->pull, session->pulls, sizeof *session->pull);
+        session->fetch = mem_grow(session->fetch, session->pulls, sizeof *session->fetch);
+    }
+    session->fetch[old] = NULL;
+    session->pull[old] = (struct session_pull){.remaining = -1};
+    snprintf(session->pull[old].name, sizeof session->pull[old].name, "%s", name);
+    return &session->pull[old];
+}
+
+static const struct catalog_row *find_row(const struct session *session, const char *name, struct error *error)
+{
+    if (!session->catalog) {
+        *error = session->catalog_fault;
+        return NULL;
+    }
+    const struct catalog_row *row = catalog_find(session->catalog, name);
+    if (!row)
+        error_set(error, ERROR_USAGE, "%s: the catalog has no weights of that name; `thaw models catalog` lists them",
+                  name);
+    else if (!row->url[0])
+        error_set(error, ERROR_USAGE, "%s has no address to pull it from; put %s into %s", row->name, row->file,
+                  session->models_folder);
+    return row && row->url[0] ? row : NULL;
+}
+
+bool session_pull(struct session *session, const char *name, struct error *error)
+{
+    const struct catalog_row *row = find_row(session, name, error);
+    if (!row)
+        return false;
+    long going = find_pull(session, row->name);
+    if (going >= 0 && !session_pull_ended(session->pull[going].phase))
+        return true;
+    char *path = path_join(session->models_folder, row->file);
+    struct fetch_request request = {
+        .url = row->url,
+        .path = path,
+        .hash = row->hash,
+        .size = row->size,
+        .offline = session->offline,
+        .changed = wake,
+        .context = session,
+    };
+    struct fetch *fetch = fetch_create(&request, error);
+    if (fetch) {
+        struct session_pull *pull = add_pull(session, row->name);
+        session->fetch[pull - session->pull] = fetch;
+        pull->phase = SESSION_PULL_CONNECTING;
+        snprintf(pull->path, sizeof pull->path, "%s", path);
+        char *address = fetch_address(row->url, NULL), *command = fetch_by_hand(address, path);
+        snprintf(pull->by_hand, sizeof pull->by_hand, "%s", command);
+        mem_free(address);
+        mem_free(command);
+    }
+    mem_free(path);
+    return fetch != NULL;
+}
+
+void session_cancel_pull(struct session *session, const char *name)
+{
+    const struct catalog_row *row = session->catalog ? catalog_find(session->catalog, name) : NULL;
+    long at = find_pull(session, row ? row->name : name);
+    if (at >= 0 && session->fetch[at])
+        fetch_cancel(session->fetch[at]);
+}
+
+/* The number of those that changed. */
+static size_t take_pulls(struct session *session)
+{
+    size_t changed = 0;
+    bool arrived = false;
+    for (size_t i = 0; i < session->pulls; i++) {
+        struct fetch_progress now;
+        struct session_pull *pull = &session->pull[i];
+        if (!session->fetch[i])
+            continue;
+        fetch_progress(session->fetch[i], &now);
+        changed += (int)pull->phase != (int)now.phase || pull->received != now.received || pull->rate != now.rate;
+        pull->phase = (enum session_pull_phase)now.phase;
+        pull->received = now.received;
+        pull->total = now.total;
+        pull->rate = now.rate;
+        pull->remaining = now.remaining;
+        pull->error = now.error;
+        memcpy(pull->note, now.note, sizeof pull->note);
+        if (fetch_ended(now.phase)) {
+            fetch_destroy(session->fetch[i]);
+            session->fetch[i] = NULL;
+            arrived = arrived || now.phase == FETCH_DONE;
+        }
+    }
+    if (arrived)
+        session_rescan_models(session);
+    return changed;
+}
+
+/* --- an image's time --- */
+
+/* A network of the same make with fresh weights takes the same time. */
+static void *run_timing(void *context)
+{
+    struct session *session = context;
+    struct session_timing *timing = &session->timing;
+    struct error unused;
+    struct zoo_options options = {.height = timing->side, .width = timing->side};
+    struct graph *graph = timing->weights[0]
+                              ? load_graph(&(struct load_request){.weights = timing->weights}, NULL, &unused)
+                              : zoo_build(timing->arch, &options, &unused);
+    double seconds = -1;
+    if (graph) {
+        struct team *team = team_create(session->threads);
+        if (!timing->weights[0])
+            graph_initialise(graph, 1);
+        seconds = remember_measure(graph, team, timing_seconds, &unused);
+        remember_input(timing->input, graph);
+        snprintf(timing->arch, sizeof timing->arch, "%s", graph->arch);
+        team_destroy(team);
+        graph_destroy(graph);
+    }
+    timing->seconds = seconds;
+    atomic_store(&timing->done, true);
+    wake(session);
+    return NULL;
+}
+
+bool session_time_model(struct session *session, size_t row, struct error *error)
+{
+    struct session_timing *timing = &session->timing;
+    struct zoo_arch room;
+    if (row >= session->models)
+        return error_set(error, ERROR_USAGE, "there is no model %zu", row + 1);
+    const struct session_model *model = &session->model[row];
+    if (timing->running)
+        return error_set(error, ERROR_USAGE, "%s is being measured; one at a time", timing->name);
+    if (session->trainer && layers_training(session))
+        return error_set(error, ERROR_USAGE, "a run is training: nothing else would be measured rightly");
+    bool known = zoo_find(model->arch, &room) != NULL;
+    if (!known && !model->local)
+        return error_set(error, ERROR_USAGE, "%s cannot be built without its weights; pull it first", model->name);
+    snprintf(timing->name, sizeof timing->name, "%s", model->name);
+    snprintf(timing->arch, sizeof timing->arch, "%s", model->arch);
+    snprintf(timing->weights, sizeof timing->weights, "%s", known ? "" : model->weights);
+    timing->side = model->side;
+    atomic_store(&timing->done, false);
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int fault = pthread_create(&timing->thread, NULL, run_timing, session);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    timing->running = !fault;
+    return timing->running || error_set_errno(error, ERROR_FAILED, fault, "cannot start a thread to measure");
+}
+
+long session_timing(const struct session *session)
+{
+    for (size_t i = 0; session->timing.running && i < session->models; i++)
+        if (!strcmp(session->model[i].name, session->timing.name))
+            return (long)i;
+    return -1;
+}
+
+static size_t take_timing(struct session *session)
+{
+    struct session_timing *timing = &session->timing;
+    if (!timing->running || !atomic_load(&timing->done))
+        return 0;
+    pthread_join(timing->thread, NULL);
+    timing->running = false;
+    if (timing->seconds > 0)
+        remember_time(timing->arch, timing->input, timing->seconds);
+    for (size_t i = 0; timing->seconds > 0 && i < session->models; i++)
+        if (!strcmp(session->model[i].arch, timing->arch) && !strcmp(session->model[i].input, timing->input))
+            session->model[i].seconds = timing->seconds;
+    session->shown_known = false;
+    return 1;
+}
+
+size_t pull_pump(struct session *session)
+{
+    return take_pulls(session) + take_timing(session);
+}
+
+void pull_finish(struct session *session)
+{
+    for (size_t i = 0; i < session->pulls; i++)
+        fetch_destroy(session->fetch[i]);
+    mem_free(session->fetch);
+    mem_free(session->pull);
+    if (session->timing.running)
+        pthread_join(session->timing.thread, NULL);
+}
