@@ -172,6 +172,31 @@ static void match_all(struct match *match, const struct bind_index *index)
         match->report->count[match->report->row[i].outcome]++;
 }
 
+/* What the file seems to be where it is not what it is said to be: "; these look like the weights of resnet34". */
+static bool looks_otherwise(const struct match *match, char hint[2 * GRAPH_NAME_MAX])
+{
+    struct bind_identity looks;
+    struct error ignored;
+    hint[0] = '\0';
+    if (!bind_recognise(match->weights, NULL, &looks, &ignored) || strcmp(looks.arch, match->graph->arch) == 0)
+        return false;
+    snprintf(hint, 2 * GRAPH_NAME_MAX, "; these look like the weights of %s", looks.arch);
+    return true;
+}
+
+/* A file can hold all that is wanted and be another architecture's still: a ResNet-34's has all tensors of a
+ * ResNet-18's. */
+static bool check_rest(const struct match *match, struct error *error)
+{
+    char hint[2 * GRAPH_NAME_MAX];
+    const struct bind_row *first = first_row(match->report, BIND_UNEXPECTED);
+    if (!first || !looks_otherwise(match, hint))
+        return true;
+    return error_set(
+        error, ERROR_WEIGHTS, "%s: not the weights of %s: %zu of its tensors have no place there, as %.80s%s",
+        weights_path(match->weights), match->graph->arch, match->report->count[BIND_UNEXPECTED], first->name, hint);
+}
+
 /* Names the first trunk tensor that keeps the file from being used, and the architecture it seems to be. */
 static bool check_trunk(const struct match *match, struct error *error)
 {
@@ -189,12 +214,9 @@ static bool check_trunk(const struct match *match, struct error *error)
             first = row;
     }
     if (!first)
-        return true;
-    char hint[2 * GRAPH_NAME_MAX] = "";
-    struct bind_identity looks;
-    struct error ignored;
-    if (bind_recognise(match->weights, NULL, &looks, &ignored) && strcmp(looks.arch, match->graph->arch) != 0)
-        snprintf(hint, sizeof hint, "; these look like the weights of %s", looks.arch);
+        return check_rest(match, error);
+    char hint[2 * GRAPH_NAME_MAX];
+    looks_otherwise(match, hint);
     return error_set(error, ERROR_WEIGHTS,
                      "%s: not the weights of %s: %s is %s (of %d tensors %d are missing, %d of another shape)%s",
                      weights_path(match->weights), match->graph->arch, first->name,

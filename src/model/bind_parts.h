@@ -26,7 +26,8 @@ struct bind_guess {
     int grey;           /* of the fitting, those that would take a grey image */
     bool head;          /* its class layer is there, too */
 };
-/* A whole trunk is better than part of one, then the one with more tensors, then with its head. */
+/* More tensors are better, then a whole trunk than part of one, then with its head. So a ResNet-34's weights are not
+ * taken for a ResNet-18's, all of whose tensors they hold, not even where some of their own are missing. */
 bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
 struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,
                                  const struct bind_index *index) THAW_NONNULL;

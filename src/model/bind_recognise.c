@@ -1,6 +1,6 @@
 /* What a weights file is: its architecture, its class head, its input's channels. Files that thaw wrote say so in their
- * metadata; others are compared, by the names and shapes of their trunk, with every architecture of the zoo. Of several
- * that fit the one with most tensors is meant: a ResNet-34 holds all those of a ResNet-18. */
+ * metadata; others are compared, by the names and shapes of their trunk, with every architecture of the zoo. The one that
+ * accounts for most of the file's tensors is meant. */
 #include "config.h"
 
 #include <stdio.h>
@@ -111,8 +111,9 @@ static bool refuse(const struct weights *weights, const struct bind_guess *best,
         return error_set(error, ERROR_WEIGHTS, "%s: there are no tensors in it", weights_path(weights));
     const struct weights_tensor *first = weights_get(weights, 0);
     error_set(error, ERROR_WEIGHTS,
-              "%s: not the weights of an architecture that thaw knows: %zu tensors, the first is %.80s %s",
-              weights_path(weights), weights_count(weights), first->name, shape_text(shape, &first->shape));
+              "%s: not the weights of an architecture that thaw knows: %zu tensor%s, the first is %.80s %s",
+              weights_path(weights), weights_count(weights), weights_count(weights) == 1 ? "" : "s", first->name,
+              shape_text(shape, &first->shape));
     size_t length = strlen(error->text);
     if (best->fitting > 0)
         snprintf(error->text + length, sizeof error->text - length, "; the nearest is %s, %d of whose %d tensors fit",

@@ -108,10 +108,10 @@ void bind_zoo_destroy(struct bind_zoo *zoo)
 
 bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b)
 {
-    bool a_whole = a->trunk > 0 && a->fitting == a->trunk, b_whole = b->trunk > 0 && b->fitting == b->trunk;
-    if (a_whole != b_whole)
-        return a_whole;
-    return a->fitting != b->fitting ? a->fitting > b->fitting : a->head && !b->head;
+    if (a->fitting != b->fitting)
+        return a->fitting > b->fitting;
+    bool a_whole = a->fitting == a->trunk, b_whole = b->fitting == b->trunk;
+    return a_whole != b_whole ? a_whole : a->head && !b->head;
 }
 
 /* A file's tensor: its shape's digest, and the one it would have if the grey images it takes had colours. */

@@ -478,6 +478,21 @@ static void what_does_not_fit_is_named(void **state)
     bind_report_finish(&report);
     weights_close(weights);
 
+    graph_destroy(graph); /* the smaller one's tensors are all in the larger one's file */
+    graph = build("resnet20", 10);
+    write_plain(other, "", NULL, NULL);
+    weights = open_file();
+    assert_false(bind_weights(graph, weights, 1, &report, &error));
+    assert_non_null(strstr(error.text, "not the weights of resnet20: 60 of its tensors have no place there, as layer"));
+    assert_non_null(strstr(error.text, "; these look like the weights of resnet32"));
+    bind_report_finish(&report);
+    weights_close(weights);
+    write_plain(other, "", is_not_one_bn, NULL); /* nor do they become the smaller one's where one is lost */
+    weights = open_file();
+    assert_false(bind_recognise(weights, NULL, &identity, &error));
+    assert_non_null(strstr(error.text, "the nearest is resnet32, 154 of whose 155 tensors fit"));
+    weights_close(weights);
+
     struct graph *vgg = build("vgg11_slim", 10);
     write_plain(vgg, "", NULL, NULL);
     weights = open_file();
