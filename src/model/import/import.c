@@ -10,10 +10,11 @@
 
 #include "importer.h"
 #include "thaw/base/file.h"
+#include "thaw/base/mem.h"
 #include "thaw/model/zoo.h"
 
-static const struct importer *const importers[] = {&import_thaw, &import_keras};
-enum { IMPORTERS = 2 };
+static const struct importer *const importers[] = {&import_thaw, &import_keras, &import_onnx};
+enum { IMPORTERS = 3 };
 static_assert(THAW_LENGTH(importers) == IMPORTERS, "an importer was added or removed: import.h lists them");
 
 static const struct importer *find(const struct weights *weights)
@@ -39,10 +40,20 @@ void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX])
     snprintf(name, GRAPH_NAME_MAX, "%.*s", length, base);
     if (zoo_find(name, &room)) /* the zoo's name stands for the zoo's network */
         snprintf(name, GRAPH_NAME_MAX, "%s%s", base, dot && dot > base ? "" : ".file");
-    for (char *c = name; *c; c++)
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
     if (!name[0])
         strcpy(name, "imported");
+    char *copy = mem_string(name);
+    import_text(name, GRAPH_NAME_MAX, copy);
+    mem_free(copy);
+}
+
+const char *import_text(char *text, size_t room, const char *from)
+{
+    size_t length = strlen(from), used = length < room ? length : room - 1;
+    for (size_t i = 0; i < used; i++)
+        text[i] = from[i] >= 0x20 && from[i] < 0x7f ? from[i] : '?';
+    text[used] = '\0';
+    return text;
 }
 
 static bool check_name(const struct graph *graph, const struct weights *weights, const char *wanted,
@@ -54,6 +65,15 @@ static bool check_name(const struct graph *graph, const struct weights *weights,
                      wanted, weights_path(weights), graph->arch);
 }
 
+static bool is_set(const struct graph *graph, int param)
+{
+    for (int i = 0; i < graph->constants; i++) {
+        if (graph->constant[i].param == param)
+            return true;
+    }
+    return false;
+}
+
 /* Values are allocated only for what the file can fill; a head that starts fresh is the user's own wish. */
 static bool check_size(const struct graph *graph, const struct weights *weights, struct error *error)
 {
@@ -61,7 +81,7 @@ static bool check_size(const struct graph *graph, const struct weights *weights,
     for (size_t i = 0; i < weights_count(weights); i++)
         have += (double)shape_count(&weights_get(weights, i)->shape);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++)
-        want += graph->param[p].role == OP_ROLE_STATISTICS ? 0 : (double)graph->param[p].count;
+        want += is_set(graph, p) ? 0 : (double)graph->param[p].count;
     if (want <= have)
         return true;
     return error_set(error, ERROR_WEIGHTS, "%s: the network it describes has %.0f values, its tensors only %.0f",

@@ -20,11 +20,14 @@ struct importer {
                  struct error *error);
 };
 
-extern const struct importer import_thaw;
-extern const struct importer import_keras;
+extern const struct importer import_thaw, import_keras, import_onnx;
 
 /* What a graph out of this file is called: the file's stem, with its ending where the zoo has that name. */
 void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_NONNULL;
+
+/* A name out of a file, cut to `room` bytes with its NUL, as text fit for a sentence: printable ASCII, '?' for the rest.
+ * Returns text. */
+const char *import_text(char *text, size_t room, const char *from) THAW_NONNULL;
 
 /* The same network for images of another side and for other classes (0: as they are): a new graph, sealed, constants
  * and names kept. ERROR_USAGE says what does not fit. */

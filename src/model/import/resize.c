@@ -26,6 +26,10 @@ static void copy_nodes(struct graph *to, const struct graph *from, int classes)
         stage = node->stage;
         graph_add(to, node->name, node->kind, &attrs, node->inputs, node->input);
     }
+    for (int i = 0; i < from->constants; i++) {
+        const struct graph_param *param = &from->param[from->constant[i].param];
+        graph_set_constant(to, param->node, param->slot, from->constant[i].values, param->count);
+    }
     graph_mark_trunk(to, from->trunk);
     if (from->note)
         graph_add_note(to, "%s", from->note);
