@@ -40,17 +40,22 @@ struct network {
     float *input;
 };
 
+/* A file with the same weights as its neighbours. */
+struct golden_file {
+    const char *path, *arch, *preprocess; /* NULL: as bound to the weights */
+};
+
 /* The architecture is not named: the file must tell. */
-static struct network open_network(const char *data, const char *weights, const char *arch)
+static struct network open_network(const char *data, const struct golden_file *file)
 {
     struct network network;
     struct error error;
-    char *path = path_join(data, weights);
-    network.graph = load_graph(&(struct load_request){.weights = path}, NULL, &error);
+    char *path = path_join(data, file->path);
+    network.graph = load_graph(&(struct load_request){.weights = path, .preprocess = file->preprocess}, NULL, &error);
     mem_free(path);
     if (!network.graph)
         fail_msg("%s", error.text);
-    assert_string_equal(network.graph->arch, arch);
+    assert_string_equal(network.graph->arch, file->arch);
     network.team = team_create(0);
     struct plan_options options = {.batch = 1, .fold = true, .team = network.team};
     network.plan = plan_create(network.graph, NULL, &options, &error);
@@ -123,15 +128,20 @@ static void check_top5(const float *logits, int classes, const json_t *want)
     }
 }
 
-/* The same weights through two readers. */
+/* The same weights through several readers; ONNX brings its network, too. */
 static void mobilenet_sees_what_torch_sees(void **state)
 {
     (void)state;
-    static const char *const files[] = {"models/safetensors/mobilenet_v1_0.25_224.safetensors",
-                                        "models/torch_legacy/mobilenet_v1_0.25_224.legacy.pth"};
+    static const struct golden_file files[] = {
+        {"models/safetensors/mobilenet_v1_0.25_224.safetensors", "mobilenet_v1_0.25", NULL},
+        {"models/torch_legacy/mobilenet_v1_0.25_224.legacy.pth", "mobilenet_v1_0.25", NULL},
+#ifdef HAVE_ONNX
+        {"models/onnx/mobilenet_v1_0.25_224.onnx", "mobilenet_v1_0.25_224", "tf"},
+#endif
+    };
     const char *data = need_data();
     for (size_t f = 0; f < THAW_LENGTH(files); f++) {
-        struct network network = open_network(data, files[f], "mobilenet_v1_0.25");
+        struct network network = open_network(data, &files[f]);
         json_t *images = read_golden(data, "mobilenet_v1_0.25_224"), *image;
         size_t i;
         double worst = 0;
@@ -145,7 +155,7 @@ static void mobilenet_sees_what_torch_sees(void **state)
             assert_true(fabs((double)logits[top] - json_number_value(json_object_get(image, "logit_max"))) < tolerance);
             check_top5(logits, network.graph->classes, json_object_get(image, "top5"));
         }
-        print_message("%s: logits within %.2g\n", files[f], worst);
+        print_message("%s: logits within %.2g\n", files[f].path, worst);
         json_decref(images);
         close_network(&network);
     }
@@ -154,11 +164,16 @@ static void mobilenet_sees_what_torch_sees(void **state)
 static void resnet20_sees_what_torch_sees(void **state)
 {
     (void)state;
-    static const char *const files[] = {"models/safetensors/resnet20_cifar10_akamaster.safetensors",
-                                        "models/torch_legacy/resnet20-12fca82f.th"};
+    static const struct golden_file files[] = {
+        {"models/safetensors/resnet20_cifar10_akamaster.safetensors", "resnet20", NULL},
+        {"models/torch_legacy/resnet20-12fca82f.th", "resnet20", NULL},
+#ifdef HAVE_ONNX
+        {"models/onnx/resnet20_cifar10_akamaster.onnx", "resnet20_cifar10_akamaster", "torch"},
+#endif
+    };
     const char *data = need_data();
     for (size_t f = 0; f < THAW_LENGTH(files); f++) {
-        struct network network = open_network(data, files[f], "resnet20");
+        struct network network = open_network(data, &files[f]);
         json_t *images = read_golden(data, "resnet20_cifar10_akamaster"), *image;
         size_t i;
         double worst = 0;
@@ -170,7 +185,7 @@ static void resnet20_sees_what_torch_sees(void **state)
             assert_int_equal(json_array_size(json_object_get(image, "logits")), network.graph->classes);
             worst = fmax(worst, check_logits(logits, json_object_get(image, "logits")));
         }
-        print_message("%s: logits within %.2g\n", files[f], worst);
+        print_message("%s: logits within %.2g\n", files[f].path, worst);
         json_decref(images);
         close_network(&network);
     }

@@ -76,13 +76,12 @@ static void name_of_node(const struct draft *draft, int index, char name[GRAPH_N
     const char *own = node->name[0] ? node->name : node->outputs ? node->output[0] : "";
     char path[4 * GRAPH_NAME_MAX];
     snprintf(path, sizeof path, "%s", own[0] == '/' ? own + 1 : own);
-    char *slash = strrchr(path, '/');
-    bool named_by_scope = slash && is_operator(slash + 1, node->op);
-    if (named_by_scope && (draft->kind == OP_CONV || draft->kind == OP_LINEAR || draft->kind == OP_BATCH_NORM))
+    char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+    bool scoped = own[0] == '/' && is_operator(last, node->op);
+    if (scoped && slash && (draft->kind == OP_CONV || draft->kind == OP_LINEAR || draft->kind == OP_BATCH_NORM))
         *slash = '\0';
-    else if (named_by_scope)
-        for (char *c = slash; *c; c++)
-            *c = (char)tolower((unsigned char)*c);
+    for (char *c = last; scoped && *c; c++)
+        *c = (char)tolower((unsigned char)*c);
     join_parts(path, name);
     if (!name[0])
         snprintf(name, GRAPH_NAME_MAX, "%.30s_%d", node->op, index);

@@ -18,6 +18,8 @@ struct net_stages {
     } part[PARTS_MAX];
     int parts;
     int layers;    /* with parameters, in all */
+    int returns;   /* to a part that another stood behind already */
+    int head;      /* the draft node that makes the classes, or -1 */
     int current;   /* the part the stage at hand belongs to; -1: a stage of its own; -2: none yet */
     int divisions; /* of the part at hand */
     int height;    /* of the image where the stage began */
@@ -39,28 +41,34 @@ static int part_of(const struct net_stages *stages, const char *name)
     return -1;
 }
 
-static void count_layer(struct net_stages *stages, const char *name)
+static void count_layer(struct net_stages *stages, const char *name, int *before)
 {
     size_t length = strcspn(name, ".");
     int part = part_of(stages, name);
     stages->layers++;
+    stages->returns += part >= 0 && part != *before;
     if (part < 0 && name[length] && stages->parts < PARTS_MAX) {
         part = stages->parts++;
         snprintf(stages->part[part].name, GRAPH_NAME_MAX, "%.*s", (int)length, name);
     }
     if (part >= 0)
         stages->part[part].layers++;
+    *before = part;
 }
 
 struct net_stages *net_stages_create(const struct net *net)
 {
     struct net_stages *stages = mem_alloc(sizeof *stages);
+    int before = -1;
     stages->net = net;
     stages->current = -2;
+    stages->head = -1;
     for (int i = 1; i < net->drafts; i++) {
         const struct draft *draft = &net->draft[i];
-        if (draft->uses && draft->instead < 0 && has_params(draft))
-            count_layer(stages, draft->name);
+        if (draft->built < 1 || !has_params(draft))
+            continue;
+        count_layer(stages, draft->name, &before);
+        stages->head = i;
     }
     return stages;
 }
@@ -95,7 +103,11 @@ void net_stages_begin(struct net_stages *stages, struct graph *graph, int index)
     const struct draft *draft = &stages->net->draft[index];
     int part = part_of(stages, draft->name);
     bool named = stages->parts > 1 || (stages->parts == 1 && stages->part[0].layers < stages->layers);
-    if (!named) {
+    if (!named || stages->returns > stages->parts) { /* or they take turns: kinds of layers, not stages */
+        if (index == stages->head && stages->current != -2) {
+            begin(stages, graph, "head", draft->shape.h);
+            return;
+        }
         divide(stages, graph, "", stages->current == -2, draft);
         stages->current = 0;
     } else if (part >= 0) {

@@ -168,6 +168,13 @@ static void tidy_subsample(struct net *net, struct draft *second)
     second->input[0] = draft_at(net, first->input[0]);
 }
 
+/* relu before relu6 changes nothing. */
+static void tidy_relu(struct net *net, struct draft *draft)
+{
+    while (is_kind(draft, OP_RELU6) && is_kind(input_of(net, draft, 0), OP_RELU))
+        draft->input[0] = draft_at(net, input_of(net, draft, 0)->input[0]);
+}
+
 /* A source of one value a channel as an array of them. */
 static double *materialise(struct net *net, struct source *source, int count)
 {
@@ -248,6 +255,7 @@ bool net_tidy(struct net *net)
         tidy_hard(net, draft);
         tidy_product(net, draft);
         tidy_gelu(net, draft);
+        tidy_relu(net, draft);
         tidy_border(net, draft);
         tidy_subsample(net, draft);
     }
