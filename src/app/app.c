@@ -105,6 +105,10 @@ int app_options(const struct verb *verb, int argc, char **argv, const struct opt
             app_help(verb);
             return -1;
         }
+        if (word[1] != '-' && find_row("-", 1, rows, count)) {
+            argv[kept++] = word;
+            continue;
+        }
         size_t length = strcspn(word, "=");
         const struct option_row *row = find_row(word, length, rows, count);
         if (!row || (row->flag && word[length])) {

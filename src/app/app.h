@@ -50,7 +50,7 @@ struct option_list {
     size_t count;
 };
 struct option_row {
-    const char *name;         /* "--json" */
+    const char *name;         /* "--json"; "-" alone: words with one dash are plain arguments */
     bool *flag;               /* set when given */
     const char **value;       /* the last value given */
     struct option_list *list; /* every value given */

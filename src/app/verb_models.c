@@ -229,7 +229,11 @@ static int models(int argc, char **argv)
     bool json = false, offline = false;
     const char *sort = NULL;
     const struct option_row rows[] = {
-        {.name = "--json", .flag = &json}, {.name = "--offline", .flag = &offline}, {.name = "--sort", .value = &sort}};
+        {.name = "--json", .flag = &json},
+        {.name = "--offline", .flag = &offline},
+        {.name = "--sort", .value = &sort},
+        {.name = "-"},
+    };
     argc = app_options(&verb_models, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
