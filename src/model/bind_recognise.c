@@ -104,12 +104,25 @@ static bool recognise_metadata(const struct weights *weights, struct bind_identi
     return true;
 }
 
+static bool any_floats(const struct weights *weights)
+{
+    for (size_t i = 0; i < weights_count(weights); i++)
+        if (tensor_type_is_float(weights_get(weights, i)->type))
+            return true;
+    return false;
+}
+
 static bool refuse(const struct weights *weights, const struct bind_guess *best, struct error *error)
 {
     char shape[SHAPE_TEXT];
     if (weights_count(weights) == 0)
         return error_set(error, ERROR_WEIGHTS, "%s: there are no tensors in it", weights_path(weights));
     const struct weights_tensor *first = weights_get(weights, 0);
+    if (!any_floats(weights))
+        return error_set(error, ERROR_WEIGHTS,
+                         "%s: not a model but data: all its %zu tensors are whole numbers, the first is %.80s %s of %s",
+                         weights_path(weights), weights_count(weights), first->name, shape_text(shape, &first->shape),
+                         tensor_type_name(first->type));
     error_set(error, ERROR_WEIGHTS,
               "%s: not the weights of an architecture that thaw knows: %zu tensor%s, the first is %.80s %s",
               weights_path(weights), weights_count(weights), weights_count(weights) == 1 ? "" : "s", first->name,

@@ -6,6 +6,8 @@
 #ifndef THAW_SRC_WEIGHTS_FORMAT_H
 #define THAW_SRC_WEIGHTS_FORMAT_H
 
+#include <jansson.h>
+
 #include "thaw/base/file.h"
 #include "thaw/weights/weights.h"
 
@@ -26,6 +28,7 @@ struct weights_format {
 };
 
 extern const struct weights_format format_safetensors;
+extern const struct weights_format format_safetensors_index;
 extern const struct weights_format format_torch_legacy;
 extern const struct weights_format format_torch_zip;
 extern const struct weights_format format_torch_tar;
@@ -59,6 +62,19 @@ void weights_widen(struct weights *weights, size_t bytes) THAW_NONNULL;
 /* The graph that weights_onnx gives; it lives as long as the handle. */
 struct onnx_graph;
 void weights_set_onnx(struct weights *weights, const struct onnx_graph *graph) THAW_NONNULL;
+
+/* Maps a file that lies beside the handle's own, for as long as the handle lives, and widens by its size. NULL: it
+ * cannot be mapped. */
+const struct file_map *weights_map_beside(struct weights *weights, const char *name,
+                                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Where a tensor's values lie. */
+const struct weights_place *weights_place_of(const struct weights *weights, size_t index) THAW_NONNULL;
+
+/* Parses JSON that is `what` of a file of `file` bytes; the caller decrefs. NULL: no JSON, a key given twice, or more
+ * values than four times the file's size (and 1 MiB) would hold. */
+json_t *weights_json(const uint8_t *text, size_t size, size_t file, const char *what,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The strides of a tensor without gaps, innermost dimension 1. */
 void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;

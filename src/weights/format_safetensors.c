@@ -222,13 +222,9 @@ static bool open_safetensors(struct weights *weights, struct error *error)
         return error_set(error, ERROR_WEIGHTS,
                          "its safetensors header should have %llu bytes, but only %zu follow: is it truncated?",
                          (unsigned long long)header, map->size - 8);
-    json_error_t fault;
-    json_t *root = json_loadb((const char *)map->data + 8, (size_t)header, JSON_REJECT_DUPLICATES, &fault);
-    if (!root) {
-        char quote[WEIGHTS_QUOTE];
-        return error_set(error, ERROR_WEIGHTS, "its safetensors header is no valid JSON at byte %d: %s",
-                         fault.position + 8, weights_quote(quote, fault.text, strlen(fault.text)));
-    }
+    json_t *root = weights_json(map->data + 8, (size_t)header, map->size, "safetensors header", error);
+    if (!root)
+        return false;
     bool ok = read_header(weights, root, header, error); /* an object: the probe saw its brace */
     json_decref(root);
     return ok;

@@ -166,7 +166,7 @@ bool onnx_data_inside(struct weights *weights, struct onnx_budget *budget, const
 
 struct onnx_mapped {
     char *location;
-    struct file_map *map; /* the handle's */
+    const struct file_map *map; /* the handle's */
 };
 
 /* Relative, and no part of it "..": inside the folder of the model, as ONNX demands. */
@@ -192,29 +192,6 @@ static bool read_number(const char *text, uint64_t *value)
     return errno == 0 && *end == '\0';
 }
 
-static void release_map(void *block)
-{
-    struct file_map *map = block;
-    file_map_close(map);
-    mem_free(map);
-}
-
-static struct file_map *open_beside(struct weights *weights, const char *location, struct error *error)
-{
-    const char *own = weights_path(weights);
-    char *path = mem_format("%.*s%s", (int)(path_base(own) - own), own, location); /* beside it */
-    struct file_map *map = mem_alloc(sizeof *map);
-    bool good = file_map_open(map, path, error);
-    mem_free(path);
-    if (good) {
-        weights_keep(weights, map, release_map);
-        weights_widen(weights, map->size);
-        return map;
-    }
-    mem_free(map);
-    return NULL;
-}
-
 static const struct file_map *map_location(struct weights *weights, struct onnx_files *files, const char *location,
                                            struct error *error)
 {
@@ -222,11 +199,9 @@ static const struct file_map *map_location(struct weights *weights, struct onnx_
         if (strcmp(files->mapped[i].location, location) == 0)
             return files->mapped[i].map;
     }
-    struct file_map *map = open_beside(weights, location, error);
-    if (!map) {
-        error->kind = ERROR_WEIGHTS;
+    const struct file_map *map = weights_map_beside(weights, location, error);
+    if (!map)
         return NULL;
-    }
     files->mapped = mem_grow(files->mapped, files->count + 1, sizeof *files->mapped);
     files->mapped[files->count++] = (struct onnx_mapped){mem_string(location), map};
     return map;

@@ -17,10 +17,12 @@
 
 /* Asked in this order; a format whose signature is part of another's comes first. */
 static const struct weights_format *const formats[] = {
-    &format_safetensors, &format_torch_legacy, &format_torch_zip, &format_torch_tar, &format_keras_zip,
-    &format_zip,         &format_keras_h5,     &format_pickle,    &format_onnx,      &format_lfs_pointer,
+    &format_safetensors, &format_safetensors_index, &format_torch_legacy,
+    &format_torch_zip,   &format_torch_tar,         &format_keras_zip,
+    &format_zip,         &format_keras_h5,          &format_pickle,
+    &format_onnx,        &format_lfs_pointer,
 };
-enum { FORMATS = 10 };
+enum { FORMATS = 11 };
 static_assert(THAW_LENGTH(formats) == FORMATS, "a format was added or removed: its row belongs in tests/refuse too");
 
 struct weights {
@@ -121,6 +123,34 @@ void weights_widen(struct weights *weights, size_t bytes)
     weights->beside += bytes;
 }
 
+static void release_map(void *block)
+{
+    struct file_map *map = block;
+    file_map_close(map);
+    mem_free(map);
+}
+
+const struct file_map *weights_map_beside(struct weights *weights, const char *name, struct error *error)
+{
+    char *path = mem_format("%.*s%s", (int)(path_base(weights->path) - weights->path), weights->path, name);
+    struct file_map *map = mem_alloc(sizeof *map);
+    bool good = file_map_open(map, path, error);
+    mem_free(path);
+    if (good) {
+        weights_keep(weights, map, release_map);
+        weights_widen(weights, map->size);
+        return map;
+    }
+    error->kind = ERROR_WEIGHTS;
+    mem_free(map);
+    return NULL;
+}
+
+const struct weights_place *weights_place_of(const struct weights *weights, size_t index)
+{
+    return &weights->place[index];
+}
+
 void weights_set_onnx(struct weights *weights, const struct onnx_graph *graph)
 {
     weights->onnx = graph;
@@ -207,7 +237,8 @@ static struct weights *finish_open(struct weights *weights, struct error *error)
 
 bool weights_is_file_name(const char *name)
 {
-    static const char *const endings[] = {".safetensors", ".pth", ".pt", ".th", ".bin", ".h5", ".keras", ".onnx"};
+    static const char *const endings[] = {
+        ".safetensors", ".safetensors.index.json", ".pth", ".pth.tar", ".pt", ".th", ".bin", ".h5", ".keras", ".onnx"};
     size_t length = strlen(name);
     for (size_t i = 0; i < THAW_LENGTH(endings); i++) {
         size_t ending = strlen(endings[i]);

@@ -72,6 +72,25 @@ def safetensors():
     }
 
 
+def safetensors_index():
+    def index(places, tail=b"}"):
+        return b'{"metadata":{"total_size":16},"weight_map":{' + b",".join(b'"%s":"%s"' % p for p in places) + b"}" + tail
+
+    both = [(b"a", b"a"), (b"b", b"b")]
+    return {
+        "both": index(both),
+        "one": index(both[:1]),
+        "cut": index(both, b""),
+        "swapped": index([(b"a", b"b"), (b"b", b"a")]),
+        "missing": index(both + [(b"c", b"b")]),
+        "no_file": index([(b"a", b"c")]),
+        "outside": index([(b"a", b"../a")]),
+        "list": b'{"weight_map":["a","b"]}',
+        "numbers": b'{"weight_map":{"a":1}}',
+        "empty": index([]),
+    }
+
+
 def torch_legacy():
     floats = storage(b"0", b"Float", 6)
     four = struct.pack("<6f", 1, 2, 3, 4, 5, 6)
@@ -218,7 +237,7 @@ def idx():
 
 
 def main():
-    for target in (safetensors, torch_legacy, torch_zip, torch_tar, unpickle, idx):
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

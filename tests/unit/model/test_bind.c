@@ -547,6 +547,22 @@ static void test_preprocess_is_overridden(void **state)
     assert_int_equal(error.kind, ERROR_USAGE);
 }
 
+/* Images and labels can lie in such a file as well as weights. */
+static void test_data_is_no_model(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct bind_identity identity;
+    const struct weights_output labels[] = {{.name = "y", .type = TENSOR_I64, .integer = 7},
+                                            {.name = "x", .type = TENSOR_I64, .integer = 9}};
+    assert_true(safetensors_write(path, labels, 2, NULL, &error));
+    struct weights *weights = open_file();
+    assert_false(bind_recognise(weights, NULL, &identity, &error));
+    assert_int_equal(error.kind, ERROR_WEIGHTS);
+    assert_non_null(strstr(error.text, "not a model but data: all its 2 tensors are whole numbers, the first is"));
+    weights_close(weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +580,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(architectures_are_recognised),
         cmocka_unit_test(test_preprocess_is_overridden),
+        cmocka_unit_test(test_data_is_no_model),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
