@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Writes op_figures.h: what PyTorch computes for pooling, batch norm, convolution and cross-entropy on small inputs.
+"""Writes op_figures.h: what PyTorch computes for pooling, norms, convolution, activations, products, shuffles and
+cross-entropy on small inputs.
 
 Needs torch; run by hand when a figure is added:  /usr/bin/python3 tests/unit/ops/op_figures.py > tests/unit/ops/op_figures.h
 Inputs are value(i, seed), which the test computes too; tensors are printed in NHWC order.
@@ -72,7 +73,9 @@ def norm():
 def conv():
     """name, input, out channels, kernel (h,w), stride, padding (top,left,bottom,right), dilation, groups"""
     cases = [(2, 6, 5, 3, 4, 3, 2, 2, (0, 1, 1, 1), 1, 1), (1, 7, 7, 4, 6, 3, 3, 1, (2, 2, 2, 2), 2, 2),
-             (1, 5, 5, 3, 3, 3, 3, 1, (1, 1, 1, 1), 1, 3)]
+             (1, 5, 5, 3, 3, 3, 3, 1, (1, 1, 1, 1), 1, 3), (1, 4, 3, 8, 8, 3, 3, 2, (1, 1, 1, 1), 1, 4),
+             (1, 4, 3, 2, 4, 3, 3, 1, (1, 1, 1, 1), 1, 2), (1, 2, 7, 2, 2, 1, 7, 1, (0, 3, 0, 3), 1, 1),
+             (1, 7, 2, 2, 2, 7, 1, 1, (3, 0, 3, 0), 1, 1), (1, 6, 5, 2, 2, 3, 3, 1, (2, 2, 2, 2), 2, 2)]
     rows = []
     for i, (n, h, w, c, out, kh, kw, s, (t, l, b, r), d, g) in enumerate(cases):
         x = tensor(80 + i, n, h, w, c).requires_grad_()
@@ -88,6 +91,53 @@ def conv():
         rows.append("{{%d, %d, %d, %d}, %d, %d, %d, %d, {%d, %d, %d, %d}, %d, %d, conv_out_%d, conv_in_grad_%d, "
                     "conv_weight_grad_%d, conv_bias_grad_%d}" % (n, h, w, c, out, kh, kw, s, t, l, b, r, d, g, i, i, i, i))
     print("static const struct conv_figures conv_figures[] = {\n    %s};" % ",\n    ".join(rows))
+
+
+def same_average():
+    """TensorFlow's SAME where the padding is uneven, 3x3 over 6x6, stride 2: the divisor counts real pixels only."""
+    x = tensor(130, 1, 6, 6, 2)
+    sides = (0, 1, 0, 1)
+    y = F.avg_pool2d(F.pad(x, sides), 3, 2) / F.avg_pool2d(F.pad(torch.ones_like(x), sides), 3, 2)
+    show("same_average", y)
+
+
+def activations():
+    functions = [("OP_SIGMOID", torch.sigmoid), ("OP_HARD_SIGMOID", F.hardsigmoid), ("OP_SILU", F.silu),
+                 ("OP_HARD_SWISH", F.hardswish), ("OP_LEAKY_RELU", lambda x: F.leaky_relu(x, 0.1)), ("OP_GELU", F.gelu),
+                 ("OP_TANH", torch.tanh), ("OP_CLIP", lambda x: F.hardtanh(x, -1.5, 2.5))]
+    rows = []
+    for i, (kind, function) in enumerate(functions):
+        x = (tensor(140 + i, 24) * 4).requires_grad_()
+        y = function(x)
+        y.backward(tensor(150 + i, 24))
+        show("act_out_%d" % i, y.detach())
+        show("act_grad_%d" % i, x.grad)
+        rows.append("{%s, act_out_%d, act_grad_%d}" % (kind, i, i))
+    print("static const struct act_figures act_figures[] = {\n    %s};" % ",\n    ".join(rows))
+
+
+def layer_norm():
+    x = tensor(160, 2, 2, 3, 5).requires_grad_()
+    weight, bias = (tensor(161, 5) + 1.5).requires_grad_(), tensor(162, 5).requires_grad_()
+    y = F.layer_norm(x.permute(0, 2, 3, 1), (5,), weight, bias, 1e-6).permute(0, 3, 1, 2)
+    y.backward(tensor(163, 2, 2, 3, 5))
+    show("layer_norm_out", y.detach())
+    show("layer_norm_in_grad", x.grad)
+    show("layer_norm_weight_grad", weight.grad)
+    show("layer_norm_bias_grad", bias.grad)
+
+
+def product():
+    x, s = tensor(170, 2, 3, 2, 4).requires_grad_(), tensor(171, 2, 1, 1, 4).requires_grad_()
+    y = x * s
+    y.backward(tensor(172, 2, 3, 2, 4))
+    show("mul_out", y.detach())
+    show("mul_in_grad", x.grad)
+    show("mul_factor_grad", s.grad)
+
+
+def shuffle():
+    show("shuffle_out", F.channel_shuffle(tensor(180, 1, 2, 2, 12), 3))
 
 
 def loss():
@@ -129,6 +179,10 @@ struct conv_figures {
     int out, kernel_h, kernel_w, stride, pad[4], dilation, groups;
     const double *values, *in_grad, *weight_grad, *bias_grad;
 };
+struct act_figures {
+    enum op_kind kind; /* leaky relu 0.1, clip -1.5..2.5, hard sigmoid x / 6 + 0.5 */
+    const double *values, *in_grad;
+};
 struct loss_figures {
     float smoothing;
     bool weighted;
@@ -139,5 +193,10 @@ struct loss_figures {
 pools()
 norm()
 conv()
+same_average()
+activations()
+layer_norm()
+product()
+shuffle()
 loss()
 print("\n#endif")

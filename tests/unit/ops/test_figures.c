@@ -1,5 +1,5 @@
-/* Pooling (ceil mode, padding in the divisor), batch norm (running statistics included), convolution and cross-entropy
- * against what PyTorch computes; op_figures.py made the figures. Both the kernels and their reference twins are held. */
+/* Pooling (ceil mode, padding in the divisor), norms (running statistics included), convolution, activations, products,
+ * shuffles and cross-entropy against what PyTorch computes; op_figures.py made the figures. Both the kernels and their reference twins are held. */
 #include "config.h"
 
 #include <math.h>
@@ -209,6 +209,107 @@ static void convolutions_are_torchs(void **state)
             run_conv(i, way, *state);
 }
 
+/* One call of an op of one input, or two, and its backward; figures may be NULL. */
+static void run_op(enum op_kind kind, const struct op_attrs *attrs, const struct shape4 *in_shape, float *const in[2],
+                   float *const param[OP_PARAMS_MAX], float *out_grad, const double *out_figures,
+                   const double *const in_figures[2], const double *const param_figures[2], struct team *team)
+{
+    const struct op_def *op = op_get(kind);
+    struct error error;
+    for (int way = 0; way < WAYS; way++) {
+        struct op_call call = {.attrs = attrs, .inputs = op->inputs_min, .in_shape = in_shape, .team = team};
+        assert_true(op->shape(attrs, call.inputs, in_shape, &call.out_shape, &error));
+        size_t outs = shape4_count(call.out_shape), channels = (size_t)call.out_shape.c;
+        float *in_grad[2] = {NULL}, *out = mem_floats(outs), saved[64];
+        float *const param_grad[OP_PARAMS_MAX] = {mem_floats(channels), mem_floats(channels)};
+        for (int i = 0; i < call.inputs; i++)
+            in_grad[i] = mem_floats(shape4_count(in_shape[i]));
+        call.in = (const float *const[]){in[0], in[1]};
+        call.out = out;
+        call.param = param;
+        call.saved = saved;
+        call.workspace = workspace_for(op, &call);
+        (way == REFERENCE ? op->forward_reference : op->forward)(&call);
+        expect(op->name, out, out_figures, outs);
+        call.out_grad = out_grad;
+        call.in_grad = in_grad;
+        call.in_grad_add = (const bool[]){false, false};
+        call.param_grad = param_grad;
+        if (out_grad)
+            (way == REFERENCE ? op->backward_reference : op->backward)(&call);
+        for (int i = 0; i < call.inputs && out_grad; i++)
+            expect(op->name, in_grad[i], in_figures[i], shape4_count(in_shape[i]));
+        for (int i = 0; param_figures && i < 2; i++)
+            expect(op->name, param_grad[i], param_figures[i], channels);
+        float *const all[] = {out, param_grad[0], param_grad[1], in_grad[0], in_grad[1], call.workspace};
+        for (size_t i = 0; i < THAW_LENGTH(all); i++)
+            mem_free_floats(all[i]);
+    }
+}
+
+static void uneven_averages_count_real_pixels(void **state)
+{
+    const struct shape4 shape = {1, 6, 6, 2};
+    struct op_attrs attrs = op_attrs_default();
+    attrs.kernel_h = attrs.kernel_w = 3;
+    attrs.stride_h = attrs.stride_w = 2;
+    attrs.pad_bottom = attrs.pad_right = 1;
+    float *in = values(130, shape4_count(shape));
+    run_op(OP_AVG_POOL, &attrs, &shape, (float *[]){in, NULL}, NULL, NULL, same_average, NULL, NULL, *state);
+    mem_free_floats(in);
+}
+
+static void activations_are_torchs(void **state)
+{
+    const struct shape4 shape = {2, 2, 3, 2};
+    for (int i = 0; i < (int)THAW_LENGTH(act_figures); i++) {
+        const struct act_figures *f = &act_figures[i];
+        struct op_attrs attrs = op_attrs_default();
+        attrs.alpha = f->kind == OP_LEAKY_RELU ? 0.1f : 1.0f / 6;
+        attrs.beta = 0.5f;
+        attrs.low = -1.5f;
+        attrs.high = 2.5f;
+        float *in = values(140 + i, 24), *out_grad = values(150 + i, 24);
+        for (int k = 0; k < 24; k++)
+            in[k] *= 4;
+        run_op(f->kind, &attrs, &shape, (float *[]){in, NULL}, NULL, out_grad, f->values,
+               (const double *[]){f->in_grad, NULL}, NULL, *state);
+        mem_free_floats(in);
+        mem_free_floats(out_grad);
+    }
+}
+
+static void layer_norm_is_torchs(void **state)
+{
+    const struct shape4 shape = {2, 2, 3, 5};
+    struct op_attrs attrs = op_attrs_default();
+    attrs.eps = 1e-6f;
+    size_t count = shape4_count(shape);
+    float *in = values(160, count), *weight = values(161, 5), *bias = values(162, 5), *out_grad = values(163, count);
+    for (int k = 0; k < 5; k++)
+        weight[k] += 1.5f;
+    run_op(OP_LAYER_NORM, &attrs, &shape, (float *[]){in, NULL}, (float *[OP_PARAMS_MAX]){weight, bias}, out_grad,
+           layer_norm_out, (const double *[]){layer_norm_in_grad, NULL},
+           (const double *[]){layer_norm_weight_grad, layer_norm_bias_grad}, *state);
+    float *const all[] = {in, weight, bias, out_grad};
+    for (size_t i = 0; i < THAW_LENGTH(all); i++)
+        mem_free_floats(all[i]);
+}
+
+static void products_and_shuffles_are_torchs(void **state)
+{
+    const struct shape4 shapes[] = {{2, 3, 2, 4}, {2, 1, 1, 4}}, wide = {1, 2, 2, 12};
+    struct op_attrs attrs = op_attrs_default();
+    float *x = values(170, 48), *s = values(171, 8), *out_grad = values(172, 48), *mixed = values(180, 48);
+    run_op(OP_MUL, &attrs, shapes, (float *[]){x, s}, NULL, out_grad, mul_out,
+           (const double *[]){mul_in_grad, mul_factor_grad}, NULL, *state);
+    attrs.groups = 3;
+    run_op(OP_SHUFFLE, &attrs, &wide, (float *[]){mixed, NULL}, NULL, NULL, shuffle_out, NULL, NULL, *state);
+    float *const all[] = {x, s, out_grad, mixed};
+    for (size_t i = 0; i < THAW_LENGTH(all); i++)
+        mem_free_floats(all[i]);
+}
+
 static void cross_entropy_is_torchs(void **state)
 {
     (void)state;
@@ -254,6 +355,10 @@ int main(void)
         cmocka_unit_test(a_nan_passes_the_max_pool),
         cmocka_unit_test(batch_norm_and_its_statistics_are_torchs),
         cmocka_unit_test(convolutions_are_torchs),
+        cmocka_unit_test(uneven_averages_count_real_pixels),
+        cmocka_unit_test(activations_are_torchs),
+        cmocka_unit_test(layer_norm_is_torchs),
+        cmocka_unit_test(products_and_shuffles_are_torchs),
         cmocka_unit_test(cross_entropy_is_torchs),
     };
     return cmocka_run_group_tests(tests, make_team, drop_team);
