@@ -29,6 +29,7 @@ const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum conv_
 
 extern const struct conv_kernel conv_panels_forward, conv_panels_data, conv_panels_weights;
 extern const struct conv_kernel conv_pointwise_data;
+extern const struct conv_kernel conv_narrow_forward, conv_narrow_data, conv_narrow_weights;
 extern const struct conv_kernel conv_depthwise_forward, conv_depthwise_data, conv_depthwise_weights;
 
 /* Columns of a panel: for the output pixels first..first+rows-1 and the kernel positions tap0..tap1-1, the `channels`

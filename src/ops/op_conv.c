@@ -1,7 +1,7 @@
 /* Convolution: shape rule, parameters, cost, and the choice of kernels.
  *
  * Activations NHWC, weight (kernel_h, kernel_w, c_in / groups, c_out). The kernels are in op_conv_panels.c (matrix
- * products over panels of output pixels) and op_conv_depthwise.c (direct); a new one is its row in the table below. */
+ * products over panels of output pixels), op_conv_depthwise.c and op_conv_narrow.c (direct); a new one is its row in the table below. */
 #include "config.h"
 
 #include "conv.h"
@@ -13,8 +13,8 @@ enum { WEIGHT, BIAS };
 
 /* In order of preference for each job. */
 static const struct conv_kernel *const table[] = {
-    &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weights, &conv_pointwise_data,
-    &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
+    &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weights, &conv_narrow_forward, &conv_narrow_data,
+    &conv_narrow_weights,    &conv_pointwise_data, &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
 };
 
 const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum conv_job job)

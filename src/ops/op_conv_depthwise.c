@@ -17,16 +17,10 @@ enum { ROW_GRAIN = 16384 /* floats of a task, about */ };
 typedef float lanes __attribute__((vector_size(64), aligned(sizeof(float)), may_alias));
 typedef float half_lanes __attribute__((vector_size(32), aligned(sizeof(float)), may_alias));
 
-/* The taps of one axis, see window_taps. */
-struct axis {
-    int *count;
-    struct window_tap *taps;
-};
-
 struct depthwise {
     const struct conv *conv;
     const struct op_call *call;
-    struct axis y, x;
+    struct window_axis y, x;
     struct shape4 from, to; /* the image read and the image written */
     const float *in;
     float *out;
@@ -42,16 +36,9 @@ static bool fits(const struct conv *conv)
     return conv->attrs->groups == conv->in.c && conv->out.c == conv->in.c;
 }
 
-/* Floats that the tap lists of an axis take at the head of the workspace. */
-static size_t axis_floats(int targets, int kernel)
-{
-    size_t bytes = (size_t)targets * (sizeof(int) + (size_t)kernel * sizeof(struct window_tap));
-    return split_line(bytes / sizeof(float));
-}
-
 static size_t taps_floats(const struct conv *conv, struct shape4 to)
 {
-    return axis_floats(to.h, conv->attrs->kernel_h) + axis_floats(to.w, conv->attrs->kernel_w);
+    return window_axis_floats(to.h, conv->attrs->kernel_h) + window_axis_floats(to.w, conv->attrs->kernel_w);
 }
 
 static size_t forward_floats(const struct conv *conv, int threads)
@@ -69,17 +56,7 @@ static size_t data_floats(const struct conv *conv, int threads)
 /* Fills y and x of d in the call's workspace. */
 static void find_taps(struct depthwise *d, bool backward)
 {
-    const struct op_attrs *a = d->conv->attrs;
-    float *workspace = d->call->workspace;
-    d->y.count = (int *)workspace;
-    d->y.taps = (struct window_tap *)(d->y.count + d->to.h);
-    workspace += axis_floats(d->to.h, a->kernel_h);
-    d->x.count = (int *)workspace;
-    d->x.taps = (struct window_tap *)(d->x.count + d->to.w);
-    window_taps(backward, d->to.h, d->from.h, a->kernel_h, a->stride_h, a->pad_top, a->dilation_h, d->y.count,
-                d->y.taps);
-    window_taps(backward, d->to.w, d->from.w, a->kernel_w, a->stride_w, a->pad_left, a->dilation_w, d->x.count,
-                d->x.taps);
+    window_axes(backward, d->conv->attrs, d->to, d->from, d->call->workspace, &d->y, &d->x);
 }
 
 #define LOAD(type, address) (*(const type *)(address))
@@ -101,9 +78,9 @@ static void find_taps(struct depthwise *d, bool backward)
     }
 
 /* One row of the target: to (width, channels) = or += bias + taps. ys, y: the row's taps. */
-THAW_SIMD static void row_sums(float *to, int width, size_t channels, const struct axis *across, int kernel_w, int ys,
-                               const struct window_tap *y, const float *image, size_t line_floats, const float *weight,
-                               const float *bias, bool add)
+THAW_SIMD static void row_sums(float *to, int width, size_t channels, const struct window_axis *across, int kernel_w,
+                               int ys, const struct window_tap *y, const float *image, size_t line_floats,
+                               const float *weight, const float *bias, bool add)
 {
     for (int t = 0; t < width; t++, to += channels) {
         const struct window_tap *x = across->taps + (size_t)t * (size_t)kernel_w;

@@ -6,6 +6,8 @@
 
 #include "window.h"
 
+#include "split.h"
+
 enum { SIZE_MAX_SIDE = 1 << 24 }; /* no image side comes near; keeps every product of coordinates in range */
 
 static bool axis_shape(const char *op, const char *axis, int64_t in, int64_t kernel, int64_t stride, int64_t before,
@@ -54,4 +56,21 @@ void window_taps(bool backward, int targets, int sources, int kernel, int stride
                 taps[count[t]++] = (struct window_tap){k, at};
         }
     }
+}
+
+size_t window_axis_floats(int targets, int kernel)
+{
+    size_t bytes = (size_t)targets * (sizeof(int) + (size_t)kernel * sizeof(struct window_tap));
+    return split_line(bytes / sizeof(float));
+}
+
+void window_axes(bool backward, const struct op_attrs *a, struct shape4 to, struct shape4 from, float *room,
+                 struct window_axis *y, struct window_axis *x)
+{
+    y->count = (int *)(void *)room;
+    y->taps = (struct window_tap *)(y->count + to.h);
+    x->count = (int *)(void *)(room + window_axis_floats(to.h, a->kernel_h));
+    x->taps = (struct window_tap *)(x->count + to.w);
+    window_taps(backward, to.h, from.h, a->kernel_h, a->stride_h, a->pad_top, a->dilation_h, y->count, y->taps);
+    window_taps(backward, to.w, from.w, a->kernel_w, a->stride_w, a->pad_left, a->dilation_w, x->count, x->taps);
 }

@@ -18,4 +18,14 @@ struct window_tap {
 void window_taps(bool backward, int targets, int sources, int kernel, int stride, int padding, int dilation, int *count,
                  struct window_tap *taps) THAW_NONNULL;
 
+/* The tap lists of one axis, in a call's workspace. */
+struct window_axis {
+    int *count;              /* [targets] */
+    struct window_tap *taps; /* [targets][kernel] */
+};
+size_t window_axis_floats(int targets, int kernel);
+/* The axes of an image written from an image read; `room` holds both, the rows' lists first. */
+void window_axes(bool backward, const struct op_attrs *attrs, struct shape4 to, struct shape4 from, float *room,
+                 struct window_axis *y, struct window_axis *x) THAW_NONNULL;
+
 #endif

@@ -1,6 +1,8 @@
 /* The op table: rows complete, shape rules with their refusals, parameters, costs, and which kernel a shape gets. */
 #include "config.h"
 
+#include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,6 +180,65 @@ static void parameters_and_costs(void **state)
     assert_true(cost.macs == 480);
 }
 
+static void pieces_and_products(void **state)
+{
+    (void)state;
+    const struct shape4 image = {2, 7, 5, 12}, pair[] = {image, {2, 1, 1, 12}}, uneven[] = {image, {2, 7, 5, 6}};
+    struct op_attrs attrs = op_attrs_default();
+    expect_shape(OP_MUL, attrs, 2, pair, image);
+    expect_shape(OP_MUL, attrs, 2, (struct shape4[]){image, image}, image);
+    expect_refusal(OP_MUL, attrs, 2, uneven, "7x5x12 and 7x5x6: neither equal nor one factor a channel");
+    attrs.begin = 4;
+    attrs.end = 12;
+    expect_shape(OP_SLICE, attrs, 1, &image, (struct shape4){2, 7, 5, 8});
+    attrs.end = 13;
+    expect_refusal(OP_SLICE, attrs, 1, &image, "channels 4 to 13 of 12");
+    attrs.end = 4;
+    expect_refusal(OP_SLICE, attrs, 1, &image, "channels 4 to 4 of 12");
+    attrs.groups = 3;
+    expect_shape(OP_SHUFFLE, attrs, 1, &image, image);
+    attrs.groups = 5;
+    expect_refusal(OP_SHUFFLE, attrs, 1, &image, "12 channels in 5 groups");
+    attrs.groups = 0;
+    expect_refusal(OP_SHUFFLE, attrs, 1, &image, "in 0 groups");
+    attrs = op_attrs_default();
+    attrs.pad_top = -2;
+    attrs.pad_right = 3;
+    expect_shape(OP_PAD, attrs, 1, &image, (struct shape4){2, 5, 8, 12});
+    attrs.pad_bottom = -5;
+    expect_refusal(OP_PAD, attrs, 1, &image, "leaves no image");
+    attrs.pad_bottom = INT_MAX;
+    expect_refusal(OP_PAD, attrs, 1, &image, "leaves no image");
+    attrs = op_attrs_default();
+    attrs.alpha = -0.1f;
+    expect_refusal(OP_LEAKY_RELU, attrs, 1, &image, "a slope of -0.1");
+    attrs.low = 1;
+    expect_refusal(OP_CLIP, attrs, 1, &image, "from 1 to 0 holds nothing");
+    attrs.low = NAN;
+    expect_refusal(OP_CLIP, attrs, 1, &image, "holds nothing");
+}
+
+static void new_parameters_have_their_roles(void **state)
+{
+    (void)state;
+    const struct shape4 image = {1, 3, 3, 6};
+    struct op_attrs attrs = op_attrs_default();
+    struct op_param param[OP_PARAMS_MAX];
+    assert_int_equal(op_get(OP_AFFINE)->params(&attrs, &image, param), 1);
+    assert_int_equal(param[0].role, OP_ROLE_WEIGHT);
+    attrs.bias = attrs.constant = true;
+    assert_int_equal(op_get(OP_AFFINE)->params(&attrs, &image, param), 2);
+    assert_true(param[0].role == OP_ROLE_CONSTANT && param[1].role == OP_ROLE_CONSTANT);
+    assert_int_equal(op_get(OP_LAYER_NORM)->params(&attrs, &image, param), 2);
+    assert_true(param[0].role == OP_ROLE_AFFINE && param[1].role == OP_ROLE_AFFINE);
+    attrs.no_scale = true;
+    assert_int_equal(op_get(OP_BATCH_NORM)->params(&attrs, &image, param), 4);
+    assert_true(param[0].role == OP_ROLE_CONSTANT && param[1].role == OP_ROLE_AFFINE);
+    attrs.no_shift = true;
+    op_get(OP_BATCH_NORM)->params(&attrs, &image, param);
+    assert_true(param[1].role == OP_ROLE_CONSTANT && param[1].init == OP_INIT_ZERO);
+}
+
 static const char *chosen(struct shape4 in, int out_channels, int kernel, int stride, int groups, enum conv_job job)
 {
     struct op_attrs attrs = window(kernel, stride, kernel / 2);
@@ -196,7 +257,9 @@ static void shapes_choose_their_kernels(void **state)
     const struct shape4 in = {1, 14, 14, 64};
     for (int job = CONV_FORWARD; job <= CONV_WEIGHT_GRADIENT; job++) {
         assert_string_equal(chosen(in, 64, 3, 1, 64, (enum conv_job)job), "depthwise");
-        assert_string_equal(chosen(in, 128, 3, 1, 64, (enum conv_job)job), "panels");
+        assert_string_equal(chosen(in, 128, 3, 1, 64, (enum conv_job)job), "narrow");
+        assert_string_equal(chosen(in, 64, 3, 1, 16, (enum conv_job)job), "narrow");
+        assert_string_equal(chosen(in, 64, 3, 1, 4, (enum conv_job)job), "panels");
         assert_string_equal(chosen(in, 64, 1, 2, 1, (enum conv_job)job), "panels");
     }
     assert_string_equal(chosen(in, 64, 1, 1, 1, CONV_DATA_GRADIENT), "pointwise");
@@ -210,6 +273,8 @@ int main(void)
         cmocka_unit_test(windows_that_do_not_fit_are_refused),
         cmocka_unit_test(joins_and_vectors),
         cmocka_unit_test(parameters_and_costs),
+        cmocka_unit_test(pieces_and_products),
+        cmocka_unit_test(new_parameters_have_their_roles),
         cmocka_unit_test(shapes_choose_their_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
