@@ -67,6 +67,8 @@ enum command {
     COMMAND_LR_UP,
     COMMAND_LR_DOWN,
     COMMAND_RESCAN,   /* weights files */
+    COMMAND_PULL,     /* weights of the catalog, or stop pulling them */
+    COMMAND_TIME,     /* measure a model */
     COMMAND_OPEN_RUN, /* argument: run directory */
     /* layers */
     COMMAND_TOGGLE, /* all four marks of the row */
@@ -97,7 +99,7 @@ enum command {
     /* results, runs */
     COMMAND_SORT,
     COMMAND_SHARES, /* counts or shares in the confusion matrix */
-    COMMAND_MARK,   /* a run for comparing */
+    COMMAND_MARK,   /* a run or a model for comparing */
     COMMANDS
 };
 

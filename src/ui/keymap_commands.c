@@ -38,8 +38,8 @@ static const struct command_row rows[] = {
     {COMMAND_FIRST, "first", "g Home", IN_ALL, "first", "move to the first row", ARGUMENT_NONE},
     {COMMAND_LAST, "last", "G End", IN_ALL, "last", "move to the last row", ARGUMENT_NONE},
     {COMMAND_OPEN, "open", "Enter", IN_ALL, "open", "choose or open what is selected", ARGUMENT_NONE},
-    {COMMAND_FILTER, "filter", "/", IN_LISTS, "filter", "show only rows that hold these words; !word leaves out",
-     ARGUMENT_TEXT},
+    {COMMAND_FILTER, "filter", "/", IN_LISTS, "filter",
+     "show only rows that hold these words; !word leaves out; models: top1>75 macs<2", ARGUMENT_TEXT},
     {COMMAND_NEXT_PANE, "next-pane", "Tab", IN_DATA | IN_TRAIN | IN_RESULTS, "next pane",
      "move to the next pane, or show the other plot", ARGUMENT_NONE},
 
@@ -61,6 +61,9 @@ static const struct command_row rows[] = {
     {COMMAND_LR_UP, "lr-up", ">", IN_TRAIN, "rate up", "make the learning rate a quarter larger", ARGUMENT_NONE},
     {COMMAND_LR_DOWN, "lr-down", "<", IN_TRAIN, "rate down", "make the learning rate a fifth smaller", ARGUMENT_NONE},
     {COMMAND_RESCAN, "rescan", "R", IN_MODELS, "rescan", "look for weights files again", ARGUMENT_NONE},
+    {COMMAND_PULL, "pull", "p", IN_MODELS, "pull", "pull the model's weights, or stop pulling them", ARGUMENT_NONE},
+    {COMMAND_TIME, "time", "t", IN_MODELS, "measure", "measure the model's time for an image on this machine",
+     ARGUMENT_NONE},
     {COMMAND_OPEN_RUN, "open-run", "", IN_ALL, "open run", "reopen a run by its folder", ARGUMENT_PATH},
 
     {COMMAND_TOGGLE, "toggle", "Space", IN_LAYERS, "freeze/thaw", "freeze or thaw the row, all of it", ARGUMENT_NONE},
@@ -98,9 +101,11 @@ static const struct command_row rows[] = {
     {COMMAND_ZOOM_OUT, "zoom-out", "Z -", IN_PLOTS, "zoom out", "zoom out of the plot", ARGUMENT_NONE},
     {COMMAND_ZOOM_RESET, "zoom-reset", "0", IN_PLOTS, "zoom reset", "show the whole plot", ARGUMENT_NONE},
 
-    {COMMAND_SORT, "sort", "s", IN_RESULTS | IN_RUNS | IN_MODELS, "sort", "sort by the next column", ARGUMENT_NONE},
+    {COMMAND_SORT, "sort", "s", IN_RESULTS | IN_RUNS | IN_MODELS, "sort",
+     "sort by the next column, or by the one named", ARGUMENT_TEXT},
     {COMMAND_SHARES, "shares", "v", IN_RESULTS, "shares", "show counts, or shares of each class", ARGUMENT_NONE},
-    {COMMAND_MARK, "mark", "Space m", IN_RUNS, "mark", "mark a run, to compare the others with it", ARGUMENT_NONE},
+    {COMMAND_MARK, "mark", "Space m", IN_RUNS | IN_MODELS, "mark",
+     "mark a run or a model, to compare the others with it", ARGUMENT_NONE},
 };
 _Static_assert(THAW_LENGTH(rows) == COMMANDS, "a row for every command, in the order of the enum");
 

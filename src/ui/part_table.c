@@ -31,22 +31,36 @@ void part_table_select(struct part_table *table, long thing)
     list_select(&table->list, found);
 }
 
-void part_table_arrange(struct part_table *table, size_t count)
+/* Insertion keeps equal things in their order. */
+static size_t arrange_own(struct part_table *table)
 {
-    long selected = part_table_selected(table);
     size_t shown = 0;
-    table->row = mem_grow(table->row, count + 1, sizeof(*table->row));
-    table->count = count;
-    for (size_t thing = 0; thing < count; thing++) {
+    for (size_t thing = 0; thing < table->count; thing++) {
         if (!table->passes(table->context, table->filter.text, thing))
             continue;
-        /* insertion keeps equal things in their order */
         size_t at = shown++;
         for (; at > 0 && goes_before(table, thing, table->row[at - 1]); at--)
             table->row[at] = table->row[at - 1];
         table->row[at] = thing;
     }
-    list_set_rows(&table->list, (int)shown);
+    return shown;
+}
+
+static size_t arrange_given(struct part_table *table)
+{
+    size_t shown;
+    table->fault[0] = '\0';
+    const size_t *row = table->shown(table->context, table, &shown);
+    memcpy(table->row, row, shown * sizeof(*row));
+    return shown;
+}
+
+void part_table_arrange(struct part_table *table, size_t count)
+{
+    long selected = part_table_selected(table);
+    table->row = mem_grow(table->row, count + 1, sizeof(*table->row));
+    table->count = count;
+    list_set_rows(&table->list, (int)(table->shown != NULL ? arrange_given(table) : arrange_own(table)));
     for (int i = 0; selected >= 0 && i < table->list.rows; i++)
         if ((long)table->row[i] == selected && i != table->list.selected)
             list_select(&table->list, i);
@@ -119,8 +133,12 @@ void part_table_draw(struct part_table *table, struct canvas *canvas, struct rec
     char title[32];
     if (table->filter.text[0] != '\0') {
         struct rect line = layout_cut_bottom(&area, 1);
-        canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "filter \"%s\": %d of %zu", table->filter.text,
-                      table->list.rows, table->count);
+        int used = canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "filter \"%s\": ", table->filter.text);
+        if (table->fault[0] != '\0')
+            canvas_text(canvas, line.x + used, line.y, line.w - used, THEME_WARNING, 0, table->fault);
+        else
+            canvas_format(canvas, line.x + used, line.y, line.w - used, THEME_DIM, 0, "%d of %zu", table->list.rows,
+                          table->count);
     }
     head_columns(table, shown, title);
     table->area = area;

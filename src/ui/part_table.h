@@ -28,7 +28,11 @@ struct part_table {
     /* Whether a thing passes the filter; how a stands to b (below 0: before) in a column, ascending. */
     bool (*passes)(void *context, const char *filter, size_t thing);
     int (*compare)(void *context, int column, size_t a, size_t b);
+    /* Instead of both: the things to show in their order, for the filter, the column and the direction as they are. What
+     * is wrong with the filter goes into table->fault. Borrowed until the next call. */
+    const size_t *(*shown)(void *context, struct part_table *table, size_t *count);
     void *context;
+    char fault[160]; /* shown in the filter's line */
 };
 
 /* Fills the row list anew from `count` things. Equal things keep their order. */
@@ -41,7 +45,7 @@ void part_table_sort(struct part_table *table, struct ui *ui, int column, bool d
 
 /* Table, filter line, or "Nothing matches". */
 void part_table_draw(struct part_table *table, struct canvas *canvas, struct rect area, table_fill fill, void *context);
-/* SORT (the next column; its argument may name one), FILTER, BACK (clears the filter), and moving. false: not one. */
+/* SORT (the next column, or the one named), FILTER, BACK (clears the filter), and moving. false: not one. */
 bool part_table_command(struct part_table *table, struct ui *ui, enum command which, const char *argument);
 /* Clicks on the header sort, the rest is the list's. */
 enum list_hit part_table_mouse(struct part_table *table, struct ui *ui, const struct term_event *event);

@@ -1,11 +1,13 @@
-/* Models: what can be transferred from. A table of architectures and weights files, filtered while typing, with the
- * selected one's details beside it (below it on narrow terminals). Reached through the table in screen.c. */
+/* Models: what can be transferred from. Weights files, the catalog and bare architectures in one table that filters while
+ * typing and sorts, with the selected one's details beside it (below it on narrow terminals); a marked one is compared
+ * with the selected one; weights are pulled while one goes on browsing. Reached through the table in screen.c. */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "part_table.h"
+#include "screen_models.h"
 #include "screens.h"
 #include "thaw/base/mem.h"
 
@@ -15,95 +17,100 @@ enum {
     MODEL_FAMILY,
     MODEL_PARAMS,
     MODEL_MACS,
+    MODEL_TOP1,
+    MODEL_TOP5,
     MODEL_INPUT,
-    MODEL_FORMAT,
+    MODEL_SECONDS,
     MODEL_SIZE,
+    MODEL_LOCAL,
     MODEL_COLUMNS
 };
 static const struct part_column columns[MODEL_COLUMNS] = {
     [MODEL_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
-    [MODEL_NAME] = {{"model", 22, 3, ALIGN_LEFT, 100}, "name", false},
-    [MODEL_FAMILY] = {{"family", 14, 1, ALIGN_LEFT, 3}, "family", false},
+    [MODEL_NAME] = {{"model", 26, 6, ALIGN_LEFT, 100}, "name", false},
+    [MODEL_FAMILY] = {{"family", 14, 1, ALIGN_LEFT, 2}, "family", false},
     [MODEL_PARAMS] = {{"params", 8, 0, ALIGN_RIGHT, 90}, "parameters", false},
-    [MODEL_MACS] = {{"MACs", 8, 0, ALIGN_RIGHT, 80}, "multiply-adds", false},
-    [MODEL_INPUT] = {{"input", 9, 0, ALIGN_LEFT, 50}, "input", false},
-    [MODEL_FORMAT] = {{"format", 11, 0, ALIGN_LEFT, 4}, "format", false},
-    [MODEL_SIZE] = {{"file", 9, 0, ALIGN_RIGHT, 40}, "size of the file", false},
+    [MODEL_MACS] = {{"MACs", 8, 0, ALIGN_RIGHT, 60}, "multiply-adds", false},
+    [MODEL_TOP1] = {{"top-1", 7, 0, ALIGN_RIGHT, 85}, "top-1 accuracy", true},
+    [MODEL_TOP5] = {{"top-5", 7, 0, ALIGN_RIGHT, 4}, "top-5 accuracy", true},
+    [MODEL_INPUT] = {{"input", 9, 0, ALIGN_LEFT, 30}, "input", false},
+    [MODEL_SECONDS] = {{"ms/image", 9, 0, ALIGN_RIGHT, 70}, "time for an image", false},
+    [MODEL_SIZE] = {{"file", 9, 0, ALIGN_RIGHT, 50}, "size of the file", false},
+    [MODEL_LOCAL] = {{"on disk", 9, 0, ALIGN_LEFT, 80}, "what is on this disk", true},
+};
+static const enum session_model_column session_column[MODEL_COLUMNS] = {
+    [MODEL_MARK] = SESSION_MODEL_COLUMNS,  [MODEL_NAME] = SESSION_MODEL_NAME,   [MODEL_FAMILY] = SESSION_MODEL_FAMILY,
+    [MODEL_PARAMS] = SESSION_MODEL_PARAMS, [MODEL_MACS] = SESSION_MODEL_MACS,   [MODEL_TOP1] = SESSION_MODEL_TOP1,
+    [MODEL_TOP5] = SESSION_MODEL_TOP5,     [MODEL_INPUT] = SESSION_MODEL_INPUT, [MODEL_SECONDS] = SESSION_MODEL_SECONDS,
+    [MODEL_SIZE] = SESSION_MODEL_SIZE,     [MODEL_LOCAL] = SESSION_MODEL_LOCAL,
 };
 
 struct models {
     struct part_table table;
+    struct ui *ui;
     const struct session_model *all; /* as the session has them; read anew before each use */
     size_t count;
+    char marked[640]; /* identity of the marked row, see `identify`; "": none */
 };
 
-static void read_models(struct models *models, struct ui *ui)
+/* What a row is, also when the list has changed around it. */
+static const char *identify(const struct session_model *model, char text[640])
 {
-    models->count = session_models(ui->session, &models->all);
+    snprintf(text, 640, "%s\n%s\n%s", model->name, model->arch, model->weights);
+    return text;
 }
 
-static const struct session_model *selected_model(struct models *models, struct ui *ui)
+static void read_models(struct models *models)
 {
-    read_models(models, ui);
+    models->count = session_models(models->ui->session, &models->all);
+}
+
+static const struct session_model *selected_model(struct models *models)
+{
+    read_models(models);
     long selected = part_table_selected(&models->table);
     return selected < 0 || (size_t)selected >= models->count ? NULL : &models->all[selected];
 }
 
-static int compare_numbers(double a, double b)
+static long marked_row(struct models *models)
 {
-    return a < b ? -1 : a > b;
+    char text[640];
+    for (size_t i = 0; models->marked[0] != '\0' && i < models->count; i++)
+        if (strcmp(identify(&models->all[i], text), models->marked) == 0)
+            return (long)i;
+    return -1;
 }
 
-static int compare(void *context, int column, size_t first, size_t second)
+static const size_t *shown(void *context, struct part_table *table, size_t *count)
 {
     const struct models *models = context;
-    const struct session_model *a = &models->all[first], *b = &models->all[second];
-    switch (column) {
-    case MODEL_NAME:
-        return strcmp(a->name, b->name);
-    case MODEL_FAMILY:
-        return strcmp(a->family, b->family);
-    case MODEL_PARAMS:
-        return compare_numbers(a->params, b->params);
-    case MODEL_MACS:
-        return compare_numbers(a->macs, b->macs);
-    case MODEL_INPUT:
-        return strcmp(a->input, b->input);
-    case MODEL_FORMAT:
-        return strcmp(a->format, b->format);
-    case MODEL_SIZE:
-        return compare_numbers(a->file_bytes, b->file_bytes);
-    default:
-        return 0;
-    }
-}
-
-static bool passes(void *context, const char *filter, size_t thing)
-{
-    const struct models *models = context;
-    const struct session_model *model = &models->all[thing];
-    char text[512];
-    snprintf(text, sizeof(text), "%s %s %s %s %s %s", model->name, model->arch, model->family, model->title,
-             model->format, model->input);
-    return filter_match(filter, text);
+    struct error error = {0};
+    const size_t *rows;
+    if (!session_filter_models(models->ui->session, table->filter.text, &error))
+        snprintf(table->fault, sizeof(table->fault), "%.150s", error.text);
+    session_sort_models(models->ui->session, table->sort < 0 ? SESSION_MODEL_COLUMNS : session_column[table->sort],
+                        table->descending);
+    *count = session_shown_models(models->ui->session, &rows);
+    return rows;
 }
 
 static void refresh(void *state, struct ui *ui)
 {
     struct models *models = state;
-    read_models(models, ui);
+    (void)ui;
+    read_models(models);
     part_table_arrange(&models->table, models->count);
 }
 
 static void *create(struct ui *ui)
 {
     struct models *models = mem_alloc(sizeof(*models));
+    models->ui = ui;
     models->table = (struct part_table){.filter = {.changed = refresh, .context = models},
                                         .column = columns,
                                         .columns = MODEL_COLUMNS,
                                         .sort = -1,
-                                        .passes = passes,
-                                        .compare = compare,
+                                        .shown = shown,
                                         .context = models};
     refresh(models, ui);
     part_table_select(&models->table, session_chosen_model(ui->session));
@@ -119,26 +126,55 @@ static void destroy(void *state)
 
 /* --- drawing --- */
 
-struct fill {
-    const struct models *models;
-    long chosen;
-};
+static void fill_local(const struct models *models, const struct session_model *model, struct table_cell *cell)
+{
+    const struct session_pull *pull = models_pull_of(models->ui, model->catalog);
+    const char *text = model->scratch ? "-" : model->local ? "here" : model->url[0] != '\0' ? "to pull" : "-";
+    cell->role = model->local ? THEME_GOOD : THEME_DIM;
+    if (pull != NULL && !session_pull_ended(pull->phase)) {
+        cell->role = THEME_EVENT;
+        if (pull->total > 0)
+            snprintf(cell->text, sizeof(cell->text), "%.0f%%", 100 * pull->received / pull->total);
+        else
+            snprintf(cell->text, sizeof(cell->text), "pulling");
+        return;
+    }
+    if (pull != NULL && pull->phase == SESSION_PULL_FAILED && !model->local) {
+        cell->role = THEME_ERROR;
+        text = "failed";
+    }
+    snprintf(cell->text, sizeof(cell->text), "%s", text);
+}
+
+static void fill_mark(const struct models *models, size_t row, struct table_cell *cell)
+{
+    char text[640];
+    bool chosen = session_chosen_model(models->ui->session) == (long)row;
+    bool marked = strcmp(identify(&models->all[row], text), models->marked) == 0;
+    cell->role = chosen ? THEME_GOOD : THEME_EVENT;
+    snprintf(cell->text, sizeof(cell->text), "%s", chosen ? "●" : marked ? "◆" : " ");
+}
+
+static void fill_figure(struct table_cell *cell, double value, double scale, const char *format)
+{
+    if (isfinite(value))
+        snprintf(cell->text, sizeof(cell->text), format, scale * value);
+}
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
-    const struct fill *fill = context;
-    size_t index = fill->models->table.row[row];
-    const struct session_model *model = &fill->models->all[index];
+    const struct models *models = context;
+    size_t index = models->table.row[row];
+    const struct session_model *model = &models->all[index];
     char words[WORDS_MAX];
-    bool chosen = fill->chosen == (long)index;
-    if (chosen)
+    if (session_chosen_model(models->ui->session) == (long)index)
         cell->attrs = CELL_BOLD;
     switch (column) {
     case MODEL_MARK:
-        cell->role = THEME_GOOD;
-        snprintf(cell->text, sizeof(cell->text), "%s", chosen ? "●" : " ");
+        fill_mark(models, index, cell);
         break;
     case MODEL_NAME:
+        cell->role = model->local || model->scratch ? THEME_TEXT : THEME_DIM;
         snprintf(cell->text, sizeof(cell->text), "%s", model->name);
         break;
     case MODEL_FAMILY:
@@ -146,107 +182,44 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof(cell->text), "%s", model->family);
         break;
     case MODEL_PARAMS:
-        snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->params));
+        if (isfinite(model->params))
+            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->params));
         break;
     case MODEL_MACS:
-        snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->macs));
+        if (isfinite(model->macs))
+            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->macs));
+        break;
+    case MODEL_TOP1:
+        fill_figure(cell, model->top1, 1, "%.2f");
+        break;
+    case MODEL_TOP5:
+        fill_figure(cell, model->top5, 1, "%.2f");
         break;
     case MODEL_INPUT:
         snprintf(cell->text, sizeof(cell->text), "%s", model->input);
         break;
-    case MODEL_FORMAT:
-        cell->role = model->format[0] == '\0' ? THEME_DIM : THEME_TEXT;
-        snprintf(cell->text, sizeof(cell->text), "%s", model->format[0] == '\0' ? "no weights" : model->format);
+    case MODEL_SECONDS:
+        fill_figure(cell, model->seconds, 1e3, model->seconds < 0.01 ? "%.2f" : "%.1f");
         break;
     case MODEL_SIZE:
-        if (model->file_bytes > 0)
+        if (isfinite(model->file_bytes) && model->file_bytes > 0)
             snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, model->file_bytes));
+        break;
+    case MODEL_LOCAL:
+        fill_local(models, model, cell);
         break;
     }
 }
 
-static void summarise_matches(const struct session_match *match, size_t count, char *text, size_t room)
+static void draw_none(const struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    /* outcomes in the order in which they come, each with its count */
-    size_t used = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < count; i++) {
-        size_t before = 0, same = 0;
-        for (size_t k = 0; k < count; k++)
-            if (strcmp(match[k].outcome, match[i].outcome) == 0) {
-                same++;
-                before += k < i;
-            }
-        if (before > 0 || used >= room)
-            continue;
-        used += (size_t)snprintf(text + used, room - used, "%s%zu %s", used > 0 ? ", " : "", same, match[i].outcome);
-    }
-}
-
-/* What the report says beyond "loaded", while there is room. */
-static void draw_matches(struct canvas *canvas, struct rect area, const struct session_match *match, size_t count)
-{
-    char right[WORDS_MAX];
-    size_t odd = 0, shown = 0;
-    for (size_t i = 0; i < count; i++)
-        odd += strcmp(match[i].outcome, "loaded") != 0;
-    if (odd == 0 || area.h < 3)
-        return;
-    layout_cut_top(&area, 1);
-    snprintf(right, sizeof(right), "%zu", odd);
-    part_heading(canvas, &area, "not loaded as they are", right, false);
-    for (size_t i = 0; i < count && area.h > 0; i++) {
-        if (strcmp(match[i].outcome, "loaded") == 0)
-            continue;
-        struct rect line = layout_cut_top(&area, 1);
-        if (area.h == 0 && odd - shown > 1) {
-            canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "and %zu more", odd - shown);
-            return;
-        }
-        bool bad = strcmp(match[i].outcome, "missing") == 0 || strcmp(match[i].outcome, "reshaped") == 0;
-        canvas_text(canvas, line.x, line.y, 10, bad ? THEME_WARNING : THEME_DIM, 0, match[i].outcome);
-        int name = canvas_text(canvas, line.x + 11, line.y, line.w - 11, THEME_TEXT, 0, match[i].name);
-        if (line.w - 13 - name > 4)
-            canvas_text(canvas, line.x + 13 + name, line.y, line.w - 13 - name, THEME_DIM, 0, match[i].detail);
-        shown++;
-    }
-}
-
-static void draw_details(struct models *models, struct ui *ui, struct canvas *canvas, struct rect area)
-{
-    const struct session_model *model = selected_model(models, ui);
-    if (model == NULL || area.h < 2)
-        return;
-    char text[600], path[512], words[WORDS_MAX];
-    bool chosen = session_chosen_model(ui->session) == part_table_selected(&models->table);
-    enum { LABEL = 13 };
-    part_heading(canvas, &area, model->name, chosen ? "chosen" : "", true);
-    struct rect title = layout_cut_top(&area, 1);
-    canvas_text(canvas, title.x, title.y, title.w, THEME_TEXT, 0, model->title);
-    const char *labels[6] = {"architecture", "weights", "head", "input", "preprocess", "match"};
-    char value[6][600] = {{0}};
-    snprintf(value[0], sizeof(value[0]), "%s, %s parameters", model->arch, words_count(words, model->params));
-    snprintf(value[1], sizeof(value[1]), "%s",
-             model->weights[0] == '\0' ? "none: starts from random numbers"
-                                       : part_path(path, sizeof(path), model->weights, area.w - LABEL));
-    if (model->classes > 0)
-        snprintf(value[2], sizeof(value[2]), "trained on %d classes; replaced to fit your data", model->classes);
-    else
-        snprintf(value[2], sizeof(value[2]), "made to fit your data");
-    snprintf(value[3], sizeof(value[3]), "%s, %s multiply-adds an image", model->input,
-             words_count(words, model->macs));
-    snprintf(value[4], sizeof(value[4]), "%s", model->preprocess);
-    const struct session_match *match = NULL;
-    size_t matches = chosen ? session_matches(ui->session, &match) : 0;
-    summarise_matches(match, matches, text, sizeof(text));
-    snprintf(value[5], sizeof(value[5]), "%s", text);
-    for (int i = 0; i < 6 && area.h > 0; i++) {
-        if (value[i][0] == '\0')
-            continue;
-        struct rect line = layout_cut_top(&area, 1);
-        field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
-    }
-    draw_matches(canvas, area, match, matches);
+    char text[400], open[PART_KEY], rescan[PART_KEY];
+    snprintf(
+        text, sizeof(text),
+        "Put weights files (safetensors, .pth, .h5, .keras, .onnx) where thaw looks and press %s to look again, or "
+        "press %s to open one by its path. `thaw samples` makes small sample models.",
+        part_key(ui, COMMAND_RESCAN, rescan), part_key(ui, COMMAND_BROWSE, open));
+    part_empty(canvas, area, "No models found", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -254,38 +227,96 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct models *models = state;
     refresh(models, ui);
     if (models->count == 0) {
-        char text[400], open[PART_KEY], rescan[PART_KEY];
-        snprintf(
-            text, sizeof(text),
-            "Put weights files (safetensors, .pth) where thaw looks and press %s to look again, or press %s to open "
-            "one by its path. `thaw samples` makes small sample models.",
-            part_key(ui, COMMAND_RESCAN, rescan), part_key(ui, COMMAND_BROWSE, open));
-        part_empty(canvas, area, "No models found", text);
+        draw_none(ui, canvas, area);
         return;
     }
+    const char *fault = session_catalog_fault(ui->session);
+    if (fault != NULL) {
+        struct rect line = layout_cut_top(&area, 1);
+        canvas_text(canvas, line.x, line.y, line.w, THEME_WARNING, 0, fault);
+    }
     struct rect table = area, details;
-    if (area.w >= 120)
-        layout_columns(area, 0.58, 60, 44, 2, &table, &details);
+    if (area.w >= 140)
+        layout_columns(area, 0.64, 90, 48, 2, &table, &details);
     else
-        layout_rows(area, 0.6, 6, 7, 0, &table, &details);
-    struct fill fill = {models, session_chosen_model(ui->session)};
-    part_table_draw(&models->table, canvas, table, fill_cell, &fill);
-    draw_details(models, ui, canvas, details);
+        layout_rows(area, 0.55, 6, 9, 0, &table, &details);
+    part_table_draw(&models->table, canvas, table, fill_cell, models);
+    long selected = part_table_selected(&models->table), marked = marked_row(models);
+    if (selected < 0)
+        return;
+    if (marked >= 0 && marked != selected)
+        models_draw_comparison(ui, canvas, details, (size_t)selected, (size_t)marked);
+    else
+        models_draw_details(ui, canvas, details, (size_t)selected);
 }
 
 /* --- doing --- */
 
-static void choose(struct models *models, struct ui *ui)
+static void pull_confirmed(void *context, struct ui *ui)
 {
+    struct models *models = context;
     struct error error = {0};
-    long selected = part_table_selected(&models->table);
-    if (selected < 0)
+    const struct session_model *model = selected_model(models);
+    if (model == NULL)
         return;
-    if (!session_choose_model(ui->session, (size_t)selected, &error)) {
+    if (!session_pull(ui->session, model->catalog, &error))
+        ui_fail(ui, &error);
+    else
+        ui_say(ui, UI_INFO, "%s is being pulled; go on meanwhile", model->name);
+}
+
+static void pull(struct models *models, struct ui *ui)
+{
+    const struct session_model *model = selected_model(models);
+    struct error error = {0};
+    if (model == NULL)
+        return;
+    const struct session_pull *going = models_pull_of(ui, model->catalog);
+    if (going != NULL && !session_pull_ended(going->phase)) {
+        session_cancel_pull(ui->session, model->catalog);
+        ui_say(ui, UI_INFO, "%s: stopped; what has come is kept", model->name);
+        return;
+    }
+    if (model->local) {
+        ui_say(ui, UI_INFO, "%s is on this disk already", model->name);
+        return;
+    }
+    if (model->url[0] == '\0') {
+        error_set(&error, ERROR_USAGE, "%s: there is nothing to pull it from", model->name);
         ui_fail(ui, &error);
         return;
     }
-    const struct session_model *model = selected_model(models, ui);
+    pull_confirmed(models, ui);
+}
+
+static void pull_question(struct models *models, struct ui *ui, const struct session_model *model)
+{
+    char text[900], words[WORDS_MAX];
+    bool sized = isfinite(model->file_bytes) && model->file_bytes > 0;
+    snprintf(text, sizeof(text), "The weights of %s are not on this disk.\nPull %s%sfrom %s?", model->name,
+             sized ? words_bytes(words, model->file_bytes) : "", sized ? " " : "", model->url);
+    ui_confirm(ui, text, pull_confirmed, models);
+}
+
+static void choose(struct models *models, struct ui *ui)
+{
+    struct error error = {0};
+    const struct session_model *model = selected_model(models);
+    if (model == NULL)
+        return;
+    if (!model->local && !model->scratch && model->url[0] != '\0') {
+        const struct session_pull *going = models_pull_of(ui, model->catalog);
+        if (going != NULL && !session_pull_ended(going->phase))
+            ui_say(ui, UI_INFO, "%s is still being pulled", model->name);
+        else
+            pull_question(models, ui, model);
+        return;
+    }
+    if (!session_choose_model(ui->session, (size_t)part_table_selected(&models->table), &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    model = selected_model(models);
     ui_say(ui, UI_GOOD, "%s is chosen", model == NULL ? "The model" : model->name);
     ui_go(ui, SCREEN_LAYERS);
 }
@@ -320,6 +351,30 @@ static void open_file(struct models *models, struct ui *ui, const char *argument
     ui_go(ui, SCREEN_LAYERS);
 }
 
+static void mark(struct models *models, struct ui *ui)
+{
+    char text[640];
+    const struct session_model *model = selected_model(models);
+    if (model == NULL)
+        return;
+    if (strcmp(identify(model, text), models->marked) == 0) {
+        models->marked[0] = '\0';
+        return;
+    }
+    snprintf(models->marked, sizeof(models->marked), "%s", text);
+    ui_say(ui, UI_INFO, "%s is marked: the selected model is compared with it", model->name);
+}
+
+static void measure(struct models *models, struct ui *ui)
+{
+    struct error error = {0};
+    long selected = part_table_selected(&models->table);
+    if (selected < 0)
+        return;
+    if (!session_time_model(ui->session, (size_t)selected, &error))
+        ui_fail(ui, &error);
+}
+
 static bool command(void *state, struct ui *ui, enum command which, const char *argument)
 {
     struct models *models = state;
@@ -330,6 +385,20 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
     case COMMAND_BROWSE:
     case COMMAND_MODEL:
         open_file(models, ui, argument);
+        return true;
+    case COMMAND_MARK:
+        mark(models, ui);
+        return true;
+    case COMMAND_PULL:
+        pull(models, ui);
+        return true;
+    case COMMAND_TIME:
+        measure(models, ui);
+        return true;
+    case COMMAND_BACK:
+        if (models->marked[0] == '\0' || models->table.filter.text[0] != '\0')
+            return part_table_command(&models->table, ui, which, argument);
+        models->marked[0] = '\0';
         return true;
     default:
         return part_table_command(&models->table, ui, which, argument);
@@ -347,19 +416,28 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
-    const struct session_model *all;
-    (void)state;
-    if (session_models(ui->session, &all) == 0) {
+    struct models *models = state;
+    const struct session_model *model = selected_model(models);
+    int used = 0;
+    if (models->count == 0) {
         hints[0] = (struct screen_hint){COMMAND_RESCAN, "look again"};
         hints[1] = (struct screen_hint){COMMAND_BROWSE, "open file"};
         return 2;
     }
-    hints[0] = (struct screen_hint){COMMAND_OPEN, "choose"};
-    hints[1] = (struct screen_hint){COMMAND_FILTER, NULL};
-    hints[2] = (struct screen_hint){COMMAND_BROWSE, "open file"};
-    hints[3] = (struct screen_hint){COMMAND_SORT, NULL};
-    hints[4] = (struct screen_hint){COMMAND_RESCAN, NULL};
-    return 5;
+    bool away = model != NULL && !model->local && !model->scratch && model->url[0] != '\0';
+    const struct session_pull *going = away ? models_pull_of(ui, model->catalog) : NULL;
+    if (away)
+        hints[used++] = (struct screen_hint){
+            COMMAND_PULL, going != NULL && !session_pull_ended(going->phase) ? "stop pulling" : "pull"};
+    else
+        hints[used++] = (struct screen_hint){COMMAND_OPEN, "choose"};
+    hints[used++] = (struct screen_hint){COMMAND_FILTER, NULL};
+    hints[used++] = (struct screen_hint){COMMAND_SORT, NULL};
+    hints[used++] = (struct screen_hint){COMMAND_MARK, "compare"};
+    hints[used++] = (struct screen_hint){COMMAND_BROWSE, "open file"};
+    hints[used++] = (struct screen_hint){COMMAND_TIME, NULL};
+    hints[used++] = (struct screen_hint){COMMAND_RESCAN, NULL};
+    return used;
 }
 
 const struct screen screen_models = {

@@ -1,0 +1,15 @@
+/* What the files of the Models screen share. */
+#ifndef THAW_UI_SCREEN_MODELS_H
+#define THAW_UI_SCREEN_MODELS_H
+
+#include "part_table.h"
+
+/* screen_models_details.c: one model, told at length; with its match report where it is the chosen one, and its
+ * download where there is one. */
+void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area, size_t row);
+/* Two models side by side: what differs is bright, the better of each pair marked. */
+void models_draw_comparison(struct ui *ui, struct canvas *canvas, struct rect area, size_t row, size_t with);
+/* The newest download of this catalog name, or NULL. */
+const struct session_pull *models_pull_of(const struct ui *ui, const char *catalog);
+
+#endif
