@@ -240,7 +240,7 @@ static void print_count(char *text, size_t room, double value)
 static void print_bytes(char *text, size_t room, double value)
 {
     if (isfinite(value))
-        snprintf(text, room, "%.1f MB", value / 1e6);
+        snprintf(text, room, "%.1f MiB", value / 1048576);
     else
         snprintf(text, room, "-");
 }

@@ -214,7 +214,11 @@ void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area,
     summarise_matches(match, matches, value[MATCH], VALUE);
     /* what belongs to now stands first when lines are few */
     const struct session_pull *pull = models_pull_of(ui, model->catalog);
-    struct rect below = pull != NULL ? layout_cut_bottom(&area, area.h > 8 ? 5 : 3) : (struct rect){0, 0, 0, 0};
+    struct rect below = {0, 0, 0, 0};
+    if (pull != NULL)
+        below = layout_cut_bottom(&area, pull->phase == SESSION_PULL_FAILED ? (area.h > 10 ? 10 : area.h - 1)
+                                         : area.h > 8                       ? 5
+                                                                            : 3);
     for (int i = 0; i < FIELDS && area.h > 0; i++) {
         if (value[i][0] == '\0')
             continue;

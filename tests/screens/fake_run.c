@@ -119,6 +119,7 @@ size_t session_pump(struct session *session)
     char wakes[64];
     while (read(session->pipe[0], wakes, sizeof(wakes)) > 0)
         continue;
+    fake_pump_pull(session);
     bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
     for (int i = 0; may && i < session->steps && status->phase != SESSION_DONE; i++, made++)
         make_step(session);

@@ -13,121 +13,6 @@
 #include "fake_state.h"
 #include "thaw/base/mem.h"
 
-const struct session_model fake_models[] = {
-    {.name = "resnet20 american signs",
-     .arch = "resnet20",
-     .family = "ResNet (CIFAR)",
-     .title = "ResNet-20, trained on 12 American road signs",
-     .weights = "/data/samples/resnet20-american.safetensors",
-     .format = "safetensors",
-     .input = "32x32x3",
-     .classes = 12,
-     .params = 270000,
-     .macs = 40.8e6,
-     .file_bytes = 551000,
-     .preprocess = "RGB / 255, mean 0.5, deviation 0.25",
-     .local = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-    {.name = "resnet20 cifar10",
-     .arch = "resnet20",
-     .family = "ResNet (CIFAR)",
-     .title = "ResNet-20, trained on CIFAR-10",
-     .weights = "/data/weights/cifar_resnet20.th",
-     .format = "torch",
-     .input = "32x32x3",
-     .classes = 10,
-     .params = 269722,
-     .macs = 40.8e6,
-     .file_bytes = 1101000,
-     .preprocess = "RGB / 255, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225",
-     .local = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-    {.name = "resnet18",
-     .arch = "resnet18",
-     .family = "ResNet",
-     .title = "ResNet-18, from scratch",
-     .weights = "",
-     .format = "",
-     .input = "224x224x3",
-     .classes = 0,
-     .params = 11689512,
-     .macs = 1814e6,
-     .file_bytes = 0,
-     .preprocess = "resize 256, crop 224, RGB / 255, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225",
-     .scratch = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-    {.name = "resnet50",
-     .arch = "resnet50",
-     .family = "ResNet",
-     .title = "ResNet-50, from scratch",
-     .weights = "",
-     .format = "",
-     .input = "224x224x3",
-     .classes = 0,
-     .params = 25557032,
-     .macs = 4089e6,
-     .file_bytes = 0,
-     .preprocess = "resize 256, crop 224, RGB / 255, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225",
-     .scratch = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-    {.name = "vgg16_bn",
-     .arch = "vgg16_bn",
-     .family = "VGG",
-     .title = "VGG-16 with batch norm, from scratch",
-     .weights = "",
-     .format = "",
-     .input = "224x224x3",
-     .classes = 0,
-     .params = 138365992,
-     .macs = 15470e6,
-     .file_bytes = 0,
-     .preprocess = "resize 256, crop 224, RGB / 255, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225",
-     .scratch = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-    {.name = "vgg_slim american signs",
-     .arch = "vgg_slim",
-     .family = "VGG",
-     .title = "slim VGG, trained on 12 American road signs",
-     .weights = "/data/samples/vgg_slim-american.safetensors",
-     .format = "safetensors",
-     .input = "32x32x3",
-     .classes = 12,
-     .params = 594000,
-     .macs = 62.1e6,
-     .file_bytes = 1190000,
-     .preprocess = "RGB / 255, mean 0.5, deviation 0.25",
-     .local = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-    {.name = "mobilenet_v1_0.25",
-     .arch = "mobilenet_v1_0.25",
-     .family = "MobileNet",
-     .title = "MobileNet v1, alpha 0.25, trained on ImageNet",
-     .weights = "/data/weights/mobilenet_v1_0.25_224.safetensors",
-     .format = "safetensors",
-     .input = "224x224x3",
-     .classes = 1000,
-     .params = 475544,
-     .macs = 41.0e6,
-     .file_bytes = 1902176,
-     .preprocess = "resize 256, crop 224, RGB / 127.5 - 1",
-     .local = true,
-     .top1 = NAN,
-     .top5 = NAN,
-     .seconds = NAN},
-};
-
 const char *const fake_class_names[FAKE_CLASSES] = {
     "stop",       "give way",  "no entry",    "speed limit 30", "speed limit 50",
     "no parking", "left turn", "men at work", "level crossing", "pedestrian crossing ahead"};
@@ -183,6 +68,8 @@ struct session *session_create(const struct session_options *options, struct err
     }
     fcntl(session->pipe[0], F_SETFL, O_NONBLOCK);
     session->model = -1;
+    session->timing = -1;
+    session->model_column = SESSION_MODEL_COLUMNS;
     session->steps = 1;
     for (int c = 0; c < SESSION_CURVES; c++)
         session->curve[c] = mem_array(POINTS_MAX, sizeof(struct session_point));
@@ -213,6 +100,16 @@ void fake_session_steps(struct session *session, int steps)
     session->steps = steps;
 }
 
+void fake_session_fail_pull(struct session *session)
+{
+    session->pull_fails = true;
+}
+
+void fake_session_catalog_fault(struct session *session)
+{
+    session->catalog_fault = true;
+}
+
 void fake_session_empty(struct session *session)
 {
     session->empty = true;
@@ -220,20 +117,8 @@ void fake_session_empty(struct session *session)
     session->has_data = false;
 }
 
-/* --- models --- */
-
-size_t session_models(const struct session *session, const struct session_model **rows)
-{
-    *rows = fake_models;
-    return session->empty ? 0 : THAW_LENGTH(fake_models);
-}
-
-void session_rescan_models(struct session *session)
-{
-    session->empty = false;
-}
-
-static void build_layers(struct session *session)
+/* The rows of the chosen model, frozen as a fresh choice is. */
+void fake_build_layers(struct session *session)
 {
     session->layers = fake_layers_make(fake_models[session->model].arch, session->has_data ? FAKE_CLASSES : 12,
                                        session->layer, session->present);
@@ -242,46 +127,6 @@ static void build_layers(struct session *session)
             session->layer[i].in_head || fake_models[session->model].weights[0] == '\0' ? 0 : session->present[i];
     session->undos = 0;
     fake_update_marks(session);
-}
-
-bool session_choose_model(struct session *session, size_t row, struct error *error)
-{
-    if (row == 3)
-        return error_set(error, ERROR_WEIGHTS,
-                         "resnet50.safetensors: tensor layer1.0.conv1.weight has shape 64x64x3x3, 64x64x1x1 wanted");
-    session->model = (long)row;
-    build_layers(session);
-    return true;
-}
-
-bool session_choose_model_file(struct session *session, const char *path, struct error *error)
-{
-    for (size_t i = 0; i < THAW_LENGTH(fake_models); i++)
-        if (strcmp(fake_models[i].weights, path) == 0 || strcmp(fake_models[i].name, path) == 0)
-            return session_choose_model(session, i, error);
-    return error_set(error, ERROR_WEIGHTS, "%s: no such file, and no architecture of that name", path);
-}
-
-long session_chosen_model(const struct session *session)
-{
-    return session->model;
-}
-
-size_t session_matches(const struct session *session, const struct session_match **rows)
-{
-    static const struct session_match match[] = {
-        {"conv1.weight", "loaded", ""},
-        {"bn1.weight", "loaded", ""},
-        {"bn1.bias", "loaded", ""},
-        {"layer1.0.conv1.weight", "converted", "f16 -> f32"},
-        {"layer2.0.conv1.weight", "converted", "f16 -> f32"},
-        {"layer3.0.conv1.weight", "converted", "f16 -> f32"},
-        {"fc.weight", "reshaped", "12x64 in the file, 10x64 wanted"},
-        {"fc.bias", "reshaped", "12 in the file, 10 wanted"},
-        {"bn1.num_batches_tracked", "ignored", ""},
-    };
-    *rows = match;
-    return session->model < 0 || fake_models[session->model].weights[0] == '\0' ? 0 : THAW_LENGTH(match);
 }
 
 /* --- layers --- */
@@ -464,7 +309,7 @@ bool session_choose_data(struct session *session, const char *path, struct error
     session->has_data = true;
     snprintf(session->data_path, sizeof(session->data_path), "%s", path);
     if (session->model >= 0)
-        build_layers(session);
+        fake_build_layers(session);
     return true;
 }
 

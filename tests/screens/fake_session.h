@@ -16,6 +16,10 @@ void fake_session_fail(struct session *session, const char *sentence);
 void fake_session_break_proof(struct session *session);
 void fake_session_finish_run(struct session *session);
 
+/* The next download ends with a wrong digest; the user's catalog has a fault. */
+void fake_session_fail_pull(struct session *session);
+void fake_session_catalog_fault(struct session *session);
+
 /* fake_layers.c: fills rows and present marks for an architecture; returns the count. */
 size_t fake_layers_make(const char *arch, int classes, struct session_layer *row, unsigned *present);
 

@@ -1,15 +1,22 @@
-/* What the scripted session remembers; shared by fake_session.c and fake_run.c, nobody else. */
+/* What the scripted session remembers; shared by the fake_*.c, nobody else. */
 #ifndef THAW_TESTS_SCREENS_FAKE_STATE_H
 #define THAW_TESTS_SCREENS_FAKE_STATE_H
 
 #include "fake_session.h"
 
-enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SETTINGS = 12, RUNS = 4 };
+enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SETTINGS = 12, RUNS = 4, FAKE_MODELS = 9 };
 
 struct session {
     int pipe[2];
     bool empty;
     long model;
+    char model_filter[128];
+    enum session_model_column model_column;
+    bool model_reverse, catalog_fault, pull_fails;
+    size_t model_row[FAKE_MODELS];
+    struct session_difference difference[2];
+    struct session_pull pull;
+    long timing;
     struct session_layer layer[FAKE_LAYERS_MAX];
     unsigned present[FAKE_LAYERS_MAX], fixed[FAKE_LAYERS_MAX];
     size_t layers;
@@ -29,10 +36,12 @@ struct session {
     struct session_results results;
 };
 
-extern const struct session_model fake_models[];
+extern const struct session_model fake_models[FAKE_MODELS];
 extern const char *const fake_class_names[FAKE_CLASSES];
 extern const struct session_class fake_classes[FAKE_CLASSES];
 
+void fake_build_layers(struct session *session);
+void fake_pump_pull(struct session *session);
 bool fake_is_live(const struct session *session);
 void fake_update_marks(struct session *session); /* and the update ratios */
 void fake_note(struct session *session, enum event_kind kind, const char *text);

@@ -49,6 +49,9 @@ static void test_models(void **state)
     check_forms("models", false, "", 0, "j");
     check_forms("models-chosen", false, "Enter", 0, "1");
     check_forms("models-empty", true, "", 0, "");
+    check_forms("models-pulling", false, "G k p", 4, "");
+    check_forms("models-compared", false, "G m g j j j", 0, "");
+    check_forms("models-filtered", false, "/ t o p 1 > 7 0 Enter s s s s s", 0, "");
 }
 
 static void test_layers(void **state)

@@ -74,7 +74,7 @@ static void test_filter_follows_typing(void **state)
     type("/ v g g");
     see("vgg16_bn");
     miss("resnet18");
-    see("2 of 7");
+    see("2 of 9");
     type("Enter");
     miss("resnet18");
     type("Esc");
@@ -99,13 +99,66 @@ static void test_bad_weights_are_said(void **state)
     assert_int_equal(session_chosen_model(stage.session), -1);
 }
 
+static void test_filter_says_what_is_wrong(void **state)
+{
+    (void)state;
+    type("/ t o p 1 >");
+    see("a number is to stand behind");
+    type("7 5 Enter");
+    see("1 of 9");
+    miss("vgg16_bn");
+}
+
+static void test_weights_are_pulled(void **state)
+{
+    (void)state;
+    type("G k Enter"); /* choosing what is not here asks */
+    see("are not on");
+    type("y");
+    stage_train(&stage, 3);
+    see("30%");
+    see("29.3 MiB of 97.8 MiB");
+    type("j Enter"); /* and one goes on meanwhile */
+    assert_int_equal(session_chosen_model(stage.session), 8);
+    type("1 k p");
+    see("cancelled");
+}
+
+static void test_a_failed_pull_tells_the_way_by_hand(void **state)
+{
+    (void)state;
+    fake_session_fail_pull(stage.session);
+    type("G k p");
+    stage_train(&stage, 9);
+    see("11ad3fa6 was expected");
+    see("curl -L");
+}
+
+static void test_models_are_compared(void **state)
+{
+    (void)state;
+    type("G m k k k k k");
+    see("the better one");
+    see("4089 M");
+    type("Esc");
+    miss("the better one");
+}
+
+static void test_a_fault_of_the_catalog_is_said(void **state)
+{
+    (void)state;
+    fake_session_catalog_fault(stage.session);
+    type("2 1");
+    see("mine.ini:3");
+}
+
 static void test_sort_keeps_the_selection(void **state)
 {
     (void)state;
     type("G s s s"); /* by name, family, params */
     see("params ▲");
     type("Enter");
-    assert_int_equal(session_chosen_model(stage.session), 6);
+    assert_int_equal(session_chosen_model(stage.session), 8);
 }
 
 static void test_open_by_path(void **state)
@@ -398,6 +451,11 @@ int main(void)
         WITH_STAGE(test_filter_follows_typing),
         WITH_STAGE(test_choosing_a_filtered_model),
         WITH_STAGE(test_bad_weights_are_said),
+        WITH_STAGE(test_filter_says_what_is_wrong),
+        WITH_STAGE(test_weights_are_pulled),
+        WITH_STAGE(test_a_failed_pull_tells_the_way_by_hand),
+        WITH_STAGE(test_models_are_compared),
+        WITH_STAGE(test_a_fault_of_the_catalog_is_said),
         WITH_STAGE(test_sort_keeps_the_selection),
         WITH_STAGE(test_open_by_path),
         WITH_STAGE(test_freezing_changes_the_counts),
