@@ -23,6 +23,9 @@
 #include "keras_names.h"
 #include "thaw/base/mem.h"
 
+/* Layers that the outline does not know come behind the others. */
+enum { ORDER_UNKNOWN = 1 << 20 };
+
 /* A tensor to be. */
 struct entry {
     const struct h5_dataset *dataset;
@@ -260,10 +263,10 @@ static void read_vars(struct reader *reader, const char *directory, size_t first
         const struct keras_layer *known = locate_layer(reader, &location);
         const char *layer = known ? known->path : location.layer;
         const char *class_name = known ? known->class_name : keras_class_of_group(after_slash(location.group));
+        size_t order = known ? known->order : ORDER_UNKNOWN + first;
         for (size_t i = first; i < first + count; i++) {
             const struct h5_dataset *dataset = &reader->list.dataset[i];
             size_t index = (size_t)strtoul(after_slash(dataset->path), NULL, 10);
-            size_t order = known ? known->order : 0;
             add_entry(reader, dataset, value_name(layer, known, class_name, dataset->path, count, index),
                       order << 16 | (index & 0xffff));
         }

@@ -5,7 +5,8 @@
  * 2. model.weights.h5: the values, HDF5 as format_keras_h5.c reads it (its layout 3), used where it lies when it is
  *    stored, as Keras does it.
  * 3. metadata.json: {"keras_version": "3.10.0", ...}.
- * Somebody's zip tool may have deflated the entries: what is unpacked has at most four times the archive's bytes.
+ * Somebody's zip tool may have deflated the entries: what is unpacked has at most four times the archive's
+ * bytes (and 64 KiB more).
  *
  * Refused: archives without the first two, weights in several files (model.weights.json), and what zip.h and
  * format_keras_h5.c refuse. */
@@ -18,7 +19,7 @@
 #include "thaw/base/mem.h"
 #include "zip.h"
 
-enum { NAME_AT = 30, TIMES_FILE = 4 };
+enum { NAME_AT = 30, TIMES_FILE = 4, LEAST = 64 << 10 };
 
 static const char *const names[] = {"config.json", "model.weights.h5", "metadata.json", "model.weights.json"};
 enum part { PART_CONFIG, PART_WEIGHTS, PART_METADATA, PART_SHARDS, PARTS };
@@ -109,7 +110,7 @@ static bool open_keras_zip(struct weights *weights, struct error *error)
 {
     const struct file_map *map = weights_map(weights);
     struct archive archive = {.has = {false}};
-    size_t budget = TIMES_FILE * map->size;
+    size_t budget = TIMES_FILE * map->size + LEAST;
     if (!survey(&archive, map, error))
         return false;
     if (archive.has[PART_SHARDS])

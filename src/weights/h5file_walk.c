@@ -100,13 +100,15 @@ static herr_t take_first(unsigned level, const H5E_error2_t *fault, void *text)
     return 0;
 }
 
-/* What the library says of its last failure, or `otherwise`; the last record. Returns true: the sentence is the result. */
-static bool put_fault(struct isolate_out *out, const char *path, const char *otherwise)
+/* The last record: our own fault, or (own NULL) what the library says of its last failure. Returns true: the sentence is
+ * the result. */
+static bool put_fault(struct isolate_out *out, const char *path, const char *own)
 {
     char text[512];
-    const char *said = NULL;
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &said);
-    snprintf(text, sizeof text, "%s%s%s", path, path[0] ? ": " : "", said ? said : otherwise);
+    const char *said = own;
+    if (!own)
+        H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &said);
+    snprintf(text, sizeof text, "%.80s%s%s", path, path[0] ? ": " : "", said ? said : "it cannot be read");
     put_byte(out, 'E');
     put_text(out, text, strlen(text));
     return true;
@@ -238,11 +240,19 @@ struct walk {
     int depth;
     size_t objects;              /* links and attributes visited */
     haddr_t above[H5_DEPTH_MAX]; /* the groups that lead here */
+    const char *fault;           /* ours, not the library's; or NULL */
 };
+
+static bool fail_walk(struct walk *walk, const char *fault)
+{
+    walk->fault = fault;
+    return false;
+}
 
 static bool is_too_much(struct walk *walk)
 {
-    return ++walk->objects > OBJECTS_LEAST + walk->source->size / OBJECT_BYTES;
+    return ++walk->objects > OBJECTS_LEAST + walk->source->size / OBJECT_BYTES &&
+           !fail_walk(walk, "more links lead to its groups than it has room for");
 }
 
 static bool put_fixed_texts(const struct walk *walk, hid_t attribute, hid_t type, size_t count)
@@ -325,8 +335,12 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     size_t before = walk->length, length = strlen(name);
     if (info->type != H5L_TYPE_HARD)
         return 0; /* soft and external links lead somewhere else */
-    if (walk->length + length + 2 > sizeof walk->path || is_too_much(walk))
+    if (is_too_much(walk))
         return -1;
+    if (walk->length + length + 2 > sizeof walk->path) {
+        fail_walk(walk, "a path is too long");
+        return -1;
+    }
     if (before > 0)
         walk->path[walk->length++] = '/';
     memcpy(walk->path + walk->length, name, length + 1);
@@ -346,11 +360,13 @@ static bool walk_group(struct walk *walk, hid_t group)
 {
     H5O_info_t info;
     hsize_t from = 0;
-    if (walk->depth == H5_DEPTH_MAX || H5Oget_info(group, &info) < 0)
+    if (walk->depth == H5_DEPTH_MAX)
+        return fail_walk(walk, "groups lie too deep inside each other");
+    if (H5Oget_info(group, &info) < 0)
         return false;
     for (int i = 0; i < walk->depth; i++)
         if (walk->above[i] == info.addr)
-            return false; /* a group inside itself */
+            return fail_walk(walk, "a group lies inside itself");
     walk->above[walk->depth++] = info.addr;
     bool good = H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &from, visit_attribute, walk) >= 0 &&
                 H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, walk) >= 0;
@@ -363,13 +379,13 @@ bool h5_walk(void *context, struct isolate_out *out)
     struct h5_source *source = context;
     hid_t file = open_file(source);
     if (file < 0)
-        return put_fault(out, "", "it cannot be opened");
+        return put_fault(out, "", NULL);
     struct walk *walk = mem_alloc(sizeof *walk);
     walk->source = source;
     walk->out = out;
     hid_t top = H5Gopen2(file, "/", H5P_DEFAULT);
     if (top < 0 || !walk_group(walk, top))
-        put_fault(out, walk->path, "groups lie too deep, inside each other or are too many");
+        put_fault(out, walk->path, walk->fault);
     return true;
 }
 
@@ -391,11 +407,11 @@ bool h5_walk_decode(void *context, struct isolate_out *out)
     struct h5_source *source = context;
     hid_t file = open_file(source);
     if (file < 0)
-        return put_fault(out, "", "it cannot be opened");
+        return put_fault(out, "", NULL);
     for (size_t i = 0; i < source->list->datasets; i++) {
         const struct h5_dataset *dataset = &source->list->dataset[i];
         if (source->wanted[i] && dataset->where == H5_DECODED && !decode(source, file, dataset))
-            return put_fault(out, dataset->path, "its values cannot be read");
+            return put_fault(out, dataset->path, NULL);
     }
     return true;
 }
