@@ -137,6 +137,18 @@ static void settle_head(struct match *match)
     }
 }
 
+/* Whether a tensor of that name belongs to a layer that holds its values as constants (Keras: normalization.mean). */
+static bool is_in_constant(const struct graph *graph, const char *name)
+{
+    char node[GRAPH_NAME_MAX];
+    const char *dot = strrchr(name, '.');
+    if (!dot || dot - name >= GRAPH_NAME_MAX)
+        return false;
+    snprintf(node, sizeof node, "%.*s", (int)(dot - name), name);
+    int index = graph_find_node(graph, node);
+    return index >= 0 && graph->node[index].kind == OP_AFFINE && graph->node[index].attrs.constant;
+}
+
 /* Why a tensor is of no use here, "" where its name says it, NULL where it is not known to be useless. */
 static const char *reason_to_ignore(const struct graph *graph, const char *name)
 {
@@ -146,6 +158,8 @@ static const char *reason_to_ignore(const struct graph *graph, const char *name)
         if (strncmp(name, graph->left_out[i].prefix, strlen(graph->left_out[i].prefix)) == 0)
             return graph->left_out[i].reason;
     }
+    if (is_in_constant(graph, name))
+        return "the layer's constants are made of it";
     return length >= ending && strcmp(name + length - ending, suffix) == 0 ? "" : NULL;
 }
 

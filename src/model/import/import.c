@@ -65,8 +65,13 @@ static bool check_name(const struct graph *graph, const struct weights *weights,
                      wanted, weights_path(weights), graph->arch);
 }
 
+/* Whether the parameter's values are known without the file: set, or the 1 and 0 of a batch norm without scale or shift,
+ * beside which the file has the statistics. */
 static bool is_set(const struct graph *graph, int param)
 {
+    const struct graph_param *of = &graph->param[param];
+    if (of->role == OP_ROLE_CONSTANT && graph->node[of->node].kind == OP_BATCH_NORM)
+        return true;
     for (int i = 0; i < graph->constants; i++) {
         if (graph->constant[i].param == param)
             return true;
