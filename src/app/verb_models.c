@@ -239,14 +239,17 @@ static int models(int argc, char **argv)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     const char *what = argc > 1 ? argv[1] : "";
     bool show = !strcmp(what, "show"), pull = !strcmp(what, "pull"), compare = !strcmp(what, "compare");
-    bool time = !strcmp(what, "time");
-    if ((show || pull || compare || time) && sort)
+    bool time = !strcmp(what, "time"), verify = !strcmp(what, "verify");
+    if ((show || pull || compare || time || verify) && sort)
         return app_usage(&verb_models, "--sort is for the list");
     if (offline && !pull)
         return app_usage(&verb_models, "--offline is for pull");
     if (show)
         return argc == 3 ? models_show(argv[2], json)
                          : app_usage(&verb_models, "show needs one model's name or weights file");
+    if (verify)
+        return argc == 3 ? models_verify(argv[2], json)
+                         : app_usage(&verb_models, "verify needs one model's name or weights file");
     if (compare)
         return argc == 4 ? models_compare(argv[2], argv[3], json)
                          : app_usage(&verb_models, "compare needs two models' names");
@@ -259,7 +262,8 @@ static int models(int argc, char **argv)
 
 const struct verb verb_models = {
     .name = "models",
-    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE | pull NAME... [--offline] | compare A B | time NAME...  "
+    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE | pull NAME... [--offline] | verify NAME|FILE | compare "
+                "A B | time NAME...  "
                 "[--json]",
     .help = "lists the networks and weights there are; shows, pulls, compares, times them",
     .options =
@@ -272,6 +276,9 @@ const struct verb verb_models = {
         "  pull NAME...     fetches weights of the catalog into the models folder; an architecture's name stands for\n"
         "                   its usual weights. Goes on where an earlier pull ended, and checks the published digest\n"
         "  --offline        with pull: touches no network\n"
+        "  verify NAME|FILE holds the file against the published digest, and the logits of three built-in images "
+        "against\n"
+        "                   PyTorch's figures where the catalog has them; exit 4 where either speaks against it\n"
         "  compare A B      two models of the list side by side; + marks the better figure\n"
         "  time NAME...     measures one image's forward pass on this machine, for the list\n"
         "  --json           one JSON object on stdout\n",
