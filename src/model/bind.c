@@ -99,7 +99,7 @@ static void match_param(struct match *match, const struct bind_index *index, int
     struct shape shape = bind_file_shape(match->graph, param, match->layout);
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
     match->taken[found] = true;
-    if (!bind_shape_fits(&tensor->shape, &shape)) {
+    if (!bind_param_fits(match->graph, param, match->layout, &tensor->shape)) {
         row->outcome = is_head(match, param) ? BIND_RESHAPED : BIND_MISFIT;
         snprintf(row->detail, sizeof row->detail, "%.30s in the file, %.30s wanted", shape_text(have, &tensor->shape),
                  shape_text(want, &shape));

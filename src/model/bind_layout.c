@@ -86,14 +86,28 @@ struct shape bind_file_shape(const struct graph *graph, int param, enum weights_
     return native;
 }
 
+/* Without ones at its ends: a 1x1 convolution is a linear layer in some files, (out, in) or (in, out). */
+static struct shape trimmed(const struct shape *shape)
+{
+    int first = 0, last = shape->rank;
+    while (last > first + 1 && shape->dim[last - 1] == 1)
+        last--;
+    while (last > first + 1 && shape->dim[first] == 1)
+        first++;
+    return shape_make(last - first, shape->dim + first);
+}
+
 bool bind_shape_fits(const struct shape *file, const struct shape *wanted)
 {
-    struct shape a = *file, b = *wanted;
-    while (a.rank > 1 && a.dim[a.rank - 1] == 1)
-        a.rank--;
-    while (b.rank > 1 && b.dim[b.rank - 1] == 1)
-        b.rank--;
+    struct shape a = trimmed(file), b = trimmed(wanted);
     return shape_equal(&a, &b);
+}
+
+bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout, const struct shape *file)
+{
+    struct shape wanted = bind_file_shape(graph, param, layout);
+    return bind_shape_fits(file, &wanted) ||
+           (layout == WEIGHTS_KERAS && bind_shape_fits(file, &graph->param[param].shape));
 }
 
 /* The shape of the image that a linear layer sees flattened in c,h,w order, found through what keeps the order. */

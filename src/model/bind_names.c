@@ -1,6 +1,7 @@
 /* Names: what a source library calls a tensor, and what a graph calls the parameter. Called by bind and by recognition. */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bind_parts.h"
@@ -73,6 +74,27 @@ static const struct {
     {"moving_variance", "running_var", "running_var"},
 };
 
+enum { KERAS_LAYER_MAX = 48, KERAS_LAYER_TAIL = 39 }; /* room for ".hard_sigmoid" and the like */
+
+const char *bind_keras_layer(char name[GRAPH_NAME_MAX], const char *path)
+{
+    size_t length = strlen(path);
+    if (length <= KERAS_LAYER_MAX)
+        strcpy(name, path);
+    else
+        snprintf(name, GRAPH_NAME_MAX, "%08x~%s", (unsigned)(bind_name_digest(path) & 0xffffffff),
+                 path + length - KERAS_LAYER_TAIL);
+    return name;
+}
+
+static char *keras_param(const char *path, int layer, const char *param)
+{
+    char name[GRAPH_NAME_MAX], *whole = mem_format("%.*s", layer, path);
+    char *made = mem_format("%s.%s", bind_keras_layer(name, whole), param);
+    mem_free(whole);
+    return made;
+}
+
 static char *keras_name(const struct weights *weights, const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -84,8 +106,8 @@ static char *keras_name(const struct weights *weights, const char *name)
     mem_free(pointwise);
     for (size_t i = 0; i < THAW_LENGTH(keras_leaves); i++)
         if (strcmp(slash + 1, keras_leaves[i].leaf) == 0)
-            return mem_format("%.*s.%s", layer, name, separable ? keras_leaves[i].of_separable : keras_leaves[i].param);
-    return mem_format("%.*s.%s", layer, name, slash + 1);
+            return keras_param(name, layer, separable ? keras_leaves[i].of_separable : keras_leaves[i].param);
+    return keras_param(name, layer, slash + 1);
 }
 
 /* The name a graph would have for it; the caller frees. */

@@ -37,8 +37,12 @@ uint64_t bind_name_digest(const char *name) THAW_NONNULL;
 const char *bind_torch_name(const struct graph *graph, int param) THAW_NONNULL;
 /* The shape a parameter has in a file of that layout. */
 struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
-/* Whether a tensor holds the parameter: equal shapes, where ones at the end do not count. */
+/* Whether a tensor holds the parameter: equal shapes, where ones at the ends do not count. */
 bool bind_shape_fits(const struct shape *file, const struct shape *wanted) THAW_NONNULL;
+/* Whether a tensor of that shape holds the parameter in a file of that layout. Keras has two shapes for a depthwise
+ * convolution, of the same order: its own layer's, and that of a convolution of as many groups as channels. */
+bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout,
+                     const struct shape *file) THAW_NONNULL;
 /* Values in the file's layout to native; all contiguous, `from` and `to` apart. */
 void bind_from_file(const struct graph *graph, int param, enum weights_layout layout, const float *from,
                     float *to) THAW_NONNULL;

@@ -91,6 +91,7 @@ static const struct layer_class {
      "batch_normalization",
      {{"gamma", "scale"}, {"beta", "center"}, {"moving_mean", NULL}, {"moving_variance", NULL}}},
     {"LayerNormalization", "layer_normalization", {{"gamma", "scale"}, {"beta", "center"}}},
+    {"LayerScale", "layer_scale", {{"gamma", NULL}}},
     {"Normalization", "normalization", {{"mean", NULL}, {"variance", NULL}, {"count", NULL}}},
     {"PReLU", "p_re_lu", {{"alpha", NULL}}},
 };

@@ -27,6 +27,10 @@ struct bind_report {
     size_t rows;
     size_t count[BIND_OUTCOMES];
 };
+/* What a graph calls the Keras layer of that path: the path itself, shortened where a model inside models makes it too
+ * long. Returns name. */
+const char *bind_keras_layer(char name[GRAPH_NAME_MAX], const char *path) THAW_NONNULL;
+
 void bind_report_finish(struct bind_report *report) THAW_NONNULL;
 const char *bind_outcome_name(enum bind_outcome outcome); /* "loaded" */
 /* "320 tensors loaded; fc.weight starts fresh: 1000x512 in the file, 2x512 wanted; 53 ignored". Returns text. */

@@ -34,7 +34,7 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static const char *layer_name(const json_t *layer)
+const char *knet_layer_name(const json_t *layer)
 {
     const char *name = text_of(json_object_get(layer, "config"), "name");
     if (!name)
@@ -177,7 +177,8 @@ static bool call_layer(struct knet *net, const json_t *layer, const char *prefix
     char number[16] = "";
     if (repeat > 0)
         snprintf(number, sizeof number, "#%d", repeat);
-    char *name = mem_format("%s%s%s", prefix, layer_name(layer), number);
+    char *path = mem_format("%s%s%s", prefix, knet_layer_name(layer), number), name[GRAPH_NAME_MAX];
+    bind_keras_layer(name, path);
     int params = net->graph->params;
     call->name = name;
     call->class_name = class_of(layer);
@@ -186,7 +187,7 @@ static bool call_layer(struct knet *net, const json_t *layer, const char *prefix
     bool good = ++net->calls <= KNET_CALLS_MAX || knet_refuse(net, call, "the network has too many layers");
     if (good && layers_of(layer)) {
         struct knet_value *in = knet_input(net, call);
-        char *inside = mem_format("%s/", name);
+        char *inside = mem_format("%s/", path);
         good = in && build_model(net, layer, inside, in, depth + 1, out);
         mem_free(inside);
     } else if (good) {
@@ -194,7 +195,7 @@ static bool call_layer(struct knet *net, const json_t *layer, const char *prefix
     }
     if (good && repeat > 0 && has_learned(net->graph, params))
         good = knet_refuse(net, call, "it is called several times, and weights that calls share are not known");
-    mem_free(name);
+    mem_free(path);
     return good;
 }
 
@@ -225,7 +226,7 @@ static bool pass_over(struct knet *net, const json_t *layers, const char *prefix
     for (size_t i = 0; i < json_array_size(layers); i++) {
         const json_t *layer = json_array_get(layers, i), *nodes = json_object_get(layer, "inbound_nodes");
         while (!is_input(layer) && calls->done[i] < json_array_size(nodes)) {
-            struct knet_call call = {.operands = 0, .name = layer_name(layer), .class_name = class_of(layer)};
+            struct knet_call call = {.operands = 0, .name = knet_layer_name(layer), .class_name = class_of(layer)};
             struct knet_value out = {.node = 0};
             enum knet_ready ready = knet_read_call(net, calls, json_array_get(nodes, calls->done[i]), &call);
             if (ready == KNET_FAULT)
@@ -236,7 +237,7 @@ static bool pass_over(struct knet *net, const json_t *layers, const char *prefix
             }
             if (!call_layer(net, layer, prefix, (int)calls->done[i], &call, depth, &out))
                 return false;
-            knet_keep_value(calls, layer_name(layer), &out);
+            knet_keep_value(calls, knet_layer_name(layer), &out);
             calls->done[i]++;
             *moved = true;
         }
@@ -277,7 +278,7 @@ static bool build_model(struct knet *net, const json_t *model, const char *prefi
     if (!json_object_get(json_object_get(model, "config"), "input_layers"))
         return build_sequential(net, layers, prefix, in, depth, out);
     struct knet_calls calls;
-    knet_calls_init(&calls, json_array_size(layers));
+    knet_calls_init(&calls, layers);
     bool good = walk_functional(net, model, prefix, in, depth, &calls, out);
     knet_calls_finish(&calls);
     return good;

@@ -54,11 +54,14 @@ knet_convert knet_find_convert(const char *class_name) THAW_NONNULL;
 
 /* --- keras.c --- */
 
+/* What a layer is called in its model; "" where it does not say. */
+const char *knet_layer_name(const json_t *layer) THAW_NONNULL;
+
+/* --- knet_nodes.c --- */
+
 /* ERROR_WEIGHTS about a layer: "layer conv1 (Conv2D): ...". Returns false; the first one stays. */
 bool knet_refuse(struct knet *net, const struct knet_call *call, const char *format, ...) THAW_NONNULL
     THAW_PRINTF(3, 4);
-
-/* --- knet_nodes.c --- */
 
 /* Adds a node "NAME" or, part not NULL, "NAME.part"; begins a stage where the maps have become smaller. */
 bool knet_add(struct knet *net, const struct knet_call *call, const char *part, enum op_kind kind,
@@ -114,6 +117,7 @@ bool knet_depthwise(struct knet *net, const struct knet_call *call, struct knet_
 bool knet_separable(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_dense(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_batch_norm(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
+bool knet_layer_scale(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_layer_norm(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_max_pool(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_average_pool(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;

@@ -8,9 +8,18 @@
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 
-void knet_calls_init(struct knet_calls *calls, size_t layers)
+void knet_calls_init(struct knet_calls *calls, const json_t *layers)
 {
-    *calls = (struct knet_calls){.by_name = json_object(), .done = mem_array(layers, sizeof *calls->done)};
+    *calls = (struct knet_calls){
+        .by_name = json_object(),
+        .several = json_object(),
+        .done = mem_array(json_array_size(layers), sizeof *calls->done),
+    };
+    for (size_t i = 0; i < json_array_size(layers); i++) {
+        const json_t *layer = json_array_get(layers, i);
+        if (json_array_size(json_object_get(layer, "inbound_nodes")) > 1)
+            json_object_set_new(calls->several, knet_layer_name(layer), json_true());
+    }
 }
 
 void knet_calls_finish(struct knet_calls *calls)
@@ -20,6 +29,7 @@ void knet_calls_finish(struct knet_calls *calls)
     mem_free(calls->value);
     mem_free(calls->done);
     json_decref(calls->by_name);
+    json_decref(calls->several);
     *calls = (struct knet_calls){0};
 }
 
@@ -41,6 +51,8 @@ void knet_keep_value(struct knet_calls *calls, const char *layer, const struct k
 static struct knet_value *find_value(const struct knet_calls *calls, const char *layer, json_int_t call)
 {
     const json_t *list = json_object_get(calls->by_name, layer);
+    if (!json_object_get(calls->several, layer))
+        call = 0;
     const json_t *index = call >= 0 ? json_array_get(list, (size_t)call) : NULL;
     return index ? calls->value[json_integer_value(index)] : NULL;
 }

@@ -124,6 +124,7 @@ bool knet_separable(struct knet *net, const struct knet_call *call, struct knet_
 
 /* --- others with weights --- */
 
+/* Of a map each pixel goes through the same layer: a 1x1 convolution. */
 bool knet_dense(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call), linear;
@@ -133,12 +134,12 @@ bool knet_dense(struct knet *net, const struct knet_call *call, struct knet_valu
         !knet_bool(net, call, "use_bias", "bias", &attrs.bias))
         return false;
     struct shape4 shape = knet_shape(net, in);
+    bool pixel = shape.h == 1 && shape.w == 1;
     if (attrs.out_channels < 1)
         return knet_refuse(net, call, "it has no units");
-    if (shape.h != 1 || shape.w != 1)
-        return knet_refuse(net, call, "it reads a map of %dx%d pixels; flatten or pool it first", shape.h, shape.w);
+    attrs.kernel_h = attrs.kernel_w = pixel ? 0 : 1;
     linear = *in;
-    return knet_add(net, call, NULL, OP_LINEAR, &attrs, 1, &in->node, &linear) &&
+    return knet_add(net, call, NULL, pixel ? OP_LINEAR : OP_CONV, &attrs, 1, &in->node, &linear) &&
            knet_activate(net, call, true, json_object_get(call->config, "activation"), &linear, out);
 }
 
@@ -189,6 +190,15 @@ bool knet_layer_norm(struct knet *net, const struct knet_call *call, struct knet
     *out = *in;
     attrs.eps = (float)eps;
     return knet_add(net, call, NULL, OP_LAYER_NORM, &attrs, 1, &in->node, out);
+}
+
+bool knet_layer_scale(struct knet *net, const struct knet_call *call, struct knet_value *out)
+{
+    struct knet_value *in = knet_input(net, call);
+    if (!in)
+        return false;
+    *out = *in;
+    return knet_add_unary(net, call, NULL, OP_AFFINE, in->node, out);
 }
 
 /* --- pools --- */
@@ -281,6 +291,7 @@ static const struct {
     {"BatchNormalizationV1", knet_batch_norm},
     {"SyncBatchNormalization", knet_batch_norm},
     {"LayerNormalization", knet_layer_norm},
+    {"LayerScale", knet_layer_scale}, /* of keras.applications' ConvNeXt */
     {"MaxPooling2D", knet_max_pool},
     {"AveragePooling2D", knet_average_pool},
     {"GlobalAveragePooling2D", knet_global_average},
