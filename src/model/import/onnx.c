@@ -306,6 +306,7 @@ struct net *net_create(const struct weights *weights, struct error *error)
     *error = (struct error){ERROR_NONE, ""};
     *net = (struct net){
         .weights = weights, .onnx = weights_onnx(weights), .error = error, .constants_left = CONSTANT_BYTES};
+    net->computed = mem_array(weights_count(weights) + 1, sizeof *net->computed);
     if (read_network(net))
         return net;
     net_destroy(net);
@@ -319,6 +320,7 @@ void net_destroy(struct net *net)
     for (size_t i = 0; i < net->blocks; i++)
         mem_free(net->block[i]);
     mem_free(net->block);
+    mem_free(net->computed);
     mem_free(net->value);
     mem_free(net->slot);
     mem_free(net->draft);

@@ -179,7 +179,7 @@ static bool bind_node(struct binding *binding, const struct draft *draft, uint64
     return true;
 }
 
-/* Tensors that no layer took. Whole numbers are shapes and axes, not weights. */
+/* Tensors that no layer has as they are: those that were computed with, shapes and axes, and what is left. */
 static void report_rest(struct binding *binding)
 {
     const struct weights *weights = binding->net->weights;
@@ -188,8 +188,12 @@ static void report_rest(struct binding *binding)
         if (binding->used[i])
             continue;
         bool number = !tensor_type_is_float(tensor->type) || shape_count(&tensor->shape) <= 1;
-        struct bind_row *row = add_row(binding, tensor->name, number ? BIND_IGNORED : BIND_UNEXPECTED);
-        snprintf(row->detail, sizeof row->detail, "%s", number ? "numbers of the graph" : "no layer of the output's");
+        bool computed = binding->net->computed[i];
+        struct bind_row *row = add_row(binding, tensor->name, number || computed ? BIND_IGNORED : BIND_UNEXPECTED);
+        snprintf(row->detail, sizeof row->detail, "%s",
+                 number     ? "numbers of the graph"
+                 : computed ? "is part of the layers beside it"
+                            : "belongs to no layer that the output needs");
     }
     const struct onnx_node *dropped = binding->net->dropped;
     if (dropped) {

@@ -176,9 +176,21 @@ static bool find_target(struct net *net, const struct onnx_node *node, enum oper
     return true;
 }
 
+/* A tensor of floats that becomes floats of another size stays a tensor: all are read as float32. */
+static bool is_float_cast(const struct net *net, const struct onnx_node *node)
+{
+    enum { FLOAT = 1, FLOAT16 = 10, DOUBLE = 11, BFLOAT16 = 16 }; /* of TensorProto.DataType */
+    int64_t type = net_integer(node, "to", 0);
+    const struct value *value = node->inputs ? net_find(net, node->input[0]) : NULL;
+    return strcmp(node->op, "Cast") == 0 && value && value->constant && !value->constant->whole &&
+           (type == FLOAT || type == FLOAT16 || type == DOUBLE || type == BFLOAT16);
+}
+
 bool fold_numbers(struct net *net, const struct onnx_node *node)
 {
     enum { I32 = 6, I64 = 7 }; /* of TensorProto.DataType */
+    if (is_float_cast(net, node))
+        return convert_identity(net, node);
     enum operation operation = table[find(node)].operation;
     int inputs = table[find(node)].inputs;
     struct constant *input[3] = {NULL, NULL, NULL};

@@ -81,6 +81,7 @@ struct net {
     struct error *error;
     int64_t batch; /* what the file says it is, else 1 */
     size_t constants_left;
+    bool *computed; /* [tensors of the file]: their values went into others */
 
     struct value *value; /* all that are defined so far */
     size_t values, values_room;
@@ -140,6 +141,8 @@ struct shape value_shape(const struct net *net, const struct value *value) THAW_
 char value_axis(const struct value *value, int64_t axis) THAW_NONNULL;
 int value_rank(const struct value *value) THAW_NONNULL;
 
+/* Notes that a tensor's values are part of what is computed. */
+void net_note(struct net *net, const struct onnx_tensor *tensor) THAW_NONNULL;
 /* All values of a constant in order; NULL, and an error, where they are very many or not finite. */
 const double *constant_values(struct net *net, const struct onnx_node *node, struct constant *constant) THAW_NONNULL;
 struct constant *constant_create(struct net *net, const struct shape *shape, bool whole) THAW_NONNULL;

@@ -179,6 +179,8 @@ static void tidy_relu(struct net *net, struct draft *draft)
 static double *materialise(struct net *net, struct source *source, int count)
 {
     double *values = net_room(net, (size_t)count, sizeof *values);
+    if (source->tensor)
+        net_note(net, source->tensor);
     for (int i = 0; values && i < count; i++) {
         float value = (float)(source->value ? source->value[i] : source->fill);
         if (source->tensor)

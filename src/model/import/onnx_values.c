@@ -236,12 +236,19 @@ static double read_element(const struct onnx_tensor *tensor, size_t index)
     return (double)narrow;
 }
 
+void net_note(struct net *net, const struct onnx_tensor *tensor)
+{
+    if (tensor->index >= 0)
+        net->computed[tensor->index] = true;
+}
+
 const double *constant_values(struct net *net, const struct onnx_node *node, struct constant *constant)
 {
     if (constant->value)
         return constant->value;
     const struct onnx_tensor *tensor = constant->tensor;
     int64_t count = shape_count(&constant->shape);
+    net_note(net, tensor);
     if (count > COMPUTED_MAX) {
         net_refuse(net, node, "it computes with a constant of %lld values; only short ones are known here",
                    (long long)count);
