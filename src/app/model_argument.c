@@ -8,6 +8,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/model/catalog.h"
 #include "thaw/model/load.h"
+#include "thaw/model/remember.h"
 #include "verb_parts.h"
 
 /* The class names that came with the weights, else the catalog's; unknown is no fault. */
@@ -26,6 +27,8 @@ static bool take_class_names(struct model_argument *argument, const char *path, 
     if (!catalog)
         return false;
     const struct catalog_row *row = catalog_match(catalog, path);
+    if (row && row->arch[0] && strcmp(row->arch, argument->graph->arch) != 0)
+        row = NULL; /* another network under that name */
     argument->class_name = catalog_class_names(catalog, row, argument->graph->classes, error);
     argument->own_names = argument->class_name && row && row->classes_file[0];
     argument->classes = argument->class_name ? argument->graph->classes : 0;
@@ -48,6 +51,8 @@ bool model_argument_open(struct model_argument *argument, const char *model, con
     struct load_request request = {.arch = source.arch, .weights = source.weights, .seed = 1, .preprocess = preprocess};
     argument->graph = load_graph(&request, NULL, error);
     bool good = argument->graph && (!source.weights || take_class_names(argument, source.weights, error));
+    if (good)
+        remember_use(source.weights ? source.weights : argument->graph->arch);
     mem_free(source.weights);
     return good;
 }

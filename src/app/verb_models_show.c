@@ -1,17 +1,27 @@
 /* thaw models show: one network layer by layer, its preprocessing, and how its weights file matched. */
 #include "config.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/catalog.h"
 #include "thaw/model/load.h"
 #include "thaw/model/zoo.h"
 #include "thaw/session/session.h"
 #include "verb_models.h"
 #include "verb_parts.h"
 
+/* What is shown: where its graph comes from, and what the catalog says of it. */
+struct shown {
+    struct part_source source;
+    struct catalog *catalog;
+    const struct catalog_row *row; /* or NULL */
+};
+
 /* A row of the list by its name: its weights file, where it has one. */
-static bool find_row(struct part_source *source, const char *name, struct error *error)
+static bool find_listed(struct part_source *source, const char *name, struct error *error)
 {
     struct session_options options = {0};
     struct session *session = session_create(&options, error);
@@ -26,13 +36,77 @@ static bool find_row(struct part_source *source, const char *name, struct error 
     return true;
 }
 
-/* Without weights the outline is enough: no memory for values. */
-static struct graph *open_graph(const struct part_source *source, struct bind_report *report, struct error *error)
+static bool find_shown(struct shown *shown, const char *name, struct error *error)
 {
-    struct load_request request = {.weights = source->weights, .seed = 1};
+    struct zoo_arch room;
+    *shown = (struct shown){.catalog = catalog_open(NULL, error)};
+    if (!shown->catalog)
+        return false;
+    const struct catalog_row *row = file_exists(name) ? NULL : catalog_find(shown->catalog, name);
+    if (row && !zoo_find(name, &room)) { /* by its name: pulled or not */
+        shown->row = row;
+        shown->source.weights = catalog_locate(shown->catalog, row);
+        shown->source.arch = row->arch;
+        if (shown->source.weights || zoo_find(row->arch, &room))
+            return true;
+    }
+    if (!part_source_find(&shown->source, name, error) ||
+        (!shown->source.weights && !find_listed(&shown->source, name, error)))
+        return false;
+    if (shown->source.weights)
+        shown->row = catalog_match(shown->catalog, shown->source.weights);
+    return true;
+}
+
+static void finish_shown(struct shown *shown)
+{
+    catalog_close(shown->catalog);
+    mem_free(shown->source.weights);
+}
+
+/* Without weights the outline is enough: no memory for values. */
+static struct graph *open_graph(struct shown *shown, struct bind_report *report, struct error *error)
+{
+    struct load_request request = {.weights = shown->source.weights, .seed = 1};
     struct zoo_options options = {0};
+    const struct catalog_row *row = shown->row;
     *report = (struct bind_report){0};
-    return source->weights ? load_graph(&request, report, error) : zoo_outline(source->arch, &options, error);
+    if (!shown->source.weights && row && row->input > 0)
+        options.height = options.width = row->input;
+    struct graph *graph =
+        shown->source.weights ? load_graph(&request, report, error) : zoo_outline(shown->source.arch, &options, error);
+    if (graph && row && row->arch[0] && strcmp(row->arch, graph->arch) != 0)
+        shown->row = NULL; /* another network under that name */
+    else if (graph && row && !shown->source.weights)
+        catalog_preprocess(row, &graph->preprocess);
+    return graph;
+}
+
+/* --- plain --- */
+
+static void show_line(const char *label, const char *text)
+{
+    if (text[0])
+        printf("%-10s%s\n", label, text);
+}
+
+static void show_catalog(const struct shown *shown)
+{
+    char hash[DIGEST_SENTENCE], figures[96] = "";
+    const struct catalog_row *row = shown->row;
+    digest_print(hash, &row->hash);
+    if (isfinite(row->top1) && isfinite(row->top5))
+        snprintf(figures, sizeof figures, "top-1 %.2f %%, top-5 %.2f %% on ImageNet, as published", row->top1,
+                 row->top5);
+    show_line("catalog:", row->name);
+    show_line("source:", row->source);
+    show_line("licence:", row->licence);
+    show_line("accuracy:", figures);
+    show_line("file:", shown->source.weights ? shown->source.weights : "not on this disk");
+    show_line("address:", row->url);
+    show_line("digest:", row->hash.kind == DIGEST_NONE ? "none published" : hash);
+    show_line("notes:", row->notes);
+    putchar('\n');
 }
 
 static size_t node_params(const struct graph *graph, int node)
@@ -116,8 +190,10 @@ static void show_match(const struct bind_report *report)
     }
 }
 
-static void show_plain(const struct graph *graph, const struct bind_report *report)
+static void show_plain(const struct shown *shown, const struct graph *graph, const struct bind_report *report)
 {
+    if (shown->row)
+        show_catalog(shown);
     char params[PART_COUNT], macs[PART_COUNT], bytes[PART_COUNT];
     struct graph_totals totals = graph_totals(graph);
     printf("%s: %d classes, %zu parameters (%s)\n", graph->arch, graph->classes, totals.params,
@@ -180,37 +256,46 @@ static json_t *match_json(const struct bind_report *report)
     return json_pack("{s:o, s:o}", "counts", counts, "rows", rows);
 }
 
-static void show_json(const struct graph *graph, const struct bind_report *report)
+static json_t *catalog_json(const struct shown *shown)
+{
+    const struct catalog_row *row = shown->row;
+    char hash[DIGEST_SENTENCE];
+    if (!row)
+        return json_null();
+    digest_print(hash, &row->hash);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", row->name, "source", row->source,
+                     "licence", row->licence, "file", row->file, "hash", hash, "url",
+                     row->url[0] ? part_text(row->url) : json_null(), "top1", part_real(row->top1), "top5",
+                     part_real(row->top5), "notes", row->notes);
+}
+
+static void show_json(const struct shown *shown, const struct graph *graph, const struct bind_report *report)
 {
     struct graph_totals totals = graph_totals(graph);
-    app_json(json_pack("{s:s, s:i, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:o}", "arch", graph->arch, "classes",
+    app_json(json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:o}", "arch", graph->arch, "classes",
                        graph->classes, "params", (json_int_t)totals.params, "buffers", (json_int_t)totals.buffers,
-                       "params_with_buffers", (json_int_t)(totals.params + totals.buffers), "macs", totals.macs,
-                       "activation_bytes", totals.activation_bytes, "preprocess", preprocess_json(&graph->preprocess),
-                       "layers", layers_json(graph), "match", report->rows ? match_json(report) : json_null(), "note",
-                       graph->note ? part_text(graph->note) : json_null()));
+                       "macs", totals.macs, "activation_bytes", totals.activation_bytes, "preprocess",
+                       preprocess_json(&graph->preprocess), "catalog", catalog_json(shown), "layers",
+                       layers_json(graph), "match", report->rows ? match_json(report) : json_null()));
 }
 
 int models_show(const char *name, bool json)
 {
     struct error error = {0};
-    struct part_source source;
+    struct shown shown;
     struct bind_report report = {0};
     struct graph *graph = NULL;
-    bool found = part_source_find(&source, name, &error);
-    if (found && !source.weights)
-        found = find_row(&source, name, &error);
-    if (found)
-        graph = open_graph(&source, &report, &error);
+    if (find_shown(&shown, name, &error))
+        graph = open_graph(&shown, &report, &error);
     if (graph && json)
-        show_json(graph, &report);
+        show_json(&shown, graph, &report);
     else if (graph)
-        show_plain(graph, &report);
+        show_plain(&shown, graph, &report);
     else if (report.rows && !json)
         show_match(&report); /* which tensors kept it from loading */
     int code = graph ? 0 : app_fail(&error);
     graph_destroy(graph);
     bind_report_finish(&report);
-    mem_free(source.weights);
+    finish_shown(&shown);
     return code;
 }

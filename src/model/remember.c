@@ -137,8 +137,12 @@ double remembered_time(const struct remembered *remembered, const char *arch, co
 
 double remembered_use(const struct remembered *remembered, const char *weights_or_arch)
 {
-    const char *value = ledger_find(&remembered->uses, weights_or_arch);
+    if (!remembered->uses.lines)
+        return 0;
+    char *path = realpath(weights_or_arch, NULL);
+    const char *value = ledger_find(&remembered->uses, path ? path : weights_or_arch);
     double when = value ? strtod(value, NULL) : 0;
+    free(path);
     return when > 0 ? when : 0;
 }
 

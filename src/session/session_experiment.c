@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "session_private.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 void experiment_rows_finish(struct session *session)
@@ -33,6 +34,18 @@ size_t session_settings(const struct session *session, const struct session_sett
     return count;
 }
 
+/* A name of the catalog becomes the file on this disk. */
+static bool find_weights(const struct session *session, char *weights, size_t room, struct error *error)
+{
+    if (!weights[0] || strchr(weights, '/') || file_exists(weights) || !session->catalog)
+        return true;
+    char *path = catalog_weights(session->catalog, weights, error);
+    if (path)
+        snprintf(weights, room, "%s", path);
+    mem_free(path);
+    return path != NULL;
+}
+
 static bool choose_named(struct session *session, struct error *error)
 {
     char arch[64], weights[512];
@@ -42,11 +55,12 @@ static bool choose_named(struct session *session, struct error *error)
         weights[0] = '\0';
     if (!arch[0] && !weights[0])
         return true;
-    if (!models_choose(session, arch, weights, error))
+    if (!find_weights(session, weights, sizeof weights, error) || !models_choose(session, arch, weights, error))
         return false;
     session->chosen = -1;
     for (size_t i = 0; i < session->models; i++)
-        if (!strcmp(session->model[i].arch, session->graph->arch) && !strcmp(session->model[i].weights, weights))
+        if ((session->model[i].scratch || session->model[i].local) &&
+            !strcmp(session->model[i].arch, session->graph->arch) && !strcmp(session->model[i].weights, weights))
             session->chosen = (long)i;
     return true;
 }

@@ -208,7 +208,8 @@ static const struct refusal refusals[] = {
     {1, "no network is to be used", {"models", "pull", "--offline", "resnet18"}},
     {1, "by hand: curl -L --fail -o ", {"models", "pull", "--offline", "resnet18-imagenet1k_v1"}},
     {4, "`thaw models pull resnet18-imagenet1k_v1`", {"eval", "--weights", "resnet18-imagenet1k_v1", "--data", "@"}},
-    {4, "`thaw models pull resnet50-imagenet1k_v2`", {"models", "show", "resnet50-imagenet1k_v2"}},
+    {4, "`thaw models pull resnet50-imagenet1k_v2`", {"models", "verify", "resnet50"}},
+    {4, "no weights file thaw knows", {"models", "verify", "@garbage.pth"}},
     {2, "show needs", {"models", "show"}},
     {2, "no_such_network", {"models", "show", "no_such_network"}},
     {2, "no such folder", {"runs", "--runs", "@missing"}},
@@ -297,6 +298,7 @@ static const struct result results[] = {
     {0, "models", {"models", "--json", "top1>75 macs<2", "--sort=-top1"}},
     {0, "rows", {"models", "compare", "resnet18", "resnet18-imagenet1k_v1", "--json"}},
     {0, "layers", {"models", "show", "resnet20", "--json"}},
+    {0, "catalog", {"models", "show", "resnet50-imagenet1k_v2", "--json"}},
     {0, "findings", {"data", "check", "@hostile", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json"}},
     {0, "regimes", {"bench", "--model", "resnet20", "--batch", "1", "--seconds", "0", "--json"}},
@@ -342,11 +344,51 @@ static void goes_on(void **state)
     finish(&outcome);
 }
 
+/* A real network tells photographs by their names: weights named by a path, and by their name once they lie in the
+ * models folder. */
+static void names_photographs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *image, *names; /* in their order behind the path, probabilities left out */
+    } photographs[] = {
+        {"n01440764_tench_224.png", "tench goldfish axolotl barracouta banded gecko"},
+        {"n02123045_tabby_224.png", "Egyptian cat tabby tiger cat red fox weasel"},
+        {"n04285008_sports_car_224.png", "sports car car wheel convertible minivan beach wagon"},
+    };
+    const char *data = getenv("THAW_REAL_DATA");
+    if (!data) {
+        print_message("SKIPPED: THAW_REAL_DATA is not set\n");
+        skip();
+    }
+    char *weights = mem_format("%s/models/torch_legacy/mobilenet_v1_0.25_224.legacy.pth", data);
+    char *pulled = in_directory("thaw/models/mobilenet_v1_0.25_224.legacy.pth");
+    make_folder("thaw/models");
+    assert_int_equal(symlink(weights, pulled), 0);
+    for (size_t i = 0; i < THAW_LENGTH(photographs); i++) {
+        char *image = mem_format("%s/golden/%s", data, photographs[i].image), names[256] = "";
+        const char *model = i % 2 ? "mobilenet_v1_0.25_224" : weights;
+        const char *const words[] = {"predict", "--model", model, image, NULL};
+        struct outcome outcome = run(words);
+        expect_plain(&outcome, 0, "predict");
+        char *save = NULL, *field = strtok_r(outcome.out, "\t\n", &save);
+        for (int n = 0; (field = strtok_r(NULL, "\t\n", &save)); n++)
+            if (n % 2 == 0)
+                snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", n ? " " : "", field);
+        assert_string_equal(names, photographs[i].names);
+        finish(&outcome);
+        mem_free(image);
+    }
+    unlink(pulled);
+    mem_free(pulled);
+    mem_free(weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),       cmocka_unit_test(helps),   cmocka_unit_test(speaks_json),
-        cmocka_unit_test(disarms_names), cmocka_unit_test(goes_on),
+        cmocka_unit_test(disarms_names), cmocka_unit_test(goes_on), cmocka_unit_test(names_photographs),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

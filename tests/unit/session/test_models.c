@@ -358,6 +358,10 @@ static void pulled_in_the_background(void **state)
     assert_true(session_chosen_model(session) == (long)row_of("resnet20")); /* the list moved, the choice did not */
     must(session_choose_model(session, row_of("test-model"), &error), &error);
     assert_true(find("test-model")->used > 1.7e9);
+    assert_false(session_set(session, "model.weights=resnet20", &error)); /* not of the catalog */
+    must(session_set(session, "model.name=", &error), &error);
+    must(session_set(session, "model.weights=test-model", &error), &error);
+    assert_true(session_chosen_model(session) == (long)row_of("test-model"));
     const size_t *rows;
     assert_int_equal(filter("pulled used", &rows), 1);
     filter("", &rows);
