@@ -1,5 +1,6 @@
 /* From nodes to steps. Below the frontier a batch norm or an affine goes into the weights of the convolution (or linear
- * layer) in front of it, and a residual add and an activation behind it into its last pass; above, one node is one step. Nodes on
+ * layer) in front of it, and a residual add and an activation behind it into its last pass (an activation into that of an
+ * add, batch norm or affine, too); above, one node is one step. Nodes on
  * which the logits do not depend get no step at all. Called by plan_create.
  */
 #include "config.h"
@@ -92,13 +93,13 @@ static void fold_norm(struct lowering *lowering, struct plan_step *step)
 static void fuse(struct lowering *lowering, struct plan_step *step)
 {
     enum op_kind kind = lowering->plan->graph->node[step->node].kind;
-    if (kind != OP_CONV && kind != OP_LINEAR && kind != OP_ADD)
-        return;
-    if (kind != OP_ADD) {
+    bool weighs = kind == OP_CONV || kind == OP_LINEAR;
+    if (weighs) {
         fold_norm(lowering, step);
         fuse_add(lowering, step);
     }
-    fuse_activation(lowering, step);
+    if (weighs || kind == OP_ADD || kind == OP_BATCH_NORM || kind == OP_AFFINE)
+        fuse_activation(lowering, step);
 }
 
 static void lower_node(struct lowering *lowering, int node)

@@ -75,8 +75,10 @@ static void forward_task(void *context, int task, int worker)
     const struct op_call *call = a->call;
     size_t c = (size_t)a->c, first = split_at(a->rows, a->parts, task);
     size_t rows = split_at(a->rows, a->parts, task + 1) - first;
-    scale_rows(call->out + first * c, call->in[0] + first * c, call->param[WEIGHT],
-               call->attrs->bias ? call->param[BIAS] : NULL, rows, a->c);
+    float *out = call->out + first * c;
+    scale_rows(out, call->in[0] + first * c, call->param[WEIGHT], call->attrs->bias ? call->param[BIAS] : NULL, rows,
+               a->c);
+    pass_epilogue(out, rows * c, 1, (int)(rows * c), NULL, NULL, call->activation, call->activation_attrs);
 }
 
 static void gradient_task(void *context, int task, int worker)

@@ -93,12 +93,23 @@ static bool shuffle_shape(const struct op_attrs *attrs, int inputs, const struct
     return true;
 }
 
-/* to (columns, rows) = or += from (rows, columns), transposed, for each pixel. */
-static void transpose(float *restrict to, const float *restrict from, size_t rows, size_t columns, bool add)
+static inline __attribute__((always_inline)) void transpose_pixel(float *restrict to, const float *restrict from,
+                                                                  size_t rows, size_t columns, bool add)
 {
     for (size_t j = 0; j < columns; j++)
         for (size_t i = 0; i < rows; i++)
             to[j * rows + i] = (add ? to[j * rows + i] : 0) + from[i * columns + j];
+}
+
+/* to (columns, rows) = or += from (rows, columns), transposed. Two groups are what ShuffleNet has. */
+THAW_SIMD static void transpose(float *to, const float *from, size_t rows, size_t columns, bool add)
+{
+    if (rows == 2 && !add)
+        transpose_pixel(to, from, 2, columns, false);
+    else if (columns == 2 && !add)
+        transpose_pixel(to, from, rows, 2, false);
+    else
+        transpose_pixel(to, from, rows, columns, add);
 }
 
 static void shuffle_task(void *context, int task, int worker)

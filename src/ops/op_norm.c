@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "op_rows.h"
+#include "pass.h"
 #include "split.h"
 
 enum { WEIGHT, BIAS, MEAN, VARIANCE, PARAMS, ROW_GRAIN = 8192 };
@@ -161,7 +162,9 @@ static void affine_task(void *context, int task, int worker)
     const struct norm *norm = context;
     size_t c = (size_t)norm->c, first = split_at(norm->rows, norm->parts, task);
     size_t rows = split_at(norm->rows, norm->parts, task + 1) - first;
-    affine(norm->call->out + first * c, norm->call->in[0] + first * c, norm->scale, norm->shift, rows, norm->c);
+    float *out = norm->call->out + first * c;
+    affine(out, norm->call->in[0] + first * c, norm->scale, norm->shift, rows, norm->c);
+    pass_epilogue(out, rows * c, 1, (int)(rows * c), NULL, NULL, norm->call->activation, norm->call->activation_attrs);
 }
 
 static void gradient_task(void *context, int task, int worker)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "activate.h"
 #include "op_rows.h"
 
 enum { WEIGHT, BIAS, MEAN, VARIANCE };
@@ -40,8 +41,9 @@ void op_batch_norm_forward_reference(const struct op_call *call)
         }
         double inverse = 1 / sqrt(variance + call->attrs->eps);
         for (size_t r = 0; r < rows; r++)
-            call->out[r * (size_t)c + (size_t)k] =
-                (float)((x[r * (size_t)c] - mean) * inverse * call->param[WEIGHT][k] + call->param[BIAS][k]);
+            call->out[r * (size_t)c + (size_t)k] = (float)activate_reference(
+                call->activation, call->activation_attrs,
+                (x[r * (size_t)c] - mean) * inverse * call->param[WEIGHT][k] + call->param[BIAS][k]);
         if (call->saved) {
             call->saved[k] = (float)mean;
             call->saved[c + k] = (float)inverse;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "activate.h"
 #include "op_rows.h"
 
 enum { WEIGHT, BIAS };
@@ -46,7 +47,8 @@ void op_affine_forward_reference(const struct op_call *call)
     size_t count = shape4_count(call->out_shape), c = (size_t)call->out_shape.c;
     for (size_t e = 0; e < count; e++) {
         double shift = call->attrs->bias ? call->param[BIAS][e % c] : 0;
-        call->out[e] = (float)((double)call->in[0][e] * call->param[WEIGHT][e % c] + shift);
+        call->out[e] = (float)activate_reference(call->activation, call->activation_attrs,
+                                                 (double)call->in[0][e] * call->param[WEIGHT][e % c] + shift);
     }
 }
 

@@ -139,7 +139,8 @@ struct op_call {
     float *saved;     /* op_def.saved_floats floats, from forward to its backward; NULL when no backward follows */
     float *workspace; /* op_def.workspace_floats floats, MEM_ALIGNed, contents undefined */
 
-    /* fused into the last pass of conv, linear and add, inference only: out = activation(op(in) + residual) */
+    /* fused into the last pass of conv, linear and add, inference only: out = activation(op(in) + residual); of batch
+     * norm and affine the activation alone */
     enum op_activation activation;
     const struct op_attrs *activation_attrs; /* of the fused op; may be NULL for those that have none */
     const float *residual;                   /* of out_shape, or NULL; must not overlap out */

@@ -185,6 +185,8 @@ struct graph *modern_graph(void)
     graph_begin_stage(graph, "block1");
     int shortcut = x = add_excited(graph, x);
     graph_begin_stage(graph, "block2");
+    x = unary(graph, "block2.pre", OP_BATCH_NORM, (struct op_attrs){.eps = 1e-3f, .momentum = 0.1f}, x);
+    x = graph_add_unary(graph, "block2.act0", OP_SILU, x);
     x = conv_plain_norm(graph, "block2.1", x, 8, 2, 2, false, false);
     x = unary(graph, "block2.act1", OP_LEAKY_RELU, (struct op_attrs){.alpha = 0.1f}, x);
     x = conv_plain_norm(graph, "block2.2", x, 8, 1, 1, false, false);

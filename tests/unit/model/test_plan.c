@@ -182,6 +182,7 @@ static void frozen_modern_blocks_become_single_calls(void **state)
     assert_step(fixture, plan, "block1.2.conv", "block1.2.act", NULL, OP_ACT_SILU);
     assert_step(fixture, plan, "block1.se.2", "block1.se.gate", NULL, OP_ACT_SIGMOID);
     assert_step(fixture, plan, "block1.3.conv", "block1.add", "stem.swish", OP_ACT_NONE);
+    assert_step(fixture, plan, "block2.pre", "block2.act0", NULL, OP_ACT_SILU);
     assert_step(fixture, plan, "block2.1.conv", "block2.act1", NULL, OP_ACT_LEAKY_RELU);
     assert_step(fixture, plan, "block2.2.conv", "block2.act2", NULL, OP_ACT_TANH);
     assert_step(fixture, plan, "block2.downsample.conv", "block2.act3", "block2.act2", OP_ACT_SILU);
