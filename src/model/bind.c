@@ -13,6 +13,7 @@
 
 #include "bind_parts.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/zoo.h"
 
 static const char *const outcome_names[] = {
     "loaded", "converted", "replaced", "does not fit", "missing", "unexpected", "ignored", "constant",
@@ -283,6 +284,11 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
     };
     memset(report, 0, sizeof *report);
     bind_index_init(&index, weights);
+    struct zoo_arch room;
+    if (zoo_find(graph->arch, &room)) { /* else the file's own names are the graph's */
+        bind_index_as_zoo(&index, weights);
+        bind_index_by_order(&index, graph, weights);
+    }
     match_all(&match, &index);
     bind_index_finish(&index);
 

@@ -60,60 +60,10 @@ static char *torch_name(const char *name)
     return canonical;
 }
 
-/* Keras: "LAYER/LEAF", as format_keras_h5.c lists it. A separable convolution is two of ours, one behind the other. */
-static const struct {
-    const char *leaf, *param, *of_separable;
-} keras_leaves[] = {
-    {"kernel", "weight", "weight"},
-    {"depthwise_kernel", "weight", "depthwise.weight"},
-    {"pointwise_kernel", "weight", "pointwise.weight"},
-    {"bias", "bias", "pointwise.bias"},
-    {"gamma", "weight", "weight"},
-    {"beta", "bias", "bias"},
-    {"moving_mean", "running_mean", "running_mean"},
-    {"moving_variance", "running_var", "running_var"},
-};
-
-enum { KERAS_LAYER_MAX = 48, KERAS_LAYER_TAIL = 39 }; /* room for ".hard_sigmoid" and the like */
-
-const char *bind_keras_layer(char name[GRAPH_NAME_MAX], const char *path)
-{
-    size_t length = strlen(path);
-    if (length <= KERAS_LAYER_MAX)
-        strcpy(name, path);
-    else
-        snprintf(name, GRAPH_NAME_MAX, "%08x~%s", (unsigned)(bind_name_digest(path) & 0xffffffff),
-                 path + length - KERAS_LAYER_TAIL);
-    return name;
-}
-
-static char *keras_param(const char *path, int layer, const char *param)
-{
-    char name[GRAPH_NAME_MAX], *whole = mem_format("%.*s", layer, path);
-    char *made = mem_format("%s.%s", bind_keras_layer(name, whole), param);
-    mem_free(whole);
-    return made;
-}
-
-static char *keras_name(const struct weights *weights, const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    if (!slash)
-        return mem_string(name);
-    int layer = (int)(slash - name);
-    char *pointwise = mem_format("%.*s/pointwise_kernel", layer, name);
-    bool separable = weights_find(weights, pointwise) >= 0;
-    mem_free(pointwise);
-    for (size_t i = 0; i < THAW_LENGTH(keras_leaves); i++)
-        if (strcmp(slash + 1, keras_leaves[i].leaf) == 0)
-            return keras_param(name, layer, separable ? keras_leaves[i].of_separable : keras_leaves[i].param);
-    return keras_param(name, layer, slash + 1);
-}
-
 /* The name a graph would have for it; the caller frees. */
 static char *canonical_name(const struct weights *weights, const char *name)
 {
-    return weights_layout(weights) == WEIGHTS_KERAS ? keras_name(weights, name) : torch_name(name);
+    return weights_layout(weights) == WEIGHTS_KERAS ? bind_keras_name(weights, name) : torch_name(name);
 }
 
 /* The slot of that name, or the free one where it would be. name NULL: of that digest. */
@@ -129,6 +79,18 @@ static long *find_slot(const struct bind_index *index, const char *name, uint64_
     return &index->slot[at];
 }
 
+void bind_index_renew(struct bind_index *index)
+{
+    for (size_t i = 0; i < index->slots; i++)
+        index->slot[i] = -1;
+    for (size_t i = 0; i < index->count; i++) {
+        index->digest[i] = bind_name_digest(index->name[i]);
+        long *slot = find_slot(index, index->name[i], index->digest[i]);
+        if (*slot < 0)
+            *slot = (long)i;
+    }
+}
+
 void bind_index_init(struct bind_index *index, const struct weights *weights)
 {
     index->count = weights_count(weights);
@@ -138,15 +100,9 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     while (index->slots < 2 * index->count)
         index->slots *= 2;
     index->slot = mem_array(index->slots, sizeof *index->slot);
-    for (size_t i = 0; i < index->slots; i++)
-        index->slot[i] = -1;
-    for (size_t i = 0; i < index->count; i++) {
+    for (size_t i = 0; i < index->count; i++)
         index->name[i] = canonical_name(weights, weights_get(weights, i)->name);
-        index->digest[i] = bind_name_digest(index->name[i]);
-        long *slot = find_slot(index, index->name[i], index->digest[i]);
-        if (*slot < 0)
-            *slot = (long)i;
-    }
+    bind_index_renew(index);
 }
 
 void bind_index_finish(struct bind_index *index)

@@ -19,6 +19,21 @@ long bind_index_find(const struct bind_index *index, const char *name) THAW_NONN
 /* The same by the digest alone: a guess, to be looked at again by name. */
 long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THAW_NONNULL;
 
+/* To be called when names were changed. */
+void bind_index_renew(struct bind_index *index) THAW_NONNULL;
+
+/* bind_order.c: where a file of Keras' does not have all of the graph's tensors by name but, one by one in the file's
+ * order, as many of the same shapes, with or without head, they get the graph's names. Whether they did. */
+bool bind_index_by_order(struct bind_index *index, const struct graph *graph,
+                         const struct weights *weights) THAW_NONNULL;
+/* The parameters that a file of Keras' holds, in its order, into param [params]; returns how many. */
+int bind_keras_order(const struct graph *graph, int *param) THAW_NONNULL;
+
+/* bind_names_keras.c: what a graph that was imported from the file calls a tensor of Keras'; the caller frees. */
+char *bind_keras_name(const struct weights *weights, const char *name) THAW_NONNULL;
+/* The zoo's names in place of those of other years, of larger models, of a session. */
+void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+
 /* bind_zoo.c: how much of an architecture's trunk is in a file. */
 struct bind_guess {
     char arch[GRAPH_NAME_MAX];

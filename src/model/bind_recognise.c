@@ -45,6 +45,7 @@ static void consider(struct comparison *comparison, const char *arch, int channe
         return;
     struct bind_guess own = {.trunk = 0};
     snprintf(own.arch, sizeof own.arch, "%s", graph->arch);
+    bind_index_by_order(&comparison->index, graph, weights);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
         if (graph->param[p].role == OP_ROLE_CONSTANT)
             continue;
@@ -84,6 +85,17 @@ static void consider_scaled(struct comparison *comparison, const struct scaled *
         snprintf(name, sizeof name, "%s%g", family->prefix, atof(text));
         consider(comparison, name, 1);
         consider(comparison, name, 3);
+    }
+}
+
+/* Keras's architectures, for the order of their tensors where names do not tell. */
+static void consider_order(struct comparison *comparison)
+{
+    const struct zoo_arch *arch;
+    for (size_t i = 0; weights_layout(comparison->weights) == WEIGHTS_KERAS && (arch = zoo_at(i)); i++) {
+        bool whole = comparison->best.trunk > 0 && comparison->best.fitting == comparison->best.trunk;
+        if (!whole && strncmp(arch->name, "keras_", 6) == 0)
+            consider(comparison, arch->name, 3);
     }
 }
 
@@ -142,6 +154,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
     struct bind_zoo *own = zoo ? NULL : bind_zoo_create();
     struct comparison comparison = {.weights = weights};
     bind_index_init(&comparison.index, weights);
+    bind_index_as_zoo(&comparison.index, weights);
     struct bind_guess guess = bind_zoo_guess(zoo ? zoo : own, weights, &comparison.index);
     if (guess.fitting > 0 && guess.fitting == guess.trunk) { /* by digests: now the names and shapes themselves */
         consider(&comparison, guess.arch, guess.grey > 0 ? 1 : 3);
@@ -149,6 +162,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
         comparison.best = guess;
         for (size_t i = 0; i < THAW_LENGTH(scaled); i++)
             consider_scaled(&comparison, &scaled[i]);
+        consider_order(&comparison);
     }
     bind_index_finish(&comparison.index);
     bind_zoo_destroy(own);
@@ -165,6 +179,7 @@ void bind_recognise_as(const struct weights *weights, const char *arch, struct b
         return;
     struct comparison comparison = {.weights = weights};
     bind_index_init(&comparison.index, weights);
+    bind_index_as_zoo(&comparison.index, weights);
     consider(&comparison, arch, 1);
     consider(&comparison, arch, 3);
     bind_index_finish(&comparison.index);
