@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import applications as apps
 
-from hashed import digest, uniform
+from hashed import digest, fnv1a, uniform
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLASSES = 10
@@ -41,6 +41,12 @@ CASES = {
     "keras_mobilenet_v3_large": (apps.MobileNetV3Large, 65, 66, ["expanded_conv_3_squeeze_excite_mul"]),
     "keras_efficientnet_b0": (apps.EfficientNetB0, 65, 66, ["rescaling_1", "block1a_se_excite", "block3a_dwconv"]),
     "keras_nasnet_mobile": (apps.NASNetMobile, 65, 66, ["adjust_bn_stem_2", "reduction_concat_stem_1", "adjust_bn_0", "normal_concat_0"]),
+}
+# The order of whose tensors is kept, too: the other sizes.
+ORDERS = {
+    "keras_vgg19": apps.VGG19, "keras_resnet101": apps.ResNet101, "keras_resnet152": apps.ResNet152,
+    "keras_resnet101v2": apps.ResNet101V2, "keras_resnet152v2": apps.ResNet152V2, "keras_mobilenet_1.0": apps.MobileNet,
+    "keras_densenet169": apps.DenseNet169, "keras_densenet201": apps.DenseNet201,
 }
 IN_MODEL = ("keras_mobilenet_v3_small", "keras_mobilenet_v3_large", "keras_efficientnet_b0")
 PLAIN = ("keras_vgg16",)
@@ -106,7 +112,7 @@ def fill_model(model, gain):
             layer.set_weights([fill(canonical(layer, weight), layer, weight, gain) for weight in layer.weights])
 
 
-def make_efficientnet(height, width):
+def make_efficientnet(height, width, classes):
     """As with the published weights: the third rescaling layer exists only with them, and what they hold for
     Normalization are ImageNet's means and deviations. The download is kept from happening."""
     from keras.src.applications import efficientnet
@@ -123,14 +129,14 @@ def make_efficientnet(height, width):
     trunk.get_layer("normalization").set_weights([np.array(v) for v in statistics])
     # set_weights alone leaves what the layer made of its statistics before
     trunk.get_layer("normalization").finalize_state()
-    top = keras.layers.Dense(CLASSES, name="predictions")(trunk.output)
+    top = keras.layers.Dense(classes, name="predictions")(trunk.output)
     return keras.Model(trunk.input, top)
 
 
 def make_model(name):
     builder, height, width, _ = CASES[name]
     if name == "keras_efficientnet_b0":
-        return make_efficientnet(height, width)
+        return make_efficientnet(height, width, CLASSES)
     extra = {"alpha": 0.25} if name == "keras_mobilenet_0.25" else {}
     return builder(
         weights=None, input_shape=(height, width, 3), classes=CLASSES, classifier_activation=None, **extra
@@ -142,6 +148,13 @@ def make_input(name, height, width):
     u = uniform("input." + name, height * width * 3)
     v = 255 * u if name in IN_MODEL else np.sqrt(3.0) * (2 * u - 1)
     return v.astype(np.float32).astype(np.float64).reshape(1, height, width, 3)
+
+
+def write_order(out, name, model):
+    """In which a file has the tensors, as a hash of their names."""
+    names = [canonical(layer, weight) for layer in model.layers if not isinstance(layer, keras.layers.Normalization)
+             for weight in layer.weights]
+    out.write("order %s %d %016x\n" % (name, len(names), fnv1a("\n".join(names))))
 
 
 def write_case(out, name):
@@ -163,6 +176,7 @@ def write_case(out, name):
     for probe, value in zip(probes, values):
         out.write("probe " + digest(probe.split("=")[-1], value) + "\n")
     out.write("logits " + " ".join("%.9g" % v for v in logits) + "\nend\n")
+    write_order(out, name, model)
 
 
 def write_preprocess(out, name):
@@ -177,6 +191,10 @@ def main():
     with open(os.path.join(HERE, "keras.txt"), "w") as out:
         for name in wanted:
             write_case(out, name)
+        for name in ORDERS:
+            if name in wanted or len(sys.argv) == 1:
+                keras.backend.clear_session()
+                write_order(out, name, ORDERS[name](weights=None))
         for name in PREPROCESS:
             if name in wanted:
                 write_preprocess(out, name)

@@ -1,8 +1,9 @@
 /* The zoo's Keras architectures against what Keras computed in float64 (make_keras.py, whose fill() has its twin here):
- * the logits of each family's smallest network, the outputs of the layers where its form differs from others, and what
- * becomes of a pixel before it. */
+ * the logits of each family's smallest network, the outputs of the layers where its form differs from others, what
+ * becomes of a pixel before it, and the order of tensors in files. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/model/bind_parts.h"
 #include "hashed.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/image.h"
@@ -203,6 +205,32 @@ static void check_preprocess(FILE *file)
     }
 }
 
+/* In which a file holds the tensors. */
+static void check_order(FILE *file)
+{
+    char name[64];
+    int count;
+    uint64_t want;
+    struct error error;
+    assert_int_equal(fscanf(file, "%63s %d %" SCNx64, name, &count, &want), 3);
+    struct graph *graph = zoo_outline(name, &(struct zoo_options){0}, &error);
+    if (!graph)
+        fail_msg("%s", error.text);
+    int *param = mem_array((size_t)graph->params, sizeof *param);
+    assert_int_equal(bind_keras_order(graph, param), count);
+    char *names = mem_string("");
+    for (int i = 0; i < count; i++) {
+        char *longer = mem_format("%s%s%s", names, i ? "\n" : "", graph->param[param[i]].name);
+        mem_free(names);
+        names = longer;
+    }
+    if (hashed_name(names) != want)
+        fail_msg("%s: its tensors are in another order than Keras has them", name);
+    mem_free(names);
+    mem_free(param);
+    graph_destroy(graph);
+}
+
 static void networks_are_those_of_keras(void **state)
 {
     (void)state;
@@ -213,11 +241,14 @@ static void networks_are_those_of_keras(void **state)
     if (!file)
         fail_msg("%s cannot be opened", path);
     struct team *team = team_create(0);
-    int cases = 0, pixels = 0;
+    int cases = 0, pixels = 0, orders = 0;
     while (fscanf(file, "%15s", word) == 1) {
         if (strcmp(word, "case") == 0) {
             run_case(file, team);
             cases++;
+        } else if (strcmp(word, "order") == 0) {
+            check_order(file);
+            orders++;
         } else {
             assert_string_equal(word, "preprocess");
             check_preprocess(file);
@@ -226,6 +257,7 @@ static void networks_are_those_of_keras(void **state)
     }
     assert_int_equal(cases, 12);
     assert_int_equal(pixels, 22);
+    assert_int_equal(orders, 20);
     team_destroy(team);
     fclose(file);
 }
