@@ -6,6 +6,7 @@
 Files named found_* came out of fuzzing and are left alone.
 """
 import gzip
+import json
 import io
 import os
 import struct
@@ -236,8 +237,110 @@ def idx():
     }
 
 
+def keras_layer(class_name, name, reads=None, **config):
+    """A layer of a Keras configuration; reads: the layers a Functional model's calls read."""
+    made = {"class_name": class_name, "config": dict(config, name=name)}
+    if reads is not None:
+        made["inbound_nodes"] = [[[r, 0, 0, {}] for r in reads]] if reads else []
+    return made
+
+
+def keras_model(layers, kind="Sequential", name="m", **config):
+    return {"class_name": kind, "config": dict(config, name=name, layers=layers)}
+
+
+def keras_config():
+    image = dict(batch_input_shape=[None, 9, 9, 3])
+    conv = dict(filters=4, kernel_size=[3, 3], padding="same", activation="relu")
+    relu = [keras_layer("ReLU", "r%d" % i, max_value=m, negative_slope=s) for i, (m, s) in enumerate([(None, 0), (6, 0), (2.5, 0), (None, 0.1)])]
+    names = ["relu", "relu6", "sigmoid", "tanh", "swish", "hard_sigmoid", "hard_swish", "leaky_relu", "gelu", "linear"]
+    acts = [keras_layer("Activation", "a%d" % i, activation=a) for i, a in enumerate(names)]
+    top = [keras_layer("GlobalAveragePooling2D", "gap"), keras_layer("Dense", "d", units=2, activation="softmax")]
+    first = keras_layer("Conv2D", "c", **conv, **image)
+    tensor = lambda name: {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}
+    ends = dict(input_layers=[["i", 0, 0]], output_layers=[["d", 0, 0]])
+    graph = keras_model([
+        keras_layer("InputLayer", "i", [], **image),
+        keras_layer("Conv2D", "c", ["i"], **conv),
+        keras_layer("SeparableConv2D", "s", ["c"], filters=4, kernel_size=3, strides=2, padding="same"),
+        keras_layer("GlobalAveragePooling2D", "g", ["s"], keepdims=True),
+        keras_layer("Multiply", "mul", ["s", "g"]),
+        keras_layer("Add", "add", ["s", "mul"]),
+        keras_layer("Concatenate", "cat", ["add", "s"], axis=-1),
+        keras_layer("TFOpLambda", "t", function="math.truediv") | {"inbound_nodes": [["cat", 0, 0, {"y": 127.5}]]},
+        keras_layer("GlobalAveragePooling2D", "gap", ["t"]),
+        keras_layer("Dense", "d", ["gap"], units=2),
+    ], "Functional", **ends)
+    newer = keras_model([
+        keras_layer("InputLayer", "i", [], batch_shape=[None, 8, 8, 3]),
+        keras_layer("Subtract", "sub") | {"inbound_nodes": [{"args": [tensor("i"), 127.5], "kwargs": {}}]},
+        keras_layer("Conv2D", "c", **conv) | {"inbound_nodes": [{"args": [tensor("sub")], "kwargs": {}}]},
+        keras_layer("Add", "add") | {"inbound_nodes": [{"args": [[tensor("c"), tensor("c")]], "kwargs": {}}]},
+        keras_layer("Flatten", "f") | {"inbound_nodes": [{"args": [tensor("add")], "kwargs": {}}]},
+        keras_layer("Dense", "d", units=2) | {"inbound_nodes": [{"args": [tensor("f")], "kwargs": {}}]},
+    ], "Functional", **(ends | {"input_layers": ["i", 0, 0], "output_layers": ["d", 0, 0]}))
+    shared = keras_model([
+        keras_layer("InputLayer", "i", [], **image),
+        keras_layer("ReLU", "r") | {"inbound_nodes": [[["i", 0, 0, {}]], [["c", 0, 0, {}]]]},
+        keras_layer("Conv2D", "c", ["r"], **conv),
+        keras_layer("GlobalMaxPooling2D", "gap") | {"inbound_nodes": [[["r", 1, 0, {}]]]},
+        keras_layer("Dense", "d", ["gap"], units=2),
+    ], "Model", **ends)
+    values = {
+        "plain": keras_model([first] + top),
+        "graph": graph,
+        "newer": newer,
+        "shared": shared,
+        "inside": keras_model([keras_model([first], name="base"), keras_layer("BatchNormalization", "b", axis=[3], momentum=0.9, epsilon=1e-3, scale=False)] + top),
+        "activations": keras_model([first] + relu + acts + top),
+        "shapes": keras_model([
+            keras_layer("InputLayer", "i", **image), keras_layer("Rescaling", "rs", scale=0.1, offset=[1, 2, 3]), keras_layer("normalization", "x")]
+            + [keras_layer("ZeroPadding2D", "z", padding=[[0, 1], [2, 3]]), keras_layer("Cropping2D", "cr", cropping=1),
+               keras_layer("Permute", "p", dims=[1, 2, 3]), keras_layer("MaxPooling2D", "mp", pool_size=2, padding="same"),
+               keras_layer("AveragePooling2D", "ap", pool_size=[3, 3], strides=1), keras_layer("Reshape", "re", target_shape=[-1]),
+               keras_layer("Dropout", "dr", rate=0.5), keras_layer("RandomFlip", "rf"), keras_layer("Dense", "d", units=2)]),
+        "normalized": keras_model([keras_layer("Normalization", "normalization", **image), keras_layer("DepthwiseConv2D", "dw", kernel_size=3, depth_multiplier=2, dilation_rate=2)] + top),
+        "old": {"class_name": "Sequential", "config": [keras_layer("Convolution2D", "c", nb_filter=4, nb_row=3, nb_col=3, subsample=[1, 1], border_mode="same", **image), keras_layer("Flatten", "f"), keras_layer("Dense", "d", output_dim=2)]},
+        "unknown": keras_model([first, keras_layer("Lambda", "l"), keras_layer("PReLU", "p")] + top),
+        "empty": {"class_name": "Sequential", "config": {"layers": []}},
+    }
+    return {name: json.dumps(value, separators=(",", ":")).encode() for name, value in values.items()}
+
+
+def keras_list():
+    def words(text):
+        return struct.pack("<I", len(text) + 1) + text + b"\0"
+
+    def dataset(path, dims, offset=16, kind=0, where=0):
+        return b"D" + words(path) + bytes([kind, where, len(dims)]) + struct.pack("<%dqQ" % len(dims), *dims, offset)
+
+    def texts(path, name, values):
+        return b"A" + words(path) + words(name) + struct.pack("<I", len(values)) + b"".join(words(v) for v in values)
+
+    signature = b"\x89HDF\r\n\x1a\n"
+    conv = dataset(b"c/c/kernel:0", [1, 1, 1, 2]) + dataset(b"c/c/bias:0", [2])
+    named = texts(b"c", b"weight_names", [b"c/kernel:0", b"c/bias:0"])
+    model = {"class_name": "Sequential", "config": {"layers": [keras_layer("Conv2D", "stem"), keras_model([keras_layer("Dense", "in")], name="b")]}}
+    numbered = dataset(b"layers/conv2d/vars/0", [1, 1, 1, 2]) + dataset(b"layers/conv2d/vars/1", [2])
+    inside = dataset(b"layers/sequential/layers/dense/vars/0", [2, 2])
+    values = {
+        "weights": conv + texts(b"", b"layer_names", [b"c"]) + named,
+        "parts": conv + texts(b"", b"layer_names0", [b"c"]) + texts(b"", b"layer_names1", []) + named,
+        "model": dataset(b"model_weights/b/in/kernel:0", [2, 2]) + texts(b"model_weights", b"layer_names", [b"b"])
+        + texts(b"model_weights/b", b"weight_names", [b"in/kernel:0"]) + texts(b"", b"model_config", [json.dumps(model).encode()]),
+        "nested": dataset(b"b/x/kernel", [2]) + dataset(b"b/y/kernel", [2]) + texts(b"", b"layer_names", [b"b"]) + texts(b"b", b"weight_names", [b"x/kernel", b"y/kernel"]),
+        "numbered": numbered + inside + dataset(b"optimizer/vars/0", []),
+        "named": numbered + texts(b"layers/conv2d/vars", b"name", [b"stem"]) + inside,
+        "configured": numbered + inside + texts(b"", b"model_config", [json.dumps(model).encode()]),
+        "decoded": dataset(b"c/k", [4], 0, 1, 1) + dataset(b"c/t", [1], 0, 10, 3) + texts(b"", b"layer_names", [b"c"]) + texts(b"c", b"weight_names", [b"k"]),
+        "elsewhere": dataset(b"c/k", [4], 0, 0, 2) + texts(b"", b"layer_names", [b"c"]) + texts(b"c", b"weight_names", [b"k"]),
+        "fault": conv + b"E" + words(b"bad object header"),
+    }
+    return {name: signature + value for name, value in values.items()}
+
+
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx):
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

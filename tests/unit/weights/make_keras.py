@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Makes the small Keras files of the tests with h5py (3.7 was used), and prints nothing.
 
-    python3 tests/unit/weights/make_keras.py tests/unit/weights/fixtures/keras tests/refuse/keras
+    python3 tests/unit/weights/make_keras.py tests/unit/weights/fixtures/keras tests/refuse/keras tests/fuzz/corpus
 
-The first folder gets files that are read, the second those that are refused. Element i of a tensor is BASE + i / 8; the
+The first folder gets files that are read, the second those that are refused, the third the smallest possible ones
+(keras_h5, keras_archive). Element i of a tensor is BASE + i / 8; the
 bases count from 1 in the order of writing, so that test_keras.c can tell tensors apart. Tests read the committed files;
 h5py is needed only to make them anew.
 """
@@ -313,8 +314,72 @@ def hostile(folder):
                 zip_file.writestr(zipfile.ZipInfo(entry, (1980, 1, 1, 0, 0, 0)), data)
 
 
+# --- seeds of fuzzers ---
+
+
+def seeds(folder):
+    def save(name, make, **options):
+        with io.BytesIO() as buffer:
+            with Maker(buffer, **options) as m:
+                make(m)
+            data = buffer.getvalue()
+        (folder / "keras_h5" / name).write_bytes(data)
+        return data
+
+    def one(m):
+        m.layers([m.layer("d", [("k", (2,))])])
+
+    def text(m):
+        m.layers([m.layer("d", [("k", (2,))], text=str)], text=str)
+
+    def packed(m):
+        group = m.file.create_group("d")
+        group.create_dataset("k", data=m.values((8,)), chunks=(4,), compression="gzip")
+        group.attrs["weight_names"] = [b"k"]
+        m.layers(["d"])
+
+    def swapped(m):
+        group = m.file.create_group("d")
+        group.create_dataset("k", data=m.values((3,), ">f8"))
+        group.create_dataset("b", data=m.values((3,), ">f2"))
+        group.attrs["weight_names"] = [b"k", b"b"]
+        m.layers(["d"])
+
+    def variables(m):
+        m.variables("layers/dense", "d", [(2, 1), (1,)])
+
+    def whole(m):
+        m.file.attrs["model_config"] = json.dumps(config_of([layer("Dense", "d")]))
+        m.file.create_group("model_weights")
+        m.layers([m.layer("d", [("k", (2,))], "model_weights")], "model_weights")
+
+    for kind in ("keras_h5", "keras_archive"):
+        (folder / kind).mkdir(exist_ok=True)
+    small = {}
+    for make in (one, text, packed, swapped, variables, whole):
+        small[make.__name__] = save(make.__name__, make, libver="latest")
+    save("one_old", one)
+    save("packed_old", packed)
+    config = json.dumps(config_of([layer("Dense", "d")]))
+    metadata = json.dumps({"keras_version": "3.1"})
+    archives = {
+        "plain": [("metadata.json", metadata), ("config.json", config), ("model.weights.h5", small["variables"])],
+        "turned": [("model.weights.h5", small["variables"]), ("config.json", config)],
+        "older": [("config.json", config), ("model.weights.h5", small["one"])],
+        "sharded": [("config.json", config), ("model.weights.json", "{}")],
+        "bare": [("config.json", "{}")],
+    }
+    for name, entries in archives.items():
+        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with zipfile.ZipFile(folder / "keras_archive" / (name + ("_packed" if method else "")), "w", method) as zip_file:
+                for entry, data in entries:
+                    info = zipfile.ZipInfo(entry, (1980, 1, 1, 0, 0, 0))
+                    info.compress_type = method
+                    zip_file.writestr(info, data)
+
+
 def main():
-    for folder, make in zip(sys.argv[1:], (good, hostile)):
+    for folder, make in zip(sys.argv[1:], (good, hostile, seeds)):
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         make(pathlib.Path(folder))
 
