@@ -54,6 +54,17 @@ void file_map_close(struct file_map *map)
     *map = (struct file_map){0};
 }
 
+void file_map_forget(const struct file_map *map, const uint8_t *from, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)from, end = begin + size;
+    if (!map->data || begin < (uintptr_t)map->data || end > (uintptr_t)map->data + map->size)
+        return;
+    begin = (begin + page - 1) / page * page;
+    end = end / page * page;
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 char *file_read_text(const char *path, size_t limit, struct error *error)
 {
     FILE *stream = fopen(path, "re");

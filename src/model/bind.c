@@ -238,13 +238,30 @@ static bool check_trunk(const struct match *match, struct error *error)
                      first->outcome == BIND_MISSING ? "missing" : first->detail, trunk, missing, misfit, hint);
 }
 
+/* Large tensors go through a block of rows at a time, so that a model is never in memory twice. */
+enum { BLOCK_FLOATS = 1 << 20, BLOCK_ROWS = 16 };
+
+static struct bind_rows block_of(const struct weights_tensor *tensor)
+{
+    size_t count = tensor->shape.rank ? (size_t)tensor->shape.dim[0] : 1;
+    size_t floats = (size_t)shape_count(&tensor->shape) / count, fitting = BLOCK_FLOATS / floats;
+    size_t block = fitting < BLOCK_ROWS ? BLOCK_ROWS : fitting / BLOCK_ROWS * BLOCK_ROWS;
+    return (struct bind_rows){.count = block < count ? block : count, .floats = floats};
+}
+
 static bool read_param(const struct match *match, int param, float *room, struct error *error)
 {
     struct graph *graph = match->graph;
-    float *values = graph_param_values(graph, param);
-    if (!weights_read(match->weights, (size_t)match->tensor[param], room, error))
-        return false;
-    bind_from_file(graph, param, match->layout, room, values);
+    size_t index = (size_t)match->tensor[param];
+    struct bind_rows rows = block_of(weights_get(match->weights, index));
+    size_t end = graph->param[param].count / rows.floats;
+    for (; rows.first < end; rows.first += rows.count) {
+        if (rows.count > end - rows.first)
+            rows.count = end - rows.first;
+        if (!weights_read_rows(match->weights, index, (int64_t)rows.first, (int64_t)rows.count, room, error))
+            return false;
+        bind_rows_from_file(graph, param, match->layout, rows, room, graph_param_values(graph, param));
+    }
     return true;
 }
 
@@ -252,11 +269,16 @@ static bool read_all(const struct match *match, uint64_t seed, struct error *err
 {
     const struct graph *graph = match->graph;
     size_t most = 1;
-    for (int p = 0; p < graph->params; p++)
-        most = graph->param[p].count > most ? graph->param[p].count : most;
+    for (int p = 0; p < graph->params; p++) {
+        enum bind_outcome outcome = match->report->row[p].outcome;
+        if (outcome != BIND_LOADED && outcome != BIND_CONVERTED)
+            continue;
+        struct bind_rows block = block_of(weights_get(match->weights, (size_t)match->tensor[p]));
+        most = block.count * block.floats > most ? block.count * block.floats : most;
+    }
     float *room = mem_try_floats(most);
     if (!room)
-        return error_set(error, ERROR_FAILED, "%s: no memory to read a tensor of %zu values",
+        return error_set(error, ERROR_FAILED, "%s: no memory to read %zu values at a time",
                          weights_path(match->weights), most);
     bool good = true;
     for (int p = 0; p < graph->params && good; p++) {

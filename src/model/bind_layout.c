@@ -133,20 +133,45 @@ bool bind_layout_differs(const struct graph *graph, int param, enum weights_layo
     return kernel_lengths(graph, param, length);
 }
 
-void bind_from_file(const struct graph *graph, int param, enum weights_layout layout, const float *from, float *to)
+/* Rows of (c_out, c_in, outer) to their columns of native (outer, c_in, c_out). Tiles are as long as a cache line of the
+ * rows, so that each is read once. */
+static void turn_rows(const float *from, float *to, size_t row, size_t rows, const size_t length[3])
+{
+    enum { LINE = 16 };
+    size_t outer = length[0], c_in = length[1], c_out = length[2], row_floats = c_in * outer;
+    for (size_t q0 = 0; q0 < row_floats; q0 += LINE) {
+        size_t end = q0 + LINE < row_floats ? q0 + LINE : row_floats;
+        for (size_t q = q0; q < end; q++) {
+            float *column = to + (q % outer * c_in + q / outer) * c_out + row;
+            for (size_t r = 0; r < rows; r++)
+                column[r] = from[r * row_floats + q];
+        }
+    }
+}
+
+void bind_rows_from_file(const struct graph *graph, int param, enum weights_layout layout, struct bind_rows rows,
+                         const float *from, float *to)
 {
     size_t length[3];
     struct shape4 image;
     if (layout == WEIGHTS_TORCH && kernel_lengths(graph, param, length)) {
-        swap_ends(from, to, length[2], length[1], length[0]);
+        turn_rows(from, to, rows.first, rows.count, length);
     } else if (layout == WEIGHTS_KERAS && is_behind_chw(graph, param, &image)) {
         size_t pixels = (size_t)image.h * (size_t)image.w, channels = (size_t)image.c;
         size_t out = (size_t)graph->param[param].shape.dim[1];
-        for (size_t i = 0; i < pixels; i++) {
-            for (size_t c = 0; c < channels; c++)
-                memcpy(to + (c * pixels + i) * out, from + (i * channels + c) * out, out * sizeof *to);
+        for (size_t r = 0; r < rows.count; r++) {
+            size_t i = (rows.first + r) / channels, c = (rows.first + r) % channels;
+            memcpy(to + (c * pixels + i) * out, from + r * out, out * sizeof *to);
         }
     } else {
-        memcpy(to, from, graph->param[param].count * sizeof *to);
+        memcpy(to + rows.first * rows.floats, from, rows.count * rows.floats * sizeof *to);
     }
+}
+
+void bind_from_file(const struct graph *graph, int param, enum weights_layout layout, const float *from, float *to)
+{
+    struct shape shape = bind_file_shape(graph, param, layout);
+    size_t count = shape.rank ? (size_t)shape.dim[0] : 1;
+    struct bind_rows rows = {.count = count, .floats = graph->param[param].count / count};
+    bind_rows_from_file(graph, param, layout, rows, from, to);
 }

@@ -33,8 +33,10 @@ struct weights {
     struct weights_tensor *tensor;
     struct weights_place *place; /* of tensor[i] */
     size_t count, room;
-    size_t *by_name; /* indices sorted by name */
-    size_t beside;   /* bytes of further files */
+    size_t *by_name;                    /* indices sorted by name */
+    size_t beside;                      /* bytes of further files */
+    const struct file_map **map_beside; /* [maps_beside], kept below */
+    size_t maps_beside;
     char **metadata; /* key, value, key, value, ... */
     size_t metadata_count;
     struct kept {
@@ -139,6 +141,8 @@ const struct file_map *weights_map_beside(struct weights *weights, const char *n
     if (good) {
         weights_keep(weights, map, release_map);
         weights_widen(weights, map->size);
+        weights->map_beside = mem_grow(weights->map_beside, weights->maps_beside + 1, sizeof(struct file_map *));
+        weights->map_beside[weights->maps_beside++] = map;
         return map;
     }
     error->kind = ERROR_WEIGHTS;
@@ -293,6 +297,7 @@ void weights_close(struct weights *weights)
         last->release(last->block);
     }
     mem_free(weights->kept);
+    mem_free(weights->map_beside);
     mem_free(weights->tensor);
     mem_free(weights->place);
     mem_free(weights->by_name);
@@ -374,17 +379,68 @@ static void copy_strided(float *to, const struct weights_tensor *tensor, const s
     }
 }
 
-bool weights_read(const struct weights *weights, size_t index, float *to, struct error *error)
+/* A model may be half as large as memory: what has been read is not kept a second time. Small tensors share pages with
+ * their neighbours, which are read next. */
+static void forget(const struct weights *weights, const uint8_t *from, size_t size)
+{
+    enum { WORTH_IT = 1 << 16 };
+    if (size < WORTH_IT)
+        return;
+    if (weights->mapped)
+        file_map_forget(&weights->map, from, size);
+    for (size_t i = 0; i < weights->maps_beside; i++)
+        file_map_forget(weights->map_beside[i], from, size);
+}
+
+/* Whether all are finite: in a form that compilers turn into vectors. */
+static bool all_finite(const float *values, int64_t count)
+{
+    enum { EXPONENT = 0x7f800000 };
+    uint32_t beyond = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        beyond |= (bits & EXPONENT) == EXPONENT;
+    }
+    return !beyond;
+}
+
+static bool check_finite(const struct weights *weights, const struct weights_tensor *tensor, const float *values,
+                         int64_t before, int64_t count, struct error *error)
+{
+    if (all_finite(values, count))
+        return true;
+    int64_t i = 0;
+    while (isfinite(values[i]))
+        i++;
+    return error_set(error, ERROR_WEIGHTS, "%s: tensor \"%s\" is not finite: element %lld of %lld is %s", weights->path,
+                     tensor->name, (long long)(before + i), (long long)shape_count(&tensor->shape),
+                     isnan(values[i]) ? "NaN" : "infinite or beyond float32");
+}
+
+bool weights_read_rows(const struct weights *weights, size_t index, int64_t row, int64_t rows, float *to,
+                       struct error *error)
 {
     const struct weights_tensor *tensor = &weights->tensor[index];
-    int64_t count = shape_count(&tensor->shape);
-    if (count == 0)
+    struct weights_tensor part = *tensor;
+    struct weights_place place = weights->place[index];
+    int64_t count = shape_count(&tensor->shape), each = count;
+    size_t bytes = tensor_type_size(tensor->type);
+    if (count == 0 || rows == 0)
         return true;
-    copy_strided(to, tensor, &weights->place[index]);
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(to[i]))
-            return error_set(error, ERROR_WEIGHTS, "%s: tensor \"%s\" is not finite: element %lld of %lld is %s",
-                             weights->path, tensor->name, (long long)i, (long long)count,
-                             isnan(to[i]) ? "NaN" : "infinite or beyond float32");
-    return true;
+    if (tensor->shape.rank > 0) {
+        each = count / tensor->shape.dim[0];
+        part.shape.dim[0] = rows;
+        place.first += (size_t)(row * place.stride[0]) * bytes;
+    }
+    copy_strided(to, &part, &place);
+    if (tensor->shape.rank == 0 || place.stride[0] == each)
+        forget(weights, place.first, (size_t)(rows * each) * bytes);
+    return check_finite(weights, tensor, to, row * each, shape_count(&part.shape), error);
+}
+
+bool weights_read(const struct weights *weights, size_t index, float *to, struct error *error)
+{
+    const struct shape *shape = &weights->tensor[index].shape;
+    return weights_read_rows(weights, index, 0, shape->rank ? shape->dim[0] : 1, to, error);
 }

@@ -15,6 +15,9 @@ struct file_map {
 };
 bool file_map_open(struct file_map *map, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void file_map_close(struct file_map *map) THAW_NONNULL;
+/* Lets go of the memory that holds whole pages of these bytes, if they are the map's: they come from the file again when
+ * they are used again. For reading much once. */
+void file_map_forget(const struct file_map *map, const uint8_t *from, size_t size) THAW_NONNULL;
 
 /* The whole file as text with a NUL behind it; the caller frees. Refuses files over `limit` bytes. */
 char *file_read_text(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

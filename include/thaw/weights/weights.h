@@ -51,6 +51,9 @@ const char *weights_metadata(const struct weights *weights, const char *key) THA
  * them is an error that names the tensor and the element. */
 bool weights_read(const struct weights *weights, size_t index, float *to,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Rows `row` to row + rows of the outermost dimension alone (a scalar has one). The map's memory for them is let go. */
+bool weights_read_rows(const struct weights *weights, size_t index, int64_t row, int64_t rows, float *to,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Writing safetensors (https://huggingface.co/docs/safetensors). */
 struct weights_output {

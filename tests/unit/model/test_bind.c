@@ -547,6 +547,25 @@ static void test_preprocess_is_overridden(void **state)
     assert_int_equal(error.kind, ERROR_USAGE);
 }
 
+/* Kernels of over a million values are read and turned a block of rows at a time. */
+static void test_large_kernels_in_blocks(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct bind_report report;
+    struct graph *graph = build("resnet18", 10), *loaded = build("resnet18", 10);
+    graph_initialise(graph, 8);
+    write_plain(graph, "", NULL, NULL);
+    struct weights *weights = open_file();
+    if (!bind_weights(loaded, weights, 1, &report, &error))
+        fail_msg("%s", error.text);
+    assert_memory_equal(loaded->values, graph->values, graph->values_count * sizeof(float));
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(graph);
+    graph_destroy(loaded);
+}
+
 /* Images and labels can lie in such a file as well as weights. */
 static void test_data_is_no_model(void **state)
 {
@@ -581,6 +600,7 @@ int main(void)
         cmocka_unit_test(architectures_are_recognised),
         cmocka_unit_test(test_preprocess_is_overridden),
         cmocka_unit_test(test_data_is_no_model),
+        cmocka_unit_test(test_large_kernels_in_blocks),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

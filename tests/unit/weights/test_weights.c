@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -179,6 +180,53 @@ static void test_legacy_refused(void **state)
     check_refused("no-such-file", "No such file or directory");
 }
 
+/* Megabytes of mapped files that this process holds. */
+static long mapped_megabytes(void)
+{
+    char line[128];
+    long kilobytes = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "RssFile: %ld", &kilobytes) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return kilobytes < 0 ? -1 : kilobytes >> 10;
+}
+
+/* A file of 256 MB, most of it a hole: opening touches its header only, and what has been read is let go. */
+static void test_a_large_file_is_not_kept(void **state)
+{
+    (void)state;
+    enum { ROWS = 1 << 16, COLUMNS = 1 << 10, BLOCK = 1 << 10 };
+    static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[65536,1024],\"data_offsets\":[0,268435456]}}";
+    char path[] = "/tmp/thaw-large-XXXXXX";
+    struct error error = {0};
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    uint8_t length[8] = {sizeof header - 1};
+    float last = 7;
+    off_t end = (off_t)(8 + sizeof header - 1) + (off_t)ROWS * COLUMNS * 4;
+    assert_int_equal(pwrite(file, length, 8, 0), 8);
+    assert_int_equal(pwrite(file, header, sizeof header - 1, 8), sizeof header - 1);
+    assert_int_equal(pwrite(file, &last, 4, end - 4), 4);
+    close(file);
+    long before = mapped_megabytes();
+    if (before < 0)
+        skip();
+    struct weights *weights = open_or_fail(path);
+    assert_true(mapped_megabytes() - before <= 1);
+    float *values = mem_array((size_t)BLOCK * COLUMNS, sizeof *values);
+    for (int64_t row = 0; row < ROWS; row += BLOCK) {
+        assert_true(weights_read_rows(weights, 0, row, BLOCK, values, &error));
+        assert_true(mapped_megabytes() - before <= 8);
+    }
+    assert_true(values[BLOCK * COLUMNS - 1] == 7 && values[0] == 0);
+    mem_free(values);
+    weights_close(weights);
+    unlink(path);
+}
+
 /* Real files. */
 
 static char *real_file(const char *name)
@@ -329,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_zip_every_kind),
         cmocka_unit_test(test_tar_every_kind),
         cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_a_large_file_is_not_kept),
         cmocka_unit_test(test_legacy_refused),
         cmocka_unit_test(test_real_resnet20_legacy),
         cmocka_unit_test(test_real_same_in_all_formats),
