@@ -32,7 +32,8 @@ struct file {
 static void put(struct file *file, const void *bytes, size_t size)
 {
     assert_true(size <= FILE_MAX - file->size);
-    memcpy(file->bytes + file->size, bytes, size);
+    if (size)
+        memcpy(file->bytes + file->size, bytes, size);
     file->size += size;
 }
 
