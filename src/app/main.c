@@ -25,7 +25,8 @@ static void help(void)
          "  --threads N      computing threads (all cores)\n"
          "  --samples DIR    the sample world's folder\n"
          "  --runs DIR       where runs are kept\n"
-         "  --models DIR     a folder of weights files\n\n"
+         "  --models DIR     a folder of weights files\n"
+         "  --offline        pulls nothing from the network\n\n"
          "`thaw VERB --help` tells more. Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 weights,\n"
          "5 stopped early, 130 interrupted.");
 }

@@ -13,6 +13,8 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/model/load.h"
+#include "thaw/model/remember.h"
 #include "thaw/train/trainer.h"
 #include "verb_parts.h"
 
@@ -162,6 +164,18 @@ static int finish(const struct report *report, const struct trainer_status *stat
     return ended == EVENT_DONE_INTERRUPTED ? error_exit_code(ERROR_INTERRUPTED) : 0;
 }
 
+/* For the list of models. */
+static void remember_model(const struct experiment *experiment)
+{
+    struct error unused;
+    const char *weights = experiment->model.weights;
+    bool scratch = !weights[0] || !strcmp(weights, "none");
+    char *path = scratch ? mem_string(experiment->model.name) : load_weights_path(weights, &unused);
+    if (path)
+        remember_use(path);
+    mem_free(path);
+}
+
 static int run(const struct experiment *experiment, const char *resume, bool json)
 {
     struct error error = {0};
@@ -178,6 +192,7 @@ static int run(const struct experiment *experiment, const char *resume, bool jso
         trainer_destroy(trainer);
         return app_fail(&error);
     }
+    remember_model(experiment);
     wait_for_end(trainer, &signals);
     struct trainer_status status;
     trainer_status(trainer, &status);

@@ -14,7 +14,7 @@
 
 struct choices {
     const char *theme, *threads, *samples, *runs, *models;
-    bool ascii, no_colour, no_mouse;
+    bool ascii, no_colour, no_mouse, offline;
 };
 
 static bool prepare_samples(const char *folder, struct error *error)
@@ -55,8 +55,11 @@ static int run(const struct choices *choices, int threads, const char *experimen
     char *samples = choices->samples ? path_expand(choices->samples) : app_samples();
     char *sample = path_join(samples, "indian-transfer.ini");
     int code;
-    struct session_options options = {
-        .samples = samples, .runs = choices->runs, .models = choices->models, .threads = threads};
+    struct session_options options = {.samples = samples,
+                                      .runs = choices->runs,
+                                      .models = choices->models,
+                                      .threads = threads,
+                                      .offline = choices->offline};
     struct session *session = NULL;
     if (prepare_samples(samples, &error))
         session = session_create(&options, &error);
@@ -75,6 +78,7 @@ int workbench(int argc, char **argv)
         {.name = "--samples", .value = &choices.samples},   {.name = "--runs", .value = &choices.runs},
         {.name = "--models", .value = &choices.models},     {.name = "--ascii", .flag = &choices.ascii},
         {.name = "--no-color", .flag = &choices.no_colour}, {.name = "--no-mouse", .flag = &choices.no_mouse},
+        {.name = "--offline", .flag = &choices.offline},
     };
     argc = app_options(NULL, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)

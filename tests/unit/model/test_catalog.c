@@ -17,6 +17,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/model/bind.h"
 #include "thaw/model/catalog.h"
+#include "thaw/model/zoo.h"
 
 static char folder[] = "/tmp/thaw-test-catalog-XXXXXX";
 static char user[64], models[64], samples[64], installed[512];
@@ -299,6 +300,52 @@ static void imagenet_names(void **state)
     catalog_close(catalog);
 }
 
+/* Learnable values and running statistics, without the head where the file has none. */
+static void count_values(const struct graph *graph, bool head, double *learnable, double *statistics)
+{
+    *learnable = *statistics = 0;
+    for (int p = 0; p < graph->params; p++) {
+        const struct graph_param *param = &graph->param[p];
+        if (!head && param->node > graph->trunk)
+            continue;
+        if (param->role == OP_ROLE_STATISTICS)
+            *statistics += (double)param->count;
+        else if (param->role != OP_ROLE_CONSTANT)
+            *learnable += (double)param->count;
+    }
+}
+
+/* The zoo builds every architecture of the catalog, and counts its values and multiply-adds as the source does. */
+static void networks_are_as_stated(void **state)
+{
+    (void)state;
+    struct catalog *catalog = must_open();
+    size_t count;
+    const struct catalog_row *row = catalog_rows(catalog, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct error error;
+        struct zoo_options options = {.height = row[i].input > 0 ? row[i].input : 0};
+        options.width = options.height;
+        struct graph *graph = zoo_outline(row[i].arch, &options, &error);
+        if (!graph)
+            fail_msg("%s: %s", row[i].name, error.text);
+        double learnable, statistics;
+        count_values(graph, row[i].classes != 0, &learnable, &statistics);
+        bool keras = !strcmp(row[i].source, "keras");
+        double counted = keras ? learnable + statistics : learnable;
+        if (!strcmp(row[i].arch, "keras_efficientnet_b0")) /* its first layer has 3 means, 3 variances and a count */
+            counted += 7;
+        bool auxiliary = !strcmp(row[i].arch, "inception_v3"); /* its source counts the auxiliary head */
+        if (isfinite(row[i].params) && !auxiliary && counted != row[i].params)
+            fail_msg("%s: %.0f values, %.0f stated", row[i].name, counted, row[i].params);
+        double macs = graph_totals(graph).macs;
+        if (isfinite(row[i].macs) && fabs(macs - row[i].macs) > 0.02 * row[i].macs)
+            fail_msg("%s: %.4g multiply-adds, %.4g stated", row[i].name, macs, row[i].macs);
+        graph_destroy(graph);
+    }
+    catalog_close(catalog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +356,7 @@ int main(void)
         cmocka_unit_test(files_by_name_and_content),
         cmocka_unit_test(preprocessing_of_rows),
         cmocka_unit_test(imagenet_names),
+        cmocka_unit_test(networks_are_as_stated),
     };
     return cmocka_run_group_tests(tests, make_places, drop_places);
 }
