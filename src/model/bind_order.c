@@ -2,7 +2,8 @@
  * the layers of a file stand in the order of the model's, which follows from its graph. Called by bind and recognition.
  *
  * Keras sorts layers by their depth, the longest way to the output, then by when a walk from the output, inputs in their
- * order, first comes to them. What we hold as one node and Keras as two layers, or the other way round, counts so. */
+ * order, first comes to them. Layers of Keras' that are no nodes here (zeros before a convolution with stride) and nodes
+ * that are no layers (an activation inside one) change no order in its applications; tests/reference holds them all. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -35,15 +36,6 @@ static bool is_pointwise(const struct graph_node *node)
     return node->kind == OP_CONV && ends_in(node->name, ".pointwise");
 }
 
-/* Layers of Keras' in a node: zeros around the image are a layer of their own before a convolution with stride. */
-static int count_layers(const struct graph_node *node)
-{
-    const struct op_attrs *a = &node->attrs;
-    if (is_pointwise(node))
-        return 0;
-    return node->kind == OP_CONV && a->stride_h > 1 && a->pad_bottom > 0 ? 2 : 1;
-}
-
 static void walk(const struct graph *graph, struct layer *layer)
 {
     int *stack = mem_array((size_t)graph->nodes * 4 + 1, sizeof *stack), depth = 0, met = 0;
@@ -69,7 +61,7 @@ static struct layer *sort_layers(const struct graph *graph)
         layer[n].node = n;
         for (int i = 0; i < graph->node[n].inputs; i++) {
             struct layer *input = &layer[graph->node[n].input[i]];
-            int depth = layer[n].depth + count_layers(&graph->node[n]);
+            int depth = layer[n].depth + 1;
             input->depth = depth > input->depth ? depth : input->depth;
         }
     }

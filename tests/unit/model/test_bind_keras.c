@@ -24,7 +24,7 @@ enum { BYTES = 105 * 1024 * 1024 }; /* as many as the largest tensor has element
 static struct {
     const struct graph *graph;
     void (*rename)(char to[256], const char *layer, int number);
-    bool top;
+    bool top, backwards; /* backwards: in the opposite order, so that names alone can tell */
 } wanted;
 
 static const char *leaf_of(const struct graph *graph, int param)
@@ -47,7 +47,8 @@ static bool add_all(struct weights *weights, struct error *error)
     const struct graph *graph = wanted.graph;
     int *param = mem_array((size_t)graph->params, sizeof *param), count = bind_keras_order(graph, param), layer = 0;
     bool good = true;
-    for (int i = 0; i < count && good; i++) {
+    for (int at = 0; at < count && good; at++) {
+        int i = wanted.backwards ? count - 1 - at : at;
         const struct graph_param *row = &graph->param[param[i]];
         char own[256], name[300];
         if (!wanted.top && row->node > graph->trunk)
@@ -77,6 +78,12 @@ static struct graph *outline(const char *name)
     return graph;
 }
 
+static void number_all(char to[256], const char *layer, int number)
+{
+    (void)layer;
+    snprintf(to, 256, "layer_%d", number);
+}
+
 /* Opens a file of that architecture's tensors and has it recognised. */
 static void check(const char *arch, void (*rename)(char to[256], const char *layer, int number), bool top,
                   const struct bind_zoo *zoo)
@@ -88,6 +95,7 @@ static void check(const char *arch, void (*rename)(char to[256], const char *lay
     wanted.graph = graph;
     wanted.rename = rename;
     wanted.top = top;
+    wanted.backwards = rename != number_all;
     struct weights *weights = weights_open_memory_as(&format, data, BYTES, arch, &error);
     if (!weights || !bind_recognise(weights, zoo, &identity, &error))
         fail_msg("%s: %s", arch, error.text);
@@ -102,12 +110,6 @@ static void keep(char to[256], const char *layer, int number)
 {
     (void)number;
     snprintf(to, 256, "%s", layer);
-}
-
-static void number_all(char to[256], const char *layer, int number)
-{
-    (void)layer;
-    snprintf(to, 256, "layer_%d", number);
 }
 
 static void nest(char to[256], const char *layer, int number)
@@ -228,6 +230,7 @@ static void another_order_is_refused(void **state)
     wanted.graph = graph;
     wanted.rename = number_all;
     wanted.top = true;
+    wanted.backwards = false;
     /* the shortcut's convolution after the block's last one, as the first ResNet50 of Keras had it */
     int first = graph_find_node(graph, "conv3_block1_0_conv"), add = graph_find_node(graph, "conv3_block1_add");
     assert_true(first >= 0 && add >= 0);
