@@ -52,9 +52,9 @@ static struct weights *open_file(void)
     return weights;
 }
 
-/* The graph's tensors as a torch file would hold them, names put behind `prefix`, with that metadata (or
- * NULL). Parameters for which keep() is false are left out. */
-static void write_plain(const struct graph *graph, const char *prefix, bool (*keep)(const struct graph *, int),
+/* The graph's tensors as a torch file would hold them, names put behind one and the other prefix by turns, with that
+ * metadata (or NULL). Parameters for which keep() is false are left out. */
+static void write_mixed(const struct graph *graph, const char *const prefix[2], bool (*keep)(const struct graph *, int),
                         const char *const *metadata)
 {
     struct error error;
@@ -66,7 +66,7 @@ static void write_plain(const struct graph *graph, const char *prefix, bool (*ke
         if (keep && !keep(graph, p))
             continue;
         bind_to_torch(graph, p, graph_param_values(graph, p), values + param->offset);
-        tensor[count++] = (struct weights_output){.name = mem_format("%s%s", prefix, param->name),
+        tensor[count++] = (struct weights_output){.name = mem_format("%s%s", prefix[p % 2], param->name),
                                                   .type = TENSOR_F32,
                                                   .shape = bind_torch_shape(graph, p),
                                                   .values = values + param->offset};
@@ -78,6 +78,12 @@ static void write_plain(const struct graph *graph, const char *prefix, bool (*ke
     mem_free_floats(values);
     if (!good)
         fail_msg("%s", error.text);
+}
+
+static void write_plain(const struct graph *graph, const char *prefix, bool (*keep)(const struct graph *, int),
+                        const char *const *metadata)
+{
+    write_mixed(graph, (const char *const[]){prefix, prefix}, keep, metadata);
 }
 
 static const struct bind_row *find_row(const struct bind_report *report, const char *name)
@@ -547,6 +553,31 @@ static void test_preprocess_is_overridden(void **state)
     assert_int_equal(error.kind, ERROR_USAGE);
 }
 
+/* A backbone that was wrapped, a head that was not; and wrappers within each other. */
+static void test_mixed_prefixes(void **state)
+{
+    (void)state;
+    static const char *const prefixes[][2] = {{"backbone.", ""}, {"module.", "module.model."}, {"", "model.backbone."}};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        struct error error = {0};
+        struct bind_report report;
+        struct bind_identity identity;
+        struct graph *graph = build("resnet20", 10), *loaded = build("resnet20", 10);
+        graph_initialise(graph, 8);
+        write_mixed(graph, prefixes[i], NULL, NULL);
+        struct weights *weights = open_file();
+        assert_true(bind_recognise(weights, NULL, &identity, &error));
+        assert_string_equal(identity.arch, "resnet20");
+        assert_true(bind_weights(loaded, weights, 1, &report, &error));
+        assert_int_equal(report.count[BIND_UNEXPECTED] + report.count[BIND_MISSING], 0);
+        assert_memory_equal(loaded->values, graph->values, graph->values_count * sizeof(float));
+        bind_report_finish(&report);
+        weights_close(weights);
+        graph_destroy(graph);
+        graph_destroy(loaded);
+    }
+}
+
 /* Kernels of over a million values are read and turned a block of rows at a time. */
 static void test_large_kernels_in_blocks(void **state)
 {
@@ -600,6 +631,7 @@ int main(void)
         cmocka_unit_test(architectures_are_recognised),
         cmocka_unit_test(test_preprocess_is_overridden),
         cmocka_unit_test(test_data_is_no_model),
+        cmocka_unit_test(test_mixed_prefixes),
         cmocka_unit_test(test_large_kernels_in_blocks),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
