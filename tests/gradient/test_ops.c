@@ -436,6 +436,12 @@ static void in_place_gives_the_same_bits(void **state)
         within.op->backward(&within.call);
         within.grad[0] = own;
         assert_memory_equal(within.out_grad, apart.grad[0], apart.in_count[0] * sizeof(float));
+        for (int k = 1; k < c->inputs; k++)
+            assert_memory_equal(within.grad[k], apart.grad[k], apart.in_count[k] * sizeof(float));
+        for (int k = 0; k < apart.params; k++)
+            if (apart.grad[INPUTS + k])
+                assert_memory_equal(within.grad[INPUTS + k], apart.grad[INPUTS + k],
+                                    apart.param_count[k] * sizeof(float));
         tear_down(&apart);
         tear_down(&within);
     }
