@@ -1,6 +1,7 @@
 /* What eval, predict and bench run on. A run directory stands for the model it exported. */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app.h"
@@ -36,6 +37,13 @@ static bool take_class_names(struct model_argument *argument, const char *path, 
     return error->kind == ERROR_NONE;
 }
 
+/* What the guess comes to, in the words of --preprocess. */
+static const char *guessed_words(const struct graph *graph)
+{
+    const struct preprocess *p = &graph->preprocess;
+    return p->raw ? "raw" : p->mean[0] == 0 && p->std[0] == 1 ? "unit" : "torch";
+}
+
 bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
                          const char *preprocess, struct error *error)
 {
@@ -51,6 +59,9 @@ bool model_argument_open(struct model_argument *argument, const char *model, con
     struct load_request request = {.arch = source.arch, .weights = source.weights, .seed = 1, .preprocess = preprocess};
     argument->graph = load_graph(&request, NULL, error);
     bool good = argument->graph && (!source.weights || take_class_names(argument, source.weights, error));
+    if (good && argument->graph->preprocess_guessed)
+        fprintf(stderr, "thaw: %s does not say how pixels become its input: %s is a guess, --preprocess states it\n",
+                path_base(source.weights), guessed_words(argument->graph));
     if (good)
         remember_use(source.weights ? source.weights : argument->graph->arch);
     mem_free(source.weights);

@@ -141,8 +141,9 @@ static void show_stage(const struct graph *graph, int index)
     }
 }
 
-static void show_preprocess(const struct preprocess *p)
+static void show_preprocess(const struct graph *graph)
 {
+    const struct preprocess *p = &graph->preprocess;
     printf("input: ");
     if (p->resize)
         printf("shorter side to %d, centre crop %dx%d", p->resize, p->height, p->width);
@@ -157,7 +158,7 @@ static void show_preprocess(const struct preprocess *p)
     printf("\ndeviation:");
     for (int c = 0; c < p->channels; c++)
         printf(" %g", (double)p->std[c]);
-    putchar('\n');
+    puts(graph->preprocess_guessed ? "\n          a guess: the file does not say; --preprocess states it" : "");
 }
 
 static void show_note(const char *note)
@@ -203,7 +204,7 @@ static void show_plain(const struct shown *shown, const struct graph *graph, con
                totals.params + totals.buffers);
     printf("an image: %s MACs, %sB of activations\n", part_count(macs, totals.macs),
            part_count(bytes, totals.activation_bytes));
-    show_preprocess(&graph->preprocess);
+    show_preprocess(graph);
     show_note(graph->note);
     printf("\n%-40s %-13s %-13s %9s %9s\n", "layer", "kind", "output", "params", "MACs");
     for (int stage = 0; stage < graph->stages; stage++)

@@ -123,8 +123,10 @@ static struct graph *import(const struct load_request *request, struct source *s
     if (!graph)
         return NULL;
     check_row(source, graph->arch);
-    if (source->row && !bind_file_preprocess(source->weights, &bound))
+    if (source->row && !bind_file_preprocess(source->weights, &bound)) {
         catalog_preprocess(source->row, &graph->preprocess);
+        graph->preprocess_guessed = false;
+    }
     return graph;
 }
 
@@ -142,8 +144,13 @@ struct graph *load_graph(const struct load_request *request, struct bind_report 
         graph = build_and_bind(request, &source, match, error);
     source_close(&source);
     bind_report_finish(&own);
-    if (!graph || !request->preprocess || preprocess_parse(&graph->preprocess, request->preprocess, error))
+    if (!graph || !request->preprocess)
         return graph;
+    if (preprocess_parse(&graph->preprocess, request->preprocess, error)) {
+        bool silent = !request->preprocess[0] || !strcmp(request->preprocess, "auto");
+        graph->preprocess_guessed = graph->preprocess_guessed && silent;
+        return graph;
+    }
     graph_destroy(graph);
     return NULL;
 }

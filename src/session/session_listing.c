@@ -55,6 +55,9 @@ static void describe_graph(const struct session *session, struct session_model *
     snprintf(row->input, sizeof row->input, "%s", input);
     snprintf(row->arch, sizeof row->arch, "%s", graph->arch);
     preprocess_text(row->preprocess, sizeof row->preprocess, &graph->preprocess);
+    size_t used = strlen(row->preprocess);
+    if (graph->preprocess_guessed)
+        snprintf(row->preprocess + used, sizeof row->preprocess - used, " (a guess: set model.preprocess)");
     double seconds = remembered_time(&session->remembered, graph->arch, input);
     row->seconds = seconds > 0 ? seconds : NAN;
 }

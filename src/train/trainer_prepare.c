@@ -346,6 +346,9 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         *error = trainer->failure;
         return false;
     }
+    if (trainer->graph->preprocess_guessed)
+        trainer_warn(trainer, "the weights do not say how pixels become their input, which was guessed; "
+                              "model.preprocess states it");
     warn_of_data(trainer, data_changed);
     trainer_prove(trainer);
     return true;

@@ -56,6 +56,7 @@ struct graph_constant {
 struct graph {
     char arch[GRAPH_NAME_MAX]; /* "resnet18" */
     struct preprocess preprocess;
+    bool preprocess_guessed; /* the file does not say how pixels become its input, and neither did anyone else */
     int nodes, params, stages;
     struct graph_node *node;
     struct graph_param *param;

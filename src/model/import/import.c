@@ -121,10 +121,13 @@ static struct graph *outline(const struct importer *importer, const struct weigh
         graph = import_resized(own, request->size, request->classes, error);
         graph_destroy(own);
     }
-    if (graph)
+    struct preprocess stated;
+    if (graph) {
         bind_preprocess(graph, weights);
-    else
+        graph->preprocess_guessed = !bind_file_preprocess(weights, &stated);
+    } else {
         error_wrap(error, "%s", weights_path(weights));
+    }
     return graph;
 }
 
