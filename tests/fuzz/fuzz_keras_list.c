@@ -14,6 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < SIGNATURE || memcmp(data, "\x89HDF\r\n\x1a\n", SIGNATURE) != 0)
         return 0;
     keras_records_set(data + SIGNATURE, size - SIGNATURE);
-    keras_records_try(data, size);
+    keras_records_try(data, size, true);
     return 0;
 }

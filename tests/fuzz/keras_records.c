@@ -41,24 +41,24 @@ enum isolate_end isolate_run(bool (*work)(void *context, struct isolate_out *out
     return ISOLATE_DONE;
 }
 
-static void import(const struct weights *weights)
+static void import(const struct weights *weights, bool values)
 {
     struct load_request request = {.seed = 1};
     struct bind_report report;
     struct error error = {0};
-    struct graph *graph = import_graph(weights, &request, true, &report, &error);
+    struct graph *graph = import_graph(weights, &request, values, &report, &error);
     if (!graph && (error.kind == ERROR_NONE || strncmp(error.text, "memory: ", 8) != 0))
         abort();
     graph_destroy(graph);
     bind_report_finish(&report);
 }
 
-void keras_records_try(const uint8_t *data, size_t size)
+void keras_records_try(const uint8_t *data, size_t size, bool values)
 {
     struct error error = {0};
     fuzz_read_weights(data, size);
     struct weights *weights = weights_open_memory(data, size, "memory", &error);
     if (weights && import_possible(weights))
-        import(weights);
+        import(weights, values);
     weights_close(weights);
 }

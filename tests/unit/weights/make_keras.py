@@ -145,7 +145,7 @@ def whole_model(path):
     """As model.save writes it: a model inside, with and without the configuration that tells; an optimizer."""
     inner = config_of([layer("Conv2D", "c1"), layer("BatchNormalization", "b1", scale=False)], "base")
     config = config_of([layer("InputLayer", "in"), inner, layer("Flatten", "flat"), layer("Dense", "top")])
-    with Maker(path) as m:
+    with Maker(path, libver="latest") as m:
         m.file.attrs["model_config"] = json.dumps(config)
         m.file.attrs["keras_version"] = "2.4.0"
         m.file.create_group("model_weights")
@@ -168,7 +168,7 @@ def nested_unknown(path):
 
 def numbered(path, named):
     """Keras 3's .weights.h5; named: with the layers' names as newer versions add them."""
-    with Maker(path) as m:
+    with Maker(path, libver="latest") as m:
         m.variables("layers/conv2d", "stem" if named else None, [(3, 3, 1, 2), (2,)])
         m.variables("layers/conv2d_1", "second" if named else None, [(1, 1, 2, 2)])
         m.variables("layers/batch_normalization", "bn" if named else None, [(2,), (2,), (2,)])
