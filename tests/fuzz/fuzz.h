@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern const char fuzz_target[]; /* the folder of the corpus */
+extern const char fuzz_target[];     /* the folder of the corpus */
+extern const unsigned fuzz_per_byte; /* what a parser may hold for each byte of its input, where it is not 4 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

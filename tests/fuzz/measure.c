@@ -1,0 +1,68 @@
+/* Between libFuzzer and a harness: measures what a parser takes from malloc, ends the program where that is more than
+ * four times the input and a fixed sum, and tells the largest figures at the end. Compiled by tests/fuzz/build alone,
+ * which calls the harness's function fuzz_one. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sanitizer/allocator_interface.h>
+
+#include "fuzz.h"
+
+/* BASE is what the parsers grant themselves whatever the file's size; OWN, a harness's copies of so short an input. */
+enum { BASE = 1 << 20, OWN = 64 << 10 };
+
+/* Bytes for each byte of the input; a harness of a parser that unpacks states its own. */
+__attribute__((weak)) const unsigned fuzz_per_byte = 4;
+
+int fuzz_one(const uint8_t *data, size_t size);
+
+static _Thread_local bool measuring;
+static size_t live, peak, largest;     /* of this input: bytes held now, the most held at once, the largest block */
+static size_t most_peak, most_largest; /* of all inputs */
+
+static void taken(const volatile void *block, size_t size)
+{
+    (void)block;
+    if (!measuring)
+        return;
+    live += size;
+    peak = live > peak ? live : peak;
+    largest = size > largest ? size : largest;
+}
+
+static void given_back(const volatile void *block)
+{
+    if (!measuring || !block)
+        return;
+    size_t size = __sanitizer_get_allocated_size((const void *)block);
+    live -= size < live ? size : live; /* a block from before the input was measured counts for nothing */
+}
+
+static void tell(void)
+{
+    fprintf(stderr, "stat::largest_block_bytes:      %zu\nstat::most_held_at_once_bytes:  %zu\n", most_largest,
+            most_peak);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static bool ready;
+    if (!ready) {
+        fuzz_one(data, size); /* what is made once belongs to no input */
+        __sanitizer_install_malloc_and_free_hooks(taken, given_back);
+        atexit(tell);
+        ready = true;
+    }
+    live = peak = largest = 0;
+    measuring = true;
+    fuzz_one(data, size);
+    measuring = false;
+    most_peak = peak > most_peak ? peak : most_peak;
+    most_largest = largest > most_largest ? largest : most_largest;
+    if (peak > fuzz_per_byte * size + BASE + OWN) {
+        fprintf(stderr, "%zu bytes were held at once for an input of %zu, %zu in one block\n", peak, size, largest);
+        abort();
+    }
+    return 0;
+}
