@@ -371,7 +371,7 @@ static bool read_list(struct weights *weights, struct reader *reader, const char
     const struct h5_attribute *own = h5_find_attribute(&reader->list, "", "model_config");
     if (!config && own && own->count == 1)
         config = own->value;
-    if (config)
+    if (config && weights_json_fits(weights, config))
         keras_outline_read(&reader->outline, config); /* one that cannot be read names nothing */
     const char *root = has_texts(&reader->list, "", "layer_names") ? "" : "model_weights";
     bool good = true;

@@ -87,7 +87,7 @@ static char *read_text(const struct archive *archive, enum part part, size_t *bu
 /* The version alone; a file whose metadata cannot be read has none. */
 static void keep_version(struct weights *weights, const char *text)
 {
-    json_t *root = json_loads(text, 0, NULL);
+    json_t *root = weights_json_fits(weights, text) ? json_loads(text, 0, NULL) : NULL;
     const char *version = json_string_value(json_object_get(root, "keras_version"));
     if (version)
         weights_add_metadata(weights, WEIGHTS_KERAS_VERSION, version);

@@ -1,5 +1,6 @@
 /* JSON inside weights files. Jansson makes some hundred bytes of a few characters, so what a text may hold is bounded by
- * its file's size before it is parsed. Called by the safetensors readers. */
+ * its file's size before it is parsed. Called by the safetensors
+ * readers, and by all who parse what a file has as text. */
 #include "config.h"
 
 #include <string.h>
@@ -20,6 +21,11 @@ static bool fits(const uint8_t *text, size_t size, size_t file)
                   : text[i] == ',' || text[i] == ':' ? VALUE_BYTES
                                                      : 0;
     return memory <= limit;
+}
+
+bool weights_json_fits(const struct weights *weights, const char *text)
+{
+    return fits((const uint8_t *)text, strlen(text), weights_map(weights)->size);
 }
 
 json_t *weights_json(const uint8_t *text, size_t size, size_t file, const char *what, struct error *error)

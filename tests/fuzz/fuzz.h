@@ -13,5 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* read_weights.c: opens the bytes as a weights file and reads every tensor. An open or a read may fail with a sentence;
  * what may not be ends the program. */
 void fuzz_read_weights(const uint8_t *data, size_t size);
+/* The same for bytes that this format takes for its own; others are passed over, for they are another harness's. */
+struct weights_format;
+void fuzz_read_weights_as(const struct weights_format *format, const uint8_t *data, size_t size);
 
 #endif

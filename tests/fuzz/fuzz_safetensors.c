@@ -12,7 +12,7 @@ const char fuzz_target[] = "safetensors";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_read_weights(data, size);
+    fuzz_read_weights_as(&format_safetensors, data, size);
     if (size <= 8)
         return 0;
     uint8_t *mended = malloc(size); /* the exact size, so that a read behind it is seen */
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t header = brace ? (uint64_t)(brace - mended) + 1 - 8 : size - 8;
     for (int i = 0; i < 8; i++)
         mended[i] = (uint8_t)(header >> (8 * i));
-    fuzz_read_weights(mended, size);
+    fuzz_read_weights_as(&format_safetensors, mended, size);
     free(mended);
     return 0;
 }

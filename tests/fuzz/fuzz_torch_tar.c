@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "weights/format.h"
 
 const char fuzz_target[] = "torch_tar";
 
@@ -46,13 +47,13 @@ static void read_wrapped(const uint8_t *data, size_t size)
         left -= length;
     }
     uint8_t *exact = realloc(archive, used); /* a read behind it is seen */
-    fuzz_read_weights(exact ? exact : archive, used);
+    fuzz_read_weights_as(&format_torch_tar, exact ? exact : archive, used);
     free(exact ? exact : archive);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_read_weights(data, size);
+    fuzz_read_weights_as(&format_torch_tar, data, size);
     read_wrapped(data, size);
     return 0;
 }

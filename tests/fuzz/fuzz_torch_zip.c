@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "weights/format.h"
 
 const char fuzz_target[] = "torch_zip";
 
@@ -73,13 +74,13 @@ static void read_wrapped(const uint8_t *data, size_t size)
     put_number(&archive, end - directory, 4);
     put_number(&archive, directory, 4);
     put_number(&archive, 0, 2);
-    fuzz_read_weights(archive.bytes, archive.size);
+    fuzz_read_weights_as(&format_torch_zip, archive.bytes, archive.size);
     free(archive.bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_read_weights(data, size);
+    fuzz_read_weights_as(&format_torch_zip, data, size);
     read_wrapped(data, size);
     return 0;
 }

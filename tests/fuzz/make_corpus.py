@@ -6,8 +6,8 @@
 Files named found_* came out of fuzzing and are left alone.
 """
 import gzip
-import json
 import io
+import json
 import os
 import struct
 import sys
@@ -339,8 +339,71 @@ def keras_list():
     return {name: signature + value for name, value in values.items()}
 
 
+def graph_json():
+    def node(name, op, reads, **attrs):
+        return {"name": name, "op": op, "in": reads, **attrs}
+
+    def graph(nodes, trunk="pool", stages=(("net", 0),), **others):
+        made = {"version": 1, "arch": "net", "input": [6, 6, 1]}
+        made["preprocess"] = "size 6x6x1 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1"
+        made["trunk"] = trunk
+        made["stages"] = [{"name": name, "first": first} for name, first in stages]
+        made["nodes"] = nodes
+        made.update(others)
+        return json.dumps(made, separators=(",", ":")).encode()
+
+    conv = node("conv", "conv", [0], out_channels=2, kernel_h=3, kernel_w=3)
+    pool, head = node("pool", "global average pool", [1]), node("fc", "linear", [2], out_channels=3, bias=1)
+    plain = [conv, pool, head]
+    relu = node("act", "relu", [1])
+    return {
+        "plain": graph(plain),
+        "stages": graph(plain, stages=(("a", 0), ("b", 2))),
+        "late_stage": graph(plain, stages=(("a", 0), ("b", 9))),
+        "join": graph([conv, relu, node("add", "add", [1, 2]), node("pool", "global average pool", [3]), dict(head, **{"in": [4]})]),
+        "concat": graph([conv, relu, node("cat", "concat", [1, 2]), node("pool", "global average pool", [3]), dict(head, **{"in": [4]})]),
+        "norm": graph([conv, node("bn", "batch norm", [1], no_scale=1, eps=0.1), node("pool", "global average pool", [2]), dict(head, **{"in": [3]})]),
+        "unknown_op": graph([dict(conv, op="sorcery"), pool, head]),
+        "reads_itself": graph([dict(conv, **{"in": [1]}), pool, head]),
+        "wide": graph([dict(conv, out_channels=1 << 24), pool, head]),
+        "wide_head": graph([conv, pool, dict(head, out_channels=1 << 24)], trunk="conv"),
+        "far_pad": graph([dict(conv, pad_top=-(1 << 24)), pool, head]),
+        "no_trunk": graph(plain, trunk="x"),
+        "large_input": graph(plain, input=[1 << 16, 1 << 16, 1 << 16]),
+        "no_version": graph(plain, version=2),
+        "nan": graph([dict(conv, alpha=1e39), pool, head]),
+        "list": b"[[[[[[[[",
+    }
+
+
+def catalog():
+    row = b"[net-a]\narch = net\nfile = net.pth\n"
+    return {
+        "small": row,
+        "whole": row + b"source = x\nlicence = BSD\nurl = https://x.org/net.pth\nhash = sha256-prefix:0123abcd\nsize = 44.661 MiB\n"
+        b"params = 11.7 M\nmacs = 1.814 G\ntop1 = 69.758\ntop5 = 89.078\nclasses = 1000\nresize = 256\ninput = 224\n",
+        "more": row + b"interpolation = bicubic\npreprocess = torch\nmean = 0.485 0.456 0.406\nstd = 0.229 0.224 0.225\ndefault = yes\n"
+        b"tensors = 0123abcd\nclasses_file = names.txt\n",
+        "goes_on": row + b"notes = one\n  two\n  three\nalso = a b\n  c\nreference = d\n",
+        "twice": row + row,
+        "two": row + b"[net-b]\nurl = a/b\n; comment\n# comment\n",
+        "no_section": b"arch = net\n",
+        "no_key": row + b"arhc = net\n",
+        "no_file": b"[net-a]\narch = net\n",
+        "range": row + b"top1 = 101\n",
+        "whole_number": row + b"classes = 1e300\n",
+        "words": row + b"interpolation = bicubik\n",
+        "long_line": row + b"notes = " + b"n" * 200 + b"\n",
+        "digest": row + b"hash = md5:00\n",
+        "filter": row + b"top1 = 70\n\0top1>=69.5% arch:NET -default net",
+        "filter_units": b"\0top1<1.5G top1!=10MB top1=.5kib",
+        "filter_none": b"\0top2>1",
+        "filter_sign": b"\0top1<>1 >1",
+    }
+
+
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list):
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, catalog):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

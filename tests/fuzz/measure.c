@@ -1,9 +1,10 @@
-/* Between libFuzzer and a harness: measures what a parser takes from malloc, ends the program where that is more than
+/* Between libFuzzer and a harness: measures what a parser takes from malloc and mmap, ends the program where that is more than
  * four times the input and a fixed sum, and tells the largest figures at the end. Compiled by tests/fuzz/build alone,
  * which calls the harness's function fuzz_one. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <sanitizer/allocator_interface.h>
 
@@ -37,6 +38,26 @@ static void given_back(const volatile void *block)
         return;
     size_t size = __sanitizer_get_allocated_size((const void *)block);
     live -= size < live ? size : live; /* a block from before the input was measured counts for nothing */
+}
+
+/* Large blocks of floats are anonymous maps; the linker sends them through here. */
+void *__real_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+int __real_munmap(void *at, size_t size);
+int __wrap_munmap(void *at, size_t size);
+
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
+{
+    if (file < 0)
+        taken(NULL, size);
+    return __real_mmap(at, size, protection, flags, file, offset);
+}
+
+int __wrap_munmap(void *at, size_t size)
+{
+    if (measuring)
+        live -= size < live ? size : live;
+    return __real_munmap(at, size);
 }
 
 static void tell(void)

@@ -14,12 +14,10 @@ static void require(bool holds)
         abort();
 }
 
-void fuzz_read_weights(const uint8_t *data, size_t size)
+static void use(struct weights *weights, size_t size, struct error *error)
 {
-    struct error error = {0};
-    struct weights *weights = weights_open_memory(data, size, "memory", &error);
     if (!weights) {
-        require(error.kind == ERROR_WEIGHTS && strncmp(error.text, "memory: ", 8) == 0);
+        require(error->kind == ERROR_WEIGHTS && strncmp(error->text, "memory: ", 8) == 0);
         return;
     }
     require(weights_count(weights) > 0);
@@ -29,9 +27,22 @@ void fuzz_read_weights(const uint8_t *data, size_t size)
         require(weights_find(weights, tensor->name) == (long)i);
         require(count >= 0 && (uint64_t)count <= size);
         float *values = mem_array((size_t)count, sizeof *values);
-        if (!weights_read(weights, i, values, &error))
-            require(error.kind == ERROR_WEIGHTS && strstr(error.text, tensor->name));
+        if (!weights_read(weights, i, values, error))
+            require(error->kind == ERROR_WEIGHTS && strstr(error->text, tensor->name));
         mem_free(values);
     }
     weights_close(weights);
+}
+
+void fuzz_read_weights(const uint8_t *data, size_t size)
+{
+    struct error error = {0};
+    use(weights_open_memory(data, size, "memory", &error), size, &error);
+}
+
+void fuzz_read_weights_as(const struct weights_format *format, const uint8_t *data, size_t size)
+{
+    struct error error = {0};
+    if (size > 0 && format->probe(&(struct file_map){data, size}))
+        use(weights_open_memory_as(format, data, size, "memory", &error), size, &error);
 }

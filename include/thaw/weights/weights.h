@@ -47,6 +47,9 @@ const char *weights_metadata(const struct weights *weights, const char *key) THA
 #define WEIGHTS_KERAS_VERSION "keras.version"
 #define WEIGHTS_KERAS_BACKEND "keras.backend"
 #define WEIGHTS_NOTE          "note" /* a sentence */
+/* Whether JSON that came out of the file takes, once parsed, no more than four times the file's size (and 1 MiB). To be
+ * asked before it is parsed. */
+bool weights_json_fits(const struct weights *weights, const char *text) THAW_NONNULL;
 /* Values as float32 in the source's element order, contiguous; `to` holds shape_count floats. A NaN or infinity among
  * them is an error that names the tensor and the element. */
 bool weights_read(const struct weights *weights, size_t index, float *to,

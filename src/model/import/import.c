@@ -79,18 +79,18 @@ static bool is_set(const struct graph *graph, int param)
     return false;
 }
 
-/* Values are allocated only for what the file can fill; a head that starts fresh is the user's own wish. */
+/* Values are allocated only for what the file can fill; another side or other classes are the user's own wish. */
 static bool check_size(const struct graph *graph, const struct weights *weights, struct error *error)
 {
     double have = 0, want = 0;
     for (size_t i = 0; i < weights_count(weights); i++)
         have += (double)shape_count(&weights_get(weights, i)->shape);
-    for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++)
+    for (int p = 0; p < graph->params; p++)
         want += is_set(graph, p) ? 0 : (double)graph->param[p].count;
     if (want <= have)
         return true;
-    return error_set(error, ERROR_WEIGHTS, "%s: the network it describes has %.0f values, its tensors only %.0f",
-                     weights_path(weights), want, have);
+    return error_set(error, ERROR_WEIGHTS, "the network it describes has %.0f values, its tensors only %.0f", want,
+                     have);
 }
 
 /* The same network for another side, out of the file again. */
@@ -105,9 +105,13 @@ static struct graph *resize(const struct importer *importer, const struct weight
 }
 
 static struct graph *outline(const struct importer *importer, const struct weights *weights,
-                             const struct load_request *request, struct error *error)
+                             const struct load_request *request, bool values, struct error *error)
 {
     struct graph *graph = importer->outline(weights, error);
+    if (graph && values && !check_size(graph, weights, error)) {
+        graph_destroy(graph);
+        graph = NULL;
+    }
     const struct shape4 *input = graph ? &graph->node[0].shape : NULL;
     bool other_side = graph && request->size && (request->size != input->h || request->size != input->w);
     bool other_classes = graph && request->classes && request->classes != graph->classes;
@@ -140,14 +144,13 @@ struct graph *import_graph(const struct weights *weights, const struct load_requ
         error_set(error, ERROR_WEIGHTS, "%s: the file does not say what its network is", weights_path(weights));
         return NULL;
     }
-    struct graph *graph = outline(importer, weights, request, error);
+    struct graph *graph = outline(importer, weights, request, values, error);
     bool good = graph && check_name(graph, weights, request->arch, error);
     if (good && !values)
         return graph;
     bool (*bind)(struct graph *, const struct weights *, uint64_t, struct bind_report *, struct error *) =
         importer->bind ? importer->bind : bind_weights;
-    if (good && check_size(graph, weights, error) && graph_finish(graph, error) &&
-        bind(graph, weights, request->seed, report, error))
+    if (good && graph_finish(graph, error) && bind(graph, weights, request->seed, report, error))
         return graph;
     graph_destroy(graph);
     return NULL;

@@ -371,7 +371,12 @@ static bool possible(const struct weights *weights)
 static struct graph *sized(const struct weights *weights, int side, struct error *error)
 {
     json_error_t where;
-    json_t *root = json_loads(weights_metadata(weights, WEIGHTS_KERAS_CONFIG), 0, &where);
+    const char *text = weights_metadata(weights, WEIGHTS_KERAS_CONFIG);
+    if (!weights_json_fits(weights, text)) {
+        error_set(error, ERROR_WEIGHTS, "its configuration describes more than a file of this size can hold");
+        return NULL;
+    }
+    json_t *root = json_loads(text, 0, &where);
     struct graph *graph = NULL;
     error->kind = ERROR_NONE;
     if (root)

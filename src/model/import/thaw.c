@@ -12,7 +12,11 @@ static bool possible(const struct weights *weights)
 
 static struct graph *outline(const struct weights *weights, struct error *error)
 {
-    return graph_from_json(weights_metadata(weights, GRAPH_JSON_KEY), error);
+    const char *text = weights_metadata(weights, GRAPH_JSON_KEY);
+    if (weights_json_fits(weights, text))
+        return graph_from_json(text, error);
+    error_set(error, ERROR_WEIGHTS, "its " GRAPH_JSON_KEY " describes more than a file of this size can hold");
+    return NULL;
 }
 
 const struct importer import_thaw = {.possible = possible, .outline = outline};
