@@ -192,7 +192,7 @@ static int compare_attributes(const void *a, const void *b)
 
 bool h5_list_parse(struct h5_list *list, uint8_t *records, size_t length, size_t size, struct error *error)
 {
-    struct reading reading = {.at = records, .end = records + length, .good = true};
+    struct reading reading = {.at = records, .end = length > 0 ? records + length : records, .good = true};
     *list = (struct h5_list){.records = records};
     if (!parse_records(list, &reading, size, error)) {
         h5_list_finish(list);

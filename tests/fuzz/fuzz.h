@@ -7,6 +7,7 @@
 
 extern const char fuzz_target[];     /* the folder of the corpus */
 extern const unsigned fuzz_per_byte; /* what a parser may hold for each byte of its input, where it is not 4 */
+extern const unsigned fuzz_base;     /* and whatever the input's size, where it is not 1 MiB */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

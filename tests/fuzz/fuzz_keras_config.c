@@ -9,6 +9,7 @@
 #include "weights/h5file.h"
 
 const char fuzz_target[] = "keras_config";
+const unsigned fuzz_base = 4 << 20; /* of them 3 for what the zoo's networks look like, to say what a file might be */
 
 enum { ROOM = 1024, FILE_BYTES = 4096 };
 

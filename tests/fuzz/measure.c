@@ -10,11 +10,11 @@
 
 #include "fuzz.h"
 
-/* BASE is what the parsers grant themselves whatever the file's size; OWN, a harness's copies of so short an input. */
-enum { BASE = 1 << 20, OWN = 64 << 10 };
-
-/* Bytes for each byte of the input; a harness of a parser that unpacks states its own. */
+/* What a parser may hold for each byte of the input, what it is granted whatever the input's size, and a harness's own
+ * copies of so short an input. A harness of a parser that unpacks, or that asks the zoo, states its own. */
 __attribute__((weak)) const unsigned fuzz_per_byte = 4;
+__attribute__((weak)) const unsigned fuzz_base = 1 << 20;
+enum { OWN = 64 << 10 };
 
 int fuzz_one(const uint8_t *data, size_t size);
 
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     measuring = false;
     most_peak = peak > most_peak ? peak : most_peak;
     most_largest = largest > most_largest ? largest : most_largest;
-    if (peak > fuzz_per_byte * size + BASE + OWN) {
+    if (peak > fuzz_per_byte * size + fuzz_base + OWN) {
         fprintf(stderr, "%zu bytes were held at once for an input of %zu, %zu in one block\n", peak, size, largest);
         abort();
     }
