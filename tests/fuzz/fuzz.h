@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern const char fuzz_target[];     /* the folder of the corpus */
-extern const unsigned fuzz_per_byte; /* what a parser may hold for each byte of its input, where it is not 4 */
-extern const unsigned fuzz_base;     /* and whatever the input's size, where it is not 1 MiB */
+extern const char fuzz_target[]; /* the folder of the corpus */
+
+/* Bytes that a parser may hold at once for an input of `size`, see measure.c: four times the input, and 1 MiB. A harness
+ * of a parser that unpacks, or that asks the zoo, states its own. */
+size_t fuzz_budget(size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

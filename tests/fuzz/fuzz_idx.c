@@ -8,7 +8,12 @@
 #include "fuzz.h"
 
 const char fuzz_target[] = "idx";
-const unsigned fuzz_per_byte = 3 * 1032; /* gzip unpacks to 1032 times the bytes, and a growing block is copied */
+
+/* gzip unpacks to 1032 times the bytes, and a block that grows is copied. */
+size_t fuzz_budget(size_t size)
+{
+    return 3 * 1032 * size + (1 << 20);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

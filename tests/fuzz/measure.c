@@ -10,11 +10,13 @@
 
 #include "fuzz.h"
 
-/* What a parser may hold for each byte of the input, what it is granted whatever the input's size, and a harness's own
- * copies of so short an input. A harness of a parser that unpacks, or that asks the zoo, states its own. */
-__attribute__((weak)) const unsigned fuzz_per_byte = 4;
-__attribute__((weak)) const unsigned fuzz_base = 1 << 20;
+/* A harness's own copies of so short an input. */
 enum { OWN = 64 << 10 };
+
+__attribute__((weak)) size_t fuzz_budget(size_t size)
+{
+    return 4 * size + (1 << 20);
+}
 
 int fuzz_one(const uint8_t *data, size_t size);
 
@@ -81,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     measuring = false;
     most_peak = peak > most_peak ? peak : most_peak;
     most_largest = largest > most_largest ? largest : most_largest;
-    if (peak > fuzz_per_byte * size + fuzz_base + OWN) {
+    if (peak > fuzz_budget(size) + OWN) {
         fprintf(stderr, "%zu bytes were held at once for an input of %zu, %zu in one block\n", peak, size, largest);
         abort();
     }
