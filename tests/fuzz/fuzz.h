@@ -7,8 +7,8 @@
 
 extern const char fuzz_target[]; /* the folder of the corpus */
 
-/* Bytes that a parser may hold at once for an input of `size`, see measure.c: four times the input, and 1 MiB. A harness
- * of a parser that unpacks, or that asks the zoo, states its own. */
+/* Bytes that a parser may hold at once for an input of `size`, see measure.c: four times the input, and 1 MiB. The harness
+ * of a parser that unpacks states its own. */
 size_t fuzz_budget(size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -45,24 +45,11 @@ static void read_text(const char *text)
     graph_destroy(back);
 }
 
-/* With its values where the file has them all, or surely not: else the whole zoo is asked what the file might be, which
- * takes long and is no parser. */
 static void import(const struct weights *weights, struct error *error)
 {
     struct bind_report report;
     struct load_request request = {.seed = 1};
-    struct graph *graph = import_graph(weights, &request, false, &report, error);
-    size_t total = 0;
-    bool named = true;
-    for (int p = 0; graph && p < graph->params; p++) {
-        total += graph->param[p].count;
-        named = named && weights_find(weights, graph->param[p].name) >= 0;
-    }
-    if (graph && (named || total > VALUES)) {
-        graph_destroy(graph);
-        bind_report_finish(&report);
-        graph = import_graph(weights, &request, true, &report, error);
-    }
+    struct graph *graph = import_graph(weights, &request, true, &report, error);
     require(graph || (error->kind == ERROR_WEIGHTS && strncmp(error->text, "memory: ", 8) == 0));
     bind_report_finish(&report);
     graph_destroy(graph);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz.h"
 #include "keras_records.h"
 #include "thaw/tensor/tensor.h"
 #include "weights/h5file.h"
@@ -12,12 +11,6 @@
 const char fuzz_target[] = "keras_config";
 
 enum { ROOM = 1024, FILE_BYTES = 4096 };
-
-/* Three megabytes more for what the zoo's networks look like, to say what a file might be. */
-size_t fuzz_budget(size_t size)
-{
-    return 4 * size + (4 << 20);
-}
 
 struct buffer {
     uint8_t *bytes;

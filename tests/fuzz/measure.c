@@ -64,6 +64,15 @@ int __wrap_munmap(void *at, size_t size)
     return __real_munmap(at, size);
 }
 
+/* Which of the zoo's networks a file may be is no question to a parser, and a hundred times its work: for the harnesses
+ * the zoo is empty. */
+const void *__wrap_zoo_at(size_t index);
+const void *__wrap_zoo_at(size_t index)
+{
+    (void)index;
+    return NULL;
+}
+
 /* Of the processor: what others do on the machine is no hang. */
 static long milliseconds(void)
 {
