@@ -89,22 +89,18 @@ def randomise(model, x):
             p.uniform_(-0.1, 0.1)
     for m in last_norms(model):
         m.weight.uniform_(0.2, 0.4)
-    batch_norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    kept = [m.momentum for m in batch_norms]
-    model.eval()
-    for m in batch_norms:
-        m.train()
-        m.momentum = 1.0
-    model(torch.cat([x, x.flip(3) * 0.8]))
-    for m, momentum in zip(batch_norms, kept):
-        m.eval()
-        m.momentum = momentum
-        m.running_mean += 0.2 * m.running_var.sqrt() * torch.randn_like(m.running_mean)
-        m.running_var *= torch.empty_like(m.running_var).uniform_(0.7, 1.4)
-    for name in ("aux1", "aux2", "AuxLogits"):  # not run, but saved
-        for m in getattr(model, name).modules() if hasattr(model, name) and getattr(model, name) else ():
-            if isinstance(m, torch.nn.BatchNorm2d):
-                m.running_mean.zero_(), m.running_var.fill_(1)
+    hooks = [m.register_forward_pre_hook(measure) for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    model.eval()(torch.cat([x, x.flip(3) * 0.8]))
+    for hook in hooks:
+        hook.remove()
+
+
+def measure(norm, inputs):
+    """Statistics of what comes in, a little off, so that what goes on stays of one size."""
+    var, mean = torch.var_mean(inputs[0], (0, 2, 3), unbiased=False)
+    norm.running_mean.copy_(mean + 0.2 * var.sqrt() * torch.randn_like(mean))
+    norm.running_var.copy_(var * torch.empty_like(var).uniform_(0.7, 1.4))
+    norm.running_var += 0.05 * mean**2  # else a nearly constant channel is all rounding
 
 
 def build(name, transform_input):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes the reference figures of tests/reference: what PyTorch computes for a few networks of the zoo.
 
-    /usr/bin/python3 tests/reference/make_reference.py [resnet18 resnet50 vgg16_bn]
+    /usr/bin/python3 tests/reference/make_reference.py [FILE ...]
 
 needs torch, torchvision and numpy (figures committed here: torch 1.13.1, torchvision 0.14.1); running the tests needs
 none of them. Weights are not stored: both sides compute every value from the parameter's name and the element's
@@ -19,11 +19,31 @@ from hashed import digest, uniform
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLASSES = 10
-# network, mode, images, side: the statistics of a batch need more pixels than fixed ones
+# Files, and in each: network, mode, images, side. "batch" and "fixed" are a training step with the statistics of the
+# batch (which need more pixels) and with fixed ones, "forward" only logits: the small ones of every family.
 CASES = {
-    "resnet18": [("batch", 2, 64), ("fixed", 2, 32)],
-    "resnet50": [("batch", 2, 64), ("fixed", 1, 32)],
-    "vgg16_bn": [("batch", 2, 32), ("fixed", 1, 32)],
+    "resnet18": [("resnet18", "batch", 2, 64), ("resnet18", "fixed", 2, 32)],
+    "resnet50": [("resnet50", "batch", 2, 64), ("resnet50", "fixed", 1, 32)],
+    "vgg16_bn": [("vgg16_bn", "batch", 2, 32), ("vgg16_bn", "fixed", 1, 32)],
+    "squeezenet1_1": [("squeezenet1_1", "fixed", 1, 50)],
+    "densenet121": [("densenet121", "batch", 2, 64)],
+    "mobilenet_v2": [("mobilenet_v2", "fixed", 1, 64)],
+    "mobilenet_v3_small": [("mobilenet_v3_small", "fixed", 1, 64)],
+    "shufflenet_v2_x0_5": [("shufflenet_v2_x0_5", "fixed", 1, 64)],
+    "convnext_tiny": [("convnext_tiny", "fixed", 1, 64)],
+    "families": [
+        ("resnext50_32x4d", "forward", 1, 32),
+        ("wide_resnet50_2", "forward", 1, 32),
+        ("alexnet", "forward", 1, 63),
+        ("squeezenet1_0", "forward", 1, 51),
+        ("googlenet", "forward", 1, 64),
+        ("inception_v3", "forward", 1, 139),
+        ("mnasnet0_5", "forward", 1, 64),
+        ("efficientnet_b0", "forward", 1, 65),
+        ("efficientnet_v2_s", "forward", 1, 64),
+        ("regnet_x_400mf", "forward", 1, 64),
+        ("regnet_y_400mf", "forward", 1, 64),
+    ],
 }
 SEEDS = 24
 
@@ -32,8 +52,8 @@ def fill(name, shape, is_norm):
     """The values of a parameter in torch's layout, rounded to float32.
 
     Batch norm shifts three channels in four far up and one far down: few values then lie near the kink of the relu
-    that follows, where rounding alone decides which gradient is right. Linear layers are small, so that the softmax is
-    not saturated."""
+    that follows, where rounding alone decides which gradient is right. Linear layers of the head are small, so that the
+    softmax is not saturated."""
     count = int(np.prod(shape))
     u = uniform(name, count)
     last = name.rsplit(".", 1)[1]
@@ -44,7 +64,8 @@ def fill(name, shape, is_norm):
     elif is_norm:
         v = np.where(u < 0.25, -2.5, 2.5) + 0.2 * (2 * u - 1)
     elif last == "weight":
-        v = np.sqrt((3.0 if len(shape) == 4 else 0.02) / np.prod(shape[1:])) * (2 * u - 1)
+        wide = len(shape) == 4 or name.startswith("features.")
+        v = np.sqrt((3.0 if wide else 0.02) / np.prod(shape[1:])) * (2 * u - 1)
     else:
         v = 0.1 * (2 * u - 1)
     return torch.from_numpy(v.astype(np.float32).astype(np.float64).reshape(shape))
@@ -56,15 +77,23 @@ def make_input(seed, images, side):
     return torch.from_numpy(v.astype(np.float32).astype(np.float64).reshape(images, 3, side, side))
 
 
+def own_name(name):
+    """What thaw calls a tensor that torch has as the block's own."""
+    return name + ".weight" if name.endswith(".layer_scale") else name
+
+
 def make_model(name):
-    model = getattr(torchvision.models, name)(num_classes=CLASSES).double()
-    norms = {n for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    model = getattr(torchvision.models, name)(num_classes=CLASSES, **extra).double()
+    norms = {n for n, m in model.named_modules() if isinstance(m, (torch.nn.BatchNorm2d, torch.nn.LayerNorm))}
     with torch.no_grad():
         for tensor_name, tensor in model.state_dict().items():
-            if not tensor_name.endswith("num_batches_tracked"):
-                tensor.copy_(fill(tensor_name, tuple(tensor.shape), tensor_name.rsplit(".", 1)[0] in norms))
+            full = own_name(tensor_name)
+            owner = full.rsplit(".", 1)[0]
+            if not full.endswith("num_batches_tracked"):
+                tensor.copy_(fill(full, tuple(tensor.shape), owner in norms or owner.endswith(".layer_scale")))
     for module in model.modules():
-        if isinstance(module, torch.nn.ReLU):
+        if isinstance(getattr(module, "inplace", None), bool):
             module.inplace = False
     return model
 
@@ -72,39 +101,49 @@ def make_model(name):
 def set_mode(model, mode):
     model.train(mode == "batch")
     for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
+        if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
             module.eval()
 
 
 def measure_margin(model, x):
-    """The least distance of any relu's input from 0, and of a pool's largest value from its second, over the root mean
-    square of the tensor."""
+    """The least distance of any value from a kink of the activation that it enters, and of a pool's largest value from
+    its second, over the root mean square of the tensor."""
     margins = []
 
-    def on_relu(_, inputs):
-        v = inputs[0]
-        margins.append((v.abs().min() / v.pow(2).mean().sqrt()).item())
+    def near(v, kinks):
+        for kink in kinks:
+            margins.append(((v - kink).abs().min() / v.pow(2).mean().sqrt()).item())
 
-    def on_pool(module, inputs):
-        v = inputs[0]
-        pad = module.padding
-        k, s = module.kernel_size, module.stride
-        w = torch.nn.functional.pad(v, (pad, pad, pad, pad), value=-1e30).unfold(2, k, s).unfold(3, k, s)
+    def near_pool(v, k, s=None, pad=0, dilation=1, ceil_mode=False, **_):
+        more = pad + (k if ceil_mode else 0)
+        w = torch.nn.functional.pad(v, (pad, more, pad, more), value=-1e30).unfold(2, k, s).unfold(3, k, s)
         top = w.reshape(*w.shape[:4], -1).topk(2, dim=-1).values
         gap = (top[..., 0] - top[..., 1])[top[..., 0] > 0]
         margins.append((gap.min() / v.pow(2).mean().sqrt()).item())
 
-    hooks = []
-    for module in model.modules():
-        if isinstance(module, torch.nn.ReLU):
-            hooks.append(module.register_forward_pre_hook(on_relu))
-        elif isinstance(module, torch.nn.MaxPool2d):
-            hooks.append(module.register_forward_pre_hook(on_pool))
+    looks = {
+        "relu": lambda v, *_, **__: near(v, [0]),
+        "hardtanh": lambda v, low, high, *_: near(v, [low, high]),
+        "hardswish": lambda v, *_: near(v, [-3, 3]),
+        "hardsigmoid": lambda v, *_: near(v, [-3, 3]),
+        "max_pool2d": near_pool,
+    }
+    functional = torch.nn.functional
+    kept = {name: getattr(functional, name) for name in looks}
+
+    def watched(name):
+        def call(*args, **kwargs):
+            looks[name](*args, **kwargs)
+            return kept[name](*args, **kwargs)
+        return call
+
+    for name in looks:
+        setattr(functional, name, watched(name))
     with torch.no_grad():
         model(x)
-    for hook in hooks:
-        hook.remove()
-    return min(margins)
+    for name in looks:
+        setattr(functional, name, kept[name])
+    return min(margins, default=1)
 
 
 def choose_seed(name, mode, images, side):
@@ -114,11 +153,13 @@ def choose_seed(name, mode, images, side):
         set_mode(model, mode)
         margin = measure_margin(model, make_input(seed, images, side))
         best = max(best, (margin, seed))
+        if margin == 1:  # no kinks at all
+            break
     return best
 
 
 def write_case(out, name, mode, images, side):
-    margin, seed = choose_seed(name, mode, images, side)
+    margin, seed = (0, 0) if mode == "forward" else choose_seed(name, mode, images, side)
     model = make_model(name)
     set_mode(model, mode)
     x = make_input(seed, images, side)
@@ -129,9 +170,10 @@ def write_case(out, name, mode, images, side):
     print("%s %s: seed %d, margin %.2g, loss %.6f" % (name, mode, seed, margin, loss.item()))
     out.write("case %s %s images %d side %d classes %d seed %d\n" % (name, mode, images, side, CLASSES, seed))
     out.write("logits " + " ".join("%.9g" % v for v in logits.detach().numpy().reshape(-1)) + "\n")
-    out.write("loss %.12g\n" % loss.item())
-    for tensor_name, tensor in model.named_parameters():
-        out.write("gradient " + digest(tensor_name, tensor.grad.numpy()) + "\n")
+    if mode != "forward":
+        out.write("loss %.12g\n" % loss.item())
+        for tensor_name, tensor in model.named_parameters():
+            out.write("gradient " + digest(own_name(tensor_name), tensor.grad.numpy()) + "\n")
     if mode == "batch":
         for tensor_name, tensor in model.named_buffers():
             if not tensor_name.endswith("num_batches_tracked"):
@@ -143,8 +185,8 @@ def main():
     torch.set_num_threads(2)
     for name in sys.argv[1:] or CASES:
         with open(os.path.join(HERE, name + ".txt"), "w") as out:
-            for mode, images, side in CASES[name]:
-                write_case(out, name, mode, images, side)
+            for case in CASES[name]:
+                write_case(out, *case)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,10 @@ static void fill(struct graph *graph, int param, float *room)
     uint64_t name = hashed_name(p->name);
     const char *last = strrchr(p->name, '.') + 1;
     double fan_in = (double)p->count / (double)shape.dim[0];
-    double spread = sqrt((shape.rank == 4 ? 3.0 : 0.02) / fan_in);
-    bool is_norm = graph->node[p->node].kind == OP_BATCH_NORM;
+    bool wide = shape.rank == 4 || strncmp(p->name, "features.", 9) == 0;
+    double spread = sqrt((wide ? 3.0 : 0.02) / fan_in);
+    enum op_kind kind = graph->node[p->node].kind;
+    bool is_norm = kind == OP_BATCH_NORM || kind == OP_LAYER_NORM || kind == OP_AFFINE;
     for (size_t i = 0; i < p->count; i++) {
         double u = hashed_uniform(name, i), v;
         if (is_norm && (!strcmp(last, "weight") || !strcmp(last, "running_var")))
@@ -128,6 +130,29 @@ static void check_logits(struct run *run, const float *logits, int count)
     }
 }
 
+static bool is_mode(const struct run *run, const char *mode)
+{
+    return strcmp(run->mode, mode) == 0;
+}
+
+/* A training step without dropout, or inference with all that is folded and fused there. */
+static void make_plan(struct run *run, struct team *team)
+{
+    struct error error;
+    struct freeze *freeze = freeze_create(run->graph);
+    freeze_statistics(freeze, run->graph, is_mode(run, "fixed"));
+    for (int n = 0; n < run->graph->nodes; n++) {
+        if (run->graph->node[n].kind == OP_DROPOUT)
+            freeze_set(freeze, run->graph, n, FREEZE_DROPOUT, true);
+    }
+    struct plan_options options = {
+        .batch = run->images, .training = !is_mode(run, "forward"), .fold = true, .team = team};
+    run->plan = plan_create(run->graph, freeze, &options, &error);
+    freeze_destroy(freeze);
+    if (!run->plan)
+        fail_msg("%s", error.text);
+}
+
 static void prepare(struct run *run, struct team *team, int side, int classes, int seed)
 {
     struct error error;
@@ -141,17 +166,7 @@ static void prepare(struct run *run, struct team *team, int side, int classes, i
     for (int p = 0; p < run->graph->params; p++)
         fill(run->graph, p, run->room);
     run->input = make_input(seed, run->images, side);
-    struct freeze *freeze = freeze_create(run->graph);
-    freeze_statistics(freeze, run->graph, strcmp(run->mode, "fixed") == 0);
-    for (int n = 0; n < run->graph->nodes; n++) {
-        if (run->graph->node[n].kind == OP_DROPOUT)
-            freeze_set(freeze, run->graph, n, FREEZE_DROPOUT, true);
-    }
-    struct plan_options options = {.batch = run->images, .training = true, .fold = true, .team = team};
-    run->plan = plan_create(run->graph, freeze, &options, &error);
-    freeze_destroy(freeze);
-    if (!run->plan)
-        fail_msg("%s", error.text);
+    make_plan(run, team);
     run->gradient = mem_floats((size_t)(run->images * classes));
 }
 
@@ -172,6 +187,25 @@ static void check_loss(struct run *run, const float *logits, int classes)
     }
 }
 
+/* The step's loss, gradients and statistics. */
+static void check_step(struct run *run, const float *logits, int classes)
+{
+    check_loss(run, logits, classes);
+    exec_backward(run->plan, run->gradient, run->images);
+    char word[16];
+    while (fscanf(run->file, "%15s", word) == 1 && strcmp(word, "end") != 0)
+        compare(run, strcmp(word, "gradient") == 0);
+    int learnable = 0, statistics = 0;
+    for (int p = 0; p < run->graph->params; p++) {
+        bool is_statistic = run->graph->param[p].role == OP_ROLE_STATISTICS;
+        statistics += is_statistic;
+        learnable += !is_statistic;
+    }
+    print_message("%s, %s statistics: %d tensors, the worst (%s) wrong by %.2g of its norm\n", run->name, run->mode,
+                  run->compared, run->worst_name, run->worst);
+    assert_int_equal(run->compared, learnable + (is_mode(run, "batch") ? statistics : 0));
+}
+
 static bool run_case(FILE *file, struct team *team)
 {
     struct run run = {.file = file};
@@ -182,23 +216,14 @@ static bool run_case(FILE *file, struct team *team)
         return false;
     assert_int_equal(fields, 6);
     prepare(&run, team, side, classes, seed);
-    const float *logits = exec_forward(run.plan, run.input, run.images, true, 0, 0);
+    bool trains = !is_mode(&run, "forward");
+    const float *logits = exec_forward(run.plan, run.input, run.images, trains, 0, 0);
     check_logits(&run, logits, run.images * classes);
-    check_loss(&run, logits, classes);
-    exec_backward(run.plan, run.gradient, run.images);
-    char word[16];
-    while (fscanf(file, "%15s", word) == 1 && strcmp(word, "end") != 0)
-        compare(&run, strcmp(word, "gradient") == 0);
-    int learnable = 0, statistics = 0;
-    for (int p = 0; p < run.graph->params; p++) {
-        bool is_statistic = run.graph->param[p].role == OP_ROLE_STATISTICS;
-        statistics += is_statistic;
-        learnable += !is_statistic;
-    }
-    print_message("%s, %s statistics: %d tensors, the worst (%s) wrong by %.2g of its norm\n", run.name, run.mode,
-                  run.compared, run.worst_name, run.worst);
+    if (trains)
+        check_step(&run, logits, classes);
+    else
+        assert_int_equal(fscanf(file, " end%n", &fields), 0);
     assert_int_equal(run.wrong, 0);
-    assert_int_equal(run.compared, learnable + (strcmp(run.mode, "batch") == 0 ? statistics : 0));
     plan_destroy(run.plan);
     graph_destroy(run.graph);
     mem_free_floats(run.room);
@@ -207,19 +232,19 @@ static bool run_case(FILE *file, struct team *team)
     return true;
 }
 
-static void run_file(const char *network)
+static void run_file(const char *name, int cases)
 {
     const char *top = getenv("THAW_SRCDIR");
     char path[4096];
-    snprintf(path, sizeof path, "%s/tests/reference/%s.txt", top ? top : ".", network);
+    snprintf(path, sizeof path, "%s/tests/reference/%s.txt", top ? top : ".", name);
     FILE *file = fopen(path, "r");
     if (!file)
         fail_msg("%s cannot be opened", path);
     struct team *team = team_create(0);
-    int cases = 0;
+    int run = 0;
     while (run_case(file, team))
-        cases++;
-    assert_int_equal(cases, 2);
+        run++;
+    assert_int_equal(run, cases);
     team_destroy(team);
     fclose(file);
 }
@@ -227,27 +252,71 @@ static void run_file(const char *network)
 static void resnet18_is_torch(void **state)
 {
     (void)state;
-    run_file("resnet18");
+    run_file("resnet18", 2);
 }
 
 static void resnet50_is_torch(void **state)
 {
     (void)state;
-    run_file("resnet50");
+    run_file("resnet50", 2);
 }
 
 static void vgg16_bn_is_torch(void **state)
 {
     (void)state;
-    run_file("vgg16_bn");
+    run_file("vgg16_bn", 2);
+}
+
+static void squeezenet1_1_is_torch(void **state)
+{
+    (void)state;
+    run_file("squeezenet1_1", 1);
+}
+
+static void densenet121_is_torch(void **state)
+{
+    (void)state;
+    run_file("densenet121", 1);
+}
+
+static void mobilenet_v2_is_torch(void **state)
+{
+    (void)state;
+    run_file("mobilenet_v2", 1);
+}
+
+static void mobilenet_v3_small_is_torch(void **state)
+{
+    (void)state;
+    run_file("mobilenet_v3_small", 1);
+}
+
+static void shufflenet_v2_x0_5_is_torch(void **state)
+{
+    (void)state;
+    run_file("shufflenet_v2_x0_5", 1);
+}
+
+static void convnext_tiny_is_torch(void **state)
+{
+    (void)state;
+    run_file("convnext_tiny", 1);
+}
+
+static void small_ones_of_other_families_are_torch(void **state)
+{
+    (void)state;
+    run_file("families", 11);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resnet18_is_torch),
-        cmocka_unit_test(resnet50_is_torch),
-        cmocka_unit_test(vgg16_bn_is_torch),
+        cmocka_unit_test(resnet18_is_torch),           cmocka_unit_test(resnet50_is_torch),
+        cmocka_unit_test(vgg16_bn_is_torch),           cmocka_unit_test(squeezenet1_1_is_torch),
+        cmocka_unit_test(densenet121_is_torch),        cmocka_unit_test(mobilenet_v2_is_torch),
+        cmocka_unit_test(mobilenet_v3_small_is_torch), cmocka_unit_test(shufflenet_v2_x0_5_is_torch),
+        cmocka_unit_test(convnext_tiny_is_torch),      cmocka_unit_test(small_ones_of_other_families_are_torch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
