@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
+#include <math.h>
 #include <spawn.h>
 
 #include "thaw/base/file.h"
@@ -344,6 +345,38 @@ static void goes_on(void **state)
     finish(&outcome);
 }
 
+/* The logits on a line and in the object are the same ten, and their softmax is what is told without them. */
+static void tells_logits(void **state)
+{
+    (void)state;
+    static const char *const line[] = {"predict", "--logits", "--model", "resnet20", "@good/a/0.png", NULL};
+    static const char *const whole[] = {"predict", "--logits", "--json", "--model", "resnet20", "@good/a/0.png", NULL};
+    struct outcome plain = run(line), object = run(whole);
+    expect_plain(&plain, 0, "predict --logits");
+    expect_plain(&object, 0, "predict --logits --json");
+    json_t *root = json_loads(object.out, 0, NULL);
+    const json_t *image = json_array_get(json_object_get(root, "images"), 0);
+    const json_t *logits = json_object_get(image, "logits"), *top = json_array_get(json_object_get(image, "top"), 0);
+    assert_int_equal(json_array_size(logits), 10);
+    char *save = NULL;
+    strtok_r(plain.out, "\t\n", &save); /* the path */
+    double sum = 0,
+           best = json_number_value(json_array_get(logits, (size_t)json_integer_value(json_object_get(top, "index"))));
+    for (size_t i = 0; i < 10; i++) {
+        const char *field = strtok_r(NULL, "\t\n", &save);
+        double value = json_number_value(json_array_get(logits, i));
+        assert_non_null(field);
+        assert_true(fabs(strtod(field, NULL) - value) < 1e-6 * (1 + fabs(value)));
+        assert_true(value <= best);
+        sum += exp(value - best);
+    }
+    assert_null(strtok_r(NULL, "\t\n", &save));
+    assert_true(fabs(json_number_value(json_object_get(top, "probability")) * sum - 1) < 1e-5);
+    json_decref(root);
+    finish(&plain);
+    finish(&object);
+}
+
 /* A real network tells photographs by their names: weights named by a path, and by their name once they lie in the
  * models folder. */
 static void names_photographs(void **state)
@@ -387,8 +420,9 @@ static void names_photographs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses),       cmocka_unit_test(helps),   cmocka_unit_test(speaks_json),
-        cmocka_unit_test(disarms_names), cmocka_unit_test(goes_on), cmocka_unit_test(names_photographs),
+        cmocka_unit_test(refuses),           cmocka_unit_test(helps),   cmocka_unit_test(speaks_json),
+        cmocka_unit_test(disarms_names),     cmocka_unit_test(goes_on), cmocka_unit_test(tells_logits),
+        cmocka_unit_test(names_photographs),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
