@@ -7,6 +7,7 @@
 
 #include "thaw/model/bind.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,31 @@ static bool read_all(const struct match *match, uint64_t seed, struct error *err
     return good;
 }
 
+/* Values that are not read into the graph, but must be those it was built with: else the file is of another network. */
+static bool check_expected(const struct match *match, const struct bind_index *index, struct error *error)
+{
+    const struct graph *graph = match->graph;
+    for (int i = 0; i < graph->lefts_out; i++) {
+        float have[4] = {0};
+        const struct graph_left_out *known = &graph->left_out[i];
+        long found = known->values ? bind_index_find(index, known->prefix) : -1;
+        if (found < 0)
+            continue;
+        const struct weights_tensor *tensor = weights_get(match->weights, (size_t)found);
+        bool same = known->count <= THAW_LENGTH(have) && shape_count(&tensor->shape) == (int64_t)known->count;
+        if (same && !weights_read(match->weights, (size_t)found, have, error))
+            return false;
+        for (size_t c = 0; c < known->count && same; c++)
+            same = fabsf(have[c] - known->values[c]) <= 1e-4f * (1 + fabsf(known->values[c]));
+        if (!same)
+            return error_set(error, ERROR_WEIGHTS,
+                             "%s: %s holds other values than %s has: %s; a model saved whole, with its configuration, "
+                             "would say what it does instead",
+                             weights_path(match->weights), tensor->name, graph->arch, known->reason);
+    }
+    return true;
+}
+
 bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                   struct error *error)
 {
@@ -312,11 +338,11 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
         bind_index_by_order(&index, graph, weights);
     }
     match_all(&match, &index);
+    bool good = check_trunk(&match, error) && check_expected(&match, &index, error);
     bind_index_finish(&index);
 
     struct preprocess unused;
     const char *text = weights_metadata(weights, BIND_KEY_PREPROCESS);
-    bool good = check_trunk(&match, error);
     if (good && text && !bind_preprocess_parse(text, &unused))
         good = error_set(error, ERROR_WEIGHTS, "%s: the metadata's " BIND_KEY_PREPROCESS " \"%.100s\" cannot be read",
                          weights_path(weights), text);

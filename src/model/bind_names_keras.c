@@ -169,6 +169,8 @@ static char *layer_name(const struct style *style, const char *layer, size_t len
         if (number < NUMBER_MAX)
             return mem_format("%s_%d", counted[s], number - style->least[s] + 1);
     }
+    if (layer_number(layer, length, "normalization") < NUMBER_MAX) /* a network has but one */
+        return mem_string("normalization");
     char *own = mem_format("%.*s", (int)length, layer);
     char *renamed = style->tensorflow ? NULL : rename_old(own);
     if (renamed) {

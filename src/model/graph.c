@@ -298,7 +298,17 @@ void graph_leave_out(struct graph *graph, const char *prefix, const char *reason
     if (graph->lefts_out == GRAPH_LEFT_OUT_MAX)
         fault(graph, "no room to leave out %s", prefix);
     else
-        graph->left_out[graph->lefts_out++] = (struct graph_left_out){prefix, reason};
+        graph->left_out[graph->lefts_out++] = (struct graph_left_out){.prefix = prefix, .reason = reason};
+}
+
+void graph_expect(struct graph *graph, const char *name, const float *values, size_t count, const char *reason)
+{
+    int before = graph->lefts_out;
+    graph_leave_out(graph, name, reason);
+    if (graph->lefts_out > before) {
+        graph->left_out[before].values = values;
+        graph->left_out[before].count = count;
+    }
 }
 
 void graph_add_note(struct graph *graph, const char *format, ...)

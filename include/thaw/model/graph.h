@@ -44,6 +44,8 @@ struct graph_stage {
 /* Tensors of the source library's files that the graph has no use for. */
 struct graph_left_out {
     const char *prefix, *reason; /* static text */
+    const float *values;         /* static; what the tensor of that name must hold, or NULL: anything */
+    size_t count;
 };
 enum { GRAPH_LEFT_OUT_MAX = 4 };
 
@@ -102,6 +104,9 @@ void graph_mark_trunk(struct graph *graph, int node) THAW_NONNULL;
 /* Tensors whose names begin so are not missed in the graph: bind ignores them and gives the reason. The texts are borrowed
  * for good. */
 void graph_leave_out(struct graph *graph, const char *prefix, const char *reason) THAW_NONNULL;
+/* The same of one tensor whose values are part of the architecture: with others the file is refused. */
+void graph_expect(struct graph *graph, const char *name, const float *values, size_t count,
+                  const char *reason) THAW_NONNULL;
 /* Adds a line to the note. */
 void graph_add_note(struct graph *graph, const char *format, ...) THAW_NONNULL THAW_PRINTF(2, 3);
 /* Checks, sets output and classes from the last node; values stay NULL: enough for names, shapes and costs. */

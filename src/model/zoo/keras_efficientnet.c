@@ -10,6 +10,8 @@
 #include "keras.h"
 
 static const float bn_eps = 1e-3f, bn_momentum = 0.01f;
+#define PART_OF_NETWORK "ImageNet's mean and deviation are part of the network"
+
 /* B0, and what the others multiply its widths and depths by. */
 static const struct efficientnet_size {
     double widths, depths;
@@ -76,7 +78,9 @@ static int add_preprocessing(struct graph *graph, int input)
     }
     int x = keras_rescale(graph, "rescaling", input, unit, none);
     x = keras_rescale(graph, "normalization", x, scale, shift);
-    graph_leave_out(graph, "normalization.", "ImageNet's mean and deviation are part of the network");
+    graph_expect(graph, "normalization.mean", mean, 3, PART_OF_NETWORK);
+    graph_expect(graph, "normalization.variance", deviation, 3, PART_OF_NETWORK);
+    graph_leave_out(graph, "normalization.count", PART_OF_NETWORK);
     return keras_rescale(graph, "rescaling_1", x, scale, none);
 }
 

@@ -405,6 +405,31 @@ static struct graph *chain(int convs, const char *const *conv)
     return graph;
 }
 
+static void other_values_than_expected_are_refused(void **state)
+{
+    (void)state;
+    static const float zeros[4] = {0, 0, 0, 0}, others[4] = {0, 0, 0.25f, 0};
+    struct error error;
+    struct bind_report report;
+    struct graph *full = chain(1, (const char *[]){"scale"}), *same = chain(0, NULL), *other = chain(0, NULL);
+    graph_initialise(full, 1); /* biases are 0 */
+    graph_expect(same, "scale.bias", zeros, 4, "part of the network");
+    graph_expect(other, "scale.bias", others, 4, "part of the network");
+    write_plain(full, "", NULL, NULL);
+    struct weights *weights = open_file();
+    assert_true(bind_weights(same, weights, 1, &report, &error));
+    assert_int_equal(find_row(&report, "scale.bias")->outcome, BIND_IGNORED);
+    bind_report_finish(&report);
+    assert_false(bind_weights(other, weights, 1, &report, &error));
+    assert_int_equal(error.kind, ERROR_WEIGHTS);
+    assert_non_null(strstr(error.text, "scale.bias holds other values than chain has: part of the network"));
+    bind_report_finish(&report);
+    weights_close(weights);
+    graph_destroy(full);
+    graph_destroy(same);
+    graph_destroy(other);
+}
+
 static void what_is_left_out_is_ignored_with_its_reason(void **state)
 {
     (void)state;
@@ -625,6 +650,7 @@ int main(void)
         cmocka_unit_test(broken_metadata_is_refused),
         cmocka_unit_test(half_precision_is_checked_and_small),
         cmocka_unit_test(wrapped_names_and_other_heads_load),
+        cmocka_unit_test(other_values_than_expected_are_refused),
         cmocka_unit_test(what_is_left_out_is_ignored_with_its_reason),
         cmocka_unit_test(a_trunk_alone_is_enough),
         cmocka_unit_test(what_does_not_fit_is_named),
