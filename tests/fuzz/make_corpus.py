@@ -402,8 +402,23 @@ def catalog():
     }
 
 
+def onnx():
+    """Models that other tests keep: the smallest of each kind."""
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    kept = [("unit/weights/fixtures", ("small", "types", "beside")),
+            ("reference/onnx", ("halves", "pools_global", "gemm", "tensorflow_mean", "held", "nothings", "parts_new",
+                                "parts_old", "flatten_by_shape", "norms", "borders"))]
+    files = {}
+    for folder, names in kept:
+        for name in names:
+            with open(os.path.join(tests, folder, name + ".onnx"), "rb") as file:
+                files[name] = file.read()
+    return files
+
+
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, catalog):
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, catalog,
+                   onnx):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

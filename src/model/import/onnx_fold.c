@@ -73,7 +73,7 @@ static bool fold_reshape(struct net *net, const struct onnx_node *node)
     struct constant *from = net_constant(net, node, 0);
     if (!from || !net_integers(net, node, 1, "shape", &wanted, &count))
         return false;
-    if (!fold_target(&from->shape, wanted, count, net_integer(node, "allowzero", 0) != 0, &to))
+    if (count < 0 || !fold_target(&from->shape, wanted, count, net_integer(node, "allowzero", 0) != 0, &to))
         return net_refuse(net, node, "its shape is not one of as many values");
     if (from->turned && !constant_values(net, node, from))
         return false;
