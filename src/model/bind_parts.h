@@ -61,12 +61,6 @@ bool bind_param_fits(const struct graph *graph, int param, enum weights_layout l
 /* Values in the file's layout to native; all contiguous, `from` and `to` apart. */
 void bind_from_file(const struct graph *graph, int param, enum weights_layout layout, const float *from,
                     float *to) THAW_NONNULL;
-/* The same for some rows of the outermost dimension in the file; `to` is the whole parameter. */
-struct bind_rows {
-    size_t first, count, floats; /* floats: of one row */
-};
-void bind_rows_from_file(const struct graph *graph, int param, enum weights_layout layout, struct bind_rows rows,
-                         const float *from, float *to) THAW_NONNULL;
 /* Whether bind_from_file moves anything. */
 bool bind_layout_differs(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
 

@@ -81,5 +81,11 @@ bool bind_export(const struct graph *graph, const char *path, enum tensor_type t
 void bind_to_torch(const struct graph *graph, int param, const float *native, float *torch) THAW_NONNULL;
 void bind_from_torch(const struct graph *graph, int param, const float *torch, float *native) THAW_NONNULL;
 struct shape bind_torch_shape(const struct graph *graph, int param) THAW_NONNULL;
+/* Some rows of the outermost dimension in a file of that layout; `to` is the whole parameter. */
+struct bind_rows {
+    size_t first, count, floats; /* floats: of one row */
+};
+void bind_rows_from_file(const struct graph *graph, int param, enum weights_layout layout, struct bind_rows rows,
+                         const float *from, float *to) THAW_NONNULL;
 
 #endif

@@ -98,6 +98,8 @@ static struct graph *resize(const struct importer *importer, const struct weight
                             int side, struct error *error)
 {
     struct graph *graph = importer->sized(weights, side, error);
+    if (!graph)
+        error_wrap(error, "for images of %dx%d", side, side);
     if (!graph || import_check_trunk(graph, own, error))
         return graph;
     graph_destroy(graph);

@@ -172,6 +172,8 @@ static bool add_input(struct net *net)
         return error_set(net->error, ERROR_WEIGHTS, "its input \"%s\" has %lld channels; an image has 1 or 3", name,
                          (long long)dim[1]);
     struct shape4 shape = {1, side_of(dim[pixels ? 1 : 2]), side_of(dim[pixels ? 2 : 3]), 3};
+    if (net->side)
+        shape.h = shape.w = net->side;
     if (dim[pixels ? 3 : 1] >= 0)
         shape.c = (int)dim[pixels ? 3 : 1];
     if (shape.h == 0 || shape.w == 0)
@@ -300,12 +302,15 @@ static bool read_network(struct net *net)
     return true;
 }
 
-struct net *net_create(const struct weights *weights, struct error *error)
+struct net *net_create(const struct weights *weights, int side, struct error *error)
 {
     struct net *net = mem_alloc(sizeof *net);
     *error = (struct error){ERROR_NONE, ""};
-    *net = (struct net){
-        .weights = weights, .onnx = weights_onnx(weights), .error = error, .constants_left = CONSTANT_BYTES};
+    *net = (struct net){.weights = weights,
+                        .onnx = weights_onnx(weights),
+                        .side = side,
+                        .error = error,
+                        .constants_left = CONSTANT_BYTES};
     net->computed = mem_array(weights_count(weights) + 1, sizeof *net->computed);
     if (read_network(net))
         return net;
@@ -334,12 +339,17 @@ static bool possible(const struct weights *weights)
     return weights_onnx(weights) != NULL;
 }
 
-static struct graph *outline(const struct weights *weights, struct error *error)
+static struct graph *sized(const struct weights *weights, int side, struct error *error)
 {
-    struct net *net = net_create(weights, error);
+    struct net *net = net_create(weights, side, error);
     struct graph *graph = net ? net_build(net) : NULL;
     net_destroy(net);
     return graph;
 }
 
-const struct importer import_onnx = {.possible = possible, .outline = outline, .bind = onnx_bind};
+static struct graph *outline(const struct weights *weights, struct error *error)
+{
+    return sized(weights, 0, error);
+}
+
+const struct importer import_onnx = {.possible = possible, .outline = outline, .sized = sized, .bind = onnx_bind};

@@ -35,6 +35,17 @@ static void add_node(const struct net *net, struct graph *graph, const struct dr
         set_constants(graph, draft);
 }
 
+static void add_notes(const struct net *net, struct graph *graph)
+{
+    char name[GRAPH_NAME_MAX];
+    if (net->dropped)
+        graph_add_note(graph, "the %s at its end is left out: training wants logits",
+                       import_text(name, sizeof name, net->dropped->op));
+    if (net->onnx->outputs > 1)
+        graph_add_note(graph, "of its %zu outputs the first, %s, is taken", net->onnx->outputs,
+                       import_text(name, sizeof name, net->onnx->output[0].name));
+}
+
 struct graph *net_build(struct net *net)
 {
     char name[GRAPH_NAME_MAX];
@@ -50,6 +61,7 @@ struct graph *net_build(struct net *net)
         add_node(net, graph, &net->draft[i]);
     }
     net_stages_destroy(stages);
+    add_notes(net, graph);
     if (graph_seal(graph, net->error))
         return graph;
     graph_destroy(graph);
@@ -87,37 +99,75 @@ static size_t source_count(const struct source *source, const struct graph_param
     return source->tensor ? (size_t)shape_count(&source->tensor->shape) : param->count;
 }
 
-/* The values as the file has them, checked. */
-static bool read_source(struct binding *binding, const struct source *source, const struct graph_param *param,
-                        struct error *error)
+/* Large tensors go through a block of rows at a time, so that a model is never in memory twice. */
+enum { BLOCK_FLOATS = 1 << 20, BLOCK_ROWS = 16 };
+
+static struct bind_rows block_of(const struct graph *graph, const struct source *source, int param)
 {
-    size_t count = param->count;
-    if (source->tensor)
-        tensor_to_f32(binding->from, source->tensor->values, source->tensor->type, count);
-    for (size_t i = 0; i < count; i++) {
-        double value = source->tensor ? (double)binding->from[i] : source->value ? source->value[i] : source->fill;
-        binding->from[i] = (float)(value * source->factor);
-        if (!isfinite(binding->from[i]))
-            return error_set(error, ERROR_WEIGHTS, "%s: the values of %s are not finite: element %zu of %zu is %s",
-                             weights_path(binding->net->weights), param->name, i, count,
-                             isnan(binding->from[i]) ? "NaN" : "infinite or beyond float32");
+    struct shape shape = bind_torch_shape(graph, param);
+    size_t count = graph->param[param].count;
+    const struct shape *file = &source->tensor->shape;
+    bool by_rows = file->rank > 0 && file->dim[0] > 0 && (source->turned || file->dim[0] == shape.dim[0]);
+    size_t rows = by_rows ? (size_t)file->dim[0] : 1, floats = count / rows, fitting = BLOCK_FLOATS / floats;
+    size_t block = fitting < BLOCK_ROWS ? BLOCK_ROWS : fitting / BLOCK_ROWS * BLOCK_ROWS;
+    return (struct bind_rows){.count = block < rows ? block : rows, .floats = floats};
+}
+
+/* A tensor of the list, of as many values as the parameter. */
+static bool read_tensor(struct binding *binding, const struct source *source, int param, struct error *error)
+{
+    struct graph *graph = binding->graph;
+    float *values = graph_param_values(graph, param);
+    struct bind_rows rows = block_of(graph, source, param);
+    bool whole = rows.floats == graph->param[param].count;
+    size_t end = graph->param[param].count / rows.floats, index = (size_t)source->tensor->index;
+    for (; rows.first < end; rows.first += rows.count) {
+        if (rows.count > end - rows.first)
+            rows.count = end - rows.first;
+        if (!(whole ? weights_read(binding->net->weights, index, binding->from, error)
+                    : weights_read_rows(binding->net->weights, index, (int64_t)rows.first, (int64_t)rows.count,
+                                        binding->from, error)))
+            return false;
+        if (source->turned)
+            memcpy(values + rows.first * rows.floats, binding->from, rows.count * rows.floats * sizeof *values);
+        else if (whole)
+            bind_from_torch(graph, param, binding->from, values);
+        else
+            bind_rows_from_file(graph, param, WEIGHTS_TORCH, rows, binding->from, values);
     }
     return true;
 }
 
-/* To native layout, output channels scaled; they are the last dimension of every native shape. */
-static void store(struct binding *binding, const struct source *source, int param)
+/* A vector, or the one number of an attribute. */
+static void compute_vector(struct binding *binding, const struct source *source, int param)
 {
-    struct graph *graph = binding->graph;
-    float *values = graph_param_values(graph, param);
-    size_t count = graph->param[param].count;
-    if (source->turned)
-        memcpy(values, binding->from, count * sizeof *values);
-    else
-        bind_from_torch(graph, param, binding->from, values);
-    size_t channels = (size_t)graph->param[param].shape.dim[graph->param[param].shape.rank - 1];
-    for (size_t i = 0; source->scale && i < count; i++)
-        values[i] = (float)((double)values[i] * source->scale[i % channels]);
+    const struct graph_param *of = &binding->graph->param[param];
+    float *values = graph_param_values(binding->graph, param);
+    if (source->tensor)
+        tensor_to_f32(values, source->tensor->values, source->tensor->type, of->count);
+    for (size_t i = 0; i < of->count && !source->tensor; i++)
+        values[i] = (float)(source->value ? source->value[i] : source->fill);
+}
+
+/* To the graph, in its own layout, scaled; output channels are the last dimension of every native shape. */
+static bool read_source(struct binding *binding, const struct source *source, int param, struct error *error)
+{
+    const struct graph_param *of = &binding->graph->param[param];
+    float *values = graph_param_values(binding->graph, param);
+    size_t channels = (size_t)of->shape.dim[of->shape.rank - 1];
+    if (!source->tensor || source->tensor->index < 0)
+        compute_vector(binding, source, param);
+    else if (!read_tensor(binding, source, param, error))
+        return false;
+    for (size_t i = 0; i < of->count; i++) {
+        if (source->scale || source->factor != 1)
+            values[i] = (float)((double)values[i] * source->factor * (source->scale ? source->scale[i % channels] : 1));
+        if (!isfinite(values[i]))
+            return error_set(error, ERROR_WEIGHTS, "%s: the values of %s are not finite: element %zu of %zu is %s",
+                             weights_path(binding->net->weights), of->name, i, of->count,
+                             isnan(values[i]) ? "NaN" : "infinite or beyond float32");
+    }
+    return true;
 }
 
 static void note_source(struct binding *binding, const struct source *source, const struct graph_param *param)
@@ -172,9 +222,8 @@ static bool bind_node(struct binding *binding, const struct draft *draft, uint64
         note_source(binding, source, param);
         if (param->role == OP_ROLE_CONSTANT)
             continue; /* set with the outline */
-        if (!read_source(binding, source, param, error))
+        if (!read_source(binding, source, p, error))
             return false;
-        store(binding, source, p);
     }
     return true;
 }
@@ -195,27 +244,49 @@ static void report_rest(struct binding *binding)
                  : computed ? "is part of the layers beside it"
                             : "belongs to no layer that the output needs");
     }
-    const struct onnx_node *dropped = binding->net->dropped;
-    if (dropped) {
-        struct bind_row *row = add_row(binding, dropped->name[0] ? dropped->name : dropped->op, BIND_IGNORED);
-        snprintf(row->detail, sizeof row->detail, "%.30s at the end is left out: the loss has its own", dropped->op);
+}
+
+/* Room for the largest block. */
+static bool take_room(struct binding *binding, struct error *error)
+{
+    const struct net *net = binding->net;
+    size_t most = 1;
+    for (int i = 1; i < net->drafts; i++) {
+        const struct draft *draft = &net->draft[i];
+        const struct graph_node *node = &binding->graph->node[draft->built < 1 ? 0 : draft->built];
+        for (int slot = 0; slot < node->params; slot++) {
+            const struct source *source = &draft->source[slot];
+            struct bind_rows block = {0};
+            if (source->tensor && source->tensor->index >= 0)
+                block = block_of(binding->graph, source, node->first_param + slot);
+            most = block.count * block.floats > most ? block.count * block.floats : most;
+        }
     }
+    binding->from = mem_try_floats(most);
+    if (binding->from)
+        return true;
+    return error_set(error, ERROR_FAILED, "%s: no memory to read %zu values at a time", weights_path(net->weights),
+                     most);
+}
+
+/* As it was for the outline, which may have had another size than the file's: its nodes are the graph's. */
+static struct net *redraft(const struct graph *graph, const struct weights *weights, struct error *error)
+{
+    struct net *net = net_create(weights, 0, error);
+    const struct shape4 *input = &graph->node[0].shape;
+    if (!net || shape4_equal(net->draft[0].shape, *input))
+        return net;
+    net_destroy(net);
+    return net_create(weights, input->h, error);
 }
 
 bool onnx_bind(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                struct error *error)
 {
-    struct net *net = net_create(weights, error); /* as it was for the outline: its nodes are the graph's */
-    size_t most = 1;
-    for (int p = 0; p < graph->params; p++)
-        most = graph->param[p].count > most ? graph->param[p].count : most;
+    struct net *net = redraft(graph, weights, error);
     struct binding binding = {
         .graph = graph, .net = net, .report = report, .used = mem_array(weights_count(weights) + 1, sizeof(bool))};
-    binding.from = mem_try_floats(most);
-    bool good = net != NULL;
-    if (good && !binding.from)
-        good =
-            error_set(error, ERROR_FAILED, "%s: no memory to read a tensor of %zu values", weights_path(weights), most);
+    bool good = net && take_room(&binding, error);
     for (int i = 1; good && i < net->drafts; i++) {
         if (net->draft[i].built > 0)
             good = bind_node(&binding, &net->draft[i], seed, error);

@@ -79,6 +79,7 @@ struct net {
     const struct weights *weights;
     const struct onnx_graph *onnx;
     struct error *error;
+    int side;      /* of the input; 0: the file's own */
     int64_t batch; /* what the file says it is, else 1 */
     size_t constants_left;
     bool *computed; /* [tensors of the file]: their values went into others */
@@ -100,8 +101,8 @@ struct net {
 
 /* --- onnx.c --- */
 
-/* The draft of a file, tidied and named; NULL with a sentence that leaves the file's name out. */
-struct net *net_create(const struct weights *weights, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The draft of a file, tidied and named; NULL with a sentence that leaves the file's name out. side 0: the file's own. */
+struct net *net_create(const struct weights *weights, int side, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void net_destroy(struct net *net);
 
 /* ERROR_WEIGHTS about one node: "Conv node conv1: ...". Returns false. */
