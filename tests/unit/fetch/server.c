@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static struct {
     int socket;
     pthread_t thread;
     pthread_mutex_t lock;
-    bool stopping;
+    atomic_bool stopping;
     struct {
         char path[32];
         int count;

@@ -191,6 +191,7 @@ static void broken_off_goes_on(void **state)
     assert_int_equal(server_requests("/busy"), 3);
     progress = run("/twisted"); /* a part from elsewhere is thrown away */
     assert_whole("twisted", &progress);
+    assert_int_equal(server_requests("/twisted"), 3);
 }
 
 static void replaced_files_come_anew(void **state)

@@ -173,7 +173,7 @@ static int make_world(void **state)
     snprintf(path, sizeof path, "%s/thaw/models.d/test.ini", folder);
     snprintf(text, sizeof text,
              "[test-model]\narch = resnet20\nurl = file://%s/served/served.safetensors\nsize = %zu\ntop1 = 99.5\n"
-             "[test-slow]\narch = resnet56\nurl = http://127.0.0.1:%d/slow\n"
+             "[test-stall]\narch = resnet56\nurl = http://127.0.0.1:%d/stall\n"
              "[test-absent]\nurl = http://127.0.0.1:%d/404\n"
              "[test-here-only]\nfile = here.pth\n",
              folder, map.size, port, port);
@@ -345,8 +345,8 @@ static void pulled_in_the_background(void **state)
     assert_false(session_pull(session, "test-here-only", &error));
     assert_non_null(strstr(error.text, "put here.pth into"));
     must(session_pull(session, "test-model", &error), &error);
-    must(session_pull(session, "test-slow", &error), &error);
-    must(session_pull(session, "test-slow", &error), &error);             /* it goes on already */
+    must(session_pull(session, "test-stall", &error), &error);
+    must(session_pull(session, "test-stall", &error), &error);             /* it goes on already */
     must(session_choose_model_file(session, "resnet20", &error), &error); /* meanwhile */
     const struct session_pull *pull = follow("test-model", INFINITY);
     if (pull->phase != SESSION_PULL_DONE)
@@ -365,16 +365,16 @@ static void pulled_in_the_background(void **state)
     const size_t *rows;
     assert_int_equal(filter("pulled used", &rows), 1);
     filter("", &rows);
-    follow("test-slow", 20000);
-    session_cancel_pull(session, "test-slow");
-    pull = follow("test-slow", INFINITY);
+    follow("test-stall", 20000);
+    session_cancel_pull(session, "test-stall");
+    pull = follow("test-stall", INFINITY);
     assert_int_equal(pull->phase, SESSION_PULL_CANCELLED);
     assert_non_null(strstr(pull->by_hand, "curl -L --fail -o "));
     must(session_pull(session, "test-absent", &error), &error);
     pull = follow("test-absent", INFINITY);
     assert_int_equal(pull->phase, SESSION_PULL_FAILED);
     assert_non_null(strstr(pull->error.text, "404"));
-    must(session_pull(session, "test-slow", &error), &error); /* destroyed in the middle, at the end of the tests */
+    must(session_pull(session, "test-stall", &error), &error); /* destroyed in the middle, at the end of the tests */
 }
 
 static void measured_and_remembered(void **state)
