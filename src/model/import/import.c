@@ -80,14 +80,15 @@ static bool is_set(const struct graph *graph, int param)
 }
 
 /* Values are allocated only for what the file can fill; another side or other classes are the user's own wish. */
-static bool check_size(const struct graph *graph, const struct weights *weights, struct error *error)
+static bool check_size(const struct importer *importer, const struct graph *graph, const struct weights *weights,
+                       struct error *error)
 {
-    double have = 0, want = 0;
+    double have = 0, want = 0, times = importer->shares ? 4 : 1;
     for (size_t i = 0; i < weights_count(weights); i++)
         have += (double)shape_count(&weights_get(weights, i)->shape);
     for (int p = 0; p < graph->params; p++)
         want += is_set(graph, p) ? 0 : (double)graph->param[p].count;
-    if (want <= have)
+    if (want <= times * have)
         return true;
     return error_set(error, ERROR_WEIGHTS, "the network it describes has %.0f values, its tensors only %.0f", want,
                      have);
@@ -110,7 +111,7 @@ static struct graph *outline(const struct importer *importer, const struct weigh
                              const struct load_request *request, bool values, struct error *error)
 {
     struct graph *graph = importer->outline(weights, error);
-    if (graph && values && !check_size(graph, weights, error)) {
+    if (graph && values && !check_size(importer, graph, weights, error)) {
         graph_destroy(graph);
         graph = NULL;
     }

@@ -18,6 +18,9 @@ struct importer {
      * and reports it; error sentences name the file. NULL: bind_weights itself, by names. */
     bool (*bind)(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                  struct error *error);
+    /* A tensor may be the weight of several layers, or one number all of a bias: the network has up to four times the
+     * values of the file. */
+    bool shares;
 };
 
 extern const struct importer import_thaw, import_keras, import_onnx;

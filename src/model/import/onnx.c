@@ -352,4 +352,5 @@ static struct graph *outline(const struct weights *weights, struct error *error)
     return sized(weights, 0, error);
 }
 
-const struct importer import_onnx = {.possible = possible, .outline = outline, .sized = sized, .bind = onnx_bind};
+const struct importer import_onnx = {
+    .possible = possible, .outline = outline, .sized = sized, .bind = onnx_bind, .shares = true};
