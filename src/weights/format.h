@@ -33,6 +33,7 @@ extern const struct weights_format format_torch_legacy;
 extern const struct weights_format format_torch_zip;
 extern const struct weights_format format_torch_tar;
 extern const struct weights_format format_onnx;
+extern const struct weights_format format_darknet;
 extern const struct weights_format format_keras_h5;
 extern const struct weights_format format_keras_zip;
 /* format_unread.c */
@@ -75,6 +76,10 @@ const struct weights_place *weights_place_of(const struct weights *weights, size
  * values than four times the file's size (and 1 MiB) would hold. */
 json_t *weights_json(const uint8_t *text, size_t size, size_t file, const char *what,
                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* The network that weights_darknet gives; it lives as long as the handle. */
+struct darknet_net;
+void weights_set_darknet(struct weights *weights, const struct darknet_net *net) THAW_NONNULL;
 
 /* The strides of a tensor without gaps, innermost dimension 1. */
 void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;

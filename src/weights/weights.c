@@ -13,6 +13,7 @@
 
 #include "format.h"
 #include "thaw/base/mem.h"
+#include "thaw/weights/darknet.h"
 #include "thaw/weights/onnx.h"
 
 /* Asked in this order; a format whose signature is part of another's comes first. */
@@ -20,9 +21,9 @@ static const struct weights_format *const formats[] = {
     &format_safetensors, &format_safetensors_index, &format_torch_legacy,
     &format_torch_zip,   &format_torch_tar,         &format_keras_zip,
     &format_zip,         &format_keras_h5,          &format_pickle,
-    &format_onnx,        &format_lfs_pointer,
+    &format_onnx,        &format_darknet,           &format_lfs_pointer,
 };
-enum { FORMATS = 11 };
+enum { FORMATS = 12 };
 static_assert(THAW_LENGTH(formats) == FORMATS, "a format was added or removed: its row belongs in tests/refuse too");
 
 struct weights {
@@ -45,6 +46,7 @@ struct weights {
     } * kept;
     size_t kept_count;
     const struct onnx_graph *onnx;
+    const struct darknet_net *darknet;
 };
 
 const struct file_map *weights_map(const struct weights *weights)
@@ -155,6 +157,16 @@ const struct weights_place *weights_place_of(const struct weights *weights, size
     return &weights->place[index];
 }
 
+void weights_set_darknet(struct weights *weights, const struct darknet_net *net)
+{
+    weights->darknet = net;
+}
+
+const struct darknet_net *weights_darknet(const struct weights *weights)
+{
+    return weights->darknet;
+}
+
 void weights_set_onnx(struct weights *weights, const struct onnx_graph *graph)
 {
     weights->onnx = graph;
@@ -242,7 +254,8 @@ static struct weights *finish_open(struct weights *weights, struct error *error)
 bool weights_is_file_name(const char *name)
 {
     static const char *const endings[] = {
-        ".safetensors", ".safetensors.index.json", ".pth", ".pth.tar", ".pt", ".th", ".bin", ".h5", ".keras", ".onnx"};
+        ".safetensors", ".safetensors.index.json", ".pth", ".pth.tar", ".pt", ".th", ".bin", ".h5", ".keras", ".onnx",
+        ".weights"};
     size_t length = strlen(name);
     for (size_t i = 0; i < THAW_LENGTH(endings); i++) {
         size_t ending = strlen(endings[i]);

@@ -189,6 +189,22 @@ def torch_tar():
     }
 
 
+def darknet():
+    net = b"[net]\nheight=8\nwidth = 8\nchannels=3\n"
+    conv = b"[convolutional]\nbatch_normalize=1\nfilters=2\nsize=3\nstride=1\npad=1\nactivation=leaky\n"
+    last = b"[conv]\nfilters=3\nsize=1\nactivation=linear\n[avgpool]\n[softmax]\ngroups=1\n[cost]\n"
+    return {
+        "plain": net + conv + b"[maxpool]\nsize=2\nstride=2\n" + conv + last,
+        "joins": net + conv + conv + b"[shortcut]\nfrom=-2\nactivation=relu\n[route]\nlayers=-1, 0\n" + last,
+        "connected": net + b"# comment\n[connected]\noutput=3\nactivation=tanh\n[dropout]\nprobability=.5\n[softmax]\n",
+        "groups": net + b"[convolutional]\nfilters=6\ngroups=3\nsize=3\npadding=2\nstride=2\nactivation=swish\n",
+        "pools": net + b"[maxpool]\nsize=3\nstride=1\npadding=1\n[maxpool]\nstride=5\n" + conv,
+        "detection": net + conv + b"[yolo]\nmask=0,1\n",
+        "large": net + b"[convolutional]\nfilters=65536\nsize=64\npad=1\n" * 3,
+        "network": b";\n[network]\nwidth=9\nheight=9\nchannels=1\n" + conv,
+    }
+
+
 def unpickle():
     made = {
         "constants": b"\x80\x02(NK\x01M\x01\x02J\xff\xff\xff\xff\x88\x89G" + bytes(8) + b"\x8a\x01\xff\x8b\x02\0\0\0\x01\x02t.",
@@ -418,7 +434,7 @@ def onnx():
 
 def main():
     for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, catalog,
-                   onnx):
+                   onnx, darknet):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

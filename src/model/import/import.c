@@ -13,8 +13,8 @@
 #include "thaw/base/mem.h"
 #include "thaw/model/zoo.h"
 
-static const struct importer *const importers[] = {&import_thaw, &import_keras, &import_onnx};
-enum { IMPORTERS = 3 };
+static const struct importer *const importers[] = {&import_thaw, &import_keras, &import_onnx, &import_darknet};
+enum { IMPORTERS = 4 };
 static_assert(THAW_LENGTH(importers) == IMPORTERS, "an importer was added or removed: import.h lists them");
 
 static const struct importer *find(const struct weights *weights)

@@ -23,7 +23,7 @@ struct importer {
     bool shares;
 };
 
-extern const struct importer import_thaw, import_keras, import_onnx;
+extern const struct importer import_thaw, import_keras, import_onnx, import_darknet;
 
 /* What a graph out of this file is called: the file's stem, with its ending where the zoo has that name. */
 void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_NONNULL;
