@@ -51,6 +51,8 @@ static void check_logits(const char *name, const char *figures)
     struct graph *graph = load(name, 0, 0, &error);
     if (!graph)
         fail_msg("%s", error.text);
+    assert_non_null(strstr(graph->note, "the softmax at its end is left out"));
+    assert_non_null(strstr(graph->note, "0 to 1, no mean"));
     char *path = file_name(figures);
     FILE *file = fopen(path, "r");
     assert_non_null(file);

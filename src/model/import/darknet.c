@@ -141,6 +141,15 @@ static void begin_stage(struct walk *walk, const struct darknet_layer *layer)
     walk->smallest = pixels;
 }
 
+/* What the files do not say, or what is not as they say. */
+static void add_notes(const struct darknet_net *net, struct graph *graph)
+{
+    for (int i = 0; i < net->layers; i++)
+        if (net->layer[i].kind == DARKNET_SOFTMAX)
+            graph_add_note(graph, "the softmax at its end is left out: training wants logits");
+    graph_add_note(graph, "the file does not say how images are fed: 0 to 1, no mean, as Darknet does it, is assumed");
+}
+
 /* Nothing may read a softmax but the end. */
 static bool check_end(const struct darknet_net *net, struct error *error)
 {
@@ -174,6 +183,7 @@ static struct graph *build(const struct weights *weights)
         walk.node[i] = x = add_layer(&walk, &net->layer[i], x);
     }
     mem_free(walk.node);
+    add_notes(net, walk.graph);
     return walk.graph;
 }
 
