@@ -120,15 +120,27 @@ static bool refuse_growth(struct error *error)
     return error_set(error, ERROR_WEIGHTS, "its ONNX graph describes far more than a file of its size can hold");
 }
 
+/* A block of `room` items in the place of one of `old`; both are there while one is copied into the other. */
+static bool grow(struct onnx_skeleton *skeleton, void **block, size_t old, size_t room, size_t item,
+                 struct error *error)
+{
+    if (!onnx_spend(skeleton->budget, room * item))
+        return refuse_growth(error);
+    *block = mem_grow(*block, room, item);
+    skeleton->budget->left += old * item;
+    return true;
+}
+
 /* Room for `size` more bytes. */
 static bool reserve(struct onnx_skeleton *skeleton, size_t size, struct error *error)
 {
     if (skeleton->room - skeleton->size >= size)
         return true;
     size_t room = skeleton->room + size + skeleton->room / 2 + 1024;
-    if (!onnx_spend(skeleton->budget, room - skeleton->room))
-        return refuse_growth(error);
-    skeleton->data = mem_grow(skeleton->data, room, 1);
+    void *data = skeleton->data;
+    if (!grow(skeleton, &data, skeleton->room, room, 1, error))
+        return false;
+    skeleton->data = data;
     skeleton->room = room;
     return true;
 }
@@ -160,9 +172,10 @@ static bool note_tensor(struct onnx_skeleton *skeleton, const struct onnx_field 
 {
     if (skeleton->tensors == skeleton->tensors_room) {
         size_t room = skeleton->tensors_room ? 2 * skeleton->tensors_room : 64;
-        if (!onnx_spend(skeleton->budget, (room - skeleton->tensors_room) * sizeof *skeleton->tensor))
-            return refuse_growth(error);
-        skeleton->tensor = mem_grow(skeleton->tensor, room, sizeof *skeleton->tensor);
+        void *tensor = skeleton->tensor;
+        if (!grow(skeleton, &tensor, skeleton->tensors_room, room, sizeof *skeleton->tensor, error))
+            return false;
+        skeleton->tensor = tensor;
         skeleton->tensors_room = room;
     }
     size_t number = skeleton->tensors++;
