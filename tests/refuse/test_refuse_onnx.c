@@ -438,6 +438,7 @@ static const struct network_case network_cases[] = {
     {"reshape that mixes", "Reshape x,mix > y", "is no reshape that thaw knows", 0, {0}},
     {"transpose that mixes", "Transpose x > y perm=0,2,1,3", "only to and from n, h, w, c", 0, {0}},
     {"transpose of nothing", "Transpose x > y perm=0,7,1,3", "only to and from n, h, w, c", 0, {0}},
+    {"an axis behind all numbers", "Squeeze x > y axes=9223372036854775807,1", "its axes are not of its input", 0, {0}},
     {"slice of the batch", "Slice x,one,list,one > y", "differ in length", 0, {0}},
     {"backwards", "Slice x,three,zero,three > y", "leaves nothing, or runs backwards", 0, {0}},
     {"uneven split", "Split x > a,b,c,y axis=1", "3 channels in 4 parts", 0, {0}},

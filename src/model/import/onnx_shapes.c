@@ -113,7 +113,7 @@ bool convert_flatten(struct net *net, const struct onnx_node *node)
 static bool is_listed(const int64_t *axes, int count, int rank, int axis)
 {
     for (int i = 0; i < count; i++) {
-        if (axes[i] == axis || axes[i] + rank == axis)
+        if (axes[i] == axis || axes[i] == axis - rank)
             return true;
     }
     return false;
