@@ -119,7 +119,7 @@ static char *lower(const char *text)
 
 static bool parse_term(const struct query *query, struct term *term, struct place place, struct error *error)
 {
-    *term = (struct term){.negated = place.word[0] == '-' && place.word[1]};
+    *term = (struct term){.negated = strchr("-!", place.word[0]) && place.word[0] && place.word[1]};
     place.word += term->negated;
     place.at += term->negated;
     size_t sign = strcspn(place.word, "<>=!"), colon = strcspn(place.word, ":");

@@ -39,7 +39,7 @@ static const struct command_row rows[] = {
     {COMMAND_LAST, "last", "G End", IN_ALL, "last", "move to the last row", ARGUMENT_NONE},
     {COMMAND_OPEN, "open", "Enter", IN_ALL, "open", "choose or open what is selected", ARGUMENT_NONE},
     {COMMAND_FILTER, "filter", "/", IN_LISTS, "filter",
-     "show only rows that hold these words; !word leaves out; models: top1>75 macs<2", ARGUMENT_TEXT},
+     "show only rows with these words; -word leaves out; also top1>75 macs<2", ARGUMENT_TEXT},
     {COMMAND_NEXT_PANE, "next-pane", "Tab", IN_DATA | IN_TRAIN | IN_RESULTS, "next pane",
      "move to the next pane, or show the other plot", ARGUMENT_NONE},
 

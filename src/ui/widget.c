@@ -174,7 +174,7 @@ bool filter_match(const char *pattern, const char *text)
     while (*pattern) {
         while (isspace((unsigned char)*pattern))
             pattern++;
-        bool wanted = *pattern != '!';
+        bool wanted = *pattern != '!' && *pattern != '-';
         pattern += !wanted;
         size_t length = strcspn(pattern, " \t");
         if (length > 0 && holds(text, pattern, length) != wanted)

@@ -87,7 +87,7 @@ char *words_count(char text[WORDS_MAX], double value);
 char *words_bytes(char text[WORDS_MAX], double bytes);
 char *words_seconds(char text[WORDS_MAX], double seconds);
 
-/* True when every blank-parted word of the pattern occurs in text, case ignored; a leading ! negates. "" matches. */
+/* True when every blank-parted word of the pattern occurs in text, case ignored; a leading - or ! negates. "" matches. */
 bool filter_match(const char *pattern, const char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /* Filters over the rows of a table, as a user types them: words that must all hold.
  *
- *   resnet            somewhere in the row's text          -resnet            nowhere in it
+ *   resnet            somewhere in the row's text          -resnet, !resnet   nowhere in it
  *   top1>75           a comparison: < <= > >= = !=         params<10M         with a unit: k, M, G, or the column's own
  *   family:resnet     in that column's text                local              a property of the row
  *
