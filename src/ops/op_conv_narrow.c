@@ -370,8 +370,8 @@ INLINE void sum_products(float *to, const float *from, size_t step, const float 
 }
 
 /* Adds one output row's share to the packed weights of one kernel row: to (kernel_w, depth, lanes). */
-THAW_SIMD static void row_weights(float *to, const struct conv *conv, const float *line, const float *gradient,
-                                  int depth)
+THAW_SIMD static void narrow_row_weights(float *to, const struct conv *conv, const float *line, const float *gradient,
+                                         int depth)
 {
     size_t step = (size_t)conv->attrs->stride_w * (size_t)depth * LANES;
     for (int kx = 0; kx < conv->attrs->kernel_w; kx++, to += depth * LANES) {
@@ -413,8 +413,8 @@ static void weights_task(void *context, int task, int worker)
             fetch(n, &ring, line / (size_t)n->to.h, taps, ys, first, count);
             take_lanes(ring.gradient, n->call->out_grad + line * width + first, n->to.w, n->to.c, count);
             for (int j = 0; j < ys; j++)
-                row_weights(partial + (size_t)block * n->weights + (size_t)taps[j].k * kernel_row, conv,
-                            ring.lines + (size_t)ring.slot[j] * n->line, ring.gradient, n->depth);
+                narrow_row_weights(partial + (size_t)block * n->weights + (size_t)taps[j].k * kernel_row, conv,
+                                   ring.lines + (size_t)ring.slot[j] * n->line, ring.gradient, n->depth);
         }
     }
 }

@@ -82,8 +82,8 @@ static void second_task(void *context, int task, int worker)
     multiply_rows(mul, task, call->in_grad[1], call->out_grad, call->in[0], call->in_grad_add[1]);
 }
 
-THAW_SIMD static void sum_products(double *restrict sum, const float *restrict a, const float *restrict b, size_t rows,
-                                   size_t width)
+THAW_SIMD static void gate_products(double *restrict sum, const float *restrict a, const float *restrict b, size_t rows,
+                                    size_t width)
 {
     for (size_t row = 0; row < rows; row++, a += width, b += width)
         for (size_t k = 0; k < width; k++)
@@ -98,7 +98,7 @@ static void factor_task(void *context, int n, int worker)
     size_t w = mul->width, first = (size_t)n * mul->repeat * w;
     double *sum = (double *)(void *)(call->workspace + (size_t)worker * split_line(2 * w));
     memset(sum, 0, w * sizeof *sum);
-    sum_products(sum, call->out_grad + first, call->in[0] + first, mul->repeat, w);
+    gate_products(sum, call->out_grad + first, call->in[0] + first, mul->repeat, w);
     float *to = call->in_grad[1] + (size_t)n * w;
     for (size_t k = 0; k < w; k++)
         to[k] = (call->in_grad_add[1] ? to[k] : 0) + (float)sum[k];

@@ -8,7 +8,8 @@
 #define THAW_MUST_CHECK              __attribute__((warn_unused_result))
 
 /* Compiles a hot loop once for each vector width and picks at load time, so that one binary serves every x86-64. Not
- * under sanitizers, whose runtime starts after the pickers. The file must include config.h first. */
+ * under sanitizers, whose runtime starts after the pickers. The file must include config.h first; such
+ * a function has a name of its own in all of thaw, as clang's pickers are not static. */
 #if defined(__x86_64__) && !defined(THAW_SANITIZED)
 #define THAW_SIMD __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
