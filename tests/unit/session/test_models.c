@@ -346,7 +346,7 @@ static void pulled_in_the_background(void **state)
     assert_non_null(strstr(error.text, "put here.pth into"));
     must(session_pull(session, "test-model", &error), &error);
     must(session_pull(session, "test-stall", &error), &error);
-    must(session_pull(session, "test-stall", &error), &error);             /* it goes on already */
+    must(session_pull(session, "test-stall", &error), &error);            /* it goes on already */
     must(session_choose_model_file(session, "resnet20", &error), &error); /* meanwhile */
     const struct session_pull *pull = follow("test-model", INFINITY);
     if (pull->phase != SESSION_PULL_DONE)

@@ -123,6 +123,10 @@ static void a_file_is_read(void **state)
     assert_value(&e, "thaw.epoch 8", "layer3 @ lr*0.1");
     load_good(&e, "[model]\nname = resnet18\nweights = none\n");
     assert_string_equal(e.model.weights, "none");
+    load_good(&e, "[model]\nweights = mobilenet_v1_0.25_224\n"); /* a name of the catalog, not a file beside it */
+    assert_string_equal(e.model.weights, "mobilenet_v1_0.25_224");
+    load_good(&e, "[model]\nweights = ./mobilenet_v1_0.25_224\n");
+    assert_true(e.model.weights[0] == '/');
 }
 
 static void resolved_text_reads_back(void **state)
@@ -155,6 +159,11 @@ static void resolved_text_reads_back(void **state)
         mem_free(value);
     }
     assert_true(back.model.weights[0] == '/');
+    struct experiment named = back;
+    set(&named, "model.weights=resnet50-imagenet1k_v2");
+    char *named_text = experiment_text(&named);
+    assert_non_null(strstr(named_text, "\nweights = resnet50-imagenet1k_v2\n"));
+    mem_free(named_text);
     assert_int_equal(back.thaws, 2);
     assert_value(&back, "thaw.epoch 3", "layer4 @ lr*0.25");
     char *again = experiment_text(&back);
