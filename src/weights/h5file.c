@@ -1,6 +1,7 @@
 /* The parent's part of reading HDF5: sends a child over the file and checks what it says. Called by format_keras_h5.c.
  *
- * Limits: 1 s of computing for the list (and as much again, and 1 s for each 20 MB, where values have to be decoded);
+ * Limits: half a second of computing for the list (and as much again, and 1 s for each 20 MB, where values have to be
+ * decoded); the thousand datasets of a large network take a tenth of that;
  * 64 MiB and four times the file of memory for the child; lists and decoded blocks of at most four times the file. */
 #include "config.h"
 
@@ -13,7 +14,7 @@
 
 #include "thaw/base/mem.h"
 
-#define LIST_SECONDS        1.0
+#define LIST_SECONDS        0.5
 #define DECODE_BYTES_SECOND 20e6
 enum { CHILD_MEMORY = 64 << 20, TIMES_FILE = 4, LIST_LEAST = 1 << 16, DATASETS_MAX = 1 << 14 };
 

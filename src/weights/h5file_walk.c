@@ -92,23 +92,29 @@ static hid_t open_file(struct h5_source *source)
     return H5Fopen("memory", H5F_ACC_RDONLY, access);
 }
 
+enum { FAULT = 256 };
+
 static herr_t take_first(unsigned level, const H5E_error2_t *fault, void *text)
 {
-    const char **first = text;
     if (level == 0 && fault->desc)
-        *first = fault->desc;
+        snprintf(text, FAULT, "%s", fault->desc);
     return 0;
 }
 
-/* The last record: our own fault, or (own NULL) what the library says of its last failure. Returns true: the sentence is
- * the result. */
-static bool put_fault(struct isolate_out *out, const char *path, const char *own)
+/* What the library says of the call that has just failed; its next call forgets it. */
+static void take_fault(char fault[FAULT])
 {
-    char text[512];
-    const char *said = own;
-    if (!own)
-        H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &said);
-    snprintf(text, sizeof text, "%.80s%s%s", path, path[0] ? ": " : "", said ? said : "it cannot be read");
+    if (!fault[0])
+        H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, fault);
+    if (!fault[0])
+        snprintf(fault, FAULT, "it cannot be read");
+}
+
+/* The last record. Returns true: the sentence is the result. */
+static bool put_fault(struct isolate_out *out, const char *path, const char *fault)
+{
+    char text[FAULT + 96];
+    snprintf(text, sizeof text, "%.80s%s%s", path, path[0] ? ": " : "", fault);
     put_byte(out, 'E');
     put_text(out, text, strlen(text));
     return true;
@@ -240,12 +246,13 @@ struct walk {
     int depth;
     size_t objects;              /* links and attributes visited */
     haddr_t above[H5_DEPTH_MAX]; /* the groups that lead here */
-    const char *fault;           /* ours, not the library's; or NULL */
+    char fault[FAULT];           /* why it ends, once it has to */
 };
 
 static bool fail_walk(struct walk *walk, const char *fault)
 {
-    walk->fault = fault;
+    if (!walk->fault[0])
+        snprintf(walk->fault, sizeof walk->fault, "%s", fault);
     return false;
 }
 
@@ -295,8 +302,10 @@ static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute);
     hid_t space = H5Aget_space(attribute);
     hssize_t count = H5Sget_simple_extent_npoints(space);
-    if (attribute < 0 || type < 0 || space < 0 || count < 0)
+    if (attribute < 0 || type < 0 || space < 0 || count < 0) {
+        take_fault(walk->fault);
         return -1;
+    }
     bool text = H5Tget_class(type) == H5T_STRING; /* an empty list is written as one of numbers */
     htri_t variable = text ? H5Tis_variable_str(type) : 0;
     put_byte(walk->out, 'A');
@@ -307,6 +316,8 @@ static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *
     if (text && count > 0)
         good = variable > 0 ? put_variable_texts(walk, attribute, type, (size_t)count)
                             : variable == 0 && put_fixed_texts(walk, attribute, type, (size_t)count);
+    if (!good)
+        take_fault(walk->fault);
     H5Sclose(space);
     H5Tclose(type);
     H5Aclose(attribute);
@@ -347,6 +358,8 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     walk->length += length;
     hid_t object = H5Oopen(group, name, H5P_DEFAULT);
     bool good = object >= 0 && walk_object(walk, object);
+    if (!good)
+        take_fault(walk->fault);
     if (object >= 0)
         H5Oclose(object);
     if (!good)
@@ -362,14 +375,18 @@ static bool walk_group(struct walk *walk, hid_t group)
     hsize_t from = 0;
     if (walk->depth == H5_DEPTH_MAX)
         return fail_walk(walk, "groups lie too deep inside each other");
-    if (H5Oget_info(group, &info) < 0)
+    if (H5Oget_info(group, &info) < 0) {
+        take_fault(walk->fault);
         return false;
+    }
     for (int i = 0; i < walk->depth; i++)
         if (walk->above[i] == info.addr)
             return fail_walk(walk, "a group lies inside itself");
     walk->above[walk->depth++] = info.addr;
     bool good = H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &from, visit_attribute, walk) >= 0 &&
                 H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, walk) >= 0;
+    if (!good)
+        take_fault(walk->fault);
     walk->depth--;
     return good;
 }
@@ -378,23 +395,30 @@ bool h5_walk(void *context, struct isolate_out *out)
 {
     struct h5_source *source = context;
     hid_t file = open_file(source);
-    if (file < 0)
-        return put_fault(out, "", NULL);
+    char fault[FAULT] = "";
+    if (file < 0) {
+        take_fault(fault);
+        return put_fault(out, "", fault);
+    }
     struct walk *walk = mem_alloc(sizeof *walk);
     walk->source = source;
     walk->out = out;
     hid_t top = H5Gopen2(file, "/", H5P_DEFAULT);
-    if (top < 0 || !walk_group(walk, top))
+    if (top < 0 || !walk_group(walk, top)) {
+        take_fault(walk->fault);
         put_fault(out, walk->path, walk->fault);
+    }
     return true;
 }
 
-static bool decode(const struct h5_source *source, hid_t file, const struct h5_dataset *dataset)
+static bool decode(const struct h5_source *source, hid_t file, const struct h5_dataset *dataset, char fault[FAULT])
 {
     hid_t from = H5Dopen2(file, dataset->path, H5P_DEFAULT);
     hid_t space = from < 0 ? -1 : H5Dget_space(from), type = library_type(dataset->type);
     bool good = space >= 0 && type >= 0 && H5Sget_simple_extent_npoints(space) == shape_count(&dataset->shape) &&
                 H5Dread(from, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, source->block + dataset->offset) >= 0;
+    if (!good)
+        take_fault(fault);
     if (space >= 0)
         H5Sclose(space);
     if (from >= 0)
@@ -406,12 +430,15 @@ bool h5_walk_decode(void *context, struct isolate_out *out)
 {
     struct h5_source *source = context;
     hid_t file = open_file(source);
-    if (file < 0)
-        return put_fault(out, "", NULL);
+    char fault[FAULT] = "";
+    if (file < 0) {
+        take_fault(fault);
+        return put_fault(out, "", fault);
+    }
     for (size_t i = 0; i < source->list->datasets; i++) {
         const struct h5_dataset *dataset = &source->list->dataset[i];
-        if (source->wanted[i] && dataset->where == H5_DECODED && !decode(source, file, dataset))
-            return put_fault(out, dataset->path, NULL);
+        if (source->wanted[i] && dataset->where == H5_DECODED && !decode(source, file, dataset, fault))
+            return put_fault(out, dataset->path, fault);
     }
     return true;
 }

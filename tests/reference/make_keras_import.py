@@ -106,12 +106,21 @@ def nested(keras):
     ], name="outer")
 
 
+def binary(keras):
+    """One output for two classes."""
+    L = keras.layers
+    return keras.Sequential([
+        L.Input((10, 10, 1)), L.Conv2D(3, 3, activation="relu", name="c"), L.Flatten(name="rows"),
+        L.Dense(1, activation="sigmoid", name="top"),
+    ], name="binary")
+
+
 def logits(model, x):
     last = model.layers[-1]
     kept, last.activation = last.activation, None
     y = np.asarray(model(x.astype("float32"), training=False))
     last.activation = kept
-    return y
+    return y if y.shape[1] > 1 else np.concatenate([np.zeros_like(y), y], 1)
 
 
 def save(model, path):
@@ -135,6 +144,7 @@ def main():
         "keras3_nested.keras": (keras3, lambda: nested(keras3)),
         "keras3_nested.h5": (keras3, lambda: nested(keras3)),
         "keras2_nested.h5": (keras2, lambda: nested(keras2)),
+        "keras3_binary.keras": (keras3, lambda: binary(keras3)),
     }
     (HERE / "keras_import").mkdir(exist_ok=True)
     with open(HERE / "keras_import.txt", "w") as file:

@@ -8,8 +8,8 @@
  *
  * Refused: layers that are not in the table of knet_layers.c, several inputs or outputs, weights that several calls
  * share, inputs that are no images. A softmax or sigmoid at the end is left out; a network that ends in maps or features
- * gets pooling and a linear layer. Images are fed as they are, 0 to 255, since the networks mostly hold their own
- * scaling. All of it is said in the graph's note. */
+ * gets pooling and a linear layer; one with a single output becomes one of two classes. Images are fed as they are, 0 to
+ * 255, since the networks mostly hold their own scaling. All of it is said in the graph's note. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -358,7 +358,7 @@ static struct graph *build(const struct weights *weights, const json_t *root, in
     if (weights_metadata(weights, WEIGHTS_NOTE))
         graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));
     if (build_model(&net, root, "", &in, 0, &out) && finish(&net, &out))
-        return net.graph;
+        return net.graph->classes == 1 ? knet_make_binary(net.graph, error) : net.graph;
     graph_destroy(net.graph);
     return NULL;
 }
@@ -392,4 +392,4 @@ static struct graph *outline(const struct weights *weights, struct error *error)
     return sized(weights, 0, error);
 }
 
-const struct importer import_keras = {.possible = possible, .outline = outline, .sized = sized};
+const struct importer import_keras = {.possible = possible, .outline = outline, .sized = sized, .bind = knet_bind};

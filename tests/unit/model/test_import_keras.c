@@ -198,6 +198,8 @@ static const struct network networks[] = {
     {"Keras 1", "1.2",
      "{\"class_name\":\"Sequential\",\"config\":[" LAYER("Convolution2D", "c", ",\"nb_filter\":4,\"nb_row\":3,\"nb_col\":1,\"subsample\":[2,1],\"border_mode\":\"same\",\"bias\":false,\"batch_input_shape\":[null,8,8,3]") "," LAYER("Flatten", "f", "") "," LAYER("Dense", "d", ",\"output_dim\":2") "]}",
      "c conv 4x8x4, f flatten 1x1x128 | d linear 1x1x2"},
+    {"one output", "3.1", SEQUENTIAL(INPUT("8") "," LAYER("Flatten", "f", "") "," LAYER("Dense", "d", ",\"units\":1,\"activation\":\"sigmoid\"")),
+     "f flatten 1x1x192 | d linear 1x1x2"},
     {"dense over a map", "3.1", AROUND(LAYER("Dense", "d", ",\"units\":5")),
      "d conv 8x8x5, gap global average pool 1x1x5 | top linear 1x1x2"},
 };
