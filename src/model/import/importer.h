@@ -18,8 +18,8 @@ struct importer {
      * and reports it; error sentences name the file. NULL: bind_weights itself, by names. */
     bool (*bind)(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                  struct error *error);
-    /* A tensor may be the weight of several layers, or one number all of a bias: the network has up to four times the
-     * values of the file. */
+    /* A tensor may be the weight of several layers, one number all of a bias, or a head be added: the network has up to
+     * four times the values of the file. */
     bool shares;
 };
 

@@ -9,7 +9,7 @@
  * Refused: layers that are not in the table of knet_layers.c, several inputs or outputs, weights that several calls
  * share, inputs that are no images. A softmax or sigmoid at the end is left out; a network that ends in maps or features
  * gets pooling and a linear layer; one with a single output becomes one of two classes. Images are fed as they are, 0 to
- * 255, since the networks mostly hold their own scaling. All of it is said in the graph's note. */
+ * 255, since the networks mostly hold their own scaling. What is left out and added is said in the graph's note. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 
-enum { SIDE_OPEN = 224, CLASSES_OPEN = 1000, PASSES_MAX = 16, KINDS_MAX = 8 };
+enum { SIDE_OPEN = 224, CLASSES_OPEN = 2, PASSES_MAX = 16, KINDS_MAX = 8 };
 
 static const json_t *layers_of(const json_t *model)
 {
@@ -304,7 +304,7 @@ static void add_head(struct graph *graph)
         x = graph_add_unary(graph, "head.pooling", OP_GLOBAL_AVG_POOL, x);
     graph_mark_trunk(graph, x);
     graph_add_linear(graph, "head.predictions", x, CLASSES_OPEN);
-    graph_add_note(graph, "the network ends in features: pooling and a linear layer are added as its head");
+    graph_add_note(graph, "the network ends in features: a head of %d classes is added", CLASSES_OPEN);
 }
 
 /* The dropout before the class layer belongs to the head. */
@@ -354,7 +354,6 @@ static struct graph *build(const struct weights *weights, const json_t *root, in
     net.graph->preprocess =
         (struct preprocess){.height = shape[0], .width = shape[1], .channels = shape[2], .raw = true, .std = {1, 1, 1}};
     struct knet_value in = {.node = 0}, out = {.node = 0};
-    graph_add_note(net.graph, "the file does not say how images are fed: 0 to 255, no mean, is assumed");
     if (weights_metadata(weights, WEIGHTS_NOTE))
         graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));
     if (build_model(&net, root, "", &in, 0, &out) && finish(&net, &out))
@@ -392,4 +391,5 @@ static struct graph *outline(const struct weights *weights, struct error *error)
     return sized(weights, 0, error);
 }
 
-const struct importer import_keras = {.possible = possible, .outline = outline, .sized = sized, .bind = knet_bind};
+const struct importer import_keras = {
+    .possible = possible, .outline = outline, .sized = sized, .bind = knet_bind, .shares = true};
