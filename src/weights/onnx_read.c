@@ -1,8 +1,10 @@
-/* Reads ONNX models: skeleton, protobuf-c, then the plain view of include/thaw/weights/onnx.h. Called by format_onnx.c.
+/* Reads ONNX models into the plain view of include/thaw/weights/onnx.h. Called by format_onnx.c.
  *
+ * 1. The model and its graph are walked here; nodes, tensors, inputs and outputs are counted.
+ * 2. Each of them is unpacked by protobuf-c, from a skeleton without tensors' data (onnx_wire.c), taken over into the
+ *    view, and let go.
  * Initialisers become tensors of the list, and so do the values of Constant nodes that hold more than one float, by the
- * name of the node's output: some exporters write weights there. What protobuf-c has unpacked stays, the view borrows
- * its strings and lists; the data of tensors never went through it. */
+ * name of the node's output: some exporters write weights there. */
 #include "config.h"
 
 #include "onnx_read.h"
@@ -16,10 +18,15 @@
 #include "thaw/base/mem.h"
 #include "thaw/weights/onnx.h"
 
-/* Four times the file, and a floor: a graph whose values lie in other files is small and unpacks to eight times its
- * size. Each tensor of the list is reckoned with what weights_add allocates for it. */
-enum { BUDGET_FACTOR = 4, BUDGET_FLOOR = 8 << 20, LISTED_BYTES = 512 };
+/* What may be held for a file: four times its size, and a floor for what is small. Each tensor of the list is reckoned
+ * with what weights_add allocates for it. */
+enum { BUDGET_FACTOR = 4, BUDGET_FLOOR = 512 << 10, LISTED_BYTES = 384, CHUNK_BYTES = 4 << 10 };
 #define COUNT_MAX ((int64_t)1 << 40)
+
+/* Fields of onnx.proto that are walked here. */
+enum { MODEL_PRODUCER = 2, MODEL_GRAPH = 7, MODEL_OPSET = 8 };
+enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_SPARSE = 15 };
+enum { NODE_ATTRIBUTE = 5, ATTRIBUTE_TENSOR = 5 };
 
 static const struct {
     int32_t onnx;
@@ -33,28 +40,37 @@ static const struct {
 };
 static_assert(THAW_LENGTH(types) == TENSOR_TYPES, "each element type has one number in ONNX");
 
+/* Memory for strings and lists of the view. */
+struct chunk {
+    struct chunk *next;
+    size_t used, room;
+    uint64_t bytes[]; /* aligned for all that is kept there */
+};
+
 /* What the handle keeps. */
 struct onnx_file {
     struct onnx_budget budget;
-    ProtobufCAllocator allocator;
-    Onnx__ModelProto *model;
     struct onnx_graph view;
-    struct onnx_files files;
+    struct chunk *chunk; /* the last one first */
     /* the view's arrays */
     struct onnx_node *node;
     struct onnx_attribute *attribute;
-    struct onnx_tensor *tensor; /* initialisers, then those of attributes */
-    struct onnx_value *value;   /* inputs, then outputs */
-    char **text;                /* of string attributes */
-    size_t texts;
+    struct onnx_tensor *initializer, *tensor; /* tensor: of attributes */
+    struct onnx_value *input, *output;
+};
+
+struct counts {
+    size_t nodes, attributes, tensors, initializers, inputs, outputs;
 };
 
 /* While reading. */
 struct reader {
     struct weights *weights;
     struct onnx_file *file;
-    const struct onnx_skeleton *skeleton;
-    size_t attributes, tensors; /* of the view so far */
+    struct onnx_skeleton skeleton;
+    ProtobufCAllocator allocator;
+    struct onnx_files files; /* of external data */
+    struct counts counts, done;
 };
 
 /* --- protobuf-c within the budget --- */
@@ -86,31 +102,73 @@ static void budget_free(void *data, void *pointer)
 static void release(void *block)
 {
     struct onnx_file *file = block;
-    for (size_t i = 0; i < file->texts; i++)
-        mem_free(file->text[i]);
-    mem_free(file->text);
+    while (file->chunk) {
+        struct chunk *next = file->chunk->next;
+        mem_free(file->chunk);
+        file->chunk = next;
+    }
     mem_free(file->node);
     mem_free(file->attribute);
+    mem_free(file->initializer);
     mem_free(file->tensor);
-    mem_free(file->value);
-    onnx_files_finish(&file->files);
-    if (file->model)
-        onnx__model_proto__free_unpacked(file->model, &file->allocator);
+    mem_free(file->input);
+    mem_free(file->output);
     mem_free(file);
 }
 
-static bool refuse_size(struct error *error)
+/* Room that lives as long as the file; NULL, and an error, where the budget is spent. */
+static void *take(struct onnx_file *file, size_t size, struct error *error)
 {
-    return error_set(error, ERROR_WEIGHTS, "its ONNX graph describes far more than a file of its size can hold");
+    size = (size + 7) / 8 * 8;
+    struct chunk *chunk = file->chunk;
+    if (!chunk || chunk->room - chunk->used < size) {
+        size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+        if (!onnx_spend(&file->budget, room + sizeof *chunk)) {
+            onnx_refuse_size(error);
+            return NULL;
+        }
+        chunk = mem_alloc(room + sizeof *chunk);
+        *chunk = (struct chunk){file->chunk, 0, room};
+        file->chunk = chunk;
+    }
+    char *taken = (char *)chunk->bytes + chunk->used;
+    chunk->used += size;
+    return taken;
 }
 
-/* An array of the view, charged. */
+static bool keep_bytes(struct onnx_file *file, const void *bytes, size_t size, const char **text, struct error *error)
+{
+    char *copy = take(file, size + 1, error);
+    if (!copy)
+        return false;
+    if (size)
+        memcpy(copy, bytes, size);
+    copy[size] = '\0';
+    *text = copy;
+    return true;
+}
+
+static bool keep_text(struct onnx_file *file, const char *from, const char **text, struct error *error)
+{
+    *text = "";
+    return !from || !from[0] || keep_bytes(file, from, strlen(from), text, error);
+}
+
+/* An array of the view. */
 static bool take_array(struct onnx_file *file, void **array, size_t count, size_t item, struct error *error)
 {
     if (count > file->budget.left / item || !onnx_spend(&file->budget, count * item))
-        return refuse_size(error);
+        return onnx_refuse_size(error);
     *array = mem_array(count ? count : 1, item);
     return true;
+}
+
+static bool refuse_piece(struct error *error)
+{
+    return error_set(
+        error, ERROR_WEIGHTS,
+        "its ONNX message cannot be unpacked: it is damaged, or describes far more than a file of its size "
+        "can hold");
 }
 
 /* --- tensors --- */
@@ -164,52 +222,50 @@ static struct onnx_body body_of(const struct reader *reader, const Onnx__TensorP
     uint32_t number = 0;
     for (size_t i = 0; i < 4; i++)
         number |= (uint32_t)from->raw_data.data[i] << (8 * i);
-    return reader->skeleton->tensor[number];
+    return reader->skeleton.tensor[number];
 }
 
-/* Adds a tensor to the view; `name` is what sentences call it. */
-static bool read_tensor(struct reader *reader, const Onnx__TensorProto *from, const char *name, struct error *error)
+/* Fills a tensor of the view; `name` is what sentences call it. */
+static bool read_tensor(struct reader *reader, const Onnx__TensorProto *from, const char *name,
+                        struct onnx_tensor *tensor, struct error *error)
 {
     char quote[WEIGHTS_QUOTE];
     struct onnx_wanted wanted = {.quote = weights_quote(quote, name, strlen(name)), .body = body_of(reader, from)};
-    struct onnx_tensor *tensor = &reader->file->tensor[reader->tensors];
-    *tensor = (struct onnx_tensor){.name = text_of(from->name), .index = -1};
-    if (!read_type(from, quote, &tensor->type, error) || !read_shape(from, quote, &tensor->shape, error))
+    *tensor = (struct onnx_tensor){.index = -1};
+    if (!keep_text(reader->file, from->name, &tensor->name, error) || !read_type(from, quote, &tensor->type, error) ||
+        !read_shape(from, quote, &tensor->shape, error))
         return false;
     wanted.type = tensor->type;
     wanted.count = (uint64_t)shape_count(&tensor->shape);
-    reader->tensors++;
     if (from->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return onnx_data_inside(reader->weights, &reader->file->budget, &wanted, &tensor->values, error);
     struct onnx_external external = external_of(from);
-    return onnx_data_outside(reader->weights, &reader->file->files, &wanted, &external, &tensor->values, error);
+    return onnx_data_outside(reader->weights, &reader->files, &wanted, &external, &tensor->values, error);
 }
 
-/* Puts the tensor just read into the handle's list. */
-static bool list_tensor(struct reader *reader, const char *name, struct error *error)
+/* Puts a tensor into the handle's list. */
+static bool list_tensor(struct reader *reader, struct onnx_tensor *tensor, const char *name, struct error *error)
 {
-    struct onnx_tensor *tensor = &reader->file->tensor[reader->tensors - 1];
     struct weights_place place = {.first = tensor->values};
     weights_place_dense(&place, &tensor->shape);
     if (!onnx_spend(&reader->file->budget, LISTED_BYTES))
-        return refuse_size(error);
+        return onnx_refuse_size(error);
     if (!weights_add(reader->weights, name, strlen(name), tensor->type, &tensor->shape, &place, error))
         return false;
     tensor->index = (long)weights_count(reader->weights) - 1;
     return true;
 }
 
-static bool read_initializers(struct reader *reader, const Onnx__GraphProto *from, struct error *error)
+static bool read_initializer(struct reader *reader, const struct onnx_skeleton *skeleton, struct error *error)
 {
-    struct onnx_graph *view = &reader->file->view;
-    for (size_t i = 0; i < from->n_initializer; i++) {
-        const char *name = text_of(from->initializer[i]->name);
-        if (!read_tensor(reader, from->initializer[i], name, error) || !list_tensor(reader, name, error))
-            return false;
-    }
-    view->initializer = reader->file->tensor;
-    view->initializers = from->n_initializer;
-    return true;
+    struct onnx_tensor *to = &reader->file->initializer[reader->done.initializers++];
+    Onnx__TensorProto *from = onnx__tensor_proto__unpack(&reader->allocator, skeleton->size, skeleton->data);
+    if (!from)
+        return refuse_piece(error);
+    const char *name = text_of(from->name);
+    bool good = read_tensor(reader, from, name, to, error) && list_tensor(reader, to, name, error);
+    onnx__tensor_proto__free_unpacked(from, &reader->allocator);
+    return good;
 }
 
 /* --- nodes --- */
@@ -244,78 +300,102 @@ static enum onnx_kind kind_of(const Onnx__AttributeProto *from)
                             : ONNX_OTHER;
 }
 
-/* Bytes without a NUL behind them, as a text of the file's own. */
-static bool read_text(struct onnx_file *file, const ProtobufCBinaryData *from, const char **text, struct error *error)
+static bool keep_integers(struct onnx_file *file, const Onnx__AttributeProto *from, struct onnx_attribute *to,
+                          struct error *error)
 {
-    if (!onnx_spend(&file->budget, from->len + 1))
-        return refuse_size(error);
-    char *copy = mem_alloc(from->len + 1);
-    if (from->len)
-        memcpy(copy, from->data, from->len);
-    file->text[file->texts++] = copy;
-    *text = copy;
-    return true;
+    int64_t *list = take(file, from->n_ints * sizeof *list, error);
+    if (list && from->n_ints)
+        memcpy(list, from->ints, from->n_ints * sizeof *list);
+    to->integers = list;
+    to->count = from->n_ints;
+    return list != NULL;
 }
 
-static bool read_attribute(struct reader *reader, const Onnx__NodeProto *node, const Onnx__AttributeProto *from,
+static bool keep_reals(struct onnx_file *file, const Onnx__AttributeProto *from, struct onnx_attribute *to,
+                       struct error *error)
+{
+    float *list = take(file, from->n_floats * sizeof *list, error);
+    if (list && from->n_floats)
+        memcpy(list, from->floats, from->n_floats * sizeof *list);
+    to->reals = list;
+    to->count = from->n_floats;
+    return list != NULL;
+}
+
+/* `node` is what the attribute is of, taken over already. */
+static bool read_attribute(struct reader *reader, const struct onnx_node *node, const Onnx__AttributeProto *from,
                            struct error *error)
 {
-    struct onnx_attribute *to = &reader->file->attribute[reader->attributes++];
-    *to = (struct onnx_attribute){.name = text_of(from->name),
-                                  .kind = kind_of(from),
-                                  .integer = from->i,
-                                  .real = from->f,
-                                  .text = "",
-                                  .integers = from->ints,
-                                  .reals = from->floats};
-    to->count = to->kind == ONNX_FLOATS ? from->n_floats : from->n_ints;
+    struct onnx_file *file = reader->file;
+    struct onnx_attribute *to = &file->attribute[reader->done.attributes++];
+    *to = (struct onnx_attribute){.kind = kind_of(from), .integer = from->i, .real = from->f, .text = ""};
+    if (!keep_text(file, from->name, &to->name, error))
+        return false;
     if (to->kind == ONNX_STRING)
-        return read_text(reader->file, &from->s, &to->text, error);
+        return keep_bytes(file, from->s.data, from->s.len, &to->text, error);
+    if (to->kind == ONNX_INTS)
+        return keep_integers(file, from, to, error);
+    if (to->kind == ONNX_FLOATS)
+        return keep_reals(file, from, to, error);
     if (to->kind != ONNX_TENSOR)
         return true;
-    const char *name = node->n_output ? text_of(node->output[0]) : text_of(node->name);
-    if (!read_tensor(reader, from->t, name, error))
+    const char *name = node->outputs ? node->output[0] : node->name;
+    struct onnx_tensor *tensor = &file->tensor[reader->done.tensors++];
+    to->tensor = tensor;
+    if (!read_tensor(reader, from->t, name, tensor, error))
         return false;
-    to->tensor = &reader->file->tensor[reader->tensors - 1];
-    bool listed = strcmp(text_of(node->op_type), "Constant") == 0 && strcmp(to->name, "value") == 0 &&
-                  tensor_type_is_float(to->tensor->type) && shape_count(&to->tensor->shape) > 1;
-    return !listed || list_tensor(reader, name, error);
+    bool listed = strcmp(node->op, "Constant") == 0 && strcmp(to->name, "value") == 0 &&
+                  tensor_type_is_float(tensor->type) && shape_count(&tensor->shape) > 1;
+    return !listed || list_tensor(reader, tensor, name, error);
 }
 
-static bool read_nodes(struct reader *reader, const Onnx__GraphProto *from, struct error *error)
+static bool keep_names(struct onnx_file *file, size_t count, char *const *from, char *const **to, struct error *error)
+{
+    const char **names = take(file, count * sizeof *names, error);
+    for (size_t i = 0; names && i < count; i++) {
+        if (!keep_text(file, from[i], &names[i], error))
+            return false;
+    }
+    *to = (char *const *)names;
+    return names != NULL;
+}
+
+static bool take_over_node(struct reader *reader, const Onnx__NodeProto *from, struct error *error)
 {
     struct onnx_file *file = reader->file;
-    for (size_t i = 0; i < from->n_node; i++) {
-        const Onnx__NodeProto *node = from->node[i];
-        file->node[i] = (struct onnx_node){
-            .op = text_of(node->op_type),
-            .domain = text_of(node->domain),
-            .name = text_of(node->name),
-            .inputs = node->n_input,
-            .input = node->input,
-            .outputs = node->n_output,
-            .output = node->output,
-            .attributes = node->n_attribute,
-            .attribute = file->attribute + reader->attributes,
-        };
-        if (strcmp(file->node[i].domain, "ai.onnx") == 0) /* another name of the standard's */
-            file->node[i].domain = "";
-        for (size_t a = 0; a < node->n_attribute; a++) {
-            if (!read_attribute(reader, node, node->attribute[a], error))
-                return false;
-        }
+    struct onnx_node *to = &file->node[reader->done.nodes++];
+    *to = (struct onnx_node){.inputs = from->n_input,
+                             .outputs = from->n_output,
+                             .attributes = from->n_attribute,
+                             .attribute = file->attribute + reader->done.attributes};
+    if (!keep_text(file, from->op_type, &to->op, error) || !keep_text(file, from->domain, &to->domain, error) ||
+        !keep_text(file, from->name, &to->name, error) ||
+        !keep_names(file, from->n_input, from->input, &to->input, error) ||
+        !keep_names(file, from->n_output, from->output, &to->output, error))
+        return false;
+    if (strcmp(to->domain, "ai.onnx") == 0) /* another name of the standard's */
+        to->domain = "";
+    for (size_t i = 0; i < from->n_attribute; i++) {
+        if (!read_attribute(reader, to, from->attribute[i], error))
+            return false;
     }
-    file->view.node = file->node;
-    file->view.nodes = from->n_node;
     return true;
+}
+
+static bool read_node(struct reader *reader, const struct onnx_skeleton *skeleton, struct error *error)
+{
+    Onnx__NodeProto *node = onnx__node_proto__unpack(&reader->allocator, skeleton->size, skeleton->data);
+    if (!node)
+        return refuse_piece(error);
+    bool good = take_over_node(reader, node, error);
+    onnx__node_proto__free_unpacked(node, &reader->allocator);
+    return good;
 }
 
 /* --- inputs and outputs --- */
 
-static void read_value(struct onnx_value *to, const Onnx__ValueInfoProto *from)
+static void take_over_shape(struct onnx_value *to, const Onnx__TypeProto *type)
 {
-    *to = (struct onnx_value){.name = text_of(from->name), .rank = -1};
-    const Onnx__TypeProto *type = from->type;
     if (!type || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !type->tensor_type->shape ||
         type->tensor_type->shape->n_dim > SHAPE_RANK_MAX)
         return;
@@ -328,69 +408,165 @@ static void read_value(struct onnx_value *to, const Onnx__ValueInfoProto *from)
     }
 }
 
-static void read_values(struct onnx_file *file, const Onnx__GraphProto *from)
+static bool read_value(struct reader *reader, const struct onnx_skeleton *skeleton, struct onnx_value *to,
+                       struct error *error)
 {
-    for (size_t i = 0; i < from->n_input; i++)
-        read_value(&file->value[i], from->input[i]);
-    for (size_t i = 0; i < from->n_output; i++)
-        read_value(&file->value[from->n_input + i], from->output[i]);
-    file->view.input = file->value;
-    file->view.inputs = from->n_input;
-    file->view.output = file->value + from->n_input;
-    file->view.outputs = from->n_output;
-}
-
-static int64_t opset_of(const Onnx__ModelProto *model)
-{
-    for (size_t i = 0; i < model->n_opset_import; i++) {
-        const char *domain = text_of(model->opset_import[i]->domain);
-        if (domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0)
-            return model->opset_import[i]->version;
-    }
-    return 0;
-}
-
-/* --- all of it --- */
-
-static bool take_arrays(struct onnx_file *file, const Onnx__GraphProto *graph, size_t tensors, struct error *error)
-{
-    size_t attributes = 0;
-    void *node = NULL, *attribute = NULL, *tensor = NULL, *value = NULL, *text = NULL;
-    for (size_t i = 0; i < graph->n_node; i++)
-        attributes += graph->node[i]->n_attribute;
-    bool good = take_array(file, &node, graph->n_node, sizeof *file->node, error) &&
-                take_array(file, &attribute, attributes, sizeof *file->attribute, error) &&
-                take_array(file, &tensor, tensors, sizeof *file->tensor, error) &&
-                take_array(file, &value, graph->n_input + graph->n_output, sizeof *file->value, error) &&
-                take_array(file, &text, attributes, sizeof *file->text, error);
-    file->node = node;
-    file->attribute = attribute;
-    file->tensor = tensor;
-    file->value = value;
-    file->text = text;
+    Onnx__ValueInfoProto *from = onnx__value_info_proto__unpack(&reader->allocator, skeleton->size, skeleton->data);
+    if (!from)
+        return refuse_piece(error);
+    *to = (struct onnx_value){.rank = -1};
+    take_over_shape(to, from->type);
+    bool good = keep_text(reader->file, from->name, &to->name, error);
+    onnx__value_info_proto__free_unpacked(from, &reader->allocator);
     return good;
 }
 
-static bool read_model(struct reader *reader, struct error *error)
+/* --- the model and its graph --- */
+
+/* What happens to each field of a message. */
+typedef bool (*visitor)(struct reader *reader, const struct onnx_field *field, struct error *error);
+
+static bool walk(struct reader *reader, const uint8_t *at, size_t size, visitor visit, struct error *error)
 {
-    struct onnx_file *file = reader->file;
-    const struct onnx_skeleton *skeleton = reader->skeleton;
-    file->model = onnx__model_proto__unpack(&file->allocator, skeleton->size, skeleton->data);
-    if (!file->model)
-        return error_set(error, ERROR_WEIGHTS,
-                         "its ONNX message cannot be unpacked: it is damaged, or describes far more than a file of its "
-                         "size can hold");
-    const Onnx__GraphProto *graph = file->model->graph;
-    if (!graph)
-        return error_set(error, ERROR_WEIGHTS, "is an ONNX model without a graph");
-    if (!take_arrays(file, graph, skeleton->tensors, error) || !read_initializers(reader, graph, error) ||
-        !read_nodes(reader, graph, error))
-        return false;
-    read_values(file, graph);
-    file->view.opset = opset_of(file->model);
-    file->view.producer = text_of(file->model->producer_name);
-    weights_set_onnx(reader->weights, &file->view);
+    const uint8_t *end = at + size;
+    while (at < end) {
+        const uint8_t *from = at;
+        struct onnx_field field;
+        if (!onnx_read_field(&at, end, &field))
+            return onnx_refuse_field(reader->skeleton.start, from, error);
+        if (!visit(reader, &field, error))
+            return error->kind != ERROR_NONE ? false : onnx_refuse_field(reader->skeleton.start, from, error);
+    }
     return true;
+}
+
+static bool count_attribute_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    (void)error;
+    reader->counts.tensors += field->number == ATTRIBUTE_TENSOR;
+    return true;
+}
+
+static bool count_node_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    if (field->number != NODE_ATTRIBUTE)
+        return true;
+    reader->counts.attributes++;
+    return field->wire == ONNX_BYTES && walk(reader, field->data, field->size, count_attribute_field, error);
+}
+
+/* Fields of a graph that are read must be messages; a visit that returns false without an error says that they are not. */
+static bool count_graph_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    struct counts *counts = &reader->counts;
+    switch (field->number) {
+    case GRAPH_NODE:
+        counts->nodes++;
+        return field->wire == ONNX_BYTES && walk(reader, field->data, field->size, count_node_field, error);
+    case GRAPH_INITIALIZER:
+        counts->initializers++;
+        return field->wire == ONNX_BYTES;
+    case GRAPH_INPUT:
+        counts->inputs++;
+        return field->wire == ONNX_BYTES;
+    case GRAPH_OUTPUT:
+        counts->outputs++;
+        return field->wire == ONNX_BYTES;
+    case GRAPH_SPARSE:
+        return error_set(error, ERROR_WEIGHTS, "has sparse initialisers, which are not read");
+    default:
+        return true;
+    }
+}
+
+static bool read_graph_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    static const enum onnx_piece pieces[] = {[GRAPH_NODE] = ONNX_PIECE_NODE,
+                                             [GRAPH_INITIALIZER] = ONNX_PIECE_TENSOR,
+                                             [GRAPH_INPUT] = ONNX_PIECE_VALUE,
+                                             [GRAPH_OUTPUT] = ONNX_PIECE_VALUE};
+    struct onnx_file *file = reader->file;
+    struct onnx_skeleton *skeleton = &reader->skeleton;
+    if (field->number != GRAPH_NODE && field->number != GRAPH_INITIALIZER && field->number != GRAPH_INPUT &&
+        field->number != GRAPH_OUTPUT)
+        return true;
+    if (!onnx_skeleton_make(skeleton, pieces[field->number], field->data, field->size, error))
+        return false;
+    switch (field->number) {
+    case GRAPH_NODE:
+        return read_node(reader, skeleton, error);
+    case GRAPH_INITIALIZER:
+        return read_initializer(reader, skeleton, error);
+    case GRAPH_INPUT:
+        return read_value(reader, skeleton, &file->input[reader->done.inputs++], error);
+    default:
+        return read_value(reader, skeleton, &file->output[reader->done.outputs++], error);
+    }
+}
+
+static bool read_opset(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    struct onnx_skeleton *skeleton = &reader->skeleton;
+    if (field->wire != ONNX_BYTES || !onnx_skeleton_make(skeleton, ONNX_PIECE_OPSET, field->data, field->size, error))
+        return false;
+    Onnx__OperatorSetIdProto *from =
+        onnx__operator_set_id_proto__unpack(&reader->allocator, skeleton->size, skeleton->data);
+    if (!from)
+        return refuse_piece(error);
+    const char *domain = text_of(from->domain);
+    if (domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0)
+        reader->file->view.opset = from->version;
+    onnx__operator_set_id_proto__free_unpacked(from, &reader->allocator);
+    return true;
+}
+
+static bool count_model_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    return field->number != MODEL_GRAPH ||
+           (field->wire == ONNX_BYTES && walk(reader, field->data, field->size, count_graph_field, error));
+}
+
+static bool read_model_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    if (field->number == MODEL_GRAPH) /* of several the fields are one graph's, as everywhere in protobuf */
+        return walk(reader, field->data, field->size, read_graph_field, error);
+    if (field->number == MODEL_OPSET)
+        return read_opset(reader, field, error);
+    if (field->number == MODEL_PRODUCER && field->wire == ONNX_BYTES)
+        return keep_bytes(reader->file, field->data, field->size, &reader->file->view.producer, error);
+    return true;
+}
+
+static bool take_arrays(struct onnx_file *file, const struct counts *counts, struct error *error)
+{
+    void *node = NULL, *attribute = NULL, *initializer = NULL, *tensor = NULL, *input = NULL, *output = NULL;
+    bool good = take_array(file, &node, counts->nodes, sizeof *file->node, error) &&
+                take_array(file, &attribute, counts->attributes, sizeof *file->attribute, error) &&
+                take_array(file, &initializer, counts->initializers, sizeof *file->initializer, error) &&
+                take_array(file, &tensor, counts->tensors, sizeof *file->tensor, error) &&
+                take_array(file, &input, counts->inputs, sizeof *file->input, error) &&
+                take_array(file, &output, counts->outputs, sizeof *file->output, error);
+    file->node = node;
+    file->attribute = attribute;
+    file->initializer = initializer;
+    file->tensor = tensor;
+    file->input = input;
+    file->output = output;
+    return good;
+}
+
+static void show_view(struct onnx_file *file, const struct counts *counts, size_t bytes)
+{
+    struct onnx_graph *view = &file->view;
+    view->bytes = bytes;
+    view->node = file->node;
+    view->nodes = counts->nodes;
+    view->input = file->input;
+    view->inputs = counts->inputs;
+    view->output = file->output;
+    view->outputs = counts->outputs;
+    view->initializer = file->initializer;
+    view->initializers = counts->initializers;
 }
 
 bool onnx_read(struct weights *weights, struct error *error)
@@ -398,11 +574,23 @@ bool onnx_read(struct weights *weights, struct error *error)
     const struct file_map *map = weights_map(weights);
     struct onnx_file *file = mem_alloc(sizeof *file);
     file->budget.left = map->size * BUDGET_FACTOR + BUDGET_FLOOR;
-    file->allocator = (ProtobufCAllocator){budget_alloc, budget_free, &file->budget};
+    file->view.producer = "";
     weights_keep(weights, file, release);
-    struct onnx_skeleton skeleton = {.budget = &file->budget};
-    struct reader reader = {.weights = weights, .file = file, .skeleton = &skeleton};
-    bool good = onnx_skeleton_make(&skeleton, map->data, map->size, error) && read_model(&reader, error);
-    onnx_skeleton_finish(&skeleton);
-    return good;
+    struct reader reader = {
+        .weights = weights,
+        .file = file,
+        .skeleton = {.budget = &file->budget, .start = map->data},
+        .allocator = {budget_alloc, budget_free, &file->budget},
+    };
+    *error = (struct error){ERROR_NONE, ""};
+    bool good = walk(&reader, map->data, map->size, count_model_field, error) &&
+                take_arrays(file, &reader.counts, error) &&
+                walk(&reader, map->data, map->size, read_model_field, error);
+    onnx_skeleton_finish(&reader.skeleton);
+    onnx_files_finish(&reader.files);
+    if (!good)
+        return false;
+    show_view(file, &reader.counts, map->size);
+    weights_set_onnx(weights, &file->view);
+    return true;
 }

@@ -1,4 +1,4 @@
-/* Walks an ONNX file's bytes and writes its skeleton. Called by onnx_read.c.
+/* Walks messages of an ONNX file and writes their skeletons. Called by onnx_read.c.
  *
  * 1. A message is fields one after another: a varint of (number << 3 | wire type), then the value: a varint, 8 bytes,
  *    a varint of a length and so many bytes, or 4 bytes. Groups (wire types 3 and 4) are in no ONNX file.
@@ -90,9 +90,7 @@ enum { LEAF = MESSAGES, RULES_MAX = 9, RAW_DATA = 9, SPARSE_INITIALIZER = 15, LE
 static const struct rule {
     uint8_t number, into; /* into: a message, or LEAF: copied as it is */
 } rules[MESSAGES][RULES_MAX] = {
-    [MODEL] = {{1, LEAF}, {2, LEAF}, {7, GRAPH}, {8, OPSET}}, /* ir_version, producer_name */
     [OPSET] = {{1, LEAF}, {2, LEAF}},
-    [GRAPH] = {{1, NODE}, {2, LEAF}, {5, TENSOR}, {11, VALUE}, {12, VALUE}},
     [NODE] = {{1, LEAF}, {2, LEAF}, {3, LEAF}, {4, LEAF}, {5, ATTRIBUTE}, {7, LEAF}},
     [ATTRIBUTE] = {{1, LEAF}, {2, LEAF}, {3, LEAF}, {4, LEAF}, {5, TENSOR}, {7, LEAF}, {8, LEAF}, {20, LEAF}},
     [TENSOR] = {{1, LEAF}, {2, LEAF}, {8, LEAF}, {13, PAIR}, {14, LEAF}}, /* all but the data */
@@ -115,7 +113,7 @@ static const struct rule *find_rule(enum message message, uint64_t number)
 
 /* --- writing --- */
 
-static bool refuse_growth(struct error *error)
+bool onnx_refuse_size(struct error *error)
 {
     return error_set(error, ERROR_WEIGHTS, "its ONNX graph describes far more than a file of its size can hold");
 }
@@ -125,7 +123,7 @@ static bool grow(struct onnx_skeleton *skeleton, void **block, size_t old, size_
                  struct error *error)
 {
     if (!onnx_spend(skeleton->budget, room * item))
-        return refuse_growth(error);
+        return onnx_refuse_size(error);
     *block = mem_grow(*block, room, item);
     skeleton->budget->left += old * item;
     return true;
@@ -136,7 +134,7 @@ static bool reserve(struct onnx_skeleton *skeleton, size_t size, struct error *e
 {
     if (skeleton->room - skeleton->size >= size)
         return true;
-    size_t room = skeleton->room + size + skeleton->room / 2 + 1024;
+    size_t room = skeleton->room + size + skeleton->room / 2 + 256;
     void *data = skeleton->data;
     if (!grow(skeleton, &data, skeleton->room, room, 1, error))
         return false;
@@ -171,7 +169,7 @@ static void fill_length(struct onnx_skeleton *skeleton, size_t place, size_t len
 static bool note_tensor(struct onnx_skeleton *skeleton, const struct onnx_field *field, struct error *error)
 {
     if (skeleton->tensors == skeleton->tensors_room) {
-        size_t room = skeleton->tensors_room ? 2 * skeleton->tensors_room : 64;
+        size_t room = skeleton->tensors_room ? 2 * skeleton->tensors_room : 4;
         void *tensor = skeleton->tensor;
         if (!grow(skeleton, &tensor, skeleton->tensors_room, room, sizeof *skeleton->tensor, error))
             return false;
@@ -188,67 +186,69 @@ static bool note_tensor(struct onnx_skeleton *skeleton, const struct onnx_field 
 
 /* --- walking --- */
 
-struct walk {
-    struct onnx_skeleton *skeleton;
-    const uint8_t *start; /* of the file */
-};
-
-static bool refuse_field(const struct walk *walk, const uint8_t *at, struct error *error)
+bool onnx_refuse_field(const uint8_t *start, const uint8_t *at, struct error *error)
 {
     return error_set(error, ERROR_WEIGHTS,
                      "its ONNX message is damaged: the field at byte %zu cannot be read or reaches behind its end; is "
                      "the file truncated?",
-                     (size_t)(at - walk->start));
+                     (size_t)(at - start));
 }
 
-static bool strip(const struct walk *walk, enum message message, const uint8_t *at, const uint8_t *end,
+static bool strip(struct onnx_skeleton *skeleton, enum message message, const uint8_t *at, const uint8_t *end,
                   struct error *error);
 
 /* A message inside another: its tag, a length to be filled in, what is kept of it. */
-static bool strip_message(const struct walk *walk, const struct onnx_field *field, enum message into,
+static bool strip_message(struct onnx_skeleton *skeleton, const struct onnx_field *field, enum message into,
                           struct error *error)
 {
-    struct onnx_skeleton *skeleton = walk->skeleton;
     if (!append_byte(skeleton, field->number << 3 | ONNX_BYTES, error) || !reserve(skeleton, LENGTH_BYTES, error))
         return false;
     size_t place = skeleton->size;
     skeleton->size += LENGTH_BYTES;
-    if (!strip(walk, into, field->data, field->data + field->size, error) ||
+    if (!strip(skeleton, into, field->data, field->data + field->size, error) ||
         (into == TENSOR && !note_tensor(skeleton, field, error)))
         return false;
     fill_length(skeleton, place, skeleton->size - place - LENGTH_BYTES);
     return true;
 }
 
-/* Recursion is as deep as the tables are: seven messages. */
-static bool strip(const struct walk *walk, enum message message, const uint8_t *at, const uint8_t *end,
+/* Recursion is as deep as the tables are: five messages. */
+static bool strip(struct onnx_skeleton *skeleton, enum message message, const uint8_t *at, const uint8_t *end,
                   struct error *error)
 {
     while (at < end) {
         const uint8_t *from = at;
         struct onnx_field field;
         if (!onnx_read_field(&at, end, &field))
-            return refuse_field(walk, from, error);
+            return onnx_refuse_field(skeleton->start, from, error);
         const struct rule *rule = find_rule(message, field.number);
-        if (message == GRAPH && field.number == SPARSE_INITIALIZER)
-            return error_set(error, ERROR_WEIGHTS, "has sparse initialisers, which are not read");
         if (rule && rule->into != LEAF && field.wire != ONNX_BYTES)
-            return refuse_field(walk, from, error);
+            return onnx_refuse_field(skeleton->start, from, error);
         bool good = true;
         if (rule && rule->into == LEAF)
-            good = append(walk->skeleton, from, (size_t)(at - from), error);
+            good = append(skeleton, from, (size_t)(at - from), error);
         else if (rule)
-            good = strip_message(walk, &field, (enum message)rule->into, error);
+            good = strip_message(skeleton, &field, (enum message)rule->into, error);
         if (!good)
             return false;
     }
     return true;
 }
 
-bool onnx_skeleton_make(struct onnx_skeleton *skeleton, const uint8_t *data, size_t size, struct error *error)
+bool onnx_skeleton_make(struct onnx_skeleton *skeleton, enum onnx_piece piece, const uint8_t *data, size_t size,
+                        struct error *error)
 {
-    struct walk walk = {skeleton, data};
-    return strip(&walk, MODEL, data, data + size, error);
+    static const enum message messages[] = {
+        [ONNX_PIECE_OPSET] = OPSET,
+        [ONNX_PIECE_NODE] = NODE,
+        [ONNX_PIECE_TENSOR] = TENSOR,
+        [ONNX_PIECE_VALUE] = VALUE,
+    };
+    struct onnx_field whole = {.data = data, .size = size};
+    skeleton->size = 0;
+    skeleton->tensors = 0;
+    return strip(skeleton, messages[piece], data, data + size, error) &&
+           (piece != ONNX_PIECE_TENSOR || note_tensor(skeleton, &whole, error));
 }
 
 void onnx_skeleton_finish(struct onnx_skeleton *skeleton)
@@ -256,5 +256,5 @@ void onnx_skeleton_finish(struct onnx_skeleton *skeleton)
     skeleton->budget->left += skeleton->room + skeleton->tensors_room * sizeof *skeleton->tensor;
     mem_free(skeleton->data);
     mem_free(skeleton->tensor);
-    *skeleton = (struct onnx_skeleton){.budget = skeleton->budget};
+    *skeleton = (struct onnx_skeleton){.budget = skeleton->budget, .start = skeleton->start};
 }

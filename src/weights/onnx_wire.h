@@ -35,19 +35,29 @@ struct onnx_body {
     size_t size;
 };
 
-/* A ModelProto without its bulk: fields that thaw has no use for are left out (doc strings, shapes of values between
- * nodes, subgraphs, training graphs, functions), and the data of every TensorProto is replaced by a raw_data of four
- * bytes, the number of its body in `tensor`, little endian. Nothing in it is nested deeper than an input's shape. */
+/* The messages that are unpacked one by one. */
+enum onnx_piece { ONNX_PIECE_OPSET, ONNX_PIECE_NODE, ONNX_PIECE_TENSOR, ONNX_PIECE_VALUE };
+
+/* A message without its bulk: fields that thaw has no use for are left out (doc strings, subgraphs), and the data of a
+ * TensorProto is replaced by a raw_data of four bytes, the number of its body in `tensor`, little endian. Nothing in it is
+ * nested deeper than an input's shape. */
 struct onnx_skeleton {
     uint8_t *data;
     size_t size, room;
     struct onnx_body *tensor;
     size_t tensors, tensors_room;
     struct onnx_budget *budget;
+    const uint8_t *start; /* of the file, for sentences */
 };
-/* Fills *skeleton (its budget given, the rest zero); finish it either way. ERROR_WEIGHTS: the byte, and what is wrong. */
-bool onnx_skeleton_make(struct onnx_skeleton *skeleton, const uint8_t *data, size_t size,
+/* Fills *skeleton (its budget and start given, the rest as it was left or zero). ERROR_WEIGHTS: the byte, and what is
+ * wrong. */
+bool onnx_skeleton_make(struct onnx_skeleton *skeleton, enum onnx_piece piece, const uint8_t *data, size_t size,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void onnx_skeleton_finish(struct onnx_skeleton *skeleton) THAW_NONNULL; /* gives its bytes back to the budget */
+
+/* "its ONNX message is damaged: the field at byte N ..."; returns false. */
+bool onnx_refuse_field(const uint8_t *start, const uint8_t *at, struct error *error) THAW_NONNULL;
+/* "its ONNX graph describes far more ..."; returns false. */
+bool onnx_refuse_size(struct error *error) THAW_NONNULL;
 
 #endif

@@ -9,7 +9,7 @@
 #include "onnx_convert.h"
 #include "thaw/base/mem.h"
 
-enum { SIDE_UNKNOWN = 224, SIDE_MAX = 1 << 14, CONSTANT_BYTES = 8 << 20, NODES_READ_MAX = 100000 };
+enum { SIDE_UNKNOWN = 224, SIDE_MAX = 1 << 14, BYTES_FACTOR = 2, BYTES_FLOOR = 384 << 10, BLOCK_BYTES = 32 };
 
 /* --- what converters use --- */
 
@@ -27,15 +27,21 @@ bool net_refuse(struct net *net, const struct onnx_node *node, const char *forma
                      import_text(name, sizeof name, called), text);
 }
 
-void *net_room(struct net *net, size_t count, size_t item)
+bool net_spend(struct net *net, size_t size)
 {
     if (net->error->kind != ERROR_NONE)
+        return false;
+    if (size > net->bytes_left)
+        return error_set(net->error, ERROR_WEIGHTS,
+                         "its graph describes or computes far more than a file of its size can hold");
+    net->bytes_left -= size;
+    return true;
+}
+
+void *net_room(struct net *net, size_t count, size_t item)
+{
+    if (count > SIZE_MAX / item || !net_spend(net, count * item + BLOCK_BYTES))
         return NULL;
-    if (count > net->constants_left / item) {
-        error_set(net->error, ERROR_WEIGHTS, "its graph computes far more constants than a network needs");
-        return NULL;
-    }
-    net->constants_left -= count * item;
     if (net->blocks == net->blocks_room) {
         net->blocks_room = net->blocks_room ? 2 * net->blocks_room : 64;
         net->block = mem_grow(net->block, net->blocks_room, sizeof *net->block);
@@ -180,7 +186,7 @@ static bool add_input(struct net *net)
         return error_set(net->error, ERROR_WEIGHTS, "its input \"%s\" is larger than %dx%d", name, SIDE_MAX, SIDE_MAX);
     net->batch = dim[0] > 0 && dim[0] <= SIDE_MAX ? dim[0] : 1;
     net->drafts = 1;
-    net->drafts_room = 64;
+    net->drafts_room = 16;
     net->draft = mem_array((size_t)net->drafts_room, sizeof *net->draft);
     net->draft[0] = (struct draft){.kind = OP_INPUT, .shape = shape, .instead = -1, .name = "input"};
     guess_preprocess(net, shape);
@@ -291,9 +297,6 @@ static bool read_network(struct net *net)
 {
     if (net->onnx->nodes == 0 || net->onnx->outputs == 0)
         return error_set(net->error, ERROR_WEIGHTS, "its graph has no nodes or no output: it describes no network");
-    if (net->onnx->nodes > NODES_READ_MAX)
-        return error_set(net->error, ERROR_WEIGHTS, "its graph has %zu nodes; at most %d are read", net->onnx->nodes,
-                         NODES_READ_MAX);
     const char *output = net->onnx->output[0].name; /* further ones are of auxiliary heads */
     if (!define_initializers(net) || !add_input(net) || !convert_nodes(net, output) || !take_output(net, output) ||
         !net_tidy(net))
@@ -306,11 +309,8 @@ struct net *net_create(const struct weights *weights, int side, struct error *er
 {
     struct net *net = mem_alloc(sizeof *net);
     *error = (struct error){ERROR_NONE, ""};
-    *net = (struct net){.weights = weights,
-                        .onnx = weights_onnx(weights),
-                        .side = side,
-                        .error = error,
-                        .constants_left = CONSTANT_BYTES};
+    *net = (struct net){.weights = weights, .onnx = weights_onnx(weights), .side = side, .error = error};
+    net->bytes_left = BYTES_FACTOR * net->onnx->bytes + BYTES_FLOOR;
     net->computed = mem_array(weights_count(weights) + 1, sizeof *net->computed);
     if (read_network(net))
         return net;

@@ -6,6 +6,9 @@
 #include "onnx_net.h"
 #include "thaw/base/mem.h"
 
+/* Of a draft node, and of the graph's that comes of it. */
+enum { NODE_BYTES = 1000 };
+
 static bool find_shape(struct net *net, const struct onnx_node *node, int kind, const struct op_attrs *attrs,
                        int inputs, const int *input, struct shape4 *shape)
 {
@@ -24,6 +27,16 @@ static bool find_shape(struct net *net, const struct onnx_node *node, int kind, 
     return true;
 }
 
+static bool take_sources(struct net *net, struct draft *draft)
+{
+    if (draft->kind >= (int)OP_KINDS || !op_get((enum op_kind)draft->kind)->params)
+        return true;
+    draft->source = net_room(net, OP_PARAMS_MAX, sizeof *draft->source);
+    for (int i = 0; draft->source && i < OP_PARAMS_MAX; i++)
+        draft->source[i].factor = 1;
+    return draft->source != NULL;
+}
+
 int draft_add(struct net *net, const struct onnx_node *node, int kind, const struct op_attrs *attrs, int inputs,
               const int *input)
 {
@@ -32,18 +45,19 @@ int draft_add(struct net *net, const struct onnx_node *node, int kind, const str
         net_refuse(net, node, "%s", inputs > NET_INPUTS_MAX ? "it has too many inputs" : "the network is too large");
         return -1;
     }
-    if (!find_shape(net, node, kind, attrs, inputs, input, &shape))
+    if (!find_shape(net, node, kind, attrs, inputs, input, &shape) || !net_spend(net, NODE_BYTES))
         return -1;
     if (net->drafts == net->drafts_room) {
-        net->drafts_room = net->drafts_room ? 2 * net->drafts_room : 64;
+        net->drafts_room = net->drafts_room ? 2 * net->drafts_room : 16;
         net->draft = mem_grow(net->draft, (size_t)net->drafts_room, sizeof *net->draft);
     }
     struct draft *draft = &net->draft[net->drafts];
     *draft = (struct draft){
         .kind = kind, .attrs = *attrs, .inputs = inputs, .shape = shape, .node = node, .instead = -1, .built = -1};
+    draft->input = net_room(net, (size_t)inputs, sizeof *input);
+    if (!draft->input || !take_sources(net, draft))
+        return -1;
     memcpy(draft->input, input, (size_t)inputs * sizeof *input);
-    for (int i = 0; i < NET_PARAMS_MAX; i++)
-        draft->source[i].factor = 1;
     return net->drafts++;
 }
 

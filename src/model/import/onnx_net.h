@@ -11,7 +11,7 @@
 #include "importer.h"
 #include "thaw/weights/onnx.h"
 
-enum { NET_INPUTS_MAX = 64, NET_NODES_MAX = 10000, NET_PARAMS_MAX = OP_PARAMS_MAX };
+enum { NET_INPUTS_MAX = 64, NET_NODES_MAX = 10000 };
 
 /* --- constants --- */
 
@@ -64,14 +64,14 @@ struct source {
 struct draft {
     int kind; /* enum op_kind or DRAFT_... */
     struct op_attrs attrs;
-    int inputs, input[NET_INPUTS_MAX];
+    int inputs, *input; /* the net's */
     struct shape4 shape;
-    struct source source[NET_PARAMS_MAX]; /* as the op lists its parameters */
-    const struct onnx_node *node;         /* it comes from; NULL: the input */
-    const char *weight;                   /* name of the tensor that names it, or NULL */
-    int uses;                             /* counted by net_count_uses */
-    int instead;                          /* tidied away: this node's value, else -1 */
-    int built;                            /* its node in the graph */
+    struct source *source;        /* as the op lists its parameters, the net's; NULL: it has none */
+    const struct onnx_node *node; /* it comes from; NULL: the input */
+    const char *weight;           /* name of the tensor that names it, or NULL */
+    int uses;                     /* counted by net_count_uses */
+    int instead;                  /* tidied away: this node's value, else -1 */
+    int built;                    /* its node in the graph */
     char name[GRAPH_NAME_MAX];
 };
 
@@ -79,10 +79,10 @@ struct net {
     const struct weights *weights;
     const struct onnx_graph *onnx;
     struct error *error;
-    int side;      /* of the input; 0: the file's own */
-    int64_t batch; /* what the file says it is, else 1 */
-    size_t constants_left;
-    bool *computed; /* [tensors of the file]: their values went into others */
+    int side;          /* of the input; 0: the file's own */
+    int64_t batch;     /* what the file says it is, else 1 */
+    size_t bytes_left; /* that may still be allocated for this file */
+    bool *computed;    /* [tensors of the file]: their values went into others */
 
     struct value *value; /* all that are defined so far */
     size_t values, values_room;
@@ -108,7 +108,9 @@ void net_destroy(struct net *net);
 /* ERROR_WEIGHTS about one node: "Conv node conv1: ...". Returns false. */
 bool net_refuse(struct net *net, const struct onnx_node *node, const char *format, ...) THAW_NONNULL_ARGS(1, 2, 3)
     THAW_PRINTF(3, 4);
-/* Zeroed memory that lives as long as the net; NULL, and an error, where constants take far more than they should. */
+/* Takes bytes off what the file's size allows; false, and an error, where they are not left. */
+bool net_spend(struct net *net, size_t size) THAW_NONNULL THAW_MUST_CHECK;
+/* Zeroed memory that lives as long as the net, spent; NULL, and an error, where it is not left. */
 void *net_room(struct net *net, size_t count, size_t item) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The attribute of that name, or NULL; its value, or the default. */
