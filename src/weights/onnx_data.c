@@ -235,6 +235,14 @@ bool onnx_data_outside(struct weights *weights, struct onnx_files *files, const 
     return true;
 }
 
+size_t onnx_files_bytes(const struct onnx_files *files)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < files->count; i++)
+        bytes += files->mapped[i].map->size;
+    return bytes;
+}
+
 void onnx_files_finish(struct onnx_files *files)
 {
     for (size_t i = 0; i < files->count; i++)

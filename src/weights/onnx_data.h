@@ -31,6 +31,7 @@ struct onnx_files {
 bool onnx_data_outside(struct weights *weights, struct onnx_files *files, const struct onnx_wanted *wanted,
                        const struct onnx_external *external, const uint8_t **values,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+size_t onnx_files_bytes(const struct onnx_files *files) THAW_NONNULL; /* of all of them */
 void onnx_files_finish(struct onnx_files *files) THAW_NONNULL;
 
 #endif

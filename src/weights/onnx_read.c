@@ -587,10 +587,11 @@ bool onnx_read(struct weights *weights, struct error *error)
                 take_arrays(file, &reader.counts, error) &&
                 walk(&reader, map->data, map->size, read_model_field, error);
     onnx_skeleton_finish(&reader.skeleton);
+    size_t bytes = map->size + onnx_files_bytes(&reader.files);
     onnx_files_finish(&reader.files);
     if (!good)
         return false;
-    show_view(file, &reader.counts, map->size);
+    show_view(file, &reader.counts, bytes);
     weights_set_onnx(weights, &file->view);
     return true;
 }

@@ -54,7 +54,7 @@ struct onnx_value {
 struct onnx_graph {
     int64_t opset; /* of the standard's own operators; 0: not stated */
     const char *producer;
-    size_t bytes; /* of the file */
+    size_t bytes; /* of the file and of those its values lie in */
     size_t nodes, inputs, outputs, initializers;
     const struct onnx_node *node; /* the file's order: each behind the nodes it reads */
     const struct onnx_value *input, *output;

@@ -9,7 +9,7 @@
 #include "onnx_convert.h"
 #include "thaw/base/mem.h"
 
-enum { SIDE_UNKNOWN = 224, SIDE_MAX = 1 << 14, BYTES_FACTOR = 2, BYTES_FLOOR = 384 << 10, BLOCK_BYTES = 32 };
+enum { SIDE_UNKNOWN = 224, SIDE_MAX = 1 << 14, BYTES_FACTOR = 2, BYTES_FLOOR = 768 << 10, BLOCK_BYTES = 32 };
 
 /* --- what converters use --- */
 
