@@ -12,12 +12,6 @@
 
 const char fuzz_target[] = "onnx";
 
-/* A graph whose values lie in other files is small and unpacks to more than four times its size, see onnx_read.c. */
-size_t fuzz_budget(size_t size)
-{
-    return 4 * size + (8 << 20);
-}
-
 static void require(bool holds)
 {
     if (!holds)
