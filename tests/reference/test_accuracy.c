@@ -1,0 +1,72 @@
+/* Trained networks from all over, each through one `thaw eval` line on its whole test set: the accuracy that its makers
+ * or other programs tell, within a tenth of a point. Files whose formats or preprocessing were misread lose points
+ * here, whatever else agrees. Needs THAW_REAL_DATA. */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "thaw/base/macros.h"
+#include "thaw/base/mem.h"
+
+/* The words are what a user would have to know beside the file. */
+static const struct trained {
+    const char *weights, *data, *words;
+    double top1; /* percent */
+} trained[] = {
+    {"torch_zip/lenet_mnist_cuda_storages.pth", "mnist", "", 97.61},
+    {"safetensors/mnist.safetensors", "mnist", "", 99.16},
+    {"onnx/opt-mnist.onnx", "mnist", "--preprocess unit", 98.91},
+    {"keras_v3/cifar10_model.keras", "cifar10", "--preprocess unit", 71.0},
+    {"keras_h5/pretrainedResnet.h5", "cifar10", "--preprocess raw", 87.19},
+    {"torch_legacy/resnet20-12fca82f.th", "cifar10", "", 91.73},
+    {"torch_zip/resnet20_projection_cifar10.pth", "cifar10", "", 91.60},
+};
+
+/* Percent, or -1 where the program gave no object with it. */
+static double evaluate(const char *build, const char *data, const struct trained *of)
+{
+    char *command = mem_format("'%s/thaw' eval --json --weights '%s/models/%s' --data '%s/datasets/%s' %s", build, data,
+                               of->weights, data, of->data, of->words);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    json_t *object = json_loadf(pipe, 0, NULL);
+    int status = pclose(pipe);
+    const json_t *top1 = json_object_get(object, "top1");
+    double percent = status == 0 && json_is_number(top1) ? 100 * json_number_value(top1) : -1;
+    json_decref(object);
+    mem_free(command);
+    return percent;
+}
+
+static void accuracies_are_those_told(void **state)
+{
+    (void)state;
+    const char *build = getenv("THAW_BUILDDIR"), *data = getenv("THAW_REAL_DATA");
+    int wrong = 0;
+    if (!data || !build) {
+        print_message("SKIPPED: THAW_REAL_DATA is not set\n");
+        skip();
+    }
+    for (size_t i = 0; i < THAW_LENGTH(trained); i++) {
+        double percent = evaluate(build, data, &trained[i]);
+        bool good = fabs(percent - trained[i].top1) < 0.1;
+        print_message("%s: %.2f %%%s\n", trained[i].weights, percent, good ? "" : ", WRONG");
+        wrong += !good;
+    }
+    assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(accuracies_are_those_told)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
