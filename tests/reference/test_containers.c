@@ -74,7 +74,7 @@ static void put(struct text *text, const void *bytes, size_t size)
 static void put_number(struct text *text, int64_t value, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        put(text, &(uint8_t){(uint8_t)((uint64_t)value >> (8 * i))}, 1);
+        put(text, &(uint8_t){i < 8 ? (uint8_t)((uint64_t)value >> (8 * i)) : 0}, 1);
 }
 
 #define PUT(text, literal) put(text, literal, sizeof(literal) - 1)
