@@ -1,0 +1,113 @@
+/* The packed matrix product: a tile of c lives in vector registers while one pass over k feeds it.
+ *
+ * A tile is some rows of one or two panels, as many as fill the registers of an instruction set: product_tiles.h is
+ * compiled for each, and the widest that the processor has is chosen when a product is called. Called by the
+ * convolutions and linear layers, from tasks. */
+#include "config.h"
+
+#include "thaw/tensor/product.h"
+
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+size_t product_packed_floats(int k, int n)
+{
+    return (size_t)product_panels(n) * PRODUCT_LANES * (size_t)k;
+}
+
+THAW_SIMD static void pack_rows(int k, int n, const float *b, int ldb, float *to)
+{
+    if (n == PRODUCT_LANES)
+        for (int r = 0; r < k; r++, b += ldb, to += PRODUCT_LANES)
+            memcpy(to, b, PRODUCT_LANES * sizeof *to);
+    else
+        for (int r = 0; r < k; r++, b += ldb, to += PRODUCT_LANES) {
+            memset(to, 0, PRODUCT_LANES * sizeof *to);
+            memcpy(to, b, (size_t)n * sizeof *to);
+        }
+}
+
+THAW_SIMD static void pack_columns(int k, int n, const float *b, int ldb, float *to)
+{
+    if (n < PRODUCT_LANES)
+        memset(to, 0, (size_t)k * PRODUCT_LANES * sizeof *to);
+    for (int r = 0; r < k; r++)
+        for (int c = 0; c < n; c++)
+            to[r * PRODUCT_LANES + c] = b[(size_t)c * (size_t)ldb + (size_t)r];
+}
+
+void product_pack(bool transpose, int k, int n, const float *b, int ldb, int first, int last, float *packed)
+{
+    for (int p = first; p < last; p++) {
+        int column = p * PRODUCT_LANES, columns = n - column < PRODUCT_LANES ? n - column : PRODUCT_LANES;
+        float *to = packed + (size_t)column * (size_t)k;
+        if (transpose)
+            pack_columns(k, columns, b + (size_t)column * (size_t)ldb, ldb, to);
+        else
+            pack_rows(k, columns, b + column, ldb, to);
+    }
+}
+
+/* What the tiles of one product have in common. Element (row, k) of a is a[row * row_step + k * k_step]. */
+struct product {
+    int m, n, k;
+    const float *a, *b;
+    size_t row_step, k_step, panel;
+    float *c;
+    size_t ldc;
+    bool add;
+};
+
+#if defined(__x86_64__)
+#define TILE_SET    wide
+#define TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
+#define TILE_LANES  16
+#define TILE_ROWS   12
+#define TILE_PANELS 2
+#include "product_tiles.h"
+#define TILE_SET    middle
+#define TILE_TARGET __attribute__((target("avx2,fma")))
+#define TILE_LANES  8
+#define TILE_ROWS   6
+#define TILE_PANELS 1
+#include "product_tiles.h"
+#define TILE_ROWS 2
+#else
+#define TILE_ROWS 6 /* of 32 registers */
+#endif
+#define TILE_SET plain
+#define TILE_TARGET
+#define TILE_LANES  4
+#define TILE_PANELS 1
+#include "product_tiles.h"
+
+static void run(const struct product *t)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq")) {
+        run_wide(t);
+        return;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        run_middle(t);
+        return;
+    }
+#endif
+    run_plain(t);
+}
+
+void product(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add, float *c,
+             size_t ldc)
+{
+    const struct product t = {m, n, k, a, packed, lda, 1, panel, c, ldc, add};
+    run(&t);
+}
+
+void product_transposed(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add,
+                        float *c, size_t ldc)
+{
+    const struct product t = {m, n, k, a, packed, 1, lda, panel, c, ldc, add};
+    run(&t);
+}

@@ -1,0 +1,104 @@
+/* The tiles of product.c for one instruction set. Included once for each, with TILE_SET (its name), TILE_TARGET (its
+ * attribute), TILE_LANES (floats of a register), TILE_ROWS and TILE_PANELS (a tile's) defined; all are undefined again at
+ * the end. A register wider than the machine's would live in memory, hence this file and not one loop for all. */
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b)  JOIN_(a, b)
+#define NAMED(name) JOIN(name, TILE_SET)
+#define PARTS       (PRODUCT_LANES / TILE_LANES) /* registers of a panel's row */
+#define LANES       NAMED(lanes)
+
+typedef float LANES __attribute__((vector_size(4 * TILE_LANES), aligned(sizeof(float)), may_alias));
+
+/* A tile of whole panels. */
+INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b, float *c, const size_t ldc,
+                        const int rows, const int panels, const size_t row_step, const size_t k_step)
+{
+    LANES sum[TILE_ROWS][TILE_PANELS * PARTS];
+    const int parts = panels * PARTS;
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int p = 0; p < parts; p++)
+            sum[r][p] = t->add ? *(const LANES *)(c + (size_t)r * ldc + p * TILE_LANES) : (LANES){0};
+    const size_t panel = t->panel;
+    for (int k = t->k; k > 0; k--, a += k_step, b += PRODUCT_LANES) {
+        LANES right[TILE_PANELS * PARTS];
+#pragma GCC unroll 4
+        for (int p = 0; p < parts; p++)
+            right[p] = *(const LANES *)(b + (size_t)(p / PARTS) * panel + p % PARTS * TILE_LANES);
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++) {
+            const LANES left = a[(size_t)r * row_step] - (LANES){0};
+#pragma GCC unroll 4
+            for (int p = 0; p < parts; p++)
+                sum[r][p] += left * right[p];
+        }
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int p = 0; p < parts; p++)
+            *(LANES *)(c + (size_t)r * ldc + p * TILE_LANES) = sum[r][p];
+}
+
+/* Rows row..row+rows-1 of `panels` panels from column on; the last panel may be cut off by n. */
+INLINE void NAMED(tile_at)(const struct product *t, int row, int column, const int rows, const int panels,
+                           const size_t row_step, const size_t k_step)
+{
+    const float *a = t->a + (size_t)row * row_step, *b = t->b + (size_t)(column / PRODUCT_LANES) * t->panel;
+    float *c = t->c + (size_t)row * t->ldc + column;
+    const int wide = panels * PRODUCT_LANES, columns = t->n - column;
+    if (columns >= wide) {
+        NAMED(tile)(t, a, b, c, t->ldc, rows, panels, row_step, k_step);
+        return;
+    }
+    float edge[TILE_ROWS * TILE_PANELS * PRODUCT_LANES] __attribute__((aligned(64)));
+    for (int r = 0; r < rows && t->add; r++)
+        memcpy(edge + r * wide, c + (size_t)r * t->ldc, (size_t)columns * sizeof *c);
+    NAMED(tile)(t, a, b, edge, (size_t)wide, rows, panels, row_step, k_step);
+    for (int r = 0; r < rows; r++)
+        memcpy(c + (size_t)r * t->ldc, edge + r * wide, (size_t)columns * sizeof *c);
+}
+
+/* All rows of some panels: full tiles, then what is left. */
+INLINE void NAMED(column_of_tiles)(const struct product *t, int column, const int panels, const size_t row_step,
+                                   const size_t k_step)
+{
+    int row = 0;
+    for (; row + TILE_ROWS <= t->m; row += TILE_ROWS)
+        NAMED(tile_at)(t, row, column, TILE_ROWS, panels, row_step, k_step);
+    const int left = t->m - row;
+#pragma GCC unroll 12
+    for (int rows = 1; rows < TILE_ROWS; rows++)
+        if (left == rows)
+            NAMED(tile_at)(t, row, column, rows, panels, row_step, k_step);
+}
+
+/* Panels outside: they stay in the nearest cache while all rows pass. */
+INLINE void NAMED(run_tiles)(const struct product *t, const size_t row_step, const size_t k_step)
+{
+    int column = 0;
+    for (; column + (TILE_PANELS - 1) * PRODUCT_LANES < t->n; column += TILE_PANELS * PRODUCT_LANES)
+        NAMED(column_of_tiles)(t, column, TILE_PANELS, row_step, k_step);
+    if (column < t->n)
+        NAMED(column_of_tiles)(t, column, 1, row_step, k_step);
+}
+
+TILE_TARGET static void NAMED(run)(const struct product *t)
+{
+    if (t->k_step == 1)
+        NAMED(run_tiles)(t, t->row_step, 1);
+    else
+        NAMED(run_tiles)(t, 1, t->k_step);
+}
+
+#undef TILE_SET
+#undef TILE_TARGET
+#undef TILE_LANES
+#undef TILE_ROWS
+#undef TILE_PANELS
+#undef PARTS
+#undef LANES
+#undef NAMED
+#undef JOIN
+#undef JOIN_
