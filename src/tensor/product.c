@@ -49,16 +49,6 @@ void product_pack(bool transpose, int k, int n, const float *b, int ldb, int fir
     }
 }
 
-/* What the tiles of one product have in common. Element (row, k) of a is a[row * row_step + k * k_step]. */
-struct product {
-    int m, n, k;
-    const float *a, *b;
-    size_t row_step, k_step, panel;
-    float *c;
-    size_t ldc;
-    bool add;
-};
-
 #if defined(__x86_64__)
 #define TILE_SET    wide
 #define TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
@@ -82,7 +72,7 @@ struct product {
 #define TILE_PANELS 1
 #include "product_tiles.h"
 
-static void run(const struct product *t)
+void product_run(const struct product *t)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
@@ -96,18 +86,4 @@ static void run(const struct product *t)
     }
 #endif
     run_plain(t);
-}
-
-void product(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add, float *c,
-             size_t ldc)
-{
-    const struct product t = {m, n, k, a, packed, lda, 1, panel, c, ldc, add};
-    run(&t);
-}
-
-void product_transposed(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add,
-                        float *c, size_t ldc)
-{
-    const struct product t = {m, n, k, a, packed, 1, lda, panel, c, ldc, add};
-    run(&t);
 }

@@ -13,6 +13,7 @@ typedef float LANES __attribute__((vector_size(4 * TILE_LANES), aligned(sizeof(f
 INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b, float *c, const size_t ldc,
                         const int rows, const int panels, const size_t row_step, const size_t k_step)
 {
+    static const size_t nowhere = 0;
     LANES sum[TILE_ROWS][TILE_PANELS * PARTS];
     const int parts = panels * PARTS;
 #pragma GCC unroll 12
@@ -20,18 +21,28 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
 #pragma GCC unroll 4
         for (int p = 0; p < parts; p++)
             sum[r][p] = t->add ? *(const LANES *)(c + (size_t)r * ldc + p * TILE_LANES) : (LANES){0};
-    const size_t panel = t->panel;
-    for (int k = t->k; k > 0; k--, a += k_step, b += PRODUCT_LANES) {
-        LANES right[TILE_PANELS * PARTS];
+    const size_t panel = t->panel, *segment = t->segment ? t->segment : &nowhere;
+    for (int s = t->segments; s > 0; s--, segment++) {
+        /* Three rows share a pointer: their distances are what one index register can be scaled to. */
+        const float *from[(TILE_ROWS + 2) / 3];
 #pragma GCC unroll 4
-        for (int p = 0; p < parts; p++)
-            right[p] = *(const LANES *)(b + (size_t)(p / PARTS) * panel + p % PARTS * TILE_LANES);
-#pragma GCC unroll 12
-        for (int r = 0; r < rows; r++) {
-            const LANES left = a[(size_t)r * row_step] - (LANES){0};
+        for (int r = 0; r < rows; r += 3)
+            from[r / 3] = a + *segment + (size_t)r * row_step;
+        for (int k = t->k; k > 0; k--, b += PRODUCT_LANES) {
+            LANES right[TILE_PANELS * PARTS];
 #pragma GCC unroll 4
             for (int p = 0; p < parts; p++)
-                sum[r][p] += left * right[p];
+                right[p] = *(const LANES *)(b + (size_t)(p / PARTS) * panel + p % PARTS * TILE_LANES);
+#pragma GCC unroll 12
+            for (int r = 0; r < rows; r++) {
+                const LANES left = from[r / 3][(size_t)(r % 3) * row_step] - (LANES){0};
+#pragma GCC unroll 4
+                for (int p = 0; p < parts; p++)
+                    sum[r][p] += left * right[p];
+            }
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r += 3)
+                from[r / 3] += k_step;
         }
     }
 #pragma GCC unroll 12
@@ -41,13 +52,12 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
             *(LANES *)(c + (size_t)r * ldc + p * TILE_LANES) = sum[r][p];
 }
 
-/* Rows row..row+rows-1 of `panels` panels from column on; the last panel may be cut off by n. */
-INLINE void NAMED(tile_at)(const struct product *t, int row, int column, const int rows, const int panels,
-                           const size_t row_step, const size_t k_step)
+/* Some rows of `panels` panels from column on; the last panel may be cut off by the number of columns. */
+INLINE void NAMED(tile_at)(const struct product *t, const float *a, float *c, int column, const int rows,
+                           const int panels, const size_t row_step, const size_t k_step)
 {
-    const float *a = t->a + (size_t)row * row_step, *b = t->b + (size_t)(column / PRODUCT_LANES) * t->panel;
-    float *c = t->c + (size_t)row * t->ldc + column;
-    const int wide = panels * PRODUCT_LANES, columns = t->n - column;
+    const float *b = t->packed + (size_t)(column / PRODUCT_LANES) * t->panel;
+    const int wide = panels * PRODUCT_LANES, columns = t->columns - column;
     if (columns >= wide) {
         NAMED(tile)(t, a, b, c, t->ldc, rows, panels, row_step, k_step);
         return;
@@ -60,27 +70,32 @@ INLINE void NAMED(tile_at)(const struct product *t, int row, int column, const i
         memcpy(c + (size_t)r * t->ldc, edge + r * wide, (size_t)columns * sizeof *c);
 }
 
-/* All rows of some panels: full tiles, then what is left. */
+/* All rows of some panels: full tiles, then what is left of a line. */
 INLINE void NAMED(column_of_tiles)(const struct product *t, int column, const int panels, const size_t row_step,
                                    const size_t k_step)
 {
-    int row = 0;
-    for (; row + TILE_ROWS <= t->m; row += TILE_ROWS)
-        NAMED(tile_at)(t, row, column, TILE_ROWS, panels, row_step, k_step);
-    const int left = t->m - row;
+    const float *line_a = t->a;
+    float *line_c = t->c + column;
+    for (int line = t->lines; line > 0; line--, line_a += t->a_line, line_c += t->c_line) {
+        const float *a = line_a;
+        float *c = line_c;
+        int left = t->rows;
+        for (; left >= TILE_ROWS; left -= TILE_ROWS, a += TILE_ROWS * row_step, c += TILE_ROWS * t->ldc)
+            NAMED(tile_at)(t, a, c, column, TILE_ROWS, panels, row_step, k_step);
 #pragma GCC unroll 12
-    for (int rows = 1; rows < TILE_ROWS; rows++)
-        if (left == rows)
-            NAMED(tile_at)(t, row, column, rows, panels, row_step, k_step);
+        for (int rows = 1; rows < TILE_ROWS; rows++)
+            if (left == rows)
+                NAMED(tile_at)(t, a, c, column, rows, panels, row_step, k_step);
+    }
 }
 
-/* Panels outside: they stay in the nearest cache while all rows pass. */
+/* Panels outside: they stay in a near cache while all rows pass. */
 INLINE void NAMED(run_tiles)(const struct product *t, const size_t row_step, const size_t k_step)
 {
     int column = 0;
-    for (; column + (TILE_PANELS - 1) * PRODUCT_LANES < t->n; column += TILE_PANELS * PRODUCT_LANES)
+    for (; column + (TILE_PANELS - 1) * PRODUCT_LANES < t->columns; column += TILE_PANELS * PRODUCT_LANES)
         NAMED(column_of_tiles)(t, column, TILE_PANELS, row_step, k_step);
-    if (column < t->n)
+    if (column < t->columns)
         NAMED(column_of_tiles)(t, column, 1, row_step, k_step);
 }
 

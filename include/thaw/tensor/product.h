@@ -8,7 +8,10 @@
 
 #include "thaw/base/macros.h"
 
-enum { PRODUCT_LANES = 16 }; /* columns of a panel */
+enum {
+    PRODUCT_LANES = 16, /* columns of a panel */
+    PRODUCT_ROWS = 12,  /* rows of a are best a multiple of this */
+};
 
 /* b (k,n) packed in panels of PRODUCT_LANES columns: [panel][k][lane], lanes past n zero. */
 size_t product_packed_floats(int k, int n);
@@ -21,13 +24,40 @@ static inline int product_panels(int n)
     return (n + PRODUCT_LANES - 1) / PRODUCT_LANES;
 }
 
-/* c (m,n) = or += a (m,k) * b. a and c row-major with row strides lda, ldc. `packed` is where the first of the k rows lies
- * in the first panel, `panel` the floats from one panel to the next: k * PRODUCT_LANES, or more where b has further
- * rows. Each element is summed in the order of k. The caller's thread. */
-void product(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add, float *c,
-             size_t ldc) THAW_NONNULL;
+/* Sums of products over a that need not be a matrix: what a convolution reads of an image in place.
+ *   c[line][row][column] = or += sum over segment s, k of
+ *       a[line * a_line + row * row_step + segment[s] + k * k_step] * b[s * k_count + k][column]
+ * Either row_step or k_step is 1. Each element is summed in the order of segments and k. */
+struct product {
+    int lines, rows, columns;
+    int segments, k;
+    const float *a;
+    size_t a_line, row_step, k_step;
+    const size_t *segment; /* [segments]; NULL: one, at 0 */
+    const float *packed;   /* where the first of b's rows lies in the first panel */
+    size_t panel;          /* floats from one panel to the next */
+    float *c;
+    size_t c_line, ldc;
+    bool add;
+};
+/* The caller's thread. */
+void product_run(const struct product *product) THAW_NONNULL;
+
+/* c (m,n) = or += a (m,k) * b: a and c row-major with row strides lda, ldc. `panel` is k * PRODUCT_LANES, or more where
+ * b has further rows. */
+static inline void product(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add,
+                           float *c, size_t ldc)
+{
+    const struct product p = {1, m, n, 1, k, a, 0, lda, 1, NULL, packed, panel, c, 0, ldc, add};
+    product_run(&p);
+}
+
 /* The same with a transposed: (k,m). */
-void product_transposed(int m, int n, int k, const float *a, size_t lda, const float *packed, size_t panel, bool add,
-                        float *c, size_t ldc) THAW_NONNULL;
+static inline void product_transposed(int m, int n, int k, const float *a, size_t lda, const float *packed,
+                                      size_t panel, bool add, float *c, size_t ldc)
+{
+    const struct product p = {1, m, n, 1, k, a, 0, 1, lda, NULL, packed, panel, c, 0, ldc, add};
+    product_run(&p);
+}
 
 #endif

@@ -55,8 +55,10 @@ static void world_destroy(struct world *w)
 static void check(run_tiles *tiles, int m, int n, int k, bool transposed, bool add)
 {
     struct world w = world_create(m, n, k, transposed);
-    struct product t = {.m = m,
-                        .n = n,
+    struct product t = {.lines = 1,
+                        .rows = m,
+                        .columns = n,
+                        .segments = 1,
                         .k = k,
                         .a = w.a,
                         .row_step = transposed ? 1 : w.lda,
@@ -65,7 +67,7 @@ static void check(run_tiles *tiles, int m, int n, int k, bool transposed, bool a
                         .c = w.c,
                         .ldc = w.ldc,
                         .add = add};
-    t.b = w.packed + PRODUCT_LANES; /* from the second row of b on */
+    t.packed = w.packed + PRODUCT_LANES; /* from the second row of b on */
     float *before = noise(w.c_count, 3);
     tiles(&t);
     for (int r = 0; r < m; r++)
@@ -114,7 +116,48 @@ static void middle_tiles(void **state)
 static void the_chosen_tiles(void **state)
 {
     (void)state;
-    check_shapes(run);
+    check_shapes(product_run);
+}
+
+/* A 3x2 window over an image of 2 channels, every second pixel of every third line, summed in segments. */
+static void lines_and_segments(void **state)
+{
+    (void)state;
+    enum { W = 31, C = 2, OUT_H = 3, OUT_W = 14, N = 20, K = 2 * C };
+    const size_t line = W * C, segment[] = {0, line, 2 * line};
+    float *image = noise(W * C * (3 * OUT_H), 1), *b = noise(3 * K * N, 2);
+    float *packed = mem_floats(product_packed_floats(3 * K, N)), *c = mem_floats(OUT_H * OUT_W * N);
+    product_pack(false, 3 * K, N, b, N, 0, product_panels(N), packed);
+    struct product t = {.lines = OUT_H,
+                        .rows = OUT_W,
+                        .columns = N,
+                        .segments = 3,
+                        .k = K,
+                        .a = image,
+                        .a_line = 3 * line,
+                        .row_step = 2 * C,
+                        .k_step = 1,
+                        .segment = segment,
+                        .packed = packed,
+                        .panel = 3 * K * PRODUCT_LANES,
+                        .c = c,
+                        .c_line = OUT_W * N,
+                        .ldc = N};
+    product_run(&t);
+    for (int y = 0; y < OUT_H; y++)
+        for (int x = 0; x < OUT_W; x++)
+            for (int n = 0; n < N; n++) {
+                double sum = 0;
+                for (int ky = 0; ky < 3; ky++)
+                    for (int k = 0; k < K; k++)
+                        sum += (double)image[(size_t)(3 * y + ky) * line + (size_t)(2 * x * C + k)] *
+                               b[(ky * K + k) * N + n];
+                assert_float_equal(c[(y * OUT_W + x) * N + n], sum, 1e-6);
+            }
+    mem_free_floats(image);
+    mem_free_floats(b);
+    mem_free_floats(packed);
+    mem_free_floats(c);
 }
 
 static void transposed_packing_is_packing_of_the_transposed(void **state)
@@ -144,6 +187,7 @@ int main(void)
         cmocka_unit_test(plain_tiles),
         cmocka_unit_test(middle_tiles),
         cmocka_unit_test(the_chosen_tiles),
+        cmocka_unit_test(lines_and_segments),
         cmocka_unit_test(transposed_packing_is_packing_of_the_transposed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
