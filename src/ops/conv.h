@@ -14,18 +14,22 @@ struct conv {
 };
 struct conv conv_geometry(const struct op_attrs *attrs, struct shape4 in, struct shape4 out);
 
-/* The three computations, each with kernels of its own. */
-enum conv_job { CONV_FORWARD, CONV_DATA_GRADIENT, CONV_WEIGHT_GRADIENT };
-
 struct conv_kernel {
     const char *name;
-    enum conv_job job;
+    enum op_job job;
+    bool transforms; /* as in struct op_kernel */
     bool (*fits)(const struct conv *conv);
+    bool (*pays)(const struct conv *conv); /* the built-in rule; NULL: wherever it fits */
     size_t (*workspace_floats)(const struct conv *conv, int threads);
     void (*run)(const struct conv *conv, const struct op_call *call);
+    /* Forward kernels that read the weights in another form. NULL: none. In a call without op_call.prepared the kernel
+     * does this itself, in its workspace. */
+    size_t (*prepared_floats)(const struct conv *conv);
+    void (*prepare)(const struct conv *conv, const struct op_call *call, float *prepared);
 };
-/* The kernel for a job on this shape: the first row of the table that fits. */
-const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum conv_job job);
+/* The kernel for a job on this shape: the one that attrs.kernel names, or the first row of the table that fits and
+ * pays. */
+const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum op_job job);
 
 extern const struct conv_kernel conv_panels_forward, conv_panels_data, conv_panels_weights;
 extern const struct conv_kernel conv_pointwise_data;

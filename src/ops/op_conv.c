@@ -17,12 +17,45 @@ static const struct conv_kernel *const table[] = {
     &conv_narrow_weights,    &conv_pointwise_data, &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
 };
 
-const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum conv_job job)
+const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum op_job job)
 {
-    size_t i = 0;
-    while (table[i]->job != job || !table[i]->fits(conv))
-        i++; /* the panels fit every shape */
-    return table[i];
+    size_t i = conv->attrs->kernel[job];
+    if (i > 0 && table[i - 1]->job == job && table[i - 1]->fits(conv))
+        return table[i - 1];
+    for (i = 0;; i++) /* the last kernel of each job fits every shape and always pays */
+        if (table[i]->job == job && table[i]->fits(conv) && (!table[i]->pays || table[i]->pays(conv)))
+            return table[i];
+}
+
+static int conv_kernels(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, enum op_job job,
+                        struct op_kernel list[OP_KERNELS_MAX])
+{
+    struct op_attrs free = *attrs;
+    free.kernel[job] = 0;
+    struct conv conv = conv_geometry(&free, *in, out);
+    const struct conv_kernel *first = conv_kernel_choose(&conv, job);
+    int count = 1;
+    for (size_t i = 0; i < THAW_LENGTH(table); i++) {
+        struct op_kernel kernel = {(unsigned char)(i + 1), table[i]->name, table[i]->transforms};
+        if (table[i] == first)
+            list[0] = kernel;
+        else if (table[i]->job == job && count < OP_KERNELS_MAX && table[i]->fits(&conv))
+            list[count++] = kernel;
+    }
+    return count;
+}
+
+static size_t conv_prepared_floats(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out)
+{
+    struct conv conv = conv_geometry(attrs, *in, out);
+    const struct conv_kernel *kernel = conv_kernel_choose(&conv, OP_JOB_FORWARD);
+    return kernel->prepared_floats ? kernel->prepared_floats(&conv) : 0;
+}
+
+static void conv_prepare(const struct op_call *call, float *prepared)
+{
+    struct conv conv = conv_geometry(call->attrs, call->in_shape[0], call->out_shape);
+    conv_kernel_choose(&conv, OP_JOB_FORWARD)->prepare(&conv, call, prepared);
 }
 
 struct conv conv_geometry(const struct op_attrs *attrs, struct shape4 in, struct shape4 out)
@@ -78,7 +111,7 @@ static void conv_cost(const struct op_attrs *attrs, const struct shape4 *in, str
     cost->param_bytes = (weights + (attrs->bias ? out.c : 0)) * sizeof(float);
 }
 
-static size_t job_floats(const struct conv *conv, enum conv_job job, int threads)
+static size_t job_floats(const struct conv *conv, enum op_job job, int threads)
 {
     return conv_kernel_choose(conv, job)->workspace_floats(conv, threads);
 }
@@ -91,8 +124,8 @@ static size_t conv_workspace(const struct op_attrs *attrs, const struct shape4 *
     for (int n = 1; n <= out.n; n++) { /* panels differ from batch size to batch size: fewer images may need more */
         some_in.n = some_out.n = n;
         struct conv conv = conv_geometry(attrs, some_in, some_out);
-        for (int job = CONV_FORWARD; job <= CONV_WEIGHT_GRADIENT; job++) {
-            size_t need = (job != CONV_FORWARD) == backward ? job_floats(&conv, (enum conv_job)job, threads) : 0;
+        for (int job = OP_JOB_FORWARD; job <= OP_JOB_WEIGHT_GRADIENT; job++) {
+            size_t need = (job != OP_JOB_FORWARD) == backward ? job_floats(&conv, (enum op_job)job, threads) : 0;
             most = need > most ? need : most;
         }
     }
@@ -102,16 +135,16 @@ static size_t conv_workspace(const struct op_attrs *attrs, const struct shape4 *
 static void conv_forward(const struct op_call *call)
 {
     struct conv conv = conv_geometry(call->attrs, call->in_shape[0], call->out_shape);
-    conv_kernel_choose(&conv, CONV_FORWARD)->run(&conv, call);
+    conv_kernel_choose(&conv, OP_JOB_FORWARD)->run(&conv, call);
 }
 
 static void conv_backward(const struct op_call *call)
 {
     struct conv conv = conv_geometry(call->attrs, call->in_shape[0], call->out_shape);
     if (call->in_grad[0])
-        conv_kernel_choose(&conv, CONV_DATA_GRADIENT)->run(&conv, call);
+        conv_kernel_choose(&conv, OP_JOB_DATA_GRADIENT)->run(&conv, call);
     if (call->param_grad[WEIGHT])
-        conv_kernel_choose(&conv, CONV_WEIGHT_GRADIENT)->run(&conv, call);
+        conv_kernel_choose(&conv, OP_JOB_WEIGHT_GRADIENT)->run(&conv, call);
     if (call->attrs->bias && call->param_grad[BIAS])
         pass_bias(call->team, call->out_grad, conv.pixels, conv.out.c, call->workspace, call->param_grad[BIAS]);
 }
@@ -125,6 +158,9 @@ const struct op_def op_conv = {
     .params = conv_params,
     .cost = conv_cost,
     .workspace_floats = conv_workspace,
+    .kernels = conv_kernels,
+    .prepared_floats = conv_prepared_floats,
+    .prepare = conv_prepare,
     .forward = conv_forward,
     .backward = conv_backward,
     .forward_reference = op_conv_forward_reference,

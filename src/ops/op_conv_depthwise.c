@@ -219,6 +219,9 @@ static void weights(const struct conv *conv, const struct op_call *call)
     pass_sum_partials(call->team, call->param_grad[0], d.out, d.partials, weights_stride(conv), d.count);
 }
 
-const struct conv_kernel conv_depthwise_forward = {"depthwise", CONV_FORWARD, fits, forward_floats, forward};
-const struct conv_kernel conv_depthwise_data = {"depthwise", CONV_DATA_GRADIENT, fits, data_floats, data};
-const struct conv_kernel conv_depthwise_weights = {"depthwise", CONV_WEIGHT_GRADIENT, fits, weights_floats, weights};
+const struct conv_kernel conv_depthwise_forward = {
+    .name = "depthwise", .job = OP_JOB_FORWARD, .fits = fits, .workspace_floats = forward_floats, .run = forward};
+const struct conv_kernel conv_depthwise_data = {
+    .name = "depthwise", .job = OP_JOB_DATA_GRADIENT, .fits = fits, .workspace_floats = data_floats, .run = data};
+const struct conv_kernel conv_depthwise_weights = {
+    .name = "depthwise", .job = OP_JOB_WEIGHT_GRADIENT, .fits = fits, .workspace_floats = weights_floats, .run = weights};

@@ -447,6 +447,9 @@ static void weights(const struct conv *conv, const struct op_call *call)
                 n.packed[(size_t)(c / LANES) * n.weights + row * LANES + (size_t)(c % LANES)];
 }
 
-const struct conv_kernel conv_narrow_forward = {"narrow", CONV_FORWARD, fits, forward_floats, forward};
-const struct conv_kernel conv_narrow_data = {"narrow", CONV_DATA_GRADIENT, fits, data_floats, data};
-const struct conv_kernel conv_narrow_weights = {"narrow", CONV_WEIGHT_GRADIENT, fits, weights_floats, weights};
+const struct conv_kernel conv_narrow_forward = {
+    .name = "narrow", .job = OP_JOB_FORWARD, .fits = fits, .workspace_floats = forward_floats, .run = forward};
+const struct conv_kernel conv_narrow_data = {
+    .name = "narrow", .job = OP_JOB_DATA_GRADIENT, .fits = fits, .workspace_floats = data_floats, .run = data};
+const struct conv_kernel conv_narrow_weights = {
+    .name = "narrow", .job = OP_JOB_WEIGHT_GRADIENT, .fits = fits, .workspace_floats = weights_floats, .run = weights};

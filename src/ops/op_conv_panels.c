@@ -370,8 +370,11 @@ static void weights(const struct conv *conv, const struct op_call *call)
         pass_sum_partials(call->team, call->param_grad[0], call->workspace, w.partials, w.stride, w.count);
 }
 
-const struct conv_kernel conv_panels_forward = {"panels", CONV_FORWARD, fits_all, forward_floats, forward};
-const struct conv_kernel conv_pointwise_data = {"pointwise", CONV_DATA_GRADIENT, fits_pointwise, no_floats,
-                                                pointwise_data};
-const struct conv_kernel conv_panels_data = {"panels", CONV_DATA_GRADIENT, fits_all, data_floats, data};
-const struct conv_kernel conv_panels_weights = {"panels", CONV_WEIGHT_GRADIENT, fits_all, weights_floats, weights};
+const struct conv_kernel conv_panels_forward = {
+    .name = "panels", .job = OP_JOB_FORWARD, .fits = fits_all, .workspace_floats = forward_floats, .run = forward};
+const struct conv_kernel conv_pointwise_data = {
+    .name = "pointwise", .job = OP_JOB_DATA_GRADIENT, .fits = fits_pointwise, .workspace_floats = no_floats, .run = pointwise_data};
+const struct conv_kernel conv_panels_data = {
+    .name = "panels", .job = OP_JOB_DATA_GRADIENT, .fits = fits_all, .workspace_floats = data_floats, .run = data};
+const struct conv_kernel conv_panels_weights = {
+    .name = "panels", .job = OP_JOB_WEIGHT_GRADIENT, .fits = fits_all, .workspace_floats = weights_floats, .run = weights};

@@ -37,11 +37,12 @@ THAW_SIMD static void pack_columns(int k, int n, const float *b, int ldb, float 
             to[r * PRODUCT_LANES + c] = b[(size_t)c * (size_t)ldb + (size_t)r];
 }
 
-void product_pack(bool transpose, int k, int n, const float *b, int ldb, int first, int last, float *packed)
+void product_pack(bool transpose, int k, int n, const float *b, int ldb, int first, int last, float *packed,
+                  size_t panel)
 {
     for (int p = first; p < last; p++) {
         int column = p * PRODUCT_LANES, columns = n - column < PRODUCT_LANES ? n - column : PRODUCT_LANES;
-        float *to = packed + (size_t)column * (size_t)k;
+        float *to = packed + (size_t)p * panel;
         if (transpose)
             pack_columns(k, columns, b + (size_t)column * (size_t)ldb, ldb, to);
         else

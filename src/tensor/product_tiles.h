@@ -70,23 +70,27 @@ INLINE void NAMED(tile_at)(const struct product *t, const float *a, float *c, in
         memcpy(c + (size_t)r * t->ldc, edge + r * wide, (size_t)columns * sizeof *c);
 }
 
-/* All rows of some panels: full tiles, then what is left of a line. */
+/* The rows of a line: full tiles, then what is left. */
+INLINE void NAMED(line_of_tiles)(const struct product *t, const float *a, float *c, int column, const int panels,
+                                 const size_t row_step, const size_t k_step)
+{
+    int left = t->rows;
+    for (; left >= TILE_ROWS; left -= TILE_ROWS, a += TILE_ROWS * row_step, c += TILE_ROWS * t->ldc)
+        NAMED(tile_at)(t, a, c, column, TILE_ROWS, panels, row_step, k_step);
+#pragma GCC unroll 12
+    for (int rows = 1; rows < TILE_ROWS; rows++)
+        if (left == rows)
+            NAMED(tile_at)(t, a, c, column, rows, panels, row_step, k_step);
+}
+
 INLINE void NAMED(column_of_tiles)(const struct product *t, int column, const int panels, const size_t row_step,
                                    const size_t k_step)
 {
-    const float *line_a = t->a;
-    float *line_c = t->c + column;
-    for (int line = t->lines; line > 0; line--, line_a += t->a_line, line_c += t->c_line) {
-        const float *a = line_a;
-        float *c = line_c;
-        int left = t->rows;
-        for (; left >= TILE_ROWS; left -= TILE_ROWS, a += TILE_ROWS * row_step, c += TILE_ROWS * t->ldc)
-            NAMED(tile_at)(t, a, c, column, TILE_ROWS, panels, row_step, k_step);
-#pragma GCC unroll 12
-        for (int rows = 1; rows < TILE_ROWS; rows++)
-            if (left == rows)
-                NAMED(tile_at)(t, a, c, column, rows, panels, row_step, k_step);
-    }
+    for (int image = 0; image < t->images; image++)
+        for (int line = 0; line < t->lines; line++)
+            NAMED(line_of_tiles)
+            (t, t->a + (size_t)image * t->a_image + (size_t)line * t->a_line,
+             t->c + (size_t)image * t->c_image + (size_t)line * t->c_line + column, column, panels, row_step, k_step);
 }
 
 /* Panels outside: they stay in a near cache while all rows pass. */

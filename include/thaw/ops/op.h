@@ -64,6 +64,9 @@ enum op_activation {
     OP_ACTIVATIONS
 };
 
+/* The computations of a node that may each be done in several ways. */
+enum op_job { OP_JOB_FORWARD, OP_JOB_DATA_GRADIENT, OP_JOB_WEIGHT_GRADIENT, OP_JOBS };
+
 /* What a node of some kind needs beyond its inputs; fields not of its kind are zero. */
 struct op_attrs {
     /* conv, pools: window; strides, dilations >= 1; paddings per side, pixels. Pools: kernel + stride + padding. */
@@ -87,6 +90,8 @@ struct op_attrs {
     bool constant;             /* affine: never learns (OP_ROLE_CONSTANT) */
     int begin, end;            /* slice: channels */
     float pad_value;           /* pad */
+    /* No part of the architecture, zero in a graph: how a plan has each job of a conv done, an op_kernel's number. */
+    unsigned char kernel[OP_JOBS];
 };
 
 enum op_role {
@@ -120,6 +125,14 @@ struct op_cost {
     double param_bytes; /* float32 */
 };
 
+/* A way to do a job. */
+struct op_kernel {
+    unsigned char number; /* for op_attrs.kernel; 0 stands for the first of op_def.kernels */
+    const char *name;     /* "panels" */
+    bool transforms;      /* sums in another domain (Winograd): rounds about ten times as much */
+};
+enum { OP_KERNELS_MAX = 8 };
+
 /* One call of a kernel. The caller owns every buffer. */
 struct op_call {
     const struct op_attrs *attrs;
@@ -135,6 +148,8 @@ struct op_call {
     float *const *in_grad;    /* [inputs]; NULL: not needed */
     const bool *in_grad_add;  /* [inputs]; true: add to what is there, false: overwrite */
     float *const *param_grad; /* [OP_PARAMS_MAX]; NULL: not needed; overwritten */
+
+    const float *prepared; /* forward: what op_def.prepare wrote of these parameters; NULL: it is made in the workspace */
 
     float *saved;     /* op_def.saved_floats floats, from forward to its backward; NULL when no backward follows */
     float *workspace; /* op_def.workspace_floats floats, MEM_ALIGNed, contents undefined */
@@ -175,6 +190,13 @@ struct op_def {
      * last batch of an epoch); NULL: 0. */
     size_t (*workspace_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
                                bool backward);
+    /* The ways to do a job on these shapes, the one that the built-in rule takes first; how many. NULL: there is one. */
+    int (*kernels)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, enum op_job job,
+                   struct op_kernel list[OP_KERNELS_MAX]);
+    /* Weights in the form in which the forward kernel of attrs reads them, for a plan whose weights do not move: floats of
+     * it, and the pass that writes it (attrs, shapes, param and team of the call are read). NULL or 0 floats: none. */
+    size_t (*prepared_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out);
+    void (*prepare)(const struct op_call *call, float *prepared);
     /* The kernels. Buffers of a call do not overlap but as in_place allows. OP_INPUT has none, and no shape rule: the
      * graph states its shape and the executor supplies its values. */
     void (*forward)(const struct op_call *call);

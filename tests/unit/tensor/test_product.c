@@ -40,7 +40,7 @@ static struct world world_create(int m, int n, int k, bool transposed)
     w.c = noise(w.c_count, 3);
     w.packed = mem_floats(product_packed_floats(k + EXTRA, n));
     w.panel = (size_t)(k + EXTRA) * PRODUCT_LANES;
-    product_pack(false, k + EXTRA, n, w.b, n, 0, product_panels(n), w.packed);
+    product_pack(false, k + EXTRA, n, w.b, n, 0, product_panels(n), w.packed, w.panel);
     return w;
 }
 
@@ -55,7 +55,8 @@ static void world_destroy(struct world *w)
 static void check(run_tiles *tiles, int m, int n, int k, bool transposed, bool add)
 {
     struct world w = world_create(m, n, k, transposed);
-    struct product t = {.lines = 1,
+    struct product t = {.images = 1,
+                        .lines = 1,
                         .rows = m,
                         .columns = n,
                         .segments = 1,
@@ -127,8 +128,9 @@ static void lines_and_segments(void **state)
     const size_t line = W * C, segment[] = {0, line, 2 * line};
     float *image = noise(W * C * (3 * OUT_H), 1), *b = noise(3 * K * N, 2);
     float *packed = mem_floats(product_packed_floats(3 * K, N)), *c = mem_floats(OUT_H * OUT_W * N);
-    product_pack(false, 3 * K, N, b, N, 0, product_panels(N), packed);
-    struct product t = {.lines = OUT_H,
+    product_pack(false, 3 * K, N, b, N, 0, product_panels(N), packed, 3 * K * PRODUCT_LANES);
+    struct product t = {.images = 1,
+                        .lines = OUT_H,
                         .rows = OUT_W,
                         .columns = N,
                         .segments = 3,
@@ -171,9 +173,9 @@ static void transposed_packing_is_packing_of_the_transposed(void **state)
     size_t floats = product_packed_floats(K, N);
     assert_int_equal(floats, K * 48);
     float *one = noise(floats, 2), *other = noise(floats, 3);
-    product_pack(false, K, N, b, N, 0, 2, one);
-    product_pack(false, K, N, b, N, 2, product_panels(N), one);
-    product_pack(true, K, N, turned, K, 0, product_panels(N), other);
+    product_pack(false, K, N, b, N, 0, 2, one, K * PRODUCT_LANES);
+    product_pack(false, K, N, b, N, 2, product_panels(N), one, K * PRODUCT_LANES);
+    product_pack(true, K, N, turned, K, 0, product_panels(N), other, K * PRODUCT_LANES);
     assert_memory_equal(one, other, floats * sizeof *one);
     mem_free_floats(b);
     mem_free_floats(turned);
