@@ -14,7 +14,8 @@ enum { WEIGHT, BIAS };
 /* In order of preference for each job. */
 static const struct conv_kernel *const table[] = {
     &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weights, &conv_narrow_forward, &conv_narrow_data,
-    &conv_narrow_weights,    &conv_pointwise_data, &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
+    &conv_narrow_weights,    &conv_sweep_forward,  &conv_sweep_data,        &conv_sweep_weights,  &conv_pointwise_data,
+    &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
 };
 
 const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum op_job job)

@@ -223,5 +223,8 @@ const struct conv_kernel conv_depthwise_forward = {
     .name = "depthwise", .job = OP_JOB_FORWARD, .fits = fits, .workspace_floats = forward_floats, .run = forward};
 const struct conv_kernel conv_depthwise_data = {
     .name = "depthwise", .job = OP_JOB_DATA_GRADIENT, .fits = fits, .workspace_floats = data_floats, .run = data};
-const struct conv_kernel conv_depthwise_weights = {
-    .name = "depthwise", .job = OP_JOB_WEIGHT_GRADIENT, .fits = fits, .workspace_floats = weights_floats, .run = weights};
+const struct conv_kernel conv_depthwise_weights = {.name = "depthwise",
+                                                   .job = OP_JOB_WEIGHT_GRADIENT,
+                                                   .fits = fits,
+                                                   .workspace_floats = weights_floats,
+                                                   .run = weights};

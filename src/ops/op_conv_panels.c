@@ -372,9 +372,15 @@ static void weights(const struct conv *conv, const struct op_call *call)
 
 const struct conv_kernel conv_panels_forward = {
     .name = "panels", .job = OP_JOB_FORWARD, .fits = fits_all, .workspace_floats = forward_floats, .run = forward};
-const struct conv_kernel conv_pointwise_data = {
-    .name = "pointwise", .job = OP_JOB_DATA_GRADIENT, .fits = fits_pointwise, .workspace_floats = no_floats, .run = pointwise_data};
+const struct conv_kernel conv_pointwise_data = {.name = "pointwise",
+                                                .job = OP_JOB_DATA_GRADIENT,
+                                                .fits = fits_pointwise,
+                                                .workspace_floats = no_floats,
+                                                .run = pointwise_data};
 const struct conv_kernel conv_panels_data = {
     .name = "panels", .job = OP_JOB_DATA_GRADIENT, .fits = fits_all, .workspace_floats = data_floats, .run = data};
-const struct conv_kernel conv_panels_weights = {
-    .name = "panels", .job = OP_JOB_WEIGHT_GRADIENT, .fits = fits_all, .workspace_floats = weights_floats, .run = weights};
+const struct conv_kernel conv_panels_weights = {.name = "panels",
+                                                .job = OP_JOB_WEIGHT_GRADIENT,
+                                                .fits = fits_all,
+                                                .workspace_floats = weights_floats,
+                                                .run = weights};

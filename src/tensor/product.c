@@ -50,6 +50,9 @@ void product_pack(bool transpose, int k, int n, const float *b, int ldb, int fir
     }
 }
 
+/* Terms of one running sum; longer sums are made of several, which rounds less. */
+enum { SUM_MOST = 512 };
+
 #if defined(__x86_64__)
 #define TILE_SET    wide
 #define TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))

@@ -9,6 +9,22 @@
 
 typedef float LANES __attribute__((vector_size(4 * TILE_LANES), aligned(sizeof(float)), may_alias));
 
+/* c = or += sum, which is 0 again. */
+INLINE void NAMED(flush)(LANES sum[TILE_ROWS][TILE_PANELS * PARTS], float *c, const size_t ldc, const int rows,
+                         const int parts, bool add)
+{
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int p = 0; p < parts; p++) {
+            LANES *to = (LANES *)(c + (size_t)r * ldc + p * TILE_LANES);
+            if (add)
+                sum[r][p] += *to;
+            *to = sum[r][p];
+            sum[r][p] = (LANES){0};
+        }
+}
+
 /* A tile of whole panels. */
 INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b, float *c, const size_t ldc,
                         const int rows, const int panels, const size_t row_step, const size_t k_step)
@@ -20,36 +36,44 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int p = 0; p < parts; p++)
-            sum[r][p] = t->add ? *(const LANES *)(c + (size_t)r * ldc + p * TILE_LANES) : (LANES){0};
+            sum[r][p] = (LANES){0};
     const size_t panel = t->panel, *segment = t->segment ? t->segment : &nowhere;
+    bool add = t->add;
+    int summed = 0;
     for (int s = t->segments; s > 0; s--, segment++) {
         /* Three rows share a pointer: their distances are what one index register can be scaled to. */
         const float *from[(TILE_ROWS + 2) / 3];
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r += 3)
             from[r / 3] = a + *segment + (size_t)r * row_step;
-        for (int k = t->k; k > 0; k--, b += PRODUCT_LANES) {
-            LANES right[TILE_PANELS * PARTS];
-#pragma GCC unroll 4
-            for (int p = 0; p < parts; p++)
-                right[p] = *(const LANES *)(b + (size_t)(p / PARTS) * panel + p % PARTS * TILE_LANES);
-#pragma GCC unroll 12
-            for (int r = 0; r < rows; r++) {
-                const LANES left = from[r / 3][(size_t)(r % 3) * row_step] - (LANES){0};
+        for (int left = t->k; left > 0;) {
+            const int some = left < SUM_MOST ? left : SUM_MOST;
+            if (summed + some > SUM_MOST) {
+                NAMED(flush)(sum, c, ldc, rows, parts, add);
+                add = true;
+                summed = 0;
+            }
+            summed += some;
+            left -= some;
+            for (int k = some; k > 0; k--, b += PRODUCT_LANES) {
+                LANES right[TILE_PANELS * PARTS];
 #pragma GCC unroll 4
                 for (int p = 0; p < parts; p++)
-                    sum[r][p] += left * right[p];
-            }
+                    right[p] = *(const LANES *)(b + (size_t)(p / PARTS) * panel + p % PARTS * TILE_LANES);
+#pragma GCC unroll 12
+                for (int r = 0; r < rows; r++) {
+                    const LANES one = from[r / 3][(size_t)(r % 3) * row_step] - (LANES){0};
 #pragma GCC unroll 4
-            for (int r = 0; r < rows; r += 3)
-                from[r / 3] += k_step;
+                    for (int p = 0; p < parts; p++)
+                        sum[r][p] += one * right[p];
+                }
+#pragma GCC unroll 4
+                for (int r = 0; r < rows; r += 3)
+                    from[r / 3] += k_step;
+            }
         }
     }
-#pragma GCC unroll 12
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int p = 0; p < parts; p++)
-            *(LANES *)(c + (size_t)r * ldc + p * TILE_LANES) = sum[r][p];
+    NAMED(flush)(sum, c, ldc, rows, parts, add);
 }
 
 /* Some rows of `panels` panels from column on; the last panel may be cut off by the number of columns. */
@@ -89,8 +113,8 @@ INLINE void NAMED(column_of_tiles)(const struct product *t, int column, const in
     for (int image = 0; image < t->images; image++)
         for (int line = 0; line < t->lines; line++)
             NAMED(line_of_tiles)
-            (t, t->a + (size_t)image * t->a_image + (size_t)line * t->a_line,
-             t->c + (size_t)image * t->c_image + (size_t)line * t->c_line + column, column, panels, row_step, k_step);
+    (t, t->a + (size_t)image * t->a_image + (size_t)line * t->a_line,
+     t->c + (size_t)image * t->c_image + (size_t)line * t->c_line + column, column, panels, row_step, k_step);
 }
 
 /* Panels outside: they stay in a near cache while all rows pass. */

@@ -149,7 +149,8 @@ struct op_call {
     const bool *in_grad_add;  /* [inputs]; true: add to what is there, false: overwrite */
     float *const *param_grad; /* [OP_PARAMS_MAX]; NULL: not needed; overwritten */
 
-    const float *prepared; /* forward: what op_def.prepare wrote of these parameters; NULL: it is made in the workspace */
+    const float
+        *prepared; /* forward: what op_def.prepare wrote of these parameters; NULL: it is made in the workspace */
 
     float *saved;     /* op_def.saved_floats floats, from forward to its backward; NULL when no backward follows */
     float *workspace; /* op_def.workspace_floats floats, MEM_ALIGNed, contents undefined */

@@ -27,7 +27,8 @@ static inline int product_panels(int n)
 /* Sums of products over a that need not be a matrix: what a convolution reads of an image in place.
  *   c[image][line][row][column] = or += sum over segments s and k of
  *       a[image * a_image + line * a_line + row * row_step + segment[s] + k * k_step] * b[s * product.k + k][column]
- * Either row_step or k_step is 1. Each element is summed in the order of segments and k. */
+ * Either row_step or k_step is 1. Each element is summed in the order of segments and k, in
+ * sums of some hundred terms that are then added up. */
 struct product {
     int images, lines, rows, columns;
     int segments, k;

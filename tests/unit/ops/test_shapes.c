@@ -239,7 +239,7 @@ static void new_parameters_have_their_roles(void **state)
     assert_true(param[1].role == OP_ROLE_CONSTANT && param[1].init == OP_INIT_ZERO);
 }
 
-static const char *chosen(struct shape4 in, int out_channels, int kernel, int stride, int groups, enum conv_job job)
+static const char *chosen(struct shape4 in, int out_channels, int kernel, int stride, int groups, enum op_job job)
 {
     struct op_attrs attrs = window(kernel, stride, kernel / 2);
     struct shape4 out;
@@ -255,14 +255,14 @@ static void shapes_choose_their_kernels(void **state)
 {
     (void)state;
     const struct shape4 in = {1, 14, 14, 64};
-    for (int job = CONV_FORWARD; job <= CONV_WEIGHT_GRADIENT; job++) {
-        assert_string_equal(chosen(in, 64, 3, 1, 64, (enum conv_job)job), "depthwise");
-        assert_string_equal(chosen(in, 128, 3, 1, 64, (enum conv_job)job), "narrow");
-        assert_string_equal(chosen(in, 64, 3, 1, 16, (enum conv_job)job), "narrow");
-        assert_string_equal(chosen(in, 64, 3, 1, 4, (enum conv_job)job), "panels");
-        assert_string_equal(chosen(in, 64, 1, 2, 1, (enum conv_job)job), "panels");
+    for (int job = OP_JOB_FORWARD; job <= OP_JOB_WEIGHT_GRADIENT; job++) {
+        assert_string_equal(chosen(in, 64, 3, 1, 64, (enum op_job)job), "depthwise");
+        assert_string_equal(chosen(in, 128, 3, 1, 64, (enum op_job)job), "narrow");
+        assert_string_equal(chosen(in, 64, 3, 1, 16, (enum op_job)job), "narrow");
+        assert_string_equal(chosen(in, 64, 3, 1, 4, (enum op_job)job), "sweep");
+        assert_string_equal(chosen(in, 64, 1, 2, 1, (enum op_job)job), "sweep");
     }
-    assert_string_equal(chosen(in, 64, 1, 1, 1, CONV_DATA_GRADIENT), "pointwise");
+    assert_string_equal(chosen(in, 64, 1, 1, 1, OP_JOB_DATA_GRADIENT), "sweep");
 }
 
 int main(void)

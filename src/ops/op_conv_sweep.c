@@ -1,0 +1,422 @@
+/* Convolution without columns: the packed product (tensor/product.h) reads the image in place.
+ *
+ * A window's row is a run of neighbouring floats, kernel_w pixels of c_in channels, and the windows of neighbouring outputs
+ * start stride_w pixels apart: that is a matrix with overlapping rows. A sweep is such a product over lines of outputs;
+ * only where windows leave the image are its lines copied between zeros first. The data gradient is the same
+ * computation from the output's gradient: one sweep for each remainder of the input's coordinates by the strides, since
+ * the inputs of one remainder meet the same kernel positions. Called through the kernel table of op_conv.c; how work
+ * is cut is a function of the shape. */
+#include "config.h"
+
+#include <string.h>
+
+#include "conv.h"
+#include "conv_sweep.h"
+#include "pass.h"
+#include "split.h"
+#include "thaw/tensor/product.h"
+
+/* One axis of a sweep: targets, and where in the source each finds its taps. */
+static struct sweep_axis forward_axis(int targets, int kernel, int stride, int padding, int dilation)
+{
+    return (struct sweep_axis){.targets = targets,
+                               .to0 = 0,
+                               .to_step = 1,
+                               .from0 = -padding,
+                               .from_step = stride,
+                               .taps = kernel,
+                               .tap0 = 0,
+                               .tap_step = 1,
+                               .distance = dilation};
+}
+
+static int greatest_common(int a, int b)
+{
+    return b ? greatest_common(b, a % b) : a;
+}
+
+/* Inputs with (input + padding) % stride == rest read outputs (input + padding - k * dilation) / stride for the k that
+ * divide evenly. Taps in order of the output they read: k falls. */
+static struct sweep_axis backward_axis(int inputs, int kernel, int stride, int padding, int dilation, int rest)
+{
+    struct sweep_axis axis = {.to_step = stride, .from_step = 1};
+    int first = rest >= padding ? 0 : (padding - rest + stride - 1) / stride; /* input = rest + stride * j - padding */
+    axis.to0 = rest + stride * first - padding;
+    axis.targets = axis.to0 < inputs ? (inputs - 1 - axis.to0) / stride + 1 : 0;
+    axis.tap_step = stride / greatest_common(stride, dilation);
+    int k = 0;
+    while (k < kernel && k < axis.tap_step && (k * dilation - rest) % stride != 0)
+        k++;
+    if (k >= kernel || k >= axis.tap_step)
+        return axis; /* no tap: their gradient is 0 */
+    axis.taps = (kernel - 1 - k) / axis.tap_step + 1;
+    axis.tap0 = k + (axis.taps - 1) * axis.tap_step;
+    axis.tap_step = -axis.tap_step;
+    axis.distance = -axis.tap_step * dilation / stride;
+    axis.from0 = first + (rest - axis.tap0 * dilation) / stride;
+    return axis;
+}
+
+int sweep_count(const struct conv *conv, bool backward)
+{
+    return backward ? conv->attrs->stride_h * conv->attrs->stride_w : 1;
+}
+
+/* Source pixels that the windows of `count` targets span. */
+static int span(const struct sweep_axis *axis, int count)
+{
+    return (count - 1) * axis->from_step + (axis->taps - 1) * axis->distance + 1;
+}
+
+static void cut(struct sweep *s)
+{
+    size_t line = (size_t)span(&s->x, s->x.targets) * (size_t)s->from.c;
+    size_t row = line * (size_t)s->y.from_step + (size_t)s->x.targets * (size_t)s->to.c; /* floats a target line */
+    int images = s->to.n, most = (int)(SWEEP_FLOATS / row), wanted = (SWEEP_ROWS + s->x.targets - 1) / s->x.targets;
+    most = most < 1 ? 1 : most;
+    most = most > wanted ? wanted : most;
+    s->images = 1;
+    s->bands = split_parts((size_t)s->y.targets, (size_t)most, s->y.targets);
+    if (s->bands == 1) /* several small images at a time share the weights' way through the caches */
+        s->images = most / s->y.targets > images ? images : most / s->y.targets < 1 ? 1 : most / s->y.targets;
+    int parts = (images + s->images - 1) / s->images;
+    while (s->images > 1 && parts * s->bands < SWEEP_TASKS) {
+        s->images--;
+        parts = (images + s->images - 1) / s->images;
+    }
+    while (parts * s->bands < SWEEP_TASKS && s->bands * SWEEP_LEAST < s->y.targets * s->x.targets &&
+           s->bands < s->y.targets)
+        s->bands++;
+    s->parts = parts;
+    s->blocks = 1;
+    int panels = product_panels(s->fan_out);
+    while (s->parts * s->bands * s->blocks < SWEEP_TASKS && (s->blocks + 1) * 2 <= panels)
+        s->blocks++;
+}
+
+struct sweep sweep_plan(const struct conv *conv, bool backward, int number)
+{
+    const struct op_attrs *a = conv->attrs;
+    struct sweep s = {.conv = conv, .backward = backward, .from = conv->in, .to = conv->out};
+    s.fan_in = conv->group_in;
+    s.fan_out = conv->group_out;
+    if (backward) {
+        s.from = conv->out;
+        s.to = conv->in;
+        s.fan_in = conv->group_out;
+        s.fan_out = conv->group_in;
+        s.y = backward_axis(s.to.h, a->kernel_h, a->stride_h, a->pad_top, a->dilation_h, number / a->stride_w);
+        s.x = backward_axis(s.to.w, a->kernel_w, a->stride_w, a->pad_left, a->dilation_w, number % a->stride_w);
+    } else {
+        s.y = forward_axis(s.to.h, a->kernel_h, a->stride_h, a->pad_top, a->dilation_h);
+        s.x = forward_axis(s.to.w, a->kernel_w, a->stride_w, a->pad_left, a->dilation_w);
+    }
+    s.taps = s.y.taps * s.x.taps;
+    if (s.y.targets == 0 || s.x.targets == 0 || s.taps == 0)
+        return s;
+    s.run = a->groups == 1 && s.x.distance == 1 ? s.x.taps : 1; /* taps that lie side by side */
+    s.segments = s.taps / s.run;
+    s.inside = s.y.from0 >= 0 && s.x.from0 >= 0 && s.y.from0 + span(&s.y, s.y.targets) <= s.from.h &&
+               s.x.from0 + span(&s.x, s.x.targets) <= s.from.w;
+    if (s.inside && s.taps == 1 && s.y.from_step == 1 && s.x.from_step == 1 && s.x.targets == s.from.w &&
+        s.y.targets == s.from.h && s.y.to_step == 1 && s.x.to_step == 1) {
+        /* A matrix as it is: the whole batch is one line of pixels. */
+        s.flat = true;
+        size_t pixels = (size_t)s.to.n * (size_t)s.to.h * (size_t)s.to.w;
+        size_t tiles = (pixels + PRODUCT_ROWS - 1) / PRODUCT_ROWS, row = (size_t)s.fan_in + (size_t)s.fan_out;
+        size_t rows = SWEEP_FLOATS / row;
+        rows = rows > SWEEP_FLAT ? SWEEP_FLAT : rows < SWEEP_LEAST ? SWEEP_LEAST : rows;
+        s.images = s.bands = s.blocks = 1;
+        s.parts = split_parts(pixels, rows, (int)tiles);
+        if (s.parts < SWEEP_TASKS)
+            s.parts = split_parts(pixels, SWEEP_LEAST, tiles < SWEEP_TASKS ? (int)tiles : SWEEP_TASKS);
+        int panels = product_panels(s.fan_out);
+        while (s.parts * s.blocks < SWEEP_TASKS && (s.blocks + 1) * 2 <= panels)
+            s.blocks++;
+        return s;
+    }
+    cut(&s);
+    int lines = (s.y.targets + s.bands - 1) / s.bands;
+    s.line = (size_t)span(&s.x, s.x.targets) * (size_t)s.from.c;
+    s.rows = span(&s.y, lines);
+    if (!s.inside)
+        s.scratch = split_line((size_t)s.images * (size_t)s.rows * s.line);
+    return s;
+}
+
+/* --- weights --- */
+
+size_t sweep_packed_floats(const struct sweep *s)
+{
+    return product_packed_floats(s->taps * s->fan_in, s->fan_out) * (size_t)s->conv->attrs->groups;
+}
+
+struct packing {
+    const struct sweep *sweep;
+    const float *weight;
+    float *packed;
+    int panels; /* of a group */
+};
+
+static void pack_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const struct packing *p = context;
+    const struct sweep *s = p->sweep;
+    const struct conv *conv = s->conv;
+    int group = task / p->panels, panel = task % p->panels, depth = s->taps * s->fan_in;
+    size_t stride = (size_t)depth * PRODUCT_LANES;
+    float *to = p->packed + (size_t)group * (size_t)p->panels * stride;
+    for (int tap = 0; tap < s->taps; tap++) {
+        int ky = s->y.tap0 + tap / s->x.taps * s->y.tap_step, kx = s->x.tap0 + tap % s->x.taps * s->x.tap_step;
+        const float *from = p->weight +
+                            (size_t)(ky * conv->attrs->kernel_w + kx) * (size_t)conv->group_in * (size_t)conv->out.c +
+                            (size_t)(group * conv->group_out);
+        product_pack(s->backward, s->fan_in, s->fan_out, from, conv->out.c, panel, panel + 1,
+                     to + (size_t)tap * (size_t)s->fan_in * PRODUCT_LANES, stride);
+    }
+}
+
+void sweep_pack(const struct sweep *s, struct team *team, const float *weight, float *packed)
+{
+    struct packing p = {s, weight, packed, product_panels(s->fan_out)};
+    team_run(team, p.panels * s->conv->attrs->groups, pack_task, &p);
+}
+
+/* --- lines between zeros --- */
+
+/* Source lines line0.. of an image, `rows` of them, from column x0 on, each `width` pixels; zero outside. */
+static void copy_lines(struct shape4 from, const float *image, int line0, int rows, int x0, int width, float *to)
+{
+    size_t pixel = (size_t)from.c * sizeof *to;
+    int left = x0 < 0 ? (-x0 < width ? -x0 : width) : 0;
+    int end = from.w - x0 < width ? (from.w - x0 > left ? from.w - x0 : left) : width;
+    for (int r = 0; r < rows; r++, to += (size_t)width * (size_t)from.c) {
+        int y = line0 + r;
+        if (y < 0 || y >= from.h || end <= left) {
+            memset(to, 0, (size_t)width * pixel);
+            continue;
+        }
+        memset(to, 0, (size_t)left * pixel);
+        memcpy(to + (size_t)left * (size_t)from.c,
+               image + ((size_t)y * (size_t)from.w + (size_t)(x0 + left)) * (size_t)from.c,
+               (size_t)(end - left) * pixel);
+        memset(to + (size_t)end * (size_t)from.c, 0, (size_t)(width - end) * pixel);
+    }
+}
+
+const float *sweep_lines(const struct sweep *s, const float *source, int image, int images, int first, int lines,
+                         float *scratch, size_t *image_step, size_t *line_step)
+{
+    int y = s->y.from0 + first * s->y.from_step, rows = span(&s->y, lines), width = span(&s->x, s->x.targets);
+    size_t line = (size_t)s->from.w * (size_t)s->from.c, step = line * (size_t)s->from.h;
+    const float *at = source + (size_t)image * step;
+    if (s->inside) {
+        *image_step = step;
+        *line_step = line;
+        return at + (size_t)y * line + (size_t)s->x.from0 * (size_t)s->from.c;
+    }
+    *line_step = (size_t)width * (size_t)s->from.c;
+    *image_step = (size_t)rows * *line_step;
+    for (int i = 0; i < images; i++)
+        copy_lines(s->from, at + (size_t)i * step, y, rows, s->x.from0, width, scratch + (size_t)i * *image_step);
+    return scratch;
+}
+
+/* --- running --- */
+
+struct running {
+    const struct sweep *sweep;
+    const struct op_call *call;
+    const float *source, *packed;
+    float *target, *scratch;
+    bool add;
+};
+
+static void finish(const struct running *r, size_t at, int rows, int channel, int channels)
+{
+    const struct op_call *call = r->call;
+    if (!r->sweep->backward)
+        pass_epilogue(call->out + at, (size_t)r->sweep->to.c, rows, channels,
+                      call->attrs->bias ? call->param[1] + channel : NULL, call->residual ? call->residual + at : NULL,
+                      call->activation, call->activation_attrs);
+}
+
+/* Columns of a task: its block of panels. */
+static void block_of(const struct sweep *s, int block, int *first, int *count)
+{
+    int panels = product_panels(s->fan_out);
+    int from = (int)split_at((size_t)panels, s->blocks, block) * PRODUCT_LANES;
+    int to = (int)split_at((size_t)panels, s->blocks, block + 1) * PRODUCT_LANES;
+    *first = from;
+    *count = (to > s->fan_out ? s->fan_out : to) - from;
+}
+
+static void flat_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const struct running *r = context;
+    const struct sweep *s = r->sweep;
+    int part = task / s->blocks, column, columns;
+    size_t pixels = (size_t)s->to.n * (size_t)s->to.h * (size_t)s->to.w, panel = (size_t)s->fan_in * PRODUCT_LANES;
+    size_t tiles = (pixels + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+    size_t first = split_at(tiles, s->parts, part) * PRODUCT_ROWS;
+    size_t last = split_at(tiles, s->parts, part + 1) * PRODUCT_ROWS;
+    int rows = (int)((last > pixels ? pixels : last) - first);
+    block_of(s, task % s->blocks, &column, &columns);
+    for (int group = 0; group < s->conv->attrs->groups; group++) {
+        int channel = group * s->fan_out + column;
+        size_t at = first * (size_t)s->to.c + (size_t)channel;
+        product(rows, columns, s->fan_in, r->source + first * (size_t)s->from.c + (size_t)(group * s->fan_in),
+                (size_t)s->from.c,
+                r->packed + (size_t)(group * product_panels(s->fan_out) + column / PRODUCT_LANES) * panel, panel,
+                r->add, r->target + at, (size_t)s->to.c);
+        finish(r, at, rows, channel, columns);
+    }
+}
+
+static void lines_task(void *context, int task, int worker)
+{
+    const struct running *r = context;
+    const struct sweep *s = r->sweep;
+    int block = task % s->blocks, band = task / s->blocks % s->bands, part = task / s->blocks / s->bands;
+    int image = part * s->images, images = s->to.n - image < s->images ? s->to.n - image : s->images;
+    int first = (int)split_at((size_t)s->y.targets, s->bands, band);
+    int lines = (int)split_at((size_t)s->y.targets, s->bands, band + 1) - first, column, columns;
+    size_t line = (size_t)s->to.w * (size_t)s->to.c, panel = (size_t)(s->taps * s->fan_in) * PRODUCT_LANES;
+    size_t image_step, line_step, segment[SWEEP_SEGMENTS];
+    const float *a = sweep_lines(s, r->source, image, images, first, lines, r->scratch + (size_t)worker * s->scratch,
+                                 &image_step, &line_step);
+    sweep_segments(s, line_step, segment);
+    block_of(s, block, &column, &columns);
+    size_t to = ((size_t)image * (size_t)s->to.h + (size_t)(s->y.to0 + first * s->y.to_step)) * line +
+                (size_t)s->x.to0 * (size_t)s->to.c;
+    for (int group = 0; group < s->conv->attrs->groups; group++) {
+        int channel = group * s->fan_out + column;
+        struct product p = {.images = images,
+                            .lines = lines,
+                            .rows = s->x.targets,
+                            .columns = columns,
+                            .segments = s->segments,
+                            .k = s->run * s->fan_in,
+                            .a = a + group * s->fan_in,
+                            .a_image = image_step,
+                            .a_line = line_step * (size_t)s->y.from_step,
+                            .row_step = (size_t)(s->x.from_step * s->from.c),
+                            .k_step = 1,
+                            .segment = segment,
+                            .packed = r->packed +
+                                      (size_t)(group * product_panels(s->fan_out) + column / PRODUCT_LANES) * panel,
+                            .panel = panel,
+                            .c = r->target + to + channel,
+                            .c_image = (size_t)s->to.h * line,
+                            .c_line = (size_t)s->y.to_step * line,
+                            .ldc = (size_t)(s->x.to_step * s->to.c),
+                            .add = r->add};
+        product_run(&p);
+        for (int i = 0; i < images; i++)
+            finish(r, to + (size_t)i * p.c_image + (size_t)channel, lines * s->x.targets, channel, columns);
+    }
+}
+
+/* Inputs that no output read. */
+static void clear(const struct running *r)
+{
+    const struct sweep *s = r->sweep;
+    size_t line = (size_t)s->to.w * (size_t)s->to.c;
+    for (int image = 0; image < s->to.n; image++)
+        for (int y = 0; y < s->y.targets; y++)
+            for (int x = 0; x < s->x.targets; x++)
+                memset(r->target + ((size_t)image * (size_t)s->to.h + (size_t)(s->y.to0 + y * s->y.to_step)) * line +
+                           (size_t)(s->x.to0 + x * s->x.to_step) * (size_t)s->to.c,
+                       0, (size_t)s->to.c * sizeof(float));
+}
+
+static void run(struct running *r)
+{
+    const struct sweep *s = r->sweep;
+    if (s->y.targets == 0 || s->x.targets == 0)
+        return;
+    if (s->taps == 0) {
+        if (!r->add)
+            clear(r);
+        return;
+    }
+    team_run(r->call->team, s->parts * s->bands * s->blocks, s->flat ? flat_task : lines_task, r);
+}
+
+/* --- the kernels --- */
+
+static bool fits_segments(const struct conv *conv)
+{
+    return conv->taps <= SWEEP_SEGMENTS;
+}
+
+static size_t forward_prepared(const struct conv *conv)
+{
+    struct sweep s = sweep_plan(conv, false, 0);
+    return sweep_packed_floats(&s);
+}
+
+static void forward_prepare(const struct conv *conv, const struct op_call *call, float *prepared)
+{
+    struct sweep s = sweep_plan(conv, false, 0);
+    sweep_pack(&s, call->team, call->param[0], prepared);
+}
+
+static size_t forward_floats(const struct conv *conv, int threads)
+{
+    struct sweep s = sweep_plan(conv, false, 0);
+    return sweep_packed_floats(&s) + s.scratch * (size_t)threads;
+}
+
+static void forward(const struct conv *conv, const struct op_call *call)
+{
+    struct sweep s = sweep_plan(conv, false, 0);
+    struct running r = {.sweep = &s, .call = call, .source = call->in[0], .target = call->out};
+    r.scratch = call->workspace + sweep_packed_floats(&s);
+    r.packed = call->prepared;
+    if (!r.packed) {
+        sweep_pack(&s, call->team, call->param[0], call->workspace);
+        r.packed = call->workspace;
+    }
+    run(&r);
+}
+
+static size_t data_floats(const struct conv *conv, int threads)
+{
+    size_t most = 0;
+    for (int i = 0; i < sweep_count(conv, true); i++) {
+        struct sweep s = sweep_plan(conv, true, i);
+        size_t floats = sweep_packed_floats(&s) + s.scratch * (size_t)threads;
+        most = floats > most ? floats : most;
+    }
+    return most;
+}
+
+static void data(const struct conv *conv, const struct op_call *call)
+{
+    for (int i = 0; i < sweep_count(conv, true); i++) {
+        struct sweep s = sweep_plan(conv, true, i);
+        struct running r = {.sweep = &s,
+                            .call = call,
+                            .source = call->out_grad,
+                            .packed = call->workspace,
+                            .target = call->in_grad[0],
+                            .scratch = call->workspace + sweep_packed_floats(&s),
+                            .add = call->in_grad_add[0]};
+        if (s.taps > 0)
+            sweep_pack(&s, call->team, call->param[0], call->workspace);
+        run(&r);
+    }
+}
+
+const struct conv_kernel conv_sweep_forward = {.name = "sweep",
+                                               .job = OP_JOB_FORWARD,
+                                               .fits = fits_segments,
+                                               .workspace_floats = forward_floats,
+                                               .run = forward,
+                                               .prepared_floats = forward_prepared,
+                                               .prepare = forward_prepare};
+const struct conv_kernel conv_sweep_data = {
+    .name = "sweep", .job = OP_JOB_DATA_GRADIENT, .fits = fits_segments, .workspace_floats = data_floats, .run = data};
