@@ -10,7 +10,7 @@
 #ifndef THAW_TRAIN_CHECKPOINT_H
 #define THAW_TRAIN_CHECKPOINT_H
 
-#include "optim.h"
+#include "thaw/train/optim.h"
 #include "task.h"
 
 enum { CHECKPOINT_VERSION = 1, CHECKPOINT_PATH = 512 };

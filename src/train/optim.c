@@ -5,7 +5,7 @@
  * own forward pass, never here. Called by the trainer; graph->values is written by nothing else while it trains. */
 #include "config.h"
 
-#include "optim.h"
+#include "thaw/train/optim.h"
 
 #include <math.h>
 #include <string.h>

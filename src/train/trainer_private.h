@@ -8,7 +8,7 @@
 
 #include "checkpoint.h"
 #include "features.h"
-#include "optim.h"
+#include "thaw/train/optim.h"
 #include "reducer.h"
 #include "task.h"
 #include "thaw/base/log.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/optim.h"
+#include "thaw/train/optim.h"
 #include "../../../src/train/schedule.h"
 #include "optim_figures.h"
 #include "thaw/base/mem.h"

@@ -1,0 +1,389 @@
+/* Each layer of a network by itself, by pass: forward, gradient of the data, gradient of the weights. Layers of the same
+ * geometry are measured once. What is reached stands beside the roof over it (Williams et al. 2009): the multiply-add
+ * limit, or, for layers that compute little on each byte, what memory can bring. Operations are those of the plain
+ * algorithm, so that one which saves some (Winograd) may stand over its roof. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "thaw/base/mem.h"
+
+enum { FORWARD, DATA, WEIGHTS, BACKWARD, PASSES };
+static const char *const pass_names[PASSES] = {"forward", "data", "weights", "backward"};
+static const char *const pass_marks[PASSES] = {"fwd", "dX", "dW", "bwd"};
+static const double layer_share = 0.05; /* of settings->seconds, for each layer and pass */
+
+/* A geometry and the nodes that have it. */
+struct layer {
+    const struct graph *graph;
+    int node, count, inputs; /* the first of them */
+    const struct op_def *def;
+    struct shape4 *in, out; /* n = the batch */
+};
+
+struct measured {
+    int pass;
+    double seconds, flops, bytes; /* of one call; flops 0: nothing is multiplied */
+};
+
+/* --- geometries --- */
+
+static struct shape4 batched(struct shape4 shape, int batch)
+{
+    shape.n = batch;
+    return shape;
+}
+
+static bool same_geometry(const struct graph *graph, int a, int b)
+{
+    const struct graph_node *left = &graph->node[a], *right = &graph->node[b];
+    bool first[2] = {left->input[0] == 0, right->input[0] == 0}; /* no gradient of the network's own input */
+    if (left->kind != right->kind || left->inputs != right->inputs || first[0] != first[1] ||
+        memcmp(&left->attrs, &right->attrs, sizeof left->attrs))
+        return false;
+    for (int i = 0; i < left->inputs; i++) {
+        if (!shape4_equal(graph->node[left->input[i]].shape, graph->node[right->input[i]].shape))
+            return false;
+    }
+    return true;
+}
+
+/* The geometries of a graph in the order they first come; caller frees with free_layers. */
+static struct layer *find_layers(const struct graph *graph, int batch, int *count)
+{
+    struct layer *layer = mem_array((size_t)graph->nodes, sizeof *layer);
+    *count = 0;
+    for (int n = 1; n < graph->nodes; n++) {
+        const struct graph_node *node = &graph->node[n];
+        int at = 0;
+        while (at < *count && !same_geometry(graph, layer[at].node, n))
+            at++;
+        if (at < *count) {
+            layer[at].count++;
+            continue;
+        }
+        struct layer *fresh = &layer[(*count)++];
+        *fresh =
+            (struct layer){.graph = graph, .node = n, .count = 1, .inputs = node->inputs, .def = op_get(node->kind)};
+        fresh->in = mem_array((size_t)node->inputs, sizeof *fresh->in);
+        for (int i = 0; i < node->inputs; i++)
+            fresh->in[i] = batched(graph->node[node->input[i]].shape, batch);
+        fresh->out = batched(node->shape, batch);
+    }
+    return layer;
+}
+
+static void free_layers(struct layer *layer, int count)
+{
+    for (int i = 0; i < count; i++)
+        mem_free(layer[i].in);
+    mem_free(layer);
+}
+
+static bool multiplies(const struct layer *layer)
+{
+    enum op_kind kind = layer->graph->node[layer->node].kind;
+    return kind == OP_CONV || kind == OP_LINEAR;
+}
+
+/* --- one call --- */
+
+struct call_buffers {
+    float **in, **in_grad, *out, *out_grad, *saved, *workspace;
+    float *param[OP_PARAMS_MAX], *param_grad[OP_PARAMS_MAX];
+    bool *add;
+    float *no_grad[OP_PARAMS_MAX], **no_in_grad;
+};
+
+static float *noise(size_t count, uint64_t seed)
+{
+    enum { PERIOD = 1 << 16 }; /* drawing noise takes longer than most layers do */
+    float *values = mem_floats(count);
+    size_t fresh = count < PERIOD ? count : PERIOD;
+    bench_fill(values, fresh, seed);
+    for (size_t at = fresh; at < count; at += fresh)
+        memcpy(values + at, values, (count - at < fresh ? count - at : fresh) * sizeof *values);
+    return values;
+}
+
+static void buffers_init(struct call_buffers *buffers, const struct layer *layer, int threads)
+{
+    const struct graph *graph = layer->graph;
+    const struct graph_node *node = &graph->node[layer->node];
+    const struct op_def *def = layer->def;
+    size_t inputs = (size_t)layer->inputs, out = shape4_count(layer->out), workspace = 0;
+    *buffers = (struct call_buffers){.in = mem_array(inputs, sizeof(float *)),
+                                     .in_grad = mem_array(inputs, sizeof(float *)),
+                                     .no_in_grad = mem_array(inputs, sizeof(float *)),
+                                     .add = mem_array(inputs, sizeof(bool)),
+                                     .out = mem_floats(out),
+                                     .out_grad = noise(out, 2)};
+    for (size_t i = 0; i < inputs; i++) {
+        buffers->in[i] = noise(shape4_count(layer->in[i]), 3 + i);
+        buffers->in_grad[i] = mem_floats(shape4_count(layer->in[i]));
+    }
+    for (int i = 0; i < node->params; i++) { /* copies: statistics move */
+        const struct graph_param *param = &graph->param[node->first_param + i];
+        buffers->param[i] = mem_floats(param->count);
+        memcpy(buffers->param[i], graph_param_values(graph, node->first_param + i), param->count * sizeof(float));
+        if (param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT)
+            buffers->param_grad[i] = mem_floats(param->count);
+    }
+    for (int backward = 0; backward < 2 && def->workspace_floats; backward++) {
+        size_t floats = def->workspace_floats(&node->attrs, layer->in, layer->out, threads, backward != 0);
+        workspace = floats > workspace ? floats : workspace;
+    }
+    buffers->workspace = mem_floats(workspace);
+    if (def->saved_floats)
+        buffers->saved = mem_floats(def->saved_floats(&node->attrs, layer->in, layer->out));
+}
+
+static void buffers_finish(struct call_buffers *buffers, int inputs)
+{
+    for (int i = 0; i < inputs; i++) {
+        mem_free_floats(buffers->in[i]);
+        mem_free_floats(buffers->in_grad[i]);
+    }
+    for (int i = 0; i < OP_PARAMS_MAX; i++) {
+        mem_free_floats(buffers->param[i]);
+        mem_free_floats(buffers->param_grad[i]);
+    }
+    mem_free_floats(buffers->out);
+    mem_free_floats(buffers->out_grad);
+    mem_free_floats(buffers->saved);
+    mem_free_floats(buffers->workspace);
+    mem_free(buffers->in);
+    mem_free(buffers->in_grad);
+    mem_free(buffers->no_in_grad);
+    mem_free(buffers->add);
+}
+
+struct pass_job {
+    const struct op_def *def;
+    struct op_call call;
+    int pass;
+};
+
+static void run_pass(void *context, uint64_t number)
+{
+    struct pass_job *job = context;
+    job->call.step = number;
+    if (job->pass == FORWARD)
+        job->def->forward(&job->call);
+    else
+        job->def->backward(&job->call);
+}
+
+/* Bytes that have to come or go once, whatever the algorithm. */
+static double least_bytes(const struct layer *layer, int pass)
+{
+    double in = 0, out = (double)shape4_count(layer->out), weights = 0;
+    for (int i = 0; i < layer->inputs; i++)
+        in += (double)shape4_count(layer->in[i]);
+    weights = graph_node_cost(layer->graph, layer->node, 1).param_bytes;
+    if (multiplies(layer) || pass == FORWARD)
+        return 4 * (in + out) + weights;
+    bool reads_in = layer->def->needs & OP_NEEDS_IN, reads_out = layer->def->needs & OP_NEEDS_OUT;
+    return 4 * (out + in + reads_in * in + reads_out * out);
+}
+
+static bool has_pass(const struct layer *layer, int pass)
+{
+    const struct graph_node *node = &layer->graph->node[layer->node];
+    if (!multiplies(layer))
+        return pass == FORWARD || (pass == BACKWARD && node->input[0] != 0);
+    return pass == FORWARD || pass == WEIGHTS || (pass == DATA && node->input[0] != 0);
+}
+
+/* Fills measured, [PASSES], and returns how many. */
+static int measure_layer(const struct layer *layer, const struct bench_settings *settings, struct team *team,
+                         struct measured *measured)
+{
+    const struct graph_node *node = &layer->graph->node[layer->node];
+    struct call_buffers buffers;
+    buffers_init(&buffers, layer, settings->threads);
+    double flops = 2 * graph_node_cost(layer->graph, layer->node, layer->out.n).macs;
+    int count = 0;
+    for (int pass = 0; pass < PASSES; pass++) {
+        if (!has_pass(layer, pass))
+            continue;
+        struct pass_job job = {.def = layer->def,
+                               .pass = pass,
+                               .call = {.attrs = &node->attrs,
+                                        .inputs = layer->inputs,
+                                        .in_shape = layer->in,
+                                        .in = (const float *const *)buffers.in,
+                                        .out_shape = layer->out,
+                                        .out = buffers.out,
+                                        .param = buffers.param,
+                                        .out_grad = buffers.out_grad,
+                                        .in_grad = pass == WEIGHTS ? buffers.no_in_grad : buffers.in_grad,
+                                        .in_grad_add = buffers.add,
+                                        .param_grad = pass == DATA ? buffers.no_grad : buffers.param_grad,
+                                        .saved = buffers.saved,
+                                        .workspace = buffers.workspace,
+                                        .batch_statistics = true,
+                                        .drop = true,
+                                        .seed = 1,
+                                        .team = team}};
+        double seconds = bench_median(run_pass, &job, settings->steps, layer_share * settings->seconds, NULL);
+        measured[count++] = (struct measured){pass, seconds, flops, least_bytes(layer, pass)};
+    }
+    buffers_finish(&buffers, layer->inputs);
+    return count;
+}
+
+/* --- telling --- */
+
+/* The kernel that this pass runs, or "" where the op has but one. */
+static const char *kernel_name(const struct layer *layer, int pass)
+{
+    (void)layer;
+    (void)pass;
+    return "";
+}
+
+/* The last characters of a name that is too long: what tells layers apart stands behind. */
+static const char *name_end(const char *name, size_t room)
+{
+    size_t length = strlen(name);
+    return length > room ? name + length - room : name;
+}
+
+static void size_text(char *text, size_t room, struct shape4 shape)
+{
+    snprintf(text, room, "%dx%dx%d", shape.h, shape.w, shape.c);
+}
+
+static void tell_head(bool multiply, const struct bench_limits *limits, const struct bench_peers *peers)
+{
+    if (multiply)
+        printf("\n%-18s %3s %-11s %-4s%-11s %7s %7s %s\n", "layer", "n", "output", "pass", "kernel", "ms", "GFLOP/s",
+               peers ? "  x peer" : "op/B bound   %");
+    else
+        printf("\n%-30s %3s %-13s %-4s %9s %7s %s\n", "layer", "n", "output", "pass", "ms", "GB/s",
+               limits ? "% of memory" : "");
+}
+
+static double roof(const struct measured *measured, const struct bench_limits *limits, bool *memory)
+{
+    double brought = measured->flops / measured->bytes * limits->memory[1];
+    *memory = brought < limits->peak[1];
+    return *memory ? brought : limits->peak[1];
+}
+
+static void tell_product(const struct layer *layer, const struct measured *measured, const struct bench_limits *limits,
+                         const struct bench_peers *peers, int threads)
+{
+    const struct graph_node *node = &layer->graph->node[layer->node];
+    char shape[32];
+    size_text(shape, sizeof shape, layer->out);
+    double rate = measured->flops / measured->seconds;
+    printf("%-18s %3d %-11s %-4s%-11.11s %7.2f %7.0f", name_end(node->name, 18), layer->count, shape,
+           pass_marks[measured->pass], kernel_name(layer, measured->pass), 1e3 * measured->seconds, rate / 1e9);
+    if (peers) {
+        double peer = node->kind == OP_CONV ? bench_peer_layer(peers, &node->attrs, layer->in[0],
+                                                               pass_names[measured->pass], threads, NULL)
+                                            : 0;
+        if (peer > 0)
+            printf(" %8.2f", rate / peer);
+    } else {
+        printf(" %4.0f", measured->flops / measured->bytes);
+        bool memory;
+        double over = limits ? roof(measured, limits, &memory) : 0;
+        if (limits)
+            printf(" %-5s %3.0f", memory ? "mem" : "peak", 100 * rate / over);
+    }
+    putchar('\n');
+}
+
+static void tell_other(const struct layer *layer, const struct measured *measured, const struct bench_limits *limits)
+{
+    char shape[32], name[GRAPH_NAME_MAX + 32];
+    const struct graph_node *node = &layer->graph->node[layer->node];
+    snprintf(name, sizeof name, "%s (%s)", node->name, layer->def->name);
+    size_text(shape, sizeof shape, layer->out);
+    double rate = measured->bytes / measured->seconds;
+    printf("%-30s %3d %-13s %-4s %9.3f %7.1f", name_end(name, 30), layer->count, shape, pass_marks[measured->pass],
+           1e3 * measured->seconds, rate / 1e9);
+    if (limits)
+        printf(" %4.0f", 100 * rate / limits->memory[1]);
+    putchar('\n');
+}
+
+static json_t *layer_object(const struct layer *layer, const struct measured *measured)
+{
+    const struct graph_node *node = &layer->graph->node[layer->node];
+    const struct op_attrs *attrs = &node->attrs;
+    const struct shape4 *in = &layer->in[0];
+    json_t *object = json_pack("{s:s, s:s, s:i, s:s, s:s, s:[i, i, i, i], s:[i, i, i, i], s:f, s:f, s:f}", "layer",
+                               node->name, "op", layer->def->name, "count", layer->count, "pass",
+                               pass_names[measured->pass], "kernel", kernel_name(layer, measured->pass), "in", in->n,
+                               in->h, in->w, in->c, "out", layer->out.n, layer->out.h, layer->out.w, layer->out.c,
+                               "seconds", measured->seconds, "gflops", measured->flops / measured->seconds / 1e9,
+                               "gb_per_second", measured->bytes / measured->seconds / 1e9);
+    if (node->kind == OP_CONV) {
+        json_object_set_new(object, "kernel_size", json_pack("[i, i]", attrs->kernel_h, attrs->kernel_w));
+        json_object_set_new(object, "stride", json_integer(attrs->stride_h));
+        json_object_set_new(object, "groups", json_integer(attrs->groups));
+    }
+    return object;
+}
+
+struct totals {
+    double seconds[PASSES], flops[PASSES], other_seconds;
+};
+
+static void add_total(struct totals *totals, const struct layer *layer, const struct measured *measured)
+{
+    if (multiplies(layer)) {
+        totals->seconds[measured->pass] += layer->count * measured->seconds;
+        totals->flops[measured->pass] += layer->count * measured->flops;
+    } else {
+        totals->other_seconds += layer->count * measured->seconds;
+    }
+}
+
+static void tell_totals(const struct totals *totals)
+{
+    printf("\nall layers once: ");
+    for (int pass = 0; pass < PASSES; pass++) {
+        if (totals->seconds[pass] > 0)
+            printf("%s %.1f ms (%.0f GFLOP/s), ", pass_marks[pass], 1e3 * totals->seconds[pass],
+                   totals->flops[pass] / totals->seconds[pass] / 1e9);
+    }
+    printf("others %.1f ms\n", 1e3 * totals->other_seconds);
+}
+
+json_t *bench_layers(const struct graph *graph, const struct bench_settings *settings,
+                     const struct bench_limits *limits, const struct bench_peers *peers, struct team *team)
+{
+    int count;
+    struct layer *layer = find_layers(graph, settings->batch, &count);
+    json_t *array = settings->json ? json_array() : NULL;
+    struct totals totals = {0};
+    for (int multiply = 1; multiply >= 0; multiply--) { /* first those that multiply, then the others */
+        if (!settings->json)
+            tell_head(multiply, limits, peers);
+        for (int i = 0; i < count; i++) {
+            struct measured measured[PASSES];
+            int passes = multiplies(&layer[i]) == multiply ? measure_layer(&layer[i], settings, team, measured) : 0;
+            for (int p = 0; p < passes; p++) {
+                add_total(&totals, &layer[i], &measured[p]);
+                if (settings->json)
+                    json_array_append_new(array, layer_object(&layer[i], &measured[p]));
+                else if (multiply)
+                    tell_product(&layer[i], &measured[p], limits, peers, settings->threads);
+                else
+                    tell_other(&layer[i], &measured[p], limits);
+                fflush(stdout);
+            }
+        }
+    }
+    if (!settings->json)
+        tell_totals(&totals);
+    free_layers(layer, count);
+    return array;
+}
