@@ -245,11 +245,16 @@ static const char *kernel_name(const struct layer *layer, int pass)
     return "";
 }
 
-/* The last characters of a name that is too long: what tells layers apart stands behind. */
-static const char *name_end(const char *name, size_t room)
+/* Of a name that is too long, a ~ and its last characters: what tells layers apart stands behind. */
+enum { NAME_ROOM = 30 };
+static const char *name_end(char text[NAME_ROOM + 1], const char *name, size_t room)
 {
     size_t length = strlen(name);
-    return length > room ? name + length - room : name;
+    if (length > room)
+        snprintf(text, NAME_ROOM + 1, "~%s", name + length - room + 1);
+    else
+        snprintf(text, NAME_ROOM + 1, "%s", name);
+    return text;
 }
 
 static void size_text(char *text, size_t room, struct shape4 shape)
@@ -260,8 +265,8 @@ static void size_text(char *text, size_t room, struct shape4 shape)
 static void tell_head(bool multiply, const struct bench_limits *limits, const struct bench_peers *peers)
 {
     if (multiply)
-        printf("\n%-18s %3s %-11s %-4s%-11s %7s %7s %s\n", "layer", "n", "output", "pass", "kernel", "ms", "GFLOP/s",
-               peers ? "  x peer" : "op/B bound   %");
+        printf("\n%-17s %3s %-11s %-4s %-10s %7s %7s %s\n", "layer", "n", "output", "pass", "kernel", "ms", "GFLOP/s",
+               peers ? " x peer" : "op/B roof   %");
     else
         printf("\n%-30s %3s %-13s %-4s %9s %7s %s\n", "layer", "n", "output", "pass", "ms", "GB/s",
                limits ? "% of memory" : "");
@@ -278,36 +283,36 @@ static void tell_product(const struct layer *layer, const struct measured *measu
                          const struct bench_peers *peers, int threads)
 {
     const struct graph_node *node = &layer->graph->node[layer->node];
-    char shape[32];
+    char shape[32], name[NAME_ROOM + 1];
     size_text(shape, sizeof shape, layer->out);
     double rate = measured->flops / measured->seconds;
-    printf("%-18s %3d %-11s %-4s%-11.11s %7.2f %7.0f", name_end(node->name, 18), layer->count, shape,
+    printf("%-17s %3d %-11s %-4s %-10.10s %7.2f %7.0f", name_end(name, node->name, 17), layer->count, shape,
            pass_marks[measured->pass], kernel_name(layer, measured->pass), 1e3 * measured->seconds, rate / 1e9);
     if (peers) {
         double peer = node->kind == OP_CONV ? bench_peer_layer(peers, &node->attrs, layer->in[0],
                                                                pass_names[measured->pass], threads, NULL)
                                             : 0;
         if (peer > 0)
-            printf(" %8.2f", rate / peer);
+            printf(" %6.2f", rate / peer);
     } else {
         printf(" %4.0f", measured->flops / measured->bytes);
         bool memory;
         double over = limits ? roof(measured, limits, &memory) : 0;
         if (limits)
-            printf(" %-5s %3.0f", memory ? "mem" : "peak", 100 * rate / over);
+            printf(" %-4s %3.0f", memory ? "mem" : "peak", 100 * rate / over);
     }
     putchar('\n');
 }
 
 static void tell_other(const struct layer *layer, const struct measured *measured, const struct bench_limits *limits)
 {
-    char shape[32], name[GRAPH_NAME_MAX + 32];
+    char shape[32], name[GRAPH_NAME_MAX + 32], end[NAME_ROOM + 1];
     const struct graph_node *node = &layer->graph->node[layer->node];
     snprintf(name, sizeof name, "%s (%s)", node->name, layer->def->name);
     size_text(shape, sizeof shape, layer->out);
     double rate = measured->bytes / measured->seconds;
-    printf("%-30s %3d %-13s %-4s %9.3f %7.1f", name_end(name, 30), layer->count, shape, pass_marks[measured->pass],
-           1e3 * measured->seconds, rate / 1e9);
+    printf("%-30s %3d %-13s %-4s %9.3f %7.1f", name_end(end, name, NAME_ROOM), layer->count, shape,
+           pass_marks[measured->pass], 1e3 * measured->seconds, rate / 1e9);
     if (limits)
         printf(" %4.0f", 100 * rate / limits->memory[1]);
     putchar('\n');

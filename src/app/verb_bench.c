@@ -260,9 +260,9 @@ const struct verb verb_bench = {
         "  --json         one JSON object on stdout\n\n"
         "A step is the forward pass and, where something learns, loss, backward pass and update, on noise: no\n"
         "images are read and the weights stay. Its time is the median. A multiply-add is two operations, and those\n"
-        "of the plain algorithm count. \"op/B\" is how many there are to each byte that must come or go; \"bound\"\n"
-        "says whether multiply-adds or memory limit a layer so, and \"%\" is the share of that limit reached: over\n"
-        "100 where an algorithm saves operations. Peak MB is the most the process held. The forward pass of one\n"
-        "image alone is remembered for `thaw models`.\n",
+        "of the plain algorithm count. \"op/B\" is how many there are to each byte that must come or go; \"roof\"\n"
+        "says whether multiply-adds (peak) or memory (mem) limit a layer of that kind, and \"%\" is the share of that\n"
+        "limit reached: over 100 where an algorithm saves operations. Peak MB is the most the process held. The\n"
+        "forward pass of one image alone is remembered for `thaw models`.\n",
     .run = bench,
 };

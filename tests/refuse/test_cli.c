@@ -143,6 +143,8 @@ static int make_files(void **state)
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
     write_file("nothing", "", 0);
     write_file("lying.safetensors", lying, sizeof lying - 1);
+    write_file("strange.json", "{\"results\": []}", 15);
+    write_file("peers.json", "{\"format\": \"thaw-peers-1\", \"layers\": [7]}", 41);
     write_file("garbage.pth", "this is no weights file, it is a sentence", 41);
     write_file("unknown.ini", unknown_key, sizeof unknown_key - 1);
     write_file("ten.txt", ten, sizeof ten - 1);
@@ -215,7 +217,8 @@ static const struct refusal refusals[] = {
     {2, "no_such_network", {"models", "show", "no_such_network"}},
     {2, "no such folder", {"runs", "--runs", "@missing"}},
     {2, "one filter", {"runs", "a", "b"}},
-    {2, "forward, head or full", {"bench", "--regime", "sideways"}},
+    {2, "block-cached or full", {"bench", "--regime", "sideways"}},
+    {2, "--steps takes", {"bench", "--steps", "0"}},
     {2, "--threads takes", {"bench", "--threads", "-1"}},
     {2, "--seconds takes", {"bench", "--seconds", "nan"}},
     {2, "--size takes", {"bench", "--size", "0"}},
@@ -243,6 +246,9 @@ static const struct refusal refusals[] = {
     {4, "no model.safetensors", {"predict", "--model", "@run", "@good/a/0.png"}},
     {4, "garbage.pth", {"models", "show", "@garbage.pth"}},
     {4, "lying.safetensors", {"bench", "--model", "@lying.safetensors"}},
+    {2, "garbage.pth: line 1", {"bench", "--compare", "@garbage.pth"}},
+    {2, "\"thaw-peers-1\"", {"bench", "--compare", "@strange.json"}},
+    {2, "entry 1 of \"layers\"", {"bench", "--compare", "@peers.json"}},
 };
 
 static void refuses(void **state)
@@ -303,6 +309,9 @@ static const struct result results[] = {
     {0, "findings", {"data", "check", "@hostile", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json"}},
     {0, "regimes", {"bench", "--model", "resnet20", "--batch", "1", "--seconds", "0", "--json"}},
+    {0,
+     "layers",
+     {"bench", "--model", "resnet20", "--layers", "--no-limits", "--steps", "1", "--batch", "1", "--json"}},
 };
 
 static void speaks_json(void **state)
