@@ -81,7 +81,8 @@ def memory(row, options):
 
 
 def screen(options, measure):
-    return Job("thaw", [os.environ.get("PYTHON", "python3"), os.path.join(HERE, "thaw_screen.py"), options.thaw],
+    return Job("thaw", [os.environ.get("PYTHON", "python3"), os.path.join(HERE, "thaw_screen.py"), options.thaw,
+                        os.path.join(options.work, "bench-screen")],
                value=lambda seconds, printed: printed[measure])
 
 

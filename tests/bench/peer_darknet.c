@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const char *const cfg = "/usr/share/darknet/cfg/resnet18.cfg";
-enum { STEPS = 2 };
+enum { REPEATS = 2 };
 
 static double now(void)
 {
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     for (long i = 0; net->truth && i < (long)net->truths * batch; i++)
         net->truth[i] = i % net->truths == 0;
     double least = 1e9;
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < REPEATS; i++) {
         double took = step(net, learn);
         least = took < least ? took : least;
     }

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""thaw_screen.py PROGRAM: starts the workbench on a pseudo-terminal of 80x24; prints how long its first whole frame took
-(to the end of the first burst of output that reaches the screen's last line) and what memory it holds when idle."""
+"""thaw_screen.py PROGRAM FOLDER: starts the workbench on a pseudo-terminal of 80x24; prints the milliseconds from process
+start to the end of its first frame (the last output before the first silence) and the memory it holds when idle. FOLDER
+is for the sample world, which a first start ever draws: that is done before, and not counted."""
 import fcntl
 import json
 import os
 import pty
 import select
 import struct
+import subprocess
 import sys
-import tempfile
 import termios
 import time
 
-QUIET = 0.2  # seconds without output: the frame is whole
+SILENCE, FRAME_LEAST = 0.3, 1000  # seconds; bytes that no frame of a whole screen is below
 
 
 def resident_mib(pid):
@@ -20,31 +21,32 @@ def resident_mib(pid):
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
 
 
+def first_frame(master, began):
+    """(seconds to the end of the first frame, bytes of it)."""
+    size, last = 0, began
+    while select.select([master], [], [], SILENCE if size >= FRAME_LEAST else 30)[0]:
+        size += len(os.read(master, 1 << 16))
+        last = time.perf_counter()
+    return last - began, size
+
+
 def main():
-    home = tempfile.mkdtemp(prefix="bench-screen-")
-    env = dict(os.environ, TERM="xterm-256color", LC_ALL="C.UTF-8", XDG_DATA_HOME=home, XDG_CACHE_HOME=home,
-               XDG_STATE_HOME=home, XDG_CONFIG_HOME=home)
+    program, folder = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    homes = {name: os.path.join(folder, name) for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME",
+                                                             "XDG_CONFIG_HOME")}
+    env = dict(os.environ, TERM="xterm-256color", LC_ALL="C.UTF-8", **homes)
+    samples = os.path.join(folder, "samples")
+    if not os.path.exists(samples):
+        subprocess.run([program, "samples", samples, "--american", "2"], check=True, env=env, stderr=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
     began = time.perf_counter()
     pid, master = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        os.execve(sys.argv[1], [sys.argv[1], "--offline"], env)
-    size, last, first = 0, began, None
-    while True:
-        ready, _, _ = select.select([master], [], [], QUIET if size else 5)
-        if not ready:
-            break
-        data = os.read(master, 1 << 16)
-        size, last = size + len(data), time.perf_counter()
-        if first is None and size >= 1000:  # a frame's worth of cells has come
-            first = last
-        if last - began > 5:
-            break
+        os.execve(program, [program, "--offline", "--samples", samples], env)
+    seconds, size = first_frame(master, began)
     time.sleep(1)
-    told = {"first_frame_ms": 1e3 * ((first or last) - began), "first_burst_ms": 1e3 * (last - began), "bytes": size,
-            "idle_mib": resident_mib(pid)}
-    os.write(master, b"q")
-    time.sleep(0.2)
+    told = {"first_frame_ms": 1e3 * seconds, "frame_bytes": size, "idle_mib": resident_mib(pid)}
     os.kill(pid, 15)
     os.waitpid(pid, 0)
     print(json.dumps(told))
