@@ -15,6 +15,7 @@ struct bench_settings {
     int batch, threads; /* threads as the team has them */
     int steps;          /* timed steps of a regime, or 0: as many as fit into `seconds`, three at the least */
     double seconds;
+    bool every_kernel; /* layers: each way to do a pass, not only the one that a plan takes */
     bool json;
 };
 

@@ -25,8 +25,11 @@ struct layer {
 
 struct measured {
     int pass;
+    struct op_kernel kernel;      /* name "" where the op has but one way */
+    bool taken;                   /* the one that a plan takes */
     double seconds, flops, bytes; /* of one call; flops 0: nothing is multiplied */
 };
+enum { MEASURED_MAX = PASSES * OP_KERNELS_MAX };
 
 /* --- geometries --- */
 
@@ -108,7 +111,8 @@ static float *noise(size_t count, uint64_t seed)
     return values;
 }
 
-static void buffers_init(struct call_buffers *buffers, const struct layer *layer, int threads)
+static void buffers_init(struct call_buffers *buffers, const struct layer *layer, const struct op_attrs *attrs,
+                         int threads)
 {
     const struct graph *graph = layer->graph;
     const struct graph_node *node = &graph->node[layer->node];
@@ -132,12 +136,12 @@ static void buffers_init(struct call_buffers *buffers, const struct layer *layer
             buffers->param_grad[i] = mem_floats(param->count);
     }
     for (int backward = 0; backward < 2 && def->workspace_floats; backward++) {
-        size_t floats = def->workspace_floats(&node->attrs, layer->in, layer->out, threads, backward != 0);
+        size_t floats = def->workspace_floats(attrs, layer->in, layer->out, threads, backward != 0);
         workspace = floats > workspace ? floats : workspace;
     }
     buffers->workspace = mem_floats(workspace);
     if (def->saved_floats)
-        buffers->saved = mem_floats(def->saved_floats(&node->attrs, layer->in, layer->out));
+        buffers->saved = mem_floats(def->saved_floats(attrs, layer->in, layer->out));
 }
 
 static void buffers_finish(struct call_buffers *buffers, int inputs)
@@ -197,53 +201,81 @@ static bool has_pass(const struct layer *layer, int pass)
     return pass == FORWARD || pass == WEIGHTS || (pass == DATA && node->input[0] != 0);
 }
 
-/* Fills measured, [PASSES], and returns how many. */
+/* The ways to do a pass, the one that a plan takes first; how many. */
+static int pass_kernels(const struct layer *layer, int pass, struct op_kernel list[OP_KERNELS_MAX])
+{
+    static const enum op_job job[PASSES] = {OP_JOB_FORWARD, OP_JOB_DATA_GRADIENT, OP_JOB_WEIGHT_GRADIENT};
+    list[0] = (struct op_kernel){.name = ""};
+    if (!layer->def->kernels || pass == BACKWARD)
+        return 1;
+    const struct op_attrs *attrs = &layer->graph->node[layer->node].attrs;
+    return layer->def->kernels(attrs, layer->in, layer->out, job[pass], list);
+}
+
+/* One pass by one kernel. Forward, the weights are in the form that a frozen layer keeps them in. */
+static struct measured measure_pass(const struct layer *layer, int pass, struct op_kernel kernel,
+                                    const struct bench_settings *settings, struct team *team)
+{
+    const struct op_def *def = layer->def;
+    struct op_attrs attrs = layer->graph->node[layer->node].attrs;
+    if (pass != BACKWARD)
+        attrs.kernel[pass] = kernel.number;
+    struct call_buffers buffers;
+    buffers_init(&buffers, layer, &attrs, settings->threads);
+    struct pass_job job = {.def = def,
+                           .pass = pass,
+                           .call = {.attrs = &attrs,
+                                    .inputs = layer->inputs,
+                                    .in_shape = layer->in,
+                                    .in = (const float *const *)buffers.in,
+                                    .out_shape = layer->out,
+                                    .out = buffers.out,
+                                    .param = buffers.param,
+                                    .out_grad = buffers.out_grad,
+                                    .in_grad = pass == WEIGHTS ? buffers.no_in_grad : buffers.in_grad,
+                                    .in_grad_add = buffers.add,
+                                    .param_grad = pass == DATA ? buffers.no_grad : buffers.param_grad,
+                                    .saved = buffers.saved,
+                                    .workspace = buffers.workspace,
+                                    .batch_statistics = true,
+                                    .drop = true,
+                                    .seed = 1,
+                                    .team = team}};
+    size_t floats = def->prepared_floats && pass == FORWARD ? def->prepared_floats(&attrs, layer->in, layer->out) : 0;
+    float *prepared = floats ? mem_floats(floats) : NULL;
+    if (prepared)
+        def->prepare(&job.call, prepared);
+    job.call.prepared = prepared;
+    if (pass == BACKWARD) /* what forward saves and puts out is read */
+        def->forward(&job.call);
+    double seconds = bench_median(run_pass, &job, settings->steps, layer_share * settings->seconds, NULL);
+    mem_free_floats(prepared);
+    buffers_finish(&buffers, layer->inputs);
+    return (struct measured){.pass = pass,
+                             .kernel = kernel,
+                             .taken = true,
+                             .seconds = seconds,
+                             .flops = 2 * graph_node_cost(layer->graph, layer->node, layer->out.n).macs,
+                             .bytes = least_bytes(layer, pass)};
+}
+
+/* Fills measured, [MEASURED_MAX], and returns how many. */
 static int measure_layer(const struct layer *layer, const struct bench_settings *settings, struct team *team,
                          struct measured *measured)
 {
-    const struct graph_node *node = &layer->graph->node[layer->node];
-    struct call_buffers buffers;
-    buffers_init(&buffers, layer, settings->threads);
-    double flops = 2 * graph_node_cost(layer->graph, layer->node, layer->out.n).macs;
+    struct op_kernel list[OP_KERNELS_MAX];
     int count = 0;
     for (int pass = 0; pass < PASSES; pass++) {
-        if (!has_pass(layer, pass))
-            continue;
-        struct pass_job job = {.def = layer->def,
-                               .pass = pass,
-                               .call = {.attrs = &node->attrs,
-                                        .inputs = layer->inputs,
-                                        .in_shape = layer->in,
-                                        .in = (const float *const *)buffers.in,
-                                        .out_shape = layer->out,
-                                        .out = buffers.out,
-                                        .param = buffers.param,
-                                        .out_grad = buffers.out_grad,
-                                        .in_grad = pass == WEIGHTS ? buffers.no_in_grad : buffers.in_grad,
-                                        .in_grad_add = buffers.add,
-                                        .param_grad = pass == DATA ? buffers.no_grad : buffers.param_grad,
-                                        .saved = buffers.saved,
-                                        .workspace = buffers.workspace,
-                                        .batch_statistics = true,
-                                        .drop = true,
-                                        .seed = 1,
-                                        .team = team}};
-        double seconds = bench_median(run_pass, &job, settings->steps, layer_share * settings->seconds, NULL);
-        measured[count++] = (struct measured){pass, seconds, flops, least_bytes(layer, pass)};
+        int kernels = has_pass(layer, pass) ? pass_kernels(layer, pass, list) : 0;
+        for (int k = 0; k < (settings->every_kernel ? kernels : kernels > 0); k++) {
+            measured[count] = measure_pass(layer, pass, list[k], settings, team);
+            measured[count++].taken = k == 0;
+        }
     }
-    buffers_finish(&buffers, layer->inputs);
     return count;
 }
 
 /* --- telling --- */
-
-/* The kernel that this pass runs, or "" where the op has but one. */
-static const char *kernel_name(const struct layer *layer, int pass)
-{
-    (void)layer;
-    (void)pass;
-    return "";
-}
 
 /* Of a name that is too long, a ~ and its last characters: what tells layers apart stands behind. */
 enum { NAME_ROOM = 30 };
@@ -287,7 +319,7 @@ static void tell_product(const struct layer *layer, const struct measured *measu
     size_text(shape, sizeof shape, layer->out);
     double rate = measured->flops / measured->seconds;
     printf("%-17s %3d %-11s %-4s %-10.10s %7.2f %7.0f", name_end(name, node->name, 17), layer->count, shape,
-           pass_marks[measured->pass], kernel_name(layer, measured->pass), 1e3 * measured->seconds, rate / 1e9);
+           pass_marks[measured->pass], measured->kernel.name, 1e3 * measured->seconds, rate / 1e9);
     if (peers) {
         double peer = node->kind == OP_CONV ? bench_peer_layer(peers, &node->attrs, layer->in[0],
                                                                pass_names[measured->pass], threads, NULL)
@@ -323,12 +355,12 @@ static json_t *layer_object(const struct layer *layer, const struct measured *me
     const struct graph_node *node = &layer->graph->node[layer->node];
     const struct op_attrs *attrs = &node->attrs;
     const struct shape4 *in = &layer->in[0];
-    json_t *object = json_pack("{s:s, s:s, s:i, s:s, s:s, s:[i, i, i, i], s:[i, i, i, i], s:f, s:f, s:f}", "layer",
-                               node->name, "op", layer->def->name, "count", layer->count, "pass",
-                               pass_names[measured->pass], "kernel", kernel_name(layer, measured->pass), "in", in->n,
-                               in->h, in->w, in->c, "out", layer->out.n, layer->out.h, layer->out.w, layer->out.c,
-                               "seconds", measured->seconds, "gflops", measured->flops / measured->seconds / 1e9,
-                               "gb_per_second", measured->bytes / measured->seconds / 1e9);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:i, s:s, s:s, s:b, s:[i, i, i, i], s:[i, i, i, i], s:f, s:f, s:f}", "layer", node->name, "op",
+        layer->def->name, "count", layer->count, "pass", pass_names[measured->pass], "kernel", measured->kernel.name,
+        "taken", measured->taken, "in", in->n, in->h, in->w, in->c, "out", layer->out.n, layer->out.h, layer->out.w,
+        layer->out.c, "seconds", measured->seconds, "gflops", measured->flops / measured->seconds / 1e9,
+        "gb_per_second", measured->bytes / measured->seconds / 1e9);
     if (node->kind == OP_CONV) {
         json_object_set_new(object, "kernel_size", json_pack("[i, i]", attrs->kernel_h, attrs->kernel_w));
         json_object_set_new(object, "stride", json_integer(attrs->stride_h));
@@ -343,6 +375,8 @@ struct totals {
 
 static void add_total(struct totals *totals, const struct layer *layer, const struct measured *measured)
 {
+    if (!measured->taken)
+        return;
     if (multiplies(layer)) {
         totals->seconds[measured->pass] += layer->count * measured->seconds;
         totals->flops[measured->pass] += layer->count * measured->flops;
@@ -373,7 +407,7 @@ json_t *bench_layers(const struct graph *graph, const struct bench_settings *set
         if (!settings->json)
             tell_head(multiply, limits, peers);
         for (int i = 0; i < count; i++) {
-            struct measured measured[PASSES];
+            struct measured measured[MEASURED_MAX];
             int passes = multiplies(&layer[i]) == multiply ? measure_layer(&layer[i], settings, team, measured) : 0;
             for (int p = 0; p < passes; p++) {
                 add_total(&totals, &layer[i], &measured[p]);

@@ -209,6 +209,7 @@ static int bench(int argc, char **argv)
         {.name = "--batch", .value = &batch},
         {.name = "--regime", .value = &regime},
         {.name = "--layers", .flag = &settings.layers},
+        {.name = "--every-kernel", .flag = &settings.bench.every_kernel},
         {.name = "--size", .value = &size},
         {.name = "--threads", .value = &threads},
         {.name = "--seconds", .value = &seconds},
@@ -231,13 +232,15 @@ static int bench(int argc, char **argv)
         !part_whole(&verb_bench, "--steps", steps, 1, BENCH_STEPS_MOST, &settings.bench.steps) ||
         !part_whole(&verb_bench, "--threads", threads, 0, 1024, &settings.threads))
         return error_exit_code(ERROR_USAGE);
+    if (settings.bench.every_kernel && !settings.layers)
+        return app_usage(&verb_bench, "--every-kernel tells of layers: give --layers, too");
     return run(&settings);
 }
 
 const struct verb verb_bench = {
     .name = "bench",
-    .synopsis = "[--model M] [--batch N] [--regime R] [--layers] [--size N] [--threads N] [--seconds S] [--steps N]\n"
-                "                  [--no-limits] [--compare FILE] [--json]",
+    .synopsis = "[--model M] [--batch N] [--regime R] [--layers [--every-kernel]] [--size N] [--threads N]\n"
+                "                  [--seconds S] [--steps N] [--no-limits] [--compare FILE] [--json]",
     .help = "measures this machine: its limits, a network's layers, its images a second",
     .options =
         "  --model M      an architecture, a weights file or a run directory (resnet18)\n"
@@ -250,6 +253,7 @@ const struct verb verb_bench = {
         "      block-cached  the same with what crosses into that stage kept\n"
         "      full          all learns\n"
         "  --layers       each layer by itself, by pass, beside the roof over it; no regimes unless named\n"
+        "  --every-kernel with --layers: each way to do a pass, the one that is taken first\n"
         "  --size N       side of the input, pixels (the model's own)\n"
         "  --threads N    computing threads (0: all cores)\n"
         "  --seconds S    for each regime (2); three steps at the least\n"

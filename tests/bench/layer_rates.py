@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What becomes of the layers that `thaw bench --layers` measures: the share of plain sgemm's rate that the layers reach
 which are nothing but a matrix product, and the time of all convolutions against the best that is known of each."""
 import ctypes

@@ -218,6 +218,7 @@ static const struct refusal refusals[] = {
     {2, "no such folder", {"runs", "--runs", "@missing"}},
     {2, "one filter", {"runs", "a", "b"}},
     {2, "block-cached or full", {"bench", "--regime", "sideways"}},
+    {2, "give --layers", {"bench", "--every-kernel"}},
     {2, "--steps takes", {"bench", "--steps", "0"}},
     {2, "--threads takes", {"bench", "--threads", "-1"}},
     {2, "--seconds takes", {"bench", "--seconds", "nan"}},
