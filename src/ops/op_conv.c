@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "conv.h"
+#include "conv_winograd.h"
 #include "op_rows.h"
 #include "pass.h"
 #include "window.h"
@@ -19,6 +20,9 @@ static const struct conv_kernel *const table[] = {
 
 const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum conv_job job)
 {
+    const struct conv_kernel *winograd = conv_winograd_choose(conv, job, true);
+    if (winograd)
+        return winograd;
     size_t i = 0;
     while (table[i]->job != job || !table[i]->fits(conv))
         i++; /* the panels fit every shape */
