@@ -15,7 +15,7 @@
 #include "conv_winograd.h"
 #include "pass.h"
 #include "split.h"
-#include "thaw/tensor/gemm.h"
+#include "thaw/tensor/product.h"
 #include "winograd_tiles.h"
 
 enum {
@@ -24,7 +24,6 @@ enum {
     TILES_MOST = 192,
     TASKS_WANTED = 16,
     CHANNELS_LEAST = 32, /* of a range, when tiles alone are too few to share out */
-    WEIGHT_ROWS = 16,    /* rows of weights that a task transforms */
 };
 
 struct pass {
@@ -34,7 +33,8 @@ struct pass {
     bool data; /* gradient */
     int planes;
     int blocks, most; /* of tiles; tiles of the largest */
-    int ranges;       /* of output channels */
+    int ranges;       /* of output channels, of whole panels */
+    int panels;       /* of all output channels */
     size_t patch_plane, product_plane, weight_plane;
     size_t scratch;      /* floats of each worker */
     const float *weight; /* transformed */
@@ -56,18 +56,19 @@ static struct pass plan(const struct conv *conv, int m, bool data)
                   : winograd_grid(m, conv->in, conv->out, a->pad_top, a->pad_left);
     size_t from = (size_t)p.grid.from.c, to = (size_t)p.grid.to.c;
     size_t fit = SCRATCH_FLOATS / ((size_t)p.planes * (from + to));
-    fit = fit < TILES_LEAST ? TILES_LEAST : fit > TILES_MOST ? TILES_MOST : fit;
+    fit = fit < TILES_LEAST ? TILES_LEAST : fit > TILES_MOST ? TILES_MOST : fit / PRODUCT_ROWS * PRODUCT_ROWS;
     p.blocks = split_parts(p.grid.tiles, fit, 1 << 24);
     if (p.blocks < TASKS_WANTED)
         p.blocks = split_parts(p.grid.tiles, TILES_LEAST, TASKS_WANTED);
+    p.panels = product_panels((int)to);
     p.ranges = 1;
     if (p.blocks < TASKS_WANTED / 2)
         p.ranges = split_parts(to, CHANNELS_LEAST, (TASKS_WANTED + p.blocks - 1) / p.blocks);
     p.most = (int)(p.grid.tiles / (size_t)p.blocks + (p.grid.tiles % (size_t)p.blocks != 0));
-    size_t width = to / (size_t)p.ranges + (to % (size_t)p.ranges != 0);
+    size_t width = (size_t)(p.panels / p.ranges + (p.panels % p.ranges != 0)) * PRODUCT_LANES;
     p.patch_plane = split_line((size_t)p.most * from) + SPLIT_LINE; /* planes do not meet in the cache's sets */
     p.product_plane = split_line((size_t)p.most * width) + SPLIT_LINE;
-    p.weight_plane = split_line(from * to) + SPLIT_LINE;
+    p.weight_plane = product_packed_floats((int)from, (int)to) + SPLIT_LINE;
     p.scratch = (size_t)p.planes * (p.patch_plane + p.product_plane) + split_line(from);
     return p;
 }
@@ -84,23 +85,18 @@ static void weights_task(void *context, int task, int worker)
 {
     (void)worker;
     const struct pass *p = context;
-    int rows = p->conv->in.c, cols = p->conv->out.c, first = task * WEIGHT_ROWS;
-    int count = rows - first < WEIGHT_ROWS ? rows - first : WEIGHT_ROWS;
-    winograd_weights(p->grid.m, p->data, p->call->param[0], rows, cols, first, count,
-                     p->call->workspace + (size_t)first * (size_t)cols, p->weight_plane);
+    winograd_weights(p->grid.m, p->data, p->call->param[0], p->conv->in.c, p->conv->out.c, task, task + 1,
+                     p->call->workspace, p->weight_plane);
 }
 
 /* --- products --- */
 
-/* Products of one plane: `count` tiles, output channels to..to+width-1. */
-static void multiply(const struct pass *p, int z, int count, int to, int width, const float *patch, float *product)
+/* Products of one plane: `count` tiles, output channels to..to+width-1, `to` the first of a panel. */
+static void multiply(const struct pass *p, int z, int count, int to, int width, const float *patch, float *out)
 {
-    int in = p->grid.from.c, cols = p->conv->out.c;
-    const float *weight = p->weight + (size_t)z * p->weight_plane;
-    if (p->data)
-        gemm(false, true, count, width, in, 1, patch, in, weight + (size_t)to * (size_t)cols, cols, 0, product, width);
-    else
-        gemm(false, false, count, width, in, 1, patch, in, weight + to, cols, 0, product, width);
+    int in = p->grid.from.c;
+    product(count, width, in, patch, (size_t)in, p->weight + (size_t)z * p->weight_plane + (size_t)to * (size_t)in,
+            (size_t)in * PRODUCT_LANES, false, out, (size_t)width);
 }
 
 static struct winograd_finish finish_of(const struct pass *p, int channel)
@@ -149,16 +145,18 @@ static void tiles_task(void *context, int task, int worker)
           *zeros = products + (size_t)p->planes * p->product_plane;
     size_t first = split_at(p->grid.tiles, p->blocks, block);
     int count = (int)(split_at(p->grid.tiles, p->blocks, block + 1) - first);
-    int to = (int)split_at((size_t)p->grid.to.c, p->ranges, range);
-    int width = (int)split_at((size_t)p->grid.to.c, p->ranges, range + 1) - to;
+    int to = (int)split_at((size_t)p->panels, p->ranges, range) * PRODUCT_LANES;
+    int end = (int)split_at((size_t)p->panels, p->ranges, range + 1) * PRODUCT_LANES;
+    int width = (end < p->grid.to.c ? end : p->grid.to.c) - to;
 
     memset(zeros, 0, (size_t)from * sizeof *zeros);
-    struct winograd_run run = {first, count, 0, from, patches, p->patch_plane, zeros};
+    struct winograd_run run = {first, count, 0, from, patches, p->patch_plane, (size_t)from, PRODUCT_LANES, zeros};
     winograd_take(&p->grid, p->data ? p->call->out_grad : p->call->in[0], &run);
     for (int z = 0; z < p->planes; z++)
         multiply(p, z, count, to, width, patches + (size_t)z * p->patch_plane, products + (size_t)z * p->product_plane);
     struct winograd_finish finish = finish_of(p, to);
-    run = (struct winograd_run){first, count, to, width, products, p->product_plane, NULL};
+    run =
+        (struct winograd_run){first, count, to, width, products, p->product_plane, (size_t)width, PRODUCT_LANES, NULL};
     winograd_give(&p->grid, &run, &finish, p->data ? p->call->in_grad[0] : p->call->out);
     activate_tiles(p, &run);
 }
@@ -168,7 +166,7 @@ static void run_pass(const struct conv *conv, const struct op_call *call, int m,
     struct pass p = plan(conv, m, data);
     p.call = call;
     p.weight = call->workspace;
-    team_run(call->team, (conv->in.c + WEIGHT_ROWS - 1) / WEIGHT_ROWS, weights_task, &p);
+    team_run(call->team, p.panels, weights_task, &p);
     team_run(call->team, p.blocks * p.ranges, tiles_task, &p);
 }
 

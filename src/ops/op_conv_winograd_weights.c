@@ -14,7 +14,7 @@
 #include "conv_winograd.h"
 #include "pass.h"
 #include "split.h"
-#include "thaw/tensor/gemm.h"
+#include "thaw/tensor/product.h"
 #include "winograd_tiles.h"
 
 enum {
@@ -54,7 +54,7 @@ static struct sums plan(const struct conv *conv, int m)
     s.most_in = largest(conv->in.c, s.ins);
     s.most_out = largest(conv->out.c, s.outs);
     s.v_plane = split_line((size_t)STEP * (size_t)s.most_in) + SPLIT_LINE; /* planes do not meet in the cache's sets */
-    s.g_plane = split_line((size_t)STEP * (size_t)s.most_out) + SPLIT_LINE;
+    s.g_plane = product_packed_floats(STEP, s.most_out) + SPLIT_LINE;
     s.plane = split_line((size_t)s.most_in * (size_t)s.most_out) + SPLIT_LINE;
     s.scratch = (size_t)s.planes * (s.v_plane + s.g_plane + s.plane) +
                 split_line((size_t)(s.most_in > s.most_out ? s.most_in : s.most_out));
@@ -67,12 +67,6 @@ static size_t floats(const struct conv *conv, int m, int threads)
 {
     struct sums s = plan(conv, m);
     return (s.parts > 1 ? (size_t)s.parts * s.stride : 0) + (size_t)threads * s.scratch;
-}
-
-/* sum (in, out) = or += v^T (count, in) x g (count, out). */
-static void multiply(int in, int out, int count, const float *v, const float *g, bool add, float *sum)
-{
-    gemm(true, false, in, out, count, 1, v, in, g, out, add, sum, out);
 }
 
 static void sums_task(void *context, int task, int worker)
@@ -93,12 +87,14 @@ static void sums_task(void *context, int task, int worker)
     size_t first = split_at(s->grid.tiles, s->parts, part), last = split_at(s->grid.tiles, s->parts, part + 1);
     for (size_t at = first; at < last; at += STEP) {
         int count = last - at < STEP ? (int)(last - at) : STEP;
-        winograd_take(&s->grid, s->call->in[0], &(struct winograd_run){at, count, in0, in, v, s->v_plane, zeros});
+        const size_t panel = STEP * PRODUCT_LANES;
+        winograd_take(&s->grid, s->call->in[0],
+                      &(struct winograd_run){at, count, in0, in, v, s->v_plane, (size_t)in, PRODUCT_LANES, zeros});
         winograd_spread(&s->grid, s->call->out_grad,
-                        &(struct winograd_run){at, count, out0, out, g, s->g_plane, zeros});
+                        &(struct winograd_run){at, count, out0, out, g, s->g_plane, PRODUCT_LANES, panel, zeros});
         for (int z = 0; z < s->planes; z++)
-            multiply(in, out, count, v + (size_t)z * s->v_plane, g + (size_t)z * s->g_plane, at > first,
-                     sum + (size_t)z * s->plane);
+            product_transposed(in, out, count, v + (size_t)z * s->v_plane, (size_t)in, g + (size_t)z * s->g_plane,
+                               panel, at > first, sum + (size_t)z * s->plane, (size_t)out);
     }
     winograd_weights_back(s->grid.m, sum, s->plane, conv->in.c, conv->out.c, in0, in, out0, out, to);
 }

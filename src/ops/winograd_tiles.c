@@ -242,19 +242,19 @@ INLINE void to_planes_16(enum direction direction, int m, const float *const at[
         spread_2(at, channel, v, plane);
 }
 
-/* Fewer channels than a vector holds: through copies. */
-INLINE void to_planes_few(enum direction direction, int m, const float *const at[], int side, int count, float *v,
-                          size_t plane)
+/* Fewer channels than a vector holds, through copies; `written` of them at least: the rest of a panel becomes zero. */
+INLINE void to_planes_few(enum direction direction, int m, const float *const at[], size_t channel, int side, int count,
+                          int written, float *v, size_t plane)
 {
     float from[PATCH_MOST * LANES] = {0}, to[PATCH_MOST * LANES];
     const float *copy[PATCH_MOST];
     for (int i = 0; i < side * side; i++) {
-        memcpy(from + i * LANES, at[i], (size_t)count * sizeof *from);
+        memcpy(from + i * LANES, at[i] + channel, (size_t)count * sizeof *from);
         copy[i] = from + i * LANES;
     }
     to_planes_16(direction, m, copy, 0, to, LANES);
     for (int z = 0; z < winograd_planes(m); z++)
-        memcpy(v + (size_t)z * plane, to + z * LANES, (size_t)count * sizeof *v);
+        memcpy(v + (size_t)z * plane, to + z * LANES, (size_t)written * sizeof *v);
 }
 
 INLINE void to_planes(enum direction direction, int m, const struct winograd_grid *grid, const float *image,
@@ -263,19 +263,21 @@ INLINE void to_planes(enum direction direction, int m, const struct winograd_gri
     const float *at[PATCH_MOST];
     int side = direction == TAKE ? m + 2 : m, top = direction == TAKE ? grid->pad_top : 0,
         left = direction == TAKE ? grid->pad_left : 0;
+    int whole = run->channels / LANES, rest = run->channels % LANES;
     struct tile tile = tile_at(grid, run->first);
     float *v = run->block;
-    for (int i = 0; i < run->count; i++, tile = tile_after(grid, tile), v += run->channels) {
+    for (int i = 0; i < run->count; i++, tile = tile_after(grid, tile), v += run->tile) {
         locate(at, side, direction == TAKE ? grid->from : grid->to, image, tile.image, tile.y * m - top,
                tile.x * m - left, run->channel, run->zeros);
-        if (run->channels < LANES) {
-            to_planes_few(direction, m, at, side, run->channels, v, run->plane);
-            continue;
+        for (int g = 0; g < whole; g++)
+            to_planes_16(direction, m, at, (size_t)g * LANES, v + (size_t)g * run->panel, run->plane);
+        if (rest && run->panel == LANES && whole) { /* overlaps the vector before: the same values again */
+            size_t last = (size_t)(run->channels - LANES);
+            to_planes_16(direction, m, at, last, v + last, run->plane);
+        } else if (rest) {
+            to_planes_few(direction, m, at, (size_t)whole * LANES, side, rest, run->panel == LANES ? rest : LANES,
+                          v + (size_t)whole * run->panel, run->plane);
         }
-        int last = run->channels - LANES; /* the last vector may overlap the one before: the same values again */
-        for (int c = 0; c < last; c += LANES)
-            to_planes_16(direction, m, at, (size_t)c, v + c, run->plane);
-        to_planes_16(direction, m, at, (size_t)last, v + last, run->plane);
     }
 }
 
@@ -467,16 +469,18 @@ INLINE void give(int m, const struct winograd_grid *grid, const struct winograd_
 {
     struct tile tile = tile_at(grid, run->first);
     const float *p = run->block, *bias = finish->bias;
-    for (int i = 0; i < run->count; i++, tile = tile_after(grid, tile), p += run->channels) {
+    for (int i = 0; i < run->count; i++, tile = tile_after(grid, tile), p += run->tile) {
         struct place place = place_of(grid, tile, m, run->channel, image, finish->residual);
-        int whole = run->channels / LANES * LANES, rest = run->channels - whole;
-        for (int c = 0; c < whole; c += LANES)
-            give_16(m, p + c, run->plane, bias ? bias + c : NULL, &place, finish, (size_t)c);
-        if (!rest)
+        int whole = run->channels / LANES, done = whole * LANES;
+        for (int g = 0; g < whole; g++)
+            give_16(m, p + (size_t)g * run->panel, run->plane, bias ? bias + g * LANES : NULL, &place, finish,
+                    (size_t)g * LANES);
+        if (done == run->channels)
             continue;
-        place.out += whole;
-        place.residual = place.residual ? place.residual + whole : NULL;
-        give_few(m, p + whole, run->plane, rest, bias ? bias + whole : NULL, &place, finish);
+        place.out += done;
+        place.residual = place.residual ? place.residual + done : NULL;
+        give_few(m, p + (size_t)whole * run->panel, run->plane, run->channels - done, bias ? bias + done : NULL, &place,
+                 finish);
     }
 }
 

@@ -30,13 +30,15 @@ static inline int winograd_planes(int m)
     return (m + 2) * (m + 2);
 }
 
-/* A run of tiles and a range of channels of a block of planes: plane z, tile i at block + z * plane + i * channels. */
+/* A run of tiles and a range of channels of a block of planes. A plane is a matrix (tile, channel), or panels of 16
+ * channels of it, (panel, tile, 16), where lanes past the channels are zero. */
 struct winograd_run {
     size_t first; /* tile */
     int count;
     int channel, channels;
     float *block;
-    size_t plane;
+    size_t plane;       /* floats from plane to plane */
+    size_t tile, panel; /* from tile to tile, from 16 channels to the next: 16 in a matrix */
     const float *zeros; /* `channels` zeros, for what lies outside the image */
 };
 
@@ -57,9 +59,10 @@ struct winograd_finish {
 void winograd_give(const struct winograd_grid *grid, const struct winograd_run *run,
                    const struct winograd_finish *finish, float *image);
 
-/* Weights (3, 3, rows, cols) transformed, G g G^T: plane z is u + z * plane, (count, cols), of the rows first.. on.
- * flipped: both kernel axes reversed, as the data gradient needs them. */
-void winograd_weights(int m, bool flipped, const float *weight, int rows, int cols, int first, int count, float *u,
+/* Weights (3, 3, in, out) transformed, G g G^T, in the panels that a packed product reads (tensor/product.h): plane z
+ * from u + z * plane on, (panel, k, 16). Forward: k is the input channel, panels are of output channels. Data gradient:
+ * the other way round, and the taps reversed. Panels first..last-1 of each plane. */
+void winograd_weights(int m, bool data, const float *weight, int in, int out, int first, int last, float *u,
                       size_t plane);
 /* The adjoint: to (3, 3, rows, cols), its rows first..first+count-1 and columns col..col+width-1, = G^T u G of planes
  * (count, width). */

@@ -35,10 +35,10 @@ INLINE void spread_taps(int m, wide u[6], const wide g[3])
 }
 
 /* 16 channels: taps `step` apart from g on. */
-INLINE void transform_16(int m, bool flipped, const float *g, size_t step, float *u, size_t plane)
+INLINE void transform_16(int m, bool reversed, const float *g, size_t step, float *u, size_t plane)
 {
     wide column[3][6], row[6], some[3];
-#define TAP(ky, kx) FROM(g + (size_t)(flipped ? 8 - ((ky)*3 + (kx)) : (ky)*3 + (kx)) * step)
+#define TAP(ky, kx) FROM(g + (size_t)(reversed ? 8 - ((ky)*3 + (kx)) : (ky)*3 + (kx)) * step)
 #define COLUMN(kx)                                                                                                     \
     some[0] = TAP(0, kx);                                                                                              \
     some[1] = TAP(1, kx);                                                                                              \
@@ -56,49 +56,71 @@ INLINE void transform_16(int m, bool flipped, const float *g, size_t step, float
 #undef COLUMN
 }
 
-/* Fewer channels than a vector holds: through copies. */
-INLINE void transform_few(int m, bool flipped, const float *g, size_t step, int count, float *u, size_t plane)
+/* A panel for the forward pass: output channels col.. on are its lanes, all input channels its rows. */
+INLINE void forward_panel(int m, const float *weight, int in, int out, int col, float *u, size_t plane)
 {
-    float from[TAPS * LANES] = {0}, to[WINOGRAD_PLANES_MOST * LANES];
-    for (int tap = 0; tap < TAPS; tap++)
-        memcpy(from + tap * LANES, g + (size_t)tap * step, (size_t)count * sizeof *g);
-    transform_16(m, flipped, from, LANES, to, LANES);
-    for (int z = 0; z < winograd_planes(m); z++)
-        memcpy(u + (size_t)z * plane, to + z * LANES, (size_t)count * sizeof *u);
-}
-
-INLINE void transform(int m, bool flipped, const float *weight, int rows, int cols, int first, int count, float *u,
-                      size_t plane)
-{
-    size_t step = (size_t)rows * (size_t)cols;
-    for (int i = 0; i < count; i++) {
-        const float *g = weight + (size_t)(first + i) * (size_t)cols;
-        float *to = u + (size_t)i * (size_t)cols;
-        for (int c = 0; c + LANES <= cols; c += LANES)
-            transform_16(m, flipped, g + c, step, to + c, plane);
-        if (cols >= LANES) /* may overlap the one before: the same values again */
-            transform_16(m, flipped, g + cols - LANES, step, to + cols - LANES, plane);
-        else
-            transform_few(m, flipped, g, step, cols, to, plane);
+    size_t step = (size_t)in * (size_t)out;
+    int count = out - col < LANES ? out - col : LANES;
+    float copy[TAPS * LANES] = {0};
+    for (int i = 0; i < in; i++, u += LANES) {
+        const float *g = weight + (size_t)i * (size_t)out + col;
+        if (count == LANES) {
+            transform_16(m, false, g, step, u, plane);
+            continue;
+        }
+        for (int tap = 0; tap < TAPS; tap++)
+            memcpy(copy + tap * LANES, g + (size_t)tap * step, (size_t)count * sizeof *g);
+        transform_16(m, false, copy, LANES, u, plane);
     }
 }
 
-THAW_SIMD static void winograd_weights_4(bool flipped, const float *weight, int rows, int cols, int first, int count,
-                                         float *u, size_t plane)
+/* A panel for the data gradient: input channels col.. on are its lanes, all output channels its rows; a square of
+ * weights is transposed at a time. */
+INLINE void data_panel(int m, const float *weight, int in, int out, int col, float *u, size_t plane)
 {
-    transform(4, flipped, weight, rows, cols, first, count, u, plane);
+    size_t step = (size_t)in * (size_t)out;
+    int lanes_used = in - col < LANES ? in - col : LANES;
+    float square[LANES][TAPS][LANES] = {{{0}}}; /* output channel, tap, input channel */
+    for (int o = 0; o < out; o += LANES, u += LANES * LANES) {
+        int rows = out - o < LANES ? out - o : LANES;
+        for (int tap = 0; tap < TAPS; tap++)
+            for (int i = 0; i < lanes_used; i++) {
+                const float *from = weight + (size_t)tap * step + (size_t)(col + i) * (size_t)out + o;
+                for (int k = 0; k < rows; k++)
+                    square[k][tap][i] = from[k];
+            }
+        for (int k = 0; k < rows; k++)
+            transform_16(m, true, square[k][0], LANES, u + k * LANES, plane);
+    }
 }
 
-THAW_SIMD static void winograd_weights_2(bool flipped, const float *weight, int rows, int cols, int first, int count,
-                                         float *u, size_t plane)
-{
-    transform(2, flipped, weight, rows, cols, first, count, u, plane);
-}
-
-void winograd_weights(int m, bool flipped, const float *weight, int rows, int cols, int first, int count, float *u,
+INLINE void transform(int m, bool data, const float *weight, int in, int out, int first, int last, float *u,
                       size_t plane)
 {
-    (m == 4 ? winograd_weights_4 : winograd_weights_2)(flipped, weight, rows, cols, first, count, u, plane);
+    for (int p = first; p < last; p++) {
+        if (data)
+            data_panel(m, weight, in, out, p * LANES, u + (size_t)p * (size_t)out * LANES, plane);
+        else
+            forward_panel(m, weight, in, out, p * LANES, u + (size_t)p * (size_t)in * LANES, plane);
+    }
+}
+
+THAW_SIMD static void winograd_weights_4(bool data, const float *weight, int in, int out, int first, int last, float *u,
+                                         size_t plane)
+{
+    transform(4, data, weight, in, out, first, last, u, plane);
+}
+
+THAW_SIMD static void winograd_weights_2(bool data, const float *weight, int in, int out, int first, int last, float *u,
+                                         size_t plane)
+{
+    transform(2, data, weight, in, out, first, last, u, plane);
+}
+
+void winograd_weights(int m, bool data, const float *weight, int in, int out, int first, int last, float *u,
+                      size_t plane)
+{
+    (m == 4 ? winograd_weights_4 : winograd_weights_2)(data, weight, in, out, first, last, u, plane);
 }
 
 /* --- the adjoint, G^T u G --- */
