@@ -1,10 +1,11 @@
 /* Convolution 3x3 of stride 1 by Winograd's minimal filtering, F(4x4,3x3) and F(2x2,3x3) (Lavin and Gray 2015): forward
  * and data gradient, which is the same computation with the weights' taps reversed and their channels exchanged.
  *
- * A task is a block of tiles and a range of output channels: it transforms the tiles' patches, multiplies each of the 36
- * (or 16) planes by that plane of the transformed weights, and transforms the products back, with bias, residual and
- * activation on the way. Blocks are sized so that what a task keeps stays in the core's own cache. Where tiles are few,
- * output channels are split too: the patches are then transformed more than once, which is little beside the products.
+ * A task is a block of tiles: it transforms their patches, multiplies each of the 36 (or 16) planes by that plane of the
+ * transformed weights, and transforms the products back, with bias, residual and activation on the way. Blocks are sized
+ * so that what a task keeps stays in the core's own cache; products are kept for a strip of output channels at a time.
+ * Where tiles are few, output channels are shared out too: patches are then transformed once for all tasks, and, where
+ * each task has all tiles, it transforms its own share of the weights, which so never leave the cache.
  * Called through the kernel table of op_conv.c; how work is cut is a function of the shape. */
 #include "config.h"
 
@@ -18,12 +19,25 @@
 #include "thaw/tensor/product.h"
 #include "winograd_tiles.h"
 
+#ifndef PATCH_K
+#define PATCH_K 128
+#define PROD_K  64
+#define TLEAST  48
+#define TMOST   192
+#define TFEW    24
+#define TDEEP   128
+#endif
 enum {
-    SCRATCH_FLOATS = 224 * 1024, /* patches and products of a block: 896 KiB, within a core's second-level cache */
-    TILES_LEAST = 48,            /* of a block, for the weights are read once for each */
-    TILES_MOST = 192,
+    PATCH_FLOATS = PATCH_K * 1024,  /* patches of a block: 512 KiB, half of a core's second-level cache */
+    PRODUCT_FLOATS = PROD_K * 1024, /* products of a strip: another quarter */
+    TILES_LEAST = TLEAST,           /* of a block, for the weights are read once for each */
+    TILES_MOST = TMOST,
     TASKS_WANTED = 16,
-    CHANNELS_LEAST = 32, /* of a range, when tiles alone are too few to share out */
+    FEW_LEAST = TFEW,           /* tiles of a block where they are few, and weights small */
+    FEW_MOST = TDEEP,           /* and where they are large */
+    SMALL_WEIGHTS = 640 * 1024, /* floats, transformed: they come from the shared cache at little cost */
+    RANGE_PANELS = 2,           /* a range of output channels, at least: what a product's tile is wide */
+    CHUNK_PANELS = 4,           /* channels that a task takes of shared patches */
 };
 
 struct pass {
@@ -32,13 +46,26 @@ struct pass {
     struct winograd_grid grid;
     bool data; /* gradient */
     int planes;
-    int blocks, most; /* of tiles; tiles of the largest */
-    int ranges;       /* of output channels, of whole panels */
+    int most, blocks; /* tiles of a block, a multiple of a product's rows; blocks */
     int panels;       /* of all output channels */
-    size_t patch_plane, product_plane, weight_plane;
-    size_t scratch;      /* floats of each worker */
-    const float *weight; /* transformed */
+    int ranges;       /* of whole panels: tasks of a block */
+    int strip;        /* panels whose products are kept at a time */
+    bool shared;      /* patches are transformed for all tasks at once */
+    bool own;         /* each task transforms its weights */
+    size_t patch_plane, product_plane, weight_plane, own_plane;
+    size_t shared_floats, scratch; /* patches of all; floats of each worker */
+    float *weight, *patches;       /* in the workspace, for all */
 };
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int parts_of(int total, int part)
+{
+    return (total + part - 1) / part;
+}
 
 bool conv_winograd_fits(const struct conv *conv)
 {
@@ -48,55 +75,116 @@ bool conv_winograd_fits(const struct conv *conv)
            a->pad_left <= 2 && a->pad_bottom >= 0 && a->pad_bottom <= 2 && a->pad_right >= 0 && a->pad_right <= 2;
 }
 
+/* Blocks of about `tiles` tiles, of equal size as far as the rows of a product's tile let them be. */
+static void cut_tiles(struct pass *p, int tiles)
+{
+    int blocks = split_parts(p->grid.tiles, (size_t)tiles, 1 << 24);
+    int most = (int)((p->grid.tiles + (size_t)blocks - 1) / (size_t)blocks);
+    p->most = parts_of(most, PRODUCT_ROWS) * PRODUCT_ROWS;
+    p->blocks = split_parts(p->grid.tiles, (size_t)p->most, 1 << 24);
+}
+
+static void cut_work(struct pass *p)
+{
+    size_t tile = (size_t)p->planes * (size_t)p->grid.from.c;
+    int fit = (int)(PATCH_FLOATS / tile), wanted = TASKS_WANTED;
+    p->ranges = 1;
+    if (p->grid.tiles >= (size_t)TASKS_WANTED * TILES_LEAST) {
+        cut_tiles(p, fit < TILES_LEAST ? TILES_LEAST : smaller(fit, TILES_MOST));
+        return;
+    }
+    bool small = tile * (size_t)p->grid.to.c <= SMALL_WEIGHTS;
+    cut_tiles(p, small ? FEW_LEAST : FEW_MOST);
+    if (small)
+        wanted /= 2;
+    if (p->blocks < wanted)
+        p->ranges = smaller(parts_of(p->panels, RANGE_PANELS), parts_of(wanted, p->blocks));
+    p->shared = p->ranges > 1;
+    p->own = p->shared && p->blocks == 1;
+}
+
 static struct pass plan(const struct conv *conv, int m, bool data)
 {
     const struct op_attrs *a = conv->attrs;
     struct pass p = {.conv = conv, .data = data, .planes = winograd_planes(m)};
     p.grid = data ? winograd_grid(m, conv->out, conv->in, 2 - a->pad_top, 2 - a->pad_left)
                   : winograd_grid(m, conv->in, conv->out, a->pad_top, a->pad_left);
-    size_t from = (size_t)p.grid.from.c, to = (size_t)p.grid.to.c;
-    size_t fit = SCRATCH_FLOATS / ((size_t)p.planes * (from + to));
-    fit = fit < TILES_LEAST ? TILES_LEAST : fit > TILES_MOST ? TILES_MOST : fit / PRODUCT_ROWS * PRODUCT_ROWS;
-    p.blocks = split_parts(p.grid.tiles, fit, 1 << 24);
-    if (p.blocks < TASKS_WANTED)
-        p.blocks = split_parts(p.grid.tiles, TILES_LEAST, TASKS_WANTED);
-    p.panels = product_panels((int)to);
-    p.ranges = 1;
-    if (p.blocks < TASKS_WANTED / 2)
-        p.ranges = split_parts(to, CHANNELS_LEAST, (TASKS_WANTED + p.blocks - 1) / p.blocks);
-    p.most = (int)(p.grid.tiles / (size_t)p.blocks + (p.grid.tiles % (size_t)p.blocks != 0));
-    size_t width = (size_t)(p.panels / p.ranges + (p.panels % p.ranges != 0)) * PRODUCT_LANES;
-    p.patch_plane = split_line((size_t)p.most * from) + SPLIT_LINE; /* planes do not meet in the cache's sets */
-    p.product_plane = split_line((size_t)p.most * width) + SPLIT_LINE;
-    p.weight_plane = product_packed_floats((int)from, (int)to) + SPLIT_LINE;
-    p.scratch = (size_t)p.planes * (p.patch_plane + p.product_plane) + split_line(from);
+    size_t from = (size_t)p.grid.from.c, planes = (size_t)p.planes;
+    p.panels = product_panels(p.grid.to.c);
+    cut_work(&p);
+    int fit = (int)(PRODUCT_FLOATS / (planes * (size_t)p.most * PRODUCT_LANES)) / RANGE_PANELS * RANGE_PANELS;
+    p.strip = smaller(parts_of(p.panels, p.ranges), fit < RANGE_PANELS ? RANGE_PANELS : fit);
+    /* A line more, that planes do not meet in the cache's sets. */
+    p.patch_plane = split_line((p.shared ? p.grid.tiles : (size_t)p.most) * from) + SPLIT_LINE;
+    p.product_plane = (size_t)p.most * (size_t)p.strip * PRODUCT_LANES + SPLIT_LINE;
+    p.weight_plane = product_packed_floats((int)from, p.grid.to.c) + SPLIT_LINE;
+    p.own_plane = p.own ? from * (size_t)p.strip * PRODUCT_LANES + SPLIT_LINE : 0;
+    p.shared_floats = p.shared ? planes * p.patch_plane : 0;
+    p.scratch = planes * ((p.shared ? 0 : p.patch_plane) + p.product_plane + p.own_plane) + split_line(from);
     return p;
 }
 
 static size_t floats(const struct conv *conv, int m, bool data, int threads)
 {
     struct pass p = plan(conv, m, data);
-    return (size_t)p.planes * p.weight_plane + (size_t)threads * p.scratch;
+    return (p.own ? 0 : (size_t)p.planes * p.weight_plane) + p.shared_floats + (size_t)threads * p.scratch;
 }
 
-/* --- weights --- */
+/* --- weights, and patches where they are shared --- */
 
 static void weights_task(void *context, int task, int worker)
 {
     (void)worker;
     const struct pass *p = context;
     winograd_weights(p->grid.m, p->data, p->call->param[0], p->conv->in.c, p->conv->out.c, task, task + 1,
-                     p->call->workspace, p->weight_plane);
+                     p->weight + (size_t)task * (size_t)p->grid.from.c * PRODUCT_LANES, p->weight_plane);
+}
+
+/* A worker's own memory. */
+struct scratch {
+    float *zeros, *patches, *products, *weight;
+};
+
+static struct scratch scratch_of(const struct pass *p, int worker)
+{
+    struct scratch s = {.zeros = p->patches + p->shared_floats + (size_t)worker * p->scratch};
+    s.patches = s.zeros + split_line((size_t)p->grid.from.c);
+    s.products = s.patches + (p->shared ? 0 : (size_t)p->planes * p->patch_plane);
+    s.weight = s.products + (size_t)p->planes * p->product_plane;
+    memset(s.zeros, 0, (size_t)p->grid.from.c * sizeof *s.zeros);
+    return s;
+}
+
+static void take(const struct pass *p, size_t first, int count, int channel, int channels, float *to,
+                 const float *zeros)
+{
+    struct winograd_run run = {first,         count, channel, channels, to, p->patch_plane, (size_t)p->grid.from.c,
+                               PRODUCT_LANES, zeros};
+    winograd_take(&p->grid, p->data ? p->call->out_grad : p->call->in[0], &run);
+}
+
+static int chunks_of(const struct pass *p)
+{
+    return parts_of(p->grid.from.c, CHUNK_PANELS * PRODUCT_LANES);
+}
+
+static void patches_task(void *context, int task, int worker)
+{
+    const struct pass *p = context;
+    int chunks = chunks_of(p), channel = task % chunks * CHUNK_PANELS * PRODUCT_LANES, from = p->grid.from.c;
+    size_t first = (size_t)(task / chunks) * PRODUCT_ROWS;
+    int count = p->grid.tiles - first < PRODUCT_ROWS ? (int)(p->grid.tiles - first) : PRODUCT_ROWS;
+    take(p, first, count, channel, smaller(from - channel, CHUNK_PANELS * PRODUCT_LANES),
+         p->patches + first * (size_t)from + channel, scratch_of(p, worker).zeros);
 }
 
 /* --- products --- */
 
-/* Products of one plane: `count` tiles, output channels to..to+width-1, `to` the first of a panel. */
-static void multiply(const struct pass *p, int z, int count, int to, int width, const float *patch, float *out)
+/* Products of one plane: `count` tiles, `width` output channels. */
+static void multiply(const struct pass *p, int count, int width, const float *patch, const float *weight, float *out)
 {
-    int in = p->grid.from.c;
-    product(count, width, in, patch, (size_t)in, p->weight + (size_t)z * p->weight_plane + (size_t)to * (size_t)in,
-            (size_t)in * PRODUCT_LANES, false, out, (size_t)width);
+    int from = p->grid.from.c;
+    product(count, width, from, patch, (size_t)from, weight, (size_t)from * PRODUCT_LANES, false, out, (size_t)width);
 }
 
 static struct winograd_finish finish_of(const struct pass *p, int channel)
@@ -136,29 +224,44 @@ static void activate_tiles(const struct pass *p, const struct winograd_run *run)
     }
 }
 
+/* The tiles of a task, output channels of the panels panel0..panel1-1. */
+static void strip(const struct pass *p, size_t first, int count, int panel0, int panel1, const float *patches,
+                  const struct scratch *scratch)
+{
+    int to = panel0 * PRODUCT_LANES, width = smaller(panel1 * PRODUCT_LANES, p->grid.to.c) - to;
+    const float *weight = p->weight + (size_t)to * (size_t)p->grid.from.c;
+    size_t plane = p->weight_plane;
+    if (p->own) {
+        winograd_weights(p->grid.m, p->data, p->call->param[0], p->conv->in.c, p->conv->out.c, panel0, panel1,
+                         scratch->weight, p->own_plane);
+        weight = scratch->weight;
+        plane = p->own_plane;
+    }
+    for (size_t z = 0; z < (size_t)p->planes; z++)
+        multiply(p, count, width, patches + z * p->patch_plane, weight + z * plane,
+                 scratch->products + z * p->product_plane);
+    struct winograd_finish finish = finish_of(p, to);
+    struct winograd_run run = {first,         count,         to,  width, scratch->products, p->product_plane,
+                               (size_t)width, PRODUCT_LANES, NULL};
+    winograd_give(&p->grid, &run, &finish, p->data ? p->call->in_grad[0] : p->call->out);
+    activate_tiles(p, &run);
+}
+
 static void tiles_task(void *context, int task, int worker)
 {
     const struct pass *p = context;
-    int block = task / p->ranges, range = task % p->ranges, from = p->grid.from.c;
-    float *patches = p->call->workspace + (size_t)p->planes * p->weight_plane + (size_t)worker * p->scratch;
-    float *products = patches + (size_t)p->planes * p->patch_plane,
-          *zeros = products + (size_t)p->planes * p->product_plane;
-    size_t first = split_at(p->grid.tiles, p->blocks, block);
-    int count = (int)(split_at(p->grid.tiles, p->blocks, block + 1) - first);
-    int to = (int)split_at((size_t)p->panels, p->ranges, range) * PRODUCT_LANES;
-    int end = (int)split_at((size_t)p->panels, p->ranges, range + 1) * PRODUCT_LANES;
-    int width = (end < p->grid.to.c ? end : p->grid.to.c) - to;
-
-    memset(zeros, 0, (size_t)from * sizeof *zeros);
-    struct winograd_run run = {first, count, 0, from, patches, p->patch_plane, (size_t)from, PRODUCT_LANES, zeros};
-    winograd_take(&p->grid, p->data ? p->call->out_grad : p->call->in[0], &run);
-    for (int z = 0; z < p->planes; z++)
-        multiply(p, z, count, to, width, patches + (size_t)z * p->patch_plane, products + (size_t)z * p->product_plane);
-    struct winograd_finish finish = finish_of(p, to);
-    run =
-        (struct winograd_run){first, count, to, width, products, p->product_plane, (size_t)width, PRODUCT_LANES, NULL};
-    winograd_give(&p->grid, &run, &finish, p->data ? p->call->in_grad[0] : p->call->out);
-    activate_tiles(p, &run);
+    int block = task % p->blocks, range = task / p->blocks; /* neighbours use the same weights */
+    size_t first = (size_t)block * (size_t)p->most;
+    int count = p->grid.tiles - first < (size_t)p->most ? (int)(p->grid.tiles - first) : p->most;
+    struct scratch scratch = scratch_of(p, worker);
+    const float *patches = scratch.patches;
+    if (p->shared)
+        patches = p->patches + first * (size_t)p->grid.from.c;
+    else
+        take(p, first, count, 0, p->grid.from.c, scratch.patches, scratch.zeros);
+    int last = (int)split_at((size_t)p->panels, p->ranges, range + 1);
+    for (int panel = (int)split_at((size_t)p->panels, p->ranges, range); panel < last; panel += p->strip)
+        strip(p, first, count, panel, smaller(panel + p->strip, last), patches, &scratch);
 }
 
 static void run_pass(const struct conv *conv, const struct op_call *call, int m, bool data)
@@ -166,7 +269,11 @@ static void run_pass(const struct conv *conv, const struct op_call *call, int m,
     struct pass p = plan(conv, m, data);
     p.call = call;
     p.weight = call->workspace;
-    team_run(call->team, p.panels, weights_task, &p);
+    p.patches = p.weight + (p.own ? 0 : (size_t)p.planes * p.weight_plane);
+    if (!p.own)
+        team_run(call->team, p.panels, weights_task, &p);
+    if (p.shared)
+        team_run(call->team, chunks_of(&p) * split_parts(p.grid.tiles, PRODUCT_ROWS, 1 << 24), patches_task, &p);
     team_run(call->team, p.blocks * p.ranges, tiles_task, &p);
 }
 

@@ -61,7 +61,7 @@ void winograd_give(const struct winograd_grid *grid, const struct winograd_run *
 
 /* Weights (3, 3, in, out) transformed, G g G^T, in the panels that a packed product reads (tensor/product.h): plane z
  * from u + z * plane on, (panel, k, 16). Forward: k is the input channel, panels are of output channels. Data gradient:
- * the other way round, and the taps reversed. Panels first..last-1 of each plane. */
+ * the other way round, and the taps reversed. Panels first..last-1 of each plane; u is the place of panel `first`. */
 void winograd_weights(int m, bool data, const float *weight, int in, int out, int first, int last, float *u,
                       size_t plane);
 /* The adjoint: to (3, 3, rows, cols), its rows first..first+count-1 and columns col..col+width-1, = G^T u G of planes

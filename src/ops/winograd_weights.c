@@ -99,9 +99,10 @@ INLINE void transform(int m, bool data, const float *weight, int in, int out, in
 {
     for (int p = first; p < last; p++) {
         if (data)
-            data_panel(m, weight, in, out, p * LANES, u + (size_t)p * (size_t)out * LANES, plane);
+            data_panel(m, weight, in, out, p * LANES, u, plane);
         else
-            forward_panel(m, weight, in, out, p * LANES, u + (size_t)p * (size_t)in * LANES, plane);
+            forward_panel(m, weight, in, out, p * LANES, u, plane);
+        u += (size_t)(data ? out : in) * LANES;
     }
 }
 
