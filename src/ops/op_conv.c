@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "conv.h"
+#include "conv_winograd.h"
 #include "op_rows.h"
 #include "pass.h"
 #include "window.h"
@@ -13,9 +14,11 @@ enum { WEIGHT, BIAS };
 
 /* In order of preference for each job. */
 static const struct conv_kernel *const table[] = {
-    &conv_depthwise_forward, &conv_depthwise_data, &conv_depthwise_weights, &conv_narrow_forward, &conv_narrow_data,
-    &conv_narrow_weights,    &conv_sweep_forward,  &conv_sweep_data,        &conv_sweep_weights,  &conv_pointwise_data,
-    &conv_panels_forward,    &conv_panels_data,    &conv_panels_weights,
+    &conv_depthwise_forward,  &conv_depthwise_data,     &conv_depthwise_weights,  &conv_narrow_forward,
+    &conv_narrow_data,        &conv_narrow_weights,     &conv_winograd_4_forward, &conv_winograd_4_data,
+    &conv_winograd_4_weights, &conv_winograd_2_forward, &conv_winograd_2_data,    &conv_winograd_2_weights,
+    &conv_sweep_forward,      &conv_sweep_data,         &conv_sweep_weights,      &conv_panels_forward,
+    &conv_panels_data,        &conv_panels_weights,     &conv_pointwise_data,
 };
 
 const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum op_job job)

@@ -177,11 +177,18 @@ static double distance(const float *a, const float *expected, size_t count)
     return worst / (sqrt(squares / (double)count) + 1e-6);
 }
 
-static void expect_close(const char *name, const char *what, const float *a, const float *expected, size_t count)
+/* Winograd's transforms lose a digit; its own test bounds its error. */
+static double tolerance(const struct gradient_case *c)
+{
+    return c->kind == OP_CONV && c->attrs.kernel_h == 3 && c->attrs.kernel_w == 3 ? 2e-4 : 2e-5;
+}
+
+static void expect_close(const struct gradient_case *c, const char *what, const float *a, const float *expected,
+                         size_t count)
 {
     double d = distance(a, expected, count);
-    if (!(d < 2e-5))
-        fail_msg("%s: %s differs from the reference by %g", name, what, d);
+    if (!(d < tolerance(c)))
+        fail_msg("%s: %s differs from the reference by %g", c->name, what, d);
 }
 
 static void compare_with_reference(const struct gradient_case *c, struct team *team)
@@ -191,17 +198,16 @@ static void compare_with_reference(const struct gradient_case *c, struct team *t
     build(&slow, c, team);
     forward(&fast, false);
     forward(&slow, true);
-    expect_close(c->name, "forward", fast.out, slow.out, slow.out_count);
+    expect_close(c, "forward", fast.out, slow.out, slow.out_count);
     for (int i = 0; i < fast.params; i++)
-        expect_close(c->name, fast.param[i].name, fast.value[i], slow.value[i], slow.param_count[i]);
+        expect_close(c, fast.param[i].name, fast.value[i], slow.value[i], slow.param_count[i]);
     backward(&fast, false);
     backward(&slow, true);
     for (int i = 0; i < c->inputs; i++)
-        expect_close(c->name, "input gradient", fast.grad[i], slow.grad[i], slow.in_count[i]);
+        expect_close(c, "input gradient", fast.grad[i], slow.grad[i], slow.in_count[i]);
     for (int i = 0; i < fast.params; i++)
         if (slow.grad[INPUTS + i])
-            expect_close(c->name, fast.param[i].name, fast.grad[INPUTS + i], slow.grad[INPUTS + i],
-                         slow.param_count[i]);
+            expect_close(c, fast.param[i].name, fast.grad[INPUTS + i], slow.grad[INPUTS + i], slow.param_count[i]);
     tear_down(&fast);
     tear_down(&slow);
 }
@@ -350,7 +356,7 @@ static void epilogues_equal_their_parts(void **state)
                 float v = plain.out[k] + (alone ? 0 : residual[k]);
                 plain.out[k] = (float)activate_reference((enum op_activation)activation, &attrs, v);
             }
-            expect_close(c->name, "epilogue", fast.out, plain.out, plain.out_count);
+            expect_close(c, "epilogue", fast.out, plain.out, plain.out_count);
             mem_free_floats(residual);
             tear_down(&fast);
             tear_down(&plain);
