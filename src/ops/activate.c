@@ -139,3 +139,18 @@ void activate_gradient(enum op_activation activation, const struct op_attrs *att
     struct scalars s = scalars_of(activation, attrs);
     rows[activation].slope(to, value, gradient, count, s.a, s.b, add ? 1 : 0);
 }
+
+bool activate_bounds(enum op_activation activation, const struct op_attrs *attrs, float *low, float *high)
+{
+    if (rows[activation].forward != clip)
+        return false;
+    struct scalars s = scalars_of(activation, attrs);
+    *low = s.a;
+    *high = s.b;
+    return true;
+}
+
+bool activate_slope_is_of_output(enum op_activation activation)
+{
+    return activation != OP_ACT_SILU && activation != OP_ACT_HARD_SWISH && activation != OP_ACT_GELU;
+}

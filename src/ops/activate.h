@@ -14,6 +14,11 @@ void activate(enum op_activation activation, const struct op_attrs *attrs, float
 void activate_gradient(enum op_activation activation, const struct op_attrs *attrs, float *to, const float *value,
                        const float *gradient, size_t count, bool add);
 
+/* True, and between what, where the activation holds its argument to low..high and does nothing else. */
+bool activate_bounds(enum op_activation activation, const struct op_attrs *attrs, float *low, float *high);
+/* Whether activate_gradient takes its slope at the output; else it does at the input. */
+bool activate_slope_is_of_output(enum op_activation activation);
+
 /* The reference twins: the definition and its slope at x, in double. */
 double activate_reference(enum op_activation activation, const struct op_attrs *attrs, double x);
 double activate_slope_reference(enum op_activation activation, const struct op_attrs *attrs, double x);

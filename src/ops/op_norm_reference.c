@@ -43,13 +43,24 @@ void op_batch_norm_forward_reference(const struct op_call *call)
         for (size_t r = 0; r < rows; r++)
             call->out[r * (size_t)c + (size_t)k] = (float)activate_reference(
                 call->activation, call->activation_attrs,
-                (x[r * (size_t)c] - mean) * inverse * call->param[WEIGHT][k] + call->param[BIAS][k]);
+                (x[r * (size_t)c] - mean) * inverse * call->param[WEIGHT][k] + call->param[BIAS][k] +
+                    (call->residual ? call->residual[r * (size_t)c + (size_t)k] : 0));
         if (call->saved) {
             call->saved[k] = (float)mean;
             call->saved[c + k] = (float)inverse;
-            call->saved[2 * c] = call->batch_statistics ? 1 : 0;
+            call->saved[4 * c] = call->batch_statistics ? 1 : 0;
         }
     }
+}
+
+/* The output's gradient at one value, before the activation. */
+static double gradient_at(const struct op_call *call, size_t at, int k, double normal)
+{
+    double argument = normal * call->param[WEIGHT][k] + call->param[BIAS][k];
+    if (call->activation == OP_ACT_NONE)
+        return call->out_grad[at];
+    argument += call->residual ? call->residual[at] : 0;
+    return call->out_grad[at] * activate_slope_reference(call->activation, call->activation_attrs, argument);
 }
 
 void op_batch_norm_backward_reference(const struct op_call *call)
@@ -61,8 +72,11 @@ void op_batch_norm_backward_reference(const struct op_call *call)
         double mean = call->saved[k], inverse = call->saved[c + k], sum = 0, product = 0;
         for (size_t r = 0; r < rows; r++) {
             size_t at = r * (size_t)c + (size_t)k;
-            sum += call->out_grad[at];
-            product += call->out_grad[at] * (call->in[0][at] - mean) * inverse;
+            double normal = (call->in[0][at] - mean) * inverse, g = gradient_at(call, at, k, normal);
+            sum += g;
+            product += g * normal;
+            if (call->residual_grad)
+                call->residual_grad[at] = (float)(g + (call->residual_grad_add ? call->residual_grad[at] : 0));
         }
         if (call->param_grad[BIAS])
             call->param_grad[BIAS][k] = (float)sum;
@@ -70,9 +84,9 @@ void op_batch_norm_backward_reference(const struct op_call *call)
             call->param_grad[WEIGHT][k] = (float)product;
         for (size_t r = 0; call->in_grad[0] && r < rows; r++) {
             size_t at = r * (size_t)c + (size_t)k;
-            double g = call->out_grad[at];
-            if (call->saved[2 * c] != 0)
-                g -= (sum + (call->in[0][at] - mean) * inverse * product) / (double)rows;
+            double normal = (call->in[0][at] - mean) * inverse, g = gradient_at(call, at, k, normal);
+            if (call->saved[4 * c] != 0)
+                g -= (sum + normal * product) / (double)rows;
             double value = g * inverse * call->param[WEIGHT][k];
             call->in_grad[0][at] = (float)(value + (call->in_grad_add[0] ? call->in_grad[0][at] : 0));
         }

@@ -38,6 +38,22 @@
         }                                                                                                              \
     }
 
+/* Batch norm with what is fused behind it: an activation, a residual. */
+#define NORM(n, h, w, c, batch, act, with_residual, add)                                                               \
+    {                                                                                                                  \
+        .name = "batch norm " #n "x" #h "x" #w "x" #c " batch " #batch " " #act " residual " #with_residual            \
+                " added " #add,                                                                                        \
+        .kind = OP_BATCH_NORM, .inputs = 1, .in = {{n, h, w, c}}, .batch_statistics = batch, .activation = act,        \
+        .residual = with_residual, .add_gradient = add, .attrs = {                                                     \
+            .eps = 1e-3f,                                                                                              \
+            .momentum = 0.1f,                                                                                          \
+            .alpha = 0.3f,                                                                                             \
+            .beta = 0.5f,                                                                                              \
+            .low = -0.7f,                                                                                              \
+            .high = 0.9f                                                                                               \
+        }                                                                                                              \
+    }
+
 const struct gradient_case gradient_cases[] = {
     CONV(2, 7, 5, 3, 4, 1, true, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
     CONV(1, 5, 5, 1, 1, 1, false, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1),
@@ -239,6 +255,46 @@ const struct gradient_case gradient_cases[] = {
      .attrs = {.eps = 1e-5f, .momentum = 0.01f},
      .batch_statistics = true,
      .add_gradient = true},
+    NORM(3, 5, 4, 7, false, OP_ACT_RELU, false, false),
+    NORM(4, 6, 5, 33, false, OP_ACT_RELU, true, false),
+    NORM(4, 6, 5, 33, true, OP_ACT_RELU, false, false),
+    NORM(3, 5, 4, 7, true, OP_ACT_RELU, true, false),
+    NORM(3, 5, 4, 7, false, OP_ACT_RELU6, false, true),
+    NORM(4, 6, 5, 33, false, OP_ACT_RELU6, true, true),
+    NORM(4, 6, 5, 33, true, OP_ACT_RELU6, false, false),
+    NORM(3, 5, 4, 7, true, OP_ACT_RELU6, true, false),
+    NORM(3, 5, 4, 7, false, OP_ACT_CLIP, false, false),
+    NORM(4, 6, 5, 33, false, OP_ACT_CLIP, true, false),
+    NORM(4, 6, 5, 33, true, OP_ACT_CLIP, false, false),
+    NORM(3, 5, 4, 7, true, OP_ACT_CLIP, true, true),
+    NORM(3, 5, 4, 7, false, OP_ACT_LEAKY_RELU, false, false),
+    NORM(4, 6, 5, 33, false, OP_ACT_LEAKY_RELU, true, false),
+    NORM(4, 6, 5, 33, true, OP_ACT_LEAKY_RELU, false, true),
+    NORM(3, 5, 4, 7, true, OP_ACT_LEAKY_RELU, true, false),
+    NORM(3, 5, 4, 7, false, OP_ACT_SIGMOID, false, false),
+    NORM(4, 6, 5, 33, false, OP_ACT_SIGMOID, true, true),
+    NORM(4, 6, 5, 33, true, OP_ACT_SIGMOID, false, false),
+    NORM(3, 5, 4, 7, true, OP_ACT_SIGMOID, true, false),
+    NORM(3, 5, 4, 7, false, OP_ACT_HARD_SIGMOID, false, false),
+    NORM(4, 6, 5, 33, false, OP_ACT_HARD_SIGMOID, true, false),
+    NORM(4, 6, 5, 33, true, OP_ACT_HARD_SIGMOID, false, false),
+    NORM(3, 5, 4, 7, true, OP_ACT_HARD_SIGMOID, true, true),
+    NORM(3, 5, 4, 7, false, OP_ACT_TANH, false, true),
+    NORM(4, 6, 5, 33, false, OP_ACT_TANH, true, false),
+    NORM(4, 6, 5, 33, true, OP_ACT_TANH, false, false),
+    NORM(3, 5, 4, 7, true, OP_ACT_TANH, true, false),
+    NORM(3, 5, 4, 7, false, OP_ACT_SILU, false, false),
+    NORM(2, 9, 11, 24, true, OP_ACT_SILU, false, true),
+    NORM(4, 6, 5, 33, false, OP_ACT_HARD_SWISH, false, false),
+    NORM(2, 3, 3, 300, true, OP_ACT_HARD_SWISH, false, false),
+    NORM(3, 5, 4, 7, false, OP_ACT_GELU, false, false),
+    NORM(2, 9, 11, 24, true, OP_ACT_GELU, false, false),
+    NORM(2, 7, 5, 16, true, OP_ACT_NONE, true, false),
+    NORM(2, 7, 5, 16, false, OP_ACT_NONE, true, true),
+    NORM(6, 31, 29, 5, true, OP_ACT_RELU, true, false),
+    NORM(1, 2, 2, 2050, true, OP_ACT_RELU, true, true),
+    NORM(6, 31, 29, 5, true, OP_ACT_RELU, false, false),
+    NORM(1, 40, 50, 40, true, OP_ACT_SILU, false, false),
     {.name = "OP_RELU", .kind = OP_RELU, .inputs = 1, .in = {{2, 3, 5, 7}}},
     {.name = "OP_RELU large", .kind = OP_RELU, .inputs = 1, .in = {{3, 50, 40, 7}}},
     {.name = "OP_RELU added", .kind = OP_RELU, .inputs = 1, .in = {{1, 3, 3, 3}}, .add_gradient = true},

@@ -155,11 +155,14 @@ struct op_call {
     float *saved;     /* op_def.saved_floats floats, from forward to its backward; NULL when no backward follows */
     float *workspace; /* op_def.workspace_floats floats, MEM_ALIGNed, contents undefined */
 
-    /* fused into the last pass of conv, linear and add, inference only: out = activation(op(in) + residual); of batch
-     * norm and affine the activation alone */
+    /* fused into the last pass of conv, linear, add and batch norm: out = activation(op(in) + residual); of affine the
+     * activation alone. Inference only, but of batch norm, whose backward goes through them: it reads out if there were
+     * both, and of the residual's values nothing */
     enum op_activation activation;
     const struct op_attrs *activation_attrs; /* of the fused op; may be NULL for those that have none */
     const float *residual;                   /* of out_shape, or NULL; must not overlap out */
+    float *residual_grad;                    /* NULL: not needed; may be out_grad (unless residual_grad_add) */
+    bool residual_grad_add;
 
     bool batch_statistics; /* batch norm: normalise by this batch and move the running statistics */
     bool drop;             /* dropout: active */

@@ -1,0 +1,152 @@
+/* The loops of batch normalisation. They run at the speed of memory: what counts is that a tensor is passed over once.
+ * Channels are contiguous and vectorised; a few rows are added up in float before they go into a channel's sum in
+ * double, in an order that depends on the rows alone. Called from the tasks of op_norm.c. */
+#include "config.h"
+
+#include "norm_rows.h"
+
+#include "thaw/base/macros.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { TOGETHER = 8, GRADIENTS_TOGETHER = 4 };
+
+THAW_SIMD void norm_moments(double *restrict sums, const float *restrict x, const float *restrict from, size_t rows,
+                            int c)
+{
+    double *restrict squares = sums + c;
+    size_t width = (size_t)c;
+    for (; rows >= TOGETHER; rows -= TOGETHER, x += TOGETHER * width)
+        for (size_t k = 0; k < width; k++) {
+            float sum = 0, square = 0;
+            for (size_t r = 0; r < TOGETHER; r++) {
+                float d = x[r * width + k] - from[k];
+                sum += d;
+                square += d * d;
+            }
+            sums[k] += (double)sum;
+            squares[k] += (double)square;
+        }
+    for (; rows > 0; rows--, x += width)
+        for (size_t k = 0; k < width; k++) {
+            float d = x[k] - from[k];
+            sums[k] += (double)d;
+            squares[k] += (double)(d * d);
+        }
+}
+
+/* g where x * scale + shift lies between the bounds. */
+INLINE float pass(float g, float x, const struct norm_mask *mask, size_t k)
+{
+    float v = x * mask->scale[k] + mask->shift[k];
+    return v > mask->low && v < mask->high ? g : 0;
+}
+
+INLINE void gradient_moments(double *restrict sums, const float *restrict g, const float *restrict x,
+                             const float *restrict mean, const struct norm_mask *mask, size_t rows, size_t width)
+{
+    double *restrict products = sums + width;
+    for (; rows >= GRADIENTS_TOGETHER; rows -= GRADIENTS_TOGETHER) {
+        for (size_t k = 0; k < width; k++) {
+            float sum = 0, product = 0;
+            for (size_t r = 0; r < GRADIENTS_TOGETHER; r++) {
+                float at = x[r * width + k], m = g[r * width + k];
+                m = mask ? pass(m, at, mask, k) : m;
+                sum += m;
+                product += m * (at - mean[k]);
+            }
+            sums[k] += (double)sum;
+            products[k] += (double)product;
+        }
+        x += GRADIENTS_TOGETHER * width;
+        g += GRADIENTS_TOGETHER * width;
+    }
+    for (; rows > 0; rows--, x += width, g += width)
+        for (size_t k = 0; k < width; k++) {
+            float m = mask ? pass(g[k], x[k], mask, k) : g[k];
+            sums[k] += (double)m;
+            products[k] += (double)(m * (x[k] - mean[k]));
+        }
+}
+
+THAW_SIMD void norm_gradient_moments(double *sums, const float *g, const float *x, const float *mean,
+                                     const struct norm_mask *mask, size_t rows, int c)
+{
+    if (mask) {
+        const struct norm_mask own = *mask;
+        gradient_moments(sums, g, x, mean, &own, rows, (size_t)c);
+    } else {
+        gradient_moments(sums, g, x, mean, NULL, rows, (size_t)c);
+    }
+}
+
+/* x NULL: in place. */
+INLINE void apply(float *restrict out, const float *restrict x, const float *restrict residual,
+                  const struct norm_mask *line, size_t rows, size_t width)
+{
+    const float *restrict scale = line->scale, *restrict shift = line->shift;
+    const float low = line->low, high = line->high;
+    for (size_t r = 0; r < rows; r++, out += width) {
+        for (size_t k = 0; k < width; k++) {
+            float v = (x ? x[k] : out[k]) * scale[k] + shift[k];
+            if (residual)
+                v += residual[k];
+            v = v < low ? low : v;
+            out[k] = v > high ? high : v;
+        }
+        if (x)
+            x += width;
+        if (residual)
+            residual += width;
+    }
+}
+
+THAW_SIMD void norm_apply(float *out, const float *x, const float *residual, const struct norm_mask *line, size_t rows,
+                          int c)
+{
+    size_t width = (size_t)c;
+    if (residual && x == out)
+        apply(out, NULL, residual, line, rows, width);
+    else if (residual)
+        apply(out, x, residual, line, rows, width);
+    else if (x == out)
+        apply(out, NULL, NULL, line, rows, width);
+    else
+        apply(out, x, NULL, line, rows, width);
+}
+
+/* g NULL: in place. */
+INLINE void gradient(float *restrict to, const float *restrict g, const float *restrict x,
+                     const struct norm_mask *restrict mask, const float *restrict scale, const float *restrict extra,
+                     const float *restrict shift, size_t rows, size_t width, bool add)
+{
+    for (size_t r = 0; r < rows; r++, x += width, to += width) {
+        for (size_t k = 0; k < width; k++) {
+            float m = g ? g[k] : to[k];
+            m = mask ? pass(m, x[k], mask, k) : m;
+            float v = extra ? m * scale[k] + x[k] * extra[k] + shift[k] : m * scale[k];
+            to[k] = add ? to[k] + v : v;
+        }
+        if (g)
+            g += width;
+    }
+}
+
+THAW_SIMD void norm_gradient(float *to, const float *g, const float *x, const struct norm_mask *mask,
+                             const float *scale, const float *extra, const float *shift, size_t rows, int c, bool add)
+{
+    const struct norm_mask own = mask ? *mask : (struct norm_mask){0};
+    size_t width = (size_t)c;
+    if (mask && add)
+        gradient(to, g, x, &own, scale, extra, shift, rows, width, true);
+    else if (mask && g == to)
+        gradient(to, NULL, x, &own, scale, extra, shift, rows, width, false);
+    else if (mask)
+        gradient(to, g, x, &own, scale, extra, shift, rows, width, false);
+    else if (add)
+        gradient(to, g, x, NULL, scale, extra, shift, rows, width, true);
+    else if (g == to)
+        gradient(to, NULL, x, NULL, scale, extra, shift, rows, width, false);
+    else
+        gradient(to, g, x, NULL, scale, extra, shift, rows, width, false);
+}
