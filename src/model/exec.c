@@ -112,11 +112,13 @@ void exec_backward(struct plan *plan, const float *logits_gradient, int n)
         if (!step->backward)
             continue;
         struct op_call call = make_call(plan, step, n);
-        int gradient = plan->gradient[step->node];
+        int gradient = plan->gradient[step->out_node];
         call.out_grad = gradient == PLAN_NONE ? logits_gradient : plan_floats(plan, plan->buffer[gradient].offset);
         call.in_grad = step->in_grad;
         call.in_grad_add = step->in_grad_add;
         call.param_grad = step->param_grad;
+        call.residual_grad = step->residual_grad;
+        call.residual_grad_add = step->residual_grad_add;
         poison_workspace(plan);
         op_get(plan->graph->node[step->node].kind)->backward(&call);
         poison_ended(plan, 2 * plan->steps - s);

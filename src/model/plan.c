@@ -87,6 +87,8 @@ static void point_step(struct plan *plan, struct plan_step *step)
         if (step->backward && plan->wants_grad[row->input[i]])
             step->in_grad[i] = buffer_floats(plan, plan->gradient[row->input[i]]);
     }
+    if (step->backward && step->residual != PLAN_NONE && plan->wants_grad[step->residual])
+        step->residual_grad = buffer_floats(plan, plan->gradient[step->residual]);
     for (int slot = 0; slot < row->params; slot++) {
         int param = row->first_param + slot;
         step->param[slot] = graph_param_values(plan->graph, param);

@@ -7,6 +7,16 @@
 
 #include "plan_parts.h"
 
+/* Backward of a batch norm reads its input for the statistics, the affine's gradient and the activation's argument, its
+ * output only to get through an activation behind a residual. */
+static unsigned norm_needs(const struct plan *plan, const struct plan_step *step)
+{
+    bool residual = step->residual != PLAN_NONE, activates = step->activation != OP_ACT_NONE;
+    bool learns = freeze_marks(plan->graph, step->node) & ~(unsigned)plan->fixed[step->node] & FREEZE_AFFINE;
+    unsigned needs = step->moves_statistics || learns || residual || activates ? OP_NEEDS_IN : 0;
+    return needs | (residual && activates ? OP_NEEDS_OUT : 0);
+}
+
 /* Backward of a convolution, linear layer or affine reads its input for the weights' gradient only. */
 unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step)
 {
@@ -16,6 +26,8 @@ unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step)
     bool learns = freeze_marks(plan->graph, step->node) & ~(unsigned)plan->fixed[step->node] & FREEZE_WEIGHTS;
     if (weighs && !learns)
         needs &= ~(unsigned)OP_NEEDS_IN;
+    if (row->kind == OP_BATCH_NORM)
+        needs = norm_needs(plan, step);
     return step->backward ? needs : 0;
 }
 
@@ -114,12 +126,29 @@ static void add_values(struct plan *plan)
     mem_free(end);
 }
 
+/* The residual's gradient is the output's, which it may take over, or is added to what others gave. */
+static bool add_residual_gradient(struct plan *plan, int s, const int *producer)
+{
+    struct plan_step *step = &plan->step[s];
+    int out = plan->gradient[step->out_node], end = backward_time(plan, producer[step->residual]);
+    step->residual_grad_add = plan->gradient[step->residual] != PLAN_NONE;
+    if (step->residual_grad_add)
+        return false;
+    plan->gradient[step->residual] = out;
+    if (out != PLAN_NONE)
+        extend(plan, out, end);
+    else
+        plan->gradient[step->residual] =
+            add_buffer(plan, value_floats(plan, step->residual), backward_time(plan, s), end);
+    return out != PLAN_NONE;
+}
+
 /* The first consumer to run backward overwrites a gradient (in place of its own where it may), the others add. */
-static void add_input_gradient(struct plan *plan, int s, int i, const int *producer)
+static void add_input_gradient(struct plan *plan, int s, int i, bool taken, const int *producer)
 {
     struct plan_step *step = &plan->step[s];
     const struct graph_node *row = &plan->graph->node[step->node];
-    int input = row->input[i], out = plan->gradient[step->node];
+    int input = row->input[i], out = taken ? PLAN_NONE : plan->gradient[step->out_node];
     int end = backward_time(plan, producer[input]);
     step->in_grad_add[i] = plan->gradient[input] != PLAN_NONE;
     if (step->in_grad_add[i])
@@ -141,10 +170,13 @@ static void add_gradients(struct plan *plan)
     for (int s = 0; s < plan->steps; s++)
         producer[plan->step[s].out_node] = s;
     for (int s = plan->steps - 1; s >= plan->frozen_steps; s--) {
-        const struct graph_node *row = &plan->graph->node[plan->step[s].node];
-        for (int i = 0; i < row->inputs && plan->step[s].backward; i++) {
+        const struct plan_step *step = &plan->step[s];
+        const struct graph_node *row = &plan->graph->node[step->node];
+        bool passes = step->backward && step->residual != PLAN_NONE && plan->wants_grad[step->residual];
+        bool taken = passes && add_residual_gradient(plan, s, producer);
+        for (int i = 0; i < row->inputs && step->backward; i++) {
             if (plan->wants_grad[row->input[i]])
-                add_input_gradient(plan, s, i, producer);
+                add_input_gradient(plan, s, i, taken, producer);
         }
     }
     mem_free(producer);

@@ -1,7 +1,8 @@
 /* From nodes to steps. Below the frontier a batch norm or an affine goes into the weights of the convolution (or linear
  * layer) in front of it, and a residual add and an activation behind it into its last pass (an activation into that of an
- * add, batch norm or affine, too); above, one node is one step. Nodes on
- * which the logits do not depend get no step at all. Called by plan_create.
+ * add, batch norm or affine, too); above, a batch norm takes the residual add and the activation behind it, in both
+ * directions, and every other node is a step. Nodes on which the logits do not depend get no step at all. Called by
+ * plan_create.
  */
 #include "config.h"
 
@@ -36,12 +37,12 @@ static void count_readers(struct lowering *lowering)
     lowering->readers[graph->output]++;
 }
 
-/* The only reader of a node's value, where that is frozen too; else PLAN_NONE. */
+/* The only reader of a node's value, where the frontier does not run between them; else PLAN_NONE. */
 static int sole_reader(const struct lowering *lowering, int node)
 {
-    int reader = lowering->reader[node];
+    int reader = lowering->reader[node], frontier = lowering->plan->frontier;
     bool sole = lowering->readers[node] == 1 && node != lowering->plan->graph->output;
-    return sole && reader < lowering->plan->frontier ? reader : PLAN_NONE;
+    return sole && (reader < frontier || node >= frontier) ? reader : PLAN_NONE;
 }
 
 static void absorb(struct lowering *lowering, struct plan_step *step, int node)
@@ -60,7 +61,7 @@ static void fuse_add(struct lowering *lowering, struct plan_step *step)
         return;
     const int *input = row->input;
     int other = input[0] == step->out_node ? input[1] : input[0];
-    if (!lowering->available[other])
+    if (!lowering->available[other] || other == lowering->plan->graph->node[step->node].input[0])
         return;
     step->residual = other;
     absorb(lowering, step, add);
@@ -90,6 +91,24 @@ static void fold_norm(struct lowering *lowering, struct plan_step *step)
     absorb(lowering, step, norm);
 }
 
+/* Whether backward of a trained batch norm gets through the activation behind this step: it has the input and, behind a
+ * residual add, the output. */
+static bool passes_activation(const struct lowering *lowering, const struct plan_step *step)
+{
+    int reader = sole_reader(lowering, step->out_node);
+    const struct op_def *op = reader == PLAN_NONE ? NULL : op_get(lowering->plan->graph->node[reader].kind);
+    return op != NULL && (step->residual == PLAN_NONE || !(op->needs & OP_NEEDS_IN));
+}
+
+static void fuse_trained(struct lowering *lowering, struct plan_step *step)
+{
+    if (lowering->plan->graph->node[step->node].kind != OP_BATCH_NORM)
+        return;
+    fuse_add(lowering, step);
+    if (passes_activation(lowering, step))
+        fuse_activation(lowering, step);
+}
+
 static void fuse(struct lowering *lowering, struct plan_step *step)
 {
     enum op_kind kind = lowering->plan->graph->node[step->node].kind;
@@ -112,16 +131,14 @@ static void lower_node(struct lowering *lowering, int node)
                                .norm = PLAN_NONE,
                                .residual = PLAN_NONE,
                                .attrs = row->attrs,
-                               .backward = plan->wants_grad[node],
                                .saved = PLAN_NONE};
     bool trained = plan->training && node >= plan->frontier;
     step->moves_statistics = trained && row->kind == OP_BATCH_NORM && !(plan->fixed[node] & FREEZE_STATISTICS);
     step->may_drop = trained && row->kind == OP_DROPOUT && !(plan->fixed[node] & FREEZE_DROPOUT);
-    if (node < plan->frontier) {
-        plan->frozen_steps++;
-        if (plan->fold)
-            fuse(lowering, step);
-    }
+    plan->frozen_steps += node < plan->frontier;
+    if (plan->fold)
+        (node < plan->frontier ? fuse : fuse_trained)(lowering, step);
+    step->backward = plan->wants_grad[step->out_node];
     lowering->available[step->out_node] = true;
 
     size_t inputs = (size_t)row->inputs;

@@ -36,6 +36,8 @@ struct plan_step {
     const float **in;                 /* [inputs] */
     float **in_grad;                  /* [inputs]; NULL: not needed */
     bool *in_grad_add;                /* [inputs] */
+    float *residual_grad;             /* NULL: not needed */
+    bool residual_grad_add;
 };
 
 struct plan {

@@ -166,10 +166,28 @@ static void frozen_blocks_become_single_calls(void **state)
     /* the cut right behind a convolution: its value crosses, so nothing goes into it */
     plan = make_plan(fixture, "block1.2.conv", 2, true, true);
     assert_step(fixture, plan, "block1.2.conv", "block1.2.conv", NULL, OP_ACT_NONE);
-    assert_step(fixture, plan, "block1.2.bn", "block1.2.bn", NULL, OP_ACT_NONE);
+    assert_step(fixture, plan, "block1.2.bn", "block1.relu", "stem.relu", OP_ACT_RELU);
     plan_destroy(plan);
     plan = make_plan(fixture, "trunk", 2, true, false);
     assert_int_equal(plan->steps, fixture->graph->nodes - 1);
+    plan_destroy(plan);
+}
+
+static void trained_norms_take_what_is_behind_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plan *plan = make_plan(fixture, "none", 2, true, true);
+    assert_step(fixture, plan, "stem.conv", "stem.conv", NULL, OP_ACT_NONE);
+    assert_step(fixture, plan, "stem.bn", "stem.relu", NULL, OP_ACT_RELU);
+    assert_step(fixture, plan, "block1.2.bn", "block1.relu", "stem.relu", OP_ACT_RELU);
+    assert_step(fixture, plan, "block2.2.bn", "block2.2.bn", NULL, OP_ACT_NONE); /* its shortcut comes after it */
+    assert_step(fixture, plan, "block2.downsample.bn", "block2.relu", "block2.2.bn", OP_ACT_RELU);
+    assert_step(fixture, plan, "mix.conv", "mix.conv", NULL, OP_ACT_NONE);
+    /* the cut between a norm and its activation: the norm's value crosses */
+    plan_destroy(plan);
+    plan = make_plan(fixture, "block1.2.bn", 2, true, true);
+    assert_step(fixture, plan, "block1.2.conv", "block1.2.bn", NULL, OP_ACT_NONE);
+    assert_step(fixture, plan, "block1.add", "block1.add", NULL, OP_ACT_NONE);
     plan_destroy(plan);
 }
 
@@ -311,6 +329,7 @@ int main(void)
         TEST(crossings_of_residual_cuts),
         TEST(buffers_that_live_together_lie_apart),
         TEST(frozen_blocks_become_single_calls),
+        TEST(trained_norms_take_what_is_behind_them),
         MODERN(buffers_that_live_together_lie_apart),
         MODERN(frozen_modern_blocks_become_single_calls),
         TEST(backward_stops_where_nothing_learns_below),
