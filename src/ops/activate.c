@@ -142,7 +142,7 @@ void activate_gradient(enum op_activation activation, const struct op_attrs *att
 
 bool activate_bounds(enum op_activation activation, const struct op_attrs *attrs, float *low, float *high)
 {
-    if (rows[activation].forward != clip)
+    if (activation != OP_ACT_RELU && activation != OP_ACT_RELU6 && activation != OP_ACT_CLIP)
         return false;
     struct scalars s = scalars_of(activation, attrs);
     *low = s.a;

@@ -39,7 +39,8 @@ THAW_SIMD void norm_moments(double *restrict sums, const float *restrict x, cons
 INLINE float pass(float g, float x, const struct norm_mask *mask, size_t k)
 {
     float v = x * mask->scale[k] + mask->shift[k];
-    return v > mask->low && v < mask->high ? g : 0;
+    float m = v > mask->low ? g : 0; /* two choices, not one of both: that the compiler takes for control flow */
+    return v < mask->high ? m : 0;
 }
 
 INLINE void gradient_moments(double *restrict sums, const float *restrict g, const float *restrict x,
