@@ -1,13 +1,15 @@
 /* Depthwise convolution: one filter a channel, direct, vectorised over channels.
  *
  * Which kernel positions meet which pixels is worked out once a call for each axis (window_taps); then forward and data
- * gradient are the same loop with the roles of input and output exchanged. Called through the kernel table of
- * op_conv.c. */
+ * gradient are the same loop with the roles of input and output exchanged. Pixels whose window lies inside the row go
+ * through the unrolled loops of depthwise_rows.c, where there are some for its width; what is left is the edges.
+ * Called through the kernel table of op_conv.c. */
 #include "config.h"
 
 #include <string.h>
 
 #include "conv.h"
+#include "depthwise_rows.h"
 #include "pass.h"
 #include "split.h"
 #include "window.h"
@@ -26,9 +28,11 @@ struct depthwise {
     float *out;
     const float *bias;
     bool add;
-    int parts;    /* tasks */
-    int partials; /* weight gradient: partial sums */
-    size_t count; /* weights */
+    int inside, outside; /* the targets inside..outside-1 of a row go through the unrolled loops */
+    int column;          /* the first source column of target 0's window; may be negative */
+    int parts;           /* tasks */
+    int partials;        /* weight gradient: partial sums */
+    size_t count;        /* weights */
 };
 
 static bool fits(const struct conv *conv)
@@ -53,10 +57,44 @@ static size_t data_floats(const struct conv *conv, int threads)
     return taps_floats(conv, conv->in);
 }
 
-/* Fills y and x of d in the call's workspace. */
+/* Fills y and x of d in the call's workspace, and finds the targets whose windows lie inside. A data gradient with a
+ * stride has no such windows: its taps come and go. */
 static void find_taps(struct depthwise *d, bool backward)
 {
-    window_axes(backward, d->conv->attrs, d->to, d->from, d->call->workspace, &d->y, &d->x);
+    const struct op_attrs *a = d->conv->attrs;
+    window_axes(backward, a, d->to, d->from, d->call->workspace, &d->y, &d->x);
+    int kernel = a->kernel_w, stride = backward ? 1 : a->stride_w;
+    if (a->dilation_w != 1 || !depthwise_has(kernel, stride) || (backward && a->stride_w != 1) || d->from.w < kernel)
+        return;
+    d->column = backward ? a->pad_left - (kernel - 1) : -a->pad_left;
+    d->inside = d->column < 0 ? (-d->column + stride - 1) / stride : 0;
+    int last = d->from.w - kernel - d->column;
+    d->outside = last < 0 ? 0 : last / stride + 1;
+    d->outside = d->outside < d->to.w ? d->outside : d->to.w;
+    if (d->outside <= d->inside)
+        d->inside = d->outside = 0;
+}
+
+/* The span of the row with these taps, of the image (from.h, from.w, channels). */
+static struct depthwise_span span_of(const struct depthwise *d, bool flip, size_t row, const float *image)
+{
+    const struct op_attrs *a = d->conv->attrs;
+    int stride = flip ? 1 : a->stride_w;
+    size_t channels = (size_t)d->to.c;
+    return (struct depthwise_span){
+        .kernel = a->kernel_w,
+        .stride = stride,
+        .pixels = d->outside - d->inside,
+        .channels = channels,
+        .ys = d->y.count[row],
+        .y = d->y.taps + row * (size_t)a->kernel_h,
+        .image = image + (size_t)(d->column + d->inside * stride) * channels,
+        .line = (size_t)d->from.w * channels,
+        .weight = d->call->param[0],
+        .flip = flip,
+        .bias = d->bias,
+        .add = d->add,
+    };
 }
 
 #define LOAD(type, address) (*(const type *)(address))
@@ -77,12 +115,13 @@ static void find_taps(struct depthwise *d, bool backward)
         *(type *)(to + c) = sum;                                                                                       \
     }
 
-/* One row of the target: to (width, channels) = or += bias + taps. ys, y: the row's taps. */
-THAW_SIMD static void row_sums(float *to, int width, size_t channels, const struct window_axis *across, int kernel_w,
-                               int ys, const struct window_tap *y, const float *image, size_t line_floats,
+/* Targets first..last-1 of one row: to (width, channels) = or += bias + taps. ys, y: the row's taps. */
+THAW_SIMD static void row_sums(float *to, int first, int last, size_t channels, const struct window_axis *across,
+                               int kernel_w, int ys, const struct window_tap *y, const float *image, size_t line_floats,
                                const float *weight, const float *bias, bool add)
 {
-    for (int t = 0; t < width; t++, to += channels) {
+    to += (size_t)first * channels;
+    for (int t = first; t < last; t++, to += channels) {
         const struct window_tap *x = across->taps + (size_t)t * (size_t)kernel_w;
         int xs = across->count[t];
         size_t c = 0;
@@ -96,16 +135,25 @@ static void rows_task(void *context, int task, int worker)
 {
     (void)worker;
     const struct depthwise *d = context;
+    const struct op_attrs *a = d->conv->attrs;
     size_t lines = (size_t)d->to.n * (size_t)d->to.h, channels = (size_t)d->to.c;
     size_t last = split_at(lines, d->parts, task + 1), width = (size_t)d->to.w * channels;
     size_t from_line = (size_t)d->from.w * channels;
+    bool forward = d->out == d->call->out;
     for (size_t line = split_at(lines, d->parts, task); line < last; line++) {
-        size_t image = line / (size_t)d->to.h, row = line % (size_t)d->to.h;
+        size_t row = line % (size_t)d->to.h;
+        const float *image = d->in + line / (size_t)d->to.h * (size_t)d->from.h * from_line;
+        const struct window_tap *y = d->y.taps + row * (size_t)a->kernel_h;
         float *to = d->out + line * width;
-        row_sums(to, d->to.w, channels, &d->x, d->conv->attrs->kernel_w, d->y.count[row],
-                 d->y.taps + row * (size_t)d->conv->attrs->kernel_h, d->in + image * (size_t)d->from.h * from_line,
-                 from_line, d->call->param[0], d->bias, d->add);
-        if (d->out == d->call->out)
+        row_sums(to, 0, d->inside, channels, &d->x, a->kernel_w, d->y.count[row], y, image, from_line,
+                 d->call->param[0], d->bias, d->add);
+        if (d->outside > d->inside) {
+            struct depthwise_span span = span_of(d, !forward, row, image);
+            depthwise_sums(to + (size_t)d->inside * channels, &span);
+        }
+        row_sums(to, d->outside, d->to.w, channels, &d->x, a->kernel_w, d->y.count[row], y, image, from_line,
+                 d->call->param[0], d->bias, d->add);
+        if (forward)
             pass_epilogue(to, channels, d->to.w, d->to.c, NULL,
                           d->call->residual ? d->call->residual + line * width : NULL, d->call->activation,
                           d->call->activation_attrs);
@@ -157,34 +205,21 @@ static size_t weights_floats(const struct conv *conv, int threads)
     return taps_floats(conv, conv->out) + weights_stride(conv) * (size_t)partial_count(conv);
 }
 
-#define WEIGHT_BLOCKS(type)                                                                                            \
-    for (; c + sizeof(type) / sizeof(float) <= channels; c += sizeof(type) / sizeof(float)) {                          \
-        type sum = {0};                                                                                                \
-        for (size_t x = 0; x < (size_t)(x1 - x0); x++)                                                                 \
-            sum += LOAD(type, in + x * step + c) * LOAD(type, g + x * channels + c);                                   \
-        *(type *)(to + c) += sum;                                                                                      \
-    }
-
-/* Adds one output row's share to the weights of one kernel row: to (kernel_w, channels). The columns x0[kx]..x1[kx]-1
- * of the output meet the image at kernel column kx. */
-THAW_SIMD static void row_weights(float *to, const struct conv *conv, const float *line, const float *gradient)
+/* Targets first..last-1 of one row, tap by tap: to (kernel_h, kernel_w, channels) += image * g (width, channels). */
+THAW_SIMD static void tap_weights(float *restrict to, int first, int last, size_t channels,
+                                  const struct window_axis *across, int kernel_w, int ys, const struct window_tap *y,
+                                  const float *restrict image, size_t line_floats, const float *restrict g)
 {
-    const struct op_attrs *a = conv->attrs;
-    size_t channels = (size_t)conv->in.c, step = (size_t)a->stride_w * channels;
-    for (int kx = 0; kx < a->kernel_w; kx++, to += channels) {
-        int offset = kx * a->dilation_w - a->pad_left; /* input column of output column 0 */
-        int x0 = offset >= 0 ? 0 : (-offset + a->stride_w - 1) / a->stride_w;
-        int x1 = conv->in.w - 1 - offset < 0 ? 0 : (conv->in.w - 1 - offset) / a->stride_w + 1;
-        if (x1 > conv->out.w)
-            x1 = conv->out.w;
-        if (x0 >= x1)
-            continue;
-        const float *in = line + (size_t)(x0 * a->stride_w + offset) * channels;
-        const float *g = gradient + (size_t)x0 * channels;
-        size_t c = 0;
-        WEIGHT_BLOCKS(lanes)
-        WEIGHT_BLOCKS(half_lanes)
-        WEIGHT_BLOCKS(float)
+    for (int t = first; t < last; t++) {
+        const struct window_tap *x = across->taps + (size_t)t * (size_t)kernel_w;
+        const float *from = g + (size_t)t * channels;
+        for (int j = 0; j < ys; j++)
+            for (int i = 0; i < across->count[t]; i++) {
+                const float *pixel = image + (size_t)y[j].at * line_floats + (size_t)x[i].at * channels;
+                float *weight = to + (size_t)(y[j].k * kernel_w + x[i].k) * channels;
+                for (size_t c = 0; c < channels; c++)
+                    weight[c] += pixel[c] * from[c];
+            }
     }
 }
 
@@ -193,18 +228,22 @@ static void weights_task(void *context, int task, int worker)
     (void)worker;
     const struct depthwise *d = context;
     const struct conv *conv = d->conv;
-    size_t stride = weights_stride(conv), channels = (size_t)conv->in.c,
-           lines = (size_t)conv->out.n * (size_t)conv->out.h;
-    float *to = d->out + (size_t)task * stride;
+    const struct op_attrs *a = conv->attrs;
+    size_t channels = (size_t)conv->in.c, lines = (size_t)conv->out.n * (size_t)conv->out.h;
+    size_t from_line = (size_t)conv->in.w * channels, last = split_at(lines, d->partials, task + 1);
+    float *to = d->out + (size_t)task * weights_stride(conv);
     memset(to, 0, d->count * sizeof *to);
-    size_t last = split_at(lines, d->partials, task + 1);
     for (size_t line = split_at(lines, d->partials, task); line < last; line++) {
-        size_t image = line / (size_t)conv->out.h, row = line % (size_t)conv->out.h;
-        const struct window_tap *y = d->y.taps + row * (size_t)conv->attrs->kernel_h;
-        for (int j = 0; j < d->y.count[row]; j++)
-            row_weights(to + (size_t)(y[j].k * conv->attrs->kernel_w) * channels, conv,
-                        d->in + (image * (size_t)conv->in.h + (size_t)y[j].at) * (size_t)conv->in.w * channels,
-                        d->call->out_grad + line * (size_t)conv->out.w * channels);
+        size_t row = line % (size_t)conv->out.h;
+        const float *image = d->in + line / (size_t)conv->out.h * (size_t)conv->in.h * from_line;
+        const float *g = d->call->out_grad + line * (size_t)conv->out.w * channels;
+        const struct window_tap *y = d->y.taps + row * (size_t)a->kernel_h;
+        tap_weights(to, 0, d->inside, channels, &d->x, a->kernel_w, d->y.count[row], y, image, from_line, g);
+        if (d->outside > d->inside) {
+            struct depthwise_span span = span_of(d, false, row, image);
+            depthwise_weights(to, &span, g + (size_t)d->inside * channels);
+        }
+        tap_weights(to, d->outside, conv->out.w, channels, &d->x, a->kernel_w, d->y.count[row], y, image, from_line, g);
     }
 }
 
