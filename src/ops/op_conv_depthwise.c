@@ -27,7 +27,7 @@ struct depthwise {
     const float *in;
     float *out;
     const float *bias;
-    bool add;
+    bool add, backward;
     int inside, outside; /* the targets inside..outside-1 of a row go through the unrolled loops */
     int column;          /* the first source column of target 0's window; may be negative */
     int parts;           /* tasks */
@@ -139,7 +139,6 @@ static void rows_task(void *context, int task, int worker)
     size_t lines = (size_t)d->to.n * (size_t)d->to.h, channels = (size_t)d->to.c;
     size_t last = split_at(lines, d->parts, task + 1), width = (size_t)d->to.w * channels;
     size_t from_line = (size_t)d->from.w * channels;
-    bool forward = d->out == d->call->out;
     for (size_t line = split_at(lines, d->parts, task); line < last; line++) {
         size_t row = line % (size_t)d->to.h;
         const float *image = d->in + line / (size_t)d->to.h * (size_t)d->from.h * from_line;
@@ -148,12 +147,12 @@ static void rows_task(void *context, int task, int worker)
         row_sums(to, 0, d->inside, channels, &d->x, a->kernel_w, d->y.count[row], y, image, from_line,
                  d->call->param[0], d->bias, d->add);
         if (d->outside > d->inside) {
-            struct depthwise_span span = span_of(d, !forward, row, image);
+            struct depthwise_span span = span_of(d, d->backward, row, image);
             depthwise_sums(to + (size_t)d->inside * channels, &span);
         }
         row_sums(to, d->outside, d->to.w, channels, &d->x, a->kernel_w, d->y.count[row], y, image, from_line,
                  d->call->param[0], d->bias, d->add);
-        if (forward)
+        if (!d->backward)
             pass_epilogue(to, channels, d->to.w, d->to.c, NULL,
                           d->call->residual ? d->call->residual + line * width : NULL, d->call->activation,
                           d->call->activation_attrs);
@@ -181,6 +180,7 @@ static void data(const struct conv *conv, const struct op_call *call)
     struct depthwise d = {.conv = conv, .call = call, .from = conv->out, .to = conv->in, .in = call->out_grad};
     d.out = call->in_grad[0];
     d.add = call->in_grad_add[0];
+    d.backward = true;
     find_taps(&d, true);
     run_rows(&d);
 }
