@@ -1,5 +1,7 @@
-/* The worker team. A job is a counter of tasks that workers draw from; the caller draws too. Workers wait for the next
- * job a short while on the counter (a network is a string of jobs only microseconds apart) and then sleep. */
+/* The worker team. A job is a ticket, its generation and how many tasks are left to hand out, from which workers and the
+ * caller draw; it is over when all its tasks are done, whether or not every worker has come to see it. So a team larger
+ * than the machine waits for nobody who has nothing to do. Workers look for the next job a short while (a network is a
+ * string of jobs only microseconds apart) and then sleep. */
 #include "config.h"
 
 #include "thaw/base/parallel.h"
@@ -21,10 +23,12 @@ struct team {
     pthread_t *thread;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
-    atomic_uint generation; /* counts jobs; changes tell workers that there is one */
-    atomic_int next;        /* next task to hand out */
-    atomic_int busy;        /* workers that have not finished the job */
+    atomic_uint_least64_t ticket; /* generation << 32 | tasks not yet drawn */
+    atomic_int left;              /* tasks not yet done */
+    atomic_int sleepers;          /* workers that wait for `work` */
+    atomic_bool waits;            /* the caller waits for `done` */
     atomic_bool stop;
+    /* of the job: written before its ticket is, read only by who has drawn one of its tasks */
     int tasks;
     team_task run;
     void *context;
@@ -35,30 +39,50 @@ struct worker {
     int number;
 };
 
+static unsigned generation_of(uint64_t ticket)
+{
+    return (unsigned)(ticket >> 32);
+}
+
+static unsigned tasks_of(uint64_t ticket)
+{
+    return (unsigned)(ticket & UINT32_MAX);
+}
+
+/* Whoever holds an undone task keeps its job from ending, so what the job is may be read. */
 static void draw_tasks(struct team *team, int worker)
 {
-    for (;;) {
-        int task = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-        if (task >= team->tasks)
-            return;
-        team->run(team->context, task, worker);
+    uint64_t ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
+    while (tasks_of(ticket) > 0) {
+        if (!atomic_compare_exchange_weak_explicit(&team->ticket, &ticket, ticket - 1, memory_order_acq_rel,
+                                                   memory_order_acquire))
+            continue;
+        team->run(team->context, team->tasks - (int)tasks_of(ticket), worker);
+        if (atomic_fetch_sub(&team->left, 1) == 1 && atomic_load(&team->waits)) {
+            pthread_mutex_lock(&team->lock);
+            pthread_cond_signal(&team->done);
+            pthread_mutex_unlock(&team->lock);
+        }
+        ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
     }
 }
 
-/* Returns the new generation once there is a job, or the same one when the team stops. */
+/* Returns the new generation once there is a job, or when the team stops. */
 static unsigned wait_for_job(struct team *team, unsigned seen)
 {
     double until = clock_monotonic() + spin_seconds;
     do {
-        unsigned now = atomic_load_explicit(&team->generation, memory_order_acquire);
+        unsigned now = generation_of(atomic_load_explicit(&team->ticket, memory_order_acquire));
         if (now != seen)
             return now;
         sched_yield();
     } while (clock_monotonic() < until);
     pthread_mutex_lock(&team->lock);
+    atomic_fetch_add(&team->sleepers, 1);
     unsigned now;
-    while ((now = atomic_load_explicit(&team->generation, memory_order_acquire)) == seen)
+    while ((now = generation_of(atomic_load(&team->ticket))) == seen)
         pthread_cond_wait(&team->work, &team->lock);
+    atomic_fetch_sub(&team->sleepers, 1);
     pthread_mutex_unlock(&team->lock);
     return now;
 }
@@ -74,11 +98,6 @@ static void *work(void *argument)
         if (atomic_load(&team->stop))
             return NULL;
         draw_tasks(team, worker.number);
-        if (atomic_fetch_sub_explicit(&team->busy, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&team->lock);
-            pthread_cond_signal(&team->done);
-            pthread_mutex_unlock(&team->lock);
-        }
     }
 }
 
@@ -111,10 +130,15 @@ struct team *team_create(int threads)
     return team;
 }
 
-static void announce(struct team *team)
+/* The ticket is written before sleepers are counted, and they are counted before they look at it: one of both sees the
+ * other. */
+static void announce(struct team *team, int tasks)
 {
+    uint64_t generation = generation_of(atomic_load_explicit(&team->ticket, memory_order_relaxed)) + 1u;
+    atomic_store(&team->ticket, generation << 32 | (uint64_t)tasks);
+    if (atomic_load(&team->sleepers) == 0)
+        return;
     pthread_mutex_lock(&team->lock);
-    atomic_fetch_add_explicit(&team->generation, 1, memory_order_release);
     pthread_cond_broadcast(&team->work);
     pthread_mutex_unlock(&team->lock);
 }
@@ -124,7 +148,7 @@ void team_destroy(struct team *team)
     if (!team)
         return;
     atomic_store(&team->stop, true);
-    announce(team);
+    announce(team, 0);
     for (int i = 1; i < team->threads; i++)
         pthread_join(team->thread[i], NULL);
     pthread_cond_destroy(&team->done);
@@ -151,17 +175,18 @@ void team_run(struct team *team, int tasks, team_task run, void *context)
     team->tasks = tasks;
     team->run = run;
     team->context = context;
-    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&team->busy, team->threads - 1, memory_order_relaxed);
-    announce(team);
+    atomic_store_explicit(&team->left, tasks, memory_order_relaxed);
+    announce(team, tasks);
     draw_tasks(team, 0);
     double until = clock_monotonic() + spin_seconds;
-    while (atomic_load_explicit(&team->busy, memory_order_acquire) && clock_monotonic() < until)
+    while (atomic_load_explicit(&team->left, memory_order_acquire) && clock_monotonic() < until)
         sched_yield();
-    if (!atomic_load_explicit(&team->busy, memory_order_acquire))
+    if (!atomic_load_explicit(&team->left, memory_order_acquire))
         return;
     pthread_mutex_lock(&team->lock);
-    while (atomic_load_explicit(&team->busy, memory_order_acquire))
+    atomic_store(&team->waits, true);
+    while (atomic_load(&team->left))
         pthread_cond_wait(&team->done, &team->lock);
+    atomic_store(&team->waits, false);
     pthread_mutex_unlock(&team->lock);
 }
