@@ -66,20 +66,41 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
     return call;
 }
 
-/* Steps [first, end). `input` stands in where a step reads the network's input and that has no buffer of its own. */
+/* A value as a step sees it that runs the images from `at` on. */
+static const float *portion_of(const struct plan *plan, int node, const float *input, int at)
+{
+    const float *value = plan->value[node] == PLAN_NONE ? input : value_of(plan, node);
+    return plan->whole[node] ? value + shape4_count(plan_shape(plan, node, at)) : value;
+}
+
+static void run_step(struct plan *plan, struct plan_step *step, const float *input, int at, int n)
+{
+    const struct graph_node *row = &plan->graph->node[step->node];
+    for (int i = 0; i < row->inputs; i++)
+        step->in[i] = portion_of(plan, row->input[i], input, at);
+    struct op_call call = make_call(plan, step, n);
+    call.out += plan->whole[step->out_node] ? shape4_count(plan_shape(plan, step->out_node, at)) : 0;
+    if (step->residual != PLAN_NONE)
+        call.residual = portion_of(plan, step->residual, input, at);
+    poison_workspace(plan);
+    op_get(row->kind)->forward(&call);
+}
+
+/* Steps [first, end), a stretch after the other, each in portions of the images. `input` stands in where a step reads
+ * the network's input and that has no buffer of its own. */
 static void run(struct plan *plan, int first, int end, const float *input, int n)
 {
-    for (int s = first; s < end; s++) {
-        struct plan_step *step = &plan->step[s];
-        const struct graph_node *row = &plan->graph->node[step->node];
-        for (int i = 0; i < row->inputs; i++) {
-            if (plan->value[row->input[i]] == PLAN_NONE)
-                step->in[i] = input;
+    for (int last; first < end; first = last + 1) {
+        int images = plan->step[first].images;
+        last = plan->step[first].stretch_end;
+        for (int at = 0; at < n; at += images) {
+            int portion = n - at < images ? n - at : images;
+            for (int s = first; s <= last; s++) {
+                run_step(plan, &plan->step[s], input, at, portion);
+                if (at + portion == n)
+                    poison_ended(plan, s);
+            }
         }
-        struct op_call call = make_call(plan, step, n);
-        poison_workspace(plan);
-        op_get(row->kind)->forward(&call);
-        poison_ended(plan, s);
     }
 }
 

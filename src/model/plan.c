@@ -133,11 +133,13 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->graph = graph;
     plan->team = options->team;
     plan->batch = options->batch;
+    plan->portion = options->portion;
     plan->training = options->training;
     plan->fold = options->fold;
     plan->poison = options->poison;
     plan->fixed = mem_array(nodes, sizeof *plan->fixed);
     plan->reaches = mem_array(nodes, sizeof *plan->reaches);
+    plan->whole = mem_array(nodes, sizeof *plan->whole);
     plan->wants_grad = mem_array(nodes, sizeof *plan->wants_grad);
     plan->value = mem_array(nodes, sizeof *plan->value);
     plan->gradient = mem_array(nodes, sizeof *plan->gradient);
@@ -158,6 +160,7 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     find_dependence(plan);
     find_crossings(plan);
     plan_lower(plan);
+    plan_portions(plan);
     if (!lay_out(plan, error)) {
         plan_destroy(plan);
         return NULL;
@@ -183,6 +186,7 @@ void plan_destroy(struct plan *plan)
     mem_free(plan->step);
     mem_free(plan->fixed);
     mem_free(plan->reaches);
+    mem_free(plan->whole);
     mem_free(plan->wants_grad);
     mem_free(plan->value);
     mem_free(plan->gradient);

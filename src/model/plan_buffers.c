@@ -51,28 +51,43 @@ static int add_buffer(struct plan *plan, size_t floats, int start, int end)
     return plan->buffers++;
 }
 
+/* The value a step writes: of its portion, where only its own stretch reads it. */
+static size_t written_floats(const struct plan *plan, const struct plan_step *step)
+{
+    int images = plan->whole[step->out_node] ? plan->batch : step->images;
+    return shape4_count(plan_shape(plan, step->out_node, images));
+}
+
 static void extend(struct plan *plan, int buffer, int end)
 {
     if (plan->buffer[buffer].end < end)
         plan->buffer[buffer].end = end;
 }
 
-/* The last time at which each node's value is read. */
+static void read_until(int *end, int node, int time)
+{
+    end[node] = end[node] < time ? time : end[node];
+}
+
+/* The last time at which each node's value is read. A stretch runs once for each portion, so it reads what spans the
+ * batch until its last step. */
 static void find_ends(const struct plan *plan, int *end)
 {
     const struct graph *graph = plan->graph;
     for (int s = 0; s < plan->steps; s++) {
         const struct plan_step *step = &plan->step[s];
+        const struct graph_node *row = &graph->node[step->node];
         unsigned needs = plan_step_needs(plan, step);
-        int last = (needs & OP_NEEDS_IN) ? backward_time(plan, s) : s;
-        for (int i = 0; i < graph->node[step->node].inputs; i++) {
-            int *of = &end[graph->node[step->node].input[i]];
-            *of = *of < last ? last : *of;
+        for (int i = 0; i < row->inputs; i++) {
+            int last = plan->whole[row->input[i]] ? step->stretch_end : s;
+            read_until(end, row->input[i], (needs & OP_NEEDS_IN) ? backward_time(plan, s) : last);
         }
-        if (step->residual != PLAN_NONE && end[step->residual] < s)
-            end[step->residual] = s;
+        if (step->residual != PLAN_NONE)
+            read_until(end, step->residual, plan->whole[step->residual] ? step->stretch_end : s);
+        if (plan->whole[step->out_node])
+            read_until(end, step->out_node, step->stretch_end);
         if (needs & OP_NEEDS_OUT)
-            end[step->out_node] = backward_time(plan, s);
+            read_until(end, step->out_node, backward_time(plan, s));
     }
     end[graph->output] = 2 * plan->steps + 1;
     for (int i = 0; i < plan->crossings; i++)
@@ -95,6 +110,7 @@ static bool runs_in_place(const struct plan *plan, int s, const int *end)
     const struct graph_node *row = &plan->graph->node[step->node];
     int input = row->input[0];
     return op_get(row->kind)->in_place && plan->value[input] != PLAN_NONE && end[input] == s &&
+           plan->whole[input] == plan->whole[step->out_node] &&
            value_floats(plan, input) == value_floats(plan, step->out_node) && uses_of(plan, step, input) == 1;
 }
 
@@ -105,16 +121,17 @@ static void add_values(struct plan *plan)
     find_ends(plan, end);
     if (plan->crossings > 0 && plan->crossing[0] == 0)
         plan->value[0] = add_buffer(plan, value_floats(plan, 0), 0, end[0]);
-    for (int s = 0; s < plan->steps; s++) {
+    for (int s = 0, stretch = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &graph->node[step->node];
         const struct op_def *def = op_get(row->kind);
+        stretch = s > 0 && plan->step[s - 1].stretch_end == step->stretch_end ? stretch : s;
         if (runs_in_place(plan, s, end)) {
             plan->value[step->out_node] = plan->value[row->input[0]];
             extend(plan, plan->value[step->out_node], end[step->out_node]);
         } else {
-            size_t floats = value_floats(plan, step->out_node);
-            plan->value[step->out_node] = add_buffer(plan, floats, s, end[step->out_node]);
+            int start = plan->whole[step->out_node] ? stretch : s;
+            plan->value[step->out_node] = add_buffer(plan, written_floats(plan, step), start, end[step->out_node]);
         }
         struct shape4 out = plan_shape(plan, step->node, plan->batch);
         size_t saved = 0;
@@ -188,7 +205,7 @@ static size_t most_workspace(const struct plan *plan, const struct plan_step *st
 {
     const struct op_def *def = op_get(plan->graph->node[step->node].kind);
     size_t most = 0;
-    for (int n = 1; n <= plan->batch && def->workspace_floats != NULL; n++) {
+    for (int n = 1; n <= step->images && def->workspace_floats != NULL; n++) {
         for (int i = 0; i < plan->graph->node[step->node].inputs; i++)
             step->in_shape[i].n = n;
         size_t floats = def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, n),

@@ -26,6 +26,8 @@ struct plan_step {
     enum op_activation activation;
     const struct op_attrs *activation_attrs; /* the graph's */
     struct op_attrs attrs;
+    int images;                       /* it runs so many at a time, together with ... */
+    int stretch_end;                  /* ... the steps up to and including this one */
     bool backward;                    /* has a backward call */
     bool moves_statistics, may_drop;  /* when run with `train` */
     int saved;                        /* buffer, or PLAN_NONE */
@@ -43,7 +45,7 @@ struct plan_step {
 struct plan {
     const struct graph *graph;
     struct team *team;
-    int batch;
+    int batch, portion;
     bool training, fold, poison;
     int frontier;     /* nodes below it are inference only */
     int steps;        /* all */
@@ -51,6 +53,7 @@ struct plan {
     struct plan_step *step;
     unsigned char *fixed; /* [nodes] freeze marks, as they were at creation */
     bool *reaches;        /* [nodes] the logits depend on it */
+    bool *whole;          /* [nodes] its value has room for the whole batch, not for a portion of its step's images */
     bool *wants_grad;     /* [nodes] the gradient of its output is needed */
     int *value;           /* [nodes] buffer of its output; PLAN_NONE: folded away, or the caller's input */
     int *gradient;        /* [nodes] buffer of its output's gradient; PLAN_NONE: not needed, or the caller's */
@@ -74,6 +77,9 @@ struct plan {
 void plan_lower(struct plan *plan) THAW_NONNULL;
 /* Writes the folded weights into the arena. */
 void plan_fold_weights(struct plan *plan) THAW_NONNULL;
+
+/* plan_portions.c: how many images the steps run together, and which values span the batch. */
+void plan_portions(struct plan *plan) THAW_NONNULL;
 
 /* plan_buffers.c: lives and places, then what is not planned by liveness in front of them: gradients of parameters,
  * folded weights, the workspace all calls share. */

@@ -16,6 +16,7 @@ struct plan_options {
     int batch;         /* the most images of one call, >= 1 */
     bool training;     /* false: the whole graph is inference, the frontier is its end */
     bool fold;         /* fold and fuse where legal (off only to test that it changes nothing) */
+    int portion;       /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
     bool poison;       /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
     struct team *team; /* its size may not change any bit of the results */
 };

@@ -260,9 +260,11 @@ static void folding_changes_nothing(void **state)
     for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
         for (int training = 0; training < 2; training++) {
             upto(fixture, cuts[i]);
-            struct plan *with = make_plan(fixture, (struct plan_options){SMALL_BATCH, training != 0, true, true, NULL});
-            struct plan *without =
-                make_plan(fixture, (struct plan_options){SMALL_BATCH, training != 0, false, true, NULL});
+            struct plan_options options = {
+                .batch = SMALL_BATCH, .training = training != 0, .fold = true, .poison = true};
+            struct plan *with = make_plan(fixture, options);
+            options.fold = false;
+            struct plan *without = make_plan(fixture, options);
             float logits[LOGITS];
             memcpy(logits, run_step(fixture, without, SMALL_BATCH, true), sizeof logits);
             assert_near(cuts[i], run_step(fixture, with, SMALL_BATCH, true), logits, LOGITS, 1e-5);
@@ -273,6 +275,31 @@ static void folding_changes_nothing(void **state)
             }
             plan_destroy(with);
             plan_destroy(without);
+        }
+    }
+}
+
+/* Any portion of the images, one that does not divide the batch included, and for calls of fewer images. */
+static void portions_change_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const cuts[] = {"none", "stem", "block1", "block2", "block3", "trunk", "fc"};
+    for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
+        upto(fixture, cuts[i]);
+        for (int portion = 1; portion < SMALL_BATCH; portion++) {
+            struct plan_options options = folded;
+            options.portion = portion;
+            options.poison = portion % 2 != 0;
+            compare_with_reference(fixture, &options, SMALL_BATCH, true);
+            compare_with_reference(fixture, &options, SMALL_BATCH - 1, true);
+            options.training = false;
+            struct plan *whole = make_plan(fixture, folded), *plan = make_plan(fixture, options);
+            float logits[LOGITS];
+            memcpy(logits, exec_forward(whole, fixture->input, SMALL_BATCH, false, seed, at_step), sizeof logits);
+            assert_near("logits", exec_forward(plan, fixture->input, SMALL_BATCH, false, seed, at_step), logits, LOGITS,
+                        1e-5);
+            plan_destroy(whole);
+            plan_destroy(plan);
         }
     }
 }
@@ -321,7 +348,8 @@ static void any_team_gives_the_same_bits(void **state)
         upto(fixture, cuts[i]);
         for (int threads = 1; threads <= 3; threads++) {
             struct team *team = team_create(threads);
-            struct plan *plan = make_plan(fixture, (struct plan_options){SMALL_BATCH, true, true, false, team});
+            struct plan *plan = make_plan(
+                fixture, (struct plan_options){.batch = SMALL_BATCH, .training = true, .fold = true, .team = team});
             bits[threads - 1] = all_bits(fixture, plan, &count);
             plan_destroy(plan);
             team_destroy(team);
@@ -527,6 +555,7 @@ int main(void)
         TEST(gradients_are_the_slopes_of_the_loss),
         TEST(frozen_parts_change_no_other_gradient),
         TEST(folding_changes_nothing),
+        TEST(portions_change_nothing),
         TEST(refreshed_folds_follow_the_values),
         TEST(any_team_gives_the_same_bits),
         TEST(nothing_is_read_after_its_life),
@@ -540,6 +569,7 @@ int main(void)
         MODERN(gradients_are_the_slopes_of_the_loss),
         MODERN(frozen_parts_change_no_other_gradient),
         MODERN(folding_changes_nothing),
+        MODERN(portions_change_nothing),
         MODERN(refreshed_folds_follow_the_values),
         MODERN(any_team_gives_the_same_bits),
         MODERN(nothing_is_read_after_its_life),
