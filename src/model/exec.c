@@ -59,6 +59,8 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
                            .step = plan->op_step,
                            .salt = (uint64_t)step->node,
                            .team = plan->team};
+    if (step->prepared != SIZE_MAX)
+        call.prepared = plan_floats(plan, step->prepared);
     if (step->saved != PLAN_NONE)
         call.saved = plan_floats(plan, plan->buffer[step->saved].offset);
     if (step->residual != PLAN_NONE)

@@ -94,8 +94,10 @@ static void point_step(struct plan *plan, struct plan_step *step)
         step->param[slot] = graph_param_values(plan->graph, param);
         step->param_grad[slot] = plan_gradient(plan, param);
     }
-    for (int slot = 0; slot < 2 && step->norm != PLAN_NONE; slot++)
-        step->param[slot] = plan_floats(plan, step->folded[slot]);
+    for (int slot = 0; slot < 2 && step->norm != PLAN_NONE; slot++) {
+        if (step->folded[slot] != SIZE_MAX)
+            step->param[slot] = plan_floats(plan, step->folded[slot]);
+    }
 }
 
 static double machine_bytes(void)
@@ -136,6 +138,7 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->portion = options->portion;
     plan->training = options->training;
     plan->fold = options->fold;
+    plan->no_winograd = options->no_winograd;
     plan->poison = options->poison;
     plan->fixed = mem_array(nodes, sizeof *plan->fixed);
     plan->reaches = mem_array(nodes, sizeof *plan->reaches);
@@ -161,6 +164,7 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     find_crossings(plan);
     plan_lower(plan);
     plan_portions(plan);
+    plan_choose_kernels(plan);
     if (!lay_out(plan, error)) {
         plan_destroy(plan);
         return NULL;

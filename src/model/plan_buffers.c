@@ -233,9 +233,16 @@ void plan_place_permanent(struct plan *plan)
     for (int s = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &graph->node[step->node];
+        size_t prepared = plan_prepared_floats(plan, s),
+               weights = plan_align(step->norm != PLAN_NONE ? graph->param[row->first_param].count : 0);
+        if (prepared > 0) { /* from folded weights that lie in the workspace for that while */
+            step->prepared = at;
+            at += plan_align(prepared);
+            plan->workspace_floats = weights > plan->workspace_floats ? weights : plan->workspace_floats;
+        }
         if (step->norm != PLAN_NONE) {
-            step->folded[0] = at;
-            at += plan_align(graph->param[row->first_param].count);
+            step->folded[0] = prepared > 0 ? SIZE_MAX : at;
+            at += prepared > 0 ? 0 : weights;
             step->folded[1] = at;
             at += plan_align((size_t)row->shape.c);
         }

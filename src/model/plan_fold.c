@@ -14,6 +14,7 @@
 enum { CONV_WEIGHT, CONV_BIAS };
 enum { NORM_WEIGHT, NORM_BIAS, NORM_MEAN, NORM_VAR };
 enum { AFFINE_WEIGHT, AFFINE_BIAS };
+enum { FOLD_LANES = 16 }; /* output channels folded at a time: a cache line of weights */
 
 struct lowering {
     struct plan *plan;
@@ -191,27 +192,36 @@ static void line_of(const struct plan *plan, int norm, size_t c, double *scale, 
 
 /* norm(conv(x)) = (w * x + b) * scale + shift: output channels are the last axis of every native weight, so both are one
  * pass over its columns. */
-static void fold_step(struct plan *plan, const struct plan_step *step)
+static void fold_step(struct plan *plan, const struct plan_step *step, float *to)
 {
     const struct graph *graph = plan->graph;
     const struct graph_node *conv = &graph->node[step->node];
     size_t channels = (size_t)conv->shape.c, count = graph->param[conv->first_param + CONV_WEIGHT].count;
     const float *weight = param_of(plan, step->node, CONV_WEIGHT);
     const float *bias = conv->attrs.bias ? param_of(plan, step->node, CONV_BIAS) : NULL;
-    float *to = plan_floats(plan, step->folded[CONV_WEIGHT]), *to_bias = plan_floats(plan, step->folded[CONV_BIAS]);
-    for (size_t c = 0; c < channels; c++) {
-        double scale, shift;
-        line_of(plan, step->norm, c, &scale, &shift);
-        to_bias[c] = (float)((bias != NULL ? bias[c] : 0) * scale + shift);
-        for (size_t i = c; i < count; i += channels)
-            to[i] = (float)(weight[i] * scale);
+    float *to_bias = plan_floats(plan, step->folded[CONV_BIAS]);
+    for (size_t first = 0; first < channels; first += FOLD_LANES) {
+        size_t lanes = channels - first < FOLD_LANES ? channels - first : FOLD_LANES;
+        double scale[FOLD_LANES], shift;
+        for (size_t c = 0; c < lanes; c++) {
+            line_of(plan, step->norm, first + c, &scale[c], &shift);
+            to_bias[first + c] = (float)((bias != NULL ? bias[first + c] : 0) * scale[c] + shift);
+        }
+        for (size_t i = first; i < count; i += channels)
+            for (size_t c = 0; c < lanes; c++)
+                to[i + c] = (float)(weight[i + c] * scale[c]);
     }
 }
 
 void plan_fold_weights(struct plan *plan)
 {
     for (int s = 0; s < plan->frozen_steps; s++) {
-        if (plan->step[s].norm != PLAN_NONE)
-            fold_step(plan, &plan->step[s]);
+        struct plan_step *step = &plan->step[s];
+        bool folds = step->norm != PLAN_NONE, prepares = step->prepared != SIZE_MAX;
+        float *room = plan_floats(plan, prepares ? plan->workspace : step->folded[CONV_WEIGHT]);
+        if (folds)
+            fold_step(plan, step, room);
+        if (prepares)
+            plan_prepare_step(plan, s, folds ? &room : step->param);
     }
 }

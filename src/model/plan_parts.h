@@ -32,6 +32,7 @@ struct plan_step {
     bool moves_statistics, may_drop;  /* when run with `train` */
     int saved;                        /* buffer, or PLAN_NONE */
     size_t folded[2];                 /* offsets of folded weight and bias; used where norm is set */
+    size_t prepared;                  /* offset of the weights as the kernel reads them; SIZE_MAX: it takes param */
     float *param[OP_PARAMS_MAX];      /* in graph->values, or folded */
     float *param_grad[OP_PARAMS_MAX]; /* NULL: does not move */
     struct shape4 *in_shape;          /* [inputs], n set by each call */
@@ -46,7 +47,7 @@ struct plan {
     const struct graph *graph;
     struct team *team;
     int batch, portion;
-    bool training, fold, poison;
+    bool training, fold, poison, no_winograd;
     int frontier;     /* nodes below it are inference only */
     int steps;        /* all */
     int frozen_steps; /* of them, those below the frontier */
@@ -77,6 +78,13 @@ struct plan {
 void plan_lower(struct plan *plan) THAW_NONNULL;
 /* Writes the folded weights into the arena. */
 void plan_fold_weights(struct plan *plan) THAW_NONNULL;
+
+/* plan_kernels.c: sets attrs.kernel of every step. */
+void plan_choose_kernels(struct plan *plan) THAW_NONNULL;
+/* Floats of a frozen step's prepared weights; 0: its kernel takes them as they are. */
+size_t plan_prepared_floats(const struct plan *plan, int step) THAW_NONNULL;
+/* Writes them, from the step's parameters or, folded, from others. */
+void plan_prepare_step(struct plan *plan, int step, float *const *param) THAW_NONNULL;
 
 /* plan_portions.c: how many images the steps run together, and which values span the batch. */
 void plan_portions(struct plan *plan) THAW_NONNULL;

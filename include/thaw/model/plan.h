@@ -15,6 +15,7 @@
 struct plan_options {
     int batch;         /* the most images of one call, >= 1 */
     bool training;     /* false: the whole graph is inference, the frontier is its end */
+    bool no_winograd;  /* convolutions sum products as they stand: slower, rounds less */
     bool fold;         /* fold and fuse where legal (off only to test that it changes nothing) */
     int portion;       /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
     bool poison;       /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
@@ -42,6 +43,10 @@ size_t plan_bytes(const struct plan *plan) THAW_NONNULL; /* arena, gradients and
 int plan_crossings(const struct plan *plan) THAW_NONNULL;
 struct shape4 plan_crossing_shape(const struct plan *plan, int crossing) THAW_NONNULL; /* n = batch */
 float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL;
+
+/* The kernel that does a job of a node, a word for people and records: static; NULL: there is no choice, or no step.
+ * Forward, and where gradients are computed the two others. */
+const char *plan_kernel_name(const struct plan *plan, int node, enum op_job job) THAW_NONNULL;
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;
