@@ -301,7 +301,7 @@ static void tell_head(bool multiply, const struct bench_limits *limits, const st
                peers ? " x peer" : "op/B roof   %");
     else
         printf("\n%-30s %3s %-13s %-4s %9s %7s %s\n", "layer", "n", "output", "pass", "ms", "GB/s",
-               limits ? "% of memory" : "");
+               limits ? "% mem" : "");
 }
 
 static double roof(const struct measured *measured, const struct bench_limits *limits, bool *memory)
@@ -346,7 +346,7 @@ static void tell_other(const struct layer *layer, const struct measured *measure
     printf("%-30s %3d %-13s %-4s %9.3f %7.1f", name_end(end, name, NAME_ROOM), layer->count, shape,
            pass_marks[measured->pass], 1e3 * measured->seconds, rate / 1e9);
     if (limits)
-        printf(" %4.0f", 100 * rate / limits->memory[1]);
+        printf(" %5.0f", 100 * rate / limits->memory[1]);
     putchar('\n');
 }
 
