@@ -93,6 +93,8 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     for (int s = 0; s < DATASET_SPLITS; s++)
         if (trainer->part[s].features)
             status->plan_bytes += features_bytes(trainer->part[s].features);
+    status->features_done = trainer->features_done;
+    status->features_all = trainer->features_all;
     status->error = trainer->failure;
     pthread_mutex_unlock(&trainer->mutex);
 }
@@ -277,10 +279,8 @@ void trainer_join(struct trainer *trainer)
 
 static void free_engine(struct trainer *trainer)
 {
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        loader_destroy(trainer->part[s].loader);
-        features_destroy(trainer->part[s].features);
-    }
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        trainer_part_finish(&trainer->part[s]);
     if (trainer->task_state)
         trainer->task->destroy(trainer->task_state);
     optim_destroy(trainer->optim);

@@ -17,14 +17,13 @@
 
 /* --- one batch --- */
 
-/* Logits of a batch; the frozen half is looked up where it is known. */
+/* Logits of a batch; the frozen half is looked up where it is kept. */
 static const float *forward(struct trainer *trainer, struct trainer_part *part, const struct batch *batch, bool train)
 {
-    if (!part->features || !features_lookup(part->features, trainer->plan, batch)) {
+    if (part->features)
+        features_load(part->features, part->view, trainer->plan, batch);
+    else
         exec_frozen(trainer->plan, batch->input, batch->n);
-        if (part->features)
-            features_store(part->features, trainer->plan, batch);
-    }
     return exec_thawed(trainer->plan, batch->input, batch->n, train, trainer->experiment.train.seed, trainer->at.step);
 }
 
@@ -104,15 +103,6 @@ static bool train_batch(struct trainer *trainer, const struct batch *batch)
     double seconds = clock_monotonic() - began;
     at->epoch_seconds += seconds;
     return emit_step(trainer, &sums, seconds);
-}
-
-static void report_bad(struct trainer *trainer, enum dataset_split split)
-{
-    const struct loader_bad *bad;
-    size_t count = loader_take_bad(trainer->part[split].loader, &bad);
-    for (size_t i = 0; i < count; i++)
-        trainer_warn(trainer, "%s: set aside: %s", trainer->dataset->part[split].item[bad[i].index].path,
-                     bad[i].reason);
 }
 
 /* --- commands --- */
@@ -243,24 +233,25 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
     struct batch *batch;
     double began = clock_monotonic();
     trainer_publish(trainer, TRAINER_VALIDATING);
-    loader_begin(part->loader, 1, 0);
-    while (!trainer->ending && (batch = loader_next(part->loader))) {
+    bool good = trainer_begin(trainer, DATASET_VAL, 1, 0);
+    while (good && !trainer->ending && (batch = trainer_next(trainer, DATASET_VAL))) {
         if (batch->n > 0) {
             const float *logits = forward(trainer, part, batch, false);
             trainer->task->measure(trainer->task_state, logits, batch, NULL, sums);
             trainer->task->predict(trainer->task_state, logits, batch, &predictions);
         }
-        loader_release(part->loader, batch);
+        trainer_release(trainer, DATASET_VAL, batch);
         trainer_collect(trainer, false);
     }
-    report_bad(trainer, DATASET_VAL);
+    trainer_report_bad(trainer, DATASET_VAL);
     trainer->val_seconds = clock_monotonic() - began;
     trainer_tick(trainer, true);
-    if (trainer->ending)
-        trainer_predictions_finish(&predictions);
-    else
+    good = good && !trainer->ending;
+    if (good)
         publish_predictions(trainer, &predictions);
-    return !trainer->ending;
+    else
+        trainer_predictions_finish(&predictions);
+    return good;
 }
 
 /* --- the end of an epoch --- */
@@ -308,7 +299,7 @@ static bool end_epoch(struct trainer *trainer)
 {
     struct checkpoint *at = &trainer->at;
     struct task_sums sums = {0};
-    if (trainer->part[DATASET_VAL].loader && !evaluate(trainer, &sums))
+    if (trainer->dataset->part[DATASET_VAL].items > 0 && !evaluate(trainer, &sums))
         return false;
     if (!emit_epoch(trainer))
         return false;
@@ -339,52 +330,25 @@ static void scheduled_thaws(struct trainer *trainer)
     }
 }
 
-/* What a matrix product rounds to may depend on which images share its batch. So features are always those of the
- * first epoch's batches: kept as that epoch goes by, or, where a run is resumed or its freeze plan has changed behind
- * its start, computed in that order before it goes on. false: a stop came in between. */
-static bool fill_features(struct trainer *trainer)
-{
-    struct trainer_part *part = &trainer->part[DATASET_TRAIN];
-    struct batch *batch;
-    trainer_publish(trainer, TRAINER_PREPARING);
-    loader_begin(part->loader, 1, 0);
-    while (!trainer->ending && (batch = loader_next(part->loader))) {
-        if (batch->n > 0) {
-            exec_frozen(trainer->plan, batch->input, batch->n);
-            features_store(part->features, trainer->plan, batch);
-        }
-        loader_release(part->loader, batch);
-        trainer_collect(trainer, false);
-    }
-    report_bad(trainer, DATASET_TRAIN);
-    trainer_tick(trainer, true);
-    trainer->unfilled = trainer->ending;
-    return !trainer->ending;
-}
-
 static bool run_epoch(struct trainer *trainer)
 {
     struct trainer_part *part = &trainer->part[DATASET_TRAIN];
     struct checkpoint *at = &trainer->at;
     trainer->event_epoch = at->epoch;
     scheduled_thaws(trainer);
-    if (at->epoch == 1 && at->batch == 0)
-        trainer->unfilled = false;
-    loader_begin(part->loader, at->epoch, at->batch);
+    trainer->replanned = true;
     while (at->batch < part->batches) {
         if (!take_commands(trainer))
             return false;
-        if (trainer->unfilled) {
-            if (!fill_features(trainer))
-                return false;
-            loader_begin(part->loader, at->epoch, at->batch);
-        }
-        struct batch *batch = loader_next(part->loader);
+        if (trainer->replanned && !trainer_begin(trainer, DATASET_TRAIN, at->epoch, at->batch))
+            return false;
+        trainer->replanned = false;
+        struct batch *batch = trainer_next(trainer, DATASET_TRAIN);
         if (!batch)
             break;
         bool good = train_batch(trainer, batch);
-        loader_release(part->loader, batch);
-        report_bad(trainer, DATASET_TRAIN);
+        trainer_release(trainer, DATASET_TRAIN, batch);
+        trainer_report_bad(trainer, DATASET_TRAIN);
         if (!good || trainer->failure.kind != ERROR_NONE)
             return false;
         at->batch++;

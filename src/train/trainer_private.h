@@ -24,9 +24,17 @@ enum { TRAINER_COMMANDS = 1024 };
 
 /* One part of the data on its way to the network. */
 struct trainer_part {
-    struct loader *loader;
-    struct features *features; /* NULL: not kept */
+    struct loader_options loading;
     int batches;
+    struct features *features; /* NULL: not kept */
+    struct error why;          /* they are not, where it is to be said */
+    bool uncached;             /* they could not be, under this freeze plan */
+    int view;                  /* of the features in use */
+    struct loader *loader;     /* NULL: the batches are those in `order` */
+    uint32_t *order;           /* [items] of the epoch */
+    struct batch listed;       /* without inputs */
+    int next;                  /* batch of `order` */
+    bool *told;                /* [items], unreadable and said so; NULL: none */
 };
 
 struct trainer {
@@ -49,12 +57,13 @@ struct trainer {
     const struct task *task;
     void *task_state;
     struct trainer_part part[DATASET_SPLITS];
-    float *logits_gradient; /* (batch, classes) */
-    float **gradient;       /* [params], of the plan; NULL where none */
-    bool *touched;          /* [params], moves or has moved */
-    bool unfilled;          /* the training part's features are new and not what a run from the start would have kept */
-    char match[EVENT_TEXT_MAX]; /* how the pretrained weights matched */
-    bool statistics_fixed;      /* batch-norm statistics of thawed layers */
+    float *logits_gradient;             /* (batch, classes) */
+    float **gradient;                   /* [params], of the plan; NULL where none */
+    bool *touched;                      /* [params], moves or has moved */
+    bool replanned;                     /* since the batches were begun */
+    size_t features_done, features_all; /* images, while features are computed; else 0 */
+    char match[EVENT_TEXT_MAX];         /* how the pretrained weights matched */
+    bool statistics_fixed;              /* batch-norm statistics of thawed layers */
 
     struct checkpoint at;     /* the cursor and all that a checkpoint holds */
     int event_epoch;          /* what events are filed under: the epoch that runs, or just ended */
@@ -98,6 +107,17 @@ bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL 
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* The proof of freeze as an event. */
 void trainer_prove(struct trainer *trainer) THAW_NONNULL;
+
+/* --- trainer_batches.c --- */
+/* Starts an epoch's batches, behind making features complete where they are kept. false: a stop came in between, or the
+ * run fails. */
+bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first) THAW_NONNULL;
+/* The next batch, NULL at the end; `input` is NULL where features stand for it. Give it back with trainer_release. */
+struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
+void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
+/* Warns of images that the loader could not read. */
+void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
+void trainer_part_finish(struct trainer_part *part) THAW_NONNULL;
 
 /* --- trainer_loop.c --- */
 void trainer_loop(struct trainer *trainer) THAW_NONNULL;

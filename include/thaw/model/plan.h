@@ -12,12 +12,18 @@
 #include "thaw/model/freeze.h"
 #include "thaw/model/graph.h"
 
+/* Which halves of the network a plan holds. The frozen half alone computes what a feature cache keeps, in its own time
+ * and with its own batch; the thawed half alone trains on what is kept, and takes no memory for the other. Either is
+ * fused as it is within the whole, so their values are the same bits. */
+enum plan_part { PLAN_WHOLE, PLAN_FROZEN, PLAN_THAWED };
+
 struct plan_options {
-    int batch;         /* the most images of one call, >= 1 */
-    bool training;     /* false: the whole graph is inference, the frontier is its end */
-    bool fold;         /* fold and fuse where legal (off only to test that it changes nothing) */
-    bool poison;       /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
-    struct team *team; /* its size may not change any bit of the results */
+    int batch;           /* the most images of one call, >= 1 */
+    bool training;       /* false: the whole graph is inference, the frontier is its end */
+    bool fold;           /* fold and fuse where legal (off only to test that it changes nothing) */
+    bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
+    struct team *team;   /* its size may not change any bit of the results */
+    enum plan_part part; /* FROZEN and THAWED: with `training`; exec runs that half only */
 };
 
 struct plan;
@@ -41,6 +47,18 @@ size_t plan_bytes(const struct plan *plan) THAW_NONNULL; /* arena, gradients and
 int plan_crossings(const struct plan *plan) THAW_NONNULL;
 struct shape4 plan_crossing_shape(const struct plan *plan, int crossing) THAW_NONNULL; /* n = batch */
 float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL;
+
+/* The same for any frontier, without a plan: writes the nodes whose values would cross it to node[graph->nodes] and
+ * returns how many. `node` NULL: only counts. */
+int plan_cut(const struct graph *graph, int frontier, int *node) THAW_NONNULL_ARGS(1);
+/* Whether exec_frozen_from can begin at a cut below the plan's frontier: no step was fused across it, and the input
+ * itself does not cross it. */
+bool plan_starts_at(const struct plan *plan, int cut) THAW_NONNULL;
+/* Where the value of a node that crosses such a cut lies, (batch,h,w,c). */
+float *plan_value(struct plan *plan, int node) THAW_NONNULL;
+/* The choices of kernels below a frontier that decide how its values are rounded, as text without line ends; "" where
+ * shapes alone decide. A key of what is kept of them. */
+const char *plan_kernels(const struct graph *graph, int frontier) THAW_NONNULL;
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;
