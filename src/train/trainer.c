@@ -99,6 +99,24 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     pthread_mutex_unlock(&trainer->mutex);
 }
 
+/* --- pace --- */
+
+bool trainer_is_due(const struct trainer_pace *pace)
+{
+    return clock_monotonic() - pace->began >= TRAINER_PACE * pace->took;
+}
+
+void trainer_pace_begin(struct trainer_pace *pace)
+{
+    pace->began = clock_monotonic();
+}
+
+void trainer_pace_end(struct trainer_pace *pace)
+{
+    pace->took = clock_monotonic() - pace->began;
+    pace->owed = false;
+}
+
 /* --- the thread --- */
 
 void trainer_collect(struct trainer *trainer, bool wait)
@@ -316,6 +334,7 @@ void trainer_destroy(struct trainer *trainer)
     queue_destroy(trainer->commands);
     mem_free(trainer->pending);
     mem_free(trainer->ratio);
+    mem_free(trainer->best_held);
     trainer_predictions_finish(&trainer->predictions);
     pthread_mutex_destroy(&trainer->mutex);
     mem_free(trainer);

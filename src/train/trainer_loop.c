@@ -118,6 +118,8 @@ static void change_freeze(struct trainer *trainer, const char *layers, bool froz
 {
     struct error error = {0};
     struct freeze *changed = freeze_copy(trainer->freeze);
+    if (trainer->proving.owed)
+        trainer_prove(trainer); /* of what is frozen until now */
     bool good = freeze_match(changed, trainer->graph, layers, frozen, &error);
     if (good && trainer->statistics_fixed && !strchr(layers, ':')) /* a list of single marks is meant as it stands */
         freeze_statistics(changed, trainer->graph, true);
@@ -170,7 +172,7 @@ static void apply(struct trainer *trainer, const struct trainer_command *command
         change_pause(trainer, command->kind == TRAINER_PAUSE);
         break;
     case TRAINER_SAVE:
-        trainer_save(trainer, false);
+        trainer_save(trainer);
         break;
     case TRAINER_SET_LR:
         change_lr(trainer, command->value);
@@ -206,11 +208,14 @@ static bool take_commands(struct trainer *trainer)
 
 static void publish_predictions(struct trainer *trainer, struct trainer_predictions *predictions)
 {
-    trainer_save_predictions(trainer, predictions);
     pthread_mutex_lock(&trainer->mutex);
     trainer_predictions_finish(&trainer->predictions);
     trainer->predictions = *predictions;
     pthread_mutex_unlock(&trainer->mutex);
+    trainer->predicted_epoch = trainer->at.epoch;
+    trainer->telling.owed = true;
+    if (trainer_is_due(&trainer->telling))
+        trainer_save_predictions(trainer);
 }
 
 static struct trainer_predictions predictions_room(const struct trainer *trainer)
@@ -294,7 +299,17 @@ static bool is_stale(const struct trainer *trainer)
     return patience > 0 && trainer->at.stale >= patience;
 }
 
-/* Best and last are written together, so that a resumed run never knows a better file than it remembers. */
+/* What is put off at the end of short epochs is due at the end of the run. */
+static void settle(struct trainer *trainer)
+{
+    if (trainer->proving.owed)
+        trainer_prove(trainer);
+    if (trainer->telling.owed)
+        trainer_save_predictions(trainer);
+    if (trainer->saving.owed || trainer->best_held)
+        trainer_save(trainer);
+}
+
 static bool end_epoch(struct trainer *trainer)
 {
     struct checkpoint *at = &trainer->at;
@@ -304,17 +319,23 @@ static bool end_epoch(struct trainer *trainer)
     if (!emit_epoch(trainer))
         return false;
     bool best = judge(trainer, &sums);
-    trainer_prove(trainer);
+    trainer->proving.owed = true;
+    if (trainer_is_due(&trainer->proving))
+        trainer_prove(trainer);
     trainer_publish(trainer, TRAINER_RUNNING);
     int done = at->epoch++;
     at->batch = 0;
     at->sums = (struct task_sums){0};
     at->epoch_seconds = 0;
+    bool last = done == trainer->experiment.train.epochs || is_stale(trainer);
+    trainer->saving.owed = trainer->saving.owed || best || last || done % trainer->experiment.run.checkpoint_every == 0;
+    bool now = trainer->saving.owed && (last || trainer_is_due(&trainer->saving));
     if (best)
-        trainer_save(trainer, true);
-    if (best || done % trainer->experiment.run.checkpoint_every == 0 || done == trainer->experiment.train.epochs ||
-        is_stale(trainer))
-        trainer_save(trainer, false);
+        trainer_keep_best(trainer, now);
+    if (now)
+        trainer_save(trainer);
+    if (last)
+        settle(trainer);
     return trainer->failure.kind == ERROR_NONE;
 }
 
@@ -368,8 +389,10 @@ void trainer_loop(struct trainer *trainer)
         going = run_epoch(trainer);
     }
     if (trainer->ending && trainer->failure.kind == ERROR_NONE) {
-        trainer_save(trainer, false);
+        trainer->saving.owed = true;
         if (trainer->how == EVENT_DONE_FINISHED)
             trainer->how = EVENT_DONE_STOPPED;
     }
+    if (trainer->failure.kind == ERROR_NONE)
+        settle(trainer);
 }

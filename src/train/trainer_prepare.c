@@ -328,11 +328,13 @@ static bool emit_begin(struct trainer *trainer)
 void trainer_prove(struct trainer *trainer)
 {
     struct event event = {.kind = EVENT_FREEZE_PROOF};
+    trainer_pace_begin(&trainer->proving);
     int moved = freeze_proof_check(trainer->proof, trainer->graph, &event.u.proof.tensors);
     event.u.proof.digest = freeze_proof_hash(trainer->proof);
     event.u.proof.held = moved < 0;
     if (moved >= 0)
         snprintf(event.u.proof.moved, sizeof(event.u.proof.moved), "%s", trainer->graph->param[moved].name);
+    trainer_pace_end(&trainer->proving);
     if (event.u.proof.tensors == 0)
         return;
     trainer_emit(trainer, &event);

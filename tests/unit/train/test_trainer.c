@@ -68,7 +68,8 @@ static void frozen_does_not_move(void **state)
     set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
     assert_true(log.last[EVENT_FREEZE_PROOF].u.proof.held);
-    assert_int_equal(log.kinds[EVENT_FREEZE_PROOF], 3);
+    assert_in_range(log.kinds[EVENT_FREEZE_PROOF], 2,
+                    3); /* at the start and at the end; between, where it holds up nothing */
     assert_int_equal(log.kinds[EVENT_WARNING], 0);
     const char *match = log.last[EVENT_RUN].u.run.weights;
     assert_non_null(strstr(match, "97 tensors loaded; 19 ignored; the class layer starts fresh: it learned other"));
