@@ -274,7 +274,10 @@ bool feature_file_complete(const struct feature_file *file)
 
 void feature_file_forget(struct feature_file *file, size_t block)
 {
+    static const struct block_entry nothing;
     file->valid[block] = false;
+    if (!file->memory)
+        (void)write_all(file->fd, &nothing, sizeof(nothing), file->table_at + block * sizeof(nothing));
 }
 
 uint32_t feature_file_bad(const struct feature_file *file, size_t block)

@@ -45,7 +45,7 @@ size_t feature_file_rows(const struct feature_file *file,
                          size_t block) THAW_NONNULL; /* FEATURE_BLOCK but for the last */
 bool feature_file_valid(const struct feature_file *file, size_t block) THAW_NONNULL;
 bool feature_file_complete(const struct feature_file *file) THAW_NONNULL;
-void feature_file_forget(struct feature_file *file, size_t block) THAW_NONNULL; /* not valid any more */
+void feature_file_forget(struct feature_file *file, size_t block) THAW_NONNULL; /* not valid any more, for anyone */
 /* Rows of a valid block whose image could not be read, a bit each. */
 uint32_t feature_file_bad(const struct feature_file *file, size_t block) THAW_NONNULL;
 /* A row of a valid block, borrowed. */

@@ -58,7 +58,7 @@ static void find_source(struct filling *filling)
 {
     struct features *features = filling->features;
     const struct graph *graph = features->options.graph;
-    if (features->options.type != TENSOR_F32)
+    if (features->options.type != TENSOR_F32 || features->options.disk == 0)
         return;
     for (int frontier = features->cut.frontier - 1; frontier > 1 && !filling->source; frontier--) {
         if (!plan_starts_at(filling->plan, frontier))
