@@ -56,9 +56,9 @@ int plan_cut(const struct graph *graph, int frontier, int *node) THAW_NONNULL_AR
 bool plan_starts_at(const struct plan *plan, int cut) THAW_NONNULL;
 /* Where the value of a node that crosses such a cut lies, (batch,h,w,c). */
 float *plan_value(struct plan *plan, int node) THAW_NONNULL;
-/* The choices of kernels below a frontier that decide how its values are rounded, as text without line ends; "" where
- * shapes alone decide. A key of what is kept of them. */
-const char *plan_kernels(const struct graph *graph, int frontier) THAW_NONNULL;
+/* The choices of kernels that a plan for this batch makes below a frontier, as far as they decide how its values are
+ * rounded and shapes alone do not: text without line ends, "" for none; caller frees. It is in the key of kept features. */
+char *plan_kernels(const struct graph *graph, int frontier, int batch) THAW_NONNULL;
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;
