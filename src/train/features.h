@@ -45,10 +45,11 @@ struct features_fill {
     bool in_memory;          /* no file */
 };
 /* Makes a view complete, views counted from 1: what a file has is taken, the rest is computed. A file that cannot be had
- * or written is a warning, and memory takes its place. false: stopped by go_on (kind NONE; what was done stays), or
- * ERROR_FAILED: no memory. */
-bool features_fill(struct features *features, int view, const struct features_watch *watch, struct features_fill *fill,
-                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+ * or written is a warning, and memory takes its place. *frozen: the plan of the frozen half, made where it is NULL and
+ * wanted; the caller destroys it, behind the fills of all parts of the data. false: stopped by go_on (kind NONE; what was
+ * done stays), or ERROR_FAILED: no memory. */
+bool features_fill(struct features *features, int view, const struct features_watch *watch, struct plan **frozen,
+                   struct features_fill *fill, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool features_ready(const struct features *features, int view) THAW_NONNULL;
 /* Of a view that is ready: an image that could not be read has no features. */
 bool features_has(const struct features *features, int view, uint32_t index) THAW_NONNULL;

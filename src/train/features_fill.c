@@ -20,7 +20,7 @@ struct filling {
     int view;
     struct feature_file *file;
     const struct features_watch *watch;
-    struct plan *plan;
+    struct plan *plan; /* the caller's */
     struct loader *loader;
     size_t next; /* block that loader_next gives */
     float *input;
@@ -72,36 +72,45 @@ static void find_source(struct filling *filling)
 
 /* --- one block --- */
 
-/* Sets the block's inputs, each in its place; those that cannot be read stay black. Returns their bits. */
-static uint32_t read_images(struct filling *filling, size_t block)
+static void report_unreadable(struct filling *filling)
 {
-    size_t rows = feature_file_rows(filling->file, block);
+    const struct loader_bad *bad;
+    size_t count = loader_take_bad(filling->loader, &bad);
+    for (size_t i = 0; i < count; i++)
+        filling->watch->set_aside(filling->watch->context, &filling->features->options.part->item[bad[i].index],
+                                  bad[i].reason);
+}
+
+/* Sets the block's inputs, each in its place; those that cannot be read stay black. Returns their bits. */
+static uint32_t place_images(struct filling *filling, size_t block, const struct batch *batch)
+{
+    size_t rows = feature_file_rows(filling->file, block), floats = filling->input_floats;
     uint32_t bad = rows == 32 ? UINT32_MAX : ((uint32_t)1 << rows) - 1;
-    const struct loader_bad *unreadable;
-    memset(filling->input, 0, rows * filling->input_floats * sizeof(float));
-    if (filling->next != block)
-        loader_begin(filling->loader, filling->view, (int)block);
-    filling->next = block + 1;
-    struct batch *batch = loader_next(filling->loader);
-    for (int i = 0; batch && i < batch->n; i++) {
+    memset(filling->input, 0, rows * floats * sizeof(float));
+    for (int i = 0; i < batch->n; i++) {
         size_t row = batch->index[i] - block * FEATURE_BLOCK;
-        memcpy(filling->input + row * filling->input_floats, batch->input + (size_t)i * filling->input_floats,
-               filling->input_floats * sizeof(float));
+        memcpy(filling->input + row * floats, batch->input + (size_t)i * floats, floats * sizeof(float));
         bad &= ~((uint32_t)1 << row);
     }
-    if (batch)
-        loader_release(filling->loader, batch);
-    size_t count = loader_take_bad(filling->loader, &unreadable);
-    for (size_t i = 0; i < count; i++)
-        filling->watch->set_aside(filling->watch->context, &filling->features->options.part->item[unreadable[i].index],
-                                  unreadable[i].reason);
     return bad;
 }
 
 static uint32_t run_from_images(struct filling *filling, size_t block)
 {
-    uint32_t bad = read_images(filling, block);
-    exec_frozen(filling->plan, filling->input, (int)feature_file_rows(filling->file, block));
+    uint32_t bad = 0;
+    int rows = (int)feature_file_rows(filling->file, block);
+    if (filling->next != block)
+        loader_begin(filling->loader, filling->view, (int)block);
+    filling->next = block + 1;
+    struct batch *batch = loader_next(filling->loader);
+    const float *input = batch->input;
+    if (batch->n < rows) {
+        bad = place_images(filling, block, batch);
+        input = filling->input;
+    }
+    exec_frozen(filling->plan, input, rows);
+    loader_release(filling->loader, batch);
+    report_unreadable(filling);
     return bad;
 }
 
@@ -219,12 +228,14 @@ static void try_unreadable(struct filling *filling)
     }
 }
 
-static bool begin(struct filling *filling, struct error *error)
+static bool begin(struct filling *filling, struct plan **frozen, struct error *error)
 {
     const struct features_options *options = &filling->features->options;
     struct plan_options plan = {
         .batch = FEATURE_BLOCK, .part = PLAN_FROZEN, .training = true, .fold = true, .team = options->team};
-    filling->plan = plan_create(options->graph, options->freeze, &plan, error);
+    if (!*frozen)
+        *frozen = plan_create(options->graph, options->freeze, &plan, error);
+    filling->plan = *frozen;
     if (!filling->plan)
         return false;
     find_source(filling);
@@ -247,7 +258,6 @@ static bool begin(struct filling *filling, struct error *error)
 static void end(struct filling *filling)
 {
     loader_destroy(filling->loader);
-    plan_destroy(filling->plan);
     mem_free_floats(filling->input);
     mem_free(filling->rows);
     feature_file_close(filling->source);
@@ -264,8 +274,8 @@ static size_t kept_images(const struct feature_file *file)
     return images;
 }
 
-bool features_fill(struct features *features, int view, const struct features_watch *watch, struct features_fill *fill,
-                   struct error *error)
+bool features_fill(struct features *features, int view, const struct features_watch *watch, struct plan **frozen,
+                   struct features_fill *fill, struct error *error)
 {
     struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
     size_t items = features->options.part->items;
@@ -276,7 +286,7 @@ bool features_fill(struct features *features, int view, const struct features_wa
     try_unreadable(&filling);
     filling.done = kept_images(filling.file);
     fill->computed = items - filling.done;
-    bool good = filling.done == items || (begin(&filling, error) && fill_all(&filling, error));
+    bool good = filling.done == items || (begin(&filling, frozen, error) && fill_all(&filling, error));
     if (filling.source)
         fill->from = features->options.graph->node[filling.from.frontier - 1].name;
     fill->bytes = items * feature_row_bytes(features, &features->cut);

@@ -89,7 +89,7 @@ static bool do_without(struct trainer *trainer, enum dataset_split split, const 
 
 /* Makes a part's features complete, those of the view that an epoch takes. false: a stop came in between, or the run
  * fails. */
-static bool fill(struct trainer *trainer, enum dataset_split split, int view)
+static bool fill(struct trainer *trainer, enum dataset_split split, struct plan **frozen)
 {
     struct trainer_part *part = &trainer->part[split];
     struct watch context = {.trainer = trainer, .split = split};
@@ -98,7 +98,7 @@ static bool fill(struct trainer *trainer, enum dataset_split split, int view)
     struct error error = {0};
     double began = clock_monotonic();
     trainer_publish(trainer, TRAINER_PREPARING);
-    bool good = features_fill(part->features, view, &watch, &came_to, &error);
+    bool good = features_fill(part->features, part->view, &watch, frozen, &came_to, &error);
     trainer->features_done = trainer->features_all = 0;
     trainer_tick(trainer, true);
     if (good)
@@ -107,7 +107,7 @@ static bool fill(struct trainer *trainer, enum dataset_split split, int view)
 }
 
 /* do_without makes the other part's features anew, hence the loop. */
-static bool ready_features(struct trainer *trainer)
+static bool ready_parts(struct trainer *trainer, struct plan **frozen)
 {
     for (int s = 0; s < DATASET_SPLITS; s++) {
         struct trainer_part *part = &trainer->part[s];
@@ -119,11 +119,19 @@ static bool ready_features(struct trainer *trainer)
         part->view = (trainer->at.epoch - 1) % features_views(part->features) + 1;
         if (features_ready(part->features, part->view))
             continue;
-        if (!fill(trainer, (enum dataset_split)s, part->view))
+        if (!fill(trainer, (enum dataset_split)s, frozen))
             return false;
         s = -1;
     }
     return true;
+}
+
+static bool ready_features(struct trainer *trainer)
+{
+    struct plan *frozen = NULL;
+    bool good = ready_parts(trainer, &frozen);
+    plan_destroy(frozen);
+    return good;
 }
 
 /* --- batches --- */
