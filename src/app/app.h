@@ -20,7 +20,7 @@ struct verb {
 };
 
 extern const struct verb verb_train, verb_resume, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
-    verb_bench, verb_samples;
+    verb_cache, verb_bench, verb_samples;
 extern const struct verb *const verbs[];
 extern const size_t verbs_count;
 

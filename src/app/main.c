@@ -6,8 +6,8 @@
 
 #include "app.h"
 
-const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &verb_data,   &verb_eval,
-                                    &verb_predict, &verb_runs,   &verb_bench,  &verb_samples};
+const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &verb_data,  &verb_eval,
+                                    &verb_predict, &verb_runs,   &verb_cache,  &verb_bench, &verb_samples};
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];
 
 static void help(void)

@@ -59,6 +59,20 @@ static void tell_run(struct report *report)
             run->u.run.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
 }
 
+/* What the frozen part gives is known: from the cache, or computed now. */
+static void tell_features(const struct report *report, const struct event *event)
+{
+    const char *part = event->u.features.validation ? "validation" : "training", *from = event->u.features.from;
+    fprintf(report->out, "frozen part of %d %s images: ", event->u.features.images, part);
+    if (event->u.features.computed == 0)
+        fprintf(report->out, "all kept from before");
+    else
+        fprintf(report->out, "%d computed%s%s in %.1f s", event->u.features.computed, from[0] ? " from " : "", from,
+                event->u.features.seconds);
+    fprintf(report->out, ", %.1f MB%s\n", (double)event->u.features.bytes / 1e6,
+            event->u.features.in_memory ? " in memory" : "");
+}
+
 static void tell(void *context, const struct event *event)
 {
     struct report *report = context;
@@ -81,6 +95,9 @@ static void tell(void *context, const struct event *event)
             report->out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  validation loss %.4f  accuracy %.2f %%%s  %.1f s\n",
             event->epoch, report->run.u.run.epochs, report->epoch.u.epoch_.loss, 100 * report->epoch.u.epoch_.accuracy,
             event->u.eval.loss, 100 * event->u.eval.accuracy, event->u.eval.best ? "  best" : "", event->elapsed);
+        break;
+    case EVENT_FEATURES:
+        tell_features(report, event);
         break;
     case EVENT_LR:
         fprintf(report->out, "learning rate %g -> %g\n", event->u.lr.from, event->u.lr.to);
@@ -110,8 +127,9 @@ static void tell(void *context, const struct event *event)
 }
 
 /* Waits for the run's end and passes signals on: SIGINT and SIGTERM finish the batch, save and stop; a second SIGINT
- * leaves at once; SIGHUP and SIGUSR1 save and go on. */
-static void wait_for_end(struct trainer *trainer, const sigset_t *signals)
+ * leaves at once; SIGHUP and SIGUSR1 save and go on. What the frozen part computes ahead has no events of its own, so
+ * how far it is is told here. */
+static void wait_for_end(struct trainer *trainer, const sigset_t *signals, bool terminal)
 {
     int interrupts = 0;
     struct trainer_status status;
@@ -128,6 +146,8 @@ static void wait_for_end(struct trainer *trainer, const sigset_t *signals)
         if (number > 0)
             trainer_post(trainer, &command);
         trainer_status(trainer, &status);
+        if (terminal && status.features_all > 0)
+            fprintf(stderr, "\r\033[Kfrozen part: %zu of %zu images", status.features_done, status.features_all);
     } while (status.phase != TRAINER_DONE && status.phase != TRAINER_FAILED);
     trainer_join(trainer);
 }
@@ -193,7 +213,7 @@ static int run(const struct experiment *experiment, const char *resume, bool jso
         return app_fail(&error);
     }
     remember_model(experiment);
-    wait_for_end(trainer, &signals);
+    wait_for_end(trainer, &signals, report.terminal);
     struct trainer_status status;
     trainer_status(trainer, &status);
     trainer_destroy(trainer);

@@ -35,12 +35,12 @@ struct loader {
     pthread_cond_t work, ready; /* work: places may be taken; ready: a place was finished */
 
     uint32_t *order; /* [items] of the current epoch */
-    uint32_t epoch;
-    size_t place;  /* the next to be taken */
-    int next;      /* batch number the consumer gets next */
-    int busy;      /* workers decoding now */
-    bool stopping; /* workers leave */
-    bool pausing;  /* no new places are taken */
+    uint32_t view;   /* the epoch whose augmented views these are */
+    size_t place;    /* the next to be taken */
+    int next;        /* batch number the consumer gets next */
+    int busy;        /* workers decoding now */
+    bool stopping;   /* workers leave */
+    bool pausing;    /* no new places are taken */
 
     struct slot **filling; /* [ahead] batch b is in filling[b % ahead], NULL before its first place is taken */
     struct slot *unused;
@@ -123,7 +123,7 @@ static void report_bad(struct loader *loader, uint32_t index, const char *reason
 }
 
 /* Fills `out` with the input of an item. `kept` is its cache entry as seen under the mutex; once set it stays. */
-static bool fill_input(struct loader *loader, uint32_t index, uint32_t epoch, struct image kept, float *out)
+static bool fill_input(struct loader *loader, uint32_t index, uint32_t number, struct image kept, float *out)
 {
     const struct preprocess *preprocess = &loader->options.preprocess;
     bool plain = loader->options.augment == AUGMENT_NONE;
@@ -139,7 +139,7 @@ static bool fill_input(struct loader *loader, uint32_t index, uint32_t epoch, st
         report_bad(loader, index, strncmp(error.text, path, name) == 0 ? error.text + name + 2 : error.text);
         return false;
     }
-    struct augment_key key = {.seed = loader->options.seed, .epoch = epoch, .index = index};
+    struct augment_key key = {.seed = loader->options.seed, .epoch = number, .index = index};
     augment_view(&decoded, preprocess, loader->options.augment, key, &view);
     image_normalise(&view, preprocess, out);
     if (plain) {
@@ -166,7 +166,7 @@ static void fill_place(struct loader *loader)
     size_t place = loader->place++, batch = (size_t)loader->options.batch;
     struct slot *slot = slot_of(loader, (int)(place / batch));
     int at = (int)(place % batch);
-    uint32_t index = loader->order[place], epoch = loader->epoch;
+    uint32_t index = loader->order[place], view = loader->view;
     struct image kept = loader->cache[index];
     bool readable = !loader->unreadable[index];
     slot->batch.index[at] = index;
@@ -174,7 +174,7 @@ static void fill_place(struct loader *loader)
     loader->busy++;
     pthread_mutex_unlock(&loader->mutex);
     bool filled =
-        readable && fill_input(loader, index, epoch, kept, slot->batch.input + (size_t)at * loader->item_floats);
+        readable && fill_input(loader, index, view, kept, slot->batch.input + (size_t)at * loader->item_floats);
     pthread_mutex_lock(&loader->mutex);
     loader->busy--;
     slot->filled[at] = filled;
@@ -291,19 +291,28 @@ int loader_batches(const struct loader *loader)
     return loader->batches;
 }
 
+void loader_order(const struct loader_options *options, int epoch, uint32_t *order, size_t items)
+{
+    struct rng rng;
+    for (size_t i = 0; i < items; i++)
+        order[i] = (uint32_t)i;
+    rng_init(&rng, rng_at(options->seed, RNG_SHUFFLE, (uint64_t)epoch), RNG_SHUFFLE);
+    if (options->shuffle)
+        rng_shuffle(&rng, order, items);
+}
+
+int loader_view(const struct loader_options *options, int epoch)
+{
+    return options->views > 0 ? (epoch - 1) % options->views + 1 : epoch;
+}
+
 void loader_begin(struct loader *loader, int epoch, int first_batch)
 {
     size_t items = loader->part->items;
     pthread_mutex_lock(&loader->mutex);
     drain(loader);
-    for (size_t i = 0; i < items; i++)
-        loader->order[i] = (uint32_t)i;
-    if (loader->options.shuffle) {
-        struct rng rng;
-        rng_init(&rng, rng_at(loader->options.seed, RNG_SHUFFLE, (uint64_t)epoch), RNG_SHUFFLE);
-        rng_shuffle(&rng, loader->order, items);
-    }
-    loader->epoch = (uint32_t)epoch;
+    loader_order(&loader->options, epoch, loader->order, items);
+    loader->view = (uint32_t)loader_view(&loader->options, epoch);
     loader->next = first_batch < loader->batches ? first_batch : loader->batches;
     size_t place = (size_t)loader->next * (size_t)loader->options.batch;
     loader->place = place < items ? place : items;

@@ -113,6 +113,14 @@ void exec_frozen(struct plan *plan, const float *input, int n)
     run(plan, 0, plan->frozen_steps, input, n);
 }
 
+void exec_frozen_from(struct plan *plan, int cut, int n)
+{
+    int first = 0;
+    while (first < plan->frozen_steps && plan->step[first].node < cut)
+        first++;
+    run(plan, first, plan->frozen_steps, NULL, n);
+}
+
 const float *exec_thawed(struct plan *plan, const float *input, int n, bool train, uint64_t seed, uint64_t step)
 {
     plan->train = train;

@@ -93,6 +93,21 @@ static json_t *stages_to_json(const struct graph *graph)
     return stages;
 }
 
+/* Compact, and the reference dropped. */
+static char *dump(json_t *json)
+{
+    char *dumped = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(FLOAT_DIGITS));
+    char *text = mem_string(dumped ? dumped : "");
+    json_decref(json);
+    free(dumped);
+    return text;
+}
+
+char *graph_node_to_json(const struct graph *graph, int node)
+{
+    return dump(node_to_json(&graph->node[node]));
+}
+
 char *graph_to_json(const struct graph *graph)
 {
     char preprocess[BIND_PREPROCESS_TEXT];
@@ -104,11 +119,7 @@ char *graph_to_json(const struct graph *graph)
     json_t *json = json_pack("{s:i, s:s, s:[iii], s:s, s:s, s:o, s:o}", "version", TEXT_VERSION, "arch", graph->arch,
                              "input", input->h, input->w, input->c, "preprocess", preprocess, "trunk",
                              graph->node[graph->trunk].name, "stages", stages_to_json(graph), "nodes", nodes);
-    char *dumped = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(FLOAT_DIGITS));
-    char *text = mem_string(dumped ? dumped : "");
-    json_decref(json);
-    free(dumped);
-    return text;
+    return dump(json);
 }
 
 /* --- from text --- */

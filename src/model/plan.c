@@ -35,16 +35,23 @@ static bool learns(const struct plan *plan, int node)
     return (freeze_marks(plan->graph, node) & ~(unsigned)plan->fixed[node] & (FREEZE_WEIGHTS | FREEZE_AFFINE)) != 0;
 }
 
-/* Which nodes the logits depend on, and through which of those gradients must flow to something that learns. */
+/* Which nodes the logits depend on. */
+static void find_reached(const struct graph *graph, bool *reaches)
+{
+    reaches[graph->output] = true;
+    for (int node = graph->output; node > 0; node--) {
+        for (int i = 0; i < graph->node[node].inputs && reaches[node]; i++)
+            reaches[graph->node[node].input[i]] = true;
+    }
+}
+
+/* And through which of those gradients must flow to something that learns. */
 static void find_dependence(struct plan *plan)
 {
     const struct graph *graph = plan->graph;
-    plan->reaches[graph->output] = true;
-    for (int node = graph->output; node > 0; node--) {
-        for (int i = 0; i < graph->node[node].inputs && plan->reaches[node]; i++)
-            plan->reaches[graph->node[node].input[i]] = true;
-    }
-    for (int node = plan->frontier; node < graph->nodes && plan->training; node++) {
+    bool backward = plan->training && plan->part != PLAN_FROZEN;
+    find_reached(graph, plan->reaches);
+    for (int node = plan->frontier; node < graph->nodes && backward; node++) {
         bool wants = learns(plan, node);
         for (int i = 0; i < graph->node[node].inputs; i++)
             wants = wants || plan->wants_grad[graph->node[node].input[i]];
@@ -52,26 +59,63 @@ static void find_dependence(struct plan *plan)
     }
 }
 
-static void find_crossings(struct plan *plan)
+/* Nodes below the cut whose values are read above it, or are the logits. */
+static int find_cut(const struct graph *graph, const bool *reaches, int cut, int *at)
 {
-    const struct graph *graph = plan->graph;
+    int count = 0;
     bool *crosses = mem_array((size_t)graph->nodes, sizeof *crosses);
-    crosses[graph->output] = graph->output < plan->frontier;
-    for (int node = plan->frontier; node < graph->nodes; node++) {
-        for (int i = 0; i < graph->node[node].inputs && plan->reaches[node]; i++) {
+    crosses[graph->output] = graph->output < cut;
+    for (int node = cut; node < graph->nodes; node++) {
+        for (int i = 0; i < graph->node[node].inputs && reaches[node]; i++) {
             int input = graph->node[node].input[i];
-            crosses[input] = input < plan->frontier;
+            crosses[input] = input < cut;
         }
     }
     /* Where nothing but the input lies below the cut, it is not copied: the caller has it. */
-    plan->reads_input = plan->frontier <= 1;
-    crosses[0] = crosses[0] && !plan->reads_input;
-    plan->crossing = mem_array((size_t)graph->nodes, sizeof *plan->crossing);
+    crosses[0] = crosses[0] && cut > 1;
     for (int node = 0; node < graph->nodes; node++) {
-        if (crosses[node])
-            plan->crossing[plan->crossings++] = node;
+        if (crosses[node] && at != NULL)
+            at[count] = node;
+        count += crosses[node];
     }
     mem_free(crosses);
+    return count;
+}
+
+static void find_crossings(struct plan *plan)
+{
+    plan->reads_input = plan->frontier <= 1;
+    plan->crossing = mem_array((size_t)plan->graph->nodes, sizeof *plan->crossing);
+    plan->crossings = find_cut(plan->graph, plan->reaches, plan->frontier, plan->crossing);
+}
+
+int plan_cut(const struct graph *graph, int frontier, int *node)
+{
+    bool *reaches = mem_array((size_t)graph->nodes, sizeof *reaches);
+    find_reached(graph, reaches);
+    int count = find_cut(graph, reaches, frontier, node);
+    mem_free(reaches);
+    return count;
+}
+
+bool plan_starts_at(const struct plan *plan, int cut)
+{
+    int *node = mem_array((size_t)plan->graph->nodes, sizeof *node);
+    int count = plan_cut(plan->graph, cut, node);
+    bool starts = cut > 1 && cut < plan->frontier;
+    for (int s = 0; s < plan->frozen_steps; s++)
+        starts = starts && (plan->step[s].node < cut) == (plan->step[s].out_node < cut);
+    for (int i = 0; i < count; i++)
+        starts = starts && node[i] != 0 && plan->value[node[i]] != PLAN_NONE;
+    mem_free(node);
+    return starts;
+}
+
+/* The others are chosen by shape. */
+char *plan_kernels(const struct graph *graph, int frontier, int batch, bool no_winograd)
+{
+    (void)graph, (void)frontier, (void)batch;
+    return mem_string(no_winograd ? "no winograd" : "");
 }
 
 static float *buffer_floats(const struct plan *plan, int buffer)
@@ -137,8 +181,10 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->batch = options->batch;
     plan->portion = options->portion;
     plan->training = options->training;
+    plan->part = options->training ? options->part : PLAN_WHOLE;
     plan->fold = options->fold;
     plan->no_winograd = options->no_winograd;
+    plan->start = options->start;
     plan->poison = options->poison;
     plan->fixed = mem_array(nodes, sizeof *plan->fixed);
     plan->reaches = mem_array(nodes, sizeof *plan->reaches);
@@ -234,6 +280,11 @@ struct shape4 plan_crossing_shape(const struct plan *plan, int crossing)
 float *plan_crossing_values(struct plan *plan, int crossing)
 {
     return buffer_floats(plan, plan->value[plan->crossing[crossing]]);
+}
+
+float *plan_value(struct plan *plan, int node)
+{
+    return buffer_floats(plan, plan->value[node]);
 }
 
 float *plan_gradient(const struct plan *plan, int param)

@@ -121,6 +121,10 @@ static void add_values(struct plan *plan)
     find_ends(plan, end);
     if (plan->crossings > 0 && plan->crossing[0] == 0)
         plan->value[0] = add_buffer(plan, value_floats(plan, 0), 0, end[0]);
+    for (int i = 0; i < plan->crossings && plan->part == PLAN_THAWED; i++)
+        if (plan->crossing[i] != 0)
+            plan->value[plan->crossing[i]] =
+                add_buffer(plan, value_floats(plan, plan->crossing[i]), 0, end[plan->crossing[i]]);
     for (int s = 0, stretch = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &graph->node[step->node];
@@ -224,7 +228,7 @@ void plan_place_permanent(struct plan *plan)
         const struct graph_param *param = &graph->param[p];
         enum freeze_mark mark = param->role == OP_ROLE_AFFINE ? FREEZE_AFFINE : FREEZE_WEIGHTS;
         bool learns = param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT;
-        bool moves = plan->training && learns && !(plan->fixed[param->node] & mark);
+        bool moves = plan->training && learns && plan->part != PLAN_FROZEN && !(plan->fixed[param->node] & mark);
         if (moves) {
             plan->param_grad[p] = at;
             at += plan_align(param->count);

@@ -162,7 +162,7 @@ void plan_lower(struct plan *plan)
     count_readers(&lowering);
     plan->step = mem_array(nodes, sizeof *plan->step);
     for (int node = 1; node < plan->graph->nodes; node++) {
-        if (plan->reaches[node] && !lowering.absorbed[node])
+        if (plan->reaches[node] && !lowering.absorbed[node] && plan_holds(plan, node))
             lower_node(&lowering, node);
     }
     mem_free(lowering.readers);

@@ -46,7 +46,8 @@ struct plan_step {
 struct plan {
     const struct graph *graph;
     struct team *team;
-    int batch, portion;
+    int batch, portion, start;
+    enum plan_part part;
     bool training, fold, poison, no_winograd;
     int frontier;     /* nodes below it are inference only */
     int steps;        /* all */
@@ -95,6 +96,12 @@ void plan_buffers(struct plan *plan) THAW_NONNULL;
 void plan_place_permanent(struct plan *plan) THAW_NONNULL;
 /* What the backward pass of this step reads of the forward pass's values (op_needs bits). */
 unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step) THAW_NONNULL;
+
+/* Whether a node's half is in this plan. */
+static inline bool plan_holds(const struct plan *plan, int node)
+{
+    return plan->part == PLAN_WHOLE || (plan->part == PLAN_FROZEN) == (node < plan->frontier);
+}
 
 static inline size_t plan_align(size_t floats)
 {

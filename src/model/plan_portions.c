@@ -59,6 +59,11 @@ static void find_whole_values(struct plan *plan)
     mem_free(stretch);
 }
 
+static bool starts_at(const struct plan *plan, int s)
+{
+    return plan->start > 0 && plan->step[s - 1].node < plan->start && plan->step[s].node >= plan->start;
+}
+
 void plan_portions(struct plan *plan)
 {
     int *images = mem_array((size_t)plan->steps + 1, sizeof *images); /* that fit from this step on */
@@ -70,7 +75,7 @@ void plan_portions(struct plan *plan)
     for (int s = 0; s < plan->steps;) {
         int end = s + 1, portion = plan->batch;
         if (s < plan->frozen_steps && plan->fold) {
-            while (end < plan->frozen_steps && images[end] < WORTH_A_CUT * images[s])
+            while (end < plan->frozen_steps && images[end] < WORTH_A_CUT * images[s] && !starts_at(plan, end))
                 end++;
             portion = even(plan->batch, images[s]);
         }

@@ -7,6 +7,7 @@
  *   eval         loss, top-1, top-5 over the validation part, seconds, whether it is the best so far
  *   lr           base learning rate before and after
  *   thaw         which patterns, frozen or thawed, by hand or by schedule, learnable values after it
+ *   features     of which part; images, those computed now, behind which layer, bytes kept, only in memory, seconds
  *   freeze-proof tensors compared, one digest over all, whether all held, the first that moved
  *   checkpoint   file and whether it is the best; warning: a sentence; pause: paused or continued
  *   fork         the checkpoint a resumed run went on from; done: how it ended, best epoch, last validation loss */
@@ -68,6 +69,12 @@ static const struct event_field thaw_fields[] = {
     FIELD("params_trainable", EVENT_FIELD_U64, u.thaw.params_trainable),
     FIELD("params_frozen", EVENT_FIELD_U64, u.thaw.params_frozen),
 };
+static const struct event_field features_fields[] = {
+    FIELD("validation", EVENT_FIELD_BOOL, u.features.validation), FIELD("images", EVENT_FIELD_INT, u.features.images),
+    FIELD("computed", EVENT_FIELD_INT, u.features.computed),      FIELD("from", EVENT_FIELD_TEXT, u.features.from),
+    FIELD("in_memory", EVENT_FIELD_BOOL, u.features.in_memory),   FIELD("bytes", EVENT_FIELD_U64, u.features.bytes),
+    FIELD("seconds", EVENT_FIELD_DOUBLE, u.features.seconds),
+};
 static const struct event_field proof_fields[] = {
     FIELD("tensors", EVENT_FIELD_INT, u.proof.tensors),
     FIELD("digest", EVENT_FIELD_HASH, u.proof.digest),
@@ -112,6 +119,7 @@ static const struct kind_row kind_table[] = {
     [EVENT_EVAL] = KIND("eval", eval_fields),
     [EVENT_LR] = KIND("lr", lr_fields),
     [EVENT_THAW] = KIND("thaw", thaw_fields),
+    [EVENT_FEATURES] = KIND("features", features_fields),
     [EVENT_FREEZE_PROOF] = KIND("freeze-proof", proof_fields),
     [EVENT_CHECKPOINT] = KIND("checkpoint", checkpoint_fields),
     [EVENT_WARNING] = KIND("warning", warning_fields),

@@ -119,6 +119,7 @@ void history_add(struct history *history, const struct event *event)
         history->done = *event;
         break;
     case EVENT_CHECKPOINT:
+    case EVENT_FEATURES:
     case EVENT_KINDS:
         break;
     }

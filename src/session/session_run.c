@@ -194,6 +194,8 @@ static void status_of_trainer(struct trainer *trainer, struct session_status *st
     status->images_per_second = live.images_per_second;
     status->elapsed = live.elapsed;
     status->remaining = live.remaining;
+    status->features_done = live.features_done;
+    status->features_all = live.features_all;
     status->error = live.error;
 }
 

@@ -113,8 +113,10 @@ static void add_output(struct weights_output *output, const char *prefix, const 
     };
 }
 
-bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
-                      const struct freeze *freeze, struct optim *optim, const bool *touched, struct error *error)
+/* To the file, or, with `bytes`, to memory. */
+static bool write_to(char **bytes, size_t *size, const char *path, const struct checkpoint *checkpoint,
+                     const struct graph *graph, const struct freeze *freeze, struct optim *optim, const bool *touched,
+                     struct error *error)
 {
     size_t count = 0, room = (size_t)graph->params * (1 + OPTIM_SLOTS_MAX);
     struct weights_output *outputs = mem_array(room, sizeof(*outputs));
@@ -127,12 +129,29 @@ bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, con
     }
     char *text = describe(checkpoint, graph, freeze, optim);
     const char *metadata[] = {METADATA_KEY, text, NULL};
-    bool good = safetensors_write(path, outputs, count, metadata, error);
+    bool good = true;
+    if (bytes)
+        good = (*bytes = safetensors_bytes(size, path, outputs, count, metadata, error)) != NULL;
+    else
+        good = safetensors_write(path, outputs, count, metadata, error);
     for (size_t i = 0; i < count; i++)
         mem_free((char *)outputs[i].name);
     mem_free(outputs);
     mem_free(text);
     return good;
+}
+
+bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
+                      const struct freeze *freeze, struct optim *optim, const bool *touched, struct error *error)
+{
+    return write_to(NULL, NULL, path, checkpoint, graph, freeze, optim, touched, error);
+}
+
+char *checkpoint_bytes(size_t *size, const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
+                       const struct freeze *freeze, struct optim *optim, const bool *touched, struct error *error)
+{
+    char *bytes = NULL;
+    return write_to(&bytes, size, path, checkpoint, graph, freeze, optim, touched, error) ? bytes : NULL;
 }
 
 /* --- reading --- */

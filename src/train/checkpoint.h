@@ -39,6 +39,11 @@ bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, con
                       const struct freeze *freeze, struct optim *optim, const bool *touched,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* The same as bytes, to be written to `path` later; the caller frees them. */
+char *checkpoint_bytes(size_t *size, const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
+                       const struct freeze *freeze, struct optim *optim, const bool *touched,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 struct checkpoint_file;
 /* Opens one and reads its fields. ERROR_WEIGHTS: not a checkpoint, of a newer version, of another architecture. */
 struct checkpoint_file *checkpoint_open(const char *path, const struct graph *graph, struct checkpoint *checkpoint,

@@ -37,6 +37,8 @@ void experiment_init(struct experiment *experiment)
     experiment->train.step_gamma = 0.1;
     strcpy(experiment->train.class_weights, "none");
     experiment->train.seed = 1;
+    experiment->data.cache_disk = 10000;
+    experiment->data.cache_memory = 1000;
     experiment->run.checkpoint_every = 1;
 }
 
@@ -441,6 +443,9 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
                          e->train.class_weights);
     if (experiment_parse_real(e->data.val, &fraction) && (fraction <= 0 || fraction >= 1))
         return error_set(error, ERROR_USAGE, "data.val = %s: a fraction must be between 0 and 1", e->data.val);
+    if (e->data.views > 0 && e->data.augment == AUGMENT_NONE)
+        return error_set(error, ERROR_USAGE, "data.views = %d without data.augment: every view would be the same",
+                         e->data.views);
     if (e->train.lr <= 0)
         return error_set(error, ERROR_USAGE, "train.lr = 0: nothing would move");
     if (e->train.warmup > e->train.epochs)

@@ -18,10 +18,12 @@
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
+static const char *const cache_names[] = {"f32", "f16", "off", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(optimizer_names) == OPTIMIZERS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
 
@@ -67,6 +69,12 @@ static const struct experiment_key keys[] = {
     PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
     ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),
     INT("data", "size", data.size, 0, 4096, "pixels", "side of the network's input; 0: as bound to the weights"),
+    INT("data", "views", data.views, 0, 1000, "views",
+        "random views of an image that epochs take in turn; 0: fresh ones every epoch"),
+    ENUM("data", "cache", data.cache, cache_names, "f32 | f16 | off", "keeps what the frozen part computes of an image"),
+    INT("data", "cache_disk", data.cache_disk, 0, 1e9, "MB", "disk that kept features of all runs may take; 0: none"),
+    INT("data", "cache_memory", data.cache_memory, 0, 1e9, "MB",
+        "memory that kept features may take where there is no file"),
     INT("train", "epochs", train.epochs, 1, 1e6, "epochs", "passes over the training images"),
     INT("train", "batch", train.batch, 1, 65536, "images", "images a step"),
     ENUM("train", "optimizer", train.optimizer, optimizer_names, "sgd | nesterov | adamw", "rule of the update"),

@@ -1,41 +1,68 @@
-/* The cache of frozen features in memory. One row an image: its values of every crossing, one behind the other, as the
- * plan's buffers hold them; a row is valid once its image was stored. Called by the trainer around exec_frozen. */
+/* What is kept of the frozen half, and where: keys, budgets, files or memory, and handing rows to the thawed half.
+ * features_fill.c computes what is missing. Called by the trainer. */
 #include "config.h"
 
 #include "features.h"
 
 #include <string.h>
 
+#include "features_parts.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/train/feature_store.h"
 
-struct features {
-    float *values;
-    bool *kept;        /* [items] */
-    size_t items, row; /* row: floats an image */
-};
+/* --- what is kept --- */
 
-/* Floats an image of one crossing. */
-static size_t crossing_floats(const struct plan *plan, int crossing)
+static size_t node_floats(const struct graph *graph, int node)
 {
-    struct shape4 shape = plan_crossing_shape(plan, crossing);
+    struct shape4 shape = graph->node[node].shape;
     shape.n = 1;
     return shape4_count(shape);
 }
 
-struct features *features_create(struct plan *plan, size_t items, size_t budget)
+void feature_cut_init(struct feature_cut *cut, const struct graph *graph, int frontier)
 {
-    size_t row = 0;
-    for (int c = 0; c < plan_crossings(plan); c++)
-        row += crossing_floats(plan, c);
+    *cut = (struct feature_cut){.frontier = frontier};
+    cut->node = mem_array((size_t)graph->nodes, sizeof(*cut->node));
+    cut->nodes = plan_cut(graph, frontier, cut->node);
+    cut->floats = mem_array((size_t)cut->nodes, sizeof(*cut->floats));
+    for (int i = 0; i < cut->nodes; i++)
+        cut->row += cut->floats[i] = node_floats(graph, cut->node[i]);
+}
+
+void feature_cut_finish(struct feature_cut *cut)
+{
+    mem_free(cut->node);
+    mem_free(cut->floats);
+    *cut = (struct feature_cut){0};
+}
+
+/* More than this is no size of anything, and must not wrap. */
+static const double bytes_most = 1e15;
+
+struct features *features_create(const struct features_options *options, struct error *error)
+{
+    const struct graph *graph = options->graph;
+    int frontier = freeze_frontier(options->freeze, graph);
+    bool augmented = options->loader.augment != AUGMENT_NONE;
     /* Node 0 is the input: a frontier right behind it leaves nothing to save. */
-    if (plan_frontier(plan) <= 1 || row == 0 || items == 0 || row > budget / sizeof(float) / items)
+    if (frontier <= 1 || options->part->items == 0 || (augmented && options->loader.views == 0))
         return NULL;
     struct features *features = mem_alloc(sizeof(*features));
-    *features = (struct features){.items = items, .row = row};
-    features->values = mem_try_floats(items * row);
-    features->kept = mem_array(items, sizeof(*features->kept));
-    if (features->values)
+    *features = (struct features){.options = *options, .views = augmented ? options->loader.views : 1};
+    features->options.freeze = features->freeze = freeze_copy(options->freeze);
+    feature_cut_init(&features->cut, graph, frontier);
+    features->view = mem_array((size_t)features->views, sizeof(*features->view));
+    size_t size = tensor_type_size(options->type);
+    double bytes = (double)options->part->items * (double)features->cut.row * (double)size * features->views;
+    if (features->cut.nodes > 0 && bytes <= bytes_most &&
+        (bytes <= (double)options->disk || bytes <= (double)options->memory))
         return features;
+    if (features->cut.nodes > 0)
+        error_set(error, ERROR_FAILED,
+                  "the features of %zu images before %s would take %.1f GB, more than data.cache_disk and "
+                  "data.cache_memory: the frozen part is computed in every epoch",
+                  options->part->items, frontier < graph->nodes ? graph->node[frontier].name : "the end", bytes / 1e9);
     features_destroy(features);
     return NULL;
 }
@@ -44,44 +71,147 @@ void features_destroy(struct features *features)
 {
     if (!features)
         return;
-    mem_free_floats(features->values);
-    mem_free(features->kept);
+    for (int v = 0; v < features->views; v++)
+        feature_file_close(features->view[v]);
+    mem_free(features->view);
+    feature_cut_finish(&features->cut);
+    if (features->key.rest)
+        feature_key_finish(&features->key);
+    freeze_destroy(features->freeze);
     mem_free(features);
+}
+
+int features_views(const struct features *features)
+{
+    return features->views;
+}
+
+size_t feature_row_bytes(const struct features *features, const struct feature_cut *cut)
+{
+    return cut->row * tensor_type_size(features->options.type);
+}
+
+static size_t view_bytes(const struct features *features)
+{
+    return features->options.part->items * feature_row_bytes(features, &features->cut);
 }
 
 size_t features_bytes(const struct features *features)
 {
-    return features->items * features->row * sizeof(float);
+    size_t bytes = 0;
+    for (int v = 0; v < features->views; v++)
+        bytes += features->view[v] ? view_bytes(features) : 0;
+    return bytes;
 }
 
-bool features_lookup(const struct features *features, struct plan *plan, const struct batch *batch)
+/* --- files and memory --- */
+
+struct feature_layout feature_layout_of(struct features *features, const struct feature_cut *cut, int view)
 {
-    for (int i = 0; i < batch->n; i++)
-        if (!features->kept[batch->index[i]])
-            return false;
-    size_t at = 0;
-    for (int c = 0; c < plan_crossings(plan); c++) {
-        size_t floats = crossing_floats(plan, c);
-        float *values = plan_crossing_values(plan, c);
-        for (int i = 0; i < batch->n; i++)
-            memcpy(values + (size_t)i * floats, features->values + batch->index[i] * features->row + at,
-                   floats * sizeof(float));
-        at += floats;
-    }
-    return true;
+    const struct features_options *options = &features->options;
+    if (!features->key.rest)
+        feature_key_init(&features->key, options->graph, features->cut.frontier, options->part, &options->loader);
+    return (struct feature_layout){
+        .key = feature_key_text(&features->key, cut->frontier, view, &options->loader, options->type),
+        .items = options->part->items,
+        .row_bytes = feature_row_bytes(features, cut)};
 }
 
-void features_store(struct features *features, struct plan *plan, const struct batch *batch)
+/* Room is made for a file that is not there yet; what other runs have open may stand in the way. */
+static struct feature_file *open_file(struct features *features, const struct feature_layout *layout,
+                                      struct error *error)
 {
-    size_t at = 0;
-    for (int c = 0; c < plan_crossings(plan); c++) {
-        size_t floats = crossing_floats(plan, c);
-        const float *values = plan_crossing_values(plan, c);
-        for (int i = 0; i < batch->n; i++)
-            memcpy(features->values + batch->index[i] * features->row + at, values + (size_t)i * floats,
-                   floats * sizeof(float));
-        at += floats;
+    struct feature_file *file = NULL;
+    uint64_t bytes = feature_file_bytes(layout), disk = features->options.disk;
+    char *folder = feature_store_folder(), *path = feature_file_path(folder, layout->key);
+    if (bytes > disk)
+        error_set(error, ERROR_FAILED, "%.1f MB are more than data.cache_disk", (double)bytes / 1e6);
+    else if (file_make_directories(folder, error)) {
+        if (!file_exists(path) && disk > bytes)
+            feature_store_shrink(folder, disk - bytes, NULL);
+        file = feature_file_open(folder, layout, true, error);
     }
-    for (int i = 0; i < batch->n; i++)
-        features->kept[batch->index[i]] = true;
+    mem_free(folder);
+    mem_free(path);
+    return file;
+}
+
+struct feature_file *feature_memory(struct features *features, const struct feature_layout *layout, struct error *error)
+{
+    size_t memory = features->options.memory, bytes = layout->items * layout->row_bytes;
+    struct feature_file *file = bytes <= memory / (size_t)features->views ? feature_file_memory(layout) : NULL;
+    if (!file)
+        error_set(error, ERROR_FAILED,
+                  "%.1f MB of features are more than data.cache_memory, and no file can be had: the frozen part is "
+                  "computed in every epoch",
+                  (double)bytes / 1e6);
+    return file;
+}
+
+bool feature_open_view(struct features *features, int view, const struct features_watch *watch, struct error *error)
+{
+    struct feature_file **file = &features->view[view - 1];
+    struct error fault = {0};
+    if (*file)
+        return true;
+    struct feature_layout layout = feature_layout_of(features, &features->cut, view);
+    if (features->options.disk > 0 && !features->no_files)
+        *file = open_file(features, &layout, &fault);
+    if (*file) {
+        feature_file_check(*file, features->options.team);
+    } else {
+        if (fault.kind != ERROR_NONE) {
+            error_wrap(&fault, "features are kept in memory only");
+            watch->warn(watch->context, fault.text);
+        }
+        features->no_files = true;
+        *file = feature_memory(features, &layout, error);
+    }
+    mem_free((char *)layout.key);
+    return *file != NULL;
+}
+
+/* --- rows --- */
+
+bool features_ready(const struct features *features, int view)
+{
+    const struct feature_file *file = features->view[view - 1];
+    return file && feature_file_complete(file);
+}
+
+bool features_has(const struct features *features, int view, uint32_t index)
+{
+    return !(feature_file_bad(features->view[view - 1], index / FEATURE_BLOCK) >> (index % FEATURE_BLOCK) & 1);
+}
+
+struct load {
+    const struct features *features;
+    const struct feature_file *file;
+    struct plan *plan;
+    const struct batch *batch;
+};
+
+static void load_row(void *context, int task, int worker)
+{
+    (void)worker;
+    const struct load *load = context;
+    const struct feature_cut *cut = &load->features->cut;
+    enum tensor_type type = load->features->options.type;
+    const char *row = feature_file_row(load->file, load->batch->index[task]);
+    for (int c = 0; c < cut->nodes; c++) {
+        float *to = plan_crossing_values(load->plan, c) + (size_t)task * cut->floats[c];
+        tensor_to_f32(to, row, type, cut->floats[c]);
+        row += cut->floats[c] * tensor_type_size(type);
+    }
+}
+
+void features_load(const struct features *features, int view, struct plan *plan, const struct batch *batch)
+{
+    enum { ALONE = 1 << 16 }; /* floats a batch that are not worth waking the team for */
+    struct load load = {features, features->view[view - 1], plan, batch};
+    if ((size_t)batch->n * features->cut.row > ALONE)
+        team_run(features->options.team, batch->n, load_row, &load);
+    else
+        for (int i = 0; i < batch->n; i++)
+            load_row(&load, i, 0);
 }

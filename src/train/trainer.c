@@ -93,8 +93,28 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     for (int s = 0; s < DATASET_SPLITS; s++)
         if (trainer->part[s].features)
             status->plan_bytes += features_bytes(trainer->part[s].features);
+    status->features_done = trainer->features_done;
+    status->features_all = trainer->features_all;
     status->error = trainer->failure;
     pthread_mutex_unlock(&trainer->mutex);
+}
+
+/* --- pace --- */
+
+bool trainer_is_due(const struct trainer_pace *pace)
+{
+    return clock_monotonic() - pace->began >= TRAINER_PACE * pace->took;
+}
+
+void trainer_pace_begin(struct trainer_pace *pace)
+{
+    pace->began = clock_monotonic();
+}
+
+void trainer_pace_end(struct trainer_pace *pace)
+{
+    pace->took = clock_monotonic() - pace->began;
+    pace->owed = false;
 }
 
 /* --- the thread --- */
@@ -277,10 +297,8 @@ void trainer_join(struct trainer *trainer)
 
 static void free_engine(struct trainer *trainer)
 {
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        loader_destroy(trainer->part[s].loader);
-        features_destroy(trainer->part[s].features);
-    }
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        trainer_part_finish(&trainer->part[s]);
     if (trainer->task_state)
         trainer->task->destroy(trainer->task_state);
     optim_destroy(trainer->optim);
@@ -316,6 +334,7 @@ void trainer_destroy(struct trainer *trainer)
     queue_destroy(trainer->commands);
     mem_free(trainer->pending);
     mem_free(trainer->ratio);
+    mem_free(trainer->best_held);
     trainer_predictions_finish(&trainer->predictions);
     pthread_mutex_destroy(&trainer->mutex);
     mem_free(trainer);

@@ -17,14 +17,13 @@
 
 /* --- one batch --- */
 
-/* Logits of a batch; the frozen half is looked up where it is known. */
+/* Logits of a batch; the frozen half is looked up where it is kept. */
 static const float *forward(struct trainer *trainer, struct trainer_part *part, const struct batch *batch, bool train)
 {
-    if (!part->features || !features_lookup(part->features, trainer->plan, batch)) {
+    if (part->features)
+        features_load(part->features, part->view, trainer->plan, batch);
+    else
         exec_frozen(trainer->plan, batch->input, batch->n);
-        if (part->features)
-            features_store(part->features, trainer->plan, batch);
-    }
     return exec_thawed(trainer->plan, batch->input, batch->n, train, trainer->experiment.train.seed, trainer->at.step);
 }
 
@@ -106,15 +105,6 @@ static bool train_batch(struct trainer *trainer, const struct batch *batch)
     return emit_step(trainer, &sums, seconds);
 }
 
-static void report_bad(struct trainer *trainer, enum dataset_split split)
-{
-    const struct loader_bad *bad;
-    size_t count = loader_take_bad(trainer->part[split].loader, &bad);
-    for (size_t i = 0; i < count; i++)
-        trainer_warn(trainer, "%s: set aside: %s", trainer->dataset->part[split].item[bad[i].index].path,
-                     bad[i].reason);
-}
-
 /* --- commands --- */
 
 static void emit_lr(struct trainer *trainer, double from, double to)
@@ -128,6 +118,8 @@ static void change_freeze(struct trainer *trainer, const char *layers, bool froz
 {
     struct error error = {0};
     struct freeze *changed = freeze_copy(trainer->freeze);
+    if (trainer->proving.owed)
+        trainer_prove(trainer); /* of what is frozen until now */
     bool good = freeze_match(changed, trainer->graph, layers, frozen, &error);
     if (good && trainer->statistics_fixed && !strchr(layers, ':')) /* a list of single marks is meant as it stands */
         freeze_statistics(changed, trainer->graph, true);
@@ -180,7 +172,7 @@ static void apply(struct trainer *trainer, const struct trainer_command *command
         change_pause(trainer, command->kind == TRAINER_PAUSE);
         break;
     case TRAINER_SAVE:
-        trainer_save(trainer, false);
+        trainer_save(trainer);
         break;
     case TRAINER_SET_LR:
         change_lr(trainer, command->value);
@@ -216,11 +208,14 @@ static bool take_commands(struct trainer *trainer)
 
 static void publish_predictions(struct trainer *trainer, struct trainer_predictions *predictions)
 {
-    trainer_save_predictions(trainer, predictions);
     pthread_mutex_lock(&trainer->mutex);
     trainer_predictions_finish(&trainer->predictions);
     trainer->predictions = *predictions;
     pthread_mutex_unlock(&trainer->mutex);
+    trainer->predicted_epoch = trainer->at.epoch;
+    trainer->telling.owed = true;
+    if (trainer_is_due(&trainer->telling))
+        trainer_save_predictions(trainer);
 }
 
 static struct trainer_predictions predictions_room(const struct trainer *trainer)
@@ -243,24 +238,25 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
     struct batch *batch;
     double began = clock_monotonic();
     trainer_publish(trainer, TRAINER_VALIDATING);
-    loader_begin(part->loader, 1, 0);
-    while (!trainer->ending && (batch = loader_next(part->loader))) {
+    bool good = trainer_begin(trainer, DATASET_VAL, 1, 0);
+    while (good && !trainer->ending && (batch = trainer_next(trainer, DATASET_VAL))) {
         if (batch->n > 0) {
             const float *logits = forward(trainer, part, batch, false);
             trainer->task->measure(trainer->task_state, logits, batch, NULL, sums);
             trainer->task->predict(trainer->task_state, logits, batch, &predictions);
         }
-        loader_release(part->loader, batch);
+        trainer_release(trainer, DATASET_VAL, batch);
         trainer_collect(trainer, false);
     }
-    report_bad(trainer, DATASET_VAL);
+    trainer_report_bad(trainer, DATASET_VAL);
     trainer->val_seconds = clock_monotonic() - began;
     trainer_tick(trainer, true);
-    if (trainer->ending)
-        trainer_predictions_finish(&predictions);
-    else
+    good = good && !trainer->ending;
+    if (good)
         publish_predictions(trainer, &predictions);
-    return !trainer->ending;
+    else
+        trainer_predictions_finish(&predictions);
+    return good;
 }
 
 /* --- the end of an epoch --- */
@@ -303,27 +299,43 @@ static bool is_stale(const struct trainer *trainer)
     return patience > 0 && trainer->at.stale >= patience;
 }
 
-/* Best and last are written together, so that a resumed run never knows a better file than it remembers. */
+/* What is put off at the end of short epochs is due at the end of the run. */
+static void settle(struct trainer *trainer)
+{
+    if (trainer->proving.owed)
+        trainer_prove(trainer);
+    if (trainer->telling.owed)
+        trainer_save_predictions(trainer);
+    if (trainer->saving.owed || trainer->best_held)
+        trainer_save(trainer);
+}
+
 static bool end_epoch(struct trainer *trainer)
 {
     struct checkpoint *at = &trainer->at;
     struct task_sums sums = {0};
-    if (trainer->part[DATASET_VAL].loader && !evaluate(trainer, &sums))
+    if (trainer->dataset->part[DATASET_VAL].items > 0 && !evaluate(trainer, &sums))
         return false;
     if (!emit_epoch(trainer))
         return false;
     bool best = judge(trainer, &sums);
-    trainer_prove(trainer);
+    trainer->proving.owed = true;
+    if (trainer_is_due(&trainer->proving))
+        trainer_prove(trainer);
     trainer_publish(trainer, TRAINER_RUNNING);
     int done = at->epoch++;
     at->batch = 0;
     at->sums = (struct task_sums){0};
     at->epoch_seconds = 0;
+    bool last = done == trainer->experiment.train.epochs || is_stale(trainer);
+    trainer->saving.owed = trainer->saving.owed || best || last || done % trainer->experiment.run.checkpoint_every == 0;
+    bool now = trainer->saving.owed && (last || trainer_is_due(&trainer->saving));
     if (best)
-        trainer_save(trainer, true);
-    if (best || done % trainer->experiment.run.checkpoint_every == 0 || done == trainer->experiment.train.epochs ||
-        is_stale(trainer))
-        trainer_save(trainer, false);
+        trainer_keep_best(trainer, now);
+    if (now)
+        trainer_save(trainer);
+    if (last)
+        settle(trainer);
     return trainer->failure.kind == ERROR_NONE;
 }
 
@@ -339,52 +351,25 @@ static void scheduled_thaws(struct trainer *trainer)
     }
 }
 
-/* What a matrix product rounds to may depend on which images share its batch. So features are always those of the
- * first epoch's batches: kept as that epoch goes by, or, where a run is resumed or its freeze plan has changed behind
- * its start, computed in that order before it goes on. false: a stop came in between. */
-static bool fill_features(struct trainer *trainer)
-{
-    struct trainer_part *part = &trainer->part[DATASET_TRAIN];
-    struct batch *batch;
-    trainer_publish(trainer, TRAINER_PREPARING);
-    loader_begin(part->loader, 1, 0);
-    while (!trainer->ending && (batch = loader_next(part->loader))) {
-        if (batch->n > 0) {
-            exec_frozen(trainer->plan, batch->input, batch->n);
-            features_store(part->features, trainer->plan, batch);
-        }
-        loader_release(part->loader, batch);
-        trainer_collect(trainer, false);
-    }
-    report_bad(trainer, DATASET_TRAIN);
-    trainer_tick(trainer, true);
-    trainer->unfilled = trainer->ending;
-    return !trainer->ending;
-}
-
 static bool run_epoch(struct trainer *trainer)
 {
     struct trainer_part *part = &trainer->part[DATASET_TRAIN];
     struct checkpoint *at = &trainer->at;
     trainer->event_epoch = at->epoch;
     scheduled_thaws(trainer);
-    if (at->epoch == 1 && at->batch == 0)
-        trainer->unfilled = false;
-    loader_begin(part->loader, at->epoch, at->batch);
+    trainer->replanned = true;
     while (at->batch < part->batches) {
         if (!take_commands(trainer))
             return false;
-        if (trainer->unfilled) {
-            if (!fill_features(trainer))
-                return false;
-            loader_begin(part->loader, at->epoch, at->batch);
-        }
-        struct batch *batch = loader_next(part->loader);
+        if (trainer->replanned && !trainer_begin(trainer, DATASET_TRAIN, at->epoch, at->batch))
+            return false;
+        trainer->replanned = false;
+        struct batch *batch = trainer_next(trainer, DATASET_TRAIN);
         if (!batch)
             break;
         bool good = train_batch(trainer, batch);
-        loader_release(part->loader, batch);
-        report_bad(trainer, DATASET_TRAIN);
+        trainer_release(trainer, DATASET_TRAIN, batch);
+        trainer_report_bad(trainer, DATASET_TRAIN);
         if (!good || trainer->failure.kind != ERROR_NONE)
             return false;
         at->batch++;
@@ -404,8 +389,10 @@ void trainer_loop(struct trainer *trainer)
         going = run_epoch(trainer);
     }
     if (trainer->ending && trainer->failure.kind == ERROR_NONE) {
-        trainer_save(trainer, false);
+        trainer->saving.owed = true;
         if (trainer->how == EVENT_DONE_FINISHED)
             trainer->how = EVENT_DONE_STOPPED;
     }
+    if (trainer->failure.kind == ERROR_NONE)
+        settle(trainer);
 }

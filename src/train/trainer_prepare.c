@@ -11,11 +11,9 @@
 #include "thaw/model/load.h"
 #include "trainer_private.h"
 
-/* Decoded views kept by the loaders, and frozen features, bytes. */
+/* Decoded views kept by the loaders, bytes. */
 static const size_t view_bytes[DATASET_SPLITS] = {
     [DATASET_TRAIN] = (size_t)256 << 20, [DATASET_VAL] = (size_t)128 << 20};
-static const size_t feature_bytes[DATASET_SPLITS] = {
-    [DATASET_TRAIN] = (size_t)512 << 20, [DATASET_VAL] = (size_t)256 << 20};
 
 /* --- data --- */
 
@@ -186,17 +184,39 @@ static bool prepare_resume(struct trainer *trainer, bool *data_changed, struct e
 
 /* --- plan --- */
 
-static void prepare_features(struct trainer *trainer)
+/* What is kept of this part under a freeze plan; NULL: nothing, with the reason in `why` where it is to be said. */
+static struct features *make_features(struct trainer *trainer, enum dataset_split split, const struct freeze *freeze)
 {
-    bool same_every_epoch = trainer->experiment.data.augment == AUGMENT_NONE;
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        features_destroy(trainer->part[s].features);
-        trainer->part[s].features = NULL;
-        if (s == DATASET_VAL || same_every_epoch)
-            trainer->part[s].features =
-                features_create(trainer->plan, trainer->dataset->part[s].items, feature_bytes[s]);
-    }
-    trainer->unfilled = trainer->part[DATASET_TRAIN].features != NULL;
+    const struct experiment *experiment = &trainer->experiment;
+    struct trainer_part *part = &trainer->part[split];
+    struct features_options options = {
+        .graph = trainer->graph,
+        .freeze = freeze,
+        .part = &trainer->dataset->part[split],
+        .loader = part->loading,
+        .type = experiment->data.cache == CACHE_F16 ? TENSOR_F16 : TENSOR_F32,
+        .disk = (size_t)experiment->data.cache_disk << 20,
+        .memory = (size_t)experiment->data.cache_memory << 20,
+        .team = trainer->team,
+    };
+    if (experiment->data.cache == CACHE_OFF || part->uncached)
+        return NULL;
+    return features_create(&options, &part->why);
+}
+
+/* The plan for these features: the thawed half alone where no image goes through the other in an epoch. */
+static struct plan *make_plan(struct trainer *trainer, const struct freeze *freeze,
+                              struct features *const features[DATASET_SPLITS], struct error *error)
+{
+    struct plan_options options = {.batch = trainer->experiment.train.batch,
+                                   .part = PLAN_THAWED,
+                                   .training = true,
+                                   .fold = true,
+                                   .team = trainer->team};
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        if (!features[s] && trainer->dataset->part[s].items > 0)
+            options.part = PLAN_WHOLE;
+    return plan_create(trainer->graph, freeze, &options, error);
 }
 
 static void find_gradients(struct trainer *trainer)
@@ -215,49 +235,53 @@ static void find_gradients(struct trainer *trainer)
 
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
 {
-    struct plan_options options = {
-        .batch = trainer->experiment.train.batch, .training = true, .fold = true, .team = trainer->team};
+    struct features *features[DATASET_SPLITS];
     if (freeze_counts(freeze, trainer->graph).trainable == 0)
         return error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
-    struct plan *plan = plan_create(trainer->graph, freeze, &options, error);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        trainer->part[s].uncached = trainer->part[s].uncached && freeze == trainer->freeze;
+        features[s] = make_features(trainer, (enum dataset_split)s, freeze);
+    }
+    struct plan *plan = make_plan(trainer, freeze, features, error);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        features_destroy(plan ? trainer->part[s].features : features[s]);
+        if (plan)
+            trainer->part[s].features = features[s];
+    }
     if (!plan)
         return false;
     plan_destroy(trainer->plan);
+    trainer->replanned = true;
     if (trainer->freeze != freeze)
         freeze_destroy(trainer->freeze);
     trainer->plan = plan;
     trainer->freeze = freeze;
     optim_follow(trainer->optim, freeze);
     find_gradients(trainer);
-    prepare_features(trainer);
     if (trainer->proof)
         freeze_proof_update(trainer->proof, freeze, trainer->graph);
     return true;
 }
 
-static bool prepare_loaders(struct trainer *trainer, struct error *error)
+static void prepare_loading(struct trainer *trainer)
 {
     const struct experiment *experiment = &trainer->experiment;
     for (int s = 0; s < DATASET_SPLITS; s++) {
         bool train = s == DATASET_TRAIN;
-        struct loader_options options = {
+        int batch = experiment->train.batch;
+        size_t items = trainer->dataset->part[s].items;
+        trainer->part[s].batches = (int)((items + (size_t)batch - 1) / (size_t)batch);
+        trainer->part[s].loading = (struct loader_options){
             .preprocess = trainer->graph->preprocess,
-            .batch = experiment->train.batch,
+            .batch = batch,
             .shuffle = train,
             .augment = train ? experiment->data.augment : AUGMENT_NONE,
+            .views = train ? experiment->data.views : 0,
             .seed = experiment->train.seed,
             .threads = train ? 2 : 1,
             .cache_bytes = view_bytes[s],
         };
-        struct trainer_part *part = &trainer->part[s];
-        if (trainer->dataset->part[s].items == 0)
-            continue;
-        part->loader = loader_create(&trainer->dataset->part[s], &options, error);
-        if (!part->loader)
-            return false;
-        part->batches = loader_batches(part->loader);
     }
-    return true;
 }
 
 static void prepare_engine(struct trainer *trainer)
@@ -304,11 +328,13 @@ static bool emit_begin(struct trainer *trainer)
 void trainer_prove(struct trainer *trainer)
 {
     struct event event = {.kind = EVENT_FREEZE_PROOF};
+    trainer_pace_begin(&trainer->proving);
     int moved = freeze_proof_check(trainer->proof, trainer->graph, &event.u.proof.tensors);
     event.u.proof.digest = freeze_proof_hash(trainer->proof);
     event.u.proof.held = moved < 0;
     if (moved >= 0)
         snprintf(event.u.proof.moved, sizeof(event.u.proof.moved), "%s", trainer->graph->param[moved].name);
+    trainer_pace_end(&trainer->proving);
     if (event.u.proof.tensors == 0)
         return;
     trainer_emit(trainer, &event);
@@ -336,9 +362,10 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         !try_thaws(trainer, error))
         return false;
     prepare_engine(trainer);
+    prepare_loading(trainer);
     if (trainer->resuming && !prepare_resume(trainer, &data_changed, error))
         return false;
-    if (!trainer_replan(trainer, trainer->freeze, error) || !prepare_loaders(trainer, error))
+    if (!trainer_replan(trainer, trainer->freeze, error))
         return false;
     trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);
     trainer->ticked = clock_monotonic();

@@ -22,11 +22,27 @@
 
 enum { TRAINER_COMMANDS = 1024 };
 
+/* What is done beside the training takes at most one part in so many of the time, however short the epochs are: what is
+ * not due at the end of one is put off to the next, and never beyond the end of the run. */
+enum { TRAINER_PACE = 20 };
+struct trainer_pace {
+    double began, took; /* when it was last done, and how long that took, seconds */
+    bool owed;          /* put off */
+};
+
 /* One part of the data on its way to the network. */
 struct trainer_part {
-    struct loader *loader;
-    struct features *features; /* NULL: not kept */
+    struct loader_options loading;
     int batches;
+    struct features *features; /* NULL: not kept */
+    struct error why;          /* they are not, where it is to be said */
+    bool uncached;             /* they could not be, under this freeze plan */
+    int view;                  /* of the features in use */
+    struct loader *loader;     /* NULL: the batches are those in `order` */
+    uint32_t *order;           /* [items] of the epoch */
+    struct batch listed;       /* without inputs */
+    int next;                  /* batch of `order` */
+    bool *told;                /* [items], unreadable and said so; NULL: none */
 };
 
 struct trainer {
@@ -49,12 +65,18 @@ struct trainer {
     const struct task *task;
     void *task_state;
     struct trainer_part part[DATASET_SPLITS];
-    float *logits_gradient; /* (batch, classes) */
-    float **gradient;       /* [params], of the plan; NULL where none */
-    bool *touched;          /* [params], moves or has moved */
-    bool unfilled;          /* the training part's features are new and not what a run from the start would have kept */
-    char match[EVENT_TEXT_MAX]; /* how the pretrained weights matched */
-    bool statistics_fixed;      /* batch-norm statistics of thawed layers */
+    float *logits_gradient;             /* (batch, classes) */
+    float **gradient;                   /* [params], of the plan; NULL where none */
+    bool *touched;                      /* [params], moves or has moved */
+    bool replanned;                     /* since the batches were begun */
+    size_t features_done, features_all; /* images, while features are computed; else 0 */
+    char match[EVENT_TEXT_MAX];         /* how the pretrained weights matched */
+    bool statistics_fixed;              /* batch-norm statistics of thawed layers */
+
+    struct trainer_pace proving, saving, telling; /* proof of freeze; checkpoints; predictions.json */
+    char *best_held;                              /* the best checkpoint, not written yet; NULL: none */
+    size_t best_bytes;
+    int predicted_epoch; /* of `predictions` */
 
     struct checkpoint at;     /* the cursor and all that a checkpoint holds */
     int event_epoch;          /* what events are filed under: the epoch that runs, or just ended */
@@ -92,6 +114,11 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase) THAW_NON
 /* Takes what is in the queue: stops at once to `ending`, the rest to `pending`. wait: sleeps until something comes. */
 void trainer_collect(struct trainer *trainer, bool wait) THAW_NONNULL;
 
+/* Whether it is its turn again. */
+bool trainer_is_due(const struct trainer_pace *pace) THAW_NONNULL;
+void trainer_pace_begin(struct trainer_pace *pace) THAW_NONNULL;
+void trainer_pace_end(struct trainer_pace *pace) THAW_NONNULL;
+
 /* --- trainer_prepare.c --- */
 bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Compiles for a freeze plan and takes it over; on failure all is as before and `freeze` stays the caller's. */
@@ -99,14 +126,27 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
 /* The proof of freeze as an event. */
 void trainer_prove(struct trainer *trainer) THAW_NONNULL;
 
+/* --- trainer_batches.c --- */
+/* Starts an epoch's batches, behind making features complete where they are kept. false: a stop came in between, or the
+ * run fails. */
+bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first) THAW_NONNULL;
+/* The next batch, NULL at the end; `input` is NULL where features stand for it. Give it back with trainer_release. */
+struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
+void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
+/* Warns of images that the loader could not read. */
+void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
+void trainer_part_finish(struct trainer_part *part) THAW_NONNULL;
+
 /* --- trainer_loop.c --- */
 void trainer_loop(struct trainer *trainer) THAW_NONNULL;
 
 /* --- trainer_save.c --- */
-/* Writes the checkpoint and its event; a failure is a warning. */
-void trainer_save(struct trainer *trainer, bool best) THAW_NONNULL;
+/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning. */
+void trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */
+void trainer_keep_best(struct trainer *trainer, bool now) THAW_NONNULL;
 /* predictions.json: what Results shows of a reopened run; a failure is a warning. */
-void trainer_save_predictions(struct trainer *trainer, const struct trainer_predictions *predictions) THAW_NONNULL;
+void trainer_save_predictions(struct trainer *trainer) THAW_NONNULL;
 /* model.safetensors: the best model, or where there is none the last, for eval, predict and other programs. */
 void trainer_export(struct trainer *trainer) THAW_NONNULL;
 

@@ -1,5 +1,6 @@
 /* What a run leaves on disk beside its events: checkpoints, predictions.json, model.safetensors. All atomic; a failure
- * is a warning event and the run goes on, with the older file still there.
+ * is a warning event and the run goes on, with the older file still there. Best and last are written together, so that
+ * a resumed run never knows a better file than it remembers.
  *
  * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
  * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes". */
@@ -14,19 +15,76 @@
 #include "thaw/base/mem.h"
 #include "trainer_private.h"
 
-void trainer_save(struct trainer *trainer, bool best)
+/* What writing one came to. */
+static void tell_checkpoint(struct trainer *trainer, bool best, const struct error *error)
 {
-    struct error error = {0};
     struct event event = {.kind = EVENT_CHECKPOINT, .u.checkpoint.best = best};
-    const char *name = best ? TRAINER_BEST : TRAINER_LAST;
-    char *path = rundir_file(trainer->rundir, name);
-    trainer->at.mark = rundir_mark(trainer->rundir);
-    snprintf(event.u.checkpoint.file, sizeof(event.u.checkpoint.file), "%s", name);
-    if (checkpoint_write(path, &trainer->at, trainer->graph, trainer->freeze, trainer->optim, trainer->touched, &error))
+    snprintf(event.u.checkpoint.file, sizeof(event.u.checkpoint.file), "%s", best ? TRAINER_BEST : TRAINER_LAST);
+    if (error->kind == ERROR_NONE)
         trainer_emit(trainer, &event);
     else
-        trainer_warn(trainer, "no checkpoint: %s", error.text);
+        trainer_warn(trainer, "%s", error->text);
+}
+
+static void write_now(struct trainer *trainer, bool best)
+{
+    struct error error = {0};
+    char *path = rundir_file(trainer->rundir, best ? TRAINER_BEST : TRAINER_LAST);
+    trainer->at.mark = rundir_mark(trainer->rundir);
+    if (!checkpoint_write(path, &trainer->at, trainer->graph, trainer->freeze, trainer->optim, trainer->touched,
+                          &error))
+        error_wrap(&error, "no checkpoint");
+    tell_checkpoint(trainer, best, &error);
     mem_free(path);
+}
+
+static void hold_best(struct trainer *trainer)
+{
+    struct error error = {0};
+    char *path = rundir_file(trainer->rundir, TRAINER_BEST);
+    trainer->at.mark = rundir_mark(trainer->rundir);
+    trainer->best_held = checkpoint_bytes(&trainer->best_bytes, path, &trainer->at, trainer->graph, trainer->freeze,
+                                          trainer->optim, trainer->touched, &error);
+    if (!trainer->best_held) {
+        error_wrap(&error, "no checkpoint");
+        tell_checkpoint(trainer, true, &error);
+    }
+    mem_free(path);
+}
+
+static void drop_held(struct trainer *trainer)
+{
+    mem_free(trainer->best_held);
+    trainer->best_held = NULL;
+}
+
+void trainer_keep_best(struct trainer *trainer, bool now)
+{
+    drop_held(trainer);
+    if (now)
+        write_now(trainer, true);
+    else
+        hold_best(trainer);
+}
+
+static void write_held(struct trainer *trainer)
+{
+    struct error error = {0};
+    char *path = rundir_file(trainer->rundir, TRAINER_BEST);
+    if (!file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error))
+        error_wrap(&error, "no checkpoint");
+    tell_checkpoint(trainer, true, &error);
+    drop_held(trainer);
+    mem_free(path);
+}
+
+void trainer_save(struct trainer *trainer)
+{
+    trainer_pace_begin(&trainer->saving);
+    if (trainer->best_held)
+        write_held(trainer);
+    write_now(trainer, false);
+    trainer_pace_end(&trainer->saving);
 }
 
 /* A name or path that is no UTF-8 has no JSON form; its place stays empty. */
@@ -36,8 +94,9 @@ static json_t *text_or_empty(const char *text)
     return json ? json : json_string("");
 }
 
-static json_t *describe(const struct trainer *trainer, const struct trainer_predictions *predictions)
+static json_t *describe(const struct trainer *trainer)
 {
+    const struct trainer_predictions *predictions = &trainer->predictions;
     const struct dataset *dataset = trainer->dataset;
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
@@ -52,23 +111,25 @@ static json_t *describe(const struct trainer *trainer, const struct trainer_pred
         json_array_append_new(images, row);
     }
     json_object_set_new(object, "version", json_integer(1));
-    json_object_set_new(object, "epoch", json_integer(trainer->at.epoch));
+    json_object_set_new(object, "epoch", json_integer(trainer->predicted_epoch));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "images", images);
     return object;
 }
 
-void trainer_save_predictions(struct trainer *trainer, const struct trainer_predictions *predictions)
+void trainer_save_predictions(struct trainer *trainer)
 {
     struct error error = {0};
+    trainer_pace_begin(&trainer->telling);
     char *path = rundir_file(trainer->rundir, "predictions.json");
-    json_t *object = describe(trainer, predictions);
+    json_t *object = describe(trainer);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text && !file_write_atomic(path, text, strlen(text), &error))
         trainer_warn(trainer, "no predictions saved: %s", error.text);
     free(text);
     json_decref(object);
     mem_free(path);
+    trainer_pace_end(&trainer->telling);
 }
 
 /* The graph's values become the best model's. Where its file is not of the epoch that is remembered (it could not be

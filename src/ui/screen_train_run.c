@@ -68,10 +68,14 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
     gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
     if (status->phase == SESSION_VALIDATING)
         snprintf(text, sizeof(text), "validating");
+    else if (status->features_all > 0)
+        snprintf(text, sizeof(text), "frozen part, image %zu of %zu", status->features_done, status->features_all);
     else if (status->phase == SESSION_PREPARING)
         snprintf(text, sizeof(text), "preparing");
     else
         snprintf(text, sizeof(text), "batch %d of %d", status->batch, status->batches);
+    if (status->features_all > 0)
+        batch = (double)status->features_done / (double)status->features_all;
     if (live)
         gauge_draw(canvas, batches, batch, THEME_BAR, text);
 }

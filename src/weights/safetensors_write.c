@@ -141,34 +141,60 @@ static bool write_tensor(FILE *stream, const char *path, const struct weights_ou
     return true;
 }
 
-bool safetensors_write(const char *path, const struct weights_output *tensors, size_t count,
-                       const char *const *metadata, struct error *error)
+/* Header and values; false only for values that cannot be written as they are wanted. */
+static bool write_all(FILE *stream, const char *path, const struct weights_output *tensors, size_t count,
+                      const char *const *metadata, struct error *error)
+{
+    size_t size;
+    bool ok = true;
+    char *header = make_header(path, tensors, count, metadata, &size, error);
+    if (!header)
+        return false;
+    uint16_t *chunk = mem_array(CHUNK, sizeof(float));
+    write_u64(stream, size);
+    write_bytes(stream, header, size);
+    for (size_t s = 0; s < THAW_LENGTH(element_sizes); s++)
+        for (size_t i = 0; i < count && ok; i++)
+            if (tensor_type_size(tensors[i].type) == element_sizes[s])
+                ok = write_tensor(stream, path, &tensors[i], chunk, error);
+    mem_free(chunk);
+    mem_free(header);
+    return ok;
+}
+
+static bool check_all(const char *path, const struct weights_output *tensors, size_t count, struct error *error)
 {
     for (size_t i = 0; i < count; i++)
         if (!check_tensor(path, &tensors[i], error))
             return false;
-    size_t size;
-    char *header = make_header(path, tensors, count, metadata, &size, error);
-    if (!header)
-        return false;
+    return true;
+}
+
+bool safetensors_write(const char *path, const struct weights_output *tensors, size_t count,
+                       const char *const *metadata, struct error *error)
+{
     struct file_atomic file;
-    if (!file_atomic_begin(&file, path, error)) {
-        mem_free(header);
+    if (!check_all(path, tensors, count, error) || !file_atomic_begin(&file, path, error))
         return false;
-    }
-    uint16_t *chunk = mem_array(CHUNK, sizeof(float));
-    bool ok = true;
-    write_u64(file.stream, size);
-    write_bytes(file.stream, header, size);
-    for (size_t s = 0; s < THAW_LENGTH(element_sizes); s++)
-        for (size_t i = 0; i < count && ok; i++)
-            if (tensor_type_size(tensors[i].type) == element_sizes[s])
-                ok = write_tensor(file.stream, path, &tensors[i], chunk, error);
-    mem_free(chunk);
-    mem_free(header);
-    if (!ok) {
-        file_atomic_abandon(&file);
-        return false;
-    }
-    return file_atomic_commit(&file, error);
+    if (write_all(file.stream, path, tensors, count, metadata, error))
+        return file_atomic_commit(&file, error);
+    file_atomic_abandon(&file);
+    return false;
+}
+
+char *safetensors_bytes(size_t *size, const char *path, const struct weights_output *tensors, size_t count,
+                        const char *const *metadata, struct error *error)
+{
+    char *bytes = NULL;
+    if (!check_all(path, tensors, count, error))
+        return NULL;
+    FILE *stream = open_memstream(&bytes, size);
+    bool good = stream && write_all(stream, path, tensors, count, metadata, error);
+    bool closed = stream && fclose(stream) == 0;
+    if (good && closed)
+        return bytes;
+    free(bytes);
+    if (!stream || good)
+        error_set(error, ERROR_FAILED, "%s: no memory for it", path);
+    return NULL;
 }

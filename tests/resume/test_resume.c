@@ -20,6 +20,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
+#include "thaw/train/feature_store.h"
 #include "world.h"
 
 static struct world world;
@@ -111,6 +112,36 @@ static void stopped_and_resumed(void **state)
         world_run(&c, &parts, b.path);
         assert_int_equal(c.kinds[EVENT_FORK], 1);
         assert_string_equal(b.path, c.path);
+        world_assert_same(a.path, c.path);
+    }
+}
+
+/* What was kept of the frozen part is gone, or another's, when the run goes on. */
+static void resumed_without_what_was_kept(void **state)
+{
+    (void)state;
+    for (int views = 0; views < 2; views++) {
+        struct experiment whole, parts;
+        struct world_log a = {0}, b = {.react = stop_at, .at = 14}, c = {0};
+        make_pair(&whole, &parts, "adamw", views ? "light" : "none");
+        if (views) {
+            set(&whole, "data.views=2");
+            set(&parts, "data.views=2");
+        }
+        use_vgg(&whole);
+        use_vgg(&parts);
+        char *folder = feature_store_folder();
+        size_t gone;
+        feature_store_shrink(folder, 0, NULL);
+        world_run(&a, &whole, NULL);
+        feature_store_shrink(folder, 0, &gone);
+        assert_int_equal(gone, views ? 3 : 2);
+        world_run(&b, &parts, NULL);
+        feature_store_shrink(folder, 0, &gone);
+        assert_int_equal(gone, views ? 3 : 2);
+        set(&parts, "data.cache_disk=0");
+        world_run(&c, &parts, b.path);
+        mem_free(folder);
         world_assert_same(a.path, c.path);
     }
 }
@@ -314,6 +345,7 @@ int main(void)
         cmocka_unit_test(killed_behind_any_event),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(resumed_without_what_was_kept),
         cmocka_unit_test(after_a_live_thaw),
         cmocka_unit_test(same_seed_same_bits_for_any_threads),
         cmocka_unit_test(another_seed_or_batch_is_refused),

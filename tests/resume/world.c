@@ -75,6 +75,10 @@ void world_create(struct world *world)
             draw(world, "val", label, i);
     }
     write_base(world);
+    /* What runs keep for others is this world's alone. */
+    char *cache = path_join(world->folder, "cache");
+    setenv("XDG_CACHE_HOME", cache, 1);
+    mem_free(cache);
 }
 
 void world_destroy(const struct world *world)

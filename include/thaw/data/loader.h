@@ -15,6 +15,7 @@ struct loader_options {
     int batch;
     bool shuffle;
     enum augment augment; /* a pure function of (seed, epoch, index) */
+    int views;            /* augmented views an image: epochs take them in turn; 0: a fresh one every epoch */
     uint64_t seed;
     int threads;        /* decoding threads, >= 1 */
     size_t cache_bytes; /* keep decoded images up to this many bytes; 0: none */
@@ -26,6 +27,12 @@ struct batch {
     uint32_t *index; /* [n], into the part's items */
     int n;
 };
+
+/* The order of an epoch: order[items] becomes a permutation, by (shuffle, seed, epoch) only. Batch b is places
+ * [b * batch, (b + 1) * batch) of it, without the unreadable images. */
+void loader_order(const struct loader_options *options, int epoch, uint32_t *order, size_t items) THAW_NONNULL;
+/* The epoch, from 1, whose augmented views are used in this one. */
+int loader_view(const struct loader_options *options, int epoch) THAW_NONNULL;
 
 struct loader;
 /* Borrows the part, which must not change meanwhile. Refuses an empty part. One caller at a time. */

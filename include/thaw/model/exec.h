@@ -9,6 +9,9 @@
 
 /* Frozen half: input (n,h,w,c) to the crossing buffers. */
 void exec_frozen(struct plan *plan, const float *input, int n) THAW_NONNULL;
+/* The rest of the frozen half, from a cut at which plan_starts_at holds: the caller has put the values that cross it
+ * where plan_value says, right before. The same bits as exec_frozen gives. */
+void exec_frozen_from(struct plan *plan, int cut, int n) THAW_NONNULL;
 /* Thawed half, from the crossing buffers (and the input, where the frontier is at the start: then `input` must be
  * given, and stay until exec_backward is done; else it may be NULL). train: dropout is active and statistics move as
  * the freeze plan says. Returns logits (n, classes), borrowed until the next call of exec_frozen or exec_thawed.

@@ -12,14 +12,21 @@
 #include "thaw/model/freeze.h"
 #include "thaw/model/graph.h"
 
+/* Which halves of the network a plan holds. The frozen half alone computes what a feature cache keeps, in its own time
+ * and with its own batch; the thawed half alone trains on what is kept, and takes no memory for the other. Either is
+ * fused as it is within the whole, so their values are the same bits. */
+enum plan_part { PLAN_WHOLE, PLAN_FROZEN, PLAN_THAWED };
+
 struct plan_options {
-    int batch;         /* the most images of one call, >= 1 */
-    bool training;     /* false: the whole graph is inference, the frontier is its end */
-    bool no_winograd;  /* convolutions sum products as they stand: slower, rounds less */
-    bool fold;         /* fold and fuse where legal (off only to test that it changes nothing) */
-    int portion;       /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
-    bool poison;       /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
-    struct team *team; /* its size may not change any bit of the results */
+    int batch;           /* the most images of one call, >= 1 */
+    bool training;       /* false: the whole graph is inference, the frontier is its end */
+    bool no_winograd;    /* convolutions sum products as they stand: slower, rounds less */
+    bool fold;           /* fold and fuse where legal (off only to test that it changes nothing) */
+    int portion;         /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
+    bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
+    struct team *team;   /* its size may not change any bit of the results */
+    int start;         /* a node below the frontier at which exec_frozen_from is to begin; 0: none */
+    enum plan_part part; /* FROZEN and THAWED: with `training`; exec runs that half only */
 };
 
 struct plan;
@@ -47,6 +54,18 @@ float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL;
 /* The kernel that does a job of a node, a word for people and records: static; NULL: there is no choice, or no step.
  * Forward, and where gradients are computed the two others. */
 const char *plan_kernel_name(const struct plan *plan, int node, enum op_job job) THAW_NONNULL;
+
+/* The same for any frontier, without a plan: writes the nodes whose values would cross it to node[graph->nodes] and
+ * returns how many. `node` NULL: only counts. */
+int plan_cut(const struct graph *graph, int frontier, int *node) THAW_NONNULL_ARGS(1);
+/* Whether a plan made with `start` = cut can begin at a cut below the plan's frontier: no step was fused across it, and the input
+ * itself does not cross it. */
+bool plan_starts_at(const struct plan *plan, int cut) THAW_NONNULL;
+/* Where the value of a node that crosses such a cut lies, (batch,h,w,c). */
+float *plan_value(struct plan *plan, int node) THAW_NONNULL;
+/* The choices of kernels that a plan for this batch makes below a frontier, as far as they decide how its values are
+ * rounded and shapes alone do not: text without line ends, "" for none; caller frees. It is in the key of kept features. */
+char *plan_kernels(const struct graph *graph, int frontier, int batch, bool no_winograd) THAW_NONNULL;
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;

@@ -19,6 +19,7 @@ enum event_kind {
     EVENT_EVAL,         /* a pass over the validation set */
     EVENT_LR,           /* the learning rate was changed by hand */
     EVENT_THAW,         /* the freeze plan changed, by hand or by schedule */
+    EVENT_FEATURES,     /* what the frozen part gives for every image is known */
     EVENT_FREEZE_PROOF, /* digests of what is frozen, compared */
     EVENT_CHECKPOINT,   /* a checkpoint was written */
     EVENT_WARNING,
@@ -70,6 +71,14 @@ struct event {
             bool by_hand;
             uint64_t params_trainable, params_frozen;
         } thaw;
+        struct {
+            bool validation;      /* else of the training images */
+            int images, computed; /* computed now; the others were kept */
+            char from[96];        /* the layer behind which it went on; "": from the images */
+            bool in_memory;       /* not in the cache on disk */
+            uint64_t bytes;
+            double seconds;
+        } features;
         struct {
             int tensors;
             struct hash digest;

@@ -18,7 +18,8 @@ void rundir_close(struct rundir *rundir);
 void rundir_discard(struct rundir *rundir);
 const char *rundir_path(const struct rundir *rundir) THAW_NONNULL;
 char *rundir_file(const struct rundir *rundir, const char *name) THAW_NONNULL; /* caller frees */
-/* Appends one event, flushed to the kernel; synced at epoch ends and later kinds. */
+/* Appends one event, flushed to the kernel; synced at the run's start and end, with checkpoints, and at the ends of
+ * epochs as often as that does not hold them up. */
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
 uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;

@@ -128,9 +128,10 @@ struct session_status {
     int best_epoch;
     double images_per_second, elapsed, remaining; /* remaining -1: not known */
     double trainable, frozen;
-    bool proof_held;    /* last proof of freeze */
-    int proof_tensors;  /* 0: none taken yet */
-    struct error error; /* FAILED */
+    size_t features_done, features_all; /* images whose frozen part is known, while it is computed ahead; else 0 */
+    bool proof_held;                    /* last proof of freeze */
+    int proof_tensors;                  /* 0: none taken yet */
+    struct error error;                 /* FAILED */
 };
 void session_status(struct session *session, struct session_status *status) THAW_NONNULL;
 bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -14,6 +14,9 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE
 /* AUTO (the default): fixed where there are pretrained weights to keep, moving from scratch. */
 enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 
+/* How frozen features are kept. */
+enum cache_kind { CACHE_F32, CACHE_F16, CACHE_OFF, CACHE_KINDS };
+
 enum { EXPERIMENT_TEXT = 512, EXPERIMENT_THAWS = 16 };
 
 /* [thaw] epoch 5 = layer4 @ lr*0.1 */
@@ -42,7 +45,10 @@ struct experiment {
         char path[EXPERIMENT_TEXT];
         char val[EXPERIMENT_TEXT]; /* folder, fraction, or "" */
         enum augment augment;
-        int size; /* input side, pixels; 0: auto */
+        int size;  /* input side, pixels; 0: auto */
+        int views; /* augmented views an image; 0: fresh ones every epoch */
+        enum cache_kind cache;
+        int cache_disk, cache_memory; /* MB: of all kept features on disk; of one part's where there is no file */
     } data;
     struct {
         int epochs, batch;

@@ -31,6 +31,7 @@ struct trainer_status {
     double images_per_second;
     double elapsed, remaining; /* seconds; remaining -1: not known yet */
     size_t plan_bytes;
+    size_t features_done, features_all; /* images, while what the frozen part gives is computed ahead; else 0 */
     char run_path[512];
     struct error error; /* phase FAILED */
 };

@@ -69,5 +69,9 @@ struct weights_output {
 /* metadata: key, value, key, value, ..., NULL; or NULL. Atomic. */
 bool safetensors_write(const char *path, const struct weights_output *tensors, size_t count,
                        const char *const *metadata, struct error *error) THAW_NONNULL_ARGS(1, 5) THAW_MUST_CHECK;
+/* The same as bytes in memory, for a file that is to be written later; the caller mem_frees them. `path` is for
+ * sentences. */
+char *safetensors_bytes(size_t *size, const char *path, const struct weights_output *tensors, size_t count,
+                        const char *const *metadata, struct error *error) THAW_NONNULL_ARGS(1, 2, 6) THAW_MUST_CHECK;
 
 #endif

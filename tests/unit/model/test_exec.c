@@ -260,11 +260,10 @@ static void folding_changes_nothing(void **state)
     for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
         for (int training = 0; training < 2; training++) {
             upto(fixture, cuts[i]);
-            struct plan_options options = {
-                .batch = SMALL_BATCH, .training = training != 0, .fold = true, .poison = true};
-            struct plan *with = make_plan(fixture, options);
-            options.fold = false;
+            struct plan_options options = {.batch = SMALL_BATCH, .training = training != 0, .poison = true};
             struct plan *without = make_plan(fixture, options);
+            options.fold = true;
+            struct plan *with = make_plan(fixture, options);
             float logits[LOGITS];
             memcpy(logits, run_step(fixture, without, SMALL_BATCH, true), sizeof logits);
             assert_near(cuts[i], run_step(fixture, with, SMALL_BATCH, true), logits, LOGITS, 1e-5);
@@ -348,8 +347,9 @@ static void any_team_gives_the_same_bits(void **state)
         upto(fixture, cuts[i]);
         for (int threads = 1; threads <= 3; threads++) {
             struct team *team = team_create(threads);
-            struct plan *plan = make_plan(
-                fixture, (struct plan_options){.batch = SMALL_BATCH, .training = true, .fold = true, .team = team});
+            struct plan_options options = folded;
+            options.team = team;
+            struct plan *plan = make_plan(fixture, options);
             bits[threads - 1] = all_bits(fixture, plan, &count);
             plan_destroy(plan);
             team_destroy(team);
@@ -483,6 +483,95 @@ static void stored_crossings_give_the_same_bits(void **state)
     }
 }
 
+/* The crossings of a cut that a frozen half has computed, to where another plan wants them. */
+static void hand_over(const struct graph *graph, struct plan *from, struct plan *to, int cut)
+{
+    int *node = mem_array((size_t)graph->nodes, sizeof *node);
+    int count = plan_cut(graph, cut, node);
+    assert_int_equal(count, plan_crossings(from));
+    for (int i = 0; i < count; i++)
+        memcpy(plan_value(to, node[i]), plan_crossing_values(from, i),
+               shape4_count(plan_crossing_shape(from, i)) * sizeof(float));
+    mem_free(node);
+}
+
+/* What trains on kept features: the halves apart, each without memory for the other, give the bits of the whole. */
+static void halves_give_the_bits_of_the_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const cuts[] = {"stem", "block1.1.conv", "block2.1.bn", "block3.1.conv", "mix.conv", "trunk"};
+    for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
+        upto(fixture, cuts[i]);
+        struct plan *whole = make_plan(fixture, folded);
+        size_t count, whole_bytes = plan_bytes(whole);
+        float *wanted = all_bits(fixture, whole, &count);
+        plan_destroy(whole);
+        struct plan_options options = folded;
+        options.poison = true;
+        options.part = PLAN_FROZEN;
+        struct plan *frozen = make_plan(fixture, options);
+        options.part = PLAN_THAWED;
+        struct plan *thawed = make_plan(fixture, options);
+        assert_true(plan_bytes(frozen) < whole_bytes && plan_bytes(thawed) <= whole_bytes);
+        exec_frozen(frozen, fixture->input, SMALL_BATCH);
+        hand_over(fixture->graph, frozen, thawed, plan_frontier(frozen));
+        const float *logits = exec_thawed(thawed, NULL, SMALL_BATCH, true, seed, at_step);
+        assert_memory_equal(logits, wanted, LOGITS * sizeof(float));
+        exec_backward(thawed, fixture->logits_gradient, SMALL_BATCH);
+        for (int p = 0; p < fixture->graph->params; p++) {
+            size_t at = LOGITS + fixture->graph->values_count + fixture->graph->param[p].offset;
+            assert_null(plan_gradient(frozen, p));
+            if (plan_gradient(thawed, p) != NULL)
+                assert_memory_equal(plan_gradient(thawed, p), wanted + at,
+                                    fixture->graph->param[p].count * sizeof(float));
+        }
+        mem_free_floats(wanted);
+        plan_destroy(frozen);
+        plan_destroy(thawed);
+    }
+}
+
+static struct plan *frozen_upto(struct fixture *fixture, int frontier)
+{
+    struct plan_options options = folded;
+    options.part = PLAN_FROZEN;
+    upto(fixture, fixture->graph->node[frontier - 1].name);
+    struct plan *plan = make_plan(fixture, options);
+    /* Nodes without marks behind it belong to it, too. */
+    assert_true(plan_frontier(plan) >= frontier);
+    return plan;
+}
+
+/* A frozen half that begins at an earlier cut gives the bits that it gives from the input, wherever it may. */
+static void frozen_halves_go_on_from_earlier_cuts(void **state)
+{
+    struct fixture *fixture = *state;
+    int starts = 0, nodes = fixture->graph->nodes;
+    struct plan *deep = frozen_upto(fixture, nodes - 1);
+    exec_frozen(deep, fixture->input, SMALL_BATCH);
+    size_t floats = shape4_count(plan_crossing_shape(deep, 0));
+    float *wanted = mem_floats(floats);
+    assert_int_equal(plan_crossings(deep), 1);
+    memcpy(wanted, plan_crossing_values(deep, 0), floats * sizeof(float));
+    float other[INPUT_FLOATS];
+    small_random(other, INPUT_FLOATS, 77);
+    for (int cut = 2; cut < nodes - 1; cut++) {
+        struct plan *shallow = frozen_upto(fixture, cut);
+        if (plan_frontier(shallow) == cut && plan_starts_at(deep, cut)) {
+            starts++;
+            exec_frozen(deep, other, SMALL_BATCH);
+            exec_frozen(shallow, fixture->input, SMALL_BATCH);
+            hand_over(fixture->graph, shallow, deep, cut);
+            exec_frozen_from(deep, cut, SMALL_BATCH);
+            assert_memory_equal(plan_crossing_values(deep, 0), wanted, floats * sizeof(float));
+        }
+        plan_destroy(shallow);
+    }
+    assert_true(starts > 3);
+    mem_free_floats(wanted);
+    plan_destroy(deep);
+}
+
 /* The odd shapes: the input itself crosses the cut, a value twice in one add and in one product, an activation that is
  * not a value's only reader, a branch that leads nowhere. */
 static struct graph *odd_graph(void)
@@ -562,6 +651,8 @@ int main(void)
         TEST(frozen_tensors_do_not_move),
         TEST(the_proof_catches_moving_statistics),
         TEST(stored_crossings_give_the_same_bits),
+        TEST(halves_give_the_bits_of_the_whole),
+        TEST(frozen_halves_go_on_from_earlier_cuts),
         TEST(odd_graphs_agree_with_the_reference),
         MODERN(every_cut_agrees_with_the_reference),
         MODERN(random_freeze_plans_agree_with_the_reference),
@@ -576,6 +667,8 @@ int main(void)
         MODERN(frozen_tensors_do_not_move),
         MODERN(the_proof_catches_moving_statistics),
         MODERN(stored_crossings_give_the_same_bits),
+        MODERN(halves_give_the_bits_of_the_whole),
+        MODERN(frozen_halves_go_on_from_earlier_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

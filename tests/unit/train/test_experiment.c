@@ -186,6 +186,12 @@ static void faults_name_line_and_nearest(void **state)
     assert_refused("[train]\nlr = 0.1x\n", "not a number");
     assert_refused("[train]\nlr = nan\n", "not a number");
     assert_refused("[train]\nseed = -1\n", "not a whole number from 0");
+    assert_refused("[data]\ncache = f8\n", "e.ini:2: data.cache = f8: not one of f32 | f16 | off; the nearest is f");
+    assert_refused("[data]\ncache = on\n", "the nearest is off");
+    assert_refused("[data]\nviews = -1\n", "data.views = -1: must be from 0");
+    assert_refused("[data]\nviews = 2.5\n", "not a whole number");
+    assert_refused("[data]\ncache_disk = -5\n", "data.cache_disk = -5: must be from 0");
+    assert_refused("[data]\ncache_memory = 10 GB\n", "data.cache_memory = 10 GB: not a whole number");
     assert_refused("[thaw]\nepoch x = layer4\n", "epoch N");
     assert_refused("[thaw]\n\nepoch 2 = layer4 @ 0.1\n", "e.ini:3: ");
     assert_refused("[train]\nepochs 3\n", "e.ini:2: neither");
@@ -225,6 +231,7 @@ static void contradictions(void **state)
     assert_contradiction(&e, "thaw.epoch 11=layer1", "behind the last epoch");
     assert_contradiction(&e, "data.val=1.5", "between 0 and 1");
     assert_contradiction(&e, "train.lr=0", "nothing would move");
+    assert_contradiction(&e, "data.views=2", "without data.augment");
     assert_contradiction(&e, "data.path=", "data.path is not set");
     assert_contradiction(&e, "model.name=", "what to train");
     assert_contradiction(&e, "train.class_weights=many", "balanced");

@@ -1,5 +1,4 @@
-/* The trainer as its callers see it: what is frozen does not move and a proof fails where it does; the cache of frozen
- * features changes nothing; commands, early stop, exports, and what it does about full disks and missing parts. */
+/* The trainer as its callers see it: what is frozen does not move and a proof fails where it does; commands, early stop, exports, and what it does about full disks and missing parts. */
 #include "config.h"
 
 #include <math.h>
@@ -68,7 +67,8 @@ static void frozen_does_not_move(void **state)
     set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
     assert_true(log.last[EVENT_FREEZE_PROOF].u.proof.held);
-    assert_int_equal(log.kinds[EVENT_FREEZE_PROOF], 3);
+    assert_in_range(log.kinds[EVENT_FREEZE_PROOF], 2,
+                    3); /* at the start and at the end; between, where it holds up nothing */
     assert_int_equal(log.kinds[EVENT_WARNING], 0);
     const char *match = log.last[EVENT_RUN].u.run.weights;
     assert_non_null(strstr(match, "97 tensors loaded; 19 ignored; the class layer starts fresh: it learned other"));
@@ -116,35 +116,6 @@ static void proof_fails_where_something_moved(void **state)
     assert_string_equal(proof->u.proof.moved, "layer1.0.bn1.running_mean");
     assert_int_equal(log.kinds[EVENT_WARNING], 1);
     assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "layer1.0.bn1.running_mean"));
-}
-
-static void drop_features(struct world_log *log, const struct event *event)
-{
-    for (int s = 0; s < DATASET_SPLITS && event->kind == EVENT_RUN; s++) {
-        assert_non_null(log->trainer->part[s].features);
-        features_destroy(log->trainer->part[s].features);
-        log->trainer->part[s].features = NULL;
-    }
-}
-
-static void cache_changes_nothing(void **state)
-{
-    (void)state;
-    static const char *const cuts[] = {"freeze.upto=layer2", "freeze.upto=trunk", "freeze.upto=conv1"};
-    for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
-        struct experiment with = world_experiment(&world), without = world_experiment(&world);
-        struct world_log a = {0}, b = {.react = drop_features};
-        set(&with, cuts[i]);
-        set(&without, cuts[i]);
-        world_run(&a, &with, NULL);
-        world_run(&b, &without, NULL);
-        assert_int_equal(a.last_step, 24);
-        assert_int_equal(b.last_step, 24);
-        /* To rounding: the frozen half ran over batches of other images. */
-        for (uint64_t step = 1; step <= a.last_step; step++)
-            if (fabs(a.loss[step] - b.loss[step]) > 1e-4 * (1 + fabs(b.loss[step])))
-                fail_msg("step %d: %.9g with, %.9g without", (int)step, a.loss[step], b.loss[step]);
-    }
 }
 
 static void command_everything(struct world_log *log, const struct event *event)
@@ -360,7 +331,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frozen_does_not_move),
         cmocka_unit_test(proof_fails_where_something_moved),
-        cmocka_unit_test(cache_changes_nothing),
         cmocka_unit_test(commands_take_effect),
         cmocka_unit_test(destroy_ends_a_pause),
         cmocka_unit_test(ends_early),
