@@ -111,13 +111,6 @@ bool plan_starts_at(const struct plan *plan, int cut)
     return starts;
 }
 
-/* The others are chosen by shape. */
-char *plan_kernels(const struct graph *graph, int frontier, int batch, bool no_winograd)
-{
-    (void)graph, (void)frontier, (void)batch;
-    return mem_string(no_winograd ? "no winograd" : "");
-}
-
 static float *buffer_floats(const struct plan *plan, int buffer)
 {
     return buffer == PLAN_NONE ? NULL : plan_floats(plan, plan->buffer[buffer].offset);

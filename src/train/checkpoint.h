@@ -10,8 +10,8 @@
 #ifndef THAW_TRAIN_CHECKPOINT_H
 #define THAW_TRAIN_CHECKPOINT_H
 
-#include "thaw/train/optim.h"
 #include "task.h"
+#include "thaw/train/optim.h"
 
 enum { CHECKPOINT_VERSION = 1, CHECKPOINT_PATH = 512 };
 

@@ -19,11 +19,13 @@
 static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
+static const char *const winograd_names[] = {"on", "off", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(optimizer_names) == OPTIMIZERS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
 
@@ -91,6 +93,7 @@ static const struct experiment_key keys[] = {
     INT("train", "early_stop", train.early_stop, 0, 1e6, "epochs", "stop after so many without a better one; 0: never"),
     U64("train", "seed", train.seed, "number", "of everything random"),
     INT("train", "threads", train.threads, 0, 1024, "threads", "0: all cores"),
+    ENUM("train", "winograd", train.winograd, winograd_names, "on | off", "off: convolutions sum plainly, slower"),
     PATH("run", "dir", run.dir, "folder", "where run directories go; empty: the data home"),
     TEXT("run", "name", run.name, "name", "last part of the run directory's name; empty: model and data"),
     INT("run", "checkpoint_every", run.checkpoint_every, 1, 1e6, "epochs", "between two checkpoints"),

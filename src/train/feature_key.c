@@ -118,7 +118,7 @@ void feature_key_finish(struct feature_key *key)
 char *feature_key_text(const struct feature_key *key, int cut, int view, const struct loader_options *loader,
                        enum tensor_type type)
 {
-    char digest[HASH_TEXT], *views, *kernels = plan_kernels(key->graph, cut, FEATURE_BLOCK, false);
+    char digest[HASH_TEXT], *views;
     const struct graph *graph = key->graph;
     hash_text(digest, key->prefix[cut]);
     if (loader->augment == AUGMENT_NONE)
@@ -128,9 +128,9 @@ char *feature_key_text(const struct feature_key *key, int cut, int view, const s
                            (unsigned long long)loader->seed);
     char *text = mem_format(
         FEATURE_KEY_MODEL " %s up to %s\nprefix %s of %d nodes\nkernels %s\n" FEATURE_KEY_VIEW " %s\nvalues %s\n%s",
-        graph->arch, graph->node[cut - 1].name, digest, cut, kernels, views, tensor_type_name(type), key->rest);
+        graph->arch, graph->node[cut - 1].name, digest, cut,
+        key->no_winograd ? "without winograd" : "by the built-in rule", views, tensor_type_name(type), key->rest);
     mem_free(views);
-    mem_free(kernels);
     return text;
 }
 

@@ -17,6 +17,7 @@
 struct feature_key {
     const struct graph *graph;
     struct hash *prefix; /* [nodes + 1] of the nodes before it and their values */
+    bool no_winograd;    /* of the plan that fills */
     char *rest;          /* lines on images, preprocessing and machine */
 };
 

@@ -231,8 +231,12 @@ static void try_unreadable(struct filling *filling)
 static bool begin(struct filling *filling, struct plan **frozen, struct error *error)
 {
     const struct features_options *options = &filling->features->options;
-    struct plan_options plan = {
-        .batch = FEATURE_BLOCK, .part = PLAN_FROZEN, .training = true, .fold = true, .team = options->team};
+    struct plan_options plan = {.batch = FEATURE_BLOCK,
+                                .part = PLAN_FROZEN,
+                                .training = true,
+                                .no_winograd = options->no_winograd,
+                                .fold = true,
+                                .team = options->team};
     if (!*frozen)
         *frozen = plan_create(options->graph, options->freeze, &plan, error);
     filling->plan = *frozen;

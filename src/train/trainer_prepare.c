@@ -197,6 +197,7 @@ static struct features *make_features(struct trainer *trainer, enum dataset_spli
         .type = experiment->data.cache == CACHE_F16 ? TENSOR_F16 : TENSOR_F32,
         .disk = (size_t)experiment->data.cache_disk << 20,
         .memory = (size_t)experiment->data.cache_memory << 20,
+        .no_winograd = experiment->train.winograd == WINOGRAD_OFF,
         .team = trainer->team,
     };
     if (experiment->data.cache == CACHE_OFF || part->uncached)
@@ -211,6 +212,7 @@ static struct plan *make_plan(struct trainer *trainer, const struct freeze *free
     struct plan_options options = {.batch = trainer->experiment.train.batch,
                                    .part = PLAN_THAWED,
                                    .training = true,
+                                   .no_winograd = trainer->experiment.train.winograd == WINOGRAD_OFF,
                                    .fold = true,
                                    .team = trainer->team};
     for (int s = 0; s < DATASET_SPLITS; s++)

@@ -8,13 +8,13 @@
 
 #include "checkpoint.h"
 #include "features.h"
-#include "thaw/train/optim.h"
 #include "reducer.h"
 #include "task.h"
 #include "thaw/base/log.h"
 #include "thaw/base/queue.h"
 #include "thaw/model/exec.h"
 #include "thaw/run/rundir.h"
+#include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"
 
 #define TRAINER_LAST "checkpoints/last.safetensors"

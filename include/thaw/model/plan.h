@@ -25,7 +25,7 @@ struct plan_options {
     int portion;         /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
     bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
     struct team *team;   /* its size may not change any bit of the results */
-    int start;         /* a node below the frontier at which exec_frozen_from is to begin; 0: none */
+    int start;           /* a node below the frontier at which exec_frozen_from is to begin; 0: none */
     enum plan_part part; /* FROZEN and THAWED: with `training`; exec runs that half only */
 };
 
@@ -63,9 +63,6 @@ int plan_cut(const struct graph *graph, int frontier, int *node) THAW_NONNULL_AR
 bool plan_starts_at(const struct plan *plan, int cut) THAW_NONNULL;
 /* Where the value of a node that crosses such a cut lies, (batch,h,w,c). */
 float *plan_value(struct plan *plan, int node) THAW_NONNULL;
-/* The choices of kernels that a plan for this batch makes below a frontier, as far as they decide how its values are
- * rounded and shapes alone do not: text without line ends, "" for none; caller frees. It is in the key of kept features. */
-char *plan_kernels(const struct graph *graph, int frontier, int batch, bool no_winograd) THAW_NONNULL;
 
 /* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;

@@ -14,6 +14,9 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE
 /* AUTO (the default): fixed where there are pretrained weights to keep, moving from scratch. */
 enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 
+/* Whether convolutions may be computed in another domain, which rounds about ten times as much. */
+enum winograd_use { WINOGRAD_ON, WINOGRAD_OFF, WINOGRAD_USES };
+
 /* How frozen features are kept. */
 enum cache_kind { CACHE_F32, CACHE_F16, CACHE_OFF, CACHE_KINDS };
 
@@ -62,6 +65,7 @@ struct experiment {
         int early_stop;         /* epochs without a better validation accuracy; 0: never */
         uint64_t seed;
         int threads; /* 0: all cores */
+        enum winograd_use winograd;
     } train;
     struct {
         char dir[EXPERIMENT_TEXT]; /* where run directories go; "" the default */
