@@ -122,7 +122,8 @@ static void batch_norm_and_its_statistics_are_torchs(void **state)
         for (int step = 0; step < 3; step++) {
             size_t count = shape4_count(shape);
             float *in = values(60 + step, count), *out_grad = values(70 + step, count);
-            float *out = mem_floats(count), *in_grad = mem_floats(count), weight_grad[3], bias_grad[3], saved[7];
+            float *out = mem_floats(count), *in_grad = mem_floats(count), weight_grad[3], bias_grad[3];
+            float *saved = mem_floats(op->saved_floats(&attrs, &shape, shape));
             const float *const inputs[] = {in};
             float *const in_grads[] = {in_grad}, *const param_grads[OP_PARAMS_MAX] = {weight_grad, bias_grad};
             const bool add[] = {false};
@@ -150,6 +151,7 @@ static void batch_norm_and_its_statistics_are_torchs(void **state)
             mem_free_floats(out);
             mem_free_floats(in_grad);
             mem_free_floats(call.workspace);
+            mem_free_floats(saved);
         }
         for (int i = 0; i < OP_PARAMS_MAX; i++)
             mem_free_floats(param[i]);
