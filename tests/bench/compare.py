@@ -56,7 +56,8 @@ class Hold:
             time.sleep(0.2)
         if not self.process:
             self.process = subprocess.Popen(self.command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            self.process.stdout.readline()
+            if not self.process.stdout.readline():
+                sys.exit(f"`{self.command}` ended instead of holding the machine; nothing more is measured")
             self.since = time.monotonic()
 
     def let_go(self):

@@ -3,7 +3,7 @@ import os
 import shutil
 import tempfile
 
-from contenders import HERE, Contender, Job, ThawSteps, Undisturbed, environment, median, torch_contenders
+from contenders import HERE, OTHER_MOST, Contender, Job, ThawSteps, Undisturbed, environment, median, torch_contenders
 
 EXPERIMENT = """[model]
 weights = {weights}
@@ -170,9 +170,15 @@ def less_is_better(row):
     return row["unit"] in ("s", "ms", "MiB") or row.get("smaller")
 
 
+def clean(values):
+    """The undisturbed samples, or all where there is none."""
+    good = [sample for sample, other in zip(values["samples"], values["other"]) if other <= OTHER_MOST]
+    return good or values["samples"]
+
+
 def best(row, got, prefix):
     """(median, name) of the best contender whose name begins so, or None. A cache by hand is its own kind of contender."""
-    found = [(median(values["samples"]), name) for name, values in got.items()
+    found = [(median(clean(values)), name) for name, values in got.items()
              if name.startswith(prefix) and ("by hand" in name) == ("by hand" in prefix)]
     return (min if less_is_better(row) else max)(found) if found else None
 
@@ -206,8 +212,8 @@ def alone(row, got):
     """The figure of rows that thaw runs alone."""
     if row["kind"] == "scaling":
         one, two = got.get("thaw 1 threads"), got.get("thaw 2 threads")
-        return median(two["samples"]) / median(one["samples"]) if one and two else None
-    return median(got["thaw"]["samples"]) if "thaw" in got else None
+        return median(clean(two)) / median(clean(one)) if one and two else None
+    return median(clean(got["thaw"])) if "thaw" in got else None
 
 
 def line(row, got):
@@ -216,13 +222,14 @@ def line(row, got):
     if value is None and thaw and peer:
         value = ratio(row, thaw[0], peer[0])
     zero = best(row, got, "P0")
-    others = [value for values in got.values() for value in values["other"]]
+    others = [other for values in got.values() for other in values["other"]]
+    counted = [other for other in others if other <= OTHER_MOST] or others
     together = len({values["when"] for values in got.values()}) == 1
     cells = [row["id"], figure(thaw[0]) if thaw else "", figure(zero[0]) if zero else "",
              f"{figure(peer[0])} ({peer[1]})" if peer else "", row["unit"], f"{value:.3g}" if value else "",
              "" if row["least"] is None else f"{row['least']:.3g}", "" if row["towards"] is None else f"{row['towards']:.3g}",
-             verdict(row, value) if value else "", f"{min(len(v['samples']) for v in got.values())}{'' if together else '*'}",
-             f"{100 * max(others):.0f} %"]
+             verdict(row, value) if value else "", f"{min(len(clean(v)) for v in got.values())}{'' if together else '*'}",
+             f"{100 * max(counted):.0f} %"]
     return "| " + " | ".join(cells) + " |"
 
 
