@@ -77,6 +77,11 @@ static enum image_format identify(const uint8_t *bytes, size_t size, struct erro
     return IMAGE_UNKNOWN;
 }
 
+bool decode_is_jpeg(const uint8_t *bytes, size_t size)
+{
+    return size >= signatures[0].size && memcmp(bytes, signatures[0].bytes, signatures[0].size) == 0;
+}
+
 bool decode_size_ok(int64_t width, int64_t height, struct error *error)
 {
     if (width < 1 || height < 1)

@@ -64,22 +64,48 @@ int decode_orientation(const uint8_t *bytes, size_t size)
     return 1;
 }
 
+/* What an orientation does to the stored picture: first columns and rows change places, then they run backwards. */
+struct turn {
+    bool transposed, mirror_x, mirror_y; /* mirror: of the stored columns, rows */
+};
+
+static struct turn turn_of(int orientation)
+{
+    return (struct turn){
+        .transposed = orientation >= 5,
+        .mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8,
+        .mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7,
+    };
+}
+
+struct region decode_unturn(const struct region *upright, int orientation, int width, int height)
+{
+    struct turn turn = turn_of(orientation);
+    struct region stored = *upright;
+    if (turn.transposed)
+        stored = (struct region){upright->top, upright->left, upright->height, upright->width};
+    if (turn.mirror_x)
+        stored.left = width - stored.left - stored.width;
+    if (turn.mirror_y)
+        stored.top = height - stored.top - stored.height;
+    return stored;
+}
+
 bool decode_turn(struct image *image, int orientation)
 {
     if (orientation <= 1)
         return true;
-    bool transposed = orientation >= 5;
-    bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    struct turn turn = turn_of(orientation);
     struct image turned;
-    if (!image_create(&turned, transposed ? image->height : image->width, transposed ? image->width : image->height))
+    if (!image_create(&turned, turn.transposed ? image->height : image->width,
+                      turn.transposed ? image->width : image->height))
         return false;
     for (int y = 0; y < turned.height; y++)
         for (int x = 0; x < turned.width; x++) {
-            int from_x = transposed ? y : x, from_y = transposed ? x : y;
-            if (mirror_x)
+            int from_x = turn.transposed ? y : x, from_y = turn.transposed ? x : y;
+            if (turn.mirror_x)
                 from_x = image->width - 1 - from_x;
-            if (mirror_y)
+            if (turn.mirror_y)
                 from_y = image->height - 1 - from_y;
             memcpy(turned.rgb + ((size_t)y * (size_t)turned.width + (size_t)x) * 3,
                    image->rgb + ((size_t)from_y * (size_t)image->width + (size_t)from_x) * 3, 3);

@@ -5,40 +5,45 @@
  * libjpeg, which paints the rest grey; here they are errors, since a half-grey photograph should not be trained on. */
 #include "config.h"
 
+#include "decode.h"
+
 #ifdef HAVE_JPEG
 
 #include <setjmp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jpeglib.h>
 
 #include <jerror.h>
 
-#include "decode.h"
+#include "thaw/base/mem.h"
 
 /* A progressive file may repeat scans at will, each costing a pass over the whole picture. */
 enum { SCANS_MAX = 200 };
 
-struct reader {
-    struct jpeg_decompress_struct jpeg; /* first, so that a callback finds its reader */
+struct jpeg_decoder {
+    struct jpeg_decompress_struct jpeg; /* first, so that a callback finds its decoder */
     struct jpeg_error_mgr manager;
     struct jpeg_progress_mgr progress;
     struct error *error;
     jmp_buf failed;
+    uint8_t *row; /* rows as they come out of libjpeg */
+    size_t row_room;
 };
 
 static void fail(j_common_ptr common)
 {
-    struct reader *reader = (struct reader *)common;
+    struct jpeg_decoder *decoder = (struct jpeg_decoder *)common;
     char text[JMSG_LENGTH_MAX];
     int code = common->err->msg_code;
     (*common->err->format_message)(common, text);
     if (code == JERR_INPUT_EMPTY || code == JERR_INPUT_EOF || code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER ||
         code == JERR_NO_IMAGE)
-        error_set(reader->error, ERROR_DATA, "truncated: the JPEG data ends before the picture is complete");
+        error_set(decoder->error, ERROR_DATA, "truncated: the JPEG data ends before the picture is complete");
     else
-        error_set(reader->error, ERROR_DATA, "damaged JPEG (%s)", text);
-    longjmp(reader->failed, 1);
+        error_set(decoder->error, ERROR_DATA, "damaged JPEG (%s)", text);
+    longjmp(decoder->failed, 1);
 }
 
 static void warn(j_common_ptr common, int level)
@@ -55,44 +60,52 @@ static void keep_quiet(j_common_ptr common)
 
 static void count_scans(j_common_ptr common)
 {
-    struct reader *reader = (struct reader *)common;
-    if (reader->jpeg.input_scan_number <= SCANS_MAX)
+    struct jpeg_decoder *decoder = (struct jpeg_decoder *)common;
+    if (decoder->jpeg.input_scan_number <= SCANS_MAX)
         return;
-    error_set(reader->error, ERROR_DATA, "damaged JPEG (more than %d scans)", SCANS_MAX);
-    longjmp(reader->failed, 1);
+    error_set(decoder->error, ERROR_DATA, "damaged JPEG (more than %d scans)", SCANS_MAX);
+    longjmp(decoder->failed, 1);
 }
 
-/* From here on a fault jumps to reader->failed. */
-static void begin(struct reader *reader, const uint8_t *bytes, size_t size)
+static void hook(struct jpeg_decoder *decoder)
 {
-    jpeg_create_decompress(&reader->jpeg);
-    reader->progress.progress_monitor = count_scans;
-    reader->jpeg.progress = &reader->progress;
-    jpeg_mem_src(&reader->jpeg, bytes, size);
-    jpeg_read_header(&reader->jpeg, TRUE);
+    decoder->jpeg.err = jpeg_std_error(&decoder->manager);
+    decoder->manager.error_exit = fail;
+    decoder->manager.emit_message = warn;
+    decoder->manager.output_message = keep_quiet;
 }
 
-static void hook(struct reader *reader, struct error *error)
+struct jpeg_decoder *jpeg_decoder_create(void)
 {
-    reader->error = error;
-    reader->jpeg.err = jpeg_std_error(&reader->manager);
-    reader->manager.error_exit = fail;
-    reader->manager.emit_message = warn;
-    reader->manager.output_message = keep_quiet;
+    struct jpeg_decoder *decoder = mem_alloc(sizeof(*decoder));
+    hook(decoder);
+    return decoder;
 }
 
-bool decode_jpeg_header(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error)
+void jpeg_decoder_destroy(struct jpeg_decoder *decoder)
 {
-    struct reader reader = {0};
-    hook(&reader, error);
-    if (setjmp(reader.failed)) {
-        jpeg_destroy_decompress(&reader.jpeg);
+    if (!decoder)
+        return;
+    jpeg_destroy_decompress(&decoder->jpeg);
+    mem_free(decoder->row);
+    mem_free(decoder);
+}
+
+/* libjpeg's state begins anew with each file: what is left in it, such as tables, would serve a file that has none. */
+bool jpeg_decoder_open(struct jpeg_decoder *decoder, const uint8_t *bytes, size_t size, int *width, int *height,
+                       struct error *error)
+{
+    decoder->error = error;
+    jpeg_destroy_decompress(&decoder->jpeg);
+    if (setjmp(decoder->failed))
         return false;
-    }
-    begin(&reader, bytes, size);
-    *width = (int)reader.jpeg.image_width;
-    *height = (int)reader.jpeg.image_height;
-    jpeg_destroy_decompress(&reader.jpeg);
+    jpeg_create_decompress(&decoder->jpeg);
+    decoder->progress.progress_monitor = count_scans;
+    decoder->jpeg.progress = &decoder->progress;
+    jpeg_mem_src(&decoder->jpeg, bytes, size);
+    jpeg_read_header(&decoder->jpeg, TRUE);
+    *width = (int)decoder->jpeg.image_width;
+    *height = (int)decoder->jpeg.image_height;
     return true;
 }
 
@@ -113,50 +126,166 @@ static void ink_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int width)
         }
 }
 
-static void read_rows(struct reader *reader, struct image *image)
+/* Smooth upsampling of chroma looks one sample to either side, and has none at the edge of what is decoded. */
+enum { MARGIN = 2 };
+
+/* Narrows the rows down to those blocks that hold the region's columns; returns the column they begin with. Where chroma
+ * is a quarter as wide and the picture shrunk, libjpeg-turbo 2.1 computes the narrowed width of chroma wrongly, so the
+ * rows stay whole. */
+static int crop_columns(struct jpeg_decompress_struct *jpeg, const struct region *region)
 {
-    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
-    JSAMPARRAY ink = NULL;
-    if (jpeg->out_color_space == JCS_CMYK)
-        ink = (*jpeg->mem->alloc_sarray)((j_common_ptr)jpeg, JPOOL_IMAGE, jpeg->output_width * 4, 1);
-    while (jpeg->output_scanline < jpeg->output_height) {
-        JSAMPROW row = image->rgb + (size_t)jpeg->output_scanline * (size_t)image->width * 3;
-        if (ink) {
-            jpeg_read_scanlines(jpeg, ink, 1);
-            ink_to_rgb(row, ink[0], image->width);
-        } else {
-            jpeg_read_scanlines(jpeg, &row, 1);
-        }
+    JDIMENSION left = region->left > MARGIN ? (JDIMENSION)(region->left - MARGIN) : 0;
+    JDIMENSION right = (JDIMENSION)(region->left + region->width + MARGIN);
+    if (right > jpeg->output_width)
+        right = jpeg->output_width;
+    bool quarter = jpeg->max_h_samp_factor > 2 && jpeg->output_width < jpeg->image_width;
+    if (quarter || (left == 0 && right == jpeg->output_width))
+        return 0;
+    JDIMENSION width = right - left;
+    jpeg_crop_scanline(jpeg, &left, &width);
+    return (int)left;
+}
+
+/* Passes over rows. The last of the picture is decoded all the same: only then has libjpeg seen all the data, and found
+ * out what is missing. */
+static void skip_rows(struct jpeg_decompress_struct *jpeg, JDIMENSION count, JSAMPROW row)
+{
+    JDIMENSION left = jpeg->output_height - jpeg->output_scanline;
+    if (count > 0 && count < left)
+        jpeg_skip_scanlines(jpeg, count);
+    else if (count > 0) {
+        if (left > 1)
+            jpeg_skip_scanlines(jpeg, left - 1);
+        jpeg_read_scanlines(jpeg, &row, 1);
     }
+}
+
+/* Memory for DECODE_ROWS rows as libjpeg makes them, and for as many in RGB where that is something else. */
+static void reserve_rows(struct jpeg_decoder *decoder, size_t bytes, int width)
+{
+    size_t room = DECODE_ROWS * (bytes + (size_t)width * 3);
+    if (room <= decoder->row_room)
+        return;
+    mem_free(decoder->row);
+    decoder->row = mem_array(room, 1);
+    decoder->row_room = room;
+}
+
+static void read_rows(struct jpeg_decoder *decoder, const struct region *region, decode_sink *sink, void *context)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    int first = crop_columns(jpeg, region);
+    size_t bytes = (size_t)jpeg->output_width * (size_t)jpeg->output_components;
+    size_t skipped = (size_t)(region->left - first) * (size_t)jpeg->output_components;
+    bool ink = jpeg->out_color_space == JCS_CMYK;
+    JSAMPROW row[DECODE_ROWS];
+    const uint8_t *rgb[DECODE_ROWS];
+    reserve_rows(decoder, bytes, region->width);
+    uint8_t *converted = decoder->row + DECODE_ROWS * bytes;
+    for (int r = 0; r < DECODE_ROWS; r++) {
+        row[r] = decoder->row + (size_t)r * bytes;
+        rgb[r] = ink ? converted + (size_t)r * (size_t)region->width * 3 : row[r] + skipped;
+    }
+    skip_rows(jpeg, (JDIMENSION)region->top, decoder->row);
+    for (int y = 0; y < region->height; y += DECODE_ROWS) {
+        int rows = region->height - y < DECODE_ROWS ? region->height - y : DECODE_ROWS;
+        for (int r = 0; r < rows;)
+            r += (int)jpeg_read_scanlines(jpeg, row + r, (JDIMENSION)(rows - r));
+        for (int r = 0; r < rows && ink; r++)
+            ink_to_rgb(converted + (size_t)r * (size_t)region->width * 3, row[r] + skipped, region->width);
+        sink(context, rgb, rows);
+    }
+    skip_rows(jpeg, jpeg->output_height - jpeg->output_scanline, decoder->row);
+}
+
+bool jpeg_decoder_read(struct jpeg_decoder *decoder, int shrink, const struct region *region, decode_sink *sink,
+                       void *context, struct error *error)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    decoder->error = error;
+    if (setjmp(decoder->failed))
+        return false;
+    jpeg->out_color_space = jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    jpeg->dct_method = JDCT_ISLOW;
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = (unsigned)shrink;
+    jpeg_start_decompress(jpeg);
+    read_rows(decoder, region, sink, context);
+    jpeg_finish_decompress(jpeg);
+    return true;
+}
+
+/* An image that is filled row by row. */
+struct filling {
+    uint8_t *rgb;
+    size_t stride;
+};
+
+static void fill(void *context, const uint8_t *const row[], int rows)
+{
+    struct filling *filling = context;
+    for (int r = 0; r < rows; r++, filling->rgb += filling->stride)
+        memcpy(filling->rgb, row[r], filling->stride);
+}
+
+bool jpeg_decoder_read_image(struct jpeg_decoder *decoder, int shrink, const struct region *region, struct image *image,
+                             struct error *error)
+{
+    if (!image_create(image, region->width, region->height))
+        return error_set(error, ERROR_DATA, "not enough memory for %d x %d pixels", region->width, region->height);
+    struct filling filling = {image->rgb, (size_t)region->width * 3};
+    return jpeg_decoder_read(decoder, shrink, region, fill, &filling, error);
+}
+
+bool decode_jpeg_header(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error)
+{
+    struct jpeg_decoder *decoder = jpeg_decoder_create();
+    bool done = jpeg_decoder_open(decoder, bytes, size, width, height, error);
+    jpeg_decoder_destroy(decoder);
+    return done;
 }
 
 bool decode_jpeg(struct image *image, const uint8_t *bytes, size_t size, struct error *error)
 {
-    struct reader reader = {0};
-    hook(&reader, error);
-    if (setjmp(reader.failed)) {
-        jpeg_destroy_decompress(&reader.jpeg);
-        return false;
-    }
-    begin(&reader, bytes, size);
-    reader.jpeg.out_color_space = reader.jpeg.num_components == 4 ? JCS_CMYK : JCS_RGB;
-    reader.jpeg.dct_method = JDCT_ISLOW;
-    jpeg_start_decompress(&reader.jpeg);
-    bool done = image_create(image, (int)reader.jpeg.output_width, (int)reader.jpeg.output_height);
-    if (done) {
-        read_rows(&reader, image);
-        jpeg_finish_decompress(&reader.jpeg);
-    } else {
-        error_set(error, ERROR_DATA, "not enough memory for %u x %u pixels", reader.jpeg.output_width,
-                  reader.jpeg.output_height);
-    }
-    jpeg_destroy_decompress(&reader.jpeg);
+    struct region all = {0};
+    struct jpeg_decoder *decoder = jpeg_decoder_create();
+    bool done = jpeg_decoder_open(decoder, bytes, size, &all.width, &all.height, error) &&
+                jpeg_decoder_read_image(decoder, 1, &all, image, error);
+    jpeg_decoder_destroy(decoder);
     return done;
 }
 
 #else
 
-/* ISO C wants a translation unit to declare something. */
-extern int image_jpeg_is_read_by_stb;
+struct jpeg_decoder *jpeg_decoder_create(void)
+{
+    return NULL;
+}
+
+void jpeg_decoder_destroy(struct jpeg_decoder *decoder)
+{
+    (void)decoder;
+}
+
+bool jpeg_decoder_open(struct jpeg_decoder *decoder, const uint8_t *bytes, size_t size, int *width, int *height,
+                       struct error *error)
+{
+    (void)decoder;
+    return decode_stb_header(bytes, size, width, height, error);
+}
+
+bool jpeg_decoder_read(struct jpeg_decoder *decoder, int shrink, const struct region *region, decode_sink *sink,
+                       void *context, struct error *error)
+{
+    (void)decoder, (void)shrink, (void)region, (void)sink, (void)context;
+    return error_set(error, ERROR_DATA, "parts of a JPEG are read by libjpeg-turbo only");
+}
+
+bool jpeg_decoder_read_image(struct jpeg_decoder *decoder, int shrink, const struct region *region, struct image *image,
+                             struct error *error)
+{
+    (void)image;
+    return jpeg_decoder_read(decoder, shrink, region, NULL, NULL, error);
+}
 
 #endif

@@ -2,9 +2,11 @@
  * the weights (struct preprocess). Called by the loader, by previews and by predictions on single images. */
 #include "config.h"
 
-#include "resize.h"
-#include "thaw/base/mem.h"
 #include <math.h>
+#include <string.h>
+
+#include "geometry.h"
+#include "thaw/base/mem.h"
 
 /* Where the crop begins in an axis of `have` pixels; negative where the image is smaller and is padded with black.
  * Halves round to even, as Python's round does. */
@@ -13,29 +15,66 @@ static int crop_start(int have, int want)
     return want > have ? -((want - have) / 2) : (int)rint((have - want) / 2.0);
 }
 
-void image_eval_view(const struct image *image, const struct preprocess *preprocess, struct image *view)
+struct view_geometry geometry_eval(const struct preprocess *preprocess, int width, int height)
 {
-    int width = preprocess->width, height = preprocess->height;
-    *view = (struct image){.width = width, .height = height, .rgb = mem_array((size_t)width * (size_t)height, 3)};
-    if (preprocess->resize == 0) {
-        image_resize(image, preprocess->interpolation, 0, 0, image->width, image->height, view);
-        return;
+    struct view_geometry geometry = {.task = {.interpolation = preprocess->interpolation,
+                                              .width = width,
+                                              .height = height,
+                                              .box = {0, 0, width, height},
+                                              .full_width = preprocess->width,
+                                              .full_height = preprocess->height}};
+    struct resize_task *task = &geometry.task;
+    if (preprocess->resize > 0) {
+        int64_t shorter = width < height ? width : height;
+        task->full_width = (int)(preprocess->resize * (int64_t)width / shorter);
+        task->full_height = (int)(preprocess->resize * (int64_t)height / shorter);
     }
-    int64_t shorter = image->width < image->height ? image->width : image->height;
-    int full_width = (int)(preprocess->resize * (int64_t)image->width / shorter);
-    int full_height = (int)(preprocess->resize * (int64_t)image->height / shorter);
-    int left = crop_start(full_width, width), top = crop_start(full_height, height);
-    size_t stride = (size_t)width * 3;
-    struct resize_window window = {
+    int left = crop_start(task->full_width, preprocess->width), top = crop_start(task->full_height, preprocess->height);
+    task->window = (struct region){
         .left = left < 0 ? 0 : left,
         .top = top < 0 ? 0 : top,
-        .width = full_width < width ? full_width : width,
-        .height = full_height < height ? full_height : height,
-        .rgb = view->rgb + (top < 0 ? (size_t)-top * stride : 0) + (left < 0 ? (size_t)-left * 3 : 0),
-        .stride = stride,
+        .width = task->full_width < preprocess->width ? task->full_width : preprocess->width,
+        .height = task->full_height < preprocess->height ? task->full_height : preprocess->height,
     };
-    const double all[4] = {0, 0, image->width, image->height};
-    image_resize_window(image, preprocess->interpolation, all, full_width, full_height, &window);
+    geometry.at_x = left < 0 ? -left : 0;
+    geometry.at_y = top < 0 ? -top : 0;
+    return geometry;
+}
+
+void geometry_shrink(struct view_geometry *geometry, int shrink)
+{
+    struct resize_task *task = &geometry->task;
+    task->width = (task->width + shrink - 1) / shrink;
+    task->height = (task->height + shrink - 1) / shrink;
+    for (int i = 0; i < 4; i++)
+        task->box[i] /= shrink;
+}
+
+void geometry_finish(struct resizer *resizer, const struct view_geometry *geometry, struct image *view)
+{
+    const struct region *window = &geometry->task.window;
+    size_t stride = (size_t)view->width * 3;
+    if (window->width < view->width || window->height < view->height)
+        memset(view->rgb, 0, (size_t)view->height * stride);
+    resizer_finish(resizer, view->rgb + (size_t)geometry->at_y * stride + (size_t)geometry->at_x * 3, stride);
+}
+
+void geometry_view(struct resizer *resizer, const struct image *image, const struct view_geometry *geometry,
+                   struct image *view)
+{
+    resizer_prepare(resizer, &geometry->task);
+    resizer_push_image(resizer, image);
+    geometry_finish(resizer, geometry, view);
+}
+
+void image_eval_view(const struct image *image, const struct preprocess *preprocess, struct image *view)
+{
+    struct resizer *resizer = resizer_create();
+    struct view_geometry geometry = geometry_eval(preprocess, image->width, image->height);
+    int width = preprocess->width, height = preprocess->height;
+    *view = (struct image){.width = width, .height = height, .rgb = mem_array((size_t)width * (size_t)height, 3)};
+    geometry_view(resizer, image, &geometry, view);
+    resizer_destroy(resizer);
 }
 
 /* PIL's convert("L"): ITU-R 601 luma in 16 fractional bits. */

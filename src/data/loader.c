@@ -1,9 +1,9 @@
 /* The loader: `threads` workers fill batches ahead of the consumer.
  *
  * An epoch is a numbered list of places: place p holds item order[p] and belongs to batch p / batch. Workers take places
- * in order, one at a time, as long as the place's batch is at most `ahead` batches before the one the consumer waits
- * for; so the number of filled batches is bounded. Where an image lands depends on its place only, never on who decoded
- * it. The consumer takes batches strictly in order, and closes the gaps of unreadable images when it does.
+ * in order, one at a time, as long as the place's batch is at most BATCHES_AHEAD batches ahead of the one the consumer
+ * waits for; so the number of filled batches is bounded. Where an image lands depends on its place only, never on who
+ * decoded it. The consumer takes batches strictly in order, and closes the gaps of unreadable images when it does.
  *
  * One mutex guards everything in struct loader that changes, and is never held while an image is decoded. */
 #include "config.h"
@@ -16,6 +16,7 @@
 #include "thaw/base/rng.h"
 #include "thaw/data/image.h"
 #include "thaw/data/loader.h"
+#include "thaw/data/reader.h"
 
 struct slot {
     struct batch batch; /* first, so that a batch finds its slot */
@@ -24,11 +25,18 @@ struct slot {
     bool *filled; /* [places] */
 };
 
+/* Batches that are filled before they are asked for: so many that one slow image holds nothing up, and no more, since
+ * each takes a batch of inputs in memory. */
+enum { BATCHES_AHEAD = 3 };
+
+/* What is known of an item. Nothing that is kept is given up, so what found no room will find none later. */
+enum keeping { KEEP_UNSEEN, KEEP_KEPT, KEEP_NO_ROOM, KEEP_UNREADABLE };
+
 struct loader {
     const struct dataset_part *part;
     struct loader_options options;
     size_t item_floats; /* of one input */
-    int batches, ahead;
+    int batches;
 
     pthread_t *thread;
     pthread_mutex_t mutex;
@@ -42,12 +50,12 @@ struct loader {
     bool stopping;   /* workers leave */
     bool pausing;    /* no new places are taken */
 
-    struct slot **filling; /* [ahead] batch b is in filling[b % ahead], NULL before its first place is taken */
+    struct slot *filling[BATCHES_AHEAD]; /* batch b is in filling[b % BATCHES_AHEAD], NULL before its first place */
     struct slot *unused;
 
-    struct image *cache; /* [items]; rgb NULL: not kept */
-    size_t cached;       /* bytes */
-    bool *unreadable;    /* [items] */
+    struct picture *cache; /* [items]; of the kept: the view without augmentation, else the whole picture */
+    enum keeping *keeping; /* [items] */
+    size_t cached;         /* bytes */
     struct loader_bad *bad, *taken;
     size_t bad_count;
 };
@@ -75,7 +83,7 @@ static void slot_destroy(struct slot *slot)
 /* Called with the mutex held: the slot of a batch, begun if it is new. */
 static struct slot *slot_of(struct loader *loader, int number)
 {
-    struct slot **at = &loader->filling[number % loader->ahead];
+    struct slot **at = &loader->filling[number % BATCHES_AHEAD];
     if (*at)
         return *at;
     struct slot *slot = loader->unused;
@@ -96,25 +104,40 @@ static void give_back(struct loader *loader, struct slot *slot)
     loader->unused = slot;
 }
 
-/* Without augmentation the view itself is worth keeping: it is small and final. */
-static void keep(struct loader *loader, uint32_t index, struct image *image)
+/* Takes the picture over if there is room for it; else the caller still has it. */
+static bool keep(struct loader *loader, uint32_t index, const struct picture *picture)
 {
-    size_t bytes = (size_t)image->width * (size_t)image->height * 3;
+    size_t bytes = (size_t)picture->image.width * (size_t)picture->image.height * 3;
     pthread_mutex_lock(&loader->mutex);
-    bool room = !loader->cache[index].rgb && loader->cached + bytes <= loader->options.cache_bytes;
+    bool room = loader->cached + bytes <= loader->options.cache_bytes;
+    loader->keeping[index] = room ? KEEP_KEPT : KEEP_NO_ROOM;
     if (room) {
-        loader->cache[index] = *image;
+        loader->cache[index] = *picture;
         loader->cached += bytes;
     }
     pthread_mutex_unlock(&loader->mutex);
-    if (!room)
-        image_finish(image);
+    return room;
 }
 
-static void report_bad(struct loader *loader, uint32_t index, const char *reason)
+/* Without augmentation the view itself is worth keeping: it is small and final. */
+static void keep_view(struct loader *loader, uint32_t index, const struct image *view)
 {
+    struct picture copy = {.width = view->width, .height = view->height, .shrink = 1};
+    if (!image_create(&copy.image, view->width, view->height))
+        return;
+    memcpy(copy.image.rgb, view->rgb, (size_t)view->width * (size_t)view->height * 3);
+    if (!keep(loader, index, &copy))
+        image_finish(&copy.image);
+}
+
+static void report_bad(struct loader *loader, uint32_t index, const struct error *error)
+{
+    const char *path = loader->part->item[index].path, *reason = error->text;
+    size_t name = strlen(path);
+    if (strncmp(reason, path, name) == 0)
+        reason += name + 2;
     pthread_mutex_lock(&loader->mutex);
-    loader->unreadable[index] = true;
+    loader->keeping[index] = KEEP_UNREADABLE;
     loader->bad = mem_grow(loader->bad, loader->bad_count + 1, sizeof(*loader->bad));
     loader->bad[loader->bad_count].index = index;
     snprintf(loader->bad[loader->bad_count++].reason, sizeof(loader->bad->reason), "%.*s",
@@ -122,34 +145,48 @@ static void report_bad(struct loader *loader, uint32_t index, const char *reason
     pthread_mutex_unlock(&loader->mutex);
 }
 
-/* Fills `out` with the input of an item. `kept` is its cache entry as seen under the mutex; once set it stays. */
-static bool fill_input(struct loader *loader, uint32_t index, uint32_t number, struct image kept, float *out)
+/* The view by way of the whole picture, which is kept if there is room. */
+static bool view_and_keep(struct loader *loader, struct reader *reader, uint32_t index,
+                          const struct view_request *request, struct image *view, struct error *error)
 {
-    const struct preprocess *preprocess = &loader->options.preprocess;
-    bool plain = loader->options.augment == AUGMENT_NONE;
-    struct image decoded = kept, view;
+    struct picture picture;
+    if (!reader_picture(reader, &loader->part->item[index], request, &picture, error))
+        return false;
+    reader_view_picture(reader, &picture, request, view);
+    if (!keep(loader, index, &picture))
+        image_finish(&picture.image);
+    return true;
+}
+
+/* Fills `out` with the input of an item. `keeping` and `kept` are as seen under the mutex; what is kept stays. */
+static bool fill_input(struct loader *loader, struct reader *reader, uint32_t index, uint32_t number,
+                       enum keeping keeping, const struct picture *kept, float *out)
+{
+    const struct loader_options *options = &loader->options;
+    const struct dataset_item *item = &loader->part->item[index];
+    struct view_request request = {.preprocess = &options->preprocess,
+                                   .augment = options->augment,
+                                   .key = {.seed = options->seed, .epoch = number, .index = index},
+                                   .fast = options->fast};
+    struct image view;
     struct error error = {0};
-    if (plain && kept.rgb) {
-        image_normalise(&kept, preprocess, out);
-        return true;
-    }
-    const char *path = loader->part->item[index].path;
-    if (!kept.rgb && !dataset_load(&loader->part->item[index], &decoded, NULL, &error)) {
-        size_t name = strlen(path);
-        report_bad(loader, index, strncmp(error.text, path, name) == 0 ? error.text + name + 2 : error.text);
+    bool plain = options->augment == AUGMENT_NONE, keepable = keeping == KEEP_UNSEEN && options->cache_bytes > 0;
+    bool done = true;
+    if (keeping == KEEP_KEPT && plain)
+        view = kept->image;
+    else if (keeping == KEEP_KEPT)
+        reader_view_picture(reader, kept, &request, &view);
+    else if (keepable && !plain)
+        done = view_and_keep(loader, reader, index, &request, &view, &error);
+    else
+        done = reader_view(reader, item, &request, &view, &error);
+    if (!done) {
+        report_bad(loader, index, &error);
         return false;
     }
-    struct augment_key key = {.seed = loader->options.seed, .epoch = number, .index = index};
-    augment_view(&decoded, preprocess, loader->options.augment, key, &view);
-    image_normalise(&view, preprocess, out);
-    if (plain) {
-        image_finish(&decoded);
-        keep(loader, index, &view);
-        return true;
-    }
-    image_finish(&view);
-    if (!kept.rgb)
-        keep(loader, index, &decoded);
+    if (keepable && plain)
+        keep_view(loader, index, &view);
+    image_normalise(&view, &options->preprocess, out);
     return true;
 }
 
@@ -157,24 +194,24 @@ static bool fill_input(struct loader *loader, uint32_t index, uint32_t number, s
 static bool may_take(const struct loader *loader)
 {
     return !loader->pausing && loader->place < loader->part->items &&
-           loader->place / (size_t)loader->options.batch < (size_t)loader->next + (size_t)loader->ahead;
+           loader->place / (size_t)loader->options.batch < (size_t)loader->next + BATCHES_AHEAD;
 }
 
 /* Called with the mutex held; gives it up while decoding. */
-static void fill_place(struct loader *loader)
+static void fill_place(struct loader *loader, struct reader *reader)
 {
     size_t place = loader->place++, batch = (size_t)loader->options.batch;
     struct slot *slot = slot_of(loader, (int)(place / batch));
     int at = (int)(place % batch);
     uint32_t index = loader->order[place], view = loader->view;
-    struct image kept = loader->cache[index];
-    bool readable = !loader->unreadable[index];
+    struct picture kept = loader->cache[index];
+    enum keeping keeping = loader->keeping[index];
     slot->batch.index[at] = index;
     slot->batch.label[at] = loader->part->item[index].label;
     loader->busy++;
     pthread_mutex_unlock(&loader->mutex);
-    bool filled =
-        readable && fill_input(loader, index, view, kept, slot->batch.input + (size_t)at * loader->item_floats);
+    float *input = slot->batch.input + (size_t)at * loader->item_floats;
+    bool filled = keeping != KEEP_UNREADABLE && fill_input(loader, reader, index, view, keeping, &kept, input);
     pthread_mutex_lock(&loader->mutex);
     loader->busy--;
     slot->filled[at] = filled;
@@ -186,14 +223,16 @@ static void fill_place(struct loader *loader)
 static void *work(void *context)
 {
     struct loader *loader = context;
+    struct reader *reader = reader_create();
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stopping) {
         if (may_take(loader))
-            fill_place(loader);
+            fill_place(loader, reader);
         else
             pthread_cond_wait(&loader->work, &loader->mutex);
     }
     pthread_mutex_unlock(&loader->mutex);
+    reader_destroy(reader);
     return NULL;
 }
 
@@ -225,11 +264,9 @@ struct loader *loader_create(const struct dataset_part *part, const struct loade
     const struct preprocess *p = &options->preprocess;
     loader->item_floats = (size_t)p->height * (size_t)p->width * (size_t)p->channels;
     loader->batches = (int)((part->items + (size_t)options->batch - 1) / (size_t)options->batch);
-    loader->ahead = loader->options.threads + 2;
-    loader->filling = mem_array((size_t)loader->ahead, sizeof(struct slot *));
     loader->order = mem_array(part->items, sizeof(*loader->order));
     loader->cache = mem_array(part->items, sizeof(*loader->cache));
-    loader->unreadable = mem_array(part->items, sizeof(*loader->unreadable));
+    loader->keeping = mem_array(part->items, sizeof(*loader->keeping));
     loader->place = part->items; /* nothing to do before loader_begin */
     loader->next = loader->batches;
     pthread_mutex_init(&loader->mutex, NULL);
@@ -247,7 +284,7 @@ static void drain(struct loader *loader)
     loader->pausing = true;
     while (loader->busy > 0)
         pthread_cond_wait(&loader->ready, &loader->mutex);
-    for (int i = 0; i < loader->ahead; i++) {
+    for (int i = 0; i < BATCHES_AHEAD; i++) {
         if (loader->filling[i])
             give_back(loader, loader->filling[i]);
         loader->filling[i] = NULL;
@@ -272,15 +309,14 @@ void loader_destroy(struct loader *loader)
         slot_destroy(slot);
     }
     for (size_t i = 0; i < loader->part->items; i++)
-        image_finish(&loader->cache[i]);
+        image_finish(&loader->cache[i].image);
     pthread_cond_destroy(&loader->ready);
     pthread_cond_destroy(&loader->work);
     pthread_mutex_destroy(&loader->mutex);
     mem_free(loader->thread);
-    mem_free(loader->filling);
     mem_free(loader->order);
     mem_free(loader->cache);
-    mem_free(loader->unreadable);
+    mem_free(loader->keeping);
     mem_free(loader->bad);
     mem_free(loader->taken);
     mem_free(loader);
@@ -343,7 +379,7 @@ struct batch *loader_next(struct loader *loader)
     pthread_mutex_lock(&loader->mutex);
     struct slot *slot = NULL;
     if (loader->next < loader->batches) {
-        struct slot **at = &loader->filling[loader->next % loader->ahead];
+        struct slot **at = &loader->filling[loader->next % BATCHES_AHEAD];
         while (!*at || (*at)->done < (*at)->places)
             pthread_cond_wait(&loader->ready, &loader->mutex);
         slot = *at;
@@ -363,6 +399,14 @@ void loader_release(struct loader *loader, struct batch *batch)
     pthread_mutex_lock(&loader->mutex);
     give_back(loader, (struct slot *)batch);
     pthread_mutex_unlock(&loader->mutex);
+}
+
+size_t loader_kept(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->mutex);
+    size_t bytes = loader->cached;
+    pthread_mutex_unlock(&loader->mutex);
+    return bytes;
 }
 
 size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad)

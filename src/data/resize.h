@@ -1,18 +1,40 @@
-/* The resize of image.h for a part of the result only, so that a crop of a long thin picture never makes the whole.
- * Private to src/data. */
+/* The resize of image.h in two steps, so that only the part of a picture that is looked at need be decoded, and only the
+ * part of the result that is shown is made: a crop of a long thin picture never makes the whole. A resizer keeps its
+ * memory from one picture to the next; one thread uses it at a time. Private to src/data. */
 #ifndef THAW_DATA_RESIZE_H
 #define THAW_DATA_RESIZE_H
 
 #include "thaw/data/image.h"
 
-/* Columns left.. and rows top.. of the full result, width x height of them, to rgb, rows `stride` bytes apart. */
-struct resize_window {
+/* A rectangle of pixels. */
+struct region {
     int left, top, width, height;
-    uint8_t *rgb;
-    size_t stride;
 };
-/* box: x, y, width, height of the part of `from` that becomes full_width x full_height. */
-void image_resize_window(const struct image *from, enum interpolation interpolation, const double box[4],
-                         int full_width, int full_height, const struct resize_window *window) THAW_NONNULL;
+
+/* box: x, y, width, height of the part of a width x height picture that becomes full_width x full_height; of those only
+ * the window is made. */
+struct resize_task {
+    enum interpolation interpolation;
+    int width, height;
+    double box[4];
+    int full_width, full_height;
+    bool mirrored; /* left and right of the window change places */
+    struct region window;
+};
+
+struct resizer;
+struct resizer *resizer_create(void);
+void resizer_destroy(struct resizer *resizer);
+
+/* Works out the weights of a task; returns the region of the source that it looks at. */
+struct region resizer_prepare(struct resizer *resizer, const struct resize_task *task) THAW_NONNULL;
+/* The next rows of that region, at most RESIZE_ROWS, and fewer only at its end: each row from the region's first column
+ * on. */
+enum { RESIZE_ROWS = 4 };
+void resizer_push(struct resizer *resizer, const uint8_t *const row[], int rows) THAW_NONNULL;
+/* Once all rows are pushed: the window, rows `stride` bytes apart. */
+void resizer_finish(struct resizer *resizer, uint8_t *to, size_t stride) THAW_NONNULL;
+/* Pushes all rows of the region out of the whole source. */
+void resizer_push_image(struct resizer *resizer, const struct image *from) THAW_NONNULL;
 
 #endif

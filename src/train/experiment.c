@@ -26,6 +26,7 @@ void experiment_init(struct experiment *experiment)
     *experiment = (struct experiment){0};
     strcpy(experiment->model.head, "linear");
     strcpy(experiment->model.preprocess, "auto");
+    experiment->data.image_memory = -1;
     experiment->train.epochs = 10;
     experiment->train.batch = 32;
     experiment->train.optimizer = OPTIMIZER_SGD;

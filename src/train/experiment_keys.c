@@ -17,12 +17,14 @@
 #include "thaw/weights/weights.h"
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
+static const char *const decode_names[] = {"exact", "fast", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(decode_names) == IMAGE_DECODES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
@@ -70,6 +72,10 @@ static const struct experiment_key keys[] = {
     PATH("data", "path", data.path, "folder", "images, one folder a class"),
     PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
     ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),
+    ENUM("data", "decode", data.decode, decode_names, "exact | fast",
+         "large training images: exactly as the reference, or shrunk while they are decoded"),
+    INT("data", "image_memory", data.image_memory, -1, 1e9, "MB",
+        "decoded images kept in memory; -1: an eighth of the machine's"),
     INT("data", "size", data.size, 0, 4096, "pixels", "side of the network's input; 0: as bound to the weights"),
     INT("data", "views", data.views, 0, 1000, "views",
         "random views of an image that epochs take in turn; 0: fresh ones every epoch"),

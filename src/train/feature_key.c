@@ -85,13 +85,14 @@ static char *describe_rest(const struct dataset_part *part, const struct loader_
     char digest[HASH_TEXT];
     hash_text(digest, hash_images(part));
     char *images = one_line(mem_format("%zu of %.*s", part->items, common_folder(part), part->item[0].path));
-    char *rest = mem_format(FEATURE_KEY_IMAGES " %s\nlist %s\n"
-                                               "input %dx%dx%d resize %d raw %d bgr %d %s mean %a %a %a std %a %a %a\n"
-                                               "machine %s\nbits %d in blocks of %d\n",
-                            images, digest, p->height, p->width, p->channels, p->resize, p->raw, p->bgr,
-                            interpolation_name(p->interpolation), (double)p->mean[0], (double)p->mean[1],
-                            (double)p->mean[2], (double)p->std[0], (double)p->std[1], (double)p->std[2], gemm_library(),
-                            FEATURE_BITS, FEATURE_BLOCK);
+    char *rest =
+        mem_format(FEATURE_KEY_IMAGES " %s\nlist %s\n"
+                                      "input %dx%dx%d resize %d raw %d bgr %d %s mean %a %a %a std %a %a %a%s\n"
+                                      "machine %s\nbits %d in blocks of %d\n",
+                   images, digest, p->height, p->width, p->channels, p->resize, p->raw, p->bgr,
+                   interpolation_name(p->interpolation), (double)p->mean[0], (double)p->mean[1], (double)p->mean[2],
+                   (double)p->std[0], (double)p->std[1], (double)p->std[2], loader->fast ? " fast" : "", gemm_library(),
+                   FEATURE_BITS, FEATURE_BLOCK);
     mem_free(images);
     return rest;
 }

@@ -4,16 +4,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/load.h"
 #include "trainer_private.h"
-
-/* Decoded views kept by the loaders, bytes. */
-static const size_t view_bytes[DATASET_SPLITS] = {
-    [DATASET_TRAIN] = (size_t)256 << 20, [DATASET_VAL] = (size_t)128 << 20};
 
 /* --- data --- */
 
@@ -265,6 +262,18 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
     return true;
 }
 
+/* Bytes of decoded images that are kept of a part: validation has at most a quarter, and no more than all its views. */
+static size_t image_bytes(const struct trainer *trainer, enum dataset_split split)
+{
+    int megabytes = trainer->experiment.data.image_memory;
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t all = megabytes >= 0 ? (size_t)megabytes << 20 : pages > 0 ? (size_t)pages * (size_t)page / 8 : 0;
+    const struct preprocess *p = &trainer->graph->preprocess;
+    size_t views = trainer->dataset->part[DATASET_VAL].items * (size_t)p->width * (size_t)p->height * 3;
+    size_t validation = views < all / 4 ? views : all / 4;
+    return split == DATASET_VAL ? validation : all - validation;
+}
+
 static void prepare_loading(struct trainer *trainer)
 {
     const struct experiment *experiment = &trainer->experiment;
@@ -280,8 +289,9 @@ static void prepare_loading(struct trainer *trainer)
             .augment = train ? experiment->data.augment : AUGMENT_NONE,
             .views = train ? experiment->data.views : 0,
             .seed = experiment->train.seed,
-            .threads = train ? 2 : 1,
-            .cache_bytes = view_bytes[s],
+            .threads = team_threads(trainer->team),
+            .cache_bytes = image_bytes(trainer, (enum dataset_split)s),
+            .fast = train && experiment->data.decode == IMAGE_DECODE_FAST,
         };
     }
 }

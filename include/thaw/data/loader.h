@@ -18,7 +18,8 @@ struct loader_options {
     int views;            /* augmented views an image: epochs take them in turn; 0: a fresh one every epoch */
     uint64_t seed;
     int threads;        /* decoding threads, >= 1 */
-    size_t cache_bytes; /* keep decoded images up to this many bytes; 0: none */
+    size_t cache_bytes; /* keep decoded images up to this many bytes; 0: none. The same batches either way */
+    bool fast;          /* as in struct view_request */
 };
 
 struct batch {
@@ -52,5 +53,7 @@ struct loader_bad {
     char reason[160];
 };
 size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad) THAW_NONNULL;
+/* Bytes of decoded images that are kept now. */
+size_t loader_kept(struct loader *loader) THAW_NONNULL;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "thaw/base/error.h"
 #include "thaw/data/loader.h"
+#include "thaw/data/reader.h"
 #include "thaw/model/freeze.h"
 
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
@@ -52,6 +53,8 @@ struct experiment {
         int views; /* augmented views an image; 0: fresh ones every epoch */
         enum cache_kind cache;
         int cache_disk, cache_memory; /* MB: of all kept features on disk; of one part's where there is no file */
+        enum image_decode decode;     /* of training images; others are decoded exactly */
+        int image_memory;             /* MB of decoded images kept; -1: a share of the machine's memory */
     } data;
     struct {
         int epochs, batch;

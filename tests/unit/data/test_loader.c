@@ -98,7 +98,8 @@ static struct hash epoch_digest(const struct dataset_part *part, const struct lo
     return hash;
 }
 
-static void test_any_threads(void **state)
+/* The same batches for any number of threads and any budget, which is kept to and used. */
+static void check_any_threads(const struct dataset_part *part, enum augment augment)
 {
     struct error error = {0};
     struct hash expected[2] = {{0, 0}, {0, 0}};
@@ -106,20 +107,28 @@ static void test_any_threads(void **state)
     const size_t caches[] = {0, 2000, 1 << 20};
     for (int threads = 1; threads <= 4; threads++)
         for (size_t c = 0; c < THAW_LENGTH(caches); c++) {
-            struct loader_options options = options_of(threads, AUGMENT_LIGHT, caches[c]);
-            struct loader *loader = loader_create(*state, &options, &error);
+            struct loader_options options = options_of(threads, augment, caches[c]);
+            struct loader *loader = loader_create(part, &options, &error);
             assert_non_null(loader);
             assert_int_equal(loader_batches(loader), 6);
             for (int epoch = 1; epoch <= 4; epoch++) {
-                struct hash hash = epoch_digest(*state, &options, loader, 1 + epoch % 2, &images);
+                struct hash hash = epoch_digest(part, &options, loader, 1 + epoch % 2, &images);
                 assert_int_equal(images, IMAGES - 2);
                 if (expected[epoch % 2].low == 0)
                     expected[epoch % 2] = hash;
                 assert_true(hash_equal(hash, expected[epoch % 2]));
+                assert_true(loader_kept(loader) <= caches[c]);
+                assert_true(caches[c] == 0 || loader_kept(loader) > 1000);
             }
             loader_destroy(loader);
         }
     assert_false(hash_equal(expected[0], expected[1]));
+}
+
+static void test_any_threads(void **state)
+{
+    check_any_threads(*state, AUGMENT_NONE);
+    check_any_threads(*state, AUGMENT_LIGHT);
 }
 
 /* An epoch begun at any batch gives what the whole epoch gives from there. */

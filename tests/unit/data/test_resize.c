@@ -1,12 +1,15 @@
 /* Resizing against Pillow's Image.resize and torchvision's Resize and CenterCrop, to the bit; then normalisation. */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
+#include "thaw/base/mem.h"
+#include "thaw/base/rng.h"
 #include "thaw/data/image.h"
 
 struct figure {
@@ -83,6 +86,93 @@ static void test_torchvision_equal(void **state)
     }
 }
 
+/* --- the reference twin: one output pixel at a time --- */
+
+static double triangle(double x)
+{
+    return fabs(x) < 1 ? 1 - fabs(x) : 0;
+}
+
+static double cubic(double x)
+{
+    x = fabs(x);
+    if (x < 1)
+        return ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+}
+
+/* Output position i of `out` that cover from..to of `in` values, `stride` apart. */
+static uint8_t sample(const uint8_t *values, size_t stride, int in, float from, float to, int out, int i,
+                      enum interpolation kind)
+{
+    double scale = (double)(to - from) / out, shrink = scale < 1 ? 1 : scale, sum = 0, weight[4096];
+    double reach = (kind == INTERPOLATION_BICUBIC ? 2 : 1) * shrink, centre = from + (i + 0.5) * scale;
+    int first = (int)(centre - reach + 0.5), last = (int)(centre + reach + 0.5), total = 1 << 21;
+    first = first < 0 ? 0 : first;
+    last = last > in ? in : last;
+    for (int k = first; k < last; k++) {
+        double x = (k - centre + 0.5) * (1 / shrink);
+        weight[k - first] = kind == INTERPOLATION_BICUBIC ? cubic(x) : triangle(x);
+        sum += weight[k - first];
+    }
+    for (int k = first; k < last; k++) {
+        double w = weight[k - first] / sum;
+        total += values[(size_t)k * stride] * (int)((w < 0 ? -0.5 : 0.5) + w * (1 << 22));
+    }
+    total >>= 22;
+    return (uint8_t)(total < 0 ? 0 : total > 255 ? 255 : total);
+}
+
+static void check_twin(const struct image *from, const float box[4], const struct image *to, enum interpolation kind)
+{
+    size_t across = (size_t)to->width * 3;
+    uint8_t *narrow = mem_array((size_t)from->height, across);
+    for (int y = 0; y < from->height; y++)
+        for (int x = 0; x < to->width; x++)
+            for (int c = 0; c < 3; c++)
+                narrow[(size_t)y * across + (size_t)(x * 3 + c)] =
+                    sample(from->rgb + (size_t)y * (size_t)from->width * 3 + c, 3, from->width, box[0], box[0] + box[2],
+                           to->width, x, kind);
+    for (int y = 0; y < to->height; y++)
+        for (size_t x = 0; x < across; x++)
+            if (to->rgb[(size_t)y * across + x] !=
+                sample(narrow + x, across, from->height, box[1], box[1] + box[3], to->height, y, kind))
+                fail_msg("%d x %d, box %g %g %g %g, to %d x %d, %s: row %d, byte %zu", from->width, from->height,
+                         (double)box[0], (double)box[1], (double)box[2], (double)box[3], to->width, to->height,
+                         interpolation_name(kind), y, x);
+    mem_free(narrow);
+}
+
+/* Random sizes and boxes, one pixel wide ones and whole ones among them. */
+static void test_twin(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 7, 7);
+    for (int round = 0; round < 500; round++) {
+        int most = round % 10 ? 60 : 300;
+        struct image from = pattern(1 + (int)rng_below(&rng, (uint32_t)most), 1 + (int)rng_below(&rng, (uint32_t)most)),
+                     to;
+        assert_true(image_create(&to, 1 + (int)rng_below(&rng, 50), 1 + (int)rng_below(&rng, 50)));
+        float box[4] = {0, 0, (float)from.width, (float)from.height};
+        if (round % 3 == 0) { /* whole pixels */
+            box[0] = (float)rng_below(&rng, (uint32_t)from.width);
+            box[1] = (float)rng_below(&rng, (uint32_t)from.height);
+            box[2] = 1 + (float)rng_below(&rng, (uint32_t)(from.width - (int)box[0]));
+            box[3] = 1 + (float)rng_below(&rng, (uint32_t)(from.height - (int)box[1]));
+        } else if (round % 3 == 1) {
+            box[2] = (float)(from.width * (1 + (int)rng_below(&rng, 64))) / 64;
+            box[3] = (float)(from.height * (1 + (int)rng_below(&rng, 64))) / 64;
+        }
+        for (enum interpolation kind = 0; kind < INTERPOLATIONS; kind++) {
+            image_resize(&from, kind, (double)box[0], (double)box[1], (double)box[2], (double)box[3], &to);
+            check_twin(&from, box, &to, kind);
+        }
+        image_finish(&from);
+        image_finish(&to);
+    }
+}
+
 /* A ribbon of 32768 x 1 pixels must not be blown up whole before its centre is cut out. */
 static void test_ribbon(void **state)
 {
@@ -126,10 +216,8 @@ static void test_normalise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pillow_equal),
-        cmocka_unit_test(test_torchvision_equal),
-        cmocka_unit_test(test_ribbon),
-        cmocka_unit_test(test_normalise),
+        cmocka_unit_test(test_pillow_equal), cmocka_unit_test(test_torchvision_equal), cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_ribbon),       cmocka_unit_test(test_normalise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

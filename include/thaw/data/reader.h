@@ -1,0 +1,54 @@
+/* A reader makes views out of files: it decodes only what the view looks at, in memory that it keeps from file to file.
+ * The pixels are those of image_decode and augment_view, to the bit, unless `fast` says otherwise. One thread uses a
+ * reader at a time. */
+#ifndef THAW_DATA_READER_H
+#define THAW_DATA_READER_H
+
+#include "thaw/data/augment.h"
+#include "thaw/data/dataset.h"
+#include "thaw/data/image.h"
+
+/* How files are decoded: to the bit as the reference does, or as struct view_request says. */
+enum image_decode { IMAGE_DECODE_EXACT, IMAGE_DECODE_FAST, IMAGE_DECODES };
+
+/* What is made of a file. fast: JPEGs that are at least twice as large as the view needs are decoded at 1/2, 1/4 or 1/8
+ * of their size, so that shrinking is in part done by the DCT and not by the filter of image_resize. Whether and how
+ * much depends on the sizes of the picture and of the view alone, never on the random crop. */
+struct view_request {
+    const struct preprocess *preprocess;
+    enum augment augment;
+    struct augment_key key; /* where augment is not AUGMENT_NONE */
+    bool fast;
+};
+
+/* A whole picture, as it is kept for views to come: width x height pixels, of which `image` is 1 / shrink. */
+struct picture {
+    struct image image;
+    int width, height, shrink;
+};
+
+struct reader;
+struct reader *reader_create(void);
+void reader_destroy(struct reader *reader);
+
+/* The view of an item. view->rgb is the reader's and holds until its next call. Errors as dataset_load's: also faults
+ * in parts of the file that the view does not look at. */
+bool reader_view(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
+                 struct image *view, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same from a file in memory; `name` begins the error sentence. */
+bool reader_view_bytes(struct reader *reader, const uint8_t *bytes, size_t size, const char *name,
+                       const struct view_request *request, struct image *view, struct error *error)
+    THAW_NONNULL_ARGS(1, 4, 5, 6, 7) THAW_MUST_CHECK;
+
+/* The whole picture, as any view of the request's kind can be made of it; the caller finishes picture->image. */
+bool reader_picture(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
+                    struct picture *picture, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The view of a picture: equal to reader_view's of the file it came from. */
+void reader_view_picture(struct reader *reader, const struct picture *picture, const struct view_request *request,
+                         struct image *view) THAW_NONNULL;
+
+/* How much a picture of this size is shrunk for such a view where `fast` is set: 1, 2, 4 or 8, so that it is still no
+ * smaller than the view, or the least random crop of it than the view. */
+int reader_shrink(const struct view_request *request, int width, int height) THAW_NONNULL;
+
+#endif
