@@ -32,7 +32,6 @@ struct conv_kernel {
 const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum op_job job);
 
 extern const struct conv_kernel conv_panels_forward, conv_panels_data, conv_panels_weights;
-extern const struct conv_kernel conv_pointwise_data;
 extern const struct conv_kernel conv_sweep_forward, conv_sweep_data, conv_sweep_weights;
 extern const struct conv_kernel conv_narrow_forward, conv_narrow_data, conv_narrow_weights;
 extern const struct conv_kernel conv_depthwise_forward, conv_depthwise_data, conv_depthwise_weights;

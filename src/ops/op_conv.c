@@ -1,7 +1,8 @@
 /* Convolution: shape rule, parameters, cost, and the choice of kernels.
  *
- * Activations NHWC, weight (kernel_h, kernel_w, c_in / groups, c_out). The kernels are in op_conv_panels.c (matrix
- * products over panels of output pixels), op_conv_depthwise.c and op_conv_narrow.c (direct); a new one is its row in the table below. */
+ * Activations NHWC, weight (kernel_h, kernel_w, c_in / groups, c_out). Kernels are rows of the table below: Winograd
+ * (op_conv_winograd.c), packed products over the image in place (op_conv_sweep.c), direct ones for depthwise and narrow
+ * groups, and products over gathered panels (op_conv_panels.c) for kernels of more than a hundred positions. */
 #include "config.h"
 
 #include "conv.h"
@@ -12,13 +13,13 @@
 
 enum { WEIGHT, BIAS };
 
-/* In order of preference for each job. */
+/* In order of preference for each job; the last of each fits every shape. */
 static const struct conv_kernel *const table[] = {
     &conv_depthwise_forward,  &conv_depthwise_data,     &conv_depthwise_weights,  &conv_narrow_forward,
     &conv_narrow_data,        &conv_narrow_weights,     &conv_winograd_4_forward, &conv_winograd_4_data,
     &conv_winograd_4_weights, &conv_winograd_2_forward, &conv_winograd_2_data,    &conv_winograd_2_weights,
     &conv_sweep_forward,      &conv_sweep_data,         &conv_sweep_weights,      &conv_panels_forward,
-    &conv_panels_data,        &conv_panels_weights,     &conv_pointwise_data,
+    &conv_panels_data,        &conv_panels_weights,
 };
 
 const struct conv_kernel *conv_kernel_choose(const struct conv *conv, enum op_job job)

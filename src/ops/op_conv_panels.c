@@ -144,41 +144,6 @@ static void forward(const struct conv *conv, const struct op_call *call)
     team_run(call->team, f.panels * f.blocks, forward_task, &f);
 }
 
-/* --- data gradient of a pointwise convolution: one product --- */
-
-static bool fits_pointwise(const struct conv *conv)
-{
-    return conv->pointwise;
-}
-
-static size_t no_floats(const struct conv *conv, int threads)
-{
-    (void)conv, (void)threads;
-    return 0;
-}
-
-static void pointwise_data_task(void *context, int task, int worker)
-{
-    (void)worker;
-    const struct forward *f = context;
-    const struct conv *conv = f->conv;
-    const struct op_call *call = f->call;
-    size_t first = split_at(conv->pixels, f->panels, task);
-    int rows = (int)(split_at(conv->pixels, f->panels, task + 1) - first);
-    for (int group = 0; group < conv->attrs->groups; group++) {
-        int to = group * conv->group_out;
-        gemm(false, true, rows, conv->group_in, conv->group_out, 1, call->out_grad + first * (size_t)conv->out.c + to,
-             conv->out.c, call->param[0] + to, conv->out.c, call->in_grad_add[0],
-             call->in_grad[0] + first * (size_t)conv->in.c + group * conv->group_in, conv->in.c);
-    }
-}
-
-static void pointwise_data(const struct conv *conv, const struct op_call *call)
-{
-    struct forward f = {.conv = conv, .call = call, .panels = panel_count(conv->pixels)};
-    team_run(call->team, f.panels, pointwise_data_task, &f);
-}
-
 /* --- data gradient: product, then scatter --- */
 
 /* No two tasks write the same input: a task owns whole images, or, where images are few, a band of input rows of one
@@ -372,11 +337,6 @@ static void weights(const struct conv *conv, const struct op_call *call)
 
 const struct conv_kernel conv_panels_forward = {
     .name = "panels", .job = OP_JOB_FORWARD, .fits = fits_all, .workspace_floats = forward_floats, .run = forward};
-const struct conv_kernel conv_pointwise_data = {.name = "pointwise",
-                                                .job = OP_JOB_DATA_GRADIENT,
-                                                .fits = fits_pointwise,
-                                                .workspace_floats = no_floats,
-                                                .run = pointwise_data};
 const struct conv_kernel conv_panels_data = {
     .name = "panels", .job = OP_JOB_DATA_GRADIENT, .fits = fits_all, .workspace_floats = data_floats, .run = data};
 const struct conv_kernel conv_panels_weights = {.name = "panels",
