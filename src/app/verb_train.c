@@ -57,6 +57,8 @@ static void tell_run(struct report *report)
     fprintf(report->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",
             (unsigned long long)run->u.run.params_trainable, (unsigned long long)run->u.run.params_frozen,
             run->u.run.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
+    if (run->u.run.memory > 0) /* runs of older versions do not say */
+        fprintf(report->out, "a step takes %.0f MB of memory\n", (double)run->u.run.memory / 1e6);
 }
 
 /* What the frozen part gives is known: from the cache, or computed now. */

@@ -39,6 +39,7 @@ static const struct event_field run_fields[] = {
     FIELD("params_trainable", EVENT_FIELD_U64, u.run.params_trainable),
     FIELD("params_frozen", EVENT_FIELD_U64, u.run.params_frozen),
     FIELD("seed", EVENT_FIELD_U64, u.run.seed),
+    FIELD("memory", EVENT_FIELD_U64, u.run.memory),
     FIELD("weights", EVENT_FIELD_TEXT, u.run.weights),
 };
 static const struct event_field step_fields[] = {

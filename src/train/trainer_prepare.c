@@ -332,6 +332,7 @@ static bool emit_begin(struct trainer *trainer)
     event.u.run.params_trainable = counts.trainable;
     event.u.run.params_frozen = counts.frozen;
     event.u.run.seed = trainer->experiment.train.seed;
+    event.u.run.memory = plan_bytes(trainer->plan) + trainer->graph->values_count * sizeof(float);
     snprintf(event.u.run.weights, sizeof(event.u.run.weights), "%s", trainer->match);
     trainer->began = trainer_emit(trainer, &event);
     return trainer->began;
