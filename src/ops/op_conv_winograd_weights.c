@@ -18,8 +18,12 @@
 #include "winograd_tiles.h"
 
 enum {
-    BLOCK = 64,        /* channels of a block, about: 36 sums of 64 x 64 are 576 KiB */
-    STEP = 32,         /* tiles between two visits to a sum */
+#ifndef WBLOCK
+#define WBLOCK 64
+#define WSTEP 32
+#endif
+    BLOCK = WBLOCK,
+    STEP = WSTEP,
     TASKS_WANTED = 16, /* then tiles are split no further */
     STEPS_LEAST = 4,   /* steps of a part, for each part's sums are transformed back and added up */
 };

@@ -157,32 +157,17 @@ static float *target(struct rig *rig, enum op_job job, size_t *count)
     return job == OP_JOB_FORWARD ? rig->out : job == OP_JOB_DATA_GRADIENT ? rig->in_grad : rig->weight_grad;
 }
 
-static struct error_of kernel_error(const struct layer *s, const struct conv_kernel *kernel, struct team *team,
-                                    enum op_activation activation, bool add)
+/* One call of a shape: what is fused, and whether the input's gradient is added. Numbers go through the combinations. */
+static void choose_call(struct rig *rig, int number)
 {
-    static const struct op_attrs activation_attrs = {.alpha = 0.2f};
-    struct rig fast, slow;
-    size_t count;
-    build(&fast, s);
-    build(&slow, s);
-    for (int i = 0; i < 2; i++) {
-        struct rig *rig = i ? &slow : &fast;
-        rig->call.activation = activation;
-        rig->call.activation_attrs = &activation_attrs;
-        rig->call.residual = add ? rig->residual : NULL;
-        rig->attrs.bias = !add || activation != OP_ACT_NONE;
-        rig->add[0] = add;
-    }
-    run(&fast, kernel, team);
-    if (kernel->job == OP_JOB_FORWARD)
-        op_get(OP_CONV)->forward_reference(&slow.call);
-    else
-        op_get(OP_CONV)->backward_reference(&slow.call);
-    float *got = target(&fast, kernel->job, &count), *expected = target(&slow, kernel->job, &count);
-    struct error_of error = compare(got, expected, count, kernel->job == OP_JOB_FORWARD ? 0.4 : 1e-6);
-    tear_down(&fast);
-    tear_down(&slow);
-    return error;
+    static const enum op_activation some[] = {OP_ACT_NONE, OP_ACT_RELU, OP_ACT_RELU6, OP_ACT_LEAKY_RELU};
+    static const struct op_attrs attrs = {.alpha = 0.2f};
+    bool add = number / 4 % 2;
+    rig->call.activation = some[number % 4];
+    rig->call.activation_attrs = &attrs;
+    rig->call.residual = add ? rig->residual : NULL;
+    rig->attrs.bias = !add || number % 4 > 0;
+    rig->add[0] = add;
 }
 
 static void describe(char *text, size_t size, const struct layer *s, const struct conv_kernel *kernel)
@@ -231,17 +216,31 @@ enum { SHAPES = DRAWN + (int)THAW_LENGTH(cut) };
 static void kernels_equal_their_references(void **state)
 {
     (void)state;
-    static const enum op_activation some[] = {OP_ACT_NONE, OP_ACT_RELU, OP_ACT_RELU6, OP_ACT_LEAKY_RELU};
     struct team *team = team_create(2);
-    for (int i = 0; i < SHAPES; i++)
+    for (int i = 0; i < SHAPES; i++) {
+        struct layer s = shape_at(i);
+        struct rig slow;
+        build(&slow, &s);
+        choose_call(&slow, i);
+        op_get(OP_CONV)->forward_reference(&slow.call);
+        op_get(OP_CONV)->backward_reference(&slow.call);
         for (size_t k = 0; k < THAW_LENGTH(kernels); k++) {
-            struct layer s = shape_at(i);
             char text[200];
+            size_t count;
+            enum op_job job = kernels[k]->job;
+            struct rig fast;
+            build(&fast, &s);
+            choose_call(&fast, i);
+            run(&fast, kernels[k], team);
+            float *got = target(&fast, job, &count), *expected = target(&slow, job, &count);
+            struct error_of e = compare(got, expected, count, job == OP_JOB_FORWARD ? 0.4 : 1e-6);
             describe(text, sizeof text, &s, kernels[k]);
-            struct error_of e = kernel_error(&s, kernels[k], team, some[i % 4], i / 4 % 2);
             if (!(e.worst < 2e-4 && e.relative < 2e-5)) /* of few values, some of which may nearly cancel */
                 fail_msg("%s differs from the reference by %g (norm), %g (largest)", text, e.relative, e.worst);
+            tear_down(&fast);
         }
+        tear_down(&slow);
+    }
     printf("%d shapes, %zu kernels against the reference twins\n", SHAPES, THAW_LENGTH(kernels));
     team_destroy(team);
 }
@@ -271,11 +270,129 @@ static void any_team_gives_the_same_bits(void **state)
         team_destroy(teams[t]);
 }
 
+/* Weights that a plan has transformed beforehand give the same bits as those that a call transforms itself. */
+static void prepared_weights_give_the_same_bits(void **state)
+{
+    (void)state;
+    struct team *team = team_create(3);
+    for (int i = 0; i < SHAPES; i += i < DRAWN ? 5 : 1)
+        for (size_t k = 0; k < THAW_LENGTH(kernels); k++) {
+            if (!kernels[k]->prepare)
+                continue;
+            struct layer s = shape_at(i);
+            struct rig plain, quick;
+            build(&plain, &s);
+            build(&quick, &s);
+            run(&plain, kernels[k], team);
+            size_t count = kernels[k]->prepared_floats(&quick.conv);
+            float *prepared = filled(count, 10, NAN);
+            quick.call.team = team;
+            kernels[k]->prepare(&quick.conv, &quick.call, prepared);
+            memset(quick.weight, 0xff, quick.weight_count * sizeof(float)); /* no longer read */
+            quick.call.prepared = prepared;
+            run(&quick, kernels[k], team);
+            assert_memory_equal(quick.out, plain.out, plain.out_count * sizeof(float));
+            release(prepared, count, "prepared weights");
+            tear_down(&plain);
+            tear_down(&quick);
+        }
+    team_destroy(team);
+}
+
+/* --- accuracy --- */
+
+/* One value of a job's result, summed in double. */
+static double exact(const struct rig *rig, enum op_job job, size_t index)
+{
+    struct shape4 in = rig->in_shape, out = rig->out_shape;
+    size_t wide = (size_t)(job == OP_JOB_DATA_GRADIENT ? in.c : out.c), pixel = index / wide, channel = index % wide;
+    double sum = 0;
+    if (job == OP_JOB_WEIGHT_GRADIENT) {
+        int i = (int)(pixel % (size_t)in.c), tap = (int)(pixel / (size_t)in.c);
+        for (int n = 0; n < out.n; n++)
+            for (int y = 0; y < out.h; y++)
+                for (int x = 0; x < out.w; x++) {
+                    int iy = y + tap / 3 - rig->attrs.pad_top, ix = x + tap % 3 - rig->attrs.pad_left;
+                    if (iy >= 0 && iy < in.h && ix >= 0 && ix < in.w)
+                        sum += (double)rig->in[((n * in.h + iy) * in.w + ix) * in.c + i] *
+                               rig->out_grad[((n * out.h + y) * out.w + x) * out.c + (int)channel];
+                }
+        return sum;
+    }
+    bool data = job == OP_JOB_DATA_GRADIENT;
+    struct shape4 to = data ? in : out, from = data ? out : in;
+    int x = (int)(pixel % (size_t)to.w), y = (int)(pixel / (size_t)to.w % (size_t)to.h);
+    int n = (int)(pixel / (size_t)to.w / (size_t)to.h);
+    for (int tap = 0; tap < 9; tap++) {
+        int dy = tap / 3 - rig->attrs.pad_top, dx = tap % 3 - rig->attrs.pad_left;
+        int fy = data ? y - dy : y + dy, fx = data ? x - dx : x + dx;
+        if (fy < 0 || fy >= from.h || fx < 0 || fx >= from.w)
+            continue;
+        for (int c = 0; c < from.c; c++) {
+            int i = data ? (int)channel : c, o = data ? c : (int)channel;
+            sum += (double)(data ? rig->out_grad : rig->in)[((n * from.h + fy) * from.w + fx) * from.c + c] *
+                   rig->weight[(tap * in.c + i) * out.c + o];
+        }
+    }
+    return sum;
+}
+
+static void make_normal(float *values, size_t count, uint64_t seed, double deviation, bool positive)
+{
+    struct rng rng;
+    rng_init(&rng, seed, RNG_INIT);
+    for (size_t i = 0; i < count; i++) {
+        double v = rng_normal(&rng) * deviation;
+        values[i] = (float)(positive && v < 0 ? 0 : v);
+    }
+}
+
+/* As in a network: weights as He et al. initialise them, images that a relu has left, gradients around 0. The bound is the
+ * one stated in HACKING.md; a plain sum in float has about 3e-7. */
+static void errors_stay_within_their_bound(void **state)
+{
+    (void)state;
+    static const struct layer layers[] = {
+        {1, 56, 56, 64, 64, 1, 1, 1, 1},  {2, 32, 32, 16, 16, 1, 1, 1, 1}, {1, 28, 28, 128, 128, 1, 1, 1, 1},
+        {2, 14, 14, 256, 64, 1, 1, 1, 1}, {4, 7, 7, 512, 128, 1, 1, 1, 1}, {1, 27, 25, 48, 33, 0, 2, 1, 1},
+    };
+    struct team *team = team_create(2);
+    for (size_t l = 0; l < THAW_LENGTH(layers); l++)
+        for (size_t k = 0; k < THAW_LENGTH(kernels); k++) {
+            struct rig rig;
+            size_t count;
+            enum op_job job = kernels[k]->job;
+            build(&rig, &layers[l]);
+            rig.attrs.bias = false;
+            make_normal(rig.in, rig.in_count, 1, 1, true);
+            make_normal(rig.weight, rig.weight_count, 2, sqrt(2.0 / (9 * layers[l].in)), false);
+            make_normal(rig.out_grad, rig.out_count, 3, 1, false);
+            run(&rig, kernels[k], team);
+            float *got = target(&rig, job, &count);
+            double differences = 0, squares = 0;
+            size_t step = count / 2000 + 1;
+            for (size_t i = l; i < count; i += step) {
+                double expected = exact(&rig, job, i);
+                differences += (got[i] - expected) * (got[i] - expected);
+                squares += expected * expected;
+            }
+            char text[200];
+            describe(text, sizeof text, &layers[l], kernels[k]);
+            printf("%s: relative error %.2g\n", text, sqrt(differences / squares));
+            if (!(sqrt(differences / squares) < (kernels[k]->name[9] == '4' ? 5e-6 : 1e-6)))
+                fail_msg("%s: relative error %g", text, sqrt(differences / squares));
+            tear_down(&rig);
+        }
+    team_destroy(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernels_equal_their_references),
         cmocka_unit_test(any_team_gives_the_same_bits),
+        cmocka_unit_test(prepared_weights_give_the_same_bits),
+        cmocka_unit_test(errors_stay_within_their_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
