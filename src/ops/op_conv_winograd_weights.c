@@ -20,7 +20,7 @@
 enum {
 #ifndef WBLOCK
 #define WBLOCK 64
-#define WSTEP 32
+#define WSTEP  32
 #endif
     BLOCK = WBLOCK,
     STEP = WSTEP,

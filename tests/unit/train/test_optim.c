@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "thaw/train/optim.h"
 #include "../../../src/train/schedule.h"
 #include "optim_figures.h"
 #include "thaw/base/mem.h"
+#include "thaw/train/optim.h"
 
 enum { STEPS = 12 };
 
