@@ -164,7 +164,7 @@ static void interleave(const uint8_t *const row[RESIZE_ROWS], int width, uint8_t
         memcpy(column + 4 * r, row[r] + 3 * (size_t)(width - 1), 3);
 }
 
-THAW_SIMD static void spread(const uint8_t *restrict from, int *restrict to, size_t count)
+THAW_SIMD static void spread_bytes(const uint8_t *restrict from, int *restrict to, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         to[i] = from[i];
@@ -282,7 +282,7 @@ void resizer_push(struct resizer *resizer, const uint8_t *const row[], int rows)
     for (int r = 0; r < RESIZE_ROWS; r++) /* behind the last row, the last again */
         four[r] = row[r < rows ? r : rows - 1];
     interleave(four, resizer->region.width, resizer->column);
-    spread(resizer->column, resizer->wide, (size_t)resizer->region.width * COLUMN);
+    spread_bytes(resizer->column, resizer->wide, (size_t)resizer->region.width * COLUMN);
     resize_rows(resizer->wide, &resizer->across, resizer->window.width,
                 resizer->narrow + (size_t)resizer->pushed * stride, stride);
     resizer->pushed += rows;

@@ -68,7 +68,7 @@ INLINE void sums(float *to, const struct depthwise_span *span, int kernel, int s
         sum_pixels(to + (size_t)t * channels, span, span->image + (size_t)(t * stride) * channels, 1, kernel, stride);
 }
 
-THAW_SIMD void depthwise_sums(float *to, const struct depthwise_span *span)
+THAW_SIMD static void depthwise_sums_clones(float *to, const struct depthwise_span *span)
 {
     if (span->kernel == 3 && span->stride == 1)
         sums(to, span, 3, 1);
@@ -80,6 +80,11 @@ THAW_SIMD void depthwise_sums(float *to, const struct depthwise_span *span)
         sums(to, span, 5, 2);
     else
         sums(to, span, 7, 1);
+}
+
+void depthwise_sums(float *to, const struct depthwise_span *span)
+{
+    depthwise_sums_clones(to, span);
 }
 
 #define WEIGHT_BLOCKS(type)                                                                                            \
@@ -124,7 +129,7 @@ INLINE void weigh(float *to, const struct depthwise_span *span, const float *g, 
     }
 }
 
-THAW_SIMD void depthwise_weights(float *to, const struct depthwise_span *span, const float *g)
+THAW_SIMD static void depthwise_weights_clones(float *to, const struct depthwise_span *span, const float *g)
 {
     if (span->kernel == 3 && span->stride == 1)
         weigh(to, span, g, 3, 1);
@@ -136,4 +141,9 @@ THAW_SIMD void depthwise_weights(float *to, const struct depthwise_span *span, c
         weigh(to, span, g, 5, 2);
     else
         weigh(to, span, g, 7, 1);
+}
+
+void depthwise_weights(float *to, const struct depthwise_span *span, const float *g)
+{
+    depthwise_weights_clones(to, span, g);
 }

@@ -11,8 +11,8 @@
 
 enum { TOGETHER = 8, GRADIENTS_TOGETHER = 4 };
 
-THAW_SIMD void norm_moments(double *restrict sums, const float *restrict x, const float *restrict from, size_t rows,
-                            int c)
+THAW_SIMD static void norm_moments_clones(double *restrict sums, const float *restrict x, const float *restrict from,
+                                          size_t rows, int c)
 {
     double *restrict squares = sums + c;
     size_t width = (size_t)c;
@@ -33,6 +33,11 @@ THAW_SIMD void norm_moments(double *restrict sums, const float *restrict x, cons
             sums[k] += (double)d;
             squares[k] += (double)(d * d);
         }
+}
+
+void norm_moments(double *sums, const float *x, const float *from, size_t rows, int c)
+{
+    norm_moments_clones(sums, x, from, rows, c);
 }
 
 /* g where x * scale + shift lies between the bounds. */
@@ -70,8 +75,8 @@ INLINE void gradient_moments(double *restrict sums, const float *restrict g, con
         }
 }
 
-THAW_SIMD void norm_gradient_moments(double *sums, const float *g, const float *x, const float *mean,
-                                     const struct norm_mask *mask, size_t rows, int c)
+THAW_SIMD static void norm_gradient_moments_clones(double *sums, const float *g, const float *x, const float *mean,
+                                                   const struct norm_mask *mask, size_t rows, int c)
 {
     if (mask) {
         const struct norm_mask own = *mask;
@@ -79,6 +84,12 @@ THAW_SIMD void norm_gradient_moments(double *sums, const float *g, const float *
     } else {
         gradient_moments(sums, g, x, mean, NULL, rows, (size_t)c);
     }
+}
+
+void norm_gradient_moments(double *sums, const float *g, const float *x, const float *mean,
+                           const struct norm_mask *mask, size_t rows, int c)
+{
+    norm_gradient_moments_clones(sums, g, x, mean, mask, rows, c);
 }
 
 /* x NULL: in place. */
@@ -102,8 +113,8 @@ INLINE void apply(float *restrict out, const float *restrict x, const float *res
     }
 }
 
-THAW_SIMD void norm_apply(float *out, const float *x, const float *residual, const struct norm_mask *line, size_t rows,
-                          int c)
+THAW_SIMD static void norm_apply_clones(float *out, const float *x, const float *residual, const struct norm_mask *line,
+                                        size_t rows, int c)
 {
     size_t width = (size_t)c;
     if (residual && x == out)
@@ -114,6 +125,11 @@ THAW_SIMD void norm_apply(float *out, const float *x, const float *residual, con
         apply(out, NULL, NULL, line, rows, width);
     else
         apply(out, x, NULL, line, rows, width);
+}
+
+void norm_apply(float *out, const float *x, const float *residual, const struct norm_mask *line, size_t rows, int c)
+{
+    norm_apply_clones(out, x, residual, line, rows, c);
 }
 
 /* g NULL: in place. */
@@ -133,8 +149,9 @@ INLINE void gradient(float *restrict to, const float *restrict g, const float *r
     }
 }
 
-THAW_SIMD void norm_gradient(float *to, const float *g, const float *x, const struct norm_mask *mask,
-                             const float *scale, const float *extra, const float *shift, size_t rows, int c, bool add)
+THAW_SIMD static void norm_gradient_clones(float *to, const float *g, const float *x, const struct norm_mask *mask,
+                                           const float *scale, const float *extra, const float *shift, size_t rows,
+                                           int c, bool add)
 {
     const struct norm_mask own = mask ? *mask : (struct norm_mask){0};
     size_t width = (size_t)c;
@@ -150,4 +167,10 @@ THAW_SIMD void norm_gradient(float *to, const float *g, const float *x, const st
         gradient(to, NULL, x, NULL, scale, extra, shift, rows, width, false);
     else
         gradient(to, g, x, NULL, scale, extra, shift, rows, width, false);
+}
+
+void norm_gradient(float *to, const float *g, const float *x, const struct norm_mask *mask, const float *scale,
+                   const float *extra, const float *shift, size_t rows, int c, bool add)
+{
+    norm_gradient_clones(to, g, x, mask, scale, extra, shift, rows, c, add);
 }
