@@ -56,6 +56,8 @@ static size_t max_saved(const struct op_attrs *attrs, const struct shape4 *in, s
     return shape4_count(out);
 }
 
+#define INLINE static inline __attribute__((always_inline))
+
 struct pool {
     const struct op_call *call;
     struct shape4 in, out;
@@ -106,15 +108,33 @@ static void max_pixel(const float *image, struct shape4 in, struct pool_window w
         }
 }
 
-static void average_pixel(const float *image, struct shape4 in, struct pool_window w, float *to)
+enum { AVERAGE_LANES = 64 }; /* channels summed together, in registers */
+
+/* Each line of the window has a sum of its own: one sum over all of a large image would round away what is small. */
+INLINE void average_lanes(const float *image, struct shape4 in, struct pool_window w, float *to, const int lanes)
 {
-    memset(to, 0, (size_t)in.c * sizeof *to);
-    for (int y = w.y0; y < w.y1; y++)
-        for (int x = w.x0; x < w.x1; x++)
-            add_scaled(to, image + (size_t)(y * in.w + x) * (size_t)in.c, 1, in.c);
-    float scale = 1 / (float)w.divisor;
-    for (int k = 0; k < in.c; k++)
-        to[k] *= scale;
+    float total[AVERAGE_LANES] = {0};
+    const float scale = 1 / (float)w.divisor;
+    for (int y = w.y0; y < w.y1; y++) {
+        float line[AVERAGE_LANES] = {0};
+        const float *from = image + (size_t)(y * in.w + w.x0) * (size_t)in.c;
+        for (int x = w.x0; x < w.x1; x++, from += in.c)
+            for (int k = 0; k < lanes; k++)
+                line[k] += from[k];
+        for (int k = 0; k < lanes; k++)
+            total[k] += line[k];
+    }
+    for (int k = 0; k < lanes; k++)
+        to[k] = total[k] * scale;
+}
+
+THAW_SIMD static void average_pixel(const float *image, struct shape4 in, struct pool_window w, float *to)
+{
+    int k = 0;
+    for (; k + AVERAGE_LANES <= in.c; k += AVERAGE_LANES)
+        average_lanes(image + k, in, w, to + k, AVERAGE_LANES);
+    if (k < in.c)
+        average_lanes(image + k, in, w, to + k, in.c - k);
 }
 
 static void rows(const struct pool *pool, int task, bool maximum)

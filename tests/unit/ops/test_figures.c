@@ -350,6 +350,30 @@ static int drop_team(void **state)
     return 0;
 }
 
+/* A mean over 90000 pixels of nearly one value, as the gates of large networks take it: one running sum would be off by
+ * 1e-4. */
+static void large_averages_are_exact(void **state)
+{
+    const struct op_def *op = op_get(OP_GLOBAL_AVG_POOL);
+    const struct shape4 shape = {1, 300, 300, 70}, out_shape = {1, 1, 1, 70};
+    const struct op_attrs attrs = op_attrs_default();
+    size_t count = shape4_count(shape), c = (size_t)shape.c;
+    float *in = values(80, count), out[70];
+    double mean[70] = {0};
+    for (size_t i = 0; i < count; i++) {
+        in[i] = 1.7f + 1e-3f * in[i];
+        mean[i % c] += (double)in[i] * (double)c / (double)count;
+    }
+    const float *const inputs[] = {in};
+    struct op_call call = {.attrs = &attrs, .inputs = 1, .in_shape = &shape, .in = inputs, .out_shape = out_shape};
+    call.out = out;
+    call.team = *state;
+    op->forward(&call);
+    for (size_t k = 0; k < c; k++)
+        assert_float_equal(out[k], mean[k], 2e-6);
+    mem_free_floats(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +382,7 @@ int main(void)
         cmocka_unit_test(batch_norm_and_its_statistics_are_torchs),
         cmocka_unit_test(convolutions_are_torchs),
         cmocka_unit_test(uneven_averages_count_real_pixels),
+        cmocka_unit_test(large_averages_are_exact),
         cmocka_unit_test(activations_are_torchs),
         cmocka_unit_test(layer_norm_is_torchs),
         cmocka_unit_test(products_and_shuffles_are_torchs),
