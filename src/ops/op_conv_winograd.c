@@ -19,25 +19,17 @@
 #include "thaw/tensor/product.h"
 #include "winograd_tiles.h"
 
-#ifndef PATCH_K
-#define PATCH_K 128
-#define PROD_K  64
-#define TLEAST  48
-#define TMOST   192
-#define TFEW    24
-#define TDEEP   128
-#endif
 enum {
-    PATCH_FLOATS = PATCH_K * 1024,  /* patches of a block: 512 KiB, half of a core's second-level cache */
-    PRODUCT_FLOATS = PROD_K * 1024, /* products of a strip: another quarter */
-    TILES_LEAST = TLEAST,           /* of a block, for the weights are read once for each */
-    TILES_MOST = TMOST,
+    PATCH_FLOATS = 64 * 1024,   /* patches of a block: 256 KiB, a quarter of a core's second-level cache */
+    PRODUCT_FLOATS = 64 * 1024, /* products of a strip: another */
+    TILES_LEAST = 24,           /* of a block, for the weights are read once for each */
+    TILES_MOST = 96,
+    LARGE_WEIGHTS = 4 << 20, /* floats, transformed: even the shared cache holds them no more */
+    LARGE_LEAST = 96,        /* tiles of a block then, that memory is read less often */
+    LARGE_MOST = 128,        /* and where tiles are few */
     TASKS_WANTED = 16,
-    FEW_LEAST = TFEW,           /* tiles of a block where they are few, and weights small */
-    FEW_MOST = TDEEP,           /* and where they are large */
-    SMALL_WEIGHTS = 640 * 1024, /* floats, transformed: they come from the shared cache at little cost */
-    RANGE_PANELS = 2,           /* a range of output channels, at least: what a product's tile is wide */
-    CHUNK_PANELS = 4,           /* channels that a task takes of shared patches */
+    RANGE_PANELS = 2, /* a range of output channels, at least: what a product's tile is wide */
+    CHUNK_PANELS = 4, /* channels that a task takes of shared patches */
 };
 
 struct pass {
@@ -88,16 +80,15 @@ static void cut_tiles(struct pass *p, int tiles)
 static void cut_work(struct pass *p)
 {
     size_t tile = (size_t)p->planes * (size_t)p->grid.from.c;
-    int fit = (int)(PATCH_FLOATS / tile), wanted = TASKS_WANTED;
+    bool large = tile * (size_t)p->grid.to.c > LARGE_WEIGHTS;
+    int fit = (int)(PATCH_FLOATS / tile), least = large ? LARGE_LEAST : TILES_LEAST;
+    int wanted = large ? TASKS_WANTED : TASKS_WANTED / 2;
     p->ranges = 1;
-    if (p->grid.tiles >= (size_t)TASKS_WANTED * TILES_LEAST) {
-        cut_tiles(p, fit < TILES_LEAST ? TILES_LEAST : smaller(fit, TILES_MOST));
+    if (p->grid.tiles >= (size_t)(TASKS_WANTED * least)) {
+        cut_tiles(p, fit < least ? least : smaller(fit, TILES_MOST));
         return;
     }
-    bool small = tile * (size_t)p->grid.to.c <= SMALL_WEIGHTS;
-    cut_tiles(p, small ? FEW_LEAST : FEW_MOST);
-    if (small)
-        wanted /= 2;
+    cut_tiles(p, large ? LARGE_MOST : least);
     if (p->blocks < wanted)
         p->ranges = smaller(parts_of(p->panels, RANGE_PANELS), parts_of(wanted, p->blocks));
     p->shared = p->ranges > 1;

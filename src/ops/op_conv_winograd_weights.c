@@ -1,8 +1,8 @@
 /* Weight gradient of a 3x3 convolution of stride 1 by Winograd's minimal filtering (Lavin and Gray 2015): transformed
  * patches times transformed output gradients, summed over tiles, transformed back, G^T (sum of V^T A g A^T) G.
  *
- * A task owns a part of the tiles and a block of input and of output channels, sized so that its 36 (or 16) sums stay in
- * the core's own cache; it runs through its tiles in small steps, adding one product of each plane a step. It transforms
+ * A task owns a part of the tiles and a block of input and of output channels, with its 36 (or 16) sums; it runs through
+ * its tiles in steps whose planes stay in the core's own cache, adding one product of each plane a step. It transforms
  * its sums back itself, so that parts of the tiles are added up as ordinary weight gradients, in order. With several
  * blocks of channels a patch is transformed more than once, which is little beside the products.
  * Called through the kernel table of op_conv.c; how work is cut is a function of the shape. */
@@ -18,14 +18,10 @@
 #include "winograd_tiles.h"
 
 enum {
-#ifndef WBLOCK
-#define WBLOCK 64
-#define WSTEP  32
-#endif
-    BLOCK = WBLOCK,
-    STEP = WSTEP,
+    BLOCK = 128,       /* channels of a block, at most: smaller ones transform each patch more often */
+    STEP = 48,         /* tiles between two visits to a sum */
     TASKS_WANTED = 16, /* then tiles are split no further */
-    STEPS_LEAST = 4,   /* steps of a part, for each part's sums are transformed back and added up */
+    STEPS_LEAST = 2,   /* steps of a part, for each part's sums are transformed back and added up */
 };
 
 struct sums {
