@@ -73,16 +73,19 @@ void plan_portions(struct plan *plan)
         images[s] = own < images[s + 1] ? own : images[s + 1];
     }
     for (int s = 0; s < plan->steps;) {
-        int end = s + 1, portion = plan->batch;
+        int end = s + 1, portion = plan->batch, cut;
         if (s < plan->frozen_steps && plan->fold) {
-            while (end < plan->frozen_steps && images[end] < WORTH_A_CUT * images[s] && !starts_at(plan, end))
+            while (end < plan->frozen_steps && images[end] < WORTH_A_CUT * images[s])
                 end++;
             portion = even(plan->batch, images[s]);
         }
-        for (; s < end; s++) {
-            plan->step[s].stretch_end = end - 1;
-            plan->step[s].images = portion;
+        for (cut = s + 1; cut < end && !starts_at(plan, cut);) /* in two, with the portions of one: the same bits */
+            cut++;
+        for (int step = s; step < end; step++) {
+            plan->step[step].stretch_end = step < cut ? cut - 1 : end - 1;
+            plan->step[step].images = portion;
         }
+        s = end;
     }
     find_whole_values(plan);
     mem_free(images);

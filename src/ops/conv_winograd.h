@@ -7,7 +7,8 @@
 /* What the kernels compute: 3x3, stride 1, no dilation, one group, paddings of 0 to 2. */
 bool conv_winograd_fits(const struct conv *conv);
 
-/* Where F(4x4) is the fastest of all, as measured: everywhere but on the narrowest and smallest. */
+/* Where F(4x4) is taken. Measured at batch 32 on the layers of ResNet, VGG, SqueezeNet and CIFAR ResNet-20, it was the
+ * fastest from 16 channels on; the bound on pixels only keeps single small images out. */
 bool conv_winograd_pays(const struct conv *conv);
 /* F(2x2) is for those who name it: it rounds like a plain sum, and saves half as much. */
 bool conv_winograd_2_pays(const struct conv *conv);
