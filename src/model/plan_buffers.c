@@ -203,20 +203,17 @@ static void add_gradients(struct plan *plan)
     mem_free(producer);
 }
 
-/* The most scratch a step asks for in a call of any size: kernels split small batches otherwise than large ones, so
- * the whole batch need not be the worst. */
-static size_t most_workspace(const struct plan *plan, const struct plan_step *step, bool backward)
+/* Scratch of a step's calls; that of the most images is enough for fewer (ops/op.h). */
+static size_t step_workspace(const struct plan *plan, const struct plan_step *step, bool backward)
 {
-    const struct op_def *def = op_get(plan->graph->node[step->node].kind);
-    size_t most = 0;
-    for (int n = 1; n <= step->images && def->workspace_floats != NULL; n++) {
-        for (int i = 0; i < plan->graph->node[step->node].inputs; i++)
-            step->in_shape[i].n = n;
-        size_t floats = def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, n),
-                                              team_threads(plan->team), backward);
-        most = floats > most ? floats : most;
-    }
-    return most;
+    const struct graph_node *row = &plan->graph->node[step->node];
+    const struct op_def *def = op_get(row->kind);
+    if (def->workspace_floats == NULL)
+        return 0;
+    for (int i = 0; i < row->inputs; i++)
+        step->in_shape[i].n = step->images;
+    return def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, step->images),
+                                 team_threads(plan->team), backward);
 }
 
 void plan_place_permanent(struct plan *plan)
@@ -251,7 +248,7 @@ void plan_place_permanent(struct plan *plan)
             at += plan_align((size_t)row->shape.c);
         }
         for (int backward = 0; backward <= (int)step->backward; backward++) {
-            size_t floats = most_workspace(plan, step, backward != 0);
+            size_t floats = step_workspace(plan, step, backward != 0);
             plan->workspace_floats = floats > plan->workspace_floats ? floats : plan->workspace_floats;
         }
     }
