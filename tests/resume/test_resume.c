@@ -39,22 +39,15 @@ static int remove_world(void **state)
     return 0;
 }
 
-static void set(struct experiment *experiment, const char *assignment)
-{
-    struct error error = {0};
-    if (!experiment_set(experiment, assignment, &error))
-        fail_msg("%s", error.text);
-}
-
 /* Two experiments that differ in where their runs go. */
 static void make_pair(struct experiment *a, struct experiment *b, const char *optimizer, const char *augment)
 {
     char assignment[64];
     *a = world_experiment(&world);
     snprintf(assignment, sizeof assignment, "train.optimizer=%s", optimizer);
-    set(a, assignment);
+    world_set(a, assignment);
     snprintf(assignment, sizeof assignment, "data.augment=%s", augment);
-    set(a, assignment);
+    world_set(a, assignment);
     *b = *a;
     struct experiment other = world_experiment(&world);
     strcpy(b->run.dir, other.run.dir);
@@ -64,11 +57,11 @@ static void make_pair(struct experiment *a, struct experiment *b, const char *op
  * features kept from another batch than the uninterrupted run's would show. */
 static void use_vgg(struct experiment *experiment)
 {
-    set(experiment, "model.weights=none");
-    set(experiment, "model.name=vgg11_slim");
-    set(experiment, "data.size=32");
-    set(experiment, "freeze.upto=trunk");
-    set(experiment, "train.batch=9");
+    world_set(experiment, "model.weights=none");
+    world_set(experiment, "model.name=vgg11_slim");
+    world_set(experiment, "data.size=32");
+    world_set(experiment, "freeze.upto=trunk");
+    world_set(experiment, "train.batch=9");
 }
 
 static void post(struct world_log *log, enum trainer_command_kind kind, double value, const char *layers)
@@ -125,8 +118,8 @@ static void resumed_without_what_was_kept(void **state)
         struct world_log a = {0}, b = {.react = stop_at, .at = 14}, c = {0};
         make_pair(&whole, &parts, "adamw", views ? "light" : "none");
         if (views) {
-            set(&whole, "data.views=2");
-            set(&parts, "data.views=2");
+            world_set(&whole, "data.views=2");
+            world_set(&parts, "data.views=2");
         }
         use_vgg(&whole);
         use_vgg(&parts);
@@ -139,7 +132,7 @@ static void resumed_without_what_was_kept(void **state)
         world_run(&b, &parts, NULL);
         feature_store_shrink(folder, 0, &gone);
         assert_int_equal(gone, views ? 3 : 2);
-        set(&parts, "data.cache_disk=0");
+        world_set(&parts, "data.cache_disk=0");
         world_run(&c, &parts, b.path);
         mem_free(folder);
         world_assert_same(a.path, c.path);
@@ -192,8 +185,8 @@ static void after_a_live_thaw(void **state)
         struct world_log a = {.react = thaw_at_five}, b = {.react = thaw_at_five, .at = stop},
                          c = {.react = thaw_at_five};
         make_pair(&whole, &parts, "sgd", "none");
-        set(&whole, "thaw.epoch 4 = layer1 @ lr*0.1");
-        set(&parts, "thaw.epoch 4 = layer1 @ lr*0.1");
+        world_set(&whole, "thaw.epoch 4 = layer1 @ lr*0.1");
+        world_set(&parts, "thaw.epoch 4 = layer1 @ lr*0.1");
         world_run(&a, &whole, NULL);
         assert_int_equal(a.kinds[EVENT_THAW], 3);
         assert_int_equal(a.kinds[EVENT_LR], 2);
@@ -219,8 +212,8 @@ static void killed_behind_any_event(void **state)
     struct rng rng;
     char path[512], *resume = NULL;
     make_pair(&whole, &parts, "adamw", "light");
-    set(&whole, "run.checkpoint_every=2");
-    set(&parts, "run.checkpoint_every=2");
+    world_set(&whole, "run.checkpoint_every=2");
+    world_set(&parts, "run.checkpoint_every=2");
     rng_init(&rng, 5, 5);
     bool killed = true;
     for (int tries = 0; killed && tries < 40; tries++) {
@@ -297,16 +290,16 @@ static void same_seed_same_bits_for_any_threads(void **state)
     struct world_log first = {0}, other = {0};
     for (int threads = 1; threads <= 3; threads++) {
         struct experiment experiment = world_experiment(&world);
-        set(&experiment, "data.augment=light");
-        set(&experiment, "train.epochs=3");
-        set(&experiment, "thaw.epoch 2=layer1 layer2");
+        world_set(&experiment, "data.augment=light");
+        world_set(&experiment, "train.epochs=3");
+        world_set(&experiment, "thaw.epoch 2=layer1 layer2");
         experiment.train.threads = threads;
         world_run(threads == 1 ? &first : &other, &experiment, NULL);
         if (threads > 1)
             world_assert_same(first.path, other.path);
     }
     struct experiment experiment = world_experiment(&world);
-    set(&experiment, "train.seed=2");
+    world_set(&experiment, "train.seed=2");
     world_run(&other, &experiment, NULL);
     assert_true(other.loss[1] != first.loss[1]);
 }
@@ -326,7 +319,7 @@ static void another_seed_or_batch_is_refused(void **state)
     world_run(&log, &experiment, NULL);
     for (int i = 0; i < 2; i++) {
         struct experiment changed = experiment;
-        set(&changed, i == 0 ? "train.seed=7" : "train.batch=4");
+        world_set(&changed, i == 0 ? "train.seed=7" : "train.batch=4");
         struct trainer *trainer = trainer_create(&changed, log.path, &(struct event_sink){ignore, NULL}, &error);
         assert_non_null(trainer);
         assert_true(trainer_start(trainer, &error));

@@ -276,3 +276,10 @@ void world_assert_same(const char *run_a, const char *run_b)
     assert_same_file(run_a, run_b, "checkpoints/best.safetensors");
     assert_same_file(run_a, run_b, "model.safetensors");
 }
+
+void world_set(struct experiment *experiment, const char *assignment)
+{
+    struct error error = {0};
+    if (!experiment_set(experiment, assignment, &error))
+        fail_msg("%s", error.text);
+}

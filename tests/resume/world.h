@@ -31,6 +31,9 @@ struct world_log {
     char path[512];
 };
 
+/* experiment_set, or the test fails. */
+void world_set(struct experiment *experiment, const char *assignment);
+
 /* Runs to the end, live; resume NULL: a new run. The log's react and at are kept. */
 void world_run(struct world_log *log, const struct experiment *experiment, const char *resume);
 /* The same where no DONE event is wanted of it. */

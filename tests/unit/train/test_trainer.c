@@ -37,13 +37,6 @@ static int remove_world(void **state)
     return 0;
 }
 
-static void set(struct experiment *experiment, const char *assignment)
-{
-    struct error error = {0};
-    if (!experiment_set(experiment, assignment, &error))
-        fail_msg("%s", error.text);
-}
-
 static void post(struct world_log *log, enum trainer_command_kind kind, double value, const char *layers)
 {
     struct trainer_command command = {.kind = kind, .value = value};
@@ -64,7 +57,7 @@ static void frozen_does_not_move(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {0};
-    set(&experiment, "train.epochs=2");
+    world_set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
     assert_true(log.last[EVENT_FREEZE_PROOF].u.proof.held);
     assert_in_range(log.kinds[EVENT_FREEZE_PROOF], 2,
@@ -109,7 +102,7 @@ static void proof_fails_where_something_moved(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {.react = move_frozen};
-    set(&experiment, "train.epochs=2");
+    world_set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
     const struct event *proof = &log.last[EVENT_FREEZE_PROOF];
     assert_false(proof->u.proof.held);
@@ -140,7 +133,7 @@ static void commands_take_effect(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {.react = command_everything};
-    set(&experiment, "train.schedule=constant");
+    world_set(&experiment, "train.schedule=constant");
     world_run(&log, &experiment, NULL);
     assert_int_equal(log.last_step, 6);
     assert_int_equal(log.kinds[EVENT_PAUSE], 2);
@@ -196,9 +189,9 @@ static void ends_early(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {0};
-    set(&experiment, "train.lr=1e-12"); /* nothing gets better than it was */
-    set(&experiment, "freeze.bn_stats=fixed");
-    set(&experiment, "train.early_stop=2");
+    world_set(&experiment, "train.lr=1e-12"); /* nothing gets better than it was */
+    world_set(&experiment, "freeze.bn_stats=fixed");
+    world_set(&experiment, "train.early_stop=2");
     world_run(&log, &experiment, NULL);
     assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_EARLY);
     assert_int_equal(log.evals, 3);
@@ -210,10 +203,10 @@ static void a_loss_that_is_no_number(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {0};
-    set(&experiment, "train.lr=1e6");
-    set(&experiment, "freeze.upto=none");
-    set(&experiment, "freeze.bn_stats=fixed");
-    set(&experiment, "train.schedule=constant");
+    world_set(&experiment, "train.lr=1e6");
+    world_set(&experiment, "freeze.upto=none");
+    world_set(&experiment, "freeze.bn_stats=fixed");
+    world_set(&experiment, "train.schedule=constant");
     world_run(&log, &experiment, NULL);
     assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_FAILED);
     assert_non_null(strstr(log.last[EVENT_DONE].u.done.text, "try a lower train.lr"));
@@ -234,7 +227,7 @@ static void goes_on_without_checkpoints(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {.react = block_checkpoint};
-    set(&experiment, "train.epochs=2");
+    world_set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
     assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
     assert_true(log.kinds[EVENT_WARNING] >= 2);
@@ -279,7 +272,7 @@ static void assert_refused(const char *assignment, enum error_kind kind, const c
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {0};
     struct trainer_status status;
-    set(&experiment, assignment);
+    world_set(&experiment, assignment);
     world_run_failing(&log, &experiment, &status);
     assert_int_equal(status.phase, TRAINER_FAILED);
     if (status.error.kind != kind || !strstr(status.error.text, part))
@@ -312,13 +305,13 @@ static void scratch_trains_everything(void **state)
     (void)state;
     struct experiment experiment = world_experiment(&world);
     struct world_log log = {0};
-    set(&experiment, "model.weights=none");
-    set(&experiment, "model.name=resnet20");
-    set(&experiment, "data.size=16");
-    set(&experiment, "freeze.upto=");
-    set(&experiment, "train.lr=0.05");
-    set(&experiment, "train.class_weights=balanced");
-    set(&experiment, "train.label_smoothing=0.1");
+    world_set(&experiment, "model.weights=none");
+    world_set(&experiment, "model.name=resnet20");
+    world_set(&experiment, "data.size=16");
+    world_set(&experiment, "freeze.upto=");
+    world_set(&experiment, "train.lr=0.05");
+    world_set(&experiment, "train.class_weights=balanced");
+    world_set(&experiment, "train.label_smoothing=0.1");
     world_run(&log, &experiment, NULL);
     assert_int_equal(log.last[EVENT_RUN].u.run.params_frozen, 0);
     assert_string_equal(log.last[EVENT_RUN].u.run.weights, "");

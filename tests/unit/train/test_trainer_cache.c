@@ -35,13 +35,6 @@ static int remove_world(void **state)
     return 0;
 }
 
-static void set(struct experiment *experiment, const char *assignment)
-{
-    struct error error = {0};
-    if (!experiment_set(experiment, assignment, &error))
-        fail_msg("%s", error.text);
-}
-
 static void clear_store(void)
 {
     char *folder = feature_store_folder();
@@ -102,8 +95,8 @@ static void cache_changes_nothing(void **state)
         without.train.lr = 0.005;
         snprintf(without.freeze.upto, sizeof without.freeze.upto, "%s", cuts[i]);
         with = half = without;
-        set(&without, "data.cache=off");
-        set(&half, "data.cache=f16");
+        world_set(&without, "data.cache=off");
+        world_set(&half, "data.cache=f16");
         world_run(&a, &without, NULL);
         assert_int_equal(said_of(a.path).events, 0);
         world_run(&b, &with, NULL);
@@ -132,10 +125,10 @@ static void the_next_run_has_them_at_once(void **state)
                       second = world_experiment(&world);
     struct world_log a = {0}, b = {.react = no_images}, c = {.react = no_images};
     clear_store();
-    set(&memory, "data.cache_disk=0");
+    world_set(&memory, "data.cache_disk=0");
     world_run(&a, &memory, NULL);
     world_run(&b, &first, NULL);
-    set(&second, "train.threads=1");
+    world_set(&second, "train.threads=1");
     world_run(&c, &second, NULL);
     world_assert_same(a.path, b.path);
     world_assert_same(a.path, c.path);
@@ -177,8 +170,8 @@ static void the_frontier_moves_in_a_run(void **state)
     clear_store();
     strcat(kept.run.dir, "k");
     strcat(off.run.dir, "o");
-    set(&memory, "data.cache_disk=0");
-    set(&off, "data.cache=off");
+    world_set(&memory, "data.cache_disk=0");
+    world_set(&off, "data.cache=off");
     world_run(&a, &memory, NULL);
     world_run(&b, &kept, NULL);
     assert_int_equal(a.kinds[EVENT_THAW], 5);
@@ -200,12 +193,12 @@ static void views_come_in_turn(void **state)
     struct world_log a = {0}, b = {0}, c = {0};
     clear_store();
     off.train.lr = 0.005;
-    set(&off, "data.augment=light");
+    world_set(&off, "data.augment=light");
     fresh = off;
-    set(&off, "data.views=2");
+    world_set(&off, "data.views=2");
     kept = three = off;
-    set(&off, "data.cache=off");
-    set(&three, "data.views=3");
+    world_set(&off, "data.cache=off");
+    world_set(&three, "data.views=3");
     world_run(&a, &off, NULL);
     world_run(&b, &kept, NULL);
     assert_near(&a, &b, 1e-4);
@@ -239,7 +232,7 @@ static void unreadable_images_are_left_out(void **state)
     file_map_close(&map);
     assert_true(file_write_atomic(path, whole, 60, &error));
     struct experiment kept = world_experiment(&world), next = world_experiment(&world), off = world_experiment(&world);
-    set(&off, "data.cache=off");
+    world_set(&off, "data.cache=off");
     world_run(&with, &kept, NULL);
     world_run(&again, &next, NULL);
     world_run(&without, &off, NULL);
@@ -263,9 +256,9 @@ static void what_cannot_be_kept_is_computed(void **state)
     (void)state;
     struct experiment small = world_experiment(&world), off = world_experiment(&world), late = world_experiment(&world);
     struct world_log a = {0}, b = {0}, c = {0};
-    set(&small, "data.cache_disk=0");
-    set(&small, "data.cache_memory=0");
-    set(&off, "data.cache=off");
+    world_set(&small, "data.cache_disk=0");
+    world_set(&small, "data.cache_memory=0");
+    world_set(&off, "data.cache=off");
     world_run(&a, &small, NULL);
     world_run(&b, &off, NULL);
     world_assert_same(a.path, b.path);
@@ -273,7 +266,7 @@ static void what_cannot_be_kept_is_computed(void **state)
     assert_non_null(strstr(a.last[EVENT_WARNING].u.warning.text, "data.cache_memory"));
     /* Known only once the file is wanted. */
     char *cache = mem_string(getenv("XDG_CACHE_HOME"));
-    set(&late, "data.cache_memory=0");
+    world_set(&late, "data.cache_memory=0");
     setenv("XDG_CACHE_HOME", "/proc/nothing", 1);
     world_run(&c, &late, NULL);
     setenv("XDG_CACHE_HOME", cache, 1);
