@@ -38,6 +38,12 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
         for (int p = 0; p < parts; p++)
             sum[r][p] = (LANES){0};
     const size_t panel = t->panel, *segment = t->segment ? t->segment : &nowhere;
+    /* By the time the sums are ready, where they go has come near. */
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int p = 0; p < panels; p++)
+            __builtin_prefetch(c + (size_t)r * ldc + p * PRODUCT_LANES, 1);
     bool add = t->add;
     int summed = 0;
     for (int s = t->segments; s > 0; s--, segment++) {
