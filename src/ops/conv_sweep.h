@@ -11,6 +11,7 @@ enum {
     SWEEP_LEAST = 48,          /* no fewer for the sake of more tasks */
     SWEEP_TASKS = 16,          /* wanted */
     SWEEP_SEGMENTS = 128,      /* at most: kernel positions */
+    SWEEP_SETS = 1024,         /* floats after which addresses share a set of the first-level cache */
 };
 
 /* One axis: target t of targets lies at to0 + t * to_step and reads source coordinates from0 + t * from_step + i *
@@ -33,6 +34,9 @@ struct sweep {
     bool flat;         /* 1x1: the whole batch is one matrix */
     /* Tasks: parts (of `images` images, or of a matrix' rows) x bands of target lines x blocks of panels. */
     int parts, images, bands, blocks;
+    bool apart;     /* pixels are copied apart: where they lie, a tile's rows would share one set of the cache */
+    bool picked;    /* then one kernel position reads only some pixels, and only they are copied */
+    size_t pitch;   /* floats from one pixel that is read to its neighbour */
     int rows;       /* source lines of a task */
     size_t line;    /* floats of one, copied */
     size_t scratch; /* floats a worker copies them to; 0: read in place */
@@ -41,6 +45,9 @@ struct sweep {
 /* Sweeps of a job: 1 forward, stride_h * stride_w backward. */
 int sweep_count(const struct conv *conv, bool backward);
 struct sweep sweep_plan(const struct conv *conv, bool backward, int number);
+
+/* The same for a product that reads a row from each of several windows at once. */
+struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number);
 
 /* The weights as a sweep's product reads them. */
 size_t sweep_packed_floats(const struct sweep *sweep);
@@ -54,8 +61,8 @@ static inline void sweep_segments(const struct sweep *s, size_t line_step, size_
 {
     int runs = s->x.taps / s->run;
     for (int i = 0; i < s->segments; i++)
-        segment[i] = (size_t)(i / runs * s->y.distance) * line_step +
-                     (size_t)(i % runs * s->run * s->x.distance) * (size_t)s->from.c;
+        segment[i] =
+            (size_t)(i / runs * s->y.distance) * line_step + (size_t)(i % runs * s->run * s->x.distance) * s->pitch;
 }
 
 #endif

@@ -100,8 +100,10 @@ struct sweep sweep_plan(const struct conv *conv, bool backward, int number)
     struct sweep s = {.conv = conv, .backward = backward, .from = conv->in, .to = conv->out};
     s.fan_in = conv->group_in;
     s.fan_out = conv->group_out;
+    s.pitch = (size_t)s.from.c;
     if (backward) {
         s.from = conv->out;
+        s.pitch = (size_t)s.from.c;
         s.to = conv->in;
         s.fan_in = conv->group_out;
         s.fan_out = conv->group_in;
@@ -141,6 +143,28 @@ struct sweep sweep_plan(const struct conv *conv, bool backward, int number)
     s.rows = span(&s.y, lines);
     if (!s.inside)
         s.scratch = split_line((size_t)s.images * (size_t)s.rows * s.line);
+    return s;
+}
+
+struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number)
+{
+    struct sweep s = sweep_plan(conv, backward, number);
+    s.apart = s.taps > 0 && conv->attrs->groups == 1 && s.x.from_step * s.from.c % SWEEP_SETS == 0;
+    if (!s.apart)
+        return s;
+    s.pitch += SPLIT_LINE;
+    if (s.flat) {
+        size_t pixels = (size_t)s.to.n * (size_t)s.to.h * (size_t)s.to.w;
+        s.scratch = (pixels / (size_t)s.parts + 2 * PRODUCT_ROWS) * s.pitch;
+        return s;
+    }
+    s.run = 1;
+    s.segments = s.taps;
+    s.picked = s.taps == 1 && s.inside;
+    int lines = (s.y.targets + s.bands - 1) / s.bands;
+    s.rows = s.picked ? lines : span(&s.y, lines);
+    s.line = (size_t)(s.picked ? s.x.targets : span(&s.x, s.x.targets)) * s.pitch;
+    s.scratch = split_line((size_t)s.images * (size_t)s.rows * s.line);
     return s;
 }
 
@@ -185,41 +209,66 @@ void sweep_pack(const struct sweep *s, struct team *team, const float *weight, f
 
 /* --- lines between zeros --- */
 
-/* Source lines line0.. of an image, `rows` of them, from column x0 on, each `width` pixels; zero outside. */
-static void copy_lines(struct shape4 from, const float *image, int line0, int rows, int x0, int width, float *to)
+/* Pixels side by side, `pitch` floats apart in the copy. */
+static void copy_pixels(const float *from, size_t step, int count, size_t channels, float *to, size_t pitch)
 {
-    size_t pixel = (size_t)from.c * sizeof *to;
+    if (pitch == channels && step == channels) {
+        memcpy(to, from, (size_t)count * channels * sizeof *to);
+        return;
+    }
+    for (int i = 0; i < count; i++, from += step, to += pitch)
+        memcpy(to, from, channels * sizeof *to);
+}
+
+/* Source lines line0.. of an image, `rows` of them, from column x0 on, each `width` pixels; zero outside. */
+static void copy_lines(struct shape4 from, const float *image, int line0, int rows, int x0, int width, float *to,
+                       size_t pitch)
+{
+    size_t pixel = pitch * sizeof *to, channels = (size_t)from.c;
     int left = x0 < 0 ? (-x0 < width ? -x0 : width) : 0;
     int end = from.w - x0 < width ? (from.w - x0 > left ? from.w - x0 : left) : width;
-    for (int r = 0; r < rows; r++, to += (size_t)width * (size_t)from.c) {
+    for (int r = 0; r < rows; r++, to += (size_t)width * pitch) {
         int y = line0 + r;
         if (y < 0 || y >= from.h || end <= left) {
             memset(to, 0, (size_t)width * pixel);
             continue;
         }
         memset(to, 0, (size_t)left * pixel);
-        memcpy(to + (size_t)left * (size_t)from.c,
-               image + ((size_t)y * (size_t)from.w + (size_t)(x0 + left)) * (size_t)from.c,
-               (size_t)(end - left) * pixel);
-        memset(to + (size_t)end * (size_t)from.c, 0, (size_t)(width - end) * pixel);
+        copy_pixels(image + ((size_t)y * (size_t)from.w + (size_t)(x0 + left)) * channels, channels, end - left,
+                    channels, to + (size_t)left * pitch, pitch);
+        memset(to + (size_t)end * pitch, 0, (size_t)(width - end) * pixel);
     }
+}
+
+/* Only the pixels that the windows of `lines` lines of targets begin at. */
+static void pick_lines(const struct sweep *s, const float *first, int lines, float *to)
+{
+    size_t line = (size_t)s->from.w * (size_t)s->from.c * (size_t)s->y.from_step;
+    for (int i = 0; i < lines; i++, first += line, to += s->line)
+        copy_pixels(first, (size_t)(s->x.from_step * s->from.c), s->x.targets, (size_t)s->from.c, to, s->pitch);
 }
 
 const float *sweep_lines(const struct sweep *s, const float *source, int image, int images, int first, int lines,
                          float *scratch, size_t *image_step, size_t *line_step)
 {
-    int y = s->y.from0 + first * s->y.from_step, rows = span(&s->y, lines), width = span(&s->x, s->x.targets);
+    int y = s->y.from0 + first * s->y.from_step, rows = s->picked ? lines : span(&s->y, lines);
+    int width = span(&s->x, s->x.targets);
     size_t line = (size_t)s->from.w * (size_t)s->from.c, step = line * (size_t)s->from.h;
     const float *at = source + (size_t)image * step;
-    if (s->inside) {
+    const float *inside = at + (size_t)y * line + (size_t)s->x.from0 * (size_t)s->from.c;
+    if (s->inside && !s->apart) {
         *image_step = step;
         *line_step = line;
-        return at + (size_t)y * line + (size_t)s->x.from0 * (size_t)s->from.c;
+        return inside;
     }
-    *line_step = (size_t)width * (size_t)s->from.c;
-    *image_step = (size_t)rows * *line_step;
+    *line_step = s->line;
+    *image_step = (size_t)rows * s->line;
     for (int i = 0; i < images; i++)
-        copy_lines(s->from, at + (size_t)i * step, y, rows, s->x.from0, width, scratch + (size_t)i * *image_step);
+        if (s->picked)
+            pick_lines(s, inside + (size_t)i * step, lines, scratch + (size_t)i * *image_step);
+        else
+            copy_lines(s->from, at + (size_t)i * step, y, rows, s->x.from0, width, scratch + (size_t)i * *image_step,
+                       s->pitch);
     return scratch;
 }
 
@@ -254,7 +303,6 @@ static void block_of(const struct sweep *s, int block, int *first, int *count)
 
 static void flat_task(void *context, int task, int worker)
 {
-    (void)worker;
     const struct running *r = context;
     const struct sweep *s = r->sweep;
     int part = task / s->blocks, column, columns;
@@ -264,11 +312,16 @@ static void flat_task(void *context, int task, int worker)
     size_t last = split_at(tiles, s->parts, part + 1) * PRODUCT_ROWS;
     int rows = (int)((last > pixels ? pixels : last) - first);
     block_of(s, task % s->blocks, &column, &columns);
+    const float *source = r->source + first * (size_t)s->from.c;
+    if (s->apart) {
+        float *copy = r->scratch + (size_t)worker * s->scratch;
+        copy_pixels(source, (size_t)s->from.c, rows, (size_t)s->from.c, copy, s->pitch);
+        source = copy;
+    }
     for (int group = 0; group < s->conv->attrs->groups; group++) {
         int channel = group * s->fan_out + column;
         size_t at = first * (size_t)s->to.c + (size_t)channel;
-        product(rows, columns, s->fan_in, r->source + first * (size_t)s->from.c + (size_t)(group * s->fan_in),
-                (size_t)s->from.c,
+        product(rows, columns, s->fan_in, source + group * s->fan_in, s->pitch,
                 r->packed + (size_t)(group * product_panels(s->fan_out) + column / PRODUCT_LANES) * panel, panel,
                 r->add, r->target + at, (size_t)s->to.c);
         finish(r, at, rows, channel, columns);
@@ -301,8 +354,8 @@ static void lines_task(void *context, int task, int worker)
                             .k = s->run * s->fan_in,
                             .a = a + group * s->fan_in,
                             .a_image = image_step,
-                            .a_line = line_step * (size_t)s->y.from_step,
-                            .row_step = (size_t)(s->x.from_step * s->from.c),
+                            .a_line = line_step * (s->picked ? 1 : (size_t)s->y.from_step),
+                            .row_step = s->pitch * (s->picked ? 1 : (size_t)s->x.from_step),
                             .k_step = 1,
                             .segment = segment,
                             .packed = r->packed +
@@ -354,25 +407,25 @@ static bool fits_segments(const struct conv *conv)
 
 static size_t forward_prepared(const struct conv *conv)
 {
-    struct sweep s = sweep_plan(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0);
     return sweep_packed_floats(&s);
 }
 
 static void forward_prepare(const struct conv *conv, const struct op_call *call, float *prepared)
 {
-    struct sweep s = sweep_plan(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0);
     sweep_pack(&s, call->team, call->param[0], prepared);
 }
 
 static size_t forward_floats(const struct conv *conv, int threads)
 {
-    struct sweep s = sweep_plan(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0);
     return sweep_packed_floats(&s) + s.scratch * (size_t)threads;
 }
 
 static void forward(const struct conv *conv, const struct op_call *call)
 {
-    struct sweep s = sweep_plan(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0);
     struct running r = {.sweep = &s, .call = call, .source = call->in[0], .target = call->out};
     r.scratch = call->workspace + sweep_packed_floats(&s);
     r.packed = call->prepared;
@@ -387,7 +440,7 @@ static size_t data_floats(const struct conv *conv, int threads)
 {
     size_t most = 0;
     for (int i = 0; i < sweep_count(conv, true); i++) {
-        struct sweep s = sweep_plan(conv, true, i);
+        struct sweep s = sweep_plan_apart(conv, true, i);
         size_t floats = sweep_packed_floats(&s) + s.scratch * (size_t)threads;
         most = floats > most ? floats : most;
     }
@@ -397,7 +450,7 @@ static size_t data_floats(const struct conv *conv, int threads)
 static void data(const struct conv *conv, const struct op_call *call)
 {
     for (int i = 0; i < sweep_count(conv, true); i++) {
-        struct sweep s = sweep_plan(conv, true, i);
+        struct sweep s = sweep_plan_apart(conv, true, i);
         struct running r = {.sweep = &s,
                             .call = call,
                             .source = call->out_grad,

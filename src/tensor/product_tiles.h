@@ -46,6 +46,8 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
             __builtin_prefetch(c + (size_t)r * ldc + p * PRODUCT_LANES, 1);
     bool add = t->add;
     int summed = 0;
+    const float *ahead = a + TILE_ROWS * row_step;
+    const size_t ahead_step = t->segments == 1 && k_step == 1 && b == t->packed ? 16 : 0;
     for (int s = t->segments; s > 0; s--, segment++) {
         /* Three rows share a pointer: their distances are what one index register can be scaled to. */
         const float *from[(TILE_ROWS + 2) / 3];
@@ -76,6 +78,8 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
 #pragma GCC unroll 4
                 for (int r = 0; r < rows; r += 3)
                     from[r / 3] += k_step;
+                __builtin_prefetch(ahead);
+                ahead += ahead_step;
             }
         }
     }
