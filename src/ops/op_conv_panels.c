@@ -61,10 +61,11 @@ struct column {
     size_t floats; /* scratch a worker */
 };
 
-static struct column column_plan(const struct conv *conv, int rows)
+/* `read`: the columns are read from the image, and need no room where it is the matrix itself. */
+static struct column column_plan(const struct conv *conv, int rows, bool read)
 {
     struct column column = {.rows = rows, .taps = conv->taps};
-    if (conv->pointwise)
+    if (conv->pointwise && read)
         return column;
     column.taps = (int)(COLUMN_FLOATS / ((size_t)rows * (size_t)conv->group_in));
     column.taps = smaller(conv->taps, at_least_1(column.taps));
@@ -87,7 +88,7 @@ static struct forward forward_plan(const struct conv *conv)
     struct forward f = {.conv = conv, .panels = panel_count(conv->pixels), .blocks = 1};
     if (f.panels < TASKS_WANTED / 2 && conv->attrs->groups == 1)
         f.blocks = at_least_1(smaller(TASKS_WANTED / 2 / f.panels, conv->out.c / BLOCK_LEAST));
-    f.column = column_plan(conv, panel_rows(conv->pixels, f.panels));
+    f.column = column_plan(conv, panel_rows(conv->pixels, f.panels), true);
     return f;
 }
 
@@ -166,7 +167,7 @@ static struct data data_plan(const struct conv *conv)
         d.parts = smaller(n, TASKS_WANTED / 2);
     if (d.parts == n && n < TASKS_WANTED / 2)
         d.bands = at_least_1(smaller(TASKS_WANTED / 2 / n, conv->in.h / (4 * extent)));
-    d.column = column_plan(conv, PANEL_MOST);
+    d.column = column_plan(conv, PANEL_MOST, false);
     return d;
 }
 
@@ -263,7 +264,7 @@ static struct weights weights_plan(const struct conv *conv)
     if (w.partials < TASKS_WANTED / 2 && conv->group_in >= BLOCK_LEAST / 2)
         w.blocks = at_least_1(
             smaller((TASKS_WANTED + conv->taps - 1) / conv->taps / w.partials, conv->group_in / BLOCK_LEAST));
-    w.column = column_plan(conv, panel_rows(conv->pixels, w.panels));
+    w.column = column_plan(conv, panel_rows(conv->pixels, w.panels), true);
     return w;
 }
 

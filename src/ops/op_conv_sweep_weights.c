@@ -1,6 +1,7 @@
 /* The weight gradient as packed products over images in place: see op_conv_sweep.c.
  *
- * The image's lines, transposed, times the output's gradient, packed. A task owns a block of the gradient that stays in
+ * The image's lines, transposed, times the output's gradient, packed. Where pixels lie far apart, so that every step of
+ * such a product would read another page, some channels of them are gathered first. A task owns a block of the gradient that stays in
  * its core's second-level cache while pixels pass: some runs of taps, or some channels of one, by some output channels.
  * Where there are too few blocks to share out, pixels are cut as well: each part sums into a partial gradient of its own,
  * and those are added in order. Called through the kernel table of op_conv.c. */
@@ -18,6 +19,8 @@ enum {
     BLOCK_FLOATS = 96 * 1024, /* of the gradient */
     BLOCK_ROWS = 768,
     PARTIAL_FLOATS = 2 << 20, /* partial gradients take 8 MiB at most */
+    GATHERED_ROWS = 96,       /* channels, a multiple of PRODUCT_ROWS */
+    FAR = 512,                /* floats from one pixel to the next */
     LINES = SWEEP_ROWS,       /* of a task's band: at least a pixel each */
 };
 
@@ -30,7 +33,8 @@ struct blocks {
     int bands;    /* all of them: of lines, or of a matrix' rows */
     int partials; /* parts of the bands */
     size_t count, stride;
-    size_t scratch, packed; /* floats of a worker: source lines, packed output gradient */
+    bool gathers;
+    size_t scratch, packed, gathered; /* floats of a worker: source lines, packed output gradient, gathered channels */
 };
 
 static int whole(int a, int b)
@@ -38,10 +42,28 @@ static int whole(int a, int b)
     return (a + b - 1) / b;
 }
 
+/* Bands of more pixels than a sweep takes: it wants its source near, here sums over few pixels would read and write the
+ * gradient too often. */
+static void widen(struct sweep *s)
+{
+    int line = s->x.targets, lines = s->images * whole(s->y.targets, s->bands), wanted = whole(SWEEP_ROWS, line);
+    if (s->flat || lines >= wanted)
+        return;
+    s->bands = split_parts((size_t)s->y.targets, (size_t)wanted, s->y.targets);
+    s->images = s->bands > 1 ? 1 : wanted / s->y.targets;
+    s->images = s->images > s->to.n ? s->to.n : s->images < 1 ? 1 : s->images;
+    s->parts = whole(s->to.n, s->images);
+    s->rows = (whole(s->y.targets, s->bands) - 1) * s->y.from_step + (s->y.taps - 1) * s->y.distance + 1;
+    s->scratch = s->scratch ? split_line((size_t)s->images * (size_t)s->rows * s->line) : 0;
+}
+
 static struct blocks blocks_plan(const struct conv *conv)
 {
     struct blocks b = {.sweep = sweep_plan(conv, false, 0), .columns = 1};
     const struct sweep *s = &b.sweep;
+    b.gathers = s->x.from_step * s->from.c >= FAR;
+    if (b.gathers)
+        widen(&b.sweep);
     int rows = s->run * s->fan_in;
     b.count = (size_t)(s->taps * s->fan_in) * (size_t)conv->out.c;
     b.stride = split_line(b.count);
@@ -67,13 +89,14 @@ static struct blocks blocks_plan(const struct conv *conv)
         s->flat ? (size_t)SWEEP_ROWS + 1 : (size_t)(s->images * whole(s->y.targets, s->bands)) * (size_t)s->x.targets;
     int panels = whole(product_panels(s->fan_out), b.columns);
     b.packed = split_line(band * (size_t)panels * PRODUCT_LANES);
+    b.gathered = b.gathers ? split_line(band * GATHERED_ROWS) : 0;
     return b;
 }
 
 static size_t blocks_floats(const struct conv *conv, int threads)
 {
     struct blocks b = blocks_plan(conv);
-    return (b.partials > 1 ? b.stride * (size_t)b.partials : 0) + (b.scratch + b.packed) * (size_t)threads;
+    return (b.partials > 1 ? b.stride * (size_t)b.partials : 0) + (b.scratch + b.packed + b.gathered) * (size_t)threads;
 }
 
 /* What a task reads of one band. */
@@ -111,9 +134,55 @@ static void read_band(const struct blocks *b, int number, float *scratch, struct
         band->segment[i] = (size_t)(i / lines) * image_step + (size_t)(i % lines * s->y.from_step) * band->line_step;
 }
 
-/* One block of the gradient, rows of piece `piece`, columns column..column+columns-1 of a group. */
+/* Channels from a on of a band's pixels, in groups of PRODUCT_ROWS: to [group][pixel][channel]. */
+static void gather(const struct band *band, const float *a, size_t step, int rows, float *to)
+{
+    size_t group = (size_t)band->lines * (size_t)band->width * PRODUCT_ROWS;
+    for (int line = 0; line < band->lines; line++) {
+        const float *from = a + (band->lines > 1 ? band->segment[line] : 0);
+        for (int x = 0; x < band->width; x++, from += step, to += PRODUCT_ROWS) {
+            int row = 0;
+            for (; row + PRODUCT_ROWS <= rows; row += PRODUCT_ROWS)
+                memcpy(to + (size_t)(row / PRODUCT_ROWS) * group, from + row, PRODUCT_ROWS * sizeof *to);
+            if (row < rows)
+                memcpy(to + (size_t)(row / PRODUCT_ROWS) * group, from + row, (size_t)(rows - row) * sizeof *to);
+        }
+    }
+}
+
+/* Rows of the gradient by the channels gathered for them. */
+static void multiply_gathered(const struct band *band, const float *a, int rows, struct product p, float *gathered)
+{
+    size_t step = p.k_step;
+    p.segments = 1;
+    p.segment = NULL;
+    p.k = band->lines * band->width;
+    p.k_step = PRODUCT_ROWS;
+    p.a_line = (size_t)p.k * PRODUCT_ROWS;
+    p.c_line = PRODUCT_ROWS * p.ldc;
+    for (int row = 0; row < rows; row += GATHERED_ROWS) {
+        int some = rows - row < GATHERED_ROWS ? rows - row : GATHERED_ROWS;
+        gather(band, a + row, step, some, gathered);
+        float *c = p.c;
+        p.a = gathered;
+        p.lines = some / PRODUCT_ROWS;
+        p.rows = PRODUCT_ROWS;
+        product_run(&p);
+        p.rows = some % PRODUCT_ROWS;
+        if (p.rows) {
+            p.a += (size_t)p.lines * p.a_line;
+            p.c += (size_t)p.lines * p.c_line;
+            p.lines = 1;
+            product_run(&p);
+        }
+        p.c = c + (size_t)some * p.ldc;
+    }
+}
+
+/* One block of the gradient, rows of piece `piece`, columns column..column+columns-1 of a group. `gathered` is room for
+ * channels. */
 static void multiply(const struct blocks *b, const struct band *band, int piece, int group, int column, int columns,
-                     const float *packed, bool add, float *to)
+                     const float *packed, bool add, float *gathered, float *to)
 {
     const struct sweep *s = &b->sweep;
     int rows = s->run * s->fan_in, pixels = band->lines * band->width;
@@ -127,13 +196,14 @@ static void multiply(const struct blocks *b, const struct band *band, int piece,
     size_t start[SWEEP_SEGMENTS];
     sweep_segments(s, band->line_step, start);
     for (int run = first; run < last; run++) {
+        const float *a = band->a + start[run] + row0 + group * s->fan_in;
         struct product p = {.images = 1,
                             .lines = 1,
                             .rows = row1 - row0,
                             .columns = columns,
                             .segments = band->lines,
                             .k = band->width,
-                            .a = band->a + start[run] + row0 + group * s->fan_in,
+                            .a = a,
                             .row_step = 1,
                             .k_step = (size_t)(s->x.from_step * s->from.c),
                             .segment = s->flat ? NULL : band->segment,
@@ -143,7 +213,10 @@ static void multiply(const struct blocks *b, const struct band *band, int piece,
                                  (size_t)(group * s->fan_out + column),
                             .ldc = (size_t)s->to.c,
                             .add = add};
-        product_run(&p);
+        if (b->gathers)
+            multiply_gathered(band, a, row1 - row0, p, gathered);
+        else
+            product_run(&p);
     }
 }
 
@@ -157,7 +230,7 @@ static void blocks_task(void *context, int task, int worker)
         to = partials + (size_t)partial * b->stride;
         scratch += (size_t)b->partials * b->stride;
     }
-    scratch += (size_t)worker * (b->scratch + b->packed);
+    scratch += (size_t)worker * (b->scratch + b->packed + b->gathered);
     float *packed = scratch + b->scratch;
     int panels = product_panels(s->fan_out), column = (int)split_at((size_t)panels, b->columns, block) * PRODUCT_LANES;
     int end = (int)split_at((size_t)panels, b->columns, block + 1) * PRODUCT_LANES;
@@ -171,7 +244,7 @@ static void blocks_task(void *context, int task, int worker)
         for (int group = 0; group < s->conv->attrs->groups; group++) {
             product_pack(false, pixels, columns, band.gradient + group * s->fan_out + column, s->to.c, 0,
                          product_panels(columns), packed, (size_t)pixels * PRODUCT_LANES);
-            multiply(b, &band, piece, group, column, columns, packed, number > band0, to);
+            multiply(b, &band, piece, group, column, columns, packed, number > band0, packed + b->packed, to);
         }
     }
 }
