@@ -9,6 +9,7 @@
 #include "thaw/base/error.h"
 #include "thaw/base/parallel.h"
 #include "thaw/model/graph.h"
+#include "thaw/model/kernel_table.h"
 
 /* What is measured and for how long. */
 struct bench_settings {
@@ -17,6 +18,7 @@ struct bench_settings {
     double seconds;
     bool every_kernel; /* layers: each way to do a pass, not only the one that a plan takes */
     bool json;
+    struct kernel_table *kernels; /* as a run would take them */
 };
 
 /* bench_clock.c: medians. */

@@ -202,14 +202,26 @@ static bool has_pass(const struct layer *layer, int pass)
 }
 
 /* The ways to do a pass, the one that a plan takes first; how many. */
-static int pass_kernels(const struct layer *layer, int pass, struct op_kernel list[OP_KERNELS_MAX])
+static int pass_kernels(const struct layer *layer, int pass, const struct kernel_table *table,
+                        struct op_kernel list[OP_KERNELS_MAX])
 {
     static const enum op_job job[PASSES] = {OP_JOB_FORWARD, OP_JOB_DATA_GRADIENT, OP_JOB_WEIGHT_GRADIENT};
     list[0] = (struct op_kernel){.name = ""};
     if (!layer->def->kernels || pass == BACKWARD)
         return 1;
     const struct op_attrs *attrs = &layer->graph->node[layer->node].attrs;
-    return layer->def->kernels(attrs, layer->in, layer->out, job[pass], list);
+    int count = layer->def->kernels(attrs, layer->in, layer->out, job[pass], list);
+    const char *name = layer->out.n > 1
+                           ? kernel_table_find(table, layer->graph, layer->node, job[pass], pass == FORWARD, false)
+                           : NULL;
+    for (int i = 1; i < count && name; i++)
+        if (!strcmp(list[i].name, name)) {
+            struct op_kernel first = list[0];
+            list[0] = list[i];
+            list[i] = first;
+            break;
+        }
+    return count;
 }
 
 /* One pass by one kernel. Forward, the weights are in the form that a frozen layer keeps them in. */
@@ -266,7 +278,7 @@ static int measure_layer(const struct layer *layer, const struct bench_settings 
     struct op_kernel list[OP_KERNELS_MAX];
     int count = 0;
     for (int pass = 0; pass < PASSES; pass++) {
-        int kernels = has_pass(layer, pass) ? pass_kernels(layer, pass, list) : 0;
+        int kernels = has_pass(layer, pass) ? pass_kernels(layer, pass, settings->kernels, list) : 0;
         for (int k = 0; k < (settings->every_kernel ? kernels : kernels > 0); k++) {
             measured[count] = measure_pass(layer, pass, list[k], settings, team);
             measured[count++].taken = k == 0;
@@ -400,6 +412,10 @@ json_t *bench_layers(const struct graph *graph, const struct bench_settings *set
                      const struct bench_limits *limits, const struct bench_peers *peers, struct team *team)
 {
     int count;
+    struct freeze *none = freeze_create(graph);
+    kernel_table_measure(settings->kernels, graph, NULL, team);
+    kernel_table_measure(settings->kernels, graph, none, team);
+    freeze_destroy(none);
     struct layer *layer = find_layers(graph, settings->batch, &count);
     json_t *array = settings->json ? json_array() : NULL;
     struct totals totals = {0};

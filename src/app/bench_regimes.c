@@ -136,7 +136,9 @@ static bool step_init(struct step *step, enum bench_regime regime, struct graph 
 {
     static const struct optim_settings sgd = {.kind = OPTIMIZER_SGD, .momentum = 0.9};
     *step = (struct step){.batch = settings->batch, .classes = graph->classes, .learn = regime != BENCH_FORWARD};
-    struct plan_options options = {.batch = settings->batch, .training = step->learn, .fold = true, .team = team};
+    kernel_table_measure(settings->kernels, graph, step->learn ? freeze : NULL, team);
+    struct plan_options options = {
+        .batch = settings->batch, .training = step->learn, .kernels = settings->kernels, .fold = true, .team = team};
     step->plan = plan_create(graph, freeze, &options, error);
     if (!step->plan)
         return false;

@@ -174,6 +174,7 @@ static bool prepare(struct settings *settings, struct session_parts *parts, stru
         return false;
     parts->team = team_create(settings->threads);
     settings->bench.threads = team_threads(parts->team);
+    settings->bench.kernels = kernel_table_open(NULL);
     return true;
 }
 
@@ -183,6 +184,7 @@ static int run(struct settings *settings)
     struct session_parts parts = {0};
     int status = prepare(settings, &parts, &error) ? measure(settings, &parts) : app_fail(&error);
     team_destroy(parts.team);
+    kernel_table_close(settings->bench.kernels);
     graph_destroy(parts.graph);
     bench_peers_close(parts.peers);
     return status;

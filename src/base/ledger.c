@@ -56,25 +56,47 @@ static char *one_line(const char *text)
     return copy;
 }
 
-bool ledger_put(const char *path, const char *key, const char *value, struct error *error)
+static void write_line(FILE *stream, const struct ledger_line *line)
+{
+    char *key = one_line(line->key), *value = one_line(line->value);
+    fprintf(stream, "%s\t%s\n", key, value);
+    mem_free(key);
+    mem_free(value);
+}
+
+/* The lines of a file that the new ones do not replace, the oldest dropped to make room. */
+static void write_old(FILE *stream, const char *path, const struct ledger *lines)
 {
     struct ledger ledger;
+    ledger_read(&ledger, path);
+    size_t all = ledger.lines + lines->lines, first = all > LEDGER_LINES_MAX ? all - LEDGER_LINES_MAX : 0;
+    for (size_t i = first; i < ledger.lines; i++)
+        if (!ledger_find(lines, ledger.line[i].key))
+            write_line(stream, &ledger.line[i]);
+    ledger_free(&ledger);
+}
+
+bool ledger_put_all(const char *path, const struct ledger *lines, struct error *error)
+{
     struct file_atomic file;
+    if (lines->lines == 0)
+        return true;
     char *folder = mem_format("%.*s", (int)(path_base(path) - path), path);
-    char *own_key = one_line(key), *own_value = one_line(value);
     bool good = (!folder[0] || file_make_directories(folder, error)) && file_atomic_begin(&file, path, error);
     mem_free(folder);
-    if (good) {
-        ledger_read(&ledger, path);
-        size_t first = ledger.lines == LEDGER_LINES_MAX; /* makes room */
-        for (size_t i = first; i < ledger.lines; i++)
-            if (strcmp(ledger.line[i].key, own_key) != 0)
-                fprintf(file.stream, "%s\t%s\n", ledger.line[i].key, ledger.line[i].value);
-        fprintf(file.stream, "%s\t%s\n", own_key, own_value);
-        ledger_free(&ledger);
-        good = file_atomic_commit(&file, error);
-    }
-    mem_free(own_key);
-    mem_free(own_value);
+    if (!good)
+        return false;
+    write_old(file.stream, path, lines);
+    for (size_t i = 0; i < lines->lines; i++)
+        write_line(file.stream, &lines->line[i]);
+    return file_atomic_commit(&file, error);
+}
+
+bool ledger_put(const char *path, const char *key, const char *value, struct error *error)
+{
+    struct ledger_line line = {one_line(key), one_line(value)};
+    bool good = ledger_put_all(path, &(struct ledger){&line, 1}, error);
+    mem_free(line.key);
+    mem_free(line.value);
     return good;
 }

@@ -177,6 +177,7 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->part = options->training ? options->part : PLAN_WHOLE;
     plan->fold = options->fold;
     plan->no_winograd = options->no_winograd;
+    plan->kernels = options->batch > 1 ? options->kernels : NULL;
     plan->start = options->start;
     plan->poison = options->poison;
     plan->fixed = mem_array(nodes, sizeof *plan->fixed);
@@ -204,6 +205,7 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     plan_lower(plan);
     plan_portions(plan);
     plan_choose_kernels(plan);
+    plan->kernels = NULL;
     if (!lay_out(plan, error)) {
         plan_destroy(plan);
         return NULL;

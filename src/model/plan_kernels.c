@@ -3,16 +3,26 @@
  * way. Called by plan_create; a function of the shapes and the options alone. */
 #include "config.h"
 
+#include <string.h>
+
 #include "plan_parts.h"
 
-static int choose(const struct plan *plan, const struct plan_step *step, enum op_job job, int n)
+static int choose(const struct plan *plan, int s, enum op_job job, int n)
 {
+    const struct plan_step *step = &plan->step[s];
     const struct op_def *def = op_get(plan->graph->node[step->node].kind);
+    bool kept = s < plan->frozen_steps && plan->fold;
+    const char *name = NULL;
+    if (plan->kernels)
+        name = kernel_table_find(plan->kernels, plan->graph, step->node, job, kept, plan->no_winograd);
     struct op_kernel list[OP_KERNELS_MAX];
     step->in_shape[0].n = n;
     int count = def->kernels(&step->attrs, step->in_shape, plan_shape(plan, step->node, n), job, list), i = 0;
     while (plan->no_winograd && list[i].transforms && i < count - 1)
         i++;
+    for (int k = 0; k < count && name; k++)
+        if (strcmp(list[k].name, name) == 0)
+            return list[k].number;
     return list[i].number;
 }
 
@@ -26,7 +36,7 @@ void plan_choose_kernels(struct plan *plan)
             continue;
         for (enum op_job job = OP_JOB_FORWARD; job < OP_JOBS; job++) {
             if (job == OP_JOB_FORWARD || step->backward)
-                step->attrs.kernel[job] = (unsigned char)choose(plan, step, job, step->images);
+                step->attrs.kernel[job] = (unsigned char)choose(plan, s, job, step->images);
         }
     }
 }

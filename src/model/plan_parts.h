@@ -46,6 +46,7 @@ struct plan_step {
 struct plan {
     const struct graph *graph;
     struct team *team;
+    const struct kernel_table *kernels; /* until the plan is made */
     int batch, portion, start;
     enum plan_part part;
     bool training, fold, poison, no_winograd;

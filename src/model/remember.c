@@ -55,8 +55,7 @@ double remember_measure(const struct graph *graph, struct team *team, double sec
     return median;
 }
 
-/* "Intel(R) Xeon(R) CPU @ 2.20GHz, 4 cores": the processor as the system calls it. */
-static void machine_name(char *name, size_t room)
+void remember_machine(char *name, size_t room)
 {
     struct utsname system;
     struct error unused;
@@ -96,7 +95,7 @@ static void put(enum path_home which, const char *name, const char *key, const c
 void remember_time(const char *arch, const char *input, double seconds)
 {
     char machine[128], key[KEY], value[32];
-    machine_name(machine, sizeof machine);
+    remember_machine(machine, sizeof machine);
     make_key(key, machine, arch, input);
     snprintf(value, sizeof value, "%.6f", seconds);
     put(PATH_CACHE, "times", key, value);
@@ -115,7 +114,7 @@ void remembered_read(struct remembered *remembered)
     char *times = home_file(PATH_CACHE, "times"), *uses = home_file(PATH_STATE, "models");
     ledger_read(&remembered->times, times);
     ledger_read(&remembered->uses, uses);
-    machine_name(remembered->machine, sizeof remembered->machine);
+    remember_machine(remembered->machine, sizeof remembered->machine);
     mem_free(times);
     mem_free(uses);
 }

@@ -263,8 +263,15 @@ static bool fits_segments(const struct conv *conv)
     return conv->taps <= SWEEP_SEGMENTS;
 }
 
+/* The gradient of so few rows is soon computed; packing the other side is not. */
+static bool pays(const struct conv *conv)
+{
+    return !conv->pointwise || conv->group_in > 32;
+}
+
 const struct conv_kernel conv_sweep_weights = {.name = "sweep",
                                                .job = OP_JOB_WEIGHT_GRADIENT,
                                                .fits = fits_segments,
+                                               .pays = pays,
                                                .workspace_floats = blocks_floats,
                                                .run = weights};

@@ -21,6 +21,7 @@ static const char *const decode_names[] = {"exact", "fast", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
+static const char *const kernel_names[] = {"measured", "built-in", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
@@ -28,6 +29,7 @@ _Static_assert(THAW_LENGTH(decode_names) == IMAGE_DECODES + 1, "a name for each"
 _Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
+_Static_assert(THAW_LENGTH(kernel_names) == KERNEL_CHOICES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(optimizer_names) == OPTIMIZERS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
 
@@ -100,6 +102,8 @@ static const struct experiment_key keys[] = {
     U64("train", "seed", train.seed, "number", "of everything random"),
     INT("train", "threads", train.threads, 0, 1024, "threads", "0: all cores"),
     ENUM("train", "winograd", train.winograd, winograd_names, "on | off", "off: convolutions sum plainly, slower"),
+    ENUM("train", "kernels", train.kernels, kernel_names, "measured | built-in",
+         "measured: the fastest here; built-in: the same on every machine"),
     PATH("run", "dir", run.dir, "folder", "where run directories go; empty: the data home"),
     TEXT("run", "name", run.name, "name", "last part of the run directory's name; empty: model and data"),
     INT("run", "checkpoint_every", run.checkpoint_every, 1, 1e6, "epochs", "between two checkpoints"),

@@ -18,9 +18,15 @@ enum { FEATURE_BITS = 1 };
 
 /* --- network --- */
 
-/* What a node computes, with its values. */
-static struct hash hash_node(const struct graph *graph, int number, struct hash hash)
+/* What a node computes, with its values and, where it is not the built-in rule's, its kernel. */
+static struct hash hash_node(const struct feature_key *key, int number, struct hash hash)
 {
+    const struct graph *graph = key->graph;
+    const char *kernel = NULL;
+    if (key->kernels)
+        kernel = kernel_table_find(key->kernels, graph, number, OP_JOB_FORWARD, true, key->no_winograd);
+    if (kernel)
+        hash = hash_bytes(kernel, strlen(kernel), hash);
     const struct graph_node *node = &graph->node[number];
     char *text = graph_node_to_json(graph, number);
     hash = hash_bytes(text, strlen(text), hash);
@@ -105,7 +111,7 @@ void feature_key_init(struct feature_key *key, const struct graph *graph, int fr
     key->graph = graph;
     key->prefix = mem_array((size_t)graph->nodes + 1, sizeof(*key->prefix));
     for (int node = 0; node < frontier; node++)
-        key->prefix[node + 1] = hash_node(graph, node, key->prefix[node]);
+        key->prefix[node + 1] = hash_node(key, node, key->prefix[node]);
     key->rest = describe_rest(part, loader);
 }
 
@@ -129,8 +135,8 @@ char *feature_key_text(const struct feature_key *key, int cut, int view, const s
                            (unsigned long long)loader->seed);
     char *text = mem_format(
         FEATURE_KEY_MODEL " %s up to %s\nprefix %s of %d nodes\nkernels %s\n" FEATURE_KEY_VIEW " %s\nvalues %s\n%s",
-        graph->arch, graph->node[cut - 1].name, digest, cut,
-        key->no_winograd ? "without winograd" : "by the built-in rule", views, tensor_type_name(type), key->rest);
+        graph->arch, graph->node[cut - 1].name, digest, cut, key->no_winograd ? "without winograd" : "with winograd",
+        views, tensor_type_name(type), key->rest);
     mem_free(views);
     return text;
 }

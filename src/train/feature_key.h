@@ -5,7 +5,7 @@
 
 #include "thaw/base/hash.h"
 #include "thaw/data/loader.h"
-#include "thaw/model/graph.h"
+#include "thaw/model/kernel_table.h"
 #include "thaw/tensor/tensor.h"
 
 /* The first word of a line. */
@@ -17,11 +17,14 @@
 struct feature_key {
     const struct graph *graph;
     struct hash *prefix; /* [nodes + 1] of the nodes before it and their values */
-    bool no_winograd;    /* of the plan that fills */
-    char *rest;          /* lines on images, preprocessing and machine */
+    /* of the plan that fills; NULL: kernels by the built-in rule */
+    const struct kernel_table *kernels;
+    bool no_winograd;
+    char *rest; /* lines on images, preprocessing and machine */
 };
 
-/* Digests the graph's nodes with their values, up to `frontier`, and the images with their sizes and times. */
+/* Digests the graph's nodes with their values and the kernels that the table gives them, up to `frontier`, and the images
+ * with their sizes and times. Sets all but kernels and no_winograd, which it reads. */
 void feature_key_init(struct feature_key *key, const struct graph *graph, int frontier, const struct dataset_part *part,
                       const struct loader_options *loader) THAW_NONNULL;
 void feature_key_finish(struct feature_key *key) THAW_NONNULL;

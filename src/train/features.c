@@ -109,9 +109,10 @@ size_t features_bytes(const struct features *features)
 struct feature_layout feature_layout_of(struct features *features, const struct feature_cut *cut, int view)
 {
     const struct features_options *options = &features->options;
+    features->key.kernels = options->kernels;
+    features->key.no_winograd = options->no_winograd;
     if (!features->key.rest)
         feature_key_init(&features->key, options->graph, features->cut.frontier, options->part, &options->loader);
-    features->key.no_winograd = options->no_winograd;
     return (struct feature_layout){
         .key = feature_key_text(&features->key, cut->frontier, view, &options->loader, options->type),
         .items = options->part->items,

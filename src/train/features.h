@@ -18,7 +18,8 @@ struct features_options {
     struct loader_options loader; /* preprocessing, augmentation, views, seed; `views` 0 with augmentation: no cache */
     enum tensor_type type;        /* TENSOR_F32 or TENSOR_F16 */
     size_t disk, memory;          /* budgets, bytes: of all files together; of one part where no file can be had */
-    bool no_winograd;             /* as the plan that trains has it */
+    const struct kernel_table *kernels; /* as the plan that trains has them */
+    bool no_winograd;
     struct team *team;
 };
 

@@ -234,6 +234,7 @@ static bool begin(struct filling *filling, struct plan **frozen, struct error *e
     struct plan_options plan = {.batch = FEATURE_BLOCK,
                                 .part = PLAN_FROZEN,
                                 .training = true,
+                                .kernels = options->kernels,
                                 .no_winograd = options->no_winograd,
                                 .fold = true,
                                 .team = options->team};

@@ -307,6 +307,7 @@ static void free_engine(struct trainer *trainer)
     freeze_destroy(trainer->freeze);
     graph_destroy(trainer->graph);
     team_destroy(trainer->team);
+    kernel_table_close(trainer->kernels);
     dataset_destroy(trainer->dataset);
     mem_free_floats(trainer->logits_gradient);
     mem_free(trainer->gradient);

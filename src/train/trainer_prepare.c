@@ -194,6 +194,7 @@ static struct features *make_features(struct trainer *trainer, enum dataset_spli
         .type = experiment->data.cache == CACHE_F16 ? TENSOR_F16 : TENSOR_F32,
         .disk = (size_t)experiment->data.cache_disk << 20,
         .memory = (size_t)experiment->data.cache_memory << 20,
+        .kernels = trainer->kernels,
         .no_winograd = experiment->train.winograd == WINOGRAD_OFF,
         .team = trainer->team,
     };
@@ -209,6 +210,7 @@ static struct plan *make_plan(struct trainer *trainer, const struct freeze *free
     struct plan_options options = {.batch = trainer->experiment.train.batch,
                                    .part = PLAN_THAWED,
                                    .training = true,
+                                   .kernels = trainer->kernels,
                                    .no_winograd = trainer->experiment.train.winograd == WINOGRAD_OFF,
                                    .fold = true,
                                    .team = trainer->team};
@@ -232,11 +234,29 @@ static void find_gradients(struct trainer *trainer)
     }
 }
 
+/* What is not known of the kernels that this freeze plan wants, and the run's record of all. */
+static void measure_kernels(struct trainer *trainer, const struct freeze *freeze)
+{
+    struct error error = {0};
+    double began = clock_monotonic();
+    if (!trainer->kernels)
+        return;
+    int measured = kernel_table_measure(trainer->kernels, trainer->graph, freeze, trainer->team);
+    if (measured > 0)
+        log_write(trainer->log, LOG_INFO, "kernels", "%d convolutions measured in %.2f s", measured,
+                  clock_monotonic() - began);
+    char *path = rundir_file(trainer->rundir, TRAINER_KERNELS);
+    if (!kernel_table_save(trainer->kernels, trainer->graph, path, &error))
+        log_write(trainer->log, LOG_WARNING, "kernels", "%s", error.text);
+    mem_free(path);
+}
+
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
 {
     struct features *features[DATASET_SPLITS];
     if (freeze_counts(freeze, trainer->graph).trainable == 0)
         return error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
+    measure_kernels(trainer, freeze);
     for (int s = 0; s < DATASET_SPLITS; s++) {
         trainer->part[s].uncached = trainer->part[s].uncached && freeze == trainer->freeze;
         features[s] = make_features(trainer, (enum dataset_split)s, freeze);
@@ -304,6 +324,11 @@ static void prepare_engine(struct trainer *trainer)
                                       .momentum = experiment->train.momentum,
                                       .weight_decay = experiment->train.weight_decay};
     trainer->team = team_create(experiment->train.threads);
+    if (experiment->train.kernels == KERNELS_MEASURED) {
+        char *record = rundir_file(trainer->rundir, TRAINER_KERNELS);
+        trainer->kernels = kernel_table_open(record);
+        mem_free(record);
+    }
     trainer->optim = optim_create(trainer->graph, &settings, trainer->team);
     trainer->gradient = mem_array(params, sizeof(*trainer->gradient));
     trainer->reduced = mem_array(params, sizeof(*trainer->reduced));

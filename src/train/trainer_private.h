@@ -17,8 +17,9 @@
 #include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"
 
-#define TRAINER_LAST "checkpoints/last.safetensors"
-#define TRAINER_BEST "checkpoints/best.safetensors"
+#define TRAINER_LAST    "checkpoints/last.safetensors"
+#define TRAINER_BEST    "checkpoints/best.safetensors"
+#define TRAINER_KERNELS "kernels"
 
 enum { TRAINER_COMMANDS = 1024 };
 
@@ -57,6 +58,7 @@ struct trainer {
     struct freeze *freeze;
     struct freeze_proof *proof;
     struct team *team;
+    struct kernel_table *kernels; /* NULL: the built-in rule */
     struct plan *plan;
     struct optim *optim;
     const struct reducer *reducer;

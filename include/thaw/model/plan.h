@@ -11,6 +11,7 @@
 #include "thaw/base/parallel.h"
 #include "thaw/model/freeze.h"
 #include "thaw/model/graph.h"
+#include "thaw/model/kernel_table.h"
 
 /* Which halves of the network a plan holds. The frozen half alone computes what a feature cache keeps, in its own time
  * and with its own batch; the thawed half alone trains on what is kept, and takes no memory for the other. Either is
@@ -18,10 +19,11 @@
 enum plan_part { PLAN_WHOLE, PLAN_FROZEN, PLAN_THAWED };
 
 struct plan_options {
-    int batch;           /* the most images of one call, >= 1 */
-    bool training;       /* false: the whole graph is inference, the frontier is its end */
-    bool no_winograd;    /* convolutions sum products as they stand: slower, rounds less */
-    bool fold;           /* fold and fuse where legal (off only to test that it changes nothing) */
+    int batch;                          /* the most images of one call, >= 1 */
+    bool training;                      /* false: the whole graph is inference, the frontier is its end */
+    const struct kernel_table *kernels; /* borrowed at creation; NULL, and for single images: the built-in rule */
+    bool no_winograd;                   /* convolutions sum products as they stand: slower, rounds less */
+    bool fold;                          /* fold and fuse where legal (off only to test that it changes nothing) */
     int portion;         /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
     bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
     struct team *team;   /* its size may not change any bit of the results */

@@ -7,6 +7,9 @@
 #include "thaw/base/parallel.h"
 #include "thaw/model/graph.h"
 
+/* "Intel(R) Xeon(R) CPU @ 2.20GHz, 4 cores": the processor as the system calls it. */
+void remember_machine(char *name, size_t room) THAW_NONNULL;
+
 /* Seconds of a forward pass for one image with all of the team: the median of as many as fit into `seconds`, three at
  * the least, without the first. < 0: the plan cannot be made, error is set. */
 double remember_measure(const struct graph *graph, struct team *team, double seconds, struct error *error) THAW_NONNULL;

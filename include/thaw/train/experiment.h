@@ -18,6 +18,9 @@ enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 /* Whether convolutions may be computed in another domain, which rounds about ten times as much. */
 enum winograd_use { WINOGRAD_ON, WINOGRAD_OFF, WINOGRAD_USES };
 
+/* How a convolution's kernel is chosen: by what is fastest on this machine, or by a rule that is the same on all. */
+enum kernel_choice { KERNELS_MEASURED, KERNELS_BUILT_IN, KERNEL_CHOICES };
+
 /* How frozen features are kept. */
 enum cache_kind { CACHE_F32, CACHE_F16, CACHE_OFF, CACHE_KINDS };
 
@@ -69,6 +72,7 @@ struct experiment {
         uint64_t seed;
         int threads; /* 0: all cores */
         enum winograd_use winograd;
+        enum kernel_choice kernels;
     } train;
     struct {
         char dir[EXPERIMENT_TEXT]; /* where run directories go; "" the default */
