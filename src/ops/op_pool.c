@@ -1,7 +1,8 @@
 /* Pooling: maximum, average over a window, average over the whole image. Vectorised over channels; tasks are output rows
  * forward and whole images backward, so that no two write the same pixel.
  *
- * The maximum keeps, for its backward, where in the input image it was found: one int32 an output value, in `saved`. */
+ * The maximum keeps, for its backward, where in its window it was found: a byte an output value, in `saved`, or an int32
+ * where a window has more places than a byte counts. */
 #include "config.h"
 
 #include <string.h>
@@ -52,8 +53,9 @@ static bool global_shape(const struct op_attrs *attrs, int inputs, const struct 
 
 static size_t max_saved(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out)
 {
-    (void)attrs, (void)in;
-    return shape4_count(out);
+    (void)in;
+    size_t count = shape4_count(out);
+    return pool_places_are_bytes(attrs) ? (count + sizeof(float) - 1) / sizeof(float) : count;
 }
 
 #define INLINE static inline __attribute__((always_inline))
@@ -69,54 +71,62 @@ static struct pool geometry(const struct op_call *call)
     return (struct pool){.call = call, .in = call->in_shape[0], .out = call->out_shape};
 }
 
-THAW_SIMD static void take_larger(float *best, int32_t *where, const float *x, int32_t pixel, int c)
-{
-    for (int k = 0; k < c; k++) {
-        bool larger = x[k] > best[k] || x[k] != x[k]; /* a NaN must show, not vanish */
-        best[k] = larger ? x[k] : best[k];
-        where[k] = larger ? pixel : where[k];
-    }
-}
-
-THAW_SIMD static void take_larger_only(float *best, const float *x, int c)
-{
-    for (int k = 0; k < c; k++)
-        best[k] = x[k] > best[k] || x[k] != x[k] ? x[k] : best[k];
-}
-
 THAW_SIMD static void add_scaled(float *to, const float *x, float scale, int c)
 {
     for (int k = 0; k < c; k++)
         to[k] += x[k] * scale;
 }
 
-/* One output pixel's maximum, the window's first pixel being the first candidate. */
-static void max_pixel(const float *image, struct shape4 in, struct pool_window w, float *best, int32_t *where)
+enum { LANES = 64 }; /* channels taken together, in registers */
+
+/* The window's first pixel is the first candidate. place NULL: not wanted. */
+INLINE void max_lanes(const float *image, struct shape4 in, struct pool_window w, float *to, int32_t *place,
+                      const int lanes)
 {
-    size_t c = (size_t)in.c;
-    int32_t first = w.y0 * in.w + w.x0;
-    memcpy(best, image + (size_t)first * c, c * sizeof *best);
-    for (size_t k = 0; where && k < c; k++)
-        where[k] = first;
-    for (int y = w.y0; y < w.y1; y++)
-        for (int x = w.x0; x < w.x1; x++) {
-            int32_t pixel = y * in.w + x;
-            if (where)
-                take_larger(best, where, image + (size_t)pixel * c, pixel, in.c);
-            else
-                take_larger_only(best, image + (size_t)pixel * c, in.c);
-        }
+    float best[LANES];
+    int32_t found[LANES] = {0}, number = 0;
+    const float *from = image + (size_t)(w.y0 * in.w + w.x0) * (size_t)in.c;
+    memcpy(best, from, (size_t)lanes * sizeof *best);
+    for (int y = w.y0; y < w.y1; y++, from += (size_t)in.w * (size_t)in.c) {
+        const float *x = from;
+        for (int column = w.x0; column < w.x1; column++, x += in.c, number++)
+            for (int k = 0; k < lanes; k++) {
+                bool larger = x[k] > best[k] || x[k] != x[k]; /* a NaN must show, not vanish */
+                best[k] = larger ? x[k] : best[k];
+                found[k] = larger ? number : found[k];
+            }
+    }
+    memcpy(to, best, (size_t)lanes * sizeof *best);
+    if (place)
+        memcpy(place, found, (size_t)lanes * sizeof *found);
 }
 
-enum { AVERAGE_LANES = 64 }; /* channels summed together, in registers */
+/* One output pixel's maximum; `value` is the number of its first channel's. */
+THAW_SIMD static void max_pixel(const struct op_call *call, const float *image, struct pool_window w, size_t value)
+{
+    struct shape4 in = call->in_shape[0];
+    int32_t found[LANES];
+    for (int k = 0; k < in.c; k += LANES, value += LANES) {
+        int lanes = in.c - k < LANES ? in.c - k : LANES;
+        float *to = call->out + value;
+        if (!call->saved)
+            max_lanes(image + k, in, w, to, NULL, lanes);
+        else if (lanes == LANES)
+            max_lanes(image + k, in, w, to, found, LANES);
+        else
+            max_lanes(image + k, in, w, to, found, lanes);
+        for (int i = 0; call->saved && i < lanes; i++)
+            pool_set_place(call->attrs, call->saved, value + (size_t)i, found[i]);
+    }
+}
 
 /* Each line of the window has a sum of its own: one sum over all of a large image would round away what is small. */
 INLINE void average_lanes(const float *image, struct shape4 in, struct pool_window w, float *to, const int lanes)
 {
-    float total[AVERAGE_LANES] = {0};
+    float total[LANES] = {0};
     const float scale = 1 / (float)w.divisor;
     for (int y = w.y0; y < w.y1; y++) {
-        float line[AVERAGE_LANES] = {0};
+        float line[LANES] = {0};
         const float *from = image + (size_t)(y * in.w + w.x0) * (size_t)in.c;
         for (int x = w.x0; x < w.x1; x++, from += in.c)
             for (int k = 0; k < lanes; k++)
@@ -131,8 +141,8 @@ INLINE void average_lanes(const float *image, struct shape4 in, struct pool_wind
 THAW_SIMD static void average_pixel(const float *image, struct shape4 in, struct pool_window w, float *to)
 {
     int k = 0;
-    for (; k + AVERAGE_LANES <= in.c; k += AVERAGE_LANES)
-        average_lanes(image + k, in, w, to + k, AVERAGE_LANES);
+    for (; k + LANES <= in.c; k += LANES)
+        average_lanes(image + k, in, w, to + k, LANES);
     if (k < in.c)
         average_lanes(image + k, in, w, to + k, in.c - k);
 }
@@ -149,7 +159,7 @@ static void rows(const struct pool *pool, int task, bool maximum)
             size_t at = (line * (size_t)out.w + (size_t)ox) * (size_t)out.c;
             const float *from = call->in[0] + line / (size_t)out.h * image;
             if (maximum)
-                max_pixel(from, in, w, call->out + at, call->saved ? (int32_t *)(void *)call->saved + at : NULL);
+                max_pixel(call, from, w, at);
             else
                 average_pixel(from, in, w, call->out + at);
         }
@@ -194,17 +204,29 @@ static float *start_image(const struct pool *pool, int n)
     return to;
 }
 
+static void max_gradient_pixel(const struct op_call *call, float *image, struct pool_window w, size_t value)
+{
+    struct shape4 in = call->in_shape[0];
+    size_t offset[POOL_BYTE_PLACES], c = (size_t)in.c;
+    bool bytes = pool_places_are_bytes(call->attrs);
+    for (int i = 0; bytes && i < (w.y1 - w.y0) * (w.x1 - w.x0); i++)
+        offset[i] = (size_t)pool_place_pixel(in, w, i) * c;
+    for (size_t k = 0; k < c; k++) {
+        int place = pool_place(call->attrs, call->saved, value + k);
+        image[(bytes ? offset[place] : (size_t)pool_place_pixel(in, w, place) * c) + k] += call->out_grad[value + k];
+    }
+}
+
 static void max_gradient_task(void *context, int n, int worker)
 {
     (void)worker;
     const struct pool *pool = context;
+    struct shape4 out = pool->out;
     float *to = start_image(pool, n);
-    size_t c = (size_t)pool->out.c, pixels = (size_t)pool->out.h * (size_t)pool->out.w;
-    const float *g = pool->call->out_grad + (size_t)n * pixels * c;
-    const int32_t *where = (const int32_t *)(const void *)pool->call->saved + (size_t)n * pixels * c;
-    for (size_t p = 0; p < pixels; p++, g += c, where += c)
-        for (size_t k = 0; k < c; k++)
-            to[(size_t)where[k] * c + k] += g[k];
+    size_t value = (size_t)n * (size_t)out.h * (size_t)out.w * (size_t)out.c;
+    for (int oy = 0; oy < out.h; oy++)
+        for (int ox = 0; ox < out.w; ox++, value += (size_t)out.c)
+            max_gradient_pixel(pool->call, to, pool_window(pool->call->attrs, pool->in, oy, ox), value);
 }
 
 static void average_gradient_task(void *context, int n, int worker)

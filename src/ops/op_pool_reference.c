@@ -47,15 +47,16 @@ static void max_value(const struct op_call *call, struct pool_window w, int n, i
     struct shape4 in = call->in_shape[0];
     size_t best = largest(call, w, n, k);
     call->out[out] = call->in[0][best];
+    int pixel = (int)(best / (size_t)in.c % ((size_t)in.h * (size_t)in.w));
+    int place = (pixel / in.w - w.y0) * (w.x1 - w.x0) + pixel % in.w - w.x0;
     if (call->saved)
-        ((int32_t *)(void *)call->saved)[out] = (int32_t)(best / (size_t)in.c % ((size_t)in.h * (size_t)in.w));
+        pool_set_place(call->attrs, call->saved, out, place);
 }
 
 static void max_gradient(const struct op_call *call, struct pool_window w, int n, int k, size_t out)
 {
-    (void)w;
     struct shape4 in = call->in_shape[0];
-    int32_t pixel = ((const int32_t *)(const void *)call->saved)[out];
+    int pixel = pool_place_pixel(in, w, pool_place(call->attrs, call->saved, out));
     call->in_grad[0][at(in, n, pixel / in.w, pixel % in.w, k)] += call->out_grad[out];
 }
 

@@ -1,4 +1,5 @@
-/* Which input pixels a pooling window covers; shared by the kernels and their reference twins. */
+/* Which input pixels a pooling window covers, and where in it a maximum was found; shared by the kernels and their
+ * reference twins. */
 #ifndef THAW_OPS_POOL_H
 #define THAW_OPS_POOL_H
 
@@ -23,6 +24,35 @@ static inline struct pool_window pool_window(const struct op_attrs *a, struct sh
     y1 = y1 < in.h ? y1 : in.h;
     x1 = x1 < in.w ? x1 : in.w;
     return (struct pool_window){y0, x0, y1, x1, a->count_padding ? counted : (y1 - y0) * (x1 - x0)};
+}
+
+/* Places of a window are numbered row by row. Those of the maxima are kept as bytes, or as int32s where a window has
+ * more than a byte counts. */
+enum { POOL_BYTE_PLACES = 256 };
+
+static inline bool pool_places_are_bytes(const struct op_attrs *a)
+{
+    return (int64_t)a->kernel_h * a->kernel_w <= POOL_BYTE_PLACES;
+}
+
+static inline int pool_place(const struct op_attrs *a, const void *saved, size_t value)
+{
+    return pool_places_are_bytes(a) ? ((const uint8_t *)saved)[value] : ((const int32_t *)saved)[value];
+}
+
+static inline void pool_set_place(const struct op_attrs *a, void *saved, size_t value, int place)
+{
+    if (pool_places_are_bytes(a))
+        ((uint8_t *)saved)[value] = (uint8_t)place;
+    else
+        ((int32_t *)saved)[value] = place;
+}
+
+/* The pixel of an input image. */
+static inline int pool_place_pixel(struct shape4 in, struct pool_window w, int place)
+{
+    int width = w.x1 - w.x0;
+    return (w.y0 + place / width) * in.w + w.x0 + place % width;
 }
 
 #endif

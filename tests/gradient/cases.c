@@ -127,6 +127,8 @@ const struct gradient_case gradient_cases[] = {
     POOL(OP_MAX_POOL, 2, 7, 7, 5, true, true, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
     POOL(OP_MAX_POOL, 1, 7, 6, 17, true, false, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1),
     POOL(OP_MAX_POOL, 1, 5, 1, 4, false, true, 3, 1, 1, 1, 1, 0, 1, 0, 1, 1),
+    POOL(OP_MAX_POOL, 2, 19, 18, 66, true, false, 17, 16, 1, 2, 3, 4, 2, 3, 1, 1), /* more places than a byte counts */
+    POOL(OP_MAX_POOL, 2, 17, 16, 70, false, true, 16, 16, 3, 1, 2, 1, 4, 0, 1, 1), /* just as many */
     POOL(OP_MAX_POOL, 2, 8, 8, 16, true, false, 2, 2, 2, 2, 0, 0, 0, 0, 1, 1),
     POOL(OP_MAX_POOL, 1, 6, 6, 2, true, true, 3, 3, 2, 2, 0, 0, 1, 1, 1, 1),
     POOL(OP_MAX_POOL, 3, 5, 5, 33, false, true, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
