@@ -238,32 +238,40 @@ static void move_statistics(const struct op_call *call, int k, double mean, doub
     call->param[VARIANCE][k] = (float)((1 - momentum) * call->param[VARIANCE][k] + momentum * unbiased);
 }
 
-static void norm_forward(const struct op_call *call)
+/* This call's line of every channel and, where a backward follows, what that reads. */
+static void find_line(struct norm *norm)
 {
-    struct norm norm = geometry(call);
-    float *scale = call->saved ? call->saved + SAVED_SCALE * norm.c : norm.scale;
-    float *shift = call->saved ? call->saved + SAVED_SHIFT * norm.c : norm.shift;
+    const struct op_call *call = norm->call;
+    float *scale = call->saved ? call->saved + SAVED_SCALE * norm->c : norm->scale;
+    float *shift = call->saved ? call->saved + SAVED_SHIFT * norm->c : norm->shift;
     if (call->batch_statistics)
-        reduce(&norm);
-    for (int k = 0; k < norm.c; k++) {
+        reduce(norm);
+    for (int k = 0; k < norm->c; k++) {
         double mean = call->param[MEAN][k], variance = call->param[VARIANCE][k];
         if (call->batch_statistics) {
-            double offset = norm.sums[k] / (double)norm.rows;
+            double offset = norm->sums[k] / (double)norm->rows;
             mean = call->in[0][k] + offset; /* moments are taken from the first pixel's values */
-            variance = norm.sums[norm.c + k] / (double)norm.rows - offset * offset;
+            variance = norm->sums[norm->c + k] / (double)norm->rows - offset * offset;
             variance = variance > 0 ? variance : 0;
-            move_statistics(call, k, mean, variance, (double)norm.rows);
+            move_statistics(call, k, mean, variance, (double)norm->rows);
         }
         double inverse = 1 / sqrt(variance + call->attrs->eps);
         scale[k] = (float)(inverse * call->param[WEIGHT][k]);
         shift[k] = (float)(call->param[BIAS][k] - mean * inverse * call->param[WEIGHT][k]);
         if (call->saved) {
-            call->saved[SAVED_MEAN * norm.c + k] = (float)mean;
-            call->saved[SAVED_INVERSE * norm.c + k] = (float)inverse;
+            call->saved[SAVED_MEAN * norm->c + k] = (float)mean;
+            call->saved[SAVED_INVERSE * norm->c + k] = (float)inverse;
         }
     }
     if (call->saved)
-        call->saved[SAVED * norm.c] = call->batch_statistics ? 1 : 0;
+        call->saved[SAVED * norm->c] = call->batch_statistics ? 1 : 0;
+}
+
+static void norm_forward(const struct op_call *call)
+{
+    struct norm norm = geometry(call);
+    if (!call->again || !call->saved)
+        find_line(&norm);
     team_run(call->team, norm.parts, apply_task, &norm);
 }
 

@@ -32,7 +32,8 @@ void op_batch_norm_forward_reference(const struct op_call *call)
     for (int k = 0; k < c; k++) {
         const float *x = call->in[0] + k;
         double mean = call->param[MEAN][k], variance = call->param[VARIANCE][k], m = call->attrs->momentum;
-        if (call->batch_statistics) {
+        bool known = call->again && call->saved;
+        if (call->batch_statistics && !known) {
             mean = mean_of(x, rows, c);
             variance = variance_of(x, rows, c, mean);
             double unbiased = rows > 1 ? variance * (double)rows / (double)(rows - 1) : variance;
@@ -40,6 +41,10 @@ void op_batch_norm_forward_reference(const struct op_call *call)
             call->param[VARIANCE][k] = (float)((1 - m) * call->param[VARIANCE][k] + m * unbiased);
         }
         double inverse = 1 / sqrt(variance + call->attrs->eps);
+        if (known) {
+            mean = call->saved[k];
+            inverse = call->saved[c + k];
+        }
         for (size_t r = 0; r < rows; r++)
             call->out[r * (size_t)c + (size_t)k] = (float)activate_reference(
                 call->activation, call->activation_attrs,
