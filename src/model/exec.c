@@ -16,6 +16,13 @@ static float *value_of(const struct plan *plan, int node)
     return plan_floats(plan, plan->buffer[plan->value[node]].offset);
 }
 
+/* The value as the backward pass has it. */
+static float *late_value_of(const struct plan *plan, int node)
+{
+    bool again = plan->again[node] != PLAN_NONE;
+    return plan_floats(plan, plan->buffer[(again ? plan->again : plan->value)[node]].offset);
+}
+
 static void poison(const struct plan *plan, size_t offset, size_t floats)
 {
     float *at = plan_floats(plan, offset);
@@ -48,7 +55,6 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
                            .in_shape = step->in_shape,
                            .in = step->in,
                            .out_shape = plan_shape(plan, step->node, n),
-                           .out = value_of(plan, step->out_node),
                            .param = step->param,
                            .workspace = plan_floats(plan, plan->workspace),
                            .activation = step->activation,
@@ -63,8 +69,19 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
         call.prepared = plan_floats(plan, step->prepared);
     if (step->saved != PLAN_NONE)
         call.saved = plan_floats(plan, plan->buffer[step->saved].offset);
+    return call;
+}
+
+/* A call of the backward pass. */
+static struct op_call make_late_call(struct plan *plan, struct plan_step *step, int n)
+{
+    const struct graph_node *row = &plan->graph->node[step->node];
+    for (int i = 0; i < row->inputs; i++)
+        step->in[i] = plan->value[row->input[i]] == PLAN_NONE ? plan->input : late_value_of(plan, row->input[i]);
+    struct op_call call = make_call(plan, step, n);
+    call.out = late_value_of(plan, step->out_node);
     if (step->residual != PLAN_NONE)
-        call.residual = value_of(plan, step->residual);
+        call.residual = late_value_of(plan, step->residual);
     return call;
 }
 
@@ -81,6 +98,7 @@ static void run_step(struct plan *plan, struct plan_step *step, const float *inp
     for (int i = 0; i < row->inputs; i++)
         step->in[i] = portion_of(plan, row->input[i], input, at);
     struct op_call call = make_call(plan, step, n);
+    call.out = value_of(plan, step->out_node);
     call.out += plan->whole[step->out_node] ? shape4_count(plan_shape(plan, step->out_node, at)) : 0;
     if (step->residual != PLAN_NONE)
         call.residual = portion_of(plan, step->residual, input, at);
@@ -123,6 +141,7 @@ void exec_frozen_from(struct plan *plan, int cut, int n)
 
 const float *exec_thawed(struct plan *plan, const float *input, int n, bool train, uint64_t seed, uint64_t step)
 {
+    plan->input = input;
     plan->train = train;
     plan->seed = seed;
     plan->op_step = step;
@@ -136,22 +155,35 @@ const float *exec_forward(struct plan *plan, const float *input, int n, bool tra
     return exec_thawed(plan, input, n, train, seed, step);
 }
 
+static void run_backward(struct plan *plan, struct plan_step *step, const float *logits_gradient, int n)
+{
+    struct op_call call = make_late_call(plan, step, n);
+    int gradient = plan->gradient[step->out_node];
+    call.out_grad = gradient == PLAN_NONE ? logits_gradient : plan_floats(plan, plan->buffer[gradient].offset);
+    call.in_grad = step->in_grad;
+    call.in_grad_add = step->in_grad_add;
+    call.param_grad = step->param_grad;
+    call.residual_grad = step->residual_grad;
+    call.residual_grad_add = step->residual_grad_add;
+    op_get(plan->graph->node[step->node].kind)->backward(&call);
+}
+
+static void run_again(struct plan *plan, struct plan_step *step, int n)
+{
+    struct op_call call = make_late_call(plan, step, n);
+    call.again = true;
+    op_get(plan->graph->node[step->node].kind)->forward(&call);
+}
+
 void exec_backward(struct plan *plan, const float *logits_gradient, int n)
 {
-    for (int s = plan->steps - 1; s >= plan->frozen_steps; s--) {
-        struct plan_step *step = &plan->step[s];
-        if (!step->backward)
-            continue;
-        struct op_call call = make_call(plan, step, n);
-        int gradient = plan->gradient[step->out_node];
-        call.out_grad = gradient == PLAN_NONE ? logits_gradient : plan_floats(plan, plan->buffer[gradient].offset);
-        call.in_grad = step->in_grad;
-        call.in_grad_add = step->in_grad_add;
-        call.param_grad = step->param_grad;
-        call.residual_grad = step->residual_grad;
-        call.residual_grad_add = step->residual_grad_add;
+    for (int i = 0; i < plan->calls; i++) {
+        struct plan_step *step = &plan->step[plan->call[i].step];
         poison_workspace(plan);
-        op_get(plan->graph->node[step->node].kind)->backward(&call);
-        poison_ended(plan, 2 * plan->steps - s);
+        if (plan->call[i].again)
+            run_again(plan, step, n);
+        else
+            run_backward(plan, step, logits_gradient, n);
+        poison_ended(plan, plan->steps + 1 + i);
     }
 }

@@ -7,6 +7,7 @@
 #include "thaw/model/plan.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -120,7 +121,6 @@ static void point_step(struct plan *plan, struct plan_step *step)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
     for (int i = 0; i < row->inputs; i++) {
-        step->in[i] = buffer_floats(plan, plan->value[row->input[i]]);
         if (step->backward && plan->wants_grad[row->input[i]])
             step->in_grad[i] = buffer_floats(plan, plan->gradient[row->input[i]]);
     }
@@ -149,20 +149,33 @@ static bool fits(const struct plan *plan)
     return machine_bytes() == 0 || (double)plan_bytes(plan) <= machine_bytes();
 }
 
-static bool lay_out(struct plan *plan, struct error *error)
+static bool say_too_large(const struct plan *plan, size_t budget, struct error *error)
 {
-    plan_buffers(plan);
-    if (fits(plan))
-        plan_place_permanent(plan);
-    if (fits(plan))
-        plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
-    if (plan->arena != NULL)
-        return true;
+    const char *least = plan_recomputed(plan, NULL) > 0 ? "at least " : "";
+    double bytes = (double)plan_bytes(plan), mib = 1 << 20;
+    if (budget > 0 && plan_bytes(plan) > budget)
+        return error_set(error, ERROR_FAILED,
+                         "%s needs %s%.0f MiB of memory for a batch of %d images, and may take %.0f MiB: take a "
+                         "smaller batch%s or let it take more",
+                         plan->graph->arch, least, ceil(bytes / mib), plan->batch, floor((double)budget / mib),
+                         plan->training ? ", freeze more layers" : "");
     return error_set(error, ERROR_FAILED,
-                     "%s needs %.1f GB of memory for a batch of %d images, and this machine has %.1f GB: take a "
+                     "%s needs %s%.1f GB of memory for a batch of %d images, and this machine has %.1f GB: take a "
                      "smaller batch%s",
-                     plan->graph->arch, (double)plan_bytes(plan) / 1e9, plan->batch, machine_bytes() / 1e9,
+                     plan->graph->arch, least, bytes / 1e9, plan->batch, machine_bytes() / 1e9,
                      plan->training ? " or freeze more layers" : "");
+}
+
+static bool lay_out(struct plan *plan, size_t budget, struct error *error)
+{
+    plan_place_permanent(plan);
+    plan->floats = plan_lives(plan);
+    if (fits(plan))
+        plan_places(plan);
+    bool good = budget == 0 || plan_bytes(plan) <= budget || (plan->calls > 0 && plan_recompute(plan, budget));
+    if (good && fits(plan))
+        plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
+    return plan->arena != NULL || say_too_large(plan, budget, error);
 }
 
 static struct plan *new_plan(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options)
@@ -184,7 +197,10 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->reaches = mem_array(nodes, sizeof *plan->reaches);
     plan->whole = mem_array(nodes, sizeof *plan->whole);
     plan->wants_grad = mem_array(nodes, sizeof *plan->wants_grad);
+    plan->dropped = mem_array(nodes, sizeof *plan->dropped);
+    plan->producer = mem_array(nodes, sizeof *plan->producer);
     plan->value = mem_array(nodes, sizeof *plan->value);
+    plan->again = mem_array(nodes, sizeof *plan->again);
     plan->gradient = mem_array(nodes, sizeof *plan->gradient);
     plan->param_grad = mem_array((size_t)graph->params, sizeof *plan->param_grad);
     struct freeze *marks = freeze != NULL ? freeze_copy(freeze) : freeze_create(graph);
@@ -206,14 +222,15 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     plan_portions(plan);
     plan_choose_kernels(plan);
     plan->kernels = NULL;
-    if (!lay_out(plan, error)) {
+    if (!lay_out(plan, options->budget, error)) {
         plan_destroy(plan);
         return NULL;
     }
     for (int s = 0; s < plan->steps; s++)
         point_step(plan, &plan->step[s]);
-    /* What moves but does not reach the logits keeps a gradient of zero. */
-    memset(plan_floats(plan, 0), 0, plan->permanent * sizeof(float));
+    for (int p = 0; p < graph->params; p++) /* those that no call writes stay so */
+        if (plan->param_grad[p] != PLAN_NONE)
+            memset(plan_gradient(plan, p), 0, graph->param[p].count * sizeof(float));
     plan_fold_weights(plan);
     return plan;
 }
@@ -233,7 +250,11 @@ void plan_destroy(struct plan *plan)
     mem_free(plan->reaches);
     mem_free(plan->whole);
     mem_free(plan->wants_grad);
+    mem_free(plan->call);
+    mem_free(plan->dropped);
+    mem_free(plan->producer);
     mem_free(plan->value);
+    mem_free(plan->again);
     mem_free(plan->gradient);
     mem_free(plan->buffer);
     mem_free(plan->crossing);
@@ -284,5 +305,5 @@ float *plan_value(struct plan *plan, int node)
 
 float *plan_gradient(const struct plan *plan, int param)
 {
-    return plan->param_grad[param] == SIZE_MAX ? NULL : plan_floats(plan, plan->param_grad[param]);
+    return buffer_floats(plan, plan->param_grad[param]);
 }

@@ -31,11 +31,6 @@ unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step)
     return step->backward ? needs : 0;
 }
 
-static int backward_time(const struct plan *plan, int step)
-{
-    return 2 * plan->steps - step;
-}
-
 static size_t value_floats(const struct plan *plan, int node)
 {
     return shape4_count(plan_shape(plan, node, plan->batch));
@@ -69,29 +64,51 @@ static void read_until(int *end, int node, int time)
     end[node] = end[node] < time ? time : end[node];
 }
 
-/* The last time at which each node's value is read. A stretch runs once for each portion, so it reads what spans the
- * batch until its last step. */
-static void find_ends(const struct plan *plan, int *end)
+/* The last times at which each node's value is read: as first computed, and as computed again. */
+struct ends {
+    int *first, *again; /* [nodes] */
+};
+
+/* A stretch runs once for each portion, so it reads what spans the batch until its last step. */
+static void find_forward_ends(const struct plan *plan, int *end)
 {
     const struct graph *graph = plan->graph;
     for (int s = 0; s < plan->steps; s++) {
         const struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &graph->node[step->node];
-        unsigned needs = plan_step_needs(plan, step);
-        for (int i = 0; i < row->inputs; i++) {
-            int last = plan->whole[row->input[i]] ? step->stretch_end : s;
-            read_until(end, row->input[i], (needs & OP_NEEDS_IN) ? backward_time(plan, s) : last);
-        }
+        for (int i = 0; i < row->inputs; i++)
+            read_until(end, row->input[i], plan->whole[row->input[i]] ? step->stretch_end : s);
         if (step->residual != PLAN_NONE)
             read_until(end, step->residual, plan->whole[step->residual] ? step->stretch_end : s);
         if (plan->whole[step->out_node])
             read_until(end, step->out_node, step->stretch_end);
-        if (needs & OP_NEEDS_OUT)
-            read_until(end, step->out_node, backward_time(plan, s));
     }
-    end[graph->output] = 2 * plan->steps + 1;
+    end[graph->output] = plan_last_time(plan);
     for (int i = 0; i < plan->crossings; i++)
-        end[plan->crossing[i]] = 2 * plan->steps + 1;
+        end[plan->crossing[i]] = plan_last_time(plan);
+}
+
+static bool runs_again(const struct plan *plan, int node)
+{
+    int producer = plan->producer[node];
+    return producer != PLAN_NONE && plan->step[producer].again != PLAN_NONE;
+}
+
+/* What the backward pass reads of a value that is computed again, it reads of that. */
+static void find_backward_ends(const struct plan *plan, struct ends *ends)
+{
+    for (int call = 0; call < plan->calls; call++) {
+        const struct plan_step *step = &plan->step[plan->call[call].step];
+        const struct graph_node *row = &plan->graph->node[step->node];
+        unsigned needs = plan->call[call].again ? OP_NEEDS_IN : plan_step_needs(plan, step);
+        int time = plan->steps + 1 + call;
+        for (int i = 0; i < row->inputs && (needs & OP_NEEDS_IN); i++)
+            read_until(runs_again(plan, row->input[i]) ? ends->again : ends->first, row->input[i], time);
+        if (plan->call[call].again && step->residual != PLAN_NONE)
+            read_until(runs_again(plan, step->residual) ? ends->again : ends->first, step->residual, time);
+        if (needs & OP_NEEDS_OUT)
+            read_until(runs_again(plan, step->out_node) ? ends->again : ends->first, step->out_node, time);
+    }
 }
 
 static int uses_of(const struct plan *plan, const struct plan_step *step, int node)
@@ -103,22 +120,30 @@ static int uses_of(const struct plan *plan, const struct plan_step *step, int no
     return uses;
 }
 
-/* In place: the op allows it, nothing reads the input later, and no other operand is the same value. */
-static bool runs_in_place(const struct plan *plan, int s, const int *end)
+/* In place: the op allows it, nothing reads the input (whose life ends at `end`) later, and no other operand is the same
+ * value. */
+static bool runs_in_place(const struct plan *plan, const struct plan_step *step, int time, int end)
 {
-    const struct plan_step *step = &plan->step[s];
     const struct graph_node *row = &plan->graph->node[step->node];
     int input = row->input[0];
-    return op_get(row->kind)->in_place && plan->value[input] != PLAN_NONE && end[input] == s &&
+    return op_get(row->kind)->in_place && plan->value[input] != PLAN_NONE && end == time &&
            plan->whole[input] == plan->whole[step->out_node] &&
            value_floats(plan, input) == value_floats(plan, step->out_node) && uses_of(plan, step, input) == 1;
 }
 
-static void add_values(struct plan *plan)
+static void add_saved(struct plan *plan, struct plan_step *step, int start)
+{
+    const struct op_def *def = op_get(plan->graph->node[step->node].kind);
+    struct shape4 out = plan_shape(plan, step->node, plan->batch);
+    size_t saved = 0;
+    if (step->backward && def->saved_floats != NULL)
+        saved = def->saved_floats(&step->attrs, step->in_shape, out);
+    step->saved = saved > 0 ? add_buffer(plan, saved, start, step->back) : PLAN_NONE;
+}
+
+static void add_values(struct plan *plan, const int *end)
 {
     const struct graph *graph = plan->graph;
-    int *end = mem_array((size_t)graph->nodes, sizeof *end);
-    find_ends(plan, end);
     if (plan->crossings > 0 && plan->crossing[0] == 0)
         plan->value[0] = add_buffer(plan, value_floats(plan, 0), 0, end[0]);
     for (int i = 0; i < plan->crossings && plan->part == PLAN_THAWED; i++)
@@ -127,31 +152,47 @@ static void add_values(struct plan *plan)
                 add_buffer(plan, value_floats(plan, plan->crossing[i]), 0, end[plan->crossing[i]]);
     for (int s = 0, stretch = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
-        const struct graph_node *row = &graph->node[step->node];
-        const struct op_def *def = op_get(row->kind);
+        int input = graph->node[step->node].input[0], out = step->out_node;
         stretch = s > 0 && plan->step[s - 1].stretch_end == step->stretch_end ? stretch : s;
-        if (runs_in_place(plan, s, end)) {
-            plan->value[step->out_node] = plan->value[row->input[0]];
-            extend(plan, plan->value[step->out_node], end[step->out_node]);
+        if (runs_in_place(plan, step, s, end[input])) {
+            plan->value[out] = plan->value[input];
+            extend(plan, plan->value[out], end[out]);
         } else {
-            int start = plan->whole[step->out_node] ? stretch : s;
-            plan->value[step->out_node] = add_buffer(plan, written_floats(plan, step), start, end[step->out_node]);
+            int start = plan->whole[out] ? stretch : s;
+            plan->value[out] = add_buffer(plan, written_floats(plan, step), start, end[out]);
         }
-        struct shape4 out = plan_shape(plan, step->node, plan->batch);
-        size_t saved = 0;
-        if (step->backward && def->saved_floats != NULL)
-            saved = def->saved_floats(&step->attrs, step->in_shape, out);
-        if (saved > 0)
-            step->saved = add_buffer(plan, saved, s, backward_time(plan, s));
+        add_saved(plan, step, s);
     }
-    mem_free(end);
+}
+
+static void add_values_again(struct plan *plan, const struct ends *ends)
+{
+    for (int call = 0; call < plan->calls; call++) {
+        const struct plan_step *step = &plan->step[plan->call[call].step];
+        int input = plan->graph->node[step->node].input[0], out = step->out_node;
+        if (!plan->call[call].again)
+            continue;
+        bool again = runs_again(plan, input);
+        if (runs_in_place(plan, step, step->again, again ? ends->again[input] : ends->first[input])) {
+            plan->again[out] = again ? plan->again[input] : plan->value[input];
+            extend(plan, plan->again[out], ends->again[out]);
+        } else {
+            plan->again[out] = add_buffer(plan, written_floats(plan, step), step->again, ends->again[out]);
+        }
+    }
+}
+
+/* It is read until its producer's backward. */
+static int gradient_end(const struct plan *plan, int node)
+{
+    return plan->step[plan->producer[node]].back;
 }
 
 /* The residual's gradient is the output's, which it may take over, or is added to what others gave. */
-static bool add_residual_gradient(struct plan *plan, int s, const int *producer)
+static bool add_residual_gradient(struct plan *plan, int s)
 {
     struct plan_step *step = &plan->step[s];
-    int out = plan->gradient[step->out_node], end = backward_time(plan, producer[step->residual]);
+    int out = plan->gradient[step->out_node], end = gradient_end(plan, step->residual);
     step->residual_grad_add = plan->gradient[step->residual] != PLAN_NONE;
     if (step->residual_grad_add)
         return false;
@@ -160,17 +201,17 @@ static bool add_residual_gradient(struct plan *plan, int s, const int *producer)
         extend(plan, out, end);
     else
         plan->gradient[step->residual] =
-            add_buffer(plan, value_floats(plan, step->residual), backward_time(plan, s), end);
+            add_buffer(plan, value_floats(plan, step->residual), step->back, end);
     return out != PLAN_NONE;
 }
 
 /* The first consumer to run backward overwrites a gradient (in place of its own where it may), the others add. */
-static void add_input_gradient(struct plan *plan, int s, int i, bool taken, const int *producer)
+static void add_input_gradient(struct plan *plan, int s, int i, bool taken)
 {
     struct plan_step *step = &plan->step[s];
     const struct graph_node *row = &plan->graph->node[step->node];
     int input = row->input[i], out = taken ? PLAN_NONE : plan->gradient[step->out_node];
-    int end = backward_time(plan, producer[input]);
+    int end = gradient_end(plan, input);
     step->in_grad_add[i] = plan->gradient[input] != PLAN_NONE;
     if (step->in_grad_add[i])
         return;
@@ -181,26 +222,41 @@ static void add_input_gradient(struct plan *plan, int s, int i, bool taken, cons
         plan->gradient[input] = out;
         extend(plan, out, end);
     } else {
-        plan->gradient[input] = add_buffer(plan, floats, backward_time(plan, s), end);
+        plan->gradient[input] = add_buffer(plan, floats, step->back, end);
     }
 }
 
 static void add_gradients(struct plan *plan)
 {
-    int *producer = mem_array((size_t)plan->graph->nodes, sizeof *producer);
-    for (int s = 0; s < plan->steps; s++)
-        producer[plan->step[s].out_node] = s;
     for (int s = plan->steps - 1; s >= plan->frozen_steps; s--) {
         const struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &plan->graph->node[step->node];
         bool passes = step->backward && step->residual != PLAN_NONE && plan->wants_grad[step->residual];
-        bool taken = passes && add_residual_gradient(plan, s, producer);
+        bool taken = passes && add_residual_gradient(plan, s);
         for (int i = 0; i < row->inputs && step->backward; i++) {
             if (plan->wants_grad[row->input[i]])
-                add_input_gradient(plan, s, i, taken, producer);
+                add_input_gradient(plan, s, i, taken);
         }
     }
-    mem_free(producer);
+}
+
+/* From the backward call that writes them. What moves but does not reach the logits keeps a gradient of zero, from the
+ * plan's creation on. */
+static void add_param_gradients(struct plan *plan)
+{
+    const struct graph *graph = plan->graph;
+    int *start = mem_array((size_t)graph->nodes, sizeof *start);
+    for (int s = 0; s < plan->steps; s++)
+        start[plan->step[s].node] = plan->step[s].backward ? plan->step[s].back : 0;
+    for (int p = 0; p < graph->params; p++) {
+        const struct graph_param *param = &graph->param[p];
+        enum freeze_mark mark = param->role == OP_ROLE_AFFINE ? FREEZE_AFFINE : FREEZE_WEIGHTS;
+        bool learns = param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT;
+        bool moves = plan->training && learns && plan->part != PLAN_FROZEN && !(plan->fixed[param->node] & mark);
+        plan->param_grad[p] =
+            moves ? add_buffer(plan, param->count, start[param->node], plan_last_time(plan)) : PLAN_NONE;
+    }
+    mem_free(start);
 }
 
 /* Scratch of a step's calls; that of the most images is enough for fewer (ops/op.h). */
@@ -220,17 +276,6 @@ void plan_place_permanent(struct plan *plan)
 {
     const struct graph *graph = plan->graph;
     size_t at = 0;
-    for (int p = 0; p < graph->params; p++) {
-        plan->param_grad[p] = SIZE_MAX;
-        const struct graph_param *param = &graph->param[p];
-        enum freeze_mark mark = param->role == OP_ROLE_AFFINE ? FREEZE_AFFINE : FREEZE_WEIGHTS;
-        bool learns = param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT;
-        bool moves = plan->training && learns && plan->part != PLAN_FROZEN && !(plan->fixed[param->node] & mark);
-        if (moves) {
-            plan->param_grad[p] = at;
-            at += plan_align(param->count);
-        }
-    }
     for (int s = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &graph->node[step->node];
@@ -254,9 +299,6 @@ void plan_place_permanent(struct plan *plan)
     }
     plan->workspace = at;
     plan->permanent = at + plan_align(plan->workspace_floats);
-    for (int i = 0; i < plan->buffers; i++)
-        plan->buffer[i].offset += plan->permanent;
-    plan->floats += plan->permanent;
 }
 
 struct place {
@@ -277,49 +319,88 @@ static bool lives_with(const struct plan_buffer *a, const struct plan_buffer *b)
     return a->start <= b->end && b->start <= a->end;
 }
 
-/* The lowest offset at which a buffer touches none of those already placed that live with it. Every hit moves it up
- * behind the one hit, so this ends. */
-static size_t lowest_offset(const struct plan *plan, const struct place *placed, int count,
-                            const struct plan_buffer *buffer)
+/* The lowest offset at which a buffer touches none of those already placed, in order of their offsets, that live with
+ * it. */
+static size_t lowest_offset(const struct plan *plan, const int *placed, int count, const struct plan_buffer *buffer)
 {
-    size_t offset = 0;
-    for (int i = 0; i < count;) {
-        const struct plan_buffer *other = &plan->buffer[placed[i].index];
-        bool apart = offset + buffer->floats <= other->offset || other->offset + other->floats <= offset;
-        if (lives_with(buffer, other) && !apart) {
+    size_t offset = plan->permanent;
+    for (int i = 0; i < count; i++) {
+        const struct plan_buffer *other = &plan->buffer[placed[i]];
+        if (!lives_with(buffer, other))
+            continue;
+        if (offset + buffer->floats <= other->offset)
+            break;
+        if (offset < other->offset + other->floats)
             offset = other->offset + other->floats;
-            i = 0;
-        } else {
-            i++;
-        }
     }
     return offset;
 }
 
+/* Into the order of offsets. */
+static void insert(const struct plan *plan, int *placed, int count, int buffer)
+{
+    for (; count > 0 && plan->buffer[placed[count - 1]].offset > plan->buffer[buffer].offset; count--)
+        placed[count] = placed[count - 1];
+    placed[count] = buffer;
+}
+
 /* Largest first: small buffers fill the gaps that large ones leave. */
-static void place_buffers(struct plan *plan)
+void plan_places(struct plan *plan)
 {
     struct place *order = mem_array((size_t)plan->buffers, sizeof *order);
+    int *placed = mem_array((size_t)plan->buffers, sizeof *placed);
     for (int i = 0; i < plan->buffers; i++)
         order[i] = (struct place){&plan->buffer[i], i};
     qsort(order, (size_t)plan->buffers, sizeof *order, by_size);
-    plan->floats = 0;
+    plan->floats = plan->permanent;
     for (int i = 0; i < plan->buffers; i++) {
         struct plan_buffer *buffer = &plan->buffer[order[i].index];
-        buffer->offset = lowest_offset(plan, order, i, buffer);
+        buffer->offset = lowest_offset(plan, placed, i, buffer);
+        insert(plan, placed, i, order[i].index);
         size_t end = buffer->offset + buffer->floats;
         plan->floats = end > plan->floats ? end : plan->floats;
     }
     mem_free(order);
+    mem_free(placed);
 }
 
-void plan_buffers(struct plan *plan)
+/* The most floats of buffers that live at one time. */
+static size_t most_living(const struct plan *plan)
 {
+    int times = plan_last_time(plan) + 1;
+    size_t *begun = mem_array((size_t)times + 1, sizeof *begun), *ended = mem_array((size_t)times + 1, sizeof *ended);
+    size_t living = 0, most = 0;
+    for (int i = 0; i < plan->buffers; i++) {
+        begun[plan->buffer[i].start] += plan->buffer[i].floats;
+        ended[plan->buffer[i].end + 1] += plan->buffer[i].floats;
+    }
+    for (int time = 0; time < times; time++) {
+        living += begun[time] - ended[time];
+        most = living > most ? living : most;
+    }
+    mem_free(begun);
+    mem_free(ended);
+    return most;
+}
+
+size_t plan_lives(struct plan *plan)
+{
+    size_t nodes = (size_t)plan->graph->nodes;
+    struct ends ends = {mem_array(nodes, sizeof *ends.first), mem_array(nodes, sizeof *ends.again)};
     for (int node = 0; node < plan->graph->nodes; node++) {
         plan->value[node] = PLAN_NONE;
+        plan->again[node] = PLAN_NONE;
         plan->gradient[node] = PLAN_NONE;
     }
-    add_values(plan);
+    plan->buffers = 0;
+    plan_schedule(plan);
+    find_forward_ends(plan, ends.first);
+    find_backward_ends(plan, &ends);
+    add_values(plan, ends.first);
+    add_values_again(plan, &ends);
     add_gradients(plan);
-    place_buffers(plan);
+    add_param_gradients(plan);
+    mem_free(ends.first);
+    mem_free(ends.again);
+    return plan->permanent + most_living(plan);
 }

@@ -132,6 +132,8 @@ static void lower_node(struct lowering *lowering, int node)
                                .norm = PLAN_NONE,
                                .residual = PLAN_NONE,
                                .attrs = row->attrs,
+                               .back = PLAN_NONE,
+                               .again = PLAN_NONE,
                                .saved = PLAN_NONE};
     bool trained = plan->training && node >= plan->frontier;
     step->moves_statistics = trained && row->kind == OP_BATCH_NORM && !(plan->fixed[node] & FREEZE_STATISTICS);
@@ -141,6 +143,7 @@ static void lower_node(struct lowering *lowering, int node)
         (node < plan->frontier ? fuse : fuse_trained)(lowering, step);
     step->backward = plan->wants_grad[step->out_node];
     lowering->available[step->out_node] = true;
+    plan->producer[step->out_node] = plan->steps - 1;
 
     size_t inputs = (size_t)row->inputs;
     step->in_shape = mem_array(inputs, sizeof *step->in_shape);
@@ -161,6 +164,8 @@ void plan_lower(struct plan *plan)
     lowering.available = mem_array(nodes, sizeof *lowering.available);
     count_readers(&lowering);
     plan->step = mem_array(nodes, sizeof *plan->step);
+    for (int node = 0; node < plan->graph->nodes; node++)
+        plan->producer[node] = PLAN_NONE;
     for (int node = 1; node < plan->graph->nodes; node++) {
         if (plan->reaches[node] && !lowering.absorbed[node] && plan_holds(plan, node))
             lower_node(&lowering, node);

@@ -1,7 +1,8 @@
 /* Inside a plan: what plan*.c build and exec.c runs.
  *
- * Steps run in order; step s runs forward at time s, the loss is read at time `steps`, and step s runs backward at time
- * 2 * steps - s. Time `2 * steps + 1` is the end of a training step; what lives until then is never reused. */
+ * Steps run in order; step s runs forward at time s and the loss is read at time `steps`. Call i of the backward pass, a
+ * step's backward or, where its value was not kept, its forward once more, runs at time steps + 1 + i. The time after the
+ * last of them (plan_last_time) is the end of a training step; what lives until then is never reused. */
 #ifndef THAW_MODEL_PLAN_PARTS_H
 #define THAW_MODEL_PLAN_PARTS_H
 
@@ -30,6 +31,7 @@ struct plan_step {
     int stretch_end;                  /* ... the steps up to and including this one */
     bool backward;                    /* has a backward call */
     bool moves_statistics, may_drop;  /* when run with `train` */
+    int back, again;                  /* times of its backward call, and of its second forward; PLAN_NONE: without */
     int saved;                        /* buffer, or PLAN_NONE */
     size_t folded[2];                 /* offsets of folded weight and bias; used where norm is set */
     size_t prepared;                  /* offset of the weights as the kernel reads them; SIZE_MAX: it takes param */
@@ -43,6 +45,12 @@ struct plan_step {
     bool residual_grad_add;
 };
 
+/* A call of the backward pass. */
+struct plan_call {
+    int step;
+    bool again; /* its forward once more; else its backward */
+};
+
 struct plan {
     const struct graph *graph;
     struct team *team;
@@ -54,24 +62,30 @@ struct plan {
     int steps;        /* all */
     int frozen_steps; /* of them, those below the frontier */
     struct plan_step *step;
+    int calls; /* of the backward pass */
+    struct plan_call *call;
     unsigned char *fixed; /* [nodes] freeze marks, as they were at creation */
     bool *reaches;        /* [nodes] the logits depend on it */
     bool *whole;          /* [nodes] its value has room for the whole batch, not for a portion of its step's images */
     bool *wants_grad;     /* [nodes] the gradient of its output is needed */
+    bool *dropped;        /* [nodes] its value is not kept for the backward pass, but computed again there */
+    int *producer;        /* [nodes] the step that writes its value; PLAN_NONE: none here */
     int *value;           /* [nodes] buffer of its output; PLAN_NONE: folded away, or the caller's input */
+    int *again;           /* [nodes] buffer of its output as computed again; PLAN_NONE: it is not */
     int *gradient;        /* [nodes] buffer of its output's gradient; PLAN_NONE: not needed, or the caller's */
     int buffers, buffers_room;
     struct plan_buffer *buffer;
     int crossings;
     int *crossing;      /* [crossings] nodes */
     bool reads_input;   /* the thawed half reads the caller's input */
-    size_t *param_grad; /* [params] offset of its gradient, floats; SIZE_MAX: does not move */
+    int *param_grad;    /* [params] buffer of its gradient; PLAN_NONE: does not move */
     size_t workspace, workspace_floats;
     size_t permanent; /* floats at the start of the arena that are no planned buffer */
     size_t floats;    /* of the arena */
     struct arena *arena;
 
     /* of the forward pass last run, for its backward */
+    const float *input;
     bool train;
     uint64_t seed, op_step;
 };
@@ -91,17 +105,31 @@ void plan_prepare_step(struct plan *plan, int step, float *const *param) THAW_NO
 /* plan_portions.c: how many images the steps run together, and which values span the batch. */
 void plan_portions(struct plan *plan) THAW_NONNULL;
 
-/* plan_buffers.c: lives and places, then what is not planned by liveness in front of them: gradients of parameters,
- * folded weights, the workspace all calls share. */
-void plan_buffers(struct plan *plan) THAW_NONNULL;
+/* plan_buffers.c: what is not planned by liveness, at the start of the arena: folded weights, the workspace all calls
+ * share. */
 void plan_place_permanent(struct plan *plan) THAW_NONNULL;
+/* Lives of everything else for the values dropped now, and the most floats that live together: no layout takes less. */
+size_t plan_lives(struct plan *plan) THAW_NONNULL;
+/* Their places behind what is permanent; sets plan->floats. */
+void plan_places(struct plan *plan) THAW_NONNULL;
 /* What the backward pass of this step reads of the forward pass's values (op_needs bits). */
 unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step) THAW_NONNULL;
+
+/* plan_recompute.c: the calls of the backward pass, for the values dropped now. */
+void plan_schedule(struct plan *plan) THAW_NONNULL;
+/* Drops values until the plan takes no more than `budget` bytes, with the least work that its search finds, and lays it
+ * out. false: nothing fits; the plan is then laid out as small as the search can make it. */
+bool plan_recompute(struct plan *plan, size_t budget) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Whether a node's half is in this plan. */
 static inline bool plan_holds(const struct plan *plan, int node)
 {
     return plan->part == PLAN_WHOLE || (plan->part == PLAN_FROZEN) == (node < plan->frontier);
+}
+
+static inline int plan_last_time(const struct plan *plan)
+{
+    return plan->steps + 1 + plan->calls;
 }
 
 static inline size_t plan_align(size_t floats)

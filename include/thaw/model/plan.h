@@ -24,6 +24,8 @@ struct plan_options {
     const struct kernel_table *kernels; /* borrowed at creation; NULL, and for single images: the built-in rule */
     bool no_winograd;                   /* convolutions sum products as they stand: slower, rounds less */
     bool fold;                          /* fold and fuse where legal (off only to test that it changes nothing) */
+    size_t budget;       /* bytes that the plan may take; where it would pass them, values are computed again in the
+                            backward pass rather than kept, which changes no bit; 0: no limit */
     int portion;         /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
     bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
     struct team *team;   /* its size may not change any bit of the results */
@@ -32,8 +34,8 @@ struct plan_options {
 };
 
 struct plan;
-/* ERROR_USAGE for a batch that is not to be indexed, ERROR_FAILED with the size wanted where memory does not suffice.
- * freeze NULL: none frozen. */
+/* ERROR_USAGE for a batch that is not to be indexed, ERROR_FAILED with the size wanted where memory or the budget does
+ * not suffice. freeze NULL: none frozen. */
 struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
                          struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
 void plan_destroy(struct plan *plan);
@@ -44,6 +46,9 @@ void plan_refresh(struct plan *plan) THAW_NONNULL;
 int plan_batch(const struct plan *plan) THAW_NONNULL;
 int plan_frontier(const struct plan *plan) THAW_NONNULL; /* node index, see freeze_frontier */
 size_t plan_bytes(const struct plan *plan) THAW_NONNULL; /* arena, gradients and folded weights */
+/* Steps that a training step computes a second time, and what share of the forward pass's multiply-adds they have, 0..1
+ * (NULL: not wanted). 0: everything is kept. */
+int plan_recomputed(const struct plan *plan, double *share) THAW_NONNULL_ARGS(1);
 
 /* The values that cross the frontier: outputs of frozen nodes that thawed nodes read, in node order; the logits where
  * everything is frozen. What a feature cache stores. None where only the input itself crosses (plan_frontier is 1):
@@ -66,7 +71,8 @@ bool plan_starts_at(const struct plan *plan, int cut) THAW_NONNULL;
 /* Where the value of a node that crosses such a cut lies, (batch,h,w,c). */
 float *plan_value(struct plan *plan, int node) THAW_NONNULL;
 
-/* The gradient of a parameter in native layout, or NULL where it does not move. Valid after exec_backward. */
+/* The gradient of a parameter in native layout, or NULL where it does not move. Valid from exec_backward until the next
+ * forward pass, which uses its memory. */
 float *plan_gradient(const struct plan *plan, int param) THAW_NONNULL;
 
 #endif
