@@ -14,6 +14,7 @@
 /* What is measured and for how long. */
 struct bench_settings {
     int batch, threads; /* threads as the team has them */
+    int memory;         /* MiB that a step's plan may take; 0: what it needs */
     int steps;          /* timed steps of a regime, or 0: as many as fit into `seconds`, three at the least */
     double seconds;
     bool every_kernel; /* layers: each way to do a pass, not only the one that a plan takes */
@@ -73,6 +74,8 @@ const char *bench_regime_name(enum bench_regime regime); /* "head-cached" */
 struct bench_result {
     int steps;
     double seconds, images_per_second, flops; /* a step: the median; two operations a multiply-add */
+    int recomputed;                           /* layers that a step computes again ... */
+    double recomputed_share;                  /* ... and their share of the forward pass's multiply-adds */
     size_t plan_bytes, rss_bytes;             /* the most the process held meanwhile, 0: the system does not say */
 };
 bool bench_regime_measure(enum bench_regime regime, struct graph *graph, const struct bench_settings *settings,

@@ -137,8 +137,12 @@ static bool step_init(struct step *step, enum bench_regime regime, struct graph 
     static const struct optim_settings sgd = {.kind = OPTIMIZER_SGD, .momentum = 0.9};
     *step = (struct step){.batch = settings->batch, .classes = graph->classes, .learn = regime != BENCH_FORWARD};
     kernel_table_measure(settings->kernels, graph, step->learn ? freeze : NULL, team);
-    struct plan_options options = {
-        .batch = settings->batch, .training = step->learn, .kernels = settings->kernels, .fold = true, .team = team};
+    struct plan_options options = {.batch = settings->batch,
+                                   .training = step->learn,
+                                   .kernels = settings->kernels,
+                                   .fold = true,
+                                   .budget = (size_t)settings->memory << 20,
+                                   .team = team};
     step->plan = plan_create(graph, freeze, &options, error);
     if (!step->plan)
         return false;
@@ -212,6 +216,7 @@ bool bench_regime_measure(enum bench_regime regime, struct graph *graph, const s
         result->images_per_second = step.batch / result->seconds;
         result->flops = 2 * step_macs(regime, graph, freeze) * result->images_per_second;
         result->plan_bytes = plan_bytes(step.plan);
+        result->recomputed = plan_recomputed(step.plan, &result->recomputed_share);
         result->rss_bytes = peak_bytes();
     }
     step_finish(&step);

@@ -51,16 +51,20 @@ static void tell_result(enum bench_regime regime, const struct bench_result *res
     if (peer > 0)
         printf("  %.2f", result->images_per_second / peer);
     putchar('\n');
+    if (result->recomputed > 0)
+        printf("%-12s %d layers computed again, %.1f %% of the forward pass's multiply-adds\n", "", result->recomputed,
+               100 * result->recomputed_share);
     fflush(stdout);
 }
 
 static json_t *result_object(enum bench_regime regime, const struct bench_result *result,
                              const struct settings *settings, const struct session_parts *parts)
 {
-    json_t *object = json_pack("{s:s, s:i, s:f, s:f, s:f, s:I, s:I}", "regime", bench_regime_name(regime), "steps",
-                               result->steps, "step_seconds", result->seconds, "images_per_second",
+    json_t *object = json_pack("{s:s, s:i, s:f, s:f, s:f, s:I, s:I, s:i, s:f}", "regime", bench_regime_name(regime),
+                               "steps", result->steps, "step_seconds", result->seconds, "images_per_second",
                                result->images_per_second, "gflops", result->flops / 1e9, "plan_bytes",
-                               (json_int_t)result->plan_bytes, "rss_bytes", (json_int_t)result->rss_bytes);
+                               (json_int_t)result->plan_bytes, "rss_bytes", (json_int_t)result->rss_bytes, "recomputed",
+                               result->recomputed, "recomputed_share", result->recomputed_share);
     const char *name = NULL;
     double peer = bench_peer_rate(parts->peers, parts->graph->arch, bench_regime_name(regime), settings->bench.batch,
                                   settings->bench.threads, &name);
@@ -205,7 +209,8 @@ static bool take_regime(struct settings *settings, const char *name)
 static int bench(int argc, char **argv)
 {
     struct settings settings = {.model = "resnet18", .bench = {.batch = BATCH, .seconds = 2}};
-    const char *batch = NULL, *size = NULL, *threads = NULL, *seconds = NULL, *regime = NULL, *steps = NULL;
+    const char *batch = NULL, *size = NULL, *threads = NULL, *seconds = NULL, *regime = NULL, *steps = NULL,
+               *memory = NULL;
     const struct option_row rows[] = {
         {.name = "--model", .value = &settings.model},
         {.name = "--batch", .value = &batch},
@@ -216,6 +221,7 @@ static int bench(int argc, char **argv)
         {.name = "--threads", .value = &threads},
         {.name = "--seconds", .value = &seconds},
         {.name = "--steps", .value = &steps},
+        {.name = "--memory", .value = &memory},
         {.name = "--no-limits", .flag = &settings.no_limits},
         {.name = "--compare", .value = &settings.compare},
         {.name = "--json", .flag = &settings.bench.json},
@@ -232,6 +238,7 @@ static int bench(int argc, char **argv)
     if (!part_whole(&verb_bench, "--batch", batch, 1, 65536, &settings.bench.batch) ||
         !part_whole(&verb_bench, "--size", size, 1, 4096, &settings.size) ||
         !part_whole(&verb_bench, "--steps", steps, 1, BENCH_STEPS_MOST, &settings.bench.steps) ||
+        !part_whole(&verb_bench, "--memory", memory, 1, 1000000000, &settings.bench.memory) ||
         !part_whole(&verb_bench, "--threads", threads, 0, 1024, &settings.threads))
         return error_exit_code(ERROR_USAGE);
     if (settings.bench.every_kernel && !settings.layers)
@@ -242,7 +249,7 @@ static int bench(int argc, char **argv)
 const struct verb verb_bench = {
     .name = "bench",
     .synopsis = "[--model M] [--batch N] [--regime R] [--layers [--every-kernel]] [--size N] [--threads N]\n"
-                "                  [--seconds S] [--steps N] [--no-limits] [--compare FILE] [--json]",
+                "                  [--seconds S] [--steps N] [--memory MB] [--no-limits] [--compare FILE] [--json]",
     .help = "measures this machine: its limits, a network's layers, its images a second",
     .options =
         "  --model M      an architecture, a weights file or a run directory (resnet18)\n"
@@ -260,6 +267,7 @@ const struct verb verb_bench = {
         "  --threads N    computing threads (0: all cores)\n"
         "  --seconds S    for each regime (2); three steps at the least\n"
         "  --steps N      exactly so many steps of each, after one that does not count\n"
+        "  --memory MB    a step takes no more (MB of 2^20 bytes), and computes layers again for that\n"
         "  --no-limits    leaves the limits of the machine out, and the shares of them\n"
         "  --compare F    tells how many times the best peer's speed each regime has; the file is made by\n"
         "                 tests/bench/compare.py. With --layers: each convolution's\n"

@@ -9,9 +9,9 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plan_parts.h"
+#include "thaw/base/machine.h"
 
 /* Far below where sizes of a graph's buffers could pass SIZE_MAX, far above any machine. */
 static const size_t floats_max = (size_t)1 << 44;
@@ -137,16 +137,10 @@ static void point_step(struct plan *plan, struct plan_step *step)
     }
 }
 
-static double machine_bytes(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page > 0 ? (double)pages * (double)page : 0;
-}
-
 /* More than the machine has would be granted page by page and then end the process, so it is refused beforehand. */
 static bool fits(const struct plan *plan)
 {
-    return machine_bytes() == 0 || (double)plan_bytes(plan) <= machine_bytes();
+    return machine_memory() == 0 || plan_bytes(plan) <= machine_memory();
 }
 
 static bool say_too_large(const struct plan *plan, size_t budget, struct error *error)
@@ -162,7 +156,7 @@ static bool say_too_large(const struct plan *plan, size_t budget, struct error *
     return error_set(error, ERROR_FAILED,
                      "%s needs %s%.1f GB of memory for a batch of %d images, and this machine has %.1f GB: take a "
                      "smaller batch%s",
-                     plan->graph->arch, least, bytes / 1e9, plan->batch, machine_bytes() / 1e9,
+                     plan->graph->arch, least, bytes / 1e9, plan->batch, (double)machine_memory() / 1e9,
                      plan->training ? " or freeze more layers" : "");
 }
 

@@ -200,8 +200,7 @@ static bool add_residual_gradient(struct plan *plan, int s)
     if (out != PLAN_NONE)
         extend(plan, out, end);
     else
-        plan->gradient[step->residual] =
-            add_buffer(plan, value_floats(plan, step->residual), step->back, end);
+        plan->gradient[step->residual] = add_buffer(plan, value_floats(plan, step->residual), step->back, end);
     return out != PLAN_NONE;
 }
 

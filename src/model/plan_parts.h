@@ -76,9 +76,9 @@ struct plan {
     int buffers, buffers_room;
     struct plan_buffer *buffer;
     int crossings;
-    int *crossing;      /* [crossings] nodes */
-    bool reads_input;   /* the thawed half reads the caller's input */
-    int *param_grad;    /* [params] buffer of its gradient; PLAN_NONE: does not move */
+    int *crossing;    /* [crossings] nodes */
+    bool reads_input; /* the thawed half reads the caller's input */
+    int *param_grad;  /* [params] buffer of its gradient; PLAN_NONE: does not move */
     size_t workspace, workspace_floats;
     size_t permanent; /* floats at the start of the arena that are no planned buffer */
     size_t floats;    /* of the arena */

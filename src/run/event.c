@@ -1,7 +1,8 @@
 /* Event kinds and their fields, as tables. A new field is one row here and one member in struct event; a new kind is
  * one enum value, one struct and one row of `kind_table`. event_json.c walks the tables both ways.
  * What the fields mean (units: seconds, accuracies 0..1):
- *   run          version, program, model, data; classes; images of both parts; epochs, steps an epoch; learnable values
+ *   run          version, program, model, data; classes; images of both parts; epochs, steps an epoch; learnable values;
+ *                memory of a step, layers computed again for it and their share of the multiply-adds
  *   step         loss and learning rate of this step; images and correct ones among them; speed
  *   epoch        mean loss and accuracy over the epoch's training images, seconds of training
  *   eval         loss, top-1, top-5 over the validation part, seconds, whether it is the best so far
@@ -40,6 +41,8 @@ static const struct event_field run_fields[] = {
     FIELD("params_frozen", EVENT_FIELD_U64, u.run.params_frozen),
     FIELD("seed", EVENT_FIELD_U64, u.run.seed),
     FIELD("memory", EVENT_FIELD_U64, u.run.memory),
+    FIELD("recomputed", EVENT_FIELD_INT, u.run.recomputed),
+    FIELD("recomputed_share", EVENT_FIELD_DOUBLE, u.run.recomputed_share),
     FIELD("weights", EVENT_FIELD_TEXT, u.run.weights),
 };
 static const struct event_field step_fields[] = {

@@ -20,6 +20,7 @@ static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const decode_names[] = {"exact", "fast", NULL};
 static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
+static const char *const memory_names[] = {"auto", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
 static const char *const kernel_names[] = {"measured", "built-in", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
@@ -45,6 +46,10 @@ _Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
 #define INT(section, key, member, least, most, values, help)                                                           \
     {                                                                                                                  \
         section, key, EXPERIMENT_INT, AT(member), least, most, NULL, values, help                                      \
+    }
+#define INT_OR(section, key, member, least, most, names, values, help)                                                 \
+    {                                                                                                                  \
+        section, key, EXPERIMENT_INT, AT(member), least, most, names, values, help                                     \
     }
 #define U64(section, key, member, values, help)                                                                        \
     {                                                                                                                  \
@@ -101,6 +106,8 @@ static const struct experiment_key keys[] = {
     INT("train", "early_stop", train.early_stop, 0, 1e6, "epochs", "stop after so many without a better one; 0: never"),
     U64("train", "seed", train.seed, "number", "of everything random"),
     INT("train", "threads", train.threads, 0, 1024, "threads", "0: all cores"),
+    INT_OR("train", "memory", train.memory, 1, 1e9, memory_names, "auto or MB",
+           "memory that a step may take; auto: as the machine has; with less, layers are computed again"),
     ENUM("train", "winograd", train.winograd, winograd_names, "on | off", "off: convolutions sum plainly, slower"),
     ENUM("train", "kernels", train.kernels, kernel_names, "measured | built-in",
          "measured: the fastest here; built-in: the same on every machine"),
@@ -171,11 +178,17 @@ static bool parse_number(const struct experiment_key *key, void *field, const ch
 {
     double number;
     bool whole = key->type == EXPERIMENT_INT;
+    const char *word = key->names ? key->names[0] : "", *between = key->names ? " or " : "";
+    if (key->names && !strcmp(value, word)) {
+        *(int *)field = 0;
+        return true;
+    }
     if (!experiment_parse_real(value, &number) || (whole && number != floor(number)))
-        return refuse(key, value, whole ? "not a whole number" : "not a number", error);
+        return error_set(error, ERROR_USAGE, "%s.%s = %s: not a %snumber%s%s", key->section, key->key, value,
+                         whole ? "whole " : "", between, word);
     if (number < key->least || number > key->most)
-        return error_set(error, ERROR_USAGE, "%s.%s = %s: must be from %g to %g", key->section, key->key, value,
-                         key->least, key->most);
+        return error_set(error, ERROR_USAGE, "%s.%s = %s: must be from %g to %g%s%s", key->section, key->key, value,
+                         key->least, key->most, between, word);
     if (whole)
         *(int *)field = (int)number;
     else
@@ -252,7 +265,8 @@ char *experiment_key_print(const struct experiment_key *key, const struct experi
     case EXPERIMENT_PATH:
         return mem_string(field);
     case EXPERIMENT_INT:
-        return mem_format("%d", *(const int *)field);
+        number = *(const int *)field;
+        return key->names && number == 0 ? mem_string(key->names[0]) : mem_format("%d", number);
     case EXPERIMENT_U64:
         return mem_format("%" PRIu64, *(const uint64_t *)field);
     case EXPERIMENT_REAL:

@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
+#include "thaw/base/machine.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/load.h"
 #include "trainer_private.h"
@@ -203,6 +203,14 @@ static struct features *make_features(struct trainer *trainer, enum dataset_spli
     return features_create(&options, &part->why);
 }
 
+/* Where it is left to the machine, a quarter of the memory that is there stays for decoded images, the optimiser and
+ * others. Any budget gives the same bits, so it need not be the same when a run goes on. */
+static size_t plan_budget(const struct trainer *trainer)
+{
+    int megabytes = trainer->experiment.train.memory;
+    return megabytes > 0 ? (size_t)megabytes << 20 : (machine_memory_available("") + 3) / 4 * 3;
+}
+
 /* The plan for these features: the thawed half alone where no image goes through the other in an epoch. */
 static struct plan *make_plan(struct trainer *trainer, const struct freeze *freeze,
                               struct features *const features[DATASET_SPLITS], struct error *error)
@@ -211,6 +219,7 @@ static struct plan *make_plan(struct trainer *trainer, const struct freeze *free
                                    .part = PLAN_THAWED,
                                    .training = true,
                                    .kernels = trainer->kernels,
+                                   .budget = plan_budget(trainer),
                                    .no_winograd = trainer->experiment.train.winograd == WINOGRAD_OFF,
                                    .fold = true,
                                    .team = trainer->team};
@@ -286,8 +295,7 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
 static size_t image_bytes(const struct trainer *trainer, enum dataset_split split)
 {
     int megabytes = trainer->experiment.data.image_memory;
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    size_t all = megabytes >= 0 ? (size_t)megabytes << 20 : pages > 0 ? (size_t)pages * (size_t)page / 8 : 0;
+    size_t all = megabytes >= 0 ? (size_t)megabytes << 20 : machine_memory() / 8;
     const struct preprocess *p = &trainer->graph->preprocess;
     size_t views = trainer->dataset->part[DATASET_VAL].items * (size_t)p->width * (size_t)p->height * 3;
     size_t validation = views < all / 4 ? views : all / 4;
@@ -358,6 +366,7 @@ static bool emit_begin(struct trainer *trainer)
     event.u.run.params_frozen = counts.frozen;
     event.u.run.seed = trainer->experiment.train.seed;
     event.u.run.memory = plan_bytes(trainer->plan) + trainer->graph->values_count * sizeof(float);
+    event.u.run.recomputed = plan_recomputed(trainer->plan, &event.u.run.recomputed_share);
     snprintf(event.u.run.weights, sizeof(event.u.run.weights), "%s", trainer->match);
     trainer->began = trainer_emit(trainer, &event);
     return trainer->began;

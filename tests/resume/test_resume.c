@@ -109,6 +109,35 @@ static void stopped_and_resumed(void **state)
     }
 }
 
+/* Memory decides what is computed again and changes no bit, so a run may go on with more of it, or less. */
+static void resumed_with_another_memory(void **state)
+{
+    (void)state;
+    static const char *const budgets[2][2] = {{"train.memory=9", "train.memory=auto"},
+                                              {"train.memory=auto", "train.memory=8"}};
+    for (size_t i = 0; i < THAW_LENGTH(budgets); i++) {
+        struct experiment whole, parts;
+        struct world_log a = {0}, b = {.react = stop_at, .at = 6}, c = {0};
+        make_pair(&whole, &parts, "sgd", "light");
+        for (int k = 0; k < 2; k++) {
+            world_set(k == 0 ? &whole : &parts, "freeze.upto=none");
+            world_set(k == 0 ? &whole : &parts, "data.size=32");
+            world_set(k == 0 ? &whole : &parts, "train.epochs=2");
+        }
+        world_run(&a, &whole, NULL);
+        assert_int_equal(a.last[EVENT_RUN].u.run.recomputed, 0);
+        world_set(&parts, budgets[i][0]);
+        world_run(&b, &parts, NULL);
+        assert_int_equal(b.last_step, 6);
+        assert_true((b.last[EVENT_RUN].u.run.recomputed > 0) == (i == 0));
+        assert_true((b.last[EVENT_RUN].u.run.memory < a.last[EVENT_RUN].u.run.memory) == (i == 0));
+        world_set(&parts, budgets[i][1]);
+        world_run(&c, &parts, b.path);
+        assert_int_equal(c.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
+        world_assert_same(a.path, c.path);
+    }
+}
+
 /* What was kept of the frozen part is gone, or another's, when the run goes on. */
 static void resumed_without_what_was_kept(void **state)
 {
@@ -338,6 +367,7 @@ int main(void)
         cmocka_unit_test(killed_behind_any_event),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(resumed_with_another_memory),
         cmocka_unit_test(resumed_without_what_was_kept),
         cmocka_unit_test(after_a_live_thaw),
         cmocka_unit_test(same_seed_same_bits_for_any_threads),

@@ -89,11 +89,11 @@ struct op_call {
     bool residual_grad_add;
 
     bool batch_statistics; /* batch norm: normalise by this batch and move the running statistics */
-    bool again;            /* forward of a step that ran before on the same values: `saved` is as it was left, batch norm
+    bool again;          /* forward of a step that ran before on the same values: `saved` is as it was left, batch norm
                               takes its statistics from there and moves none */
-    bool drop;             /* dropout: active */
-    uint64_t seed, step;   /* dropout: the mask is a pure function of (seed, step, salt, element) */
-    uint64_t salt;         /* differs from node to node */
+    bool drop;           /* dropout: active */
+    uint64_t seed, step; /* dropout: the mask is a pure function of (seed, step, salt, element) */
+    uint64_t salt;       /* differs from node to node */
     struct team *team;
 };
 

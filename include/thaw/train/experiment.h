@@ -71,6 +71,7 @@ struct experiment {
         int early_stop;         /* epochs without a better validation accuracy; 0: never */
         uint64_t seed;
         int threads; /* 0: all cores */
+        int memory;  /* MB that a step's plan may take; 0: by what the machine has */
         enum winograd_use winograd;
         enum kernel_choice kernels;
     } train;
@@ -115,7 +116,7 @@ struct experiment_key {
     enum experiment_type type;
     size_t offset, size;      /* into struct experiment */
     double least, most;       /* of numbers */
-    const char *const *names; /* ENUM: by value, NULL at the end; else NULL */
+    const char *const *names; /* ENUM: by value, NULL at the end; INT: a word that stands for 0; else NULL */
     const char *values;       /* "sgd | nesterov | adamw", or the unit: "epochs" */
     const char *help;         /* one line */
 };

@@ -69,12 +69,8 @@ static struct plan *try_plan(struct net *net, int threads, size_t budget, struct
 {
     *team = team_create(threads);
     memcpy(net->graph->values, net->values, net->graph->values_count * sizeof(float));
-    struct plan_options options = {.batch = net->batch,
-                                   .training = true,
-                                   .fold = true,
-                                   .poison = true,
-                                   .team = *team,
-                                   .budget = budget};
+    struct plan_options options = {
+        .batch = net->batch, .training = true, .fold = true, .poison = true, .team = *team, .budget = budget};
     return plan_create(net->graph, net->freeze, &options, error);
 }
 

@@ -188,6 +188,9 @@ static void faults_name_line_and_nearest(void **state)
     assert_refused("[train]\nseed = -1\n", "not a whole number from 0");
     assert_refused("[data]\ncache = f8\n", "e.ini:2: data.cache = f8: not one of f32 | f16 | off; the nearest is f");
     assert_refused("[data]\ncache = on\n", "the nearest is off");
+    assert_refused("[train]\nmemory = 0\n", "e.ini:2: train.memory = 0: must be from 1 to 1e+09 or auto");
+    assert_refused("[train]\nmemory = much\n", "train.memory = much: not a whole number or auto");
+    assert_refused("[train]\nmemory = 1.5\n", "not a whole number or auto");
     assert_refused("[data]\nviews = -1\n", "data.views = -1: must be from 0");
     assert_refused("[data]\nviews = 2.5\n", "not a whole number");
     assert_refused("[data]\ncache_disk = -5\n", "data.cache_disk = -5: must be from 0");
