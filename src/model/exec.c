@@ -30,6 +30,15 @@ static void poison(const struct plan *plan, size_t offset, size_t floats)
         at[i] = NAN;
 }
 
+/* The end of a portion's step: what each lane, or all of them, need no more. */
+static void poison_lane(const struct plan *plan, const struct plan_lane *lane, int time)
+{
+    for (int i = 0; i < plan->buffers && plan->poison; i++) {
+        if (plan->buffer[i].end == time && plan->buffer[i].portion)
+            poison(plan, plan->buffer[i].offset + lane->shift, plan->buffer[i].floats);
+    }
+}
+
 static void poison_workspace(const struct plan *plan)
 {
     if (plan->poison)
@@ -45,18 +54,19 @@ static void poison_ended(const struct plan *plan, int time)
 }
 
 /* What forward and backward calls of a step have in common. */
-static struct op_call make_call(struct plan *plan, struct plan_step *step, int n)
+static struct op_call make_call(const struct plan *plan, const struct plan_lane *lane, const struct plan_step *step,
+                                int n)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
     for (int i = 0; i < row->inputs; i++)
-        step->in_shape[i].n = n;
+        lane->in_shape[i] = plan_shape(plan, row->input[i], n);
     struct op_call call = {.attrs = &step->attrs,
                            .inputs = row->inputs,
-                           .in_shape = step->in_shape,
-                           .in = step->in,
+                           .in_shape = lane->in_shape,
+                           .in = lane->in,
                            .out_shape = plan_shape(plan, step->node, n),
                            .param = step->param,
-                           .workspace = plan_floats(plan, plan->workspace),
+                           .workspace = plan_floats(plan, lane->workspace),
                            .activation = step->activation,
                            .activation_attrs = step->activation_attrs,
                            .batch_statistics = plan->train && step->moves_statistics,
@@ -64,7 +74,7 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
                            .seed = plan->seed,
                            .step = plan->op_step,
                            .salt = (uint64_t)step->node,
-                           .team = plan->team};
+                           .team = lane->team};
     if (step->prepared != SIZE_MAX)
         call.prepared = plan_floats(plan, step->prepared);
     if (step->saved != PLAN_NONE)
@@ -73,12 +83,13 @@ static struct op_call make_call(struct plan *plan, struct plan_step *step, int n
 }
 
 /* A call of the backward pass. */
-static struct op_call make_late_call(struct plan *plan, struct plan_step *step, int n)
+static struct op_call make_late_call(const struct plan *plan, const struct plan_step *step, int n)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
+    const struct plan_lane *lane = &plan->lane[0];
     for (int i = 0; i < row->inputs; i++)
-        step->in[i] = plan->value[row->input[i]] == PLAN_NONE ? plan->input : late_value_of(plan, row->input[i]);
-    struct op_call call = make_call(plan, step, n);
+        lane->in[i] = plan->value[row->input[i]] == PLAN_NONE ? plan->input : late_value_of(plan, row->input[i]);
+    struct op_call call = make_call(plan, lane, step, n);
     call.out = late_value_of(plan, step->out_node);
     if (step->residual != PLAN_NONE)
         call.residual = late_value_of(plan, step->residual);
@@ -86,24 +97,58 @@ static struct op_call make_late_call(struct plan *plan, struct plan_step *step, 
 }
 
 /* A value as a step sees it that runs the images from `at` on. */
-static const float *portion_of(const struct plan *plan, int node, const float *input, int at)
+static float *portion_of(const struct plan *plan, const struct plan_lane *lane, int node, int at)
 {
-    const float *value = plan->value[node] == PLAN_NONE ? input : value_of(plan, node);
-    return plan->whole[node] ? value + shape4_count(plan_shape(plan, node, at)) : value;
+    float *value = value_of(plan, node);
+    return value + (plan->whole[node] ? shape4_count(plan_shape(plan, node, at)) : lane->shift);
 }
 
-static void run_step(struct plan *plan, struct plan_step *step, const float *input, int at, int n)
+static void run_step(const struct plan *plan, const struct plan_lane *lane, const struct plan_step *step,
+                     const float *input, int at, int n)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
     for (int i = 0; i < row->inputs; i++)
-        step->in[i] = portion_of(plan, row->input[i], input, at);
-    struct op_call call = make_call(plan, step, n);
-    call.out = value_of(plan, step->out_node);
-    call.out += plan->whole[step->out_node] ? shape4_count(plan_shape(plan, step->out_node, at)) : 0;
+        lane->in[i] = plan->value[row->input[i]] == PLAN_NONE
+                          ? input + shape4_count(plan_shape(plan, row->input[i], at))
+                          : portion_of(plan, lane, row->input[i], at);
+    struct op_call call = make_call(plan, lane, step, n);
+    call.out = portion_of(plan, lane, step->out_node, at);
     if (step->residual != PLAN_NONE)
-        call.residual = portion_of(plan, step->residual, input, at);
-    poison_workspace(plan);
+        call.residual = portion_of(plan, lane, step->residual, at);
     op_get(row->kind)->forward(&call);
+}
+
+/* Steps first..last, a stretch, on n images. */
+struct stretch {
+    const struct plan *plan;
+    int first, last, images, n;
+    const float *input;
+};
+
+static void run_portion(const struct stretch *stretch, const struct plan_lane *lane, int portion)
+{
+    int at = portion * stretch->images, left = stretch->n - at;
+    for (int s = stretch->first; s <= stretch->last; s++) {
+        if (lane == stretch->plan->lane)
+            poison_workspace(stretch->plan);
+        run_step(stretch->plan, lane, &stretch->plan->step[s], stretch->input, at,
+                 left < stretch->images ? left : stretch->images);
+        poison_lane(stretch->plan, lane, s);
+    }
+}
+
+static void portion_task(void *context, int task, int worker)
+{
+    const struct stretch *stretch = context;
+    run_portion(stretch, &stretch->plan->lane[1 + worker], task);
+}
+
+/* Portions are many enough that workers can take one each: then what a worker reads it wrote itself, and nobody waits for
+ * the others before the stretch ends. No bit depends on it. */
+static bool worth_lanes(const struct plan *plan, int portions)
+{
+    int threads = team_threads(plan->team), rounds = (portions + threads - 1) / threads;
+    return 8 * portions >= 7 * rounds * threads;
 }
 
 /* Steps [first, end), a stretch after the other, each in portions of the images. `input` stands in where a step reads
@@ -111,16 +156,16 @@ static void run_step(struct plan *plan, struct plan_step *step, const float *inp
 static void run(struct plan *plan, int first, int end, const float *input, int n)
 {
     for (int last; first < end; first = last + 1) {
-        int images = plan->step[first].images;
         last = plan->step[first].stretch_end;
-        for (int at = 0; at < n; at += images) {
-            int portion = n - at < images ? n - at : images;
-            for (int s = first; s <= last; s++) {
-                run_step(plan, &plan->step[s], input, at, portion);
-                if (at + portion == n)
-                    poison_ended(plan, s);
-            }
-        }
+        struct stretch stretch = {plan, first, last, plan->step[first].images, n, input};
+        int portions = (n + stretch.images - 1) / stretch.images;
+        if (plan->step[first].lanes && worth_lanes(plan, portions))
+            team_run(plan->team, portions, portion_task, &stretch);
+        else
+            for (int portion = 0; portion < portions; portion++)
+                run_portion(&stretch, &plan->lane[0], portion);
+        for (int s = first; s <= last; s++)
+            poison_ended(plan, s);
     }
 }
 

@@ -204,6 +204,25 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     return plan;
 }
 
+static void make_lanes(struct plan *plan)
+{
+    size_t threads = (size_t)team_threads(plan->team), inputs = 1;
+    for (int s = 0; s < plan->steps; s++) {
+        size_t own = (size_t)plan->graph->node[plan->step[s].node].inputs;
+        inputs = own > inputs ? own : inputs;
+    }
+    plan->alone = team_create(1);
+    plan->lane = mem_array(1 + threads, sizeof *plan->lane);
+    for (size_t i = 0; i <= threads; i++) {
+        size_t worker = i > 0 ? i - 1 : 0;
+        plan->lane[i] = (struct plan_lane){.team = i > 0 ? plan->alone : plan->team,
+                                           .shift = worker * plan->lane_floats,
+                                           .workspace = plan->workspace + worker * plan->lane_workspace,
+                                           .in_shape = mem_array(inputs, sizeof(struct shape4)),
+                                           .in = mem_array(inputs, sizeof(float *))};
+    }
+}
+
 struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
                          struct error *error)
 {
@@ -222,6 +241,7 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     }
     for (int s = 0; s < plan->steps; s++)
         point_step(plan, &plan->step[s]);
+    make_lanes(plan);
     for (int p = 0; p < graph->params; p++) /* those that no call writes stay so */
         if (plan->param_grad[p] != PLAN_NONE)
             memset(plan_gradient(plan, p), 0, graph->param[p].count * sizeof(float));
@@ -235,10 +255,15 @@ void plan_destroy(struct plan *plan)
         return;
     for (int s = 0; s < plan->steps; s++) {
         mem_free(plan->step[s].in_shape);
-        mem_free(plan->step[s].in);
         mem_free(plan->step[s].in_grad);
         mem_free(plan->step[s].in_grad_add);
     }
+    for (int i = 0; plan->lane != NULL && i <= team_threads(plan->team); i++) {
+        mem_free(plan->lane[i].in_shape);
+        mem_free(plan->lane[i].in);
+    }
+    mem_free(plan->lane);
+    team_destroy(plan->alone);
     mem_free(plan->step);
     mem_free(plan->fixed);
     mem_free(plan->reaches);

@@ -160,6 +160,7 @@ static void add_values(struct plan *plan, const int *end)
         } else {
             int start = plan->whole[out] ? stretch : s;
             plan->value[out] = add_buffer(plan, written_floats(plan, step), start, end[out]);
+            plan->buffer[plan->value[out]].portion = step->lanes && !plan->whole[out];
         }
         add_saved(plan, step, s);
     }
@@ -259,7 +260,7 @@ static void add_param_gradients(struct plan *plan)
 }
 
 /* Scratch of a step's calls; that of the most images is enough for fewer (ops/op.h). */
-static size_t step_workspace(const struct plan *plan, const struct plan_step *step, bool backward)
+static size_t step_workspace(const struct plan *plan, const struct plan_step *step, int threads, bool backward)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
     const struct op_def *def = op_get(row->kind);
@@ -267,8 +268,8 @@ static size_t step_workspace(const struct plan *plan, const struct plan_step *st
         return 0;
     for (int i = 0; i < row->inputs; i++)
         step->in_shape[i].n = step->images;
-    return def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, step->images),
-                                 team_threads(plan->team), backward);
+    return def->workspace_floats(&step->attrs, step->in_shape, plan_shape(plan, step->node, step->images), threads,
+                                 backward);
 }
 
 void plan_place_permanent(struct plan *plan)
@@ -292,10 +293,14 @@ void plan_place_permanent(struct plan *plan)
             at += plan_align((size_t)row->shape.c);
         }
         for (int backward = 0; backward <= (int)step->backward; backward++) {
-            size_t floats = step_workspace(plan, step, backward != 0);
+            size_t floats = step_workspace(plan, step, team_threads(plan->team), backward != 0);
             plan->workspace_floats = floats > plan->workspace_floats ? floats : plan->workspace_floats;
         }
+        size_t alone = step->lanes ? plan_align(step_workspace(plan, step, 1, false) - prepared) : 0;
+        plan->lane_workspace = alone > plan->lane_workspace ? alone : plan->lane_workspace;
     }
+    size_t lanes = plan->lane_workspace * (size_t)team_threads(plan->team);
+    plan->workspace_floats = lanes > plan->workspace_floats ? lanes : plan->workspace_floats;
     plan->workspace = at;
     plan->permanent = at + plan_align(plan->workspace_floats);
 }
@@ -320,9 +325,9 @@ static bool lives_with(const struct plan_buffer *a, const struct plan_buffer *b)
 
 /* The lowest offset at which a buffer touches none of those already placed, in order of their offsets, that live with
  * it. */
-static size_t lowest_offset(const struct plan *plan, const int *placed, int count, const struct plan_buffer *buffer)
+static size_t lowest_offset(const struct plan *plan, size_t offset, const int *placed, int count,
+                            const struct plan_buffer *buffer)
 {
-    size_t offset = plan->permanent;
     for (int i = 0; i < count; i++) {
         const struct plan_buffer *other = &plan->buffer[placed[i]];
         if (!lives_with(buffer, other))
@@ -343,24 +348,46 @@ static void insert(const struct plan *plan, int *placed, int count, int buffer)
     placed[count] = buffer;
 }
 
-/* Largest first: small buffers fill the gaps that large ones leave. */
-void plan_places(struct plan *plan)
+/* Places the buffers of portions, or all others, from an offset on; returns the end. Largest first: small buffers fill the
+ * gaps that large ones leave. */
+static size_t place(struct plan *plan, bool portions, size_t from)
 {
     struct place *order = mem_array((size_t)plan->buffers, sizeof *order);
-    int *placed = mem_array((size_t)plan->buffers, sizeof *placed);
+    int *placed = mem_array((size_t)plan->buffers, sizeof *placed), count = 0;
+    size_t end = from;
     for (int i = 0; i < plan->buffers; i++)
-        order[i] = (struct place){&plan->buffer[i], i};
-    qsort(order, (size_t)plan->buffers, sizeof *order, by_size);
-    plan->floats = plan->permanent;
-    for (int i = 0; i < plan->buffers; i++) {
+        if (plan->buffer[i].portion == portions)
+            order[count++] = (struct place){&plan->buffer[i], i};
+    qsort(order, (size_t)count, sizeof *order, by_size);
+    for (int i = 0; i < count; i++) {
         struct plan_buffer *buffer = &plan->buffer[order[i].index];
-        buffer->offset = lowest_offset(plan, placed, i, buffer);
+        buffer->offset = lowest_offset(plan, from, placed, i, buffer);
         insert(plan, placed, i, order[i].index);
-        size_t end = buffer->offset + buffer->floats;
-        plan->floats = end > plan->floats ? end : plan->floats;
+        end = buffer->offset + buffer->floats > end ? buffer->offset + buffer->floats : end;
     }
     mem_free(order);
     mem_free(placed);
+    return end;
+}
+
+/* One buffer for all lanes, as long as the frozen half runs. */
+static void add_lanes(struct plan *plan)
+{
+    plan->lanes_buffer = PLAN_NONE;
+    plan->lane_floats = place(plan, true, 0);
+    for (int i = 0; i < plan->buffers; i++)
+        plan->buffer[i].within = plan->buffer[i].offset;
+    if (plan->lane_floats > 0)
+        plan->lanes_buffer =
+            add_buffer(plan, plan->lane_floats * (size_t)team_threads(plan->team), 0, plan->frozen_steps - 1);
+}
+
+void plan_places(struct plan *plan)
+{
+    plan->floats = place(plan, false, plan->permanent);
+    for (int i = 0; i < plan->buffers; i++)
+        if (plan->buffer[i].portion)
+            plan->buffer[i].offset = plan->buffer[plan->lanes_buffer].offset + plan->buffer[i].within;
 }
 
 /* The most floats of buffers that live at one time. */
@@ -370,6 +397,8 @@ static size_t most_living(const struct plan *plan)
     size_t *begun = mem_array((size_t)times + 1, sizeof *begun), *ended = mem_array((size_t)times + 1, sizeof *ended);
     size_t living = 0, most = 0;
     for (int i = 0; i < plan->buffers; i++) {
+        if (plan->buffer[i].portion)
+            continue;
         begun[plan->buffer[i].start] += plan->buffer[i].floats;
         ended[plan->buffer[i].end + 1] += plan->buffer[i].floats;
     }
@@ -396,6 +425,7 @@ size_t plan_lives(struct plan *plan)
     find_forward_ends(plan, ends.first);
     find_backward_ends(plan, &ends);
     add_values(plan, ends.first);
+    add_lanes(plan);
     add_values_again(plan, &ends);
     add_gradients(plan);
     add_param_gradients(plan);

@@ -147,7 +147,6 @@ static void lower_node(struct lowering *lowering, int node)
 
     size_t inputs = (size_t)row->inputs;
     step->in_shape = mem_array(inputs, sizeof *step->in_shape);
-    step->in = mem_array(inputs, sizeof *step->in);
     step->in_grad = mem_array(inputs, sizeof *step->in_grad);
     step->in_grad_add = mem_array(inputs, sizeof *step->in_grad_add);
     for (int i = 0; i < row->inputs; i++)

@@ -14,8 +14,18 @@ enum { PLAN_ALIGN = MEM_ALIGN / sizeof(float), PLAN_NONE = -1 };
 /* A stretch of the arena and the times, first and last, at which its contents matter. Values that an op transforms in
  * place share one. */
 struct plan_buffer {
-    size_t floats, offset; /* floats from the start of the arena */
+    size_t floats, offset; /* floats from the start of the arena; of a portion: for the first lane */
     int start, end;
+    bool portion;  /* holds no more than a portion: each lane has its own */
+    size_t within; /* floats from the start of a lane, of a portion */
+};
+
+/* Who runs a portion: the team together (the first lane), or each worker a portion of its own. */
+struct plan_lane {
+    struct team *team;
+    size_t shift, workspace; /* floats: added to the offset of a portion's buffer; where its workspace lies */
+    struct shape4 *in_shape; /* [most inputs of a step] */
+    const float **in;        /* [most inputs of a step] */
 };
 
 /* One call of an op, with what is folded into it. */
@@ -29,6 +39,7 @@ struct plan_step {
     struct op_attrs attrs;
     int images;                       /* it runs so many at a time, together with ... */
     int stretch_end;                  /* ... the steps up to and including this one */
+    bool lanes;                       /* portions are as many as workers: each may run one by itself */
     bool backward;                    /* has a backward call */
     bool moves_statistics, may_drop;  /* when run with `train` */
     int back, again;                  /* times of its backward call, and of its second forward; PLAN_NONE: without */
@@ -38,7 +49,6 @@ struct plan_step {
     float *param[OP_PARAMS_MAX];      /* in graph->values, or folded */
     float *param_grad[OP_PARAMS_MAX]; /* NULL: does not move */
     struct shape4 *in_shape;          /* [inputs], n set by each call */
-    const float **in;                 /* [inputs] */
     float **in_grad;                  /* [inputs]; NULL: not needed */
     bool *in_grad_add;                /* [inputs] */
     float *residual_grad;             /* NULL: not needed */
@@ -80,8 +90,13 @@ struct plan {
     bool reads_input; /* the thawed half reads the caller's input */
     int *param_grad;  /* [params] buffer of its gradient; PLAN_NONE: does not move */
     size_t workspace, workspace_floats;
-    size_t permanent; /* floats at the start of the arena that are no planned buffer */
-    size_t floats;    /* of the arena */
+    int lanes_buffer;       /* of all lanes' portions; PLAN_NONE: there are none */
+    size_t lane_floats;     /* of one */
+    size_t lane_workspace;  /* floats of a worker that runs by itself */
+    struct plan_lane *lane; /* [1 + threads]: the team, then each worker */
+    struct team *alone;     /* of one */
+    size_t permanent;       /* floats at the start of the arena that are no planned buffer */
+    size_t floats;          /* of the arena */
     struct arena *arena;
 
     /* of the forward pass last run, for its backward */

@@ -2,14 +2,16 @@
  * the next; run over a whole batch, each of them would read from memory what the one before it wrote there. So steps
  * that follow each other form a stretch, and a stretch takes so few images at a time that what a step reads and writes
  * stays in the cache. Later layers are small and their weights large: they take more images, down to one portion.
+ * Where there are as many portions as workers, each worker takes portions of its own through the whole stretch: nothing
+ * passes between cores, and they meet at its end only.
  * Called by plan_create; a function of the shapes and the batch alone.
  */
 #include "config.h"
 
 #include "plan_parts.h"
 
-/* What a step may read and write: a part of the last-level cache that two cores can count on. */
-static const size_t portion_floats = (size_t)3 << 20;
+/* What a step may read and write: a part of the last-level cache that a core can count on. */
+static const size_t portion_floats = (size_t)3 << 19;
 /* A stretch ends where this many times its images fit: the value between two stretches goes through memory. */
 enum { WORTH_A_CUT = 4 };
 
@@ -66,7 +68,8 @@ static bool starts_at(const struct plan *plan, int s)
 
 void plan_portions(struct plan *plan)
 {
-    int *images = mem_array((size_t)plan->steps + 1, sizeof *images); /* that fit from this step on */
+    int threads = team_threads(plan->team),
+        *images = mem_array((size_t)plan->steps + 1, sizeof *images); /* that fit from this step on */
     images[plan->frozen_steps] = plan->batch;
     for (int s = plan->frozen_steps - 1; s >= 0; s--) {
         int own = images_fitting(plan, &plan->step[s]);
@@ -84,6 +87,7 @@ void plan_portions(struct plan *plan)
         for (int step = s; step < end; step++) {
             plan->step[step].stretch_end = step < cut ? cut - 1 : end - 1;
             plan->step[step].images = portion;
+            plan->step[step].lanes = threads > 1 && portion * threads <= plan->batch;
         }
         s = end;
     }

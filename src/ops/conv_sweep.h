@@ -9,7 +9,7 @@ enum {
     SWEEP_ROWS = 256,          /* target pixels of a task: enough that the weights' way through the caches pays */
     SWEEP_FLAT = 512,          /* the same of a matrix */
     SWEEP_LEAST = 48,          /* no fewer for the sake of more tasks */
-    SWEEP_TASKS = 16,          /* wanted */
+    SWEEP_TASKS = 16,          /* wanted of a team; a thread by itself wants none for their own sake */
     SWEEP_SEGMENTS = 128,      /* at most: kernel positions */
     SWEEP_SETS = 1024,         /* floats after which addresses share a set of the first-level cache */
 };
@@ -44,10 +44,16 @@ struct sweep {
 
 /* Sweeps of a job: 1 forward, stride_h * stride_w backward. */
 int sweep_count(const struct conv *conv, bool backward);
-struct sweep sweep_plan(const struct conv *conv, bool backward, int number);
+/* `tasks` are wanted at least: SWEEP_TASKS or 1. What a target sums up, and in which order, does not depend on how many
+ * there are. */
+struct sweep sweep_plan(const struct conv *conv, bool backward, int number, int tasks);
+static inline int sweep_tasks(int threads)
+{
+    return threads > 1 ? SWEEP_TASKS : 1;
+}
 
 /* The same for a product that reads a row from each of several windows at once. */
-struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number);
+struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number, int tasks);
 
 /* The weights as a sweep's product reads them. */
 size_t sweep_packed_floats(const struct sweep *sweep);

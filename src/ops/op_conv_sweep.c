@@ -5,7 +5,7 @@
  * only where windows leave the image are its lines copied between zeros first. The data gradient is the same
  * computation from the output's gradient: one sweep for each remainder of the input's coordinates by the strides, since
  * the inputs of one remainder meet the same kernel positions. Called through the kernel table of op_conv.c; how work
- * is cut is a function of the shape. */
+ * is cut changes no sum. */
 #include "config.h"
 
 #include <string.h>
@@ -68,7 +68,7 @@ static int span(const struct sweep_axis *axis, int count)
     return (count - 1) * axis->from_step + (axis->taps - 1) * axis->distance + 1;
 }
 
-static void cut(struct sweep *s)
+static void cut(struct sweep *s, int tasks)
 {
     size_t line = (size_t)span(&s->x, s->x.targets) * (size_t)s->from.c;
     size_t row = line * (size_t)s->y.from_step + (size_t)s->x.targets * (size_t)s->to.c; /* floats a target line */
@@ -80,21 +80,20 @@ static void cut(struct sweep *s)
     if (s->bands == 1) /* several small images at a time share the weights' way through the caches */
         s->images = most / s->y.targets > images ? images : most / s->y.targets < 1 ? 1 : most / s->y.targets;
     int parts = (images + s->images - 1) / s->images;
-    while (s->images > 1 && parts * s->bands < SWEEP_TASKS) {
+    while (s->images > 1 && parts * s->bands < tasks) {
         s->images--;
         parts = (images + s->images - 1) / s->images;
     }
-    while (parts * s->bands < SWEEP_TASKS && s->bands * SWEEP_LEAST < s->y.targets * s->x.targets &&
-           s->bands < s->y.targets)
+    while (parts * s->bands < tasks && s->bands * SWEEP_LEAST < s->y.targets * s->x.targets && s->bands < s->y.targets)
         s->bands++;
     s->parts = parts;
     s->blocks = 1;
     int panels = product_panels(s->fan_out);
-    while (s->parts * s->bands * s->blocks < SWEEP_TASKS && (s->blocks + 1) * 2 <= panels)
+    while (s->parts * s->bands * s->blocks < tasks && (s->blocks + 1) * 2 <= panels)
         s->blocks++;
 }
 
-struct sweep sweep_plan(const struct conv *conv, bool backward, int number)
+struct sweep sweep_plan(const struct conv *conv, bool backward, int number, int tasks)
 {
     const struct op_attrs *a = conv->attrs;
     struct sweep s = {.conv = conv, .backward = backward, .from = conv->in, .to = conv->out};
@@ -130,14 +129,14 @@ struct sweep sweep_plan(const struct conv *conv, bool backward, int number)
         rows = rows > SWEEP_FLAT ? SWEEP_FLAT : rows < SWEEP_LEAST ? SWEEP_LEAST : rows;
         s.images = s.bands = s.blocks = 1;
         s.parts = split_parts(pixels, rows, (int)tiles);
-        if (s.parts < SWEEP_TASKS)
-            s.parts = split_parts(pixels, SWEEP_LEAST, tiles < SWEEP_TASKS ? (int)tiles : SWEEP_TASKS);
+        if (s.parts < tasks)
+            s.parts = split_parts(pixels, SWEEP_LEAST, (int)tiles < tasks ? (int)tiles : tasks);
         int panels = product_panels(s.fan_out);
-        while (s.parts * s.blocks < SWEEP_TASKS && (s.blocks + 1) * 2 <= panels)
+        while (s.parts * s.blocks < tasks && (s.blocks + 1) * 2 <= panels)
             s.blocks++;
         return s;
     }
-    cut(&s);
+    cut(&s, tasks);
     int lines = (s.y.targets + s.bands - 1) / s.bands;
     s.line = (size_t)span(&s.x, s.x.targets) * (size_t)s.from.c;
     s.rows = span(&s.y, lines);
@@ -146,9 +145,9 @@ struct sweep sweep_plan(const struct conv *conv, bool backward, int number)
     return s;
 }
 
-struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number)
+struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number, int tasks)
 {
-    struct sweep s = sweep_plan(conv, backward, number);
+    struct sweep s = sweep_plan(conv, backward, number, tasks);
     s.apart = s.taps > 0 && conv->attrs->groups == 1 && s.x.from_step * s.from.c % SWEEP_SETS == 0;
     if (!s.apart)
         return s;
@@ -407,31 +406,32 @@ static bool fits_segments(const struct conv *conv)
 
 static size_t forward_prepared(const struct conv *conv)
 {
-    struct sweep s = sweep_plan_apart(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0, 1);
     return sweep_packed_floats(&s);
 }
 
 static void forward_prepare(const struct conv *conv, const struct op_call *call, float *prepared)
 {
-    struct sweep s = sweep_plan_apart(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0, 1);
     sweep_pack(&s, call->team, call->param[0], prepared);
 }
 
 static size_t forward_floats(const struct conv *conv, int threads)
 {
-    struct sweep s = sweep_plan_apart(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0, sweep_tasks(threads));
     return sweep_packed_floats(&s) + s.scratch * (size_t)threads;
 }
 
 static void forward(const struct conv *conv, const struct op_call *call)
 {
-    struct sweep s = sweep_plan_apart(conv, false, 0);
+    struct sweep s = sweep_plan_apart(conv, false, 0, sweep_tasks(team_threads(call->team)));
     struct running r = {.sweep = &s, .call = call, .source = call->in[0], .target = call->out};
-    r.scratch = call->workspace + sweep_packed_floats(&s);
+    r.scratch = call->workspace;
     r.packed = call->prepared;
     if (!r.packed) {
         sweep_pack(&s, call->team, call->param[0], call->workspace);
         r.packed = call->workspace;
+        r.scratch += sweep_packed_floats(&s);
     }
     run(&r);
 }
@@ -440,7 +440,7 @@ static size_t data_floats(const struct conv *conv, int threads)
 {
     size_t most = 0;
     for (int i = 0; i < sweep_count(conv, true); i++) {
-        struct sweep s = sweep_plan_apart(conv, true, i);
+        struct sweep s = sweep_plan_apart(conv, true, i, sweep_tasks(threads));
         size_t floats = sweep_packed_floats(&s) + s.scratch * (size_t)threads;
         most = floats > most ? floats : most;
     }
@@ -450,7 +450,7 @@ static size_t data_floats(const struct conv *conv, int threads)
 static void data(const struct conv *conv, const struct op_call *call)
 {
     for (int i = 0; i < sweep_count(conv, true); i++) {
-        struct sweep s = sweep_plan_apart(conv, true, i);
+        struct sweep s = sweep_plan_apart(conv, true, i, sweep_tasks(team_threads(call->team)));
         struct running r = {.sweep = &s,
                             .call = call,
                             .source = call->out_grad,

@@ -59,7 +59,7 @@ static void widen(struct sweep *s)
 
 static struct blocks blocks_plan(const struct conv *conv)
 {
-    struct blocks b = {.sweep = sweep_plan(conv, false, 0), .columns = 1};
+    struct blocks b = {.sweep = sweep_plan(conv, false, 0, SWEEP_TASKS), .columns = 1};
     const struct sweep *s = &b.sweep;
     b.gathers = s->x.from_step * s->from.c >= FAR;
     if (b.gathers)

@@ -6,7 +6,7 @@
  * so that what a task keeps stays in the core's own cache; products are kept for a strip of output channels at a time.
  * Where tiles are few, output channels are shared out too: patches are then transformed once for all tasks, and, where
  * each task has all tiles, it transforms its own share of the weights, which so never leave the cache.
- * Called through the kernel table of op_conv.c; how work is cut is a function of the shape. */
+ * Called through the kernel table of op_conv.c; how work is cut changes no sum. */
 #include "config.h"
 
 #include <math.h>
@@ -77,14 +77,15 @@ static void cut_tiles(struct pass *p, int tiles)
     p->blocks = split_parts(p->grid.tiles, (size_t)p->most, 1 << 24);
 }
 
-static void cut_work(struct pass *p)
+/* A thread by itself needs no more tasks than the caches want. */
+static void cut_work(struct pass *p, int threads)
 {
     size_t tile = (size_t)p->planes * (size_t)p->grid.from.c;
     bool large = tile * (size_t)p->grid.to.c > LARGE_WEIGHTS;
     int fit = (int)(PATCH_FLOATS / tile), least = large ? LARGE_LEAST : TILES_LEAST;
     int wanted = large ? TASKS_WANTED : TASKS_WANTED / 2;
     p->ranges = 1;
-    if (p->grid.tiles >= (size_t)(TASKS_WANTED * least)) {
+    if (threads == 1 || p->grid.tiles >= (size_t)(TASKS_WANTED * least)) {
         cut_tiles(p, fit < least ? least : smaller(fit, TILES_MOST));
         return;
     }
@@ -95,7 +96,7 @@ static void cut_work(struct pass *p)
     p->own = p->shared && p->blocks == 1;
 }
 
-static struct pass plan(const struct conv *conv, int m, bool data)
+static struct pass plan(const struct conv *conv, int m, bool data, int threads)
 {
     const struct op_attrs *a = conv->attrs;
     struct pass p = {.conv = conv, .data = data, .planes = winograd_planes(m)};
@@ -103,7 +104,7 @@ static struct pass plan(const struct conv *conv, int m, bool data)
                   : winograd_grid(m, conv->in, conv->out, a->pad_top, a->pad_left);
     size_t from = (size_t)p.grid.from.c, planes = (size_t)p.planes;
     p.panels = product_panels(p.grid.to.c);
-    cut_work(&p);
+    cut_work(&p, threads);
     int fit = (int)(PRODUCT_FLOATS / (planes * (size_t)p.most * PRODUCT_LANES)) / RANGE_PANELS * RANGE_PANELS;
     p.strip = smaller(parts_of(p.panels, p.ranges), fit < RANGE_PANELS ? RANGE_PANELS : fit);
     /* A line more, that planes do not meet in the cache's sets. */
@@ -118,7 +119,7 @@ static struct pass plan(const struct conv *conv, int m, bool data)
 
 static size_t floats(const struct conv *conv, int m, bool data, int threads)
 {
-    struct pass p = plan(conv, m, data);
+    struct pass p = plan(conv, m, data, threads);
     return (p.own ? 0 : (size_t)p.planes * p.weight_plane) + p.shared_floats + (size_t)threads * p.scratch;
 }
 
@@ -270,7 +271,7 @@ static void tiles_task(void *context, int task, int worker)
 
 static void run_pass(const struct conv *conv, const struct op_call *call, int m, bool data)
 {
-    struct pass p = plan(conv, m, data);
+    struct pass p = plan(conv, m, data, team_threads(call->team));
     bool prepared = call->prepared && !data;
     p.call = call;
     p.own = p.own && !prepared;
@@ -338,7 +339,7 @@ static void data_2(const struct conv *conv, const struct op_call *call)
 
 static size_t prepared_floats(const struct conv *conv, int m)
 {
-    struct pass p = plan(conv, m, false);
+    struct pass p = plan(conv, m, false, 1);
     return (size_t)p.planes * p.weight_plane;
 }
 
@@ -354,7 +355,7 @@ static size_t prepared_2_floats(const struct conv *conv)
 
 static void prepare(const struct conv *conv, const struct op_call *call, int m, float *prepared)
 {
-    struct pass p = plan(conv, m, false);
+    struct pass p = plan(conv, m, false, 1);
     p.call = call;
     transform_weights(&p, prepared);
 }

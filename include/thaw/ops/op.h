@@ -124,7 +124,8 @@ struct op_def {
     int (*kernels)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, enum op_job job,
                    struct op_kernel list[OP_KERNELS_MAX]);
     /* Weights in the form in which the forward kernel of attrs reads them, for a plan whose weights do not move: floats of
-     * it, and the pass that writes it (attrs, shapes, param and team of the call are read). NULL or 0 floats: none. */
+     * it, and the pass that writes it (attrs, shapes, param and team of the call are read). NULL or 0 floats: none. A call by
+     * one thread that has them needs as many floats less of workspace. */
     size_t (*prepared_floats)(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out);
     void (*prepare)(const struct op_call *call, float *prepared);
     /* The kernels. Buffers of a call do not overlap but as in_place allows. OP_INPUT has none, and no shape rule: the

@@ -200,7 +200,7 @@ static void a_record_goes_before_the_machine(void **state)
     assert_null(found(f, NULL, OP_JOB_FORWARD, false));
     assert_string_equal(found(f, f->record, OP_JOB_FORWARD, false), list[last].name);
     assert_int_equal(unlink(f->remembered), 0); /* another machine */
-    measure(f, f->record); /* of other shapes the forged lines lack some ways */
+    measure(f, f->record);                      /* of other shapes the forged lines lack some ways */
     assert_string_equal(found(f, f->record, OP_JOB_FORWARD, false), list[last].name);
 }
 

@@ -89,6 +89,16 @@ static void crossings_of_residual_cuts(void **state)
     plan_destroy(plan);
 }
 
+/* A portion's buffer lies within the first lane. */
+static void check_lane(const struct plan *plan, const struct plan_buffer *a)
+{
+    const struct plan_buffer *lanes = &plan->buffer[plan->lanes_buffer];
+    assert_true(lanes->start <= a->start && a->end <= lanes->end);
+    assert_int_equal(a->offset, lanes->offset + a->within);
+    assert_true(a->within + a->floats <= plan->lane_floats);
+    assert_true(plan->lane_floats * (size_t)team_threads(plan->team) <= lanes->floats);
+}
+
 static void check_apart(const struct plan *plan)
 {
     for (int i = 0; i < plan->buffers; i++) {
@@ -97,11 +107,13 @@ static void check_apart(const struct plan *plan)
         assert_int_equal(a->offset % PLAN_ALIGN, 0);
         assert_true(a->offset >= plan->workspace + plan->workspace_floats);
         assert_true(a->offset + a->floats <= plan->floats);
+        if (a->portion)
+            check_lane(plan, a);
         for (int k = 0; k < i; k++) {
             const struct plan_buffer *b = &plan->buffer[k];
             bool together = a->start <= b->end && b->start <= a->end;
             bool apart = a->offset + a->floats <= b->offset || b->offset + b->floats <= a->offset;
-            assert_true(apart || !together);
+            assert_true(apart || !together || a->portion != b->portion);
         }
     }
 }
