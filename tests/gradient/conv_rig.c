@@ -15,7 +15,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 
-enum { FENCE = 64, WEIGHT = 0, BIAS = 1 };
+enum { FENCE = 64, BEHIND = 1 << 16 /* floats behind a workspace */, WEIGHT = 0, BIAS = 1 };
 static const float fence_value = -12345;
 
 /* --- fenced blocks --- */
@@ -194,6 +194,15 @@ static size_t choose(struct conv_rig *rig, enum op_job job, const struct op_kern
     return least;
 }
 
+/* What lies behind a workspace is NaN as well, so that values read from there show in the result. */
+static void release_workspace(float *block, size_t count, const char *where)
+{
+    for (size_t i = 0; i < BEHIND; i++)
+        if (!isnan(block[count + i]))
+            fail_msg("%s: %zu floats behind the workspace are written", where, i + 1);
+    release(block, count + BEHIND, "the workspace", where);
+}
+
 /* `workspace` floats are room enough for this job, whatever attrs say of the other. */
 static void run(struct conv_rig *rig, enum op_job job, const struct op_kernel *kernel, struct team *team,
                 size_t workspace)
@@ -209,12 +218,12 @@ static void run(struct conv_rig *rig, enum op_job job, const struct op_kernel *k
     rig->call.out = job == OP_JOB_FORWARD ? rig->result[job] : NULL;
     rig->call.in_grad = in_grad;
     rig->call.param_grad = param_grad;
-    rig->call.workspace = undefined(workspace);
+    rig->call.workspace = undefined(workspace + BEHIND);
     rig->call.team = team;
     rig->calls++;
     (job == OP_JOB_FORWARD ? op_get(OP_CONV)->forward : op_get(OP_CONV)->backward)(&rig->call);
     conv_rig_describe(where, rig, job, kernel);
-    release(rig->call.workspace, workspace, "the workspace", where);
+    release_workspace(rig->call.workspace, workspace, where);
     expect_fence(rig->result[job], rig->count[job], "the result", where);
 }
 

@@ -47,6 +47,13 @@ static const struct conv_layer picked[] = {
     CONV(1, 6, 6, 1024, 3, 3, 3, PAD(2), DILATION(2, 2)),
     /* and groups, which are not copied. */
     CONV(1, 5, 5, 1024, 8, 1, 1, PAD(0), GROUPS(4)),
+    /* Pixels so far apart that weight gradients gather channels, no multiple of a tile's rows, and groups of them. */
+    CONV(3, 3, 4, 517, 7, 3, 3, PAD(1)),
+    CONV(3, 7, 5, 261, 9, 2, 2, PAD(0), STRIDE(2, 2)),
+    CONV(2, 9, 9, 522, 6, 1, 1, PAD(0), STRIDE(2, 2), GROUPS(3)),
+    CONV(1, 70, 3, 523, 3, 1, 1, PADS(0, 1, 1, 0)),
+    CONV(5, 2, 3, 620, 5, 1, 1, PAD(0)),
+    CONV(1, 20, 19, 129, 3, 3, 2, PADS(2, 0, 0, 1), STRIDE(3, 4)),
     /* More than 128 kernel positions, which panels alone compute of dense ones; then just fewer. */
     CONV(1, 13, 14, 3, 5, 12, 12, PADS(5, 6, 6, 5)),
     CONV(2, 140, 1, 2, 3, 129, 1, PADS(3, 0, 3, 0)),

@@ -136,6 +136,7 @@ enum property {
     ODD_CHANNELS,
     BATCH_1,
     BATCH_5,
+    FAR_PIXELS,
     PITCH_FORWARD,
     PITCH_DATA,
     PROPERTIES
@@ -175,6 +176,7 @@ static const struct {
     [ODD_CHANNELS] = {"odd channels on both sides", 100},
     [BATCH_1] = {"one image", 50},
     [BATCH_5] = {"five images", 50},
+    [FAR_PIXELS] = {"windows at least 512 floats apart", 25},
     [PITCH_FORWARD] = {"windows a multiple of 1024 floats apart", 15},
     [PITCH_DATA] = {"gradients of outputs a multiple of 1024 floats apart", 5},
 };
@@ -223,6 +225,7 @@ static void find_properties(const struct conv_layer *layer, bool has[PROPERTIES]
     has[ODD_CHANNELS] = in.c % 2 && out.c % 2;
     has[BATCH_1] = in.n == 1;
     has[BATCH_5] = in.n == 5;
+    has[FAR_PIXELS] = a.stride_w * in.c >= 512;
     has[PITCH_FORWARD] = a.groups == 1 && a.stride_w * in.c % 1024 == 0;
     has[PITCH_DATA] = a.groups == 1 && out.c % 1024 == 0;
 }
