@@ -173,7 +173,7 @@ static int finish(const struct report *report, const struct trainer_status *stat
     };
     enum event_done ended = report->done.kind == EVENT_DONE ? report->done.u.done.how : EVENT_DONE_FAILED;
     if (json)
-        app_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run",
+        app_json(json_pack("{s:o, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run",
                            part_text(status->run_path), "how", how[ended], "model", report->run.u.run.model, "weights",
                            report->run.u.run.weights, "data", report->run.u.run.data, "epochs", report->eval.epoch,
                            "classes", report->run.u.run.classes, "best_accuracy", accuracy_json(status->best_accuracy),

@@ -140,6 +140,8 @@ static int make_files(void **state)
     }
     static const char lying[] = "\377\377\377\377\377\377\377\177{}";
     static const char unknown_key[] = "[train]\nepohcs = 3\n";
+    static const char short_run[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\nval = good\n"
+                                    "[train]\nepochs = 1\nbatch = 2\n";
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
     write_file("nothing", "", 0);
     write_file("lying.safetensors", lying, sizeof lying - 1);
@@ -147,6 +149,7 @@ static int make_files(void **state)
     write_file("peers.json", "{\"format\": \"thaw-peers-1\", \"layers\": [7]}", 41);
     write_file("garbage.pth", "this is no weights file, it is a sentence", 41);
     write_file("unknown.ini", unknown_key, sizeof unknown_key - 1);
+    write_file("short.ini", short_run, sizeof short_run - 1);
     write_file("ten.txt", ten, sizeof ten - 1);
     write_file("two.txt", two, sizeof two - 1);
     return 0;
@@ -387,6 +390,24 @@ static void tells_logits(void **state)
     finish(&object);
 }
 
+/* The object names the run's directory, so that a script finds what it wrote. */
+static void names_the_run(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"train", "@short.ini", "--run", "@trained", "--json", NULL};
+    struct outcome outcome = run(words);
+    expect_plain(&outcome, 0, "train --json");
+    json_t *object = json_loads(outcome.out, 0, NULL);
+    const char *directory_of_run = json_string_value(json_object_get(object, "run"));
+    assert_non_null(directory_of_run);
+    char *events = path_join(directory_of_run, "events.jsonl");
+    if (!file_exists(events))
+        fail_msg("no such file: %s", events);
+    mem_free(events);
+    json_decref(object);
+    finish(&outcome);
+}
+
 /* A real network tells photographs by their names: weights named by a path, and by their name once they lie in the
  * models folder. */
 static void names_photographs(void **state)
@@ -430,9 +451,10 @@ static void names_photographs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses),           cmocka_unit_test(helps),   cmocka_unit_test(speaks_json),
-        cmocka_unit_test(disarms_names),     cmocka_unit_test(goes_on), cmocka_unit_test(tells_logits),
-        cmocka_unit_test(names_photographs),
+        cmocka_unit_test(refuses),       cmocka_unit_test(helps),
+        cmocka_unit_test(speaks_json),   cmocka_unit_test(disarms_names),
+        cmocka_unit_test(goes_on),       cmocka_unit_test(tells_logits),
+        cmocka_unit_test(names_the_run), cmocka_unit_test(names_photographs),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
