@@ -67,6 +67,8 @@ static bool choose_named(struct session *session, struct error *error)
 
 bool session_set(struct session *session, const char *assignment, struct error *error)
 {
+    if (!opening_settle(session, error))
+        return false;
     struct experiment before = session->experiment;
     if (!experiment_set(&session->experiment, assignment, error))
         return false;
@@ -84,6 +86,8 @@ bool session_set(struct session *session, const char *assignment, struct error *
 
 bool session_load_experiment(struct session *session, const char *path, struct error *error)
 {
+    if (!opening_settle(session, error))
+        return false;
     struct experiment experiment, before = session->experiment;
     experiment_init(&experiment);
     if (!experiment_load(&experiment, path, error))

@@ -239,17 +239,14 @@ static void changed(struct session *session)
     layers_mark(session);
 }
 
-static bool no_model(const struct session *session, struct error *error)
+static bool has_model(struct session *session, struct error *error)
 {
-    if (session->graph)
-        return false;
-    error_set(error, ERROR_USAGE, "no model is chosen");
-    return true;
+    return opening_settle(session, error) && (session->graph || error_set(error, ERROR_USAGE, "no model is chosen"));
 }
 
 bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
 {
-    if (no_model(session, error))
+    if (!has_model(session, error))
         return false;
     if (row >= session->layers)
         return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
@@ -278,7 +275,7 @@ bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, 
 
 bool session_freeze_upto(struct session *session, size_t row, struct error *error)
 {
-    if (no_model(session, error))
+    if (!has_model(session, error))
         return false;
     if (row >= session->layers)
         return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
@@ -293,7 +290,7 @@ bool session_freeze_upto(struct session *session, size_t row, struct error *erro
 
 bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
 {
-    if (no_model(session, error))
+    if (!has_model(session, error))
         return false;
     push_undo(session);
     if (!freeze_match(session->freeze, session->graph, patterns, frozen, error)) {

@@ -308,6 +308,9 @@ static void list_all(struct session *session)
 void session_rescan_models(struct session *session)
 {
     char chosen_weights[512] = "", chosen_arch[64] = "";
+    struct error unused;
+    if (!opening_settle(session, &unused)) /* it looks itself */
+        return;
     if (session->chosen >= 0) {
         snprintf(chosen_weights, sizeof chosen_weights, "%s", session->model[session->chosen].weights);
         snprintf(chosen_arch, sizeof chosen_arch, "%s", session->model[session->chosen].arch);

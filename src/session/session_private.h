@@ -42,15 +42,10 @@ struct session {
     struct event *inbox;
     size_t inbox_count, inbox_room;
 
-    /* session_listing.c */
-    struct session_model *model;
-    size_t models, models_room;
-    struct bind_zoo *zoo; /* made when the first file is recognised */
-    char **opened;        /* weights files opened by path, listed ever after */
-    size_t opened_count;
-    struct catalog *catalog; /* NULL: cannot be read, see the fault */
-    struct error catalog_fault;
-    struct remembered remembered;
+    /* session_open.c */
+    struct session_opening *opening; /* NULL: nothing is being opened */
+    struct error opening_fault;      /* of kind NONE: it was opened */
+    bool opening_news;               /* since the last pump */
 
     /* session_view.c */
     struct query *filter; /* NULL: all */
@@ -66,6 +61,17 @@ struct session {
     size_t pulls;
     bool offline;
     struct session_timing timing;
+
+    /* What an experiment opens, up to the trainer: session_open.c takes all of it from another session.
+     * session_listing.c */
+    struct session_model *model;
+    size_t models, models_room;
+    struct bind_zoo *zoo; /* made when the first file is recognised */
+    char **opened;        /* weights files opened by path, listed ever after */
+    size_t opened_count;
+    struct catalog *catalog; /* NULL: cannot be read, see the fault */
+    struct error catalog_fault;
+    struct remembered remembered;
 
     /* session_models.c */
     long chosen;
@@ -108,6 +114,14 @@ struct session {
     struct session_run *run;
     size_t runs;
 };
+
+void session_wake(int descriptor); /* the front end: there is something for session_pump */
+
+/* session_open.c */
+bool opening_create(struct session *session, const struct session_options *options, struct error *error);
+bool opening_settle(struct session *session, struct error *error); /* false: still going on, though it was waited for */
+size_t opening_pump(struct session *session);                      /* the number of changes */
+void opening_finish(struct session *session);
 
 /* session_listing.c */
 void listing_finish(struct session *session);

@@ -12,6 +12,8 @@ enum { PART_KEY = 16, PART_TEXT = 64 };
 char *part_key(const struct ui *ui, enum command command, char name[PART_KEY]);
 /* An empty state in the middle of `area`: a title and what to do next. */
 void part_empty(struct canvas *canvas, struct rect area, const char *title, const char *text);
+/* Says what is being opened, in place of an empty state; false: nothing is. */
+bool part_opening(struct ui *ui, struct canvas *canvas, struct rect area);
 /* A line "Title ------ right" over the whole width of `area`'s first row; cut off the area. */
 void part_heading(struct canvas *canvas, struct rect *area, const char *title, const char *right, bool focused);
 

@@ -283,7 +283,8 @@ static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
         "train/ and val/ if you have both.",
         part_key(ui, COMMAND_BROWSE, open));
-    part_empty(canvas, top, "No data chosen", text);
+    if (!part_opening(ui, canvas, top))
+        part_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
 

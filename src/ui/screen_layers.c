@@ -286,7 +286,8 @@ static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
     char text[200], models[PART_KEY];
     snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
              part_key(ui, COMMAND_GO_MODELS, models));
-    part_empty(canvas, area, "No model chosen", text);
+    if (!part_opening(ui, canvas, area))
+        part_empty(canvas, area, "No model chosen", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)

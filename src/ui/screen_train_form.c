@@ -62,7 +62,12 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     const struct session_model *models;
     size_t count = session_models(ui->session, &models);
     int x = area.x, w = area.w, y = area.y;
+    const char *opening = session_opening(ui->session);
     canvas_text(canvas, x, y, w, THEME_DIM, 0, "model");
+    if (opening != NULL) {
+        canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TITLE, 0, "%s ...", opening);
+        return false;
+    }
     if (model >= 0 && (size_t)model < count)
         canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, models[model].name);
     else

@@ -110,6 +110,22 @@ void fake_session_catalog_fault(struct session *session)
     session->catalog_fault = true;
 }
 
+void fake_session_opening(struct session *session, const char *what)
+{
+    session->opening = what;
+}
+
+const char *session_opening(const struct session *session)
+{
+    return session->opening;
+}
+
+const struct error *session_opening_fault(const struct session *session)
+{
+    (void)session;
+    return NULL;
+}
+
 void fake_session_empty(struct session *session)
 {
     session->empty = true;
