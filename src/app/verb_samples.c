@@ -29,7 +29,7 @@ static void tell_all(void *context, int done, int total)
 static void print(void *context, int done, int all)
 {
     (void)context;
-    if (isatty(STDERR_FILENO) && (done % 100 == 0 || done == all))
+    if (isatty(STDERR_FILENO))
         fprintf(stderr, "\rroad signs: %d/%d%s", done, all, done == all ? "\n" : "");
     else if (done == all)
         fprintf(stderr, "road signs: %d\n", all);

@@ -105,6 +105,8 @@ size_t session_pump(struct session *session)
             history_add(&session->history, &events[i]);
             if (events[i].kind == EVENT_THAW && !events[i].u.thaw.by_hand)
                 layers_apply(session, events[i].u.thaw.layers, events[i].u.thaw.frozen);
+            if (events[i].kind == EVENT_DONE)
+                layers_run_ended(session);
             if (events[i].kind == EVENT_EVAL || events[i].kind == EVENT_DONE)
                 session->results_known = false;
         }

@@ -111,7 +111,8 @@ void layers_finish(struct session *session)
         freeze_destroy(session->undo[i]);
     session->undos = 0;
     freeze_destroy(session->freeze);
-    session->freeze = NULL;
+    freeze_destroy(session->scheduled);
+    session->freeze = session->scheduled = NULL;
     mem_free(session->layer);
     mem_free(session->layer_node);
     session->layer = NULL;
@@ -317,8 +318,28 @@ bool session_undo_freeze(struct session *session)
 void layers_apply(struct session *session, const char *patterns, bool frozen)
 {
     struct error unused;
-    if (session->freeze && freeze_match(session->freeze, session->graph, patterns, frozen, &unused))
+    if (!session->freeze)
+        return;
+    struct freeze *before = freeze_copy(session->freeze);
+    if (freeze_match(session->freeze, session->graph, patterns, frozen, &unused)) {
+        if (!session->scheduled)
+            session->scheduled = freeze_create(session->graph);
+        for (int node = 0; node < session->graph->nodes; node++)
+            session->scheduled->fixed[node] |= before->fixed[node] & ~session->freeze->fixed[node];
         layers_mark(session);
+    }
+    freeze_destroy(before);
+}
+
+void layers_run_ended(struct session *session)
+{
+    if (!session->scheduled)
+        return;
+    for (int node = 0; node < session->graph->nodes; node++)
+        freeze_set(session->freeze, session->graph, node, session->scheduled->fixed[node], true);
+    freeze_destroy(session->scheduled);
+    session->scheduled = NULL;
+    layers_mark(session);
 }
 
 bool layers_from_experiment(struct session *session, struct error *error)

@@ -87,11 +87,8 @@ bool session_choose_model_file(struct session *session, const char *path_or_name
         return false;
     long row = find_row(session, path_or_name);
     if (row < 0 && file_exists(path_or_name)) {
-        if (!listing_add_file(session, path_or_name)) { /* again, for the sentence */
-            return models_choose(session, "", path_or_name, error);
-        }
-        session->opened = mem_grow(session->opened, session->opened_count + 1, sizeof *session->opened);
-        session->opened[session->opened_count++] = mem_string(path_or_name);
+        if (!listing_open_file(session, path_or_name))
+            return models_choose(session, "", path_or_name, error); /* again, for the sentence */
         row = find_row(session, path_or_name);
     }
     if (row >= 0)

@@ -84,8 +84,6 @@ bool opening_create(struct session *session, const struct session_options *optio
 static void take_drawn(void *context, int done, int all)
 {
     struct session_opening *opening = context;
-    if (done % 50 && done != all)
-        return;
     pthread_mutex_lock(&opening->lock);
     opening->drawn = done;
     opening->drawings = all;

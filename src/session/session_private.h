@@ -81,6 +81,7 @@ struct session {
 
     /* session_layers.c */
     struct freeze *freeze;
+    struct freeze *scheduled; /* what the run's schedule has thawed; NULL: nothing */
     struct freeze *undo[SESSION_UNDO];
     int undos;
     struct session_layer *layer;
@@ -125,7 +126,10 @@ void opening_finish(struct session *session);
 
 /* session_listing.c */
 void listing_finish(struct session *session);
-bool listing_add_file(struct session *session, const char *path); /* false: not recognised */
+bool listing_add_file(struct session *session, const char *path);  /* false: not recognised */
+bool listing_open_file(struct session *session, const char *path); /* the same, and it is listed ever after */
+/* Row of what can be chosen; -1: none. weights "": from scratch. */
+long listing_find(const struct session *session, const char *arch, const char *weights);
 bool listing_add_arch(struct session *session, const char *name); /* false: not known to the zoo */
 
 /* session_view.c */
@@ -143,6 +147,8 @@ bool models_choose(struct session *session, const char *arch, const char *weight
 void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
 void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
 void layers_apply(struct session *session, const char *patterns, bool frozen); /* the trainer's own change */
+void layers_run_ended(
+    struct session *session); /* what its schedule thawed is frozen again: the plan is the next run's */
 bool layers_from_experiment(struct session *session, struct error *error);
 bool layers_to_experiment(struct session *session, struct error *error);
 void layers_finish(struct session *session);

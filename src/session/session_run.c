@@ -71,6 +71,7 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "a run is training already: stop it first");
     if (!opening_settle(session, error))
         return false;
+    layers_run_ended(session); /* where one failed and could not say so */
     if (!session->graph)
         return error_set(error, ERROR_USAGE, "no model is chosen");
     if (!session->dataset)

@@ -71,16 +71,6 @@ const char *part_leaf(const char *path)
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
 }
 
-char *part_path(char *text, size_t room, const char *path, int width)
-{
-    int cells = text_width(path);
-    bool cut = cells > width && width > 1;
-    while (cut && cells > width - 1 && *path != '\0')
-        cells -= code_width(utf8_next(&path));
-    snprintf(text, room, "%s%s", cut ? "…" : "", path);
-    return text;
-}
-
 const char *part_mark_sign(enum session_mark mark)
 {
     static const char *const sign[] = {

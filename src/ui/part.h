@@ -21,8 +21,6 @@ void part_heading(struct canvas *canvas, struct rect *area, const char *title, c
 char *part_percent(char text[WORDS_MAX], double share);
 /* The last folder of a path: "indian"; "" stays "". Borrowed from `path`. */
 const char *part_leaf(const char *path);
-/* A path cut from the left to `width` cells. Returns `text`. */
-char *part_path(char *text, size_t room, const char *path, int width);
 
 /* Freeze marks: ice and water, each with a shape of its own so that they read without colour. */
 const char *part_mark_sign(enum session_mark mark); /* "✻", one cell */

@@ -200,7 +200,8 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
     int x = area.x, y = area.y, end = area.x + area.w;
     x += canvas_format(canvas, x, y, end - x, THEME_THAWED, CELL_BOLD, "≈ %s trainable",
                        words_count(trainable, counts.trainable));
-    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layers ", counts.layers_trainable);
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layer%s ", counts.layers_trainable,
+                       counts.layers_trainable == 1 ? "" : "s");
     int bar = area.w / 5 < 12 ? 12 : area.w / 5;
     if (end - x > bar + 12) {
         /* something that trains is never drawn as nothing */

@@ -39,6 +39,7 @@ static void set_setting(struct session_setting *setting, const char *key, const 
     snprintf(setting->value, sizeof(setting->value), "%s", value);
     setting->values = values;
     setting->help = help;
+    setting->choice = strstr(values, " | ") != NULL;
 }
 
 static void init_settings(struct session_setting *s)

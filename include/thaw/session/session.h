@@ -111,6 +111,7 @@ struct session_setting {
     char key[48]; /* "train.lr" */
     char value[128];
     const char *values, *help;
+    bool choice; /* the value is a word of `values`, "sgd | nesterov | adamw" */
 };
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -57,7 +57,7 @@ static bool make_samples(const char *path, void (*tell)(void *context, int done,
     char indian[160], text[400];
     snprintf(indian, sizeof indian, "%s/indian", path);
     snprintf(text, sizeof text, "[model]\nname = resnet20\n[data]\npath = %s\n[train]\nepochs = 7\n", indian);
-    tell(context, 50, 100);
+    tell(context, 51, 100);
     atomic_store(&drawing, true);
     while (atomic_load(&held))
         usleep(1000);
@@ -110,7 +110,7 @@ static void all_comes_behind_the_first_pump(void **state)
     while (!atomic_load(&drawing))
         usleep(1000);
     assert_true(session_pump(session) > 0);
-    assert_string_equal(session_opening(session), "drawing sample road signs: 50 of 100");
+    assert_string_equal(session_opening(session), "drawing sample road signs: 51 of 100");
     assert_null(session_data(session));
     assert_int_equal(session_models(session, &models), 0);
     double before = clock_monotonic();
