@@ -203,7 +203,7 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
     x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layer%s ", counts.layers_trainable,
                        counts.layers_trainable == 1 ? "" : "s");
     int bar = area.w / 5 < 12 ? 12 : area.w / 5;
-    if (end - x > bar + 12) {
+    if (end - x > bar + 32) { /* what is frozen still fits behind it */
         /* something that trains is never drawn as nothing */
         bar_draw(canvas, x, y, bar, share > 0 && share < 0.125 / bar ? 0.125 / bar : share, THEME_THAWED);
         x += bar;

@@ -225,7 +225,7 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
     int x = line.x, y = line.y, end = line.x + line.w;
     if (line.h < 1)
         return;
-    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", other->name);
+    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", run_title(other->name));
     if (run->best >= 0 && other->best >= 0) {
         double points = 100 * (run->best - other->best);
         x += canvas_format(canvas, x, y, end - x, points >= 0 ? THEME_GOOD : THEME_WARNING, CELL_BOLD, "%+.1f points",
@@ -310,7 +310,7 @@ static void mark(struct runs *runs, struct ui *ui)
         return;
     }
     snprintf(runs->marked, sizeof(runs->marked), "%s", run->path);
-    ui_say(ui, UI_INFO, "%s is marked: the selected run is compared with it", run->name);
+    ui_say(ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
 }
 
 static bool command(void *state, struct ui *ui, enum command which, const char *argument)

@@ -186,7 +186,7 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     snprintf(train->editing, sizeof(train->editing), "%s", setting->key);
     int used =
         snprintf(label, sizeof(label), "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
-    if (used >= (int)sizeof(label))
+    if (used >= (int)sizeof(label) || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
         snprintf(label, sizeof(label), "%.40s = ", setting->key);
     ui_ask(ui, &(struct ui_ask){.label = label,
                                 .initial = setting->value,

@@ -113,6 +113,7 @@ void fake_session_catalog_fault(struct session *session)
 
 void fake_session_opening(struct session *session, const char *what)
 {
+    session->opened = what == NULL;
     session->opening = what;
 }
 

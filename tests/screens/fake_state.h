@@ -10,6 +10,7 @@ struct session {
     int pipe[2];
     bool empty;
     const char *opening;
+    bool opened; /* just now */
     long model;
     char model_filter[128];
     enum session_model_column model_column;
