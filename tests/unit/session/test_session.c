@@ -215,6 +215,7 @@ static void settings_tell_choices_from_texts(void **state)
     assert_true(setting_of("train.optimizer")->choice && setting_of("train.winograd")->choice);
     assert_true(setting_of("train.class_weights")->choice);
     assert_false(setting_of("freeze.upto")->choice || setting_of("data.val")->choice); /* for all their bars */
+    assert_false(setting_of("train.memory")->choice);
     must(session_set(session, "freeze.frozen=conv1", &error), &error);
     must(session_set(session, "freeze.upto=layer1", &error), &error);
     assert_string_equal(setting_of("freeze.frozen")->value, ""); /* one says all that the other does */
