@@ -39,8 +39,9 @@ int app_json(json_t *object);
 /* The sample world's folder (not created): $XDG_DATA_HOME/thaw/samples; caller frees. */
 char *app_samples(void);
 /* Draws both datasets and puts the experiments and pretrained weights beside them, where they are not there yet. american:
- * training images a class. Progress goes to stderr when `loud`. */
-bool app_make_samples(const char *folder, int american, uint64_t seed, bool loud, struct error *error);
+ * training images a class. `tell` gets how many images are drawn, of both. */
+bool app_make_samples(const char *folder, int american, uint64_t seed, void (*tell)(void *context, int done, int all),
+                      void *context, struct error *error);
 enum { APP_AMERICAN_IMAGES = 300 };
 
 /* Options of a verb: exactly one of the three pointers is set. */

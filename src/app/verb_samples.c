@@ -12,18 +12,27 @@
 
 enum { SIDE = 32, AMERICAN_VAL = 50, INDIAN_TRAIN = 10, INDIAN_VAL = 50 };
 
+/* Those of the countries before are done. */
 struct progress {
-    bool loud, terminal;
-    const char *country;
+    void (*tell)(void *context, int done, int all);
+    void *context;
+    int before, all;
 };
 
-static void tell(void *context, int done, int total)
+static void tell_all(void *context, int done, int total)
 {
     const struct progress *progress = context;
-    if (progress->terminal && (done % 100 == 0 || done == total))
-        fprintf(stderr, "\r%s road signs: %d/%d%s", progress->country, done, total, done == total ? "\n" : "");
-    else if (progress->loud && done == total)
-        fprintf(stderr, "%s road signs: %d\n", progress->country, total);
+    (void)total;
+    progress->tell(progress->context, progress->before + done, progress->all);
+}
+
+static void print(void *context, int done, int all)
+{
+    (void)context;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\rroad signs: %d/%d%s", done, all, done == all ? "\n" : "");
+    else if (done == all)
+        fprintf(stderr, "road signs: %d\n", all);
 }
 
 static bool copy_file(const char *from, const char *to, struct error *error)
@@ -57,19 +66,24 @@ static bool copy_companions(const char *folder, struct error *error)
     return done;
 }
 
-bool app_make_samples(const char *folder, int american, uint64_t seed, bool loud, struct error *error)
+bool app_make_samples(const char *folder, int american, uint64_t seed, void (*tell)(void *context, int done, int all),
+                      void *context, struct error *error)
 {
+    struct progress progress = {tell, context, 0, 0};
+    int train[] = {[ROADSIGNS_AMERICAN] = american, [ROADSIGNS_INDIAN] = INDIAN_TRAIN};
+    int val[] = {[ROADSIGNS_AMERICAN] = AMERICAN_VAL, [ROADSIGNS_INDIAN] = INDIAN_VAL};
     if (!file_make_directories(folder, error))
         return false;
+    for (enum roadsigns_country country = 0; country < ROADSIGNS_COUNTRIES; country++)
+        progress.all += roadsigns_classes(country) * (train[country] + val[country]);
     for (enum roadsigns_country country = 0; country < ROADSIGNS_COUNTRIES; country++) {
-        struct progress progress = {loud, loud && isatty(STDERR_FILENO), roadsigns_country_name(country)};
-        bool abundant = country == ROADSIGNS_AMERICAN;
-        char *path = path_join(folder, progress.country);
-        bool done = roadsigns_write(country, path, seed, SIDE, abundant ? american : INDIAN_TRAIN,
-                                    abundant ? AMERICAN_VAL : INDIAN_VAL, tell, &progress, error);
+        char *path = path_join(folder, roadsigns_country_name(country));
+        bool done =
+            roadsigns_write(country, path, seed, SIDE, train[country], val[country], tell_all, &progress, error);
         mem_free(path);
         if (!done)
             return false;
+        progress.before += roadsigns_classes(country) * (train[country] + val[country]);
     }
     return copy_companions(folder, error);
 }
@@ -92,7 +106,7 @@ static int samples(int argc, char **argv)
     if (american_text && !app_number(american_text, 1, 100000, &american))
         return app_usage(&verb_samples, "--american takes images a class, 1 to 100000, not %s", american_text);
     struct error error = {0};
-    if (!app_make_samples(argv[1], (int)american, (uint64_t)seed, true, &error))
+    if (!app_make_samples(argv[1], (int)american, (uint64_t)seed, print, NULL, &error))
         return app_fail(&error);
     if (json)
         return app_json(json_pack("{s:s, s:i, s:i, s:i}", "folder", argv[1], "american_train_per_class", (int)american,

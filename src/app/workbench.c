@@ -17,22 +17,15 @@ struct choices {
     bool ascii, no_colour, no_mouse, offline;
 };
 
-static bool prepare_samples(const char *folder, struct error *error)
+static bool make_samples(const char *folder, void (*tell)(void *context, int done, int all), void *context,
+                         struct error *error)
 {
-    char *mark = path_join(folder, "indian");
-    bool there = file_is_directory(mark);
-    mem_free(mark);
-    if (there)
-        return true;
-    fprintf(stderr, "thaw: drawing the sample road signs in %s\n", folder);
-    return app_make_samples(folder, APP_AMERICAN_IMAGES, 1, true, error);
+    return app_make_samples(folder, APP_AMERICAN_IMAGES, 1, tell, context, error);
 }
 
-static int open_and_run(struct session *session, const struct choices *choices, const char *experiment)
+static int show(struct session *session, const struct choices *choices)
 {
     struct error error = {0};
-    if (!session_load_experiment(session, experiment, &error))
-        return app_fail(&error);
     char *themes = path_installed("themes");
     const char *no_colour = getenv("NO_COLOR");
     struct ui_options options = {
@@ -54,16 +47,16 @@ static int run(const struct choices *choices, int threads, const char *experimen
     struct error error = {0};
     char *samples = choices->samples ? path_expand(choices->samples) : app_samples();
     char *sample = path_join(samples, "indian-transfer.ini");
-    int code;
     struct session_options options = {.samples = samples,
                                       .runs = choices->runs,
                                       .models = choices->models,
                                       .threads = threads,
-                                      .offline = choices->offline};
-    struct session *session = NULL;
-    if (prepare_samples(samples, &error))
-        session = session_create(&options, &error);
-    code = session ? open_and_run(session, choices, experiment ? experiment : sample) : app_fail(&error);
+                                      .offline = choices->offline,
+                                      .experiment = experiment ? experiment : sample,
+                                      /* the experiments come last: without them it was never finished */
+                                      .make_samples = file_exists(sample) ? NULL : make_samples};
+    struct session *session = session_create(&options, &error);
+    int code = session ? show(session, choices) : app_fail(&error);
     session_destroy(session);
     mem_free(sample);
     mem_free(samples);

@@ -46,7 +46,12 @@ struct session *session_create(const struct session_options *options, struct err
     experiment_init(&session->experiment);
     session->experiment.train.threads = options->threads;
     history_init(&session->history);
-    session_rescan_models(session);
+    if (!options->experiment)
+        session_rescan_models(session);
+    else if (!opening_create(session, options, error)) {
+        session_destroy(session);
+        return NULL;
+    }
     return session;
 }
 
@@ -54,6 +59,7 @@ void session_destroy(struct session *session)
 {
     if (!session)
         return;
+    opening_finish(session);
     run_finish(session);
     experiment_rows_finish(session);
     data_finish(session);
@@ -77,6 +83,12 @@ int session_wake_fd(const struct session *session)
     return session->wake[0];
 }
 
+void session_wake(int descriptor)
+{
+    ssize_t put = write(descriptor, "", 1); /* full: it is readable anyway */
+    (void)put;
+}
+
 size_t session_pump(struct session *session)
 {
     char drained[64];
@@ -93,10 +105,12 @@ size_t session_pump(struct session *session)
             history_add(&session->history, &events[i]);
             if (events[i].kind == EVENT_THAW && !events[i].u.thaw.by_hand)
                 layers_apply(session, events[i].u.thaw.layers, events[i].u.thaw.frozen);
+            if (events[i].kind == EVENT_DONE)
+                layers_run_ended(session);
             if (events[i].kind == EVENT_EVAL || events[i].kind == EVENT_DONE)
                 session->results_known = false;
         }
     }
     mem_free(events);
-    return count + pull_pump(session);
+    return count + pull_pump(session) + opening_pump(session);
 }

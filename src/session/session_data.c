@@ -86,7 +86,7 @@ static bool fit_head(struct session *session, struct error *error)
 
 bool session_choose_data(struct session *session, const char *path, struct error *error)
 {
-    return data_choose(session, path, error) && fit_head(session, error);
+    return opening_settle(session, error) && data_choose(session, path, error) && fit_head(session, error);
 }
 
 const struct session_data *session_data(const struct session *session)

@@ -29,6 +29,7 @@ size_t session_settings(const struct session *session, const struct session_sett
         mem_free(value);
         row->values = keys[i].values;
         row->help = keys[i].help;
+        row->choice = keys[i].type == EXPERIMENT_ENUM;
     }
     *settings = own->setting;
     return count;
@@ -57,19 +58,23 @@ static bool choose_named(struct session *session, struct error *error)
         return true;
     if (!find_weights(session, weights, sizeof weights, error) || !models_choose(session, arch, weights, error))
         return false;
-    session->chosen = -1;
-    for (size_t i = 0; i < session->models; i++)
-        if ((session->model[i].scratch || session->model[i].local) &&
-            !strcmp(session->model[i].arch, session->graph->arch) && !strcmp(session->model[i].weights, weights))
-            session->chosen = (long)i;
+    session->chosen = listing_find(session, session->graph->arch, weights);
+    if (session->chosen < 0 && weights[0] && listing_open_file(session, weights))
+        session->chosen = listing_find(session, session->graph->arch, weights);
     return true;
 }
 
 bool session_set(struct session *session, const char *assignment, struct error *error)
 {
+    if (!opening_settle(session, error))
+        return false;
     struct experiment before = session->experiment;
     if (!experiment_set(&session->experiment, assignment, error))
         return false;
+    if (!strncmp(assignment, "freeze.upto=", 12)) /* one says all that the other does */
+        session->experiment.freeze.frozen[0] = '\0';
+    else if (!strncmp(assignment, "freeze.frozen=", 14))
+        session->experiment.freeze.upto[0] = '\0';
     bool done = true;
     if (!strncmp(assignment, "model.", 6) || !strncmp(assignment, "data.size", 9))
         done = choose_named(session, error);
@@ -84,6 +89,8 @@ bool session_set(struct session *session, const char *assignment, struct error *
 
 bool session_load_experiment(struct session *session, const char *path, struct error *error)
 {
+    if (!opening_settle(session, error))
+        return false;
     struct experiment experiment, before = session->experiment;
     experiment_init(&experiment);
     if (!experiment_load(&experiment, path, error))

@@ -111,7 +111,8 @@ void layers_finish(struct session *session)
         freeze_destroy(session->undo[i]);
     session->undos = 0;
     freeze_destroy(session->freeze);
-    session->freeze = NULL;
+    freeze_destroy(session->scheduled);
+    session->freeze = session->scheduled = NULL;
     mem_free(session->layer);
     mem_free(session->layer_node);
     session->layer = NULL;
@@ -239,17 +240,14 @@ static void changed(struct session *session)
     layers_mark(session);
 }
 
-static bool no_model(const struct session *session, struct error *error)
+static bool has_model(struct session *session, struct error *error)
 {
-    if (session->graph)
-        return false;
-    error_set(error, ERROR_USAGE, "no model is chosen");
-    return true;
+    return opening_settle(session, error) && (session->graph || error_set(error, ERROR_USAGE, "no model is chosen"));
 }
 
 bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
 {
-    if (no_model(session, error))
+    if (!has_model(session, error))
         return false;
     if (row >= session->layers)
         return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
@@ -278,7 +276,7 @@ bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, 
 
 bool session_freeze_upto(struct session *session, size_t row, struct error *error)
 {
-    if (no_model(session, error))
+    if (!has_model(session, error))
         return false;
     if (row >= session->layers)
         return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
@@ -293,7 +291,7 @@ bool session_freeze_upto(struct session *session, size_t row, struct error *erro
 
 bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
 {
-    if (no_model(session, error))
+    if (!has_model(session, error))
         return false;
     push_undo(session);
     if (!freeze_match(session->freeze, session->graph, patterns, frozen, error)) {
@@ -320,8 +318,28 @@ bool session_undo_freeze(struct session *session)
 void layers_apply(struct session *session, const char *patterns, bool frozen)
 {
     struct error unused;
-    if (session->freeze && freeze_match(session->freeze, session->graph, patterns, frozen, &unused))
+    if (!session->freeze)
+        return;
+    struct freeze *before = freeze_copy(session->freeze);
+    if (freeze_match(session->freeze, session->graph, patterns, frozen, &unused)) {
+        if (!session->scheduled)
+            session->scheduled = freeze_create(session->graph);
+        for (int node = 0; node < session->graph->nodes; node++)
+            session->scheduled->fixed[node] |= before->fixed[node] & ~session->freeze->fixed[node];
         layers_mark(session);
+    }
+    freeze_destroy(before);
+}
+
+void layers_run_ended(struct session *session)
+{
+    if (!session->scheduled)
+        return;
+    for (int node = 0; node < session->graph->nodes; node++)
+        freeze_set(session->freeze, session->graph, node, session->scheduled->fixed[node], true);
+    freeze_destroy(session->scheduled);
+    session->scheduled = NULL;
+    layers_mark(session);
 }
 
 bool layers_from_experiment(struct session *session, struct error *error)

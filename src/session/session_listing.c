@@ -305,9 +305,34 @@ static void list_all(struct session *session)
         listing_add_arch(session, arch->name);
 }
 
+long listing_find(const struct session *session, const char *arch, const char *weights)
+{
+    for (size_t i = 0; i < session->models; i++) {
+        const struct session_model *model = &session->model[i];
+        if ((model->scratch || model->local) && !strcmp(model->weights, weights) && !strcmp(model->arch, arch))
+            return (long)i;
+    }
+    return -1;
+}
+
+bool listing_open_file(struct session *session, const char *path)
+{
+    size_t before = session->models;
+    if (!listing_add_file(session, path))
+        return false;
+    if (session->models > before) {
+        session->opened = mem_grow(session->opened, session->opened_count + 1, sizeof *session->opened);
+        session->opened[session->opened_count++] = mem_string(path);
+    }
+    return true;
+}
+
 void session_rescan_models(struct session *session)
 {
     char chosen_weights[512] = "", chosen_arch[64] = "";
+    struct error unused;
+    if (!opening_settle(session, &unused)) /* it looks itself */
+        return;
     if (session->chosen >= 0) {
         snprintf(chosen_weights, sizeof chosen_weights, "%s", session->model[session->chosen].weights);
         snprintf(chosen_arch, sizeof chosen_arch, "%s", session->model[session->chosen].arch);
@@ -316,13 +341,7 @@ void session_rescan_models(struct session *session)
     remembered_free(&session->remembered);
     remembered_read(&session->remembered);
     list_all(session);
-    session->chosen = -1;
-    for (size_t i = 0; i < session->models && chosen_arch[0]; i++)
-        if ((session->model[i].scratch || session->model[i].local) &&
-            !strcmp(session->model[i].weights, chosen_weights) && !strcmp(session->model[i].arch, chosen_arch)) {
-            session->chosen = (long)i;
-            break;
-        }
+    session->chosen = chosen_arch[0] ? listing_find(session, chosen_arch, chosen_weights) : -1;
     session->shown_known = false;
 }
 

@@ -55,6 +55,8 @@ bool models_choose(struct session *session, const char *arch, const char *weight
 
 bool session_choose_model(struct session *session, size_t row, struct error *error)
 {
+    if (!opening_settle(session, error))
+        return false;
     if (row >= session->models)
         return error_set(error, ERROR_USAGE, "there is no model %zu", row + 1);
     const struct session_model *model = &session->model[row];
@@ -81,13 +83,12 @@ static long find_row(const struct session *session, const char *name)
 
 bool session_choose_model_file(struct session *session, const char *path_or_name, struct error *error)
 {
+    if (!opening_settle(session, error))
+        return false;
     long row = find_row(session, path_or_name);
     if (row < 0 && file_exists(path_or_name)) {
-        if (!listing_add_file(session, path_or_name)) { /* again, for the sentence */
-            return models_choose(session, "", path_or_name, error);
-        }
-        session->opened = mem_grow(session->opened, session->opened_count + 1, sizeof *session->opened);
-        session->opened[session->opened_count++] = mem_string(path_or_name);
+        if (!listing_open_file(session, path_or_name))
+            return models_choose(session, "", path_or_name, error); /* again, for the sentence */
         row = find_row(session, path_or_name);
     }
     if (row >= 0)

@@ -42,15 +42,10 @@ struct session {
     struct event *inbox;
     size_t inbox_count, inbox_room;
 
-    /* session_listing.c */
-    struct session_model *model;
-    size_t models, models_room;
-    struct bind_zoo *zoo; /* made when the first file is recognised */
-    char **opened;        /* weights files opened by path, listed ever after */
-    size_t opened_count;
-    struct catalog *catalog; /* NULL: cannot be read, see the fault */
-    struct error catalog_fault;
-    struct remembered remembered;
+    /* session_open.c */
+    struct session_opening *opening; /* NULL: nothing is being opened */
+    struct error opening_fault;      /* of kind NONE: it was opened */
+    bool opening_news;               /* since the last pump */
 
     /* session_view.c */
     struct query *filter; /* NULL: all */
@@ -67,6 +62,17 @@ struct session {
     bool offline;
     struct session_timing timing;
 
+    /* What an experiment opens, up to the trainer: session_open.c takes all of it from another session.
+     * session_listing.c */
+    struct session_model *model;
+    size_t models, models_room;
+    struct bind_zoo *zoo; /* made when the first file is recognised */
+    char **opened;        /* weights files opened by path, listed ever after */
+    size_t opened_count;
+    struct catalog *catalog; /* NULL: cannot be read, see the fault */
+    struct error catalog_fault;
+    struct remembered remembered;
+
     /* session_models.c */
     long chosen;
     struct graph *graph; /* of the chosen model */
@@ -75,6 +81,7 @@ struct session {
 
     /* session_layers.c */
     struct freeze *freeze;
+    struct freeze *scheduled; /* what the run's schedule has thawed; NULL: nothing */
     struct freeze *undo[SESSION_UNDO];
     int undos;
     struct session_layer *layer;
@@ -109,9 +116,20 @@ struct session {
     size_t runs;
 };
 
+void session_wake(int descriptor); /* the front end: there is something for session_pump */
+
+/* session_open.c */
+bool opening_create(struct session *session, const struct session_options *options, struct error *error);
+bool opening_settle(struct session *session, struct error *error); /* false: still going on, though it was waited for */
+size_t opening_pump(struct session *session);                      /* the number of changes */
+void opening_finish(struct session *session);
+
 /* session_listing.c */
 void listing_finish(struct session *session);
-bool listing_add_file(struct session *session, const char *path); /* false: not recognised */
+bool listing_add_file(struct session *session, const char *path);  /* false: not recognised */
+bool listing_open_file(struct session *session, const char *path); /* the same, and it is listed ever after */
+/* Row of what can be chosen; -1: none. weights "": from scratch. */
+long listing_find(const struct session *session, const char *arch, const char *weights);
 bool listing_add_arch(struct session *session, const char *name); /* false: not known to the zoo */
 
 /* session_view.c */
@@ -129,6 +147,8 @@ bool models_choose(struct session *session, const char *arch, const char *weight
 void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
 void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
 void layers_apply(struct session *session, const char *patterns, bool frozen); /* the trainer's own change */
+void layers_run_ended(
+    struct session *session); /* what its schedule thawed is frozen again: the plan is the next run's */
 bool layers_from_experiment(struct session *session, struct error *error);
 bool layers_to_experiment(struct session *session, struct error *error);
 void layers_finish(struct session *session);

@@ -21,8 +21,7 @@ static const double timing_seconds = 1;
 static void wake(void *context)
 {
     struct session *session = context;
-    ssize_t put = write(session->wake[1], "", 1); /* full: it is awake already */
-    (void)put;
+    session_wake(session->wake[1]);
 }
 
 /* --- pulls --- */
@@ -80,7 +79,7 @@ static const struct catalog_row *find_row(const struct session *session, const c
 
 bool session_pull(struct session *session, const char *name, struct error *error)
 {
-    const struct catalog_row *row = find_row(session, name, error);
+    const struct catalog_row *row = opening_settle(session, error) ? find_row(session, name, error) : NULL;
     if (!row)
         return false;
     long going = find_pull(session, row->name);
@@ -182,6 +181,8 @@ bool session_time_model(struct session *session, size_t row, struct error *error
 {
     struct session_timing *timing = &session->timing;
     struct zoo_arch room;
+    if (!opening_settle(session, error))
+        return false;
     if (row >= session->models)
         return error_set(error, ERROR_USAGE, "there is no model %zu", row + 1);
     const struct session_model *model = &session->model[row];

@@ -23,8 +23,7 @@ static void take_event(void *context, const struct event *event)
     }
     session->inbox[session->inbox_count++] = *event;
     pthread_mutex_unlock(&session->lock);
-    ssize_t written = write(session->wake[1], "", 1);
-    (void)written; /* full: it is readable anyway */
+    session_wake(session->wake[1]);
 }
 
 static void forget_results(struct session *session)
@@ -70,6 +69,9 @@ bool session_start(struct session *session, struct error *error)
 {
     if (layers_training(session))
         return error_set(error, ERROR_USAGE, "a run is training already: stop it first");
+    if (!opening_settle(session, error))
+        return false;
+    layers_run_ended(session); /* where one failed and could not say so */
     if (!session->graph)
         return error_set(error, ERROR_USAGE, "no model is chosen");
     if (!session->dataset)

@@ -36,7 +36,6 @@ void experiment_init(struct experiment *experiment)
     experiment->train.schedule = SCHEDULE_COSINE;
     experiment->train.step_epochs = 30;
     experiment->train.step_gamma = 0.1;
-    strcpy(experiment->train.class_weights, "none");
     experiment->train.seed = 1;
     experiment->data.cache_disk = 10000;
     experiment->data.cache_memory = 1000;
@@ -418,11 +417,6 @@ char *experiment_text(const struct experiment *experiment)
 
 /* --- contradictions --- */
 
-static bool one_of(const char *value, const char *a, const char *b)
-{
-    return strcmp(value, a) == 0 || strcmp(value, b) == 0;
-}
-
 bool experiment_check(const struct experiment *experiment, struct error *error)
 {
     const struct experiment *e = experiment;
@@ -439,9 +433,6 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
         return error_wrap(error, "model.preprocess");
     if (e->freeze.upto[0] && e->freeze.frozen[0])
         return error_set(error, ERROR_USAGE, "freeze.upto and freeze.frozen are both set: keep one of them");
-    if (!one_of(e->train.class_weights, "none", "balanced"))
-        return error_set(error, ERROR_USAGE, "train.class_weights = %s: not one of none | balanced",
-                         e->train.class_weights);
     if (experiment_parse_real(e->data.val, &fraction) && (fraction <= 0 || fraction >= 1))
         return error_set(error, ERROR_USAGE, "data.val = %s: a fraction must be between 0 and 1", e->data.val);
     if (e->data.views > 0 && e->data.augment == AUGMENT_NONE)

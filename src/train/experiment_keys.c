@@ -23,6 +23,7 @@ static const char *const cache_names[] = {"f32", "f16", "off", NULL};
 static const char *const memory_names[] = {"auto", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
 static const char *const kernel_names[] = {"measured", "built-in", NULL};
+static const char *const weighting_names[] = {"none", "balanced", NULL};
 static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
@@ -31,6 +32,7 @@ _Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(kernel_names) == KERNEL_CHOICES + 1, "a name for each");
+_Static_assert(THAW_LENGTH(weighting_names) == CLASS_WEIGHTINGS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(optimizer_names) == OPTIMIZERS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(schedule_names) == SCHEDULES + 1, "a name for each");
 
@@ -102,18 +104,20 @@ static const struct experiment_key keys[] = {
     REAL("train", "warmup", train.warmup, 0, 1e6, "epochs", "linear rise of the learning rate at the start"),
     INT("train", "step_epochs", train.step_epochs, 1, 1e6, "epochs", "step schedule: every so many epochs ..."),
     REAL("train", "step_gamma", train.step_gamma, 0, 1e3, "factor", "... the learning rate is multiplied by this"),
-    TEXT("train", "class_weights", train.class_weights, "none | balanced", "weight of a class in the loss"),
+    ENUM("train", "class_weights", train.class_weights, weighting_names, "none | balanced",
+         "weight of a class in the loss"),
     INT("train", "early_stop", train.early_stop, 0, 1e6, "epochs", "stop after so many without a better one; 0: never"),
     U64("train", "seed", train.seed, "number", "of everything random"),
-    INT("train", "threads", train.threads, 0, 1024, "threads", "0: all cores"),
+    INT("train", "threads", train.threads, 0, 1024, "threads", "that compute; 0: all cores"),
     INT_OR("train", "memory", train.memory, 1, 1e9, memory_names, "auto or MB",
            "memory that a step may take; auto: as the machine has; with less, layers are computed again"),
-    ENUM("train", "winograd", train.winograd, winograd_names, "on | off", "off: convolutions sum plainly, slower"),
+    ENUM("train", "winograd", train.winograd, winograd_names, "on | off",
+         "3x3 convolutions by Winograd's transform; off: summed plainly, slower"),
     ENUM("train", "kernels", train.kernels, kernel_names, "measured | built-in",
          "measured: the fastest here; built-in: the same on every machine"),
     PATH("run", "dir", run.dir, "folder", "where run directories go; empty: the data home"),
     TEXT("run", "name", run.name, "name", "last part of the run directory's name; empty: model and data"),
-    INT("run", "checkpoint_every", run.checkpoint_every, 1, 1e6, "epochs", "between two checkpoints"),
+    INT("run", "checkpoint_every", run.checkpoint_every, 1, 1e6, "epochs", "from one checkpoint to the next"),
 };
 /* clang-format on */
 

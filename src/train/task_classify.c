@@ -31,7 +31,7 @@ static void *create(const struct experiment *experiment, const struct dataset *d
 {
     struct classify *state = mem_alloc(sizeof(*state));
     state->classes = dataset->classes;
-    if (strcmp(experiment->train.class_weights, "balanced") == 0)
+    if (experiment->train.class_weights == CLASS_WEIGHTS_BALANCED)
         state->weights = balanced_weights(dataset);
     state->options.label_smoothing = (float)experiment->train.label_smoothing;
     state->options.class_weights = state->weights;

@@ -62,7 +62,10 @@ static double remaining_seconds(const struct trainer *trainer)
         return 0;
     double images = (double)trainer->dataset->part[DATASET_TRAIN].items;
     double epochs_left = epochs - at->epoch + 1 - (double)at->batch / batches;
-    return epochs_left * images / trainer->rate + (epochs - at->epoch + 1) * trainer->val_seconds;
+    const struct features *features = trainer->part[DATASET_TRAIN].features;
+    int views = features ? features_views(features) : 0, fills = (views < epochs ? views : epochs) - at->epoch;
+    return epochs_left * images / trainer->rate + (epochs - at->epoch + 1) * trainer->val_seconds +
+           (fills > 0 ? fills * trainer->fill_seconds : 0);
 }
 
 void trainer_publish(struct trainer *trainer, enum trainer_phase phase)

@@ -47,6 +47,7 @@ static bool go_on(void *context, size_t done, size_t all)
     struct trainer *trainer = watch->trainer;
     trainer->features_done = done;
     trainer->features_all = all;
+    trainer_tick(trainer, true);
     trainer_publish(trainer, TRAINER_PREPARING);
     trainer_collect(trainer, false);
     return !trainer->ending;
@@ -101,6 +102,8 @@ static bool fill(struct trainer *trainer, enum dataset_split split, struct plan 
     bool good = features_fill(part->features, part->view, &watch, frozen, &came_to, &error);
     trainer->features_done = trainer->features_all = 0;
     trainer_tick(trainer, true);
+    if (good && split == DATASET_TRAIN && came_to.computed > 0)
+        trainer->fill_seconds = clock_monotonic() - began;
     if (good)
         return emit_features(trainer, split, &came_to, clock_monotonic() - began);
     return error.kind != ERROR_NONE && do_without(trainer, split, &error);

@@ -128,6 +128,7 @@ static void change_freeze(struct trainer *trainer, const char *layers, bool froz
         freeze_destroy(changed);
         return;
     }
+    trainer->rate = 0; /* another half runs from here on */
     struct freeze_counts counts = freeze_counts(changed, trainer->graph);
     struct event event = {.kind = EVENT_THAW};
     snprintf(event.u.thaw.layers, sizeof(event.u.thaw.layers), "%s", layers);

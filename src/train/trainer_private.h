@@ -84,6 +84,7 @@ struct trainer {
     int event_epoch;          /* what events are filed under: the epoch that runs, or just ended */
     double ticked;            /* clock_monotonic up to which at.elapsed counts */
     double rate, val_seconds; /* images a second, smoothed; of the last evaluation */
+    double fill_seconds;      /* of the last view of training images whose features were computed */
     double lr;                /* of the last step */
     enum event_done how;      /* why it ends */
     bool paused, ending;      /* ending: a stop was asked for */

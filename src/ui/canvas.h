@@ -4,6 +4,7 @@
 #define THAW_UI_CANVAS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "theme.h"
@@ -53,6 +54,7 @@ char *canvas_dump(const struct canvas *canvas);
 uint32_t utf8_next(const char **text);
 int utf8_put(char bytes[5], uint32_t code); /* returns bytes written, a NUL behind them */
 int code_width(uint32_t code);              /* cells: 0, 1 or 2; independent of the locale's tables where it matters */
-int text_width(const char *text);           /* cells */
+char *text_tail(char *cut, size_t room, const char *text, int width); /* its end, behind "…", in `width` cells */
+int text_width(const char *text);                                     /* cells */
 
 #endif

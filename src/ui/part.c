@@ -1,6 +1,7 @@
 /* Parts that several screens draw. Positions are cells, inside the rectangle given. Called by the screens only. */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,17 @@ void part_empty(struct canvas *canvas, struct rect area, const char *title, cons
     box.y += 2;
     box.h -= 2;
     paragraph_draw(canvas, box, THEME_TEXT, 0, text);
+}
+
+bool part_opening(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    const char *opening = session_opening(ui->session);
+    if (opening == NULL)
+        return false;
+    char title[128];
+    snprintf(title, sizeof(title), "%c%s ...", toupper((unsigned char)opening[0]), opening + 1);
+    part_empty(canvas, area, title, "It comes here by itself, in a moment.");
+    return true;
 }
 
 void part_heading(struct canvas *canvas, struct rect *area, const char *title, const char *right, bool focused)
@@ -57,16 +69,6 @@ const char *part_leaf(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
-}
-
-char *part_path(char *text, size_t room, const char *path, int width)
-{
-    int cells = text_width(path);
-    bool cut = cells > width && width > 1;
-    while (cut && cells > width - 1 && *path != '\0')
-        cells -= code_width(utf8_next(&path));
-    snprintf(text, room, "%s%s", cut ? "…" : "", path);
-    return text;
 }
 
 const char *part_mark_sign(enum session_mark mark)

@@ -12,6 +12,8 @@ enum { PART_KEY = 16, PART_TEXT = 64 };
 char *part_key(const struct ui *ui, enum command command, char name[PART_KEY]);
 /* An empty state in the middle of `area`: a title and what to do next. */
 void part_empty(struct canvas *canvas, struct rect area, const char *title, const char *text);
+/* Says what is being opened, in place of an empty state; false: nothing is. */
+bool part_opening(struct ui *ui, struct canvas *canvas, struct rect area);
 /* A line "Title ------ right" over the whole width of `area`'s first row; cut off the area. */
 void part_heading(struct canvas *canvas, struct rect *area, const char *title, const char *right, bool focused);
 
@@ -19,8 +21,6 @@ void part_heading(struct canvas *canvas, struct rect *area, const char *title, c
 char *part_percent(char text[WORDS_MAX], double share);
 /* The last folder of a path: "indian"; "" stays "". Borrowed from `path`. */
 const char *part_leaf(const char *path);
-/* A path cut from the left to `width` cells. Returns `text`. */
-char *part_path(char *text, size_t room, const char *path, int width);
 
 /* Freeze marks: ice and water, each with a shape of its own so that they read without colour. */
 const char *part_mark_sign(enum session_mark mark); /* "✻", one cell */

@@ -215,7 +215,7 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
     snprintf(right, sizeof(right), "%zu", now->bad_count);
     part_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
     if (now->bad_count == 0) {
-        canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: every file is a readable image");
+        canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
         return;
     }
     struct bad_fill fill = {now, data->all_bad};
@@ -257,7 +257,7 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
     }
     canvas_image(canvas, area, data->preview.rgb, data->preview.width, data->preview.height);
     canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0,
-                part_path(path, sizeof(path), inner_path(now, data->preview.path), line.w));
+                text_tail(path, sizeof(path), inner_path(now, data->preview.path), line.w));
 }
 
 static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect area)
@@ -269,7 +269,7 @@ static void draw_summary(const struct session_data *now, struct canvas *canvas, 
     struct rect line = layout_cut_top(&area, 1);
     int right = text_width(counts);
     canvas_text(canvas, line.x, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
-                part_path(path, sizeof(path), now->path, line.w - right - 2));
+                text_tail(path, sizeof(path), now->path, line.w - right - 2));
     canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_TEXT, 0, counts);
 }
 
@@ -283,7 +283,8 @@ static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
         "train/ and val/ if you have both.",
         part_key(ui, COMMAND_BROWSE, open));
-    part_empty(canvas, top, "No data chosen", text);
+    if (!part_opening(ui, canvas, top))
+        part_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
 

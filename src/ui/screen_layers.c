@@ -200,9 +200,10 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
     int x = area.x, y = area.y, end = area.x + area.w;
     x += canvas_format(canvas, x, y, end - x, THEME_THAWED, CELL_BOLD, "≈ %s trainable",
                        words_count(trainable, counts.trainable));
-    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layers ", counts.layers_trainable);
+    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " in %d layer%s ", counts.layers_trainable,
+                       counts.layers_trainable == 1 ? "" : "s");
     int bar = area.w / 5 < 12 ? 12 : area.w / 5;
-    if (end - x > bar + 12) {
+    if (end - x > bar + 32) { /* what is frozen still fits behind it */
         /* something that trains is never drawn as nothing */
         bar_draw(canvas, x, y, bar, share > 0 && share < 0.125 / bar ? 0.125 / bar : share, THEME_THAWED);
         x += bar;
@@ -286,7 +287,8 @@ static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
     char text[200], models[PART_KEY];
     snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
              part_key(ui, COMMAND_GO_MODELS, models));
-    part_empty(canvas, area, "No model chosen", text);
+    if (!part_opening(ui, canvas, area))
+        part_empty(canvas, area, "No model chosen", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)

@@ -211,7 +211,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     }
 }
 
-static void draw_none(const struct ui *ui, struct canvas *canvas, struct rect area)
+static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char text[400], open[PART_KEY], rescan[PART_KEY];
     snprintf(
@@ -219,7 +219,8 @@ static void draw_none(const struct ui *ui, struct canvas *canvas, struct rect ar
         "Put weights files (safetensors, .pth, .h5, .keras, .onnx) where thaw looks and press %s to look again, or "
         "press %s to open one by its path. `thaw samples` makes small sample models.",
         part_key(ui, COMMAND_RESCAN, rescan), part_key(ui, COMMAND_BROWSE, open));
-    part_empty(canvas, area, "No models found", text);
+    if (!part_opening(ui, canvas, area))
+        part_empty(canvas, area, "No models found", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)

@@ -134,7 +134,7 @@ static void say_weights(const struct ui *ui, const struct session_model *model, 
 {
     char words[WORDS_MAX], key[PART_KEY];
     if (model->weights[0] != '\0')
-        part_path(value, VALUE, model->weights, width);
+        text_tail(value, VALUE, model->weights, width);
     else if (model->scratch)
         snprintf(value, VALUE, "none: starts from random numbers");
     else if (model->url[0] != '\0')

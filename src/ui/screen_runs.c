@@ -173,6 +173,14 @@ static enum theme_role state_role(const char *state)
     return strcmp(state, "running") == 0 ? THEME_THAWED : THEME_WARNING;
 }
 
+/* A run's name without the time that it begins with: that has a column of its own. */
+static const char *run_title(const char *name)
+{
+    size_t day = strspn(name, "0123456789");
+    size_t second = day == 8 && name[day] == '-' ? strspn(name + day + 1, "0123456789") : 0;
+    return second == 6 && name[15] == '-' && name[16] != '\0' ? name + 16 : name;
+}
+
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
     const struct runs *runs = context;
@@ -187,7 +195,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof(cell->text), "%s", when(date, run->started));
         break;
     case RUN_NAME:
-        snprintf(cell->text, sizeof(cell->text), "%s", run->name);
+        snprintf(cell->text, sizeof(cell->text), "%s", run_title(run->name));
         break;
     case RUN_MODEL:
         snprintf(cell->text, sizeof(cell->text), "%s", run->model);
@@ -217,7 +225,7 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
     int x = line.x, y = line.y, end = line.x + line.w;
     if (line.h < 1)
         return;
-    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", other->name);
+    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", run_title(other->name));
     if (run->best >= 0 && other->best >= 0) {
         double points = 100 * (run->best - other->best);
         x += canvas_format(canvas, x, y, end - x, points >= 0 ? THEME_GOOD : THEME_WARNING, CELL_BOLD, "%+.1f points",
@@ -247,7 +255,7 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
              words_seconds(words, run->seconds));
     snprintf(value[3], sizeof(value[3]), "best %s, last %s", part_percent(words, run->best),
              part_percent(more, run->last));
-    part_path(value[4], sizeof(value[4]), run->path, area.w - LABEL);
+    text_tail(value[4], sizeof(value[4]), run->path, area.w - LABEL);
     for (int i = 0; i < 5 && area.h > 0; i++) {
         struct rect line = layout_cut_top(&area, 1);
         field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
@@ -302,7 +310,7 @@ static void mark(struct runs *runs, struct ui *ui)
         return;
     }
     snprintf(runs->marked, sizeof(runs->marked), "%s", run->path);
-    ui_say(ui, UI_INFO, "%s is marked: the selected run is compared with it", run->name);
+    ui_say(ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
 }
 
 static bool command(void *state, struct ui *ui, enum command which, const char *argument)

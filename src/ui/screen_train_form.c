@@ -1,5 +1,5 @@
-/* The settings of the next run: a form with a button on top. Words such as "sgd | adamw" in a setting's values make it a
- * choice that Enter, left and right step through; everything else is asked for. Called by screen_train.c. */
+/* The settings of the next run: a form with a button on top. Enter, left and right step through the words of a choice;
+ * everything else is asked for. Called by screen_train.c. */
 #include "config.h"
 
 #include <stdio.h>
@@ -16,11 +16,6 @@ struct fill {
     bool ready;
     bool live;
 };
-
-static bool is_choice(const struct session_setting *setting)
-{
-    return setting->values != NULL && strstr(setting->values, " | ") != NULL;
-}
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
@@ -39,6 +34,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         break;
     case FORM_VALUE:
         cell->role = THEME_TITLE;
+        cell->tail = strchr(setting->value, '/') != NULL;
         snprintf(cell->text, sizeof(cell->text), "%s", setting->value[0] == '\0' ? "-" : setting->value);
         break;
     case FORM_VALUES:
@@ -52,19 +48,38 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     }
 }
 
+static const char *value_of(struct ui *ui, const char *key)
+{
+    const struct session_setting *setting;
+    size_t count = session_settings(ui->session, &setting);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(setting[i].key, key) == 0)
+            return setting[i].value;
+    return "";
+}
+
 /* Three lines: which model, which data, what moves. What is missing says where to get it. */
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 9 };
     char a[WORDS_MAX], b[WORDS_MAX], key[PART_KEY], text[700];
-    long model = session_chosen_model(ui->session);
+    long row = session_chosen_model(ui->session);
+    const struct session_layer *layers;
+    const char *model = session_layers(ui->session, &layers) == 0 ? NULL : value_of(ui, "model.name");
     const struct session_data *data = session_data(ui->session);
     const struct session_model *models;
     size_t count = session_models(ui->session, &models);
     int x = area.x, w = area.w, y = area.y;
+    const char *opening = session_opening(ui->session);
     canvas_text(canvas, x, y, w, THEME_DIM, 0, "model");
-    if (model >= 0 && (size_t)model < count)
-        canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, models[model].name);
+    if (opening != NULL) {
+        canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TITLE, 0, "%s ...", opening);
+        return false;
+    }
+    if (row >= 0 && (size_t)row < count)
+        model = models[row].name;
+    if (model != NULL)
+        canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, model);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
                       part_key(ui, COMMAND_GO_MODELS, key));
@@ -76,7 +91,7 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
                       part_key(ui, COMMAND_GO_DATA, key));
-    if (model >= 0) {
+    if (model != NULL) {
         struct session_freeze_counts counts;
         session_freeze_counts(ui->session, &counts);
         int used = snprintf(text, sizeof(text), "%s values, %s frozen", words_count(a, counts.trainable),
@@ -86,7 +101,7 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
                      words_seconds(a, counts.seconds_epoch), words_bytes(b, counts.train_bytes));
         field_draw(canvas, x, ++y, w, LABEL, "trains", text);
     }
-    return model >= 0 && data != NULL;
+    return model != NULL && data != NULL;
 }
 
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -98,10 +113,9 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
     struct fill fill = {.live = ui_training(ui)};
-    size_t count = session_settings(ui->session, &fill.setting);
-    list_set_rows(&train->settings, (int)count + 1);
     part_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
+    list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
     struct rect help = layout_cut_bottom(&area, area.w < 120 ? 1 : 0);
     table_draw(canvas, area, &train->settings, columns, FORM_COLUMNS, fill_cell, &fill, true);
@@ -158,13 +172,13 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
     if (row <= 0) {
-        screen_train_start(train, ui);
+        ui_do(ui, COMMAND_START, "");
         return;
     }
     if ((size_t)row > count)
         return;
     setting += row - 1;
-    if (is_choice(setting)) {
+    if (setting->choice) {
         step_choice(ui, setting, 1);
         return;
     }
@@ -172,7 +186,7 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     snprintf(train->editing, sizeof(train->editing), "%s", setting->key);
     int used =
         snprintf(label, sizeof(label), "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
-    if (used >= (int)sizeof(label))
+    if (used >= (int)sizeof(label) || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
         snprintf(label, sizeof(label), "%.40s = ", setting->key);
     ui_ask(ui, &(struct ui_ask){.label = label,
                                 .initial = setting->value,
@@ -192,7 +206,7 @@ bool screen_train_command_form(struct screen_train *train, struct ui *ui, enum c
         return true;
     }
     if (which == COMMAND_LEFT || which == COMMAND_RIGHT) {
-        if (row > 0 && (size_t)row <= count && is_choice(&setting[row - 1]))
+        if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
             step_choice(ui, &setting[row - 1], which == COMMAND_RIGHT ? 1 : -1);
         return true;
     }

@@ -99,7 +99,9 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
     x = put_field(canvas, x, y, end, "loss", THEME_TRAIN, status->step > 0 ? text : "-") - 1;
     snprintf(text, sizeof(text), "%.4f", status->val_loss);
     x = put_field(canvas, x, y, end, "val", THEME_VAL, val ? text : "-");
-    x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN, part_percent(words, status->accuracy)) - 1;
+    x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN,
+                  part_percent(words, status->step > 0 ? status->accuracy : -1)) -
+        1;
     x = put_field(canvas, x, y, end, "val", THEME_VAL, part_percent(words, status->val_accuracy));
     if (status->best_accuracy < 0)
         return;
@@ -112,7 +114,7 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
     char words[WORDS_MAX], text[64];
     int x = line.x, y = line.y, end = line.x + line.w;
     snprintf(text, sizeof(text), "%.4g", status->lr);
-    x = put_field(canvas, x, y, end, "lr", THEME_TITLE, text);
+    x = put_field(canvas, x, y, end, "lr", THEME_TITLE, status->step > 0 ? text : "-");
     if (status->images_per_second > 0) {
         snprintf(text, sizeof(text), "%s", words_count(words, status->images_per_second));
         x = put_field(canvas, x, y, end, "images/s", THEME_TITLE, text);
@@ -129,7 +131,8 @@ static void draw_proof(const struct session_status *status, struct canvas *canva
     char a[WORDS_MAX], b[WORDS_MAX];
     int x = line.x, y = line.y, end = line.x + line.w;
     if (status->proof_tensors == 0)
-        x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0, "✻ proof of freeze: at the end of the epoch");
+        x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0,
+                         status->frozen > 0 ? "✻ proof of freeze: at the end of the epoch" : "✻ nothing is frozen");
     else if (status->proof_held)
         x += canvas_format(canvas, x, y, end - x, THEME_FROZEN, CELL_BOLD, "✻ %d tensors frozen, proven",
                            status->proof_tensors);

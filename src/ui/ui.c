@@ -13,6 +13,19 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
+/* What had to wait until nothing is being opened any more: a start, or the greeting that offers one. */
+static void greet(struct ui *ui)
+{
+    if (session_opening(ui->session))
+        return;
+    if (ui->starts)
+        ui_do(ui, COMMAND_START, "");
+    else if (ui->greeting && !ui->message[0])
+        ui_say(ui, UI_INFO, "%s", ui->greeting);
+    ui->starts = false;
+    ui->greeting = NULL;
+}
+
 /* --- life --- */
 struct ui *ui_create(const struct ui_options *options, struct session *session, struct term *term, struct error *error)
 {
@@ -38,8 +51,8 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->help = help_create();
     ui->current = ui->before = options->start;
     ui_go(ui, options->start);
-    if (options->greeting)
-        ui_say(ui, UI_INFO, "%s", options->greeting);
+    ui->greeting = options->greeting;
+    greet(ui);
     if (fault)
         ui_fail(ui, error);
     return ui;
@@ -214,6 +227,11 @@ void ui_do(struct ui *ui, enum command command, const char *argument)
     const struct command_row *row = command_row(command);
     if (frame_command(ui, command, argument))
         return;
+    if (command == COMMAND_START && session_opening(ui->session)) {
+        ui->starts = true;
+        ui_say(ui, UI_INFO, "Training starts as soon as all is open");
+        return;
+    }
     if (screen_table[ui->current]->command(ui->state[ui->current], ui, command, argument))
         return;
     if (ui_command(ui, command, argument))
@@ -291,6 +309,7 @@ void ui_pump(struct ui *ui)
     if (session_pump(ui->session) == 0)
         return;
     ui->dirty = true;
+    greet(ui);
     for (int i = 0; i < SCREENS; i++)
         if (ui->state[i] && screen_table[i]->changed)
             screen_table[i]->changed(ui->state[i], ui);

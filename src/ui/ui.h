@@ -19,7 +19,7 @@ struct ui_options {
     const char *themes_folder; /* NULL: the installed one */
     bool ascii, no_colour, no_mouse;
     enum screen_id start;
-    const char *greeting; /* first message; NULL: none */
+    const char *greeting; /* first message, once the experiment is open; NULL: none */
     int width, height;    /* without a terminal only */
 };
 
@@ -50,6 +50,8 @@ struct ui {
     enum ui_message_kind message_kind;
     char message[512];
     double message_since;  /* clock_monotonic; 0: stays until replaced */
+    const char *greeting;  /* to be said once all is open; NULL: it was */
+    bool starts;           /* the run, once all is open */
     struct prompt *prompt; /* always there, open or not */
     struct help *help;
     struct question *question;

@@ -61,6 +61,11 @@ static bool run(struct ui *ui, struct error *error)
             return error_set(error, ERROR_INTERRUPTED, "the terminal went away");
         if (fds[2].revents & POLLIN)
             ui_pump(ui);
+        const struct error *fault = session_opening_fault(ui->session);
+        if (fault) {
+            *error = *fault;
+            return false;
+        }
         double now = clock_monotonic();
         bool due = now - drawn >= (ui->dirty ? frame : idle_frame);
         bool ages = ui->message_since > 0 && now - ui->message_since > UI_MESSAGE_SECONDS && ui->message[0];

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <wchar.h>
 
 #include "canvas.h"
@@ -77,4 +78,14 @@ int text_width(const char *text)
     while ((code = utf8_next(&text)) != 0)
         width += code_width(code);
     return width;
+}
+
+char *text_tail(char *cut, size_t room, const char *text, int width)
+{
+    int cells = text_width(text);
+    bool whole = cells <= width || width <= 1;
+    while (!whole && cells > width - 1 && *text != '\0')
+        cells -= code_width(utf8_next(&text));
+    snprintf(cut, room, "%s%s", whole ? "" : "…", text);
+    return cut;
 }

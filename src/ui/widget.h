@@ -41,6 +41,7 @@ struct table_cell {
     char text[160];
     enum theme_role role; /* THEME_TEXT at first */
     unsigned attrs;
+    bool tail;  /* of what does not fit the end is shown, as of a path */
     int indent; /* cells before the text */
     int fold;   /* 0 none, 1 folded (+), 2 unfolded (-), 3 leaf: blank in its place */
     double bar; /* 0..1 draws a bar behind nothing: the cell is a bar; < 0 (at first): text */

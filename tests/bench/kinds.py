@@ -142,7 +142,7 @@ def layers(row, options):
 
 
 def jpeg(row, options):
-    program = os.path.join(os.path.dirname(os.path.abspath(options.thaw)), "tests/bench/bench_jpeg")
+    program = os.path.join(os.path.dirname(os.path.abspath(options.thaw)), "tests/bench/bench_decode")
     train = os.path.join(options.data or "", "train")
     field = [Job("thaw", [program, train], value=lambda seconds, printed: printed["images_per_second"])]
     for version, python in options.pythons.items():

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """thaw_screen.py PROGRAM FOLDER: starts the workbench on a pseudo-terminal of 80x24; prints the milliseconds from process
-start to the end of its first frame (the last output before the first silence) and the memory it holds when idle. FOLDER
-is for the sample world, which a first start ever draws: that is done before, and not counted."""
+start to the end of its first frame (its last line, the keys, is there) and until the experiment is open (the last output
+before the first silence), and the memory it holds when idle. FOLDER is for the sample world, which a first start ever
+draws: that is done before, and not counted."""
 import fcntl
 import json
 import os
@@ -13,7 +14,7 @@ import sys
 import termios
 import time
 
-SILENCE, FRAME_LEAST = 0.3, 1000  # seconds; bytes that no frame of a whole screen is below
+SILENCE, LAST_LINE = 0.5, b"quit"  # seconds; of the frame's last line
 
 
 def resident_mib(pid):
@@ -21,13 +22,15 @@ def resident_mib(pid):
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def first_frame(master, began):
-    """(seconds to the end of the first frame, bytes of it)."""
-    size, last = 0, began
-    while select.select([master], [], [], SILENCE if size >= FRAME_LEAST else 30)[0]:
-        size += len(os.read(master, 1 << 16))
+def frames(master, began):
+    """Seconds to the end of the first frame and of the last one, bytes of the first."""
+    first, output, last = None, b"", began
+    while select.select([master], [], [], SILENCE if first else 30)[0]:
+        output += os.read(master, 1 << 16)
         last = time.perf_counter()
-    return last - began, size
+        if not first and LAST_LINE in output:
+            first, size = last, len(output)
+    return first - began, last - began, size
 
 
 def main():
@@ -44,9 +47,9 @@ def main():
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         os.execve(program, [program, "--offline", "--samples", samples], env)
-    seconds, size = first_frame(master, began)
+    first, opened, size = frames(master, began)
     time.sleep(1)
-    told = {"first_frame_ms": 1e3 * seconds, "frame_bytes": size, "idle_mib": resident_mib(pid)}
+    told = {"first_frame_ms": 1e3 * first, "opened_ms": 1e3 * opened, "frame_bytes": size, "idle_mib": resident_mib(pid)}
     os.kill(pid, 15)
     os.waitpid(pid, 0)
     print(json.dumps(told))

@@ -12,13 +12,10 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "weights/format.h"
-
-enum { HANG_SECONDS = 300 };
-
-static char folder[] = "/tmp/thaw-darknet-XXXXXX";
 
 static void put(const char *name, const void *bytes, size_t size)
 {
@@ -37,25 +34,6 @@ static void put_values(size_t count)
     bytes[4] = 1;
     put("net.weights", bytes, size);
     mem_free(bytes);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    alarm(HANG_SECONDS);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"net.cfg", "net.weights", "lone.weights"};
-    for (size_t i = 0; i < THAW_LENGTH(names); i++) {
-        char *path = path_join(folder, names[i]);
-        unlink(path);
-        mem_free(path);
-    }
-    return rmdir(folder);
 }
 
 static void expect_refusal(const char *file, const char *sentence)

@@ -13,27 +13,13 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/import.h"
 #include "weights/format.h"
 
-enum { HANG_SECONDS = 300, MESSAGE_MAX = 1 << 16 };
-
-static char directory[] = "/tmp/thaw-refuse-XXXXXX";
-
-static int make_directory(void **state)
-{
-    (void)state;
-    alarm(HANG_SECONDS); /* ends a test that hangs */
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return rmdir(directory);
-}
+enum { MESSAGE_MAX = 1 << 16 };
 
 /* --- writing messages --- */
 
@@ -168,7 +154,7 @@ static void put_tensor(struct message *graph, const struct tensor_case *from)
 /* Opens the bytes as a file and reads every tensor. */
 static bool open_and_read(const struct message *model, struct error *error)
 {
-    char *path = path_join(directory, "hostile");
+    char *path = path_join(folder, "hostile");
     assert_true(file_write_atomic(path, model->data, model->size, error));
     struct weights *weights = weights_open(path, error);
     bool good = weights != NULL;
@@ -188,7 +174,7 @@ static void expect_refusal(const char *name, const struct message *model, const 
     struct error error = {0};
     if (open_and_read(model, &error))
         fail_msg("%s: was read", name);
-    if (error.kind != ERROR_WEIGHTS || strncmp(error.text, directory, strlen(directory)) != 0 ||
+    if (error.kind != ERROR_WEIGHTS || strncmp(error.text, folder, strlen(folder)) != 0 ||
         !strstr(error.text, sentence))
         fail_msg("%s: kind %d: %s", name, error.kind, error.text);
 }
@@ -267,7 +253,7 @@ static void test_flood(void **state)
     static const struct {
         const char *name, *bytes;
     } floods[] = {{"empty nodes", "\x0a"}, {"empty tensors", "\x2a"}, {"empty inputs", "\x5a"}};
-    char *path = path_join(directory, "hostile");
+    char *path = path_join(folder, "hostile");
     uint8_t *file = mem_alloc(FLOOD + 7);
     memcpy(file, "\x08\x08\x3a\x80\x80\x80\x04", 7);
     for (size_t i = 0; i < THAW_LENGTH(floods); i++) {
@@ -570,5 +556,5 @@ int main(void)
         cmocka_unit_test(test_tensors),  cmocka_unit_test(test_messages),   cmocka_unit_test(test_flood),
         cmocka_unit_test(test_networks), cmocka_unit_test(test_every_byte),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

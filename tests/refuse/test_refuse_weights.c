@@ -14,27 +14,11 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/weights/weights.h"
 #include "weights/format.h"
-
-enum { HANG_SECONDS = 300 };
-
-static char directory[] = "/tmp/thaw-refuse-XXXXXX";
-
-static int make_directory(void **state)
-{
-    (void)state;
-    alarm(HANG_SECONDS); /* ends a test that hangs */
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return rmdir(directory);
-}
 
 /* Reads every tensor; false with the first error. */
 static bool read_all(const struct weights *weights, struct error *error)
@@ -62,7 +46,7 @@ static bool open_and_read(const char *path, struct error *error)
 static void expect_refusal(const char *name, const void *bytes, size_t size, const char *sentence)
 {
     struct error error = {0};
-    char *path = path_join(directory, "hostile");
+    char *path = path_join(folder, "hostile");
     assert_true(file_write_atomic(path, bytes, size, &error));
     bool ok = open_and_read(path, &error);
     unlink(path);
@@ -428,7 +412,7 @@ static void test_torch(void **state)
 static void test_torch_runs_nothing(void **state)
 {
     (void)state;
-    char *trace = path_join(directory, "trace"), command[256], file[512];
+    char *trace = path_join(folder, "trace"), command[256], file[512];
     int length = snprintf(command, sizeof command, "touch %s", trace);
     memcpy(file, HEAD, sizeof HEAD);
     int size = (int)sizeof HEAD - 1;
@@ -520,14 +504,14 @@ static void test_not_a_file(void **state)
 {
     (void)state;
     struct error error = {0};
-    expect_path_refused(directory, "Is a directory");
+    expect_path_refused(folder, "Is a directory");
     expect_path_refused("/nowhere/at/all", "No such file or directory");
-    char *pipe = path_join(directory, "pipe");
+    char *pipe = path_join(folder, "pipe");
     assert_int_equal(mkfifo(pipe, 0600), 0);
     expect_path_refused(pipe, "not a regular file"); /* and does not wait for a writer */
     unlink(pipe);
     mem_free(pipe);
-    char *path = path_join(directory, "unreadable");
+    char *path = path_join(folder, "unreadable");
     assert_true(file_write_atomic(path, BYTES(valid_torch), &error));
     assert_int_equal(chmod(path, 0), 0);
     if (geteuid() == 0)
@@ -601,5 +585,5 @@ int main(void)
         cmocka_unit_test(test_every_prefix_and_byte_of_safetensors),
         cmocka_unit_test(test_every_prefix_and_byte_of_torch),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -23,33 +23,17 @@
 #include "thaw/train/feature_store.h"
 #include "world.h"
 
-static struct world world;
-
-static int make_world(void **state)
-{
-    (void)state;
-    world_create(&world);
-    return 0;
-}
-
-static int remove_world(void **state)
-{
-    (void)state;
-    world_destroy(&world);
-    return 0;
-}
-
 /* Two experiments that differ in where their runs go. */
 static void make_pair(struct experiment *a, struct experiment *b, const char *optimizer, const char *augment)
 {
     char assignment[64];
-    *a = world_experiment(&world);
+    *a = world_experiment();
     snprintf(assignment, sizeof assignment, "train.optimizer=%s", optimizer);
     world_set(a, assignment);
     snprintf(assignment, sizeof assignment, "data.augment=%s", augment);
     world_set(a, assignment);
     *b = *a;
-    struct experiment other = world_experiment(&world);
+    struct experiment other = world_experiment();
     strcpy(b->run.dir, other.run.dir);
 }
 
@@ -318,7 +302,7 @@ static void same_seed_same_bits_for_any_threads(void **state)
     (void)state;
     struct world_log first = {0}, other = {0};
     for (int threads = 1; threads <= 3; threads++) {
-        struct experiment experiment = world_experiment(&world);
+        struct experiment experiment = world_experiment();
         world_set(&experiment, "data.augment=light");
         world_set(&experiment, "train.epochs=3");
         world_set(&experiment, "thaw.epoch 2=layer1 layer2");
@@ -327,7 +311,7 @@ static void same_seed_same_bits_for_any_threads(void **state)
         if (threads > 1)
             world_assert_same(first.path, other.path);
     }
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     world_set(&experiment, "train.seed=2");
     world_run(&other, &experiment, NULL);
     assert_true(other.loss[1] != first.loss[1]);
@@ -343,7 +327,7 @@ static void another_seed_or_batch_is_refused(void **state)
     (void)state;
     struct error error = {0};
     struct trainer_status status;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {.react = stop_at, .at = 3};
     world_run(&log, &experiment, NULL);
     for (int i = 0; i < 2; i++) {
@@ -373,5 +357,5 @@ int main(void)
         cmocka_unit_test(same_seed_same_bits_for_any_threads),
         cmocka_unit_test(another_seed_or_batch_is_refused),
     };
-    return cmocka_run_group_tests(tests, make_world, remove_world);
+    return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }

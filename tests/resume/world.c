@@ -3,7 +3,9 @@
 
 #include "world.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,21 +24,42 @@
 #include "thaw/model/load.h"
 #include "thaw/run/rundir.h"
 
-static void must(bool good, const struct error *error)
+struct world world;
+
+void world_must(bool good, const struct error *error)
 {
     if (!good)
         fail_msg("%s", error->text);
 }
 
+void world_flip(const char *path, off_t at)
+{
+    uint8_t byte;
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0x10;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+void world_limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
 /* A noisy square whose colour and place say the class. */
-static void draw(const struct world *world, const char *part, int label, int number)
+static void draw(const char *part, int label, int number)
 {
     struct error error = {0};
     struct image image;
     struct rng rng;
     char path[256];
-    snprintf(path, sizeof path, "%s/%s/class%d", world->data, part, label);
-    must(file_make_directories(path, &error), &error);
+    snprintf(path, sizeof path, "%s/%s/class%d", world.data, part, label);
+    world_must(file_make_directories(path, &error), &error);
     snprintf(path + strlen(path), sizeof path - strlen(path), "/%03d.png", number);
     rng_init(&rng, (uint64_t)(label * 1000 + number), part[0]);
     if (!image_create(&image, WORLD_SIDE, WORLD_SIDE))
@@ -45,48 +68,50 @@ static void draw(const struct world *world, const char *part, int label, int num
         for (int c = 0; c < 3; c++)
             image.rgb[3 * i + c] =
                 (uint8_t)(rng_below(&rng, 140) + (c == label && i % WORLD_SIDE > 4 * label ? 90 : 0));
-    must(image_save_png(&image, path, &error), &error);
+    world_must(image_save_png(&image, path, &error), &error);
     image_finish(&image);
 }
 
-static void write_base(const struct world *world)
+static void write_base(void)
 {
     static const char *const names[WORLD_CLASSES] = {"left", "right", "up"};
     struct error error = {0};
     struct load_request request = {.arch = "resnet20", .classes = WORLD_CLASSES, .size = WORLD_SIDE, .seed = 99};
     struct graph *graph = load_graph(&request, NULL, &error);
-    must(graph, &error);
-    must(bind_export(graph, world->base, TENSOR_F32, names, &error), &error);
+    world_must(graph, &error);
+    world_must(bind_export(graph, world.base, TENSOR_F32, names, &error), &error);
     graph_destroy(graph);
 }
 
-void world_create(struct world *world)
+int world_set_up(void **state)
 {
-    strcpy(world->folder, "/tmp/thaw-test-train-XXXXXX");
-    if (!mkdtemp(world->folder))
+    (void)state;
+    strcpy(world.folder, "/tmp/thaw-test-train-XXXXXX");
+    if (!mkdtemp(world.folder))
         fail_msg("no folder");
-    snprintf(world->data, sizeof world->data, "%s/data", world->folder);
-    snprintf(world->base, sizeof world->base, "%s/base.safetensors", world->folder);
-    snprintf(world->runs, sizeof world->runs, "%s/runs", world->folder);
+    snprintf(world.data, sizeof world.data, "%s/data", world.folder);
+    snprintf(world.base, sizeof world.base, "%s/base.safetensors", world.folder);
+    snprintf(world.runs, sizeof world.runs, "%s/runs", world.folder);
     for (int label = 0; label < WORLD_CLASSES; label++) {
         for (int i = 0; i < WORLD_TRAIN; i++)
-            draw(world, "train", label, i);
+            draw("train", label, i);
         for (int i = 0; i < WORLD_VAL; i++)
-            draw(world, "val", label, i);
+            draw("val", label, i);
     }
-    write_base(world);
+    write_base();
     /* What runs keep for others is this world's alone. */
-    char *cache = path_join(world->folder, "cache");
+    char *cache = path_join(world.folder, "cache");
     setenv("XDG_CACHE_HOME", cache, 1);
     mem_free(cache);
+    return 0;
 }
 
-void world_destroy(const struct world *world)
+int world_tear_down(void **state)
 {
+    (void)state;
     char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", world->folder);
-    if (system(command) != 0)
-        print_message("%s stays\n", world->folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", world.folder);
+    return system(command);
 }
 
 static void set(struct experiment *experiment, const char *key, const char *value)
@@ -94,20 +119,20 @@ static void set(struct experiment *experiment, const char *key, const char *valu
     struct error error = {0};
     char assignment[256];
     snprintf(assignment, sizeof assignment, "%s=%s", key, value);
-    must(experiment_set(experiment, assignment, &error), &error);
+    world_must(experiment_set(experiment, assignment, &error), &error);
 }
 
-struct experiment world_experiment(const struct world *world)
+struct experiment world_experiment(void)
 {
     struct experiment experiment;
     char runs[128];
     static int number;
-    snprintf(runs, sizeof runs, "%s/%d", world->runs, ++number);
+    snprintf(runs, sizeof runs, "%s/%d", world.runs, ++number);
     experiment_init(&experiment);
-    set(&experiment, "model.weights", world->base);
+    set(&experiment, "model.weights", world.base);
     set(&experiment, "freeze.upto", "layer2");
     set(&experiment, "freeze.bn_stats", "moving");
-    set(&experiment, "data.path", world->data);
+    set(&experiment, "data.path", world.data);
     set(&experiment, "train.epochs", "6");
     set(&experiment, "train.batch", "8");
     set(&experiment, "train.lr", "0.02");
@@ -144,8 +169,8 @@ static void run(struct world_log *log, const struct experiment *experiment, cons
     uint64_t at = log->at;
     *log = (struct world_log){.react = react, .at = at};
     log->trainer = trainer_create(experiment, resume, &(struct event_sink){take, log}, &error);
-    must(log->trainer, &error);
-    must(trainer_start(log->trainer, &error), &error);
+    world_must(log->trainer, &error);
+    world_must(trainer_start(log->trainer, &error), &error);
     trainer_join(log->trainer);
     trainer_status(log->trainer, status);
     strcpy(log->path, status->run_path);
@@ -186,7 +211,7 @@ void world_find_run(const struct experiment *experiment, char path[512])
 {
     struct error error = {0};
     struct file_list list;
-    must(file_list_read(&list, experiment->run.dir, &error), &error);
+    world_must(file_list_read(&list, experiment->run.dir, &error), &error);
     if (list.count != 1)
         fail_msg("%zu runs in %s", list.count, experiment->run.dir);
     char *joined = path_join(experiment->run.dir, list.name[0]);
@@ -199,7 +224,7 @@ void world_read(const char *run, struct world_log *log)
 {
     struct error error = {0};
     *log = (struct world_log){0};
-    must(rundir_read(run, &(struct event_sink){take, log}, &error), &error);
+    world_must(rundir_read(run, &(struct event_sink){take, log}, &error), &error);
 }
 
 static float *read_values(const struct weights *weights, size_t index, size_t *bytes)
@@ -207,7 +232,7 @@ static float *read_values(const struct weights *weights, size_t index, size_t *b
     struct error error = {0};
     *bytes = (size_t)shape_count(&weights_get(weights, index)->shape) * sizeof(float);
     float *values = mem_alloc(*bytes + 1);
-    must(weights_read(weights, index, values, &error), &error);
+    world_must(weights_read(weights, index, values, &error), &error);
     return values;
 }
 
@@ -229,7 +254,7 @@ static struct weights *open_file(const char *run, const char *name)
     struct error error = {0};
     char *path = path_join(run, name);
     struct weights *weights = weights_open(path, &error);
-    must(weights, &error);
+    world_must(weights, &error);
     mem_free(path);
     return weights;
 }

@@ -3,19 +3,30 @@
 #ifndef THAW_TESTS_WORLD_H
 #define THAW_TESTS_WORLD_H
 
+#include <sys/resource.h>
+#include <sys/types.h>
+
 #include "thaw/train/trainer.h"
 
 enum { WORLD_CLASSES = 3, WORLD_TRAIN = 10, WORLD_VAL = 3, WORLD_SIDE = 16, WORLD_STEPS_MAX = 512 };
 
-struct world {
+/* The one of a program. */
+extern struct world {
     char folder[64], data[96], base[96], runs[96];
-};
+} world;
 
-/* Draws WORLD_TRAIN and WORLD_VAL pictures of each class and writes base weights of another class list. */
-void world_create(struct world *world);
-void world_destroy(const struct world *world);
+/* Of a group of tests: draws WORLD_TRAIN and WORLD_VAL pictures of each class and writes base weights of another class
+ * list. What is kept for later runs is kept in the world's folder. */
+int world_set_up(void **state);
+int world_tear_down(void **state);
+/* Fails the test with the error's sentence. */
+void world_must(bool good, const struct error *error);
+/* Flips a bit of the byte there. */
+void world_flip(const char *path, off_t at);
+/* No file may grow beyond: stands for a full disk. 0: no limit any more. */
+void world_limit_files(rlim_t bytes);
 /* ResNet-20 from the base, frozen up to layer2, 6 epochs of 4 batches; deterministic views. */
-struct experiment world_experiment(const struct world *world);
+struct experiment world_experiment(void);
 
 /* What a run says, by events.jsonl or live. */
 struct world_log {

@@ -11,14 +11,14 @@
 #include "fake_state.h"
 
 static const struct session_run run_rows[RUNS] = {
-    {"/data/runs/20261120-0912-indian-head", "indian-head", "resnet20 american signs", "/data/samples/indian",
-     1795165920, 9.4, 20, 20, 0.936, 0.934, 650, 269066, "finished"},
-    {"/data/runs/20261120-0930-indian-scratch", "indian-scratch", "resnet20", "/data/samples/indian", 1795167000, 58,
-     20, 20, 0.612, 0.604, 269716, 0, "finished"},
-    {"/data/runs/20261121-1405-ants-bees", "ants-bees", "mobilenet_v1_0.25", "/home/user/photos/hymenoptera",
-     1795269900, 33, 7, 15, 0.915, 0.902, 514, 475544, "stopped"},
-    {"/data/runs/20261121-1411-vgg-american", "vgg-american", "vgg_slim american signs", "/data/samples/american",
-     1795270260, 412.5, 3, 30, -1, -1, 594000, 0, "broken off"},
+    {"/data/runs/20261120-091200-indian-head", "20261120-091200-indian-head", "resnet20 american signs",
+     "/data/samples/indian", 1795165920, 9.4, 20, 20, 0.936, 0.934, 650, 269066, "finished"},
+    {"/data/runs/20261120-093000-indian-scratch", "20261120-093000-indian-scratch", "resnet20", "/data/samples/indian",
+     1795167000, 58, 20, 20, 0.612, 0.604, 269716, 0, "finished"},
+    {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", "mobilenet_v1_0.25",
+     "/home/user/photos/hymenoptera", 1795269900, 33, 7, 15, 0.915, 0.902, 514, 475544, "stopped"},
+    {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", "vgg_slim american signs",
+     "/data/samples/american", 1795270260, 412.5, 3, 30, -1, -1, 594000, 0, "broken off"},
 };
 
 /* --- the run --- */
@@ -120,6 +120,10 @@ size_t session_pump(struct session *session)
     while (read(session->pipe[0], wakes, sizeof(wakes)) > 0)
         continue;
     fake_pump_pull(session);
+    if (session->opened) {
+        session->opened = false;
+        return 1;
+    }
     bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
     for (int i = 0; may && i < session->steps && status->phase != SESSION_DONE; i++, made++)
         make_step(session);

@@ -39,6 +39,7 @@ static void set_setting(struct session_setting *setting, const char *key, const 
     snprintf(setting->value, sizeof(setting->value), "%s", value);
     setting->values = values;
     setting->help = help;
+    setting->choice = strstr(values, " | ") != NULL;
 }
 
 static void init_settings(struct session_setting *s)
@@ -108,6 +109,23 @@ void fake_session_fail_pull(struct session *session)
 void fake_session_catalog_fault(struct session *session)
 {
     session->catalog_fault = true;
+}
+
+void fake_session_opening(struct session *session, const char *what)
+{
+    session->opened = what == NULL;
+    session->opening = what;
+}
+
+const char *session_opening(const struct session *session)
+{
+    return session->opening;
+}
+
+const struct error *session_opening_fault(const struct session *session)
+{
+    (void)session;
+    return NULL;
 }
 
 void fake_session_empty(struct session *session)

@@ -9,6 +9,8 @@ enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SET
 struct session {
     int pipe[2];
     bool empty;
+    const char *opening;
+    bool opened; /* just now */
     long model;
     char model_filter[128];
     enum session_model_column model_column;

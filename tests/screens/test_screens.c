@@ -94,11 +94,29 @@ static void test_runs(void **state)
     check_forms("runs-empty", true, "6", 0, "");
 }
 
+/* The first frames of a start: nothing is chosen yet, and nobody is told to choose. */
+static void test_opening(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"models-opening", "layers-opening", "data-opening", "train-opening"};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++) {
+        struct stage stage;
+        char key[2] = {(char)('1' + i), '\0'};
+        stage_open(&stage, 80, 24, false);
+        fake_session_empty(stage.session);
+        fake_session_opening(stage.session, "opening indian-transfer.ini");
+        stage_type(&stage, key);
+        stage_check(&stage, names[i]);
+        stage_close(&stage);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models), cmocka_unit_test(test_layers),  cmocka_unit_test(test_data),
-        cmocka_unit_test(test_train),  cmocka_unit_test(test_results), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_models),  cmocka_unit_test(test_layers),  cmocka_unit_test(test_data),
+        cmocka_unit_test(test_train),   cmocka_unit_test(test_results), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_opening),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,25 @@ static void test_starting_needs_model_and_data(void **state)
     assert_int_equal(status_now().phase, SESSION_IDLE);
 }
 
+/* By key and by the form's button. */
+static void test_a_start_waits_for_what_is_being_opened(void **state)
+{
+    (void)state;
+    type("Enter 3 Enter 4");
+    for (int i = 0; i < 2; i++) {
+        fake_session_opening(stage.session, "opening indian-transfer.ini");
+        type(i == 0 ? "r" : "g Enter");
+        see("as soon as all is open");
+        assert_int_equal(status_now().phase, i == 0 ? SESSION_IDLE : SESSION_DONE);
+        fake_session_opening(stage.session, NULL);
+        stage_train(&stage, 1);
+        assert_int_equal(status_now().phase, SESSION_PREPARING);
+        fake_session_finish_run(stage.session);
+        stage_train(&stage, 1);
+        type("e");
+    }
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -465,6 +484,7 @@ int main(void)
         WITH_STAGE(test_patterns_by_command),
         WITH_STAGE(test_choosing_data),
         WITH_STAGE(test_starting_needs_model_and_data),
+        WITH_STAGE(test_a_start_waits_for_what_is_being_opened),
         WITH_STAGE(test_settings),
         WITH_STAGE(test_pause_and_rate),
         WITH_STAGE(test_stop_asks),

@@ -14,12 +14,17 @@
 #include "thaw/run/event.h"
 #include "thaw/session/models.h"
 
+/* Draws the sample world and tells how far it is; called on another thread. */
+typedef bool (*session_make_samples)(const char *folder, void (*tell)(void *context, int done, int all), void *context,
+                                     struct error *error);
 struct session_options {
-    const char *samples; /* folder made by `thaw samples`; NULL: the data home's */
-    const char *runs;    /* where runs go; NULL: the data home's */
-    const char *models;  /* folder of weights files, pulled ones too; NULL: the data home's */
-    int threads;         /* 0: all cores */
-    bool offline;        /* no downloads */
+    const char *samples;    /* folder made by `thaw samples`; NULL: the data home's */
+    const char *runs;       /* where runs go; NULL: the data home's */
+    const char *models;     /* folder of weights files, pulled ones too; NULL: the data home's */
+    int threads;            /* 0: all cores */
+    bool offline;           /* no downloads */
+    const char *experiment; /* to begin with, opened behind the caller's back from the first pump on; NULL: none */
+    session_make_samples make_samples; /* before that; NULL: the sample world is there */
 };
 struct session *session_create(const struct session_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* A run that still trains is stopped and saved. */
@@ -29,6 +34,11 @@ void session_destroy(struct session *session);
 int session_wake_fd(const struct session *session) THAW_NONNULL; /* poll for reading beside the keyboard */
 /* Takes in what happened since the last call; returns how many events came. Call when the descriptor is readable. */
 size_t session_pump(struct session *session) THAW_NONNULL;
+
+/* "opening indian-transfer.ini", until the experiment to begin with is open; then NULL. No model and no data is chosen
+ * before; a call that needs them waits a second, then says that they are still being opened. Valid until called again. */
+const char *session_opening(const struct session *session) THAW_NONNULL;
+const struct error *session_opening_fault(const struct session *session) THAW_NONNULL; /* NULL: none */
 
 /* --- layers and their freeze state --- */
 enum session_mark { SESSION_MARK_NONE, SESSION_MARK_FROZEN, SESSION_MARK_THAWED, SESSION_MARK_PARTLY };
@@ -101,6 +111,7 @@ struct session_setting {
     char key[48]; /* "train.lr" */
     char value[128];
     const char *values, *help;
+    bool choice; /* the value is a word of `values`, "sgd | nesterov | adamw" */
 };
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -17,6 +17,8 @@ enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 
 /* Whether convolutions may be computed in another domain, which rounds about ten times as much. */
 enum winograd_use { WINOGRAD_ON, WINOGRAD_OFF, WINOGRAD_USES };
+/* Weight of a class in the loss. balanced: all classes weigh the same, however many images they have. */
+enum class_weighting { CLASS_WEIGHTS_NONE, CLASS_WEIGHTS_BALANCED, CLASS_WEIGHTINGS };
 
 /* How a convolution's kernel is chosen: by what is fastest on this machine, or by a rule that is the same on all. */
 enum kernel_choice { KERNELS_MEASURED, KERNELS_BUILT_IN, KERNEL_CHOICES };
@@ -64,11 +66,11 @@ struct experiment {
         enum optimizer_kind optimizer;
         double lr, momentum, weight_decay, label_smoothing;
         enum schedule_kind schedule;
-        double warmup;          /* epochs */
-        int step_epochs;        /* step schedule: every so many epochs ... */
-        double step_gamma;      /* ... times this */
-        char class_weights[32]; /* "none" or "balanced" */
-        int early_stop;         /* epochs without a better validation accuracy; 0: never */
+        double warmup;     /* epochs */
+        int step_epochs;   /* step schedule: every so many epochs ... */
+        double step_gamma; /* ... times this */
+        enum class_weighting class_weights;
+        int early_stop; /* epochs without a better validation accuracy; 0: never */
         uint64_t seed;
         int threads; /* 0: all cores */
         int memory;  /* MB that a step's plan may take; 0: by what the machine has */

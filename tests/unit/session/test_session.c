@@ -172,6 +172,78 @@ static void freezing_while_it_trains_reaches_the_trainer(void **state)
     assert_true(froze && rate);
 }
 
+static double frozen_values(void)
+{
+    struct session_freeze_counts counts;
+    session_freeze_counts(session, &counts);
+    return counts.frozen;
+}
+
+/* The next run begins as this one did. */
+static void what_the_schedule_thaws_is_frozen_again(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    must(session_set(session, "freeze.upto=layer2", &error), &error);
+    must(session_set(session, "thaw.epoch 2=layer2", &error), &error);
+    must(session_set(session, "train.epochs=2", &error), &error);
+    double before = frozen_values();
+    must(session_start(session, &error), &error);
+    wait_for(SESSION_DONE);
+    session_pump(session);
+    struct session_status status;
+    session_status(session, &status);
+    assert_true(before > 60000 && status.frozen < before);
+    assert_true(frozen_values() == before);
+}
+
+static const struct session_setting *setting_of(const char *key)
+{
+    const struct session_setting *setting;
+    size_t count = session_settings(session, &setting);
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(setting[i].key, key))
+            return &setting[i];
+    fail_msg("there is no %s", key);
+    return NULL;
+}
+
+static void settings_tell_choices_from_texts(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    assert_true(setting_of("train.optimizer")->choice && setting_of("train.winograd")->choice);
+    assert_true(setting_of("train.class_weights")->choice);
+    assert_false(setting_of("freeze.upto")->choice || setting_of("data.val")->choice); /* for all their bars */
+    assert_false(setting_of("train.memory")->choice);
+    must(session_set(session, "freeze.frozen=conv1", &error), &error);
+    must(session_set(session, "freeze.upto=layer1", &error), &error);
+    assert_string_equal(setting_of("freeze.frozen")->value, ""); /* one says all that the other does */
+}
+
+/* Weights that an experiment names are in the list, wherever they lie. */
+static void weights_of_an_experiment_are_listed(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    const struct session_run *run;
+    const struct session_model *models;
+    assert_true(session_runs(session, &run) > 0);
+    char *weights = path_join(run[0].path, "model.safetensors"), *path = path_join(folder, "again.ini");
+    char *text = mem_format("[model]\nweights = %s\n", weights);
+    must(file_write_atomic(path, text, strlen(text), &error), &error);
+    must(session_load_experiment(session, path, &error), &error);
+    size_t count = session_models(session, &models);
+    long row = session_chosen_model(session);
+    assert_true(row >= 0 && (size_t)row < count);
+    assert_string_equal(models[row].weights, weights);
+    session_rescan_models(session);
+    assert_true(session_chosen_model(session) >= 0);
+    mem_free(weights);
+    mem_free(path);
+    mem_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +251,9 @@ int main(void)
         cmocka_unit_test(counts_follow_the_freeze_plan),
         cmocka_unit_test(a_run_trains_and_is_reopened),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
+        cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
+        cmocka_unit_test(settings_tell_choices_from_texts),
+        cmocka_unit_test(weights_of_an_experiment_are_listed),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }

@@ -237,7 +237,6 @@ static void contradictions(void **state)
     assert_contradiction(&e, "data.views=2", "without data.augment");
     assert_contradiction(&e, "data.path=", "data.path is not set");
     assert_contradiction(&e, "model.name=", "what to train");
-    assert_contradiction(&e, "train.class_weights=many", "balanced");
     assert_contradiction(&e, "train.warmup=11", "longer than");
     assert_contradiction(&e, "model.head=quadratic", "linear");
     assert_contradiction(&e, "model.preprocess=sharp", "model.preprocess: preprocessing \"sharp\": not one of auto");

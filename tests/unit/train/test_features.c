@@ -1,6 +1,5 @@
-/* Kept features: the file (another key of the same hash, truncation, flipped bytes, full disk), the folder (oldest first,
- * nothing in use), and filling: the same bytes whoever fills, from what, in memory or on disk, in two processes at once,
- * broken off and killed. */
+/* Filling kept features: the same bytes whoever fills, from what, in memory or on disk, in two processes at once, broken off
+ * and killed. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -12,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,337 +25,38 @@
 #include "thaw/model/load.h"
 #include "thaw/train/feature_store.h"
 
-static void must(bool good, const struct error *error)
-{
-    if (!good)
-        fail_msg("%s", error->text);
-}
-
-/* --- the file --- */
-
-enum { ITEMS = 70, ROW = 1000 };
-
-static struct team *team;
-static char folder[64];
-static const struct feature_layout layout = {.key = "one\nmodel a\n", .items = ITEMS, .row_bytes = ROW};
-
-static int make_folder(void **state)
-{
-    (void)state;
-    signal(SIGXFSZ, SIG_IGN);
-    strcpy(folder, "/tmp/thaw-test-features-XXXXXX");
-    team = team_create(2);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    team_destroy(team);
-    return system(command);
-}
-
-static void rows_of(size_t block, uint8_t rows[FEATURE_BLOCK * ROW])
-{
-    for (size_t i = 0; i < FEATURE_BLOCK * ROW; i++)
-        rows[i] = (uint8_t)(i * 7 + block * 31 + i / 251);
-}
-
-static struct feature_file *open_file(bool make)
-{
-    struct error error = {0};
-    struct feature_file *file = feature_file_open(folder, &layout, make, &error);
-    if (make)
-        must(file, &error);
-    if (file)
-        feature_file_check(file, team);
-    return file;
-}
-
-/* A file with all its blocks. */
-static char *write_file(void)
-{
-    struct error error = {0};
-    uint8_t rows[FEATURE_BLOCK * ROW];
-    char *path = feature_file_path(folder, layout.key);
-    unlink(path);
-    struct feature_file *file = open_file(true);
-    assert_int_equal(feature_file_blocks(file), 3);
-    for (size_t b = 0; b < 3; b++) {
-        assert_false(feature_file_valid(file, b));
-        rows_of(b, rows);
-        must(feature_file_write(file, b, rows, b == 1 ? 0x80000001 : 0, &error), &error);
-    }
-    assert_true(feature_file_complete(file));
-    feature_file_close(file);
-    return path;
-}
-
-static int valid_blocks(const struct feature_file *file)
-{
-    uint8_t rows[FEATURE_BLOCK * ROW];
-    int valid = 0;
-    for (size_t b = 0; b < feature_file_blocks(file); b++) {
-        if (!feature_file_valid(file, b))
-            continue;
-        rows_of(b, rows);
-        assert_memory_equal(feature_file_row(file, b * FEATURE_BLOCK), rows, feature_file_rows(file, b) * ROW);
-        assert_int_equal(feature_file_bad(file, b), b == 1 ? 0x80000001 : 0);
-        valid++;
-    }
-    return valid;
-}
-
-static void what_is_written_is_found_again(void **state)
-{
-    (void)state;
-    mem_free(write_file());
-    struct feature_file *file = open_file(false), *other = open_file(true);
-    assert_non_null(file);
-    assert_int_equal(feature_file_rows(file, 2), ITEMS - 2 * FEATURE_BLOCK);
-    assert_int_equal(valid_blocks(file), 3);
-    assert_int_equal(valid_blocks(other), 3);
-    feature_file_close(file);
-    feature_file_close(other);
-}
-
-/* A block that another process writes is seen without opening the file again. */
-static void what_another_writes_is_seen(void **state)
-{
-    (void)state;
-    struct error error = {0};
-    uint8_t rows[FEATURE_BLOCK * ROW];
-    char *path = write_file();
-    unlink(path);
-    struct feature_file *one = open_file(true), *other = open_file(true);
-    rows_of(2, rows);
-    must(feature_file_write(one, 2, rows, 0, &error), &error);
-    assert_false(feature_file_valid(other, 2));
-    assert_true(feature_file_look(other, 2));
-    assert_false(feature_file_look(other, 0));
-    assert_int_equal(valid_blocks(other), 1);
-    feature_file_close(one);
-    feature_file_close(other);
-    mem_free(path);
-}
-
-/* Another key under this one's name, as if both had one hash. */
-static void another_key_is_not_taken_for_ours(void **state)
-{
-    (void)state;
-    struct feature_layout other = layout;
-    struct error error = {0};
-    char *path = write_file();
-    other.key = "one\nmodel b\n";
-    char *name = feature_file_path(folder, other.key);
-    assert_int_equal(rename(path, name), 0);
-    assert_null(feature_file_open(folder, &other, false, &error));
-    assert_non_null(strstr(error.text, name));
-    struct feature_file *file = feature_file_open(folder, &other, true, &error);
-    must(file, &error);
-    feature_file_check(file, team);
-    for (size_t b = 0; b < 3; b++)
-        assert_false(feature_file_valid(file, b));
-    feature_file_close(file);
-    unlink(name);
-    mem_free(name);
-    mem_free(path);
-}
-
-static void flip(const char *path, off_t at)
-{
-    uint8_t byte;
-    int fd = open(path, O_RDWR);
-    assert_int_equal(pread(fd, &byte, 1, at), 1);
-    byte ^= 0x10;
-    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-    close(fd);
-}
-
-/* Every byte of header, key and table, and some of the rows: never a wrong row. */
-static void flipped_bytes_are_detected(void **state)
-{
-    (void)state;
-    struct stat status;
-    char *path = write_file();
-    assert_int_equal(stat(path, &status), 0);
-    size_t rows_at = (size_t)status.st_size - (size_t)ITEMS * ROW, table_at = 128;
-    for (size_t at = 0; at < (size_t)status.st_size; at += at < rows_at ? 1 : 997) {
-        mem_free(write_file());
-        flip(path, (off_t)at);
-        struct feature_file *file = open_file(true);
-        int valid = valid_blocks(file);
-        bool in_header = at < 80 + strlen(layout.key), in_rows = at >= rows_at;
-        if (in_header ? valid != 0 : in_rows ? valid != 2 : valid < 2)
-            fail_msg("byte %zu: %d blocks are valid", at, valid);
-        if (at == table_at || at == table_at + 16 || at == table_at + 20)
-            assert_int_equal(valid, 2); /* digest, unreadable rows, mark of the first entry */
-        feature_file_close(file);
-    }
-    mem_free(path);
-}
-
-static void other_lengths_are_replaced(void **state)
-{
-    (void)state;
-    struct stat status;
-    char *path = write_file();
-    assert_int_equal(stat(path, &status), 0);
-    const off_t lengths[] = {0, 1, 79, 100, 4096, status.st_size - 1, status.st_size + 1};
-    for (size_t i = 0; i < THAW_LENGTH(lengths); i++) {
-        mem_free(write_file());
-        struct feature_file *before = open_file(true); /* keeps what it has mapped */
-        assert_int_equal(unlink(path), 0);
-        mem_free(write_file());
-        assert_int_equal(truncate(path, lengths[i]), 0);
-        struct feature_file *file = open_file(true);
-        assert_int_equal(valid_blocks(file), 0);
-        assert_int_equal(valid_blocks(before), 3);
-        feature_file_close(file);
-        feature_file_close(before);
-        file = open_file(false);
-        assert_non_null(file);
-        feature_file_close(file);
-    }
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkdir(path, 0700), 0); /* something else altogether */
-    struct error error = {0};
-    assert_null(feature_file_open(folder, &layout, true, &error));
-    assert_int_equal(error.kind, ERROR_FAILED);
-    assert_int_equal(rmdir(path), 0);
-    mem_free(path);
-}
-
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes ? bytes : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-/* A limit on the size of files stands for a full disk. */
-static void a_full_disk_is_an_error(void **state)
-{
-    (void)state;
-    struct error error = {0};
-    uint8_t rows[FEATURE_BLOCK * ROW];
-    char *path = write_file();
-    unlink(path);
-    limit_files(5000);
-    assert_null(feature_file_open(folder, &layout, true, &error));
-    limit_files(0);
-    assert_non_null(strstr(error.text, path));
-    assert_false(file_exists(path));
-
-    struct feature_file *file = open_file(true);
-    rows_of(0, rows);
-    must(feature_file_write(file, 0, rows, 0, &error), &error);
-    limit_files(5000 + FEATURE_BLOCK * ROW);
-    rows_of(1, rows);
-    assert_false(feature_file_write(file, 1, rows, 0x80000001, &error));
-    limit_files(0);
-    assert_false(feature_file_valid(file, 1));
-    feature_file_close(file);
-    file = open_file(true);
-    assert_int_equal(valid_blocks(file), 1);
-    feature_file_close(file);
-    mem_free(path);
-}
-
-/* --- the folder --- */
-
-static void the_longest_unused_goes_first(void **state)
-{
-    (void)state;
-    struct error error = {0};
-    struct feature_file *open_one = NULL;
-    char own[96], key[32];
-    size_t count;
-    snprintf(own, sizeof own, "%s/store", folder);
-    must(file_make_directories(own, &error), &error);
-    for (int i = 0; i < 5; i++) {
-        uint8_t rows[FEATURE_BLOCK * ROW] = {0};
-        snprintf(key, sizeof key, "model m%d\nimages some\n", i);
-        struct feature_layout one = {.key = key, .items = ITEMS, .row_bytes = ROW};
-        struct feature_file *file = feature_file_open(own, &one, true, &error);
-        must(file, &error);
-        for (size_t b = 0; b < 3; b++)
-            must(feature_file_write(file, b, rows, 0, &error), &error);
-        if (i == 1)
-            open_one = file;
-        else
-            feature_file_close(file);
-        char *path = feature_file_path(own, key);
-        struct timespec times[2] = {{1000 + i, 0}, {1000 + i, 0}};
-        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-        mem_free(path);
-    }
-    char *stray = path_join(own, "notes.txt");
-    must(file_write_atomic(stray, "x", 1, &error), &error);
-    struct feature_stored *list = feature_store_list(own, &count);
-    assert_int_equal(count, 5);
-    assert_string_equal(list[0].model, "m4");
-    assert_string_equal(list[4].model, "m0");
-    assert_string_equal(list[4].images, "some");
-    assert_true(list[3].in_use && !list[4].in_use && list[0].bytes >= ITEMS * ROW);
-    uint64_t each = list[0].bytes;
-    feature_store_free(list, count);
-
-    assert_int_equal(feature_store_shrink(own, 3 * each, &count), 2 * each);
-    list = feature_store_list(own, &count);
-    assert_int_equal(count, 3);
-    assert_string_equal(list[0].model, "m4"); /* m0 and m2 went, m1 is open */
-    assert_string_equal(list[1].model, "m3");
-    assert_string_equal(list[2].model, "m1");
-    feature_store_free(list, count);
-    feature_store_shrink(own, 0, &count);
-    assert_int_equal(count, 2);
-    feature_file_close(open_one);
-    feature_store_shrink(own, 0, &count);
-    assert_int_equal(count, 1);
-    assert_true(file_exists(stray));
-    assert_null(feature_store_list("/nowhere/at/all", &count));
-    assert_int_equal(count, 0);
-    mem_free(stray);
-}
-
-/* --- filling --- */
-
 enum { MANY = 300 };
 
-static struct world world;
+static struct team *team;
 static struct graph *graph;
 static struct freeze *freeze;
 static struct dataset *dataset;
 static struct dataset_item many[MANY];
 static struct dataset_part part = {.item = many, .items = MANY};
 
-static int make_world(void **state)
+static int set_up(void **state)
 {
     struct error error = {0};
-    make_folder(state);
-    world_create(&world);
+    world_set_up(state);
+    team = team_create(2);
     graph =
         load_graph(&(struct load_request){.arch = "resnet20", .weights = world.base, .size = WORLD_SIDE}, NULL, &error);
-    must(graph, &error);
+    world_must(graph, &error);
     dataset = dataset_open(world.data, NULL, 1, &error);
-    must(dataset, &error);
+    world_must(dataset, &error);
     freeze = freeze_create(graph);
     for (size_t i = 0; i < MANY; i++)
         many[i] = dataset->part[DATASET_TRAIN].item[i * 7 % dataset->part[DATASET_TRAIN].items];
     return 0;
 }
 
-static int remove_world(void **state)
+static int tear_down(void **state)
 {
     freeze_destroy(freeze);
     dataset_destroy(dataset);
     graph_destroy(graph);
-    world_destroy(&world);
-    return remove_folder(state);
+    team_destroy(team);
+    return world_tear_down(state);
 }
 
 static size_t stop_after;  /* images; 0: never */
@@ -370,7 +69,7 @@ static bool go_on(void *context, size_t done, size_t all)
     (void)context;
     assert_true(done <= all && all == part.items);
     if (limit_after)
-        limit_files(limit_after);
+        world_limit_files(limit_after);
     return stop_after == 0 || done < stop_after;
 }
 
@@ -393,7 +92,7 @@ static const struct features_watch watch = {NULL, go_on, set_aside, warn};
 static struct features_options options_upto(const char *name)
 {
     struct error error = {0};
-    must(freeze_upto(freeze, graph, name, &error), &error);
+    world_must(freeze_upto(freeze, graph, name, &error), &error);
     return (struct features_options){.graph = graph,
                                      .freeze = freeze,
                                      .part = &part,
@@ -408,7 +107,7 @@ static struct features *make(const struct features_options *options)
 {
     struct error error = {0};
     struct features *features = features_create(options, &error);
-    must(features, &error);
+    world_must(features, &error);
     return features;
 }
 
@@ -424,7 +123,7 @@ static struct features_fill fill_view(struct features *features, int view)
 {
     struct features_fill fill;
     struct error error = {0};
-    must(fill_some(features, view, &fill, &error), &error);
+    world_must(fill_some(features, view, &fill, &error), &error);
     assert_true(features_ready(features, view));
     return fill;
 }
@@ -609,7 +308,7 @@ static void a_disk_that_fills_up_leaves_memory(void **state)
     limit_after = 500000;
     struct features_fill fill = fill_view(features, 1);
     limit_after = 0;
-    limit_files(0);
+    world_limit_files(0);
     assert_true(fill.in_memory);
     assert_int_equal(warnings, 1);
     assert_non_null(strstr(warned, "features are kept in memory only: "));
@@ -623,7 +322,7 @@ static void a_disk_that_fills_up_leaves_memory(void **state)
     limit_after = 500000;
     assert_false(fill_some(features, 1, &fill, &error));
     limit_after = 0;
-    limit_files(0);
+    world_limit_files(0);
     assert_non_null(strstr(error.text, "data.cache_memory"));
     features_destroy(features);
     options.disk = 1000;
@@ -707,7 +406,7 @@ static void damaged_blocks_are_computed_again(void **state)
     features_destroy(features);
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
-    flip(path, status.st_size - (off_t)(bytes * MANY) + (off_t)(bytes * 100)); /* in the fourth block */
+    world_flip(path, status.st_size - (off_t)(bytes * MANY) + (off_t)(bytes * 100)); /* in the fourth block */
     features = make(&options);
     assert_int_equal(fill_view(features, 1).computed, FEATURE_BLOCK);
     assert_same(first, digest(features, 1));
@@ -720,7 +419,7 @@ static void put_file(const char *path, const void *bytes, size_t size)
 {
     struct error error = {0};
     struct timespec times[2] = {{77, 0}, {77, 0}};
-    must(file_write_atomic(path, bytes, size, &error), &error);
+    world_must(file_write_atomic(path, bytes, size, &error), &error);
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -731,8 +430,8 @@ static void unreadable_images_are_tried_again(void **state)
     struct features_options options = options_upto("layer1");
     struct error error = {0};
     struct file_map map;
-    char *own = many[40].path, *path = path_join(folder, "image.png");
-    must(file_map_open(&map, own, &error), &error);
+    char *own = many[40].path, *path = path_join(world.folder, "image.png");
+    world_must(file_map_open(&map, own, &error), &error);
     uint8_t *bad = mem_alloc(map.size);
     clear_store();
     many[40].path = path;
@@ -769,19 +468,12 @@ static void unreadable_images_are_tried_again(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest files[] = {
-        cmocka_unit_test(what_is_written_is_found_again),    cmocka_unit_test(what_another_writes_is_seen),
-        cmocka_unit_test(another_key_is_not_taken_for_ours), cmocka_unit_test(flipped_bytes_are_detected),
-        cmocka_unit_test(other_lengths_are_replaced),        cmocka_unit_test(a_full_disk_is_an_error),
-        cmocka_unit_test(the_longest_unused_goes_first),
-    };
-    const struct CMUnitTest fills[] = {
+    const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_file_and_second_start_agree), cmocka_unit_test(deeper_goes_on_from_what_is_kept),
         cmocka_unit_test(the_key_says_what_decides),          cmocka_unit_test(views_are_kept_apart),
         cmocka_unit_test(broken_off_fills_are_gone_on_with),  cmocka_unit_test(a_disk_that_fills_up_leaves_memory),
         cmocka_unit_test(folders_that_cannot_be_written),     cmocka_unit_test(two_processes_fill_at_once),
         cmocka_unit_test(damaged_blocks_are_computed_again),  cmocka_unit_test(unreadable_images_are_tried_again),
     };
-    int failed = cmocka_run_group_tests(files, make_folder, remove_folder);
-    return cmocka_run_group_tests(fills, make_world, remove_world) + failed;
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,16 +1,15 @@
-/* The trainer as its callers see it: what is frozen does not move and a proof fails where it does; commands, early stop, exports, and what it does about full disks and missing parts. */
+/* The trainer as its callers see it: what is frozen does not move and a proof fails where it does; commands, early stop,
+ * exports, and what it does about full disks and missing parts. */
 #include "config.h"
 
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -20,22 +19,6 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/model/load.h"
-
-static struct world world;
-
-static int make_world(void **state)
-{
-    (void)state;
-    world_create(&world);
-    return 0;
-}
-
-static int remove_world(void **state)
-{
-    (void)state;
-    world_destroy(&world);
-    return 0;
-}
 
 static void post(struct world_log *log, enum trainer_command_kind kind, double value, const char *layers)
 {
@@ -55,7 +38,7 @@ static void assert_file(const char *run, const char *name)
 static void frozen_does_not_move(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {0};
     world_set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
@@ -100,7 +83,7 @@ static void move_frozen(struct world_log *log, const struct event *event)
 static void proof_fails_where_something_moved(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {.react = move_frozen};
     world_set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
@@ -131,7 +114,7 @@ static void command_everything(struct world_log *log, const struct event *event)
 static void commands_take_effect(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {.react = command_everything};
     world_set(&experiment, "train.schedule=constant");
     world_run(&log, &experiment, NULL);
@@ -156,7 +139,7 @@ static void pause_early(void *context, const struct event *event)
 static void destroy_ends_a_pause(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log read;
     struct error error = {0};
     struct trainer_status status = {0};
@@ -187,7 +170,7 @@ static void destroy_ends_a_pause(void **state)
 static void ends_early(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {0};
     world_set(&experiment, "train.lr=1e-12"); /* nothing gets better than it was */
     world_set(&experiment, "freeze.bn_stats=fixed");
@@ -201,7 +184,7 @@ static void ends_early(void **state)
 static void a_loss_that_is_no_number(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {0};
     world_set(&experiment, "train.lr=1e6");
     world_set(&experiment, "freeze.upto=none");
@@ -225,7 +208,7 @@ static void block_checkpoint(struct world_log *log, const struct event *event)
 static void goes_on_without_checkpoints(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {.react = block_checkpoint};
     world_set(&experiment, "train.epochs=2");
     world_run(&log, &experiment, NULL);
@@ -237,26 +220,18 @@ static void goes_on_without_checkpoints(void **state)
 /* A limit on file sizes stands for a full disk. */
 static void fill_disk(struct world_log *log, const struct event *event)
 {
-    struct rlimit limit;
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur =
-        event->kind == EVENT_STEP && event->step >= 3 ? rundir_mark(log->trainer->rundir) + 20 : limit.rlim_max;
-    setrlimit(RLIMIT_FSIZE, &limit);
+    world_limit_files(event->kind == EVENT_STEP && event->step >= 3 ? rundir_mark(log->trainer->rundir) + 20 : 0);
 }
 
 static void fails_where_events_cannot_be_kept(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {.react = fill_disk}, read;
     struct trainer_status status;
-    struct rlimit limit;
     char path[512];
-    signal(SIGXFSZ, SIG_IGN);
     world_run_failing(&log, &experiment, &status);
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_FSIZE, &limit);
+    world_limit_files(0);
     assert_int_equal(status.phase, TRAINER_FAILED);
     assert_non_null(strstr(status.error.text, "cannot append"));
     world_find_run(&experiment, path);
@@ -269,7 +244,7 @@ static void fails_where_events_cannot_be_kept(void **state)
 
 static void assert_refused(const char *assignment, enum error_kind kind, const char *part)
 {
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {0};
     struct trainer_status status;
     world_set(&experiment, assignment);
@@ -303,7 +278,7 @@ static void what_cannot_begin(void **state)
 static void scratch_trains_everything(void **state)
 {
     (void)state;
-    struct experiment experiment = world_experiment(&world);
+    struct experiment experiment = world_experiment();
     struct world_log log = {0};
     world_set(&experiment, "model.weights=none");
     world_set(&experiment, "model.name=resnet20");
@@ -333,5 +308,5 @@ int main(void)
         cmocka_unit_test(what_cannot_begin),
         cmocka_unit_test(scratch_trains_everything),
     };
-    return cmocka_run_group_tests(tests, make_world, remove_world);
+    return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }

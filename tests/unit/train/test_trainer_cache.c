@@ -19,22 +19,6 @@
 #include "thaw/base/mem.h"
 #include "thaw/train/feature_store.h"
 
-static struct world world;
-
-static int make_world(void **state)
-{
-    (void)state;
-    world_create(&world);
-    return 0;
-}
-
-static int remove_world(void **state)
-{
-    (void)state;
-    world_destroy(&world);
-    return 0;
-}
-
 static void clear_store(void)
 {
     char *folder = feature_store_folder();
@@ -90,7 +74,7 @@ static void cache_changes_nothing(void **state)
     (void)state;
     static const char *const cuts[] = {"layer2", "trunk", "conv1", "layer1.1.bn1", "layer2.0.bn2", "layer3.0.conv1"};
     for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
-        struct experiment without = world_experiment(&world), with, half;
+        struct experiment without = world_experiment(), with, half;
         struct world_log a = {0}, b = {0};
         without.train.lr = 0.005;
         snprintf(without.freeze.upto, sizeof without.freeze.upto, "%s", cuts[i]);
@@ -121,8 +105,7 @@ static void no_images(struct world_log *log, const struct event *event)
 static void the_next_run_has_them_at_once(void **state)
 {
     (void)state;
-    struct experiment memory = world_experiment(&world), first = world_experiment(&world),
-                      second = world_experiment(&world);
+    struct experiment memory = world_experiment(), first = world_experiment(), second = world_experiment();
     struct world_log a = {0}, b = {.react = no_images}, c = {.react = no_images};
     clear_store();
     world_set(&memory, "data.cache_disk=0");
@@ -165,7 +148,7 @@ static void move_frontier(struct world_log *log, const struct event *event)
 static void the_frontier_moves_in_a_run(void **state)
 {
     (void)state;
-    struct experiment memory = world_experiment(&world), kept = memory, off = memory;
+    struct experiment memory = world_experiment(), kept = memory, off = memory;
     struct world_log a = {.react = move_frontier}, b = {.react = move_frontier}, c = {.react = move_frontier};
     clear_store();
     strcat(kept.run.dir, "k");
@@ -189,7 +172,7 @@ static void the_frontier_moves_in_a_run(void **state)
 static void views_come_in_turn(void **state)
 {
     (void)state;
-    struct experiment off = world_experiment(&world), kept, fresh, three;
+    struct experiment off = world_experiment(), kept, fresh, three;
     struct world_log a = {0}, b = {0}, c = {0};
     clear_store();
     off.train.lr = 0.005;
@@ -231,7 +214,7 @@ static void unreadable_images_are_left_out(void **state)
     memcpy(whole, map.data, size);
     file_map_close(&map);
     assert_true(file_write_atomic(path, whole, 60, &error));
-    struct experiment kept = world_experiment(&world), next = world_experiment(&world), off = world_experiment(&world);
+    struct experiment kept = world_experiment(), next = world_experiment(), off = world_experiment();
     world_set(&off, "data.cache=off");
     world_run(&with, &kept, NULL);
     world_run(&again, &next, NULL);
@@ -254,7 +237,7 @@ static void unreadable_images_are_left_out(void **state)
 static void what_cannot_be_kept_is_computed(void **state)
 {
     (void)state;
-    struct experiment small = world_experiment(&world), off = world_experiment(&world), late = world_experiment(&world);
+    struct experiment small = world_experiment(), off = world_experiment(), late = world_experiment();
     struct world_log a = {0}, b = {0}, c = {0};
     world_set(&small, "data.cache_disk=0");
     world_set(&small, "data.cache_memory=0");
@@ -282,5 +265,5 @@ int main(void)
         cmocka_unit_test(the_frontier_moves_in_a_run),    cmocka_unit_test(views_come_in_turn),
         cmocka_unit_test(unreadable_images_are_left_out), cmocka_unit_test(what_cannot_be_kept_is_computed),
     };
-    return cmocka_run_group_tests(tests, make_world, remove_world);
+    return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }

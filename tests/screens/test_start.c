@@ -1,0 +1,147 @@
+/* How the program itself starts, on a pseudo-terminal over the engine: a first frame while the samples are drawn, keys that
+ * are typed ahead, and experiments that cannot be opened, with their exit codes. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "harness.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/data/roadsigns.h"
+
+static char folder[] = "/tmp/thaw-test-start-XXXXXX";
+
+static char *inside(const char *name)
+{
+    return path_join(folder, name);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    if (!mkdtemp(folder))
+        return -1;
+    char *indian = inside("indian");
+    bool done = roadsigns_write(ROADSIGNS_INDIAN, indian, 1, 16, 4, 2, NULL, NULL, &error);
+    mem_free(indian);
+    return done ? 0 : -1;
+}
+
+static int drop_folder(void **state)
+{
+    (void)state;
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void write_experiment(const char *path, const char *model, const char *data)
+{
+    struct error error = {0};
+    char *text =
+        mem_format("[model]\n%s\n[data]\npath = %s\nsize = 16\n[train]\nepochs = 2\nbatch = 10\n", model, data);
+    if (!file_write_atomic(path, text, strlen(text), &error))
+        fail_msg("%s", error.text);
+    mem_free(text);
+}
+
+/* `experiment` may be NULL; `samples` is a folder's name. */
+static struct harness *start(const char *samples, const char *experiment)
+{
+    char *program = mem_format("%s/thaw", getenv("THAW_BUILDDIR")), *world = inside(samples), *runs = inside("runs");
+    const char *argv[] = {program, "--threads", "2", "--samples", world, "--runs", runs, "--offline", experiment, NULL};
+    struct harness *harness = harness_start(&(struct harness_options){.argv = argv, .width = 80, .height = 24});
+    mem_free(program);
+    mem_free(world);
+    mem_free(runs);
+    return harness;
+}
+
+static void end(struct harness *harness, int code)
+{
+    int status = harness_end(harness);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), code);
+    assert_true(harness_is_sane(harness));
+}
+
+/* Twice: a world that was left half drawn is drawn again. */
+static void first_frame_comes_before_the_samples(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct harness *harness = start("fresh", NULL);
+        harness_wait(harness, "drawing sample road signs: ");
+        harness_type(harness, "1");
+        harness_wait(harness, "Drawing sample road signs: ");
+        harness_type(harness, "q");
+        end(harness, 0);
+        harness_stop(harness);
+    }
+}
+
+static void keys_typed_ahead_are_done(void **state)
+{
+    (void)state;
+    char *data = inside("indian"), *experiment = inside("good.ini");
+    write_experiment(experiment, "name = resnet20", data);
+    /* the samples are there: an experiment is what says so */
+    char *world = inside("world"), *mark = path_join(world, "indian-transfer.ini");
+    struct error error = {0};
+    assert_true(file_make_directories(world, &error));
+    write_experiment(mark, "name = resnet20", data);
+    struct harness *harness = start("world", experiment);
+    harness_type(harness, "r");
+    harness_wait(harness, "resnet20 on indian");
+    harness_type(harness, "3");
+    harness_wait(harness, "40 training and 20 validation images");
+    harness_type(harness, "q y"); /* whether it still trains or not */
+    end(harness, 0);
+    harness_stop(harness);
+    mem_free(world);
+    mem_free(mark);
+    mem_free(data);
+    mem_free(experiment);
+}
+
+static void what_cannot_be_opened_has_its_exit_code(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *data, *says;
+        int code;
+    } cases[] = {{"name = resnet20", "nowhere", "nowhere", 3},
+                 {"weights = nothing.safetensors", "indian", "nothing.safetensors", 4},
+                 {"nonsense = 1", "indian", "nonsense", 2}};
+    char *experiment = inside("bad.ini");
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        char *data = inside(cases[i].data);
+        write_experiment(experiment, cases[i].model, data);
+        struct harness *harness = start("world", experiment);
+        harness_wait(harness, cases[i].says);
+        end(harness, cases[i].code);
+        harness_stop(harness);
+        mem_free(data);
+    }
+    mem_free(experiment);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_frame_comes_before_the_samples),
+        cmocka_unit_test(keys_typed_ahead_are_done),
+        cmocka_unit_test(what_cannot_be_opened_has_its_exit_code),
+    };
+    return cmocka_run_group_tests_name("start", tests, make_folder, drop_folder);
+}
