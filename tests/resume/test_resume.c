@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "thaw/base/file.h"
+#include "thaw/base/ledger.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/train/feature_store.h"
@@ -120,6 +121,50 @@ static void resumed_with_another_memory(void **state)
         assert_int_equal(c.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
         world_assert_same(a.path, c.path);
     }
+}
+
+/* From now on the machine remembers that the last way of every job is by far the fastest. */
+static void prefer_the_last_ways(const char *path)
+{
+    struct error error = {0};
+    struct ledger ledger;
+    ledger_read(&ledger, path);
+    assert_true(ledger.lines > 3);
+    for (size_t i = 0; i < ledger.lines; i++) {
+        const char *comma = strrchr(ledger.line[i].value, ','), *digit = comma ? comma + strcspn(comma, ".") - 1 : NULL;
+        while (digit && digit[-1] != ' ') /* of ", panels 2.3456 ms" */
+            digit--;
+        char *value = digit ? mem_format("%.*s0.000001 ms", (int)(digit - ledger.line[i].value), ledger.line[i].value)
+                            : mem_string(ledger.line[i].value);
+        assert_true(ledger_put(path, ledger.line[i].key, value, &error));
+        mem_free(value);
+    }
+    ledger_free(&ledger);
+}
+
+/* What is fastest decides how convolutions are computed, and so their last bits: a run keeps to what was measured when
+ * it began, whatever the machine remembers later. */
+static void resumed_where_other_kernels_are_faster(void **state)
+{
+    (void)state;
+    struct experiment whole, parts, other;
+    struct world_log a = {0}, b = {.react = stop_at, .at = 6}, c = {0}, d = {0};
+    make_pair(&whole, &parts, "sgd", "light");
+    world_set(&whole, "train.kernels=measured");
+    world_set(&parts, "train.kernels=measured");
+    other = parts;
+    strcpy(other.run.dir, world_experiment().run.dir);
+    world_run(&a, &whole, NULL);
+    world_run(&b, &parts, NULL);
+    char *home = path_home(PATH_CACHE), *path = path_join(home, "kernels");
+    prefer_the_last_ways(path);
+    world_run(&c, &parts, b.path);
+    world_assert_same(a.path, c.path);
+    world_run(&d, &other, NULL); /* a new run does as the machine says now */
+    assert_true(a.loss[24] != d.loss[24]);
+    unlink(path);
+    mem_free(path);
+    mem_free(home);
 }
 
 /* What was kept of the frozen part is gone, or another's, when the run goes on. */
@@ -352,6 +397,7 @@ int main(void)
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(stopped_and_resumed),
         cmocka_unit_test(resumed_with_another_memory),
+        cmocka_unit_test(resumed_where_other_kernels_are_faster),
         cmocka_unit_test(resumed_without_what_was_kept),
         cmocka_unit_test(after_a_live_thaw),
         cmocka_unit_test(same_seed_same_bits_for_any_threads),
