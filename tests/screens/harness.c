@@ -436,3 +436,12 @@ bool harness_is_sane(struct harness *harness)
     return !harness->alternate && harness->cursor && harness->mouse == VTERM_PROP_MOUSE_NONE &&
            (modes.c_lflag & ECHO) && (modes.c_lflag & ICANON) && (modes.c_iflag & ICRNL);
 }
+
+void harness_leave(struct harness *harness, int code)
+{
+    int status = harness_end(harness);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), code);
+    assert_true(harness_is_sane(harness));
+    harness_stop(harness);
+}

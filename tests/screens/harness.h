@@ -47,5 +47,8 @@ char *harness_text(struct harness *harness); /* rows joined by newlines, trailin
 void harness_check(struct harness *harness, const char *name);
 /* As a shell would want it: no alternate screen, the cursor seen, the mouse off, echo and line editing on. */
 bool harness_is_sane(struct harness *harness);
+/* Waits for the end, frees the harness, and fails unless the program exited by itself with this code and left a sane
+ * terminal. */
+void harness_leave(struct harness *harness, int code);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -67,14 +66,6 @@ static struct harness *start(const char *samples, const char *experiment)
     return harness;
 }
 
-static void end(struct harness *harness, int code)
-{
-    int status = harness_end(harness);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), code);
-    assert_true(harness_is_sane(harness));
-}
-
 /* Twice: a world that was left half drawn is drawn again. */
 static void first_frame_comes_before_the_samples(void **state)
 {
@@ -85,8 +76,7 @@ static void first_frame_comes_before_the_samples(void **state)
         harness_type(harness, "1");
         harness_wait(harness, "Drawing sample road signs: ");
         harness_type(harness, "q");
-        end(harness, 0);
-        harness_stop(harness);
+        harness_leave(harness, 0);
     }
 }
 
@@ -106,8 +96,7 @@ static void keys_typed_ahead_are_done(void **state)
     harness_type(harness, "3");
     harness_wait(harness, "40 training and 20 validation images");
     harness_type(harness, "q y"); /* whether it still trains or not */
-    end(harness, 0);
-    harness_stop(harness);
+    harness_leave(harness, 0);
     mem_free(world);
     mem_free(mark);
     mem_free(data);
@@ -129,8 +118,7 @@ static void what_cannot_be_opened_has_its_exit_code(void **state)
         write_experiment(experiment, cases[i].model, data);
         struct harness *harness = start("world", experiment);
         harness_wait(harness, cases[i].says);
-        end(harness, cases[i].code);
-        harness_stop(harness);
+        harness_leave(harness, cases[i].code);
         mem_free(data);
     }
     mem_free(experiment);

@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -27,15 +26,6 @@ static struct harness *start(const char *option, const char *value, int width, i
     mem_free(themes);
     harness_wait(harness, "1 Models");
     return harness;
-}
-
-static void end(struct harness *harness, int code)
-{
-    int status = harness_end(harness);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), code);
-    assert_true(harness_is_sane(harness));
-    harness_stop(harness);
 }
 
 /* From nothing to curves by keys alone; leaving asks while it trains. */
@@ -57,7 +47,7 @@ static void test_keys_alone(void **state)
     harness_type(harness, "q");
     harness_wait(harness, "[y] yes");
     harness_type(harness, "Left Enter");
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 static void test_command_line(void **state)
@@ -87,7 +77,7 @@ static void test_command_line(void **state)
     harness_type(harness, ":log-y Enter");
     harness_wait(harness, "log-y works on Train (4)");
     harness_type(harness, ":quit Enter");
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 static void test_help_runs(void **state)
@@ -109,7 +99,7 @@ static void test_help_runs(void **state)
     harness_type(harness, "mono Enter");
     harness_wait(harness, "Theme mono");
     harness_type(harness, "q");
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 static void test_mouse(void **state)
@@ -129,7 +119,7 @@ static void test_mouse(void **state)
         x += ((unsigned char)*at & 0xc0) != 0x80;
     mem_free(text);
     harness_click(harness, 1, x + 3, 23);
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 static void test_resize_while_training(void **state)
@@ -149,7 +139,7 @@ static void test_resize_while_training(void **state)
     }
     harness_wait(harness, "? help");
     harness_type(harness, "q y");
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 /* The median over 20 keys while more threads compute than there are cores, and events come 30 times a second. */
@@ -178,7 +168,7 @@ static void test_answers_at_once(void **state)
                   taken[KEYS - 1] * 1e3);
     assert_true(taken[KEYS / 2] < 0.05);
     harness_type(harness, "q y");
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 /* Events alone must not draw more often than 15 times a second. */
@@ -195,7 +185,7 @@ static void test_frame_cap(void **state)
     print_message("%.1f kB/s to the terminal while it trains\n", rate / 1e3);
     assert_true(rate > 100 && rate < 15 * 4000);
     harness_type(harness, "q y");
-    end(harness, 0);
+    harness_leave(harness, 0);
 }
 
 static void test_signals(void **state)
@@ -205,7 +195,7 @@ static void test_signals(void **state)
     for (size_t i = 0; i < THAW_LENGTH(numbers); i++) {
         struct harness *harness = start(NULL, NULL, 80, 24);
         harness_signal(harness, numbers[i]);
-        end(harness, 0);
+        harness_leave(harness, 0);
     }
     struct harness *harness = start(NULL, NULL, 80, 24);
     harness_type(harness, "Enter 3 Enter r");
@@ -213,7 +203,7 @@ static void test_signals(void **state)
     harness_signal(harness, SIGINT); /* asks while it trains; a second one does not */
     harness_wait(harness, "[y] yes");
     harness_signal(harness, SIGINT);
-    end(harness, 0);
+    harness_leave(harness, 0);
     harness = start(NULL, NULL, 80, 24);
     harness_signal(harness, SIGSEGV);
     harness_end(harness);
