@@ -362,7 +362,7 @@ bool kernel_table_save(const struct kernel_table *table, const struct graph *gra
             bool kept = which == OP_JOBS;
             make_key(key, graph, node, kept ? OP_JOB_FORWARD : (enum op_job)which, kept);
             const char *value = find(table, key);
-            if (value && !ledger_find(&lines, key))
+            if (value && !ledger_find(&table->record, key) && !ledger_find(&lines, key))
                 keep(&lines, key, value);
         }
     bool good = ledger_put_all(path, &lines, error);

@@ -23,8 +23,8 @@ void ledger_free(struct ledger *ledger) THAW_NONNULL;
 const char *ledger_find(const struct ledger *ledger, const char *key) THAW_NONNULL; /* or NULL; borrowed */
 
 /* Puts key and value into the file, in the place of an older value; makes its folder. Tabs and line ends become spaces. */
+bool ledger_put(const char *path, const char *key, const char *value, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* The same for several; none: the file is left as it is. */
 bool ledger_put_all(const char *path, const struct ledger *lines, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool ledger_put(const char *path, const char *key, const char *value, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

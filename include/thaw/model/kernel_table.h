@@ -24,7 +24,7 @@ int kernel_table_measure(struct kernel_table *table, const struct graph *graph, 
 const char *kernel_table_find(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
                               bool kept, bool plain) THAW_NONNULL;
 
-/* Writes a run's record: all that was measured or looked at for `graph`. */
+/* Writes to a run's record what is known of `graph`'s jobs and was not read from it. */
 bool kernel_table_save(const struct kernel_table *table, const struct graph *graph, const char *path,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
