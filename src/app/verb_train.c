@@ -13,8 +13,8 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
 #include "thaw/train/trainer.h"
 #include "verb_parts.h"
 
