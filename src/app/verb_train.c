@@ -13,10 +13,10 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
 #include "thaw/run/run_state.h"
 #include "thaw/run/rundir.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
 #include "thaw/train/trainer.h"
 #include "verb_parts.h"
 
