@@ -1,5 +1,6 @@
 /* The main loop: waits for keys, signals, the session, or the clock; hands events to the ui; draws. A key is answered
- * with a drawing at once; what the session says is drawn at most 15 times a second. Called by app/. */
+ * with a drawing at once; what the session says is drawn twice a second, which a person can read and a slow line can carry,
+ * and on a slow line every few seconds. Called by app/. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,16 +10,19 @@
 #include "thaw/base/clock.h"
 #include "ui.h"
 
-static const double frame = 1.0 / 15, idle_frame = 0.5;
+/* Seconds between two drawings: of what the session says, of clocks that tick. */
+static const struct pace {
+    double frame, clock;
+} usual = {0.5, 1}, slow = {4, 5};
 
 /* Milliseconds until there is something to draw by itself; -1: only an event changes anything. */
-static int patience(struct ui *ui, double drawn)
+static int patience(struct ui *ui, const struct pace *pace, double drawn)
 {
     double since = clock_monotonic() - drawn, wait = -1;
     if (ui->dirty)
-        wait = frame - since;
+        wait = pace->frame - since;
     else if (ui_training(ui)) /* clocks tick: elapsed, time left */
-        wait = idle_frame - since;
+        wait = pace->clock - since;
     else if (ui->message[0] && ui->message_since > 0)
         wait = ui->message_since + UI_MESSAGE_SECONDS + 0.05 - clock_monotonic();
     else
@@ -36,7 +40,7 @@ static void on_signal(struct ui *ui, int number, bool *asked)
         ui->quit = true;
 }
 
-static bool run(struct ui *ui, struct error *error)
+static bool run(struct ui *ui, const struct pace *pace, struct error *error)
 {
     bool asked = false;
     double drawn = 0;
@@ -45,7 +49,7 @@ static bool run(struct ui *ui, struct error *error)
                             {.fd = session_wake_fd(ui->session), .events = POLLIN}};
     ui_draw(ui);
     while (!ui->quit) {
-        int ready = poll(fds, 3, patience(ui, drawn));
+        int ready = poll(fds, 3, patience(ui, pace, drawn));
         if (ready < 0 && errno != EINTR)
             return error_set_errno(error, ERROR_FAILED, errno, "cannot wait for the keyboard");
         for (int i = 0; i < 3 && ready <= 0; i++)
@@ -67,7 +71,7 @@ static bool run(struct ui *ui, struct error *error)
             return false;
         }
         double now = clock_monotonic();
-        bool due = now - drawn >= (ui->dirty ? frame : idle_frame);
+        bool due = now - drawn >= (ui->dirty ? pace->frame : pace->clock);
         bool ages = ui->message_since > 0 && now - ui->message_since > UI_MESSAGE_SECONDS && ui->message[0];
         if (!ui->quit && (urgent || ages || (due && (ui->dirty || ui_training(ui))))) {
             ui_draw(ui);
@@ -84,7 +88,7 @@ bool ui_run(const struct ui_options *options, struct session *session, struct er
     if (!term)
         return false;
     struct ui *ui = ui_create(options, session, term, error);
-    bool done = run(ui, error);
+    bool done = run(ui, options->slow ? &slow : &usual, error);
     ui_destroy(ui);
     return done;
 }
