@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
+#include "component.h"
 #include "screens.h"
 #include "thaw/base/mem.h"
 
@@ -25,9 +25,9 @@ struct preview {
 struct data {
     enum pane pane;
     struct list list[PANES];
-    struct part_filter filter; /* of the classes */
-    int *row;                  /* [list[PANE_CLASSES].rows] classes that pass the filter */
-    bool val;                  /* the preview's images */
+    struct component_filter filter; /* of the classes */
+    int *row;                       /* [list[PANE_CLASSES].rows] classes that pass the filter */
+    bool val;                       /* the preview's images */
     size_t number;
     bool all_bad; /* the bad files have the whole body */
     struct preview preview;
@@ -105,7 +105,7 @@ static const struct column place_columns[] = {{"folder", 12, 1, ALIGN_LEFT, 2}, 
 static void fill_place(void *context, int row, int column, struct table_cell *cell)
 {
     const char *path = ((const char *const *)context)[row];
-    const char *leaf = part_leaf(path);
+    const char *leaf = component_leaf(path);
     if (column == 0) {
         snprintf(cell->text, sizeof(cell->text), "%s", leaf);
     } else {
@@ -179,12 +179,12 @@ static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas,
 {
     const char *const *places;
     size_t count = session_data_places(ui->session, &places);
-    part_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
+    component_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
     if (count == 0) {
-        char text[160], open[PART_KEY];
+        char text[160], open[COMPONENT_KEY];
         snprintf(text, sizeof(text),
                  "None yet. Press %s and type the path of a folder with a folder of images a class.",
-                 part_key(ui, COMMAND_BROWSE, open));
+                 component_key(ui, COMMAND_BROWSE, open));
         paragraph_draw(canvas, area, THEME_TEXT, 0, text);
         return;
     }
@@ -200,7 +200,7 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
                  now->classes);
     else
         snprintf(right, sizeof(right), "%d", now->classes);
-    part_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
+    component_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
     struct class_fill fill = {data, now, 0};
     for (int i = 0; i < now->classes; i++)
         fill.most = now->class_row[i].train > fill.most ? now->class_row[i].train : fill.most;
@@ -213,7 +213,7 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
     static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
     char right[32];
     snprintf(right, sizeof(right), "%zu", now->bad_count);
-    part_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
+    component_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
     if (now->bad_count == 0) {
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
         return;
@@ -244,7 +244,7 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
         data->number = count > 0 ? count - 1 : 0;
     if (count > 0)
         snprintf(right, sizeof(right), "%zu of %zu", data->number + 1, count);
-    part_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
+    component_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
     if (count == 0) {
         paragraph_draw(canvas, area, THEME_DIM, 0, "No such images in this class.");
         return;
@@ -275,16 +275,16 @@ static void draw_summary(const struct session_data *now, struct canvas *canvas, 
 
 static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[240], open[PART_KEY];
+    char text[240], open[COMPONENT_KEY];
     struct rect top;
     layout_rows(area, 0.45, 8, 6, 1, &top, &area);
     snprintf(
         text, sizeof(text),
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
         "train/ and val/ if you have both.",
-        part_key(ui, COMMAND_BROWSE, open));
-    if (!part_opening(ui, canvas, top))
-        part_empty(canvas, top, "No data chosen", text);
+        component_key(ui, COMMAND_BROWSE, open));
+    if (!component_opening(ui, canvas, top))
+        component_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
 
@@ -330,10 +330,11 @@ static void choose(struct ui *ui, const char *path)
     if (now == NULL)
         return;
     if (now->bad_count > 0)
-        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad files are set aside", part_leaf(now->path), now->classes,
+        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad files are set aside", component_leaf(now->path), now->classes,
                now->bad_count);
     else
-        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", part_leaf(now->path), now->classes, now->train + now->val);
+        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", component_leaf(now->path), now->classes,
+               now->train + now->val);
 }
 
 static void path_done(void *context, struct ui *ui, const char *text, bool accepted)
@@ -387,7 +388,7 @@ static void toggle_bad(struct data *data, struct ui *ui)
 static bool go_back(struct data *data, struct ui *ui)
 {
     if (!data->all_bad)
-        return part_filter_clear(&data->filter, ui);
+        return component_filter_clear(&data->filter, ui);
     toggle_bad(data, ui);
     return true;
 }
@@ -423,7 +424,7 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
         return true;
     case COMMAND_FILTER:
         if (has_data)
-            part_filter_ask(&data->filter, ui, argument);
+            component_filter_ask(&data->filter, ui, argument);
         return true;
     case COMMAND_BACK:
         return go_back(data, ui);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
+#include "component.h"
 #include "screens.h"
 #include "thaw/base/mem.h"
 
@@ -37,7 +37,7 @@ enum { STAGES_MAX = 128 };
 
 struct layers {
     struct list list;
-    struct part_filter filter;
+    struct component_filter filter;
     size_t *row;  /* [list.rows] rows of the session that are shown */
     long model;   /* whose fold states these are */
     size_t count; /* rows it had */
@@ -119,9 +119,9 @@ struct fill {
 
 static void fill_mark(struct table_cell *cell, enum session_mark mark)
 {
-    cell->role = part_mark_role(mark);
+    cell->role = component_mark_role(mark);
     cell->attrs = mark == SESSION_MARK_THAWED ? CELL_BOLD : 0;
-    snprintf(cell->text, sizeof(cell->text), "%s", part_mark_sign(mark));
+    snprintf(cell->text, sizeof(cell->text), "%s", component_mark_sign(mark));
 }
 
 /* Ratios from 1e-6 to 1e-1 on a bar of six cells, the figure behind it. */
@@ -148,7 +148,7 @@ static void fill_cell(void *context, int index, int column, struct table_cell *c
     case LAYER_NAME:
         cell->fold = !row->is_stage ? 3 : is_unfolded(fill->layers, row) ? 2 : 1;
         cell->indent = row->is_stage ? 0 : 2;
-        cell->role = row->all == SESSION_MARK_NONE ? THEME_DIM : part_mark_role(row->all);
+        cell->role = row->all == SESSION_MARK_NONE ? THEME_DIM : component_mark_role(row->all);
         snprintf(cell->text, sizeof(cell->text), "%s", row->name);
         break;
     case LAYER_KIND:
@@ -211,7 +211,7 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
         if (share > 0 && share < 0.0005)
             snprintf(percent, sizeof(percent), "< 0.1%%");
         else
-            part_percent(percent, share);
+            component_percent(percent, share);
         x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " %s  ", percent);
     }
     canvas_format(canvas, x, y, end - x, THEME_FROZEN, 0, "✻ %s frozen in %d", words_count(frozen, counts.frozen),
@@ -233,9 +233,9 @@ static void draw_legend(struct canvas *canvas, struct rect line)
 {
     int x = line.x, end = line.x + line.w;
     for (enum session_mark mark = SESSION_MARK_FROZEN; mark <= SESSION_MARK_PARTLY; mark++) {
-        canvas_text(canvas, x, line.y, 1, part_mark_role(mark), CELL_BOLD, part_mark_sign(mark));
+        canvas_text(canvas, x, line.y, 1, component_mark_role(mark), CELL_BOLD, component_mark_sign(mark));
         x += 2;
-        x += canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, part_mark_name(mark)) + 2;
+        x += canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, component_mark_name(mark)) + 2;
     }
     canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, "W weights  A affine  S statistics  D dropout");
 }
@@ -243,8 +243,8 @@ static void draw_legend(struct canvas *canvas, struct rect line)
 static void draw_details(const struct session_layer *row, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 13 };
-    char words[WORDS_MAX], value[96], name[PART_KEY];
-    part_heading(canvas, &area, row->name, row->in_head ? "head" : "trunk", true);
+    char words[WORDS_MAX], value[96], name[COMPONENT_KEY];
+    component_heading(canvas, &area, row->name, row->in_head ? "head" : "trunk", true);
     struct rect line = layout_cut_top(&area, 1);
     field_draw(canvas, line.x, line.y, line.w, LABEL, "kind", row->kind);
     line = layout_cut_top(&area, 1);
@@ -273,22 +273,23 @@ static void draw_details(const struct session_layer *row, struct ui *ui, struct 
     for (size_t i = 0; i < THAW_LENGTH(marks) && area.h > 0; i++) {
         line = layout_cut_top(&area, 1);
         bool none = marks[i].mark == SESSION_MARK_NONE;
-        canvas_text(canvas, line.x, line.y, 3, none ? THEME_DIM : THEME_KEY, 0, part_key(ui, marks[i].command, name));
+        canvas_text(canvas, line.x, line.y, 3, none ? THEME_DIM : THEME_KEY, 0,
+                    component_key(ui, marks[i].command, name));
         canvas_text(canvas, line.x + 3, line.y, 12, THEME_DIM, 0, marks[i].label);
-        canvas_text(canvas, line.x + 15, line.y, 1, part_mark_role(marks[i].mark), CELL_BOLD,
-                    part_mark_sign(marks[i].mark));
-        canvas_text(canvas, line.x + 17, line.y, line.w - 17, part_mark_role(marks[i].mark), 0,
-                    none ? "has none" : part_mark_name(marks[i].mark));
+        canvas_text(canvas, line.x + 15, line.y, 1, component_mark_role(marks[i].mark), CELL_BOLD,
+                    component_mark_sign(marks[i].mark));
+        canvas_text(canvas, line.x + 17, line.y, line.w - 17, component_mark_role(marks[i].mark), 0,
+                    none ? "has none" : component_mark_name(marks[i].mark));
     }
 }
 
 static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[200], models[PART_KEY];
+    char text[200], models[COMPONENT_KEY];
     snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
-             part_key(ui, COMMAND_GO_MODELS, models));
-    if (!part_opening(ui, canvas, area))
-        part_empty(canvas, area, "No model chosen", text);
+             component_key(ui, COMMAND_GO_MODELS, models));
+    if (!component_opening(ui, canvas, area))
+        component_empty(canvas, area, "No model chosen", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -302,9 +303,9 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     }
     const struct session_model *models;
     session_models(ui->session, &models);
-    char what[PART_TEXT * 2];
+    char what[COMPONENT_TEXT * 2];
     snprintf(what, sizeof(what), "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
-    part_heading(canvas, &area, models[layers->model].name, what, true);
+    component_heading(canvas, &area, models[layers->model].name, what, true);
     draw_totals(ui, canvas, layout_cut_top(&area, 2));
     layout_cut_top(&area, area.h > 20 ? 1 : 0);
     draw_legend(canvas, layout_cut_bottom(&area, 1));
@@ -480,10 +481,10 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
         fold_all(layers, ui, which == COMMAND_UNFOLD_ALL);
         return true;
     case COMMAND_FILTER:
-        part_filter_ask(&layers->filter, ui, argument);
+        component_filter_ask(&layers->filter, ui, argument);
         return true;
     case COMMAND_BACK:
-        return part_filter_clear(&layers->filter, ui);
+        return component_filter_clear(&layers->filter, ui);
     default:
         return list_command(&layers->list, which);
     }

@@ -25,7 +25,7 @@ enum {
     MODEL_LOCAL,
     MODEL_COLUMNS
 };
-static const struct part_column columns[MODEL_COLUMNS] = {
+static const struct component_column columns[MODEL_COLUMNS] = {
     [MODEL_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
     [MODEL_NAME] = {{"model", 26, 6, ALIGN_LEFT, 100}, "name", false},
     [MODEL_FAMILY] = {{"family", 14, 1, ALIGN_LEFT, 2}, "family", false},
@@ -46,7 +46,7 @@ static const enum session_model_column session_column[MODEL_COLUMNS] = {
 };
 
 struct models {
-    struct part_table table;
+    struct component_table table;
     struct ui *ui;
     const struct session_model *all; /* as the session has them; read anew before each use */
     size_t count;
@@ -68,7 +68,7 @@ static void read_models(struct models *models)
 static const struct session_model *selected_model(struct models *models)
 {
     read_models(models);
-    long selected = part_table_selected(&models->table);
+    long selected = component_table_selected(&models->table);
     return selected < 0 || (size_t)selected >= models->count ? NULL : &models->all[selected];
 }
 
@@ -81,7 +81,7 @@ static long marked_row(struct models *models)
     return -1;
 }
 
-static const size_t *shown(void *context, struct part_table *table, size_t *count)
+static const size_t *shown(void *context, struct component_table *table, size_t *count)
 {
     const struct models *models = context;
     struct error error = {0};
@@ -99,28 +99,28 @@ static void refresh(void *state, struct ui *ui)
     struct models *models = state;
     (void)ui;
     read_models(models);
-    part_table_arrange(&models->table, models->count);
+    component_table_arrange(&models->table, models->count);
 }
 
 static void *create(struct ui *ui)
 {
     struct models *models = mem_alloc(sizeof(*models));
     models->ui = ui;
-    models->table = (struct part_table){.filter = {.changed = refresh, .context = models},
-                                        .column = columns,
-                                        .columns = MODEL_COLUMNS,
-                                        .sort = -1,
-                                        .shown = shown,
-                                        .context = models};
+    models->table = (struct component_table){.filter = {.changed = refresh, .context = models},
+                                             .column = columns,
+                                             .columns = MODEL_COLUMNS,
+                                             .sort = -1,
+                                             .shown = shown,
+                                             .context = models};
     refresh(models, ui);
-    part_table_select(&models->table, session_chosen_model(ui->session));
+    component_table_select(&models->table, session_chosen_model(ui->session));
     return models;
 }
 
 static void destroy(void *state)
 {
     struct models *models = state;
-    part_table_finish(&models->table);
+    component_table_finish(&models->table);
     mem_free(models);
 }
 
@@ -213,14 +213,14 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
 
 static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[400], open[PART_KEY], rescan[PART_KEY];
+    char text[400], open[COMPONENT_KEY], rescan[COMPONENT_KEY];
     snprintf(
         text, sizeof(text),
         "Put weights files (safetensors, .pth, .h5, .keras, .onnx) where thaw looks and press %s to look again, or "
         "press %s to open one by its path. `thaw samples` makes small sample models.",
-        part_key(ui, COMMAND_RESCAN, rescan), part_key(ui, COMMAND_BROWSE, open));
-    if (!part_opening(ui, canvas, area))
-        part_empty(canvas, area, "No models found", text);
+        component_key(ui, COMMAND_RESCAN, rescan), component_key(ui, COMMAND_BROWSE, open));
+    if (!component_opening(ui, canvas, area))
+        component_empty(canvas, area, "No models found", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -241,8 +241,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         layout_columns(area, 0.64, 90, 48, 2, &table, &details);
     else
         layout_rows(area, 0.55, 6, 9, 0, &table, &details);
-    part_table_draw(&models->table, canvas, table, fill_cell, models);
-    long selected = part_table_selected(&models->table), marked = marked_row(models);
+    component_table_draw(&models->table, canvas, table, fill_cell, models);
+    long selected = component_table_selected(&models->table), marked = marked_row(models);
     if (selected < 0)
         return;
     if (marked >= 0 && marked != selected)
@@ -313,7 +313,7 @@ static void choose(struct models *models, struct ui *ui)
             pull_question(models, ui, model);
         return;
     }
-    if (!session_choose_model(ui->session, (size_t)part_table_selected(&models->table), &error)) {
+    if (!session_choose_model(ui->session, (size_t)component_table_selected(&models->table), &error)) {
         ui_fail(ui, &error);
         return;
     }
@@ -345,9 +345,9 @@ static void open_file(struct models *models, struct ui *ui, const char *argument
         ui_fail(ui, &error);
         return;
     }
-    part_filter_clear(&models->table.filter, ui);
+    component_filter_clear(&models->table.filter, ui);
     refresh(models, ui);
-    part_table_select(&models->table, session_chosen_model(ui->session));
+    component_table_select(&models->table, session_chosen_model(ui->session));
     ui_say(ui, UI_GOOD, "%s is chosen", argument);
     ui_go(ui, SCREEN_LAYERS);
 }
@@ -369,7 +369,7 @@ static void mark(struct models *models, struct ui *ui)
 static void measure(struct models *models, struct ui *ui)
 {
     struct error error = {0};
-    long selected = part_table_selected(&models->table);
+    long selected = component_table_selected(&models->table);
     if (selected < 0)
         return;
     if (!session_time_model(ui->session, (size_t)selected, &error))
@@ -398,18 +398,18 @@ static bool command(void *state, struct ui *ui, enum command which, const char *
         return true;
     case COMMAND_BACK:
         if (models->marked[0] == '\0' || models->table.filter.text[0] != '\0')
-            return part_table_command(&models->table, ui, which, argument);
+            return component_table_command(&models->table, ui, which, argument);
         models->marked[0] = '\0';
         return true;
     default:
-        return part_table_command(&models->table, ui, which, argument);
+        return component_table_command(&models->table, ui, which, argument);
     }
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct models *models = state;
-    enum list_hit hit = part_table_mouse(&models->table, ui, event);
+    enum list_hit hit = component_table_mouse(&models->table, ui, event);
     if (hit == LIST_OPENED)
         choose(models, ui);
     return hit != LIST_MISS;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "part.h"
+#include "component.h"
 #include "screens.h"
 #include "thaw/base/mem.h"
 
@@ -224,8 +224,8 @@ static void draw_reading(const struct results *results, const struct session_res
 static void draw_matrix(struct results *results, const struct session_results *now, struct canvas *canvas,
                         struct rect area)
 {
-    part_heading(canvas, &area, "confusion: rows true, columns predicted", results->shares ? "shares" : "counts",
-                 results->pane == PANE_MATRIX);
+    component_heading(canvas, &area, "confusion: rows true, columns predicted", results->shares ? "shares" : "counts",
+                      results->pane == PANE_MATRIX);
     draw_reading(results, now, canvas, layout_cut_bottom(&area, 1));
     int names = label_width(now, area.w / 4), room = area.w - names - 2;
     int width = now->classes > 0 ? room / now->classes : room;
@@ -286,14 +286,14 @@ static void fill_class(void *context, int index, int column, struct table_cell *
         break;
     case CLASS_RECALL:
         cell->role = row->recall < 0 ? THEME_DIM : rate_role(row->recall, true);
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->recall));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->recall));
         break;
     case CLASS_BAR:
         cell->role = rate_role(row->recall, true);
         cell->bar = row->recall < 0 ? 0 : row->recall;
         break;
     case CLASS_PRECISION:
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->precision));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->precision));
         break;
     case CLASS_WORST:
         cell->role = THEME_DIM;
@@ -316,7 +316,7 @@ static void draw_classes(struct results *results, const struct session_results *
                                                      [CLASS_RECALL] = "least accurate first",
                                                      [CLASS_PRECISION] = "least precise first"};
     struct fill fill = {results, now};
-    part_heading(canvas, &area, "classes", names[results->sort], results->pane == PANE_CLASSES);
+    component_heading(canvas, &area, "classes", names[results->sort], results->pane == PANE_CLASSES);
     table_draw(canvas, area, &results->classes, columns, CLASS_COLUMNS, fill_class, &fill,
                results->pane == PANE_CLASSES);
 }
@@ -333,7 +333,7 @@ static void fill_pair(void *context, int index, int column, struct table_cell *c
     else if (column == 2)
         snprintf(cell->text, sizeof(cell->text), "%u", row->count);
     else
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->share));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->share));
     if (column >= 2)
         cell->role = rate_role(row->share, false);
 }
@@ -348,7 +348,7 @@ static void draw_pairs(struct results *results, const struct session_results *no
         {"share", 8, 0, ALIGN_RIGHT, 1},
     };
     struct fill fill = {results, now};
-    part_heading(canvas, &area, "most confused", "", results->pane == PANE_PAIRS);
+    component_heading(canvas, &area, "most confused", "", results->pane == PANE_PAIRS);
     if (results->pairs.rows == 0) {
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: every image is right");
         return;
@@ -367,10 +367,10 @@ static void draw_summary(const struct session_results *now, struct ui *ui, struc
     int x = line.x;
     double share = now->images > 0 ? (double)now->correct / (double)now->images : -1;
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TITLE, CELL_BOLD, "%s right",
-                       part_percent(words, share));
+                       component_percent(words, share));
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu validation images   ",
                        now->correct, now->images);
-    snprintf(text, sizeof(text), "%s on %s", status.model, part_leaf(status.data));
+    snprintf(text, sizeof(text), "%s on %s", status.model, component_leaf(status.data));
     canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
 }
 
@@ -403,12 +403,12 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     memset(results->tabs, 0, sizeof(results->tabs));
     results->cells = results->classes.area = results->pairs.area = (struct rect){0, 0, 0, 0};
     if (now == NULL) {
-        char text[240], train[PART_KEY], runs[PART_KEY];
+        char text[240], train[COMPONENT_KEY], runs[COMPONENT_KEY];
         snprintf(text, sizeof(text),
                  ui_training(ui) ? "The first epoch is not over. Its evaluation comes here; press %s for the curves."
                                  : "Press %s to train, or %s to reopen a run.",
-                 part_key(ui, COMMAND_GO_TRAIN, train), part_key(ui, COMMAND_GO_RUNS, runs));
-        part_empty(canvas, area, "No results yet", text);
+                 component_key(ui, COMMAND_GO_TRAIN, train), component_key(ui, COMMAND_GO_RUNS, runs));
+        component_empty(canvas, area, "No results yet", text);
         return;
     }
     draw_summary(now, ui, canvas, layout_cut_top(&area, 1));

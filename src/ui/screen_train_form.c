@@ -62,7 +62,7 @@ static const char *value_of(struct ui *ui, const char *key)
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 9 };
-    char a[WORDS_MAX], b[WORDS_MAX], key[PART_KEY], text[700];
+    char a[WORDS_MAX], b[WORDS_MAX], key[COMPONENT_KEY], text[700];
     long row = session_chosen_model(ui->session);
     const struct session_layer *layers;
     const char *model = session_layers(ui->session, &layers) == 0 ? NULL : value_of(ui, "model.name");
@@ -82,15 +82,15 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
         canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, model);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_MODELS, key));
+                      component_key(ui, COMMAND_GO_MODELS, key));
     canvas_text(canvas, x, ++y, w, THEME_DIM, 0, "data");
     if (data != NULL)
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0,
-                      "%s: %d classes, %zu training and %zu validation images", part_leaf(data->path), data->classes,
-                      data->train, data->val);
+                      "%s: %d classes, %zu training and %zu validation images", component_leaf(data->path),
+                      data->classes, data->train, data->val);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_DATA, key));
+                      component_key(ui, COMMAND_GO_DATA, key));
     if (model != NULL) {
         struct session_freeze_counts counts;
         session_freeze_counts(ui->session, &counts);
@@ -113,7 +113,7 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
     struct fill fill = {.live = ui_training(ui)};
-    part_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
+    component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
