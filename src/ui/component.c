@@ -7,12 +7,12 @@
 
 #include "component.h"
 
-char *component_key(const struct ui *ui, enum command command, char name[COMPONENT_KEY])
+char *component_key(const struct ui *ui, const char *command, char key[COMPONENT_KEY])
 {
-    keymap_first_key(ui->keymap, command, name);
-    if (name[0] == '\0')
-        snprintf(name, COMPONENT_KEY, ":%s", command_row(command)->name);
-    return name;
+    keymap_first_key(ui->keymap, command_named(command, (int)ui->current), key);
+    if (key[0] == '\0')
+        snprintf(key, COMPONENT_KEY, ":%s", command);
+    return key;
 }
 
 void component_empty(struct canvas *canvas, struct rect area, const char *title, const char *text)

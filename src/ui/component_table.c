@@ -150,23 +150,12 @@ void component_table_draw(struct component_table *table, struct canvas *canvas, 
                     "Nothing matches. Esc clears the filter.");
 }
 
-bool component_table_command(struct component_table *table, struct ui *ui, enum command which, const char *argument)
+void component_table_sort_on(struct component_table *table, struct ui *ui, const char *name)
 {
-    switch (which) {
-    case COMMAND_SORT:
-        if (argument[0] != '\0')
-            sort_named(table, ui, argument);
-        else
-            sort_next(table, ui);
-        return true;
-    case COMMAND_FILTER:
-        component_filter_ask(&table->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return component_filter_clear(&table->filter, ui);
-    default:
-        return list_command(&table->list, which);
-    }
+    if (name[0] != '\0')
+        sort_named(table, ui, name);
+    else
+        sort_next(table, ui);
 }
 
 enum list_hit component_table_mouse(struct component_table *table, struct ui *ui, const struct term_event *event)

@@ -46,8 +46,8 @@ void component_table_sort(struct component_table *table, struct ui *ui, int colu
 /* Table, filter line, or "Nothing matches". */
 void component_table_draw(struct component_table *table, struct canvas *canvas, struct rect area, table_fill fill,
                           void *context);
-/* SORT (the next column, or the one named), FILTER, BACK (clears the filter), and moving. false: not one. */
-bool component_table_command(struct component_table *table, struct ui *ui, enum command which, const char *argument);
+/* By the next column, or by the one named. */
+void component_table_sort_on(struct component_table *table, struct ui *ui, const char *name);
 /* Clicks on the header sort, the rest is the list's. */
 enum list_hit component_table_mouse(struct component_table *table, struct ui *ui, const struct term_event *event);
 
