@@ -8,7 +8,7 @@
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &verb_data,  &verb_eval,
                                     &verb_predict, &verb_runs,   &verb_cache,  &verb_bench, &verb_samples};
-const size_t verbs_count = sizeof verbs / sizeof verbs[0];
+const size_t verbs_count = THAW_LENGTH(verbs);
 
 static void help(void)
 {
