@@ -10,6 +10,7 @@
 
 #include "overlay.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 
 static void report(struct ui *ui, bool done, const struct error *error, const char *text)
 {
@@ -240,6 +241,18 @@ bool ui_command(struct ui *ui, enum command command, const char *argument)
 }
 
 /* --- the `:` line --- */
+
+static void say_unknown(struct ui *ui, const char *name)
+{
+    char sentence[160];
+    struct nearest nearest = {.wanted = name};
+    for (int i = 1; i < COMMANDS; i++)
+        nearest_offer(&nearest, command_row((enum command)i)->name);
+    snprintf(sentence, sizeof(sentence), "There is no command \"%s\"", name);
+    nearest_tell(&nearest, 1, "? lists them", sentence, sizeof(sentence));
+    ui_say(ui, UI_ERROR, "%s", sentence);
+}
+
 void ui_do_line(struct ui *ui, const char *line)
 {
     char name[48];
@@ -254,11 +267,10 @@ void ui_do_line(struct ui *ui, const char *line)
     bool ambiguous;
     enum command command = command_find(name, &ambiguous);
     const struct command_row *row = command_row(command);
-    if (command == COMMAND_NONE)
-        ui_say(ui, UI_ERROR,
-               ambiguous ? "\"%s\" may be several commands; Tab shows them"
-                         : "There is no command \"%s\"; ? lists them",
-               name);
+    if (command == COMMAND_NONE && ambiguous)
+        ui_say(ui, UI_ERROR, "\"%s\" may be several commands; Tab shows them", name);
+    else if (command == COMMAND_NONE)
+        say_unknown(ui, name);
     else if (row->argument == ARGUMENT_NONE && *argument)
         ui_say(ui, UI_ERROR, "%s takes no argument", row->name);
     else
