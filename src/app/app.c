@@ -4,19 +4,20 @@
 #include "app.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
-#include "verb_parts.h"
 
 int app_fail(const struct error *error)
 {
-    char *plain = part_plain(error->text); /* file names may hold what steers a terminal */
+    char *plain = print_plain(error->text); /* file names may hold what steers a terminal */
     fprintf(stderr, "thaw: %s\n", plain);
     mem_free(plain);
     return error_exit_code(error->kind == ERROR_NONE ? ERROR_FAILED : error->kind);
@@ -29,7 +30,7 @@ int app_usage(const struct verb *verb, const char *format, ...)
     char text[1024];
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    char *plain = part_plain(text);
+    char *plain = print_plain(text);
     fprintf(stderr, "thaw: %s", plain);
     mem_free(plain);
     if (verb)
@@ -92,6 +93,21 @@ bool app_number(const char *text, double low, double high, double *number)
     errno = 0;
     *number = strtod(text, &end);
     return !errno && end != text && !*end && *number >= low && *number <= high;
+}
+
+bool app_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value)
+{
+    double number;
+    if (!text)
+        return true;
+    if (!app_number(text, least, most, &number) || number != floor(number)) {
+        char *plain = print_plain(text);
+        app_usage(verb, "%s takes a whole number from %d to %d, not %s", option, least, most, plain);
+        mem_free(plain);
+        return false;
+    }
+    *value = (int)number;
+    return true;
 }
 
 static const struct option_row *find_row(const char *name, size_t length, const struct option_row *rows, size_t count)

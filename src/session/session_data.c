@@ -32,8 +32,8 @@ static void describe(struct session *session)
         .path = dataset->path,
         .class_row = session->data_class,
         .classes = dataset->classes,
-        .train = dataset->part[DATASET_TRAIN].items,
-        .val = dataset->part[DATASET_VAL].items,
+        .train = dataset->images[DATASET_TRAIN].items,
+        .val = dataset->images[DATASET_VAL].items,
         .bad_count = dataset->bad_count,
         .own_validation = dataset->own_validation,
     };
@@ -129,11 +129,11 @@ bool session_preview(struct session *session, bool val, int label, size_t number
 {
     if (!session->dataset)
         return error_set(error, ERROR_USAGE, "no data is chosen");
-    const struct dataset_part *part = &session->dataset->part[val ? DATASET_VAL : DATASET_TRAIN];
+    const struct dataset_images *images = &session->dataset->images[val ? DATASET_VAL : DATASET_TRAIN];
     const struct dataset_item *item = NULL;
-    for (size_t i = 0; i < part->items && !item; i++)
-        if (part->item[i].label == label && number-- == 0)
-            item = &part->item[i];
+    for (size_t i = 0; i < images->items && !item; i++)
+        if (images->item[i].label == label && number-- == 0)
+            item = &images->item[i];
     if (!item)
         return error_set(error, ERROR_USAGE, "no such image in this class");
     snprintf(path, path_room, "%s", item->path);
