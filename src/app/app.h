@@ -31,7 +31,7 @@ int workbench(int argc, char **argv);
 int app_fail(const struct error *error);
 /* A usage fault: sentence, hint at --help; returns 2. */
 int app_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* `--help` of a verb on stdout. */
+/* `--help` of a verb, NULL: of the program, on stdout. */
 void app_help(const struct verb *verb);
 /* Prints one JSON object on stdout, closes the line, drops the reference; returns 0. */
 int app_json(json_t *object);

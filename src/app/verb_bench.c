@@ -8,6 +8,7 @@
 #include "bench.h"
 #include "print.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/tensor/gemm.h"
@@ -207,6 +208,16 @@ static bool take_regime(struct settings *settings, const char *name)
     return known;
 }
 
+static int refuse_regime(const char *name)
+{
+    char hint[64] = "";
+    struct nearest nearest = {.wanted = name};
+    for (enum bench_regime regime = 0; regime < BENCH_REGIMES; regime++)
+        nearest_offer(&nearest, bench_regime_name(regime));
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    return app_usage(&verb_bench, "--regime takes forward, head, head-cached, block, block-cached or full%s", hint);
+}
+
 static int bench(int argc, char **argv)
 {
     struct settings settings = {.model = "resnet18", .bench = {.batch = BATCH, .seconds = 2}};
@@ -233,7 +244,7 @@ static int bench(int argc, char **argv)
     if (argc > 1)
         return app_usage(&verb_bench, "only options are expected; a model is given with --model");
     if (!take_regime(&settings, regime))
-        return app_usage(&verb_bench, "--regime takes forward, head, head-cached, block, block-cached or full");
+        return refuse_regime(regime);
     if (seconds && !app_number(seconds, 0, 3600, &settings.bench.seconds))
         return app_usage(&verb_bench, "--seconds takes a number from 0 to 3600");
     if (!app_whole(&verb_bench, "--batch", batch, 1, 65536, &settings.bench.batch) ||

@@ -9,6 +9,7 @@
 #include "app.h"
 #include "print.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "thaw/session/session.h"
 #include "verb_models.h"
 
@@ -71,7 +72,23 @@ static json_t *list_object(const struct session_model *model)
     return object;
 }
 
-static void list_rows(struct session *session, bool json)
+static const char *const parts[] = {"show", "pull", "verify", "compare", "time", NULL};
+
+/* A filter that no row passes may be a misspelt part of the verb. */
+static void suggest_part(const char *word)
+{
+    char hint[64] = "";
+    struct nearest nearest = {.wanted = word};
+    for (size_t i = 0; parts[i]; i++)
+        nearest_offer(&nearest, parts[i]);
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    char *plain = print_plain(word);
+    if (hint[0])
+        fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
+    mem_free(plain);
+}
+
+static size_t list_rows(struct session *session, bool json)
 {
     const struct session_model *models;
     const size_t *row;
@@ -90,6 +107,7 @@ static void list_rows(struct session *session, bool json)
     else
         printf("%zu of %zu models\n", shown, count);
     json_decref(rows);
+    return shown;
 }
 
 static bool take_sort(struct session *session, const char *sort, struct error *error)
@@ -99,12 +117,15 @@ static bool take_sort(struct session *session, const char *sort, struct error *e
     if (!sort)
         return true;
     if (!session_model_column_find(sort + reverse, &column)) {
+        struct nearest nearest = {.wanted = sort + reverse};
         error_set(error, ERROR_USAGE, "there is no column \"%s\" to sort by; it can be", sort + reverse);
         for (column = 0; column < SESSION_MODEL_COLUMNS; column++) {
             size_t length = strlen(error->text);
             snprintf(error->text + length, sizeof error->text - length, "%s %s", column ? "," : "",
                      session_model_column_name(column));
+            nearest_offer(&nearest, session_model_column_name(column));
         }
+        nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
         return false;
     }
     session_sort_models(session, column, reverse);
@@ -134,8 +155,8 @@ static int list(char **word, int words, const char *sort, bool json)
     }
     struct session *session = open_session(&error);
     bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
-    if (good)
-        list_rows(session, json);
+    if (good && !list_rows(session, json) && words)
+        suggest_part(word[0]);
     session_destroy(session);
     mem_free(filter);
     return good ? 0 : app_fail(&error);
@@ -150,7 +171,11 @@ static long find_row(struct session *session, const char *name, struct error *er
     for (size_t i = 0; i < count; i++)
         if (!strcmp(models[i].name, name) || !strcmp(models[i].weights, name))
             return (long)i;
+    struct nearest nearest = {.wanted = name};
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&nearest, models[i].name);
     error_set(error, ERROR_USAGE, "%s: not in the list that `thaw models` shows", name);
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     return -1;
 }
 

@@ -279,6 +279,7 @@ static int run(const struct experiment *experiment, const char *resume, bool jso
     sigemptyset(&signals);
     for (size_t i = 0; i < THAW_LENGTH(handled); i++)
         sigaddset(&signals, handled[i]);
+    signal(SIGPIPE, SIG_IGN);                   /* whoever read the lines may go away */
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* every thread started from here on inherits it */
     struct trainer *trainer = trainer_create(experiment, resume, &sink, &error);
     if (!trainer || !trainer_start(trainer, &error)) {
