@@ -79,7 +79,7 @@ static double step_up(double value)
 {
     static const double steps[] = {1, 1.6, 2.5, 4, 6.4, 10};
     double power = pow(10, floor(log10(value)));
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (value <= steps[i] * power * (1 + 1e-9))
             return steps[i] * power;
     return value;

@@ -95,7 +95,7 @@ static void release_signals(struct term *term)
 static void remember(const char *sequence)
 {
     size_t length = sequence && sequence != (char *)-1 ? strlen(sequence) : 0;
-    if (caught.restore_size + length > sizeof(caught.restore))
+    if (caught.restore_size + length > sizeof caught.restore)
         return;
     memcpy(caught.restore + caught.restore_size, sequence ? sequence : "", length);
     caught.restore_size += length;
@@ -129,7 +129,7 @@ static void define_keys(void)
     for (size_t i = 0; i < THAW_LENGTH(extended); i++)
         for (int bits = 1; bits < 8; bits++) { /* xterm numbers them 1 + shift + 2 alt + 4 control */
             char name[16];
-            snprintf(name, sizeof(name), "%s%d", extended[i].name, bits + 1);
+            snprintf(name, sizeof name, "%s%d", extended[i].name, bits + 1);
             const char *sequence = tigetstr(name);
             if (sequence && sequence != (char *)-1)
                 define_key(sequence, EXTENDED + (int)i * 8 + bits);
@@ -217,7 +217,8 @@ static void move_code(char code[32], int x, int y)
 static void colour_code(char code[32], bool ground, int colour)
 {
     if (colour & COLOUR_RGB)
-        snprintf(code, 32, "\033[%d;2;%d;%d;%dm", ground ? 48 : 38, colour >> 16 & 255, colour >> 8 & 255, colour & 255);
+        snprintf(code, 32, "\033[%d;2;%d;%d;%dm", ground ? 48 : 38, colour >> 16 & 255, colour >> 8 & 255,
+                 colour & 255);
     else if (COLORS > 256 && colour >= 8) /* such a terminal counts true colours */
         snprintf(code, 32, "\033[%d;5;%dm", ground ? 48 : 38, colour);
     else
@@ -241,7 +242,7 @@ static void learn_codes(struct output_codes *codes)
     move_code(home, 0, 0);
     codes->ansi = strcmp(home, "\033[1;1H") == 0 && strstr(codes->off, "\033[") && !strcmp(capability("el"), "\033[K");
     if (codes->ansi) /* what more terminfo says ends a character set that is never begun */
-        snprintf(codes->off, sizeof(codes->off), "\033[m");
+        snprintf(codes->off, sizeof codes->off, "\033[m");
     codes->repeat = codes->ansi && *capability("rep");
     codes->corner = tigetflag("am") <= 0 || tigetflag("xenl") > 0;
     int without = tigetnum("ncv");
@@ -272,7 +273,7 @@ struct term *term_create(const struct term_options *options, struct error *error
         setlocale(LC_CTYPE, "C");
     if (!check_terminal(error) || !make_pipe(error))
         return NULL;
-    struct term *term = mem_alloc(sizeof(*term));
+    struct term *term = mem_alloc(sizeof *term);
     tcgetattr(STDIN_FILENO, &caught.modes);
     set_escdelay(25);
     term->screen = newterm(NULL, stdout, stdin);
@@ -384,7 +385,7 @@ int term_colours(const struct term *term)
 /* --- blit --- */
 static void style_roles(struct term *term, const struct theme *theme)
 {
-    if (term->styled && memcmp(&term->theme, theme, sizeof(*theme)) == 0)
+    if (term->styled && memcmp(&term->theme, theme, sizeof *theme) == 0)
         return;
     term->theme = *theme;
     term->styled = true;
@@ -444,7 +445,7 @@ static void start_over(struct term *term, const struct canvas *canvas)
     size_t count = (size_t)canvas->width * (size_t)canvas->height;
     char clear[32];
     mem_free(term->sent);
-    term->sent = mem_array(count + 1, sizeof(*term->sent));
+    term->sent = mem_array(count + 1, sizeof *term->sent);
     term->sent_width = canvas->width;
     term->sent_height = canvas->height;
     for (size_t i = 0; i < count; i++)
@@ -480,13 +481,13 @@ void term_blit(struct term *term, const struct canvas *canvas, const struct them
     if (!term->sent || term->sent_width != canvas->width || term->sent_height != canvas->height)
         start_over(term, canvas);
     size_t width = (size_t)canvas->width;
-    struct glyph *line = mem_array(width + 1, sizeof(*line));
+    struct glyph *line = mem_array(width + 1, sizeof *line);
     for (int y = 0; y < canvas->height; y++) {
         struct glyph *sent = term->sent + (size_t)y * width;
         for (size_t x = 0; x < width; x++)
             line[x] = glyph_of(term, &canvas->cell[(size_t)y * width + x]);
         output_line(&term->output, y, line, sent, canvas->width, y + 1 == canvas->height);
-        memcpy(sent, line, width * sizeof(*line));
+        memcpy(sent, line, width * sizeof *line);
     }
     mem_free(line);
     show_cursor(term, canvas);
@@ -647,7 +648,7 @@ static bool decode(struct term *term, struct term_event *event, int kind, wint_t
 bool term_read(struct term *term, struct term_event *event)
 {
     for (;;) {
-        memset(event, 0, sizeof(*event));
+        memset(event, 0, sizeof *event);
         if (take_resize(term)) {
             event->kind = TERM_RESIZE;
             term_size(term, &event->width, &event->height);

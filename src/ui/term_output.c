@@ -77,7 +77,7 @@ static void join_attributes(const struct output *output, char text[SEQUENCE], un
                {CELL_DIM, codes->dim},
                {CELL_REVERSE, codes->reverse},
                {CELL_UNDERLINE, codes->underline}};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (attrs & all[i].bit && *all[i].code)
             join(text, all[i].code);
 }
@@ -193,10 +193,9 @@ static void go(struct output *output, const struct glyph *line, int x, int y)
         return;
     output->codes.move(move, x, y);
     if (output->codes.ansi && output->x >= 0 && output->y == y && x > output->x)
-        snprintf(step, sizeof(step), x - output->x == 1 ? "\033[C" : "\033[%dC", x - output->x);
+        snprintf(step, sizeof step, x - output->x == 1 ? "\033[C" : "\033[%dC", x - output->x);
     const char *code = *step && strlen(step) < strlen(move) ? step : move;
-    if (output->x >= 0 && output->y == y && x > output->x &&
-        rewriting(output, line, output->x, x) <= strlen(code)) {
+    if (output->x >= 0 && output->y == y && x > output->x && rewriting(output, line, output->x, x) <= strlen(code)) {
         while (output->x < x)
             put(output, &line[output->x]);
         return;
@@ -222,7 +221,7 @@ static int write_run(struct output *output, const struct glyph *line, int x, int
     int run = run_length(line, x, width);
     if (output->codes.ansi && is_blank(&line[x]) && run > 9) {
         take_pen(output, &line[x]);
-        snprintf(code, sizeof(code), "\033[%dX", run);
+        snprintf(code, sizeof code, "\033[%dX", run);
         output_text(output, code);
         return run;
     }
@@ -231,7 +230,7 @@ static int write_run(struct output *output, const struct glyph *line, int x, int
         return 2;
     char bytes[5];
     size_t each = (size_t)utf8_put(bytes, line[x].code);
-    snprintf(code, sizeof(code), "\033[%db", run - 1);
+    snprintf(code, sizeof code, "\033[%db", run - 1);
     /* never up to the edge: what follows there differs between terminals */
     if (!output->codes.repeat || run < 3 || x + run >= width || each * (size_t)(run - 1) <= strlen(code))
         return 1;
@@ -240,9 +239,10 @@ static int write_run(struct output *output, const struct glyph *line, int x, int
     return run;
 }
 
-void output_line(struct output *output, int y, const struct glyph *now, const struct glyph *before, int width, bool last)
+void output_line(struct output *output, int y, const struct glyph *now, const struct glyph *before, int width,
+                 bool last)
 {
-    struct glyph *line = mem_array((size_t)width + 1, sizeof(*line));
+    struct glyph *line = mem_array((size_t)width + 1, sizeof *line);
     int end = width; /* behind it all is blank */
     for (int x = 0; x < width; x++)
         line[x] = plain(output, now[x]);

@@ -16,13 +16,13 @@ struct glyph {
 
 /* A terminal's sequences, "" where it has none. */
 struct output_codes {
-    bool ansi;                                                  /* moves and attributes are those of ECMA-48 */
-    bool repeat;                                                /* and CSI n b repeats a character */
-    bool corner;                                                /* the last cell may be written */
+    bool ansi;                                                   /* moves and attributes are those of ECMA-48 */
+    bool repeat;                                                 /* and CSI n b repeats a character */
+    bool corner;                                                 /* the last cell may be written */
     char off[32], bold[32], dim[32], reverse[32], underline[32]; /* off: all attributes and colours */
-    unsigned without_colour;                                    /* CELL_* that cannot be had together with a colour */
-    void (*move)(char code[32], int x, int y);                  /* cells from 0 */
-    void (*colour)(char code[32], bool ground, int colour);     /* colour >= 0 */
+    unsigned without_colour;                                     /* CELL_* that cannot be had together with a colour */
+    void (*move)(char code[32], int x, int y);                   /* cells from 0 */
+    void (*colour)(char code[32], bool ground, int colour);      /* colour >= 0 */
 };
 
 struct output {

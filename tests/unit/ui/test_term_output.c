@@ -63,8 +63,9 @@ static void set_attribute(struct screen *screen, int code, const char **at)
     static const struct {
         int code;
         unsigned on, off;
-    } all[] = {{1, CELL_BOLD, 0},      {2, CELL_DIM, 0},          {4, CELL_UNDERLINE, 0}, {7, CELL_REVERSE, 0},
-               {24, 0, CELL_UNDERLINE}, {22, 0, CELL_BOLD | CELL_DIM}, {27, 0, CELL_REVERSE}};
+    } all[] = {{1, CELL_BOLD, 0},    {2, CELL_DIM, 0},        {4, CELL_UNDERLINE, 0},
+               {7, CELL_REVERSE, 0}, {24, 0, CELL_UNDERLINE}, {22, 0, CELL_BOLD | CELL_DIM},
+               {27, 0, CELL_REVERSE}};
     if (code == 0)
         screen->pen = (struct glyph){.fg = -1, .bg = -1};
     else if (code == 38)
@@ -75,7 +76,7 @@ static void set_attribute(struct screen *screen, int code, const char **at)
         screen->pen.fg = -1;
     else if (code == 49)
         screen->pen.bg = -1;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i].code == code)
             screen->pen.attrs = (screen->pen.attrs | all[i].on) & ~all[i].off;
 }
@@ -156,7 +157,8 @@ static const struct output_codes everything = {.ansi = true,
                                                .underline = "\033[4m",
                                                .move = move_code,
                                                .colour = colour_code};
-static const struct output_codes little = {.off = "\033[0m", .bold = "\033[1m", .move = move_code, .colour = colour_code};
+static const struct output_codes little = {
+    .off = "\033[0m", .bold = "\033[1m", .move = move_code, .colour = colour_code};
 
 /* --- frames --- */
 static struct glyph random_glyph(struct rng *rng)
@@ -218,8 +220,8 @@ static void play(const struct output_codes *codes, unsigned attrs)
     struct screen screen = {.pen = {.fg = -1, .bg = -1}};
     for (int y = 0; y < HEIGHT; y++)
         blank(&screen, y, 0, WIDTH);
-    memcpy(before, screen.cell, sizeof(before));
-    memcpy(now, before, sizeof(now));
+    memcpy(before, screen.cell, sizeof before);
+    memcpy(now, before, sizeof now);
     output_forget(&output);
     for (int frame = 0; frame < 2000; frame++) {
         for (int y = 0; y < HEIGHT; y++) {
@@ -232,7 +234,7 @@ static void play(const struct output_codes *codes, unsigned attrs)
                 if (now[y][x].code != 0 && !looks_same(&now[y][x], &screen.cell[y][x], attrs))
                     fail_msg("frame %d, line %d, column %d: U+%04x for U+%04x", frame, y, x,
                              (unsigned)screen.cell[y][x].code, (unsigned)now[y][x].code);
-        memcpy(before, now, sizeof(before));
+        memcpy(before, now, sizeof before);
     }
     output_finish(&output);
 }
@@ -257,7 +259,8 @@ static size_t cost(const char *from, const char *to)
     const char *text[2] = {from, to};
     for (int i = 0; i < 2; i++)
         for (int x = 0; x < WIDTH; x++)
-            line[i][x] = (struct glyph){.code = x < (int)strlen(text[i]) ? (uint32_t)text[i][x] : ' ', .fg = -1, .bg = -1};
+            line[i][x] =
+                (struct glyph){.code = x < (int)strlen(text[i]) ? (uint32_t)text[i][x] : ' ', .fg = -1, .bg = -1};
     output_line(&output, 0, line[1], line[0], WIDTH, false);
     size_t count = output.count;
     output_finish(&output);
@@ -285,8 +288,8 @@ static void test_pens(void **state)
     output_line(&output, 0, now, before, 3, false);
     output_text(&output, "");
     static const char wanted[] = "\033[1;1H\033[;1;38;5;33ma\033[39mb\033[mc";
-    assert_int_equal(output.count, sizeof(wanted) - 1);
-    assert_memory_equal(output.bytes, wanted, sizeof(wanted) - 1);
+    assert_int_equal(output.count, sizeof wanted - 1);
+    assert_memory_equal(output.bytes, wanted, sizeof wanted - 1);
     output_finish(&output);
 }
 
