@@ -94,16 +94,17 @@ static void steady_ends(const struct plot *plot, struct range *x)
     x->low = plot->log_x ? x->low : fmin(x->low, 0);
 }
 
-/* To ticks. */
-static void steady_y(const struct plot *plot, struct range *y)
+/* To ticks around the data. */
+static void steady_y(const struct plot *plot, struct range data, struct range *y)
 {
     double ticks[2], step;
-    if (plot->steady_x <= 0 || plot->log_y || plot_ticks(y->low, y->high, 3, ticks, 2, &step) == 0)
+    if (plot->steady_x <= 0 || plot->log_y || !(data.high > data.low) ||
+        plot_ticks(data.low, data.high, 3, ticks, 2, &step) == 0)
         return;
     if (!isfinite(plot->window.y0))
-        y->low = floor(y->low / step + 1e-9) * step;
+        y->low = floor(data.low / step + 1e-9) * step;
     if (!isfinite(plot->window.y1))
-        y->high = ceil(y->high / step - 1e-9) * step;
+        y->high = ceil(data.high / step - 1e-9) * step;
 }
 
 static bool shows(double value, bool log)
@@ -129,8 +130,9 @@ struct plot_window plot_fit(const struct plot *plot, bool *any)
             if (p.x >= x.low && p.x <= x.high && shows(p.y, plot->log_y))
                 widen(&y, p.y);
         }
+    struct range data = y;
     y = settle(y, plot->window.y0, plot->window.y1, plot->log_y, 0.04);
-    steady_y(plot, &y);
+    steady_y(plot, data, &y);
     if (plot->percent && !plot->log_y) {
         y.low = y.low < 0 ? 0 : y.low;
         y.high = y.high > 1 ? 1 : y.high;

@@ -120,6 +120,8 @@ static void set_environment(const char *const *env)
     setenv("TERM", "xterm-256color", 1);
     setenv("LC_ALL", "C.UTF-8", 1);
     unsetenv("NO_COLOR");
+    unsetenv("COLORTERM");
+    unsetenv("STY");
     unsetenv("LINES");
     unsetenv("COLUMNS");
     for (; env && *env; env++) {

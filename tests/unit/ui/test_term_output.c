@@ -261,6 +261,7 @@ static size_t cost(const char *from, const char *to)
         for (int x = 0; x < WIDTH; x++)
             line[i][x] =
                 (struct glyph){.code = x < (int)strlen(text[i]) ? (uint32_t)text[i][x] : ' ', .fg = -1, .bg = -1};
+    output_forget(&output);
     output_line(&output, 0, line[1], line[0], WIDTH, false);
     size_t count = output.count;
     output_finish(&output);
@@ -285,6 +286,7 @@ static void test_pens(void **state)
     struct output output = {.codes = everything};
     struct glyph now[3] = {{'a', 33, -1, CELL_BOLD}, {'b', -1, -1, CELL_BOLD}, {'c', -1, -1, 0}};
     struct glyph before[3] = {{' ', -1, -1, 0}, {' ', -1, -1, 0}, {' ', -1, -1, 0}};
+    output_forget(&output);
     output_line(&output, 0, now, before, 3, false);
     output_text(&output, "");
     static const char wanted[] = "\033[1;1H\033[;1;38;5;33ma\033[39mb\033[mc";
