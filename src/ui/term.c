@@ -32,6 +32,7 @@ struct term {
     struct theme theme;             /* the roles below belong to it */
     struct glyph role[THEME_ROLES]; /* without a code */
     struct output output;
+    size_t bytes;       /* sent */
     struct glyph *sent; /* what the terminal shows; NULL: not known */
     int sent_width, sent_height;
     struct sigaction old_fatal[5], old_wake[4];
@@ -433,6 +434,11 @@ static void send(struct output *output)
     output->count = 0;
 }
 
+size_t term_bytes(const struct term *term)
+{
+    return term->bytes;
+}
+
 void term_forget(struct term *term)
 {
     mem_free(term->sent);
@@ -491,6 +497,7 @@ void term_blit(struct term *term, const struct canvas *canvas, const struct them
     }
     mem_free(line);
     show_cursor(term, canvas);
+    term->bytes += term->output.count;
     send(&term->output);
 }
 
