@@ -105,7 +105,7 @@ static void all_comes_behind_the_first_pump(void **state)
     struct session *session = begin(true);
     assert_string_equal(session_opening(session), "opening small.ini");
     usleep(20000);
-    assert_false(atomic_load(&drawing)); /* the front end draws first */
+    assert_false(atomic_load(&drawing));    /* the front end draws first */
     size_t changes = session_pump(session); /* which may see the first drawing already */
     while (!atomic_load(&drawing))
         usleep(1000);
