@@ -63,9 +63,11 @@ struct plan_call {
 
 struct plan {
     const struct graph *graph;
-    struct team *team;
+    struct team *team; /* NULL: a dry plan */
+    int threads;
     const struct kernel_table *kernels; /* until the plan is made */
     int batch, portion, start;
+    size_t budget;
     enum plan_part part;
     bool training, fold, poison, no_winograd;
     int frontier;     /* nodes below it are inference only */
