@@ -7,12 +7,12 @@
 
 #include "part.h"
 
-char *part_key(const struct ui *ui, enum command command, char name[PART_KEY])
+char *part_key(const struct ui *ui, const char *command, char key[PART_KEY])
 {
-    keymap_first_key(ui->keymap, command, name);
-    if (name[0] == '\0')
-        snprintf(name, PART_KEY, ":%s", command_row(command)->name);
-    return name;
+    keymap_first_key(ui->keymap, command_named(command, (int)ui->current), key);
+    if (key[0] == '\0')
+        snprintf(key, PART_KEY, ":%s", command);
+    return key;
 }
 
 void part_empty(struct canvas *canvas, struct rect area, const char *title, const char *text)

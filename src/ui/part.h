@@ -8,8 +8,8 @@
 
 enum { PART_KEY = 16, PART_TEXT = 64 };
 
-/* The key that does a command, as the user has it: "1", or ":models" when it has none. Returns `name`. */
-char *part_key(const struct ui *ui, enum command command, char name[PART_KEY]);
+/* The key that does a command, named as the screen in front means it: "1", or ":models" when it has none. Returns `key`. */
+char *part_key(const struct ui *ui, const char *command, char key[PART_KEY]);
 /* An empty state in the middle of `area`: a title and what to do next. */
 void part_empty(struct canvas *canvas, struct rect area, const char *title, const char *text);
 /* Says what is being opened, in place of an empty state; false: nothing is. */

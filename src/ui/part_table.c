@@ -148,23 +148,12 @@ void part_table_draw(struct part_table *table, struct canvas *canvas, struct rec
                     "Nothing matches. Esc clears the filter.");
 }
 
-bool part_table_command(struct part_table *table, struct ui *ui, enum command which, const char *argument)
+void part_table_sort_on(struct part_table *table, struct ui *ui, const char *name)
 {
-    switch (which) {
-    case COMMAND_SORT:
-        if (argument[0] != '\0')
-            sort_named(table, ui, argument);
-        else
-            sort_next(table, ui);
-        return true;
-    case COMMAND_FILTER:
-        part_filter_ask(&table->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return part_filter_clear(&table->filter, ui);
-    default:
-        return list_command(&table->list, which);
-    }
+    if (name[0] != '\0')
+        sort_named(table, ui, name);
+    else
+        sort_next(table, ui);
 }
 
 enum list_hit part_table_mouse(struct part_table *table, struct ui *ui, const struct term_event *event)

@@ -45,8 +45,8 @@ void part_table_sort(struct part_table *table, struct ui *ui, int column, bool d
 
 /* Table, filter line, or "Nothing matches". */
 void part_table_draw(struct part_table *table, struct canvas *canvas, struct rect area, table_fill fill, void *context);
-/* SORT (the next column, or the one named), FILTER, BACK (clears the filter), and moving. false: not one. */
-bool part_table_command(struct part_table *table, struct ui *ui, enum command which, const char *argument);
+/* By the next column, or by the one named. */
+void part_table_sort_on(struct part_table *table, struct ui *ui, const char *name);
 /* Clicks on the header sort, the rest is the list's. */
 enum list_hit part_table_mouse(struct part_table *table, struct ui *ui, const struct term_event *event);
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "part.h"
-#include "screens.h"
 #include "thaw/base/mem.h"
 
 enum {
@@ -263,12 +262,12 @@ static void draw_details(const struct session_layer *row, struct ui *ui, struct 
     const struct {
         const char *label;
         enum session_mark mark;
-        enum command command;
+        const char *command;
     } marks[] = {
-        {"weights", row->weights, COMMAND_TOGGLE_WEIGHTS},
-        {"affine", row->affine, COMMAND_TOGGLE_AFFINE},
-        {"statistics", row->statistics, COMMAND_TOGGLE_STATISTICS},
-        {"dropout", row->dropout, COMMAND_TOGGLE_DROPOUT},
+        {"weights", row->weights, "toggle-weights"},
+        {"affine", row->affine, "toggle-affine"},
+        {"statistics", row->statistics, "toggle-statistics"},
+        {"dropout", row->dropout, "toggle-dropout"},
     };
     for (size_t i = 0; i < THAW_LENGTH(marks) && area.h > 0; i++) {
         line = layout_cut_top(&area, 1);
@@ -286,7 +285,7 @@ static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char text[200], models[PART_KEY];
     snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
-             part_key(ui, COMMAND_GO_MODELS, models));
+             part_key(ui, "models", models));
     if (!part_opening(ui, canvas, area))
         part_empty(canvas, area, "No model chosen", text);
 }
@@ -339,56 +338,55 @@ static void say_now(struct ui *ui, const char *what, const char *name)
     ui_say(ui, UI_INFO, "%s %s%s", name, what, ui_training(ui) ? " from the next batch" : "");
 }
 
-static void toggle(struct layers *layers, struct ui *ui, unsigned marks)
+/* What a command may mark, with the words for it. */
+static const struct kind {
+    unsigned marks;
+    const char *of;
+    size_t mark; /* in struct session_layer */
+} kinds[] = {
+    {SESSION_ALL, "", offsetof(struct session_layer, all)},
+    {SESSION_WEIGHTS, " (weights)", offsetof(struct session_layer, weights)},
+    {SESSION_AFFINE, " (affine)", offsetof(struct session_layer, affine)},
+    {SESSION_STATISTICS, " (statistics)", offsetof(struct session_layer, statistics)},
+    {SESSION_DROPOUT, " (dropout)", offsetof(struct session_layer, dropout)},
+};
+
+/* value: which of the kinds */
+static void toggle(const struct command_call *call)
 {
+    const struct kind *kind = &kinds[call->command->value];
     size_t row;
     struct error error = {0};
-    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    const struct session_layer *layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
-    if (!session_toggle_freeze(ui->session, row, marks, &error)) {
-        ui_fail(ui, &error);
+    if (!session_toggle_freeze(call->ui->session, row, kind->marks, &error)) {
+        ui_fail(call->ui, &error);
         return;
     }
-    layer = selected_layer(layers, ui, &row);
+    layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
-    enum session_mark mark = marks == SESSION_WEIGHTS      ? layer->weights
-                             : marks == SESSION_AFFINE     ? layer->affine
-                             : marks == SESSION_STATISTICS ? layer->statistics
-                             : marks == SESSION_DROPOUT    ? layer->dropout
-                                                           : layer->all;
-    const char *of = marks == SESSION_WEIGHTS      ? " (weights)"
-                     : marks == SESSION_AFFINE     ? " (affine)"
-                     : marks == SESSION_STATISTICS ? " (statistics)"
-                     : marks == SESSION_DROPOUT    ? " (dropout)"
-                                                   : "";
+    enum session_mark mark;
+    memcpy(&mark, (const char *)layer + kind->mark, sizeof(mark));
     char name[96];
-    snprintf(name, sizeof(name), "%s%s", layer->name, of);
-    say_now(ui, mark == SESSION_MARK_FROZEN ? "is frozen" : "is thawed", name);
+    snprintf(name, sizeof(name), "%s%s", layer->name, kind->of);
+    say_now(call->ui, mark == SESSION_MARK_FROZEN ? "is frozen" : "is thawed", name);
 }
 
-static void cut(struct layers *layers, struct ui *ui)
+static void cut(const struct command_call *call)
 {
     size_t row;
     struct error error = {0};
-    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    const struct session_layer *layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
     char name[96];
     snprintf(name, sizeof(name), "All up to %s", layer->name);
-    if (!session_freeze_upto(ui->session, row, &error))
-        ui_fail(ui, &error);
+    if (!session_freeze_upto(call->ui->session, row, &error))
+        ui_fail(call->ui, &error);
     else
-        say_now(ui, "is frozen, the rest thawed", name);
-}
-
-static void undo(struct ui *ui)
-{
-    if (session_undo_freeze(ui->session))
-        ui_say(ui, UI_INFO, "Undone%s", ui_training(ui) ? " from the next batch" : "");
-    else
-        ui_say(ui, UI_WARNING, "Nothing to undo");
+        say_now(call->ui, "is frozen, the rest thawed", name);
 }
 
 /* Selects a row of the session if it is shown. */
@@ -424,8 +422,12 @@ static void fold(struct layers *layers, struct ui *ui, enum fold how)
     refresh(layers, ui);
 }
 
-static void fold_all(struct layers *layers, struct ui *ui, bool unfolded)
+/* value: whether it unfolds */
+static void fold_all(const struct command_call *call)
 {
+    struct layers *layers = call->state;
+    struct ui *ui = call->ui;
+    bool unfolded = call->command->value != 0;
     const struct session_layer *all;
     size_t row, count = session_layers(ui->session, &all);
     if (!unfolded && selected_layer(layers, ui, &row) != NULL) {
@@ -439,54 +441,43 @@ static void fold_all(struct layers *layers, struct ui *ui, bool unfolded)
     refresh(layers, ui);
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void flip(const struct command_call *call)
 {
-    static const struct {
-        enum command command;
-        unsigned marks;
-    } toggles[] = {
-        {COMMAND_TOGGLE, SESSION_ALL},
-        {COMMAND_TOGGLE_WEIGHTS, SESSION_WEIGHTS},
-        {COMMAND_TOGGLE_AFFINE, SESSION_AFFINE},
-        {COMMAND_TOGGLE_STATISTICS, SESSION_STATISTICS},
-        {COMMAND_TOGGLE_DROPOUT, SESSION_DROPOUT},
-    };
+    fold(call->state, call->ui, FLIP);
+}
+
+static void filter(const struct command_call *call)
+{
+    part_filter_ask(&((struct layers *)call->state)->filter, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    part_filter_clear(&((struct layers *)call->state)->filter, call->ui);
+}
+
+static const struct command commands[] = {
+    {"toggle", "Space", "freeze/thaw", "freeze or thaw the row, all of it", .run = toggle, .value = 0},
+    {"toggle-weights", "w", "weights", "freeze or thaw the row's weights", .run = toggle, .value = 1},
+    {"toggle-affine", "a", "affine", "freeze or thaw its batch-norm scale and shift", .run = toggle, .value = 2},
+    {"toggle-statistics", "s", "statistics", "fix its batch-norm statistics, or not", .run = toggle, .value = 3},
+    {"toggle-dropout", "d", "dropout", "switch the row's dropout off or on", .run = toggle, .value = 4},
+    {"cut", "c", "cut here", "freeze all up to this row, thaw the rest", .run = cut},
+    {"open", "Enter", "fold", "fold or unfold the row's stage", .run = flip},
+    {"fold", "z", "fold", "fold or unfold the row's stage", .run = flip},
+    {"fold-all", "-", "fold all", "fold every stage", .run = fold_all, .value = 0},
+    {"unfold-all", "+", "unfold all", "unfold every stage", .run = fold_all, .value = 1},
+    {"filter", "/", "filter", "show layers with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
+    {"back", "Esc", "back", "clear the filter", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
+{
     struct layers *layers = state;
-    for (size_t i = 0; i < THAW_LENGTH(toggles); i++) {
-        if (toggles[i].command == which) {
-            toggle(layers, ui, toggles[i].marks);
-            return true;
-        }
-    }
-    switch (which) {
-    case COMMAND_CUT:
-        cut(layers, ui);
-        return true;
-    case COMMAND_UNDO:
-        undo(ui);
-        return true;
-    case COMMAND_OPEN:
-    case COMMAND_FOLD:
-        fold(layers, ui, FLIP);
-        return true;
-    case COMMAND_LEFT:
-        fold(layers, ui, FOLD);
-        return true;
-    case COMMAND_RIGHT:
-        fold(layers, ui, UNFOLD);
-        return true;
-    case COMMAND_FOLD_ALL:
-    case COMMAND_UNFOLD_ALL:
-        fold_all(layers, ui, which == COMMAND_UNFOLD_ALL);
-        return true;
-    case COMMAND_FILTER:
-        part_filter_ask(&layers->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return part_filter_clear(&layers->filter, ui);
-    default:
-        return list_command(&layers->list, which);
-    }
+    if (move == MOVE_LEFT || move == MOVE_RIGHT)
+        fold(layers, ui, move == MOVE_LEFT ? FOLD : UNFOLD);
+    else
+        list_move(&layers->list, move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -500,29 +491,27 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    static const char *const names[] = {"toggle", "cut", "open", "undo"};
     (void)state;
     int count = 0;
     if (session_chosen_model(ui->session) < 0) {
-        hints[count++] = (struct screen_hint){COMMAND_GO_MODELS, NULL};
+        hints[count++] = (struct screen_hint){"models", NULL};
         return count;
     }
-    hints[count++] = (struct screen_hint){COMMAND_TOGGLE, "freeze/thaw"};
-    hints[count++] = (struct screen_hint){COMMAND_CUT, "cut here"};
-    hints[count++] = (struct screen_hint){COMMAND_OPEN, "fold"};
-    hints[count++] = (struct screen_hint){COMMAND_UNDO, NULL};
-    hints[count++] = session_data(ui->session) == NULL ? (struct screen_hint){COMMAND_GO_DATA, "data"}
-                                                       : (struct screen_hint){COMMAND_GO_TRAIN, "train"};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++)
+        hints[count++] = (struct screen_hint){names[i], NULL};
+    hints[count++] = (struct screen_hint){session_data(ui->session) == NULL ? "data-screen" : "train", NULL};
     return count;
 }
 
 const struct screen screen_layers = {
-    .id = SCREEN_LAYERS,
-    .name = "layers",
     .title = "Layers",
+    .go = {"layers", "2", "layers", "Layers: what is frozen and what learns", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,

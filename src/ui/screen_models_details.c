@@ -138,7 +138,7 @@ static void say_weights(const struct ui *ui, const struct session_model *model, 
     else if (model->scratch)
         snprintf(value, VALUE, "none: starts from random numbers");
     else if (model->url[0] != '\0')
-        snprintf(value, VALUE, "not here; %s pulls it%s%s", part_key(ui, COMMAND_PULL, key),
+        snprintf(value, VALUE, "not here; %s pulls it%s%s", part_key(ui, "pull", key),
                  isfinite(model->file_bytes) && model->file_bytes > 0 ? ", " : "",
                  isfinite(model->file_bytes) && model->file_bytes > 0 ? words_bytes(words, model->file_bytes) : "");
     else
@@ -156,7 +156,7 @@ static void say_speed(const struct ui *ui, const struct session_model *model, ch
     else if (isfinite(model->seconds))
         snprintf(value, VALUE, "%s an image on this machine", words_seconds(words, model->seconds));
     else if (model->local)
-        snprintf(value, VALUE, "not measured; %s does", part_key(ui, COMMAND_TIME, key));
+        snprintf(value, VALUE, "not measured; %s does", part_key(ui, "time", key));
 }
 
 static void say_head(const struct session_model *model, char value[VALUE])

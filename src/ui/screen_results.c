@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "part.h"
-#include "screens.h"
 #include "thaw/base/mem.h"
 
 enum pane { PANE_MATRIX, PANE_CLASSES, PANE_PAIRS, PANES };
@@ -407,7 +406,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         snprintf(text, sizeof(text),
                  ui_training(ui) ? "The first epoch is not over. Its evaluation comes here; press %s for the curves."
                                  : "Press %s to train, or %s to reopen a run.",
-                 part_key(ui, COMMAND_GO_TRAIN, train), part_key(ui, COMMAND_GO_RUNS, runs));
+                 part_key(ui, "train", train), part_key(ui, "runs", runs));
         part_empty(canvas, area, "No results yet", text);
         return;
     }
@@ -446,75 +445,67 @@ static int clamp(int value, int count)
     return value < 0 ? 0 : value >= count ? count - 1 : value;
 }
 
-static bool move_in_matrix(struct results *results, const struct session_results *now, enum command which)
+static void move_in_matrix(struct results *results, const struct session_results *now, enum move move)
 {
-    int page = results->rows_shown > 1 ? results->rows_shown - 1 : 1;
-    switch (which) {
-    case COMMAND_UP:
-        results->row--;
-        break;
-    case COMMAND_DOWN:
-        results->row++;
-        break;
-    case COMMAND_LEFT:
-        results->column--;
-        break;
-    case COMMAND_RIGHT:
-        results->column++;
-        break;
-    case COMMAND_PAGE_UP:
-        results->row -= page;
-        break;
-    case COMMAND_PAGE_DOWN:
-        results->row += page;
-        break;
-    case COMMAND_FIRST:
-        results->row = results->column = 0;
-        break;
-    case COMMAND_LAST:
-        results->row = results->column = now->classes - 1;
-        break;
-    default:
-        return false;
-    }
-    results->row = clamp(results->row, now->classes);
-    results->column = clamp(results->column, now->classes);
-    return true;
+    int page = results->rows_shown > 1 ? results->rows_shown - 1 : 1, last = now->classes - 1;
+    const struct {
+        int rows, columns;
+    } by[] = {
+        [MOVE_UP] = {-1, 0},           [MOVE_DOWN] = {1, 0},        [MOVE_LEFT] = {0, -1},
+        [MOVE_RIGHT] = {0, 1},         [MOVE_PAGE_UP] = {-page, 0}, [MOVE_PAGE_DOWN] = {page, 0},
+        [MOVE_FIRST] = {-last, -last}, [MOVE_LAST] = {last, last},
+    };
+    results->row = clamp(results->row + by[move].rows, now->classes);
+    results->column = clamp(results->column + by[move].columns, now->classes);
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void move(void *state, struct ui *ui, enum move move)
 {
-    static const int sorts[] = {CLASS_RECALL, CLASS_PRECISION, CLASS_IMAGES, CLASS_NAME};
     struct results *results = state;
     const struct session_results *now = session_results(ui->session);
-    (void)argument;
     if (now == NULL)
-        return false;
-    switch (which) {
-    case COMMAND_NEXT_PANE:
-        results->pane = (results->pane + 1) % PANES;
-        return true;
-    case COMMAND_SHARES:
-        results->shares = !results->shares;
-        return true;
-    case COMMAND_SORT:
-        for (size_t i = 0; i < THAW_LENGTH(sorts); i++) {
-            if (sorts[i] == results->sort) {
-                results->sort = sorts[(i + 1) % THAW_LENGTH(sorts)];
-                break;
-            }
-        }
-        refresh(results, ui);
-        return true;
-    case COMMAND_OPEN:
-        look_up(results);
-        return true;
-    default:
-        if (results->pane == PANE_MATRIX)
-            return move_in_matrix(results, now, which);
-        return list_command(results->pane == PANE_CLASSES ? &results->classes : &results->pairs, which);
-    }
+        return;
+    if (results->pane == PANE_MATRIX)
+        move_in_matrix(results, now, move);
+    else
+        list_move(results->pane == PANE_CLASSES ? &results->classes : &results->pairs, move);
 }
+
+static void next_pane(const struct command_call *call)
+{
+    struct results *results = call->state;
+    results->pane = (results->pane + 1) % PANES;
+}
+
+static void shares(const struct command_call *call)
+{
+    struct results *results = call->state;
+    results->shares = !results->shares;
+}
+
+static void sort(const struct command_call *call)
+{
+    static const int sorts[] = {CLASS_RECALL, CLASS_PRECISION, CLASS_IMAGES, CLASS_NAME};
+    struct results *results = call->state;
+    size_t at = 0;
+    while (at < THAW_LENGTH(sorts) && sorts[at] != results->sort)
+        at++;
+    results->sort = sorts[(at + 1) % THAW_LENGTH(sorts)];
+    refresh(results, call->ui);
+}
+
+static void show_cell(const struct command_call *call)
+{
+    if (session_results(call->ui->session) != NULL)
+        look_up(call->state);
+}
+
+static const struct command commands[] = {
+    {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
+    {"shares", "v", "shares", "show counts, or shares of each class", .run = shares},
+    {"sort", "s", "sort classes", "sort the classes by the next column", .run = sort},
+    {"open", "Enter", "show in matrix", "show the class or the pair in the matrix", .run = show_cell},
+};
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
@@ -530,8 +521,10 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
     }
     if (rect_holds(results->cells, event->x, event->y)) {
         results->pane = PANE_MATRIX;
-        if (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN)
-            return move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? COMMAND_UP : COMMAND_DOWN);
+        if (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN) {
+            move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? MOVE_UP : MOVE_DOWN);
+            return true;
+        }
         results->row = results->top + event->y - results->cells.y;
         results->column = results->left + (event->x - results->cells.x) / results->cell_width;
         return true;
@@ -553,26 +546,26 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     struct results *results = state;
     int count = 0;
     if (session_results(ui->session) == NULL) {
-        hints[count++] = (struct screen_hint){COMMAND_GO_TRAIN, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_GO_RUNS, NULL};
+        hints[count++] = (struct screen_hint){"train", NULL};
+        hints[count++] = (struct screen_hint){"runs", NULL};
         return count;
     }
-    hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "pane"};
-    hints[count++] = (struct screen_hint){COMMAND_SHARES, results->shares ? "counts" : "shares"};
-    hints[count++] = (struct screen_hint){COMMAND_SORT, "sort classes"};
+    hints[count++] = (struct screen_hint){"next-pane", NULL};
+    hints[count++] = (struct screen_hint){"shares", results->shares ? "counts" : NULL};
+    hints[count++] = (struct screen_hint){"sort", NULL};
     if (results->pane != PANE_MATRIX)
-        hints[count++] = (struct screen_hint){COMMAND_OPEN, "show in matrix"};
+        hints[count++] = (struct screen_hint){"open", NULL};
     return count;
 }
 
 const struct screen screen_results = {
-    .id = SCREEN_RESULTS,
-    .name = "results",
     .title = "Results",
+    .go = {"results", "5", "results", "Results: confusions, accuracy by class", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "part_table.h"
-#include "screens.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
@@ -273,7 +272,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         snprintf(text, sizeof(text),
                  "Press %s to go to Train and start one. Each run keeps its curves, checkpoints and "
                  "settings, and is listed here.",
-                 part_key(ui, COMMAND_GO_TRAIN, train));
+                 part_key(ui, "train", train));
         part_empty(canvas, area, "No runs yet", text);
         return;
     }
@@ -299,8 +298,14 @@ static void open_selected(struct runs *runs, struct ui *ui)
     ui_go(ui, SCREEN_TRAIN);
 }
 
-static void mark(struct runs *runs, struct ui *ui)
+static void reopen(const struct command_call *call)
 {
+    open_selected(call->state, call->ui);
+}
+
+static void mark(const struct command_call *call)
+{
+    struct runs *runs = call->state;
     long selected = part_table_selected(&runs->table);
     if (selected < 0)
         return;
@@ -310,22 +315,38 @@ static void mark(struct runs *runs, struct ui *ui)
         return;
     }
     snprintf(runs->marked, sizeof(runs->marked), "%s", run->path);
-    ui_say(ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
+    ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void filter(const struct command_call *call)
 {
-    struct runs *runs = state;
-    switch (which) {
-    case COMMAND_OPEN:
-        open_selected(runs, ui);
-        return true;
-    case COMMAND_MARK:
-        mark(runs, ui);
-        return true;
-    default:
-        return part_table_command(&runs->table, ui, which, argument);
-    }
+    part_filter_ask(&((struct runs *)call->state)->table.filter, call->ui, call->argument);
+}
+
+static void sort(const struct command_call *call)
+{
+    part_table_sort_on(&((struct runs *)call->state)->table, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    struct runs *runs = call->state;
+    if (!part_filter_clear(&runs->table.filter, call->ui))
+        runs->marked[0] = '\0';
+}
+
+static const struct command commands[] = {
+    {"open", "Enter", "reopen", "reopen the selected run", .run = reopen},
+    {"filter", "/", "filter", "show runs with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
+    {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
+    {"mark", "Space m", "mark to compare", "mark the run, to compare others with it", .run = mark},
+    {"back", "Esc", "back", "clear the filter, then the mark", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
+{
+    (void)ui;
+    list_move(&((struct runs *)state)->table.list, move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -339,26 +360,26 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    static const char *const names[] = {"open", "filter", "sort", "mark"};
     (void)ui;
+    int count = 0;
     if (((struct runs *)state)->count == 0) {
-        hints[0] = (struct screen_hint){COMMAND_GO_TRAIN, NULL};
+        hints[0] = (struct screen_hint){"train", NULL};
         return 1;
     }
-    hints[0] = (struct screen_hint){COMMAND_OPEN, "reopen"};
-    hints[1] = (struct screen_hint){COMMAND_FILTER, NULL};
-    hints[2] = (struct screen_hint){COMMAND_SORT, NULL};
-    hints[3] = (struct screen_hint){COMMAND_MARK, "mark to compare"};
-    return 4;
+    for (; count < (int)THAW_LENGTH(names); count++)
+        hints[count] = (struct screen_hint){names[count], NULL};
+    return count;
 }
 
 const struct screen screen_runs = {
-    .id = SCREEN_RUNS,
-    .name = "runs",
     .title = "Runs",
+    .go = {"runs", "6", "runs", "Runs: reopen and compare", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = changed,

@@ -82,7 +82,7 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
         canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, model);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_MODELS, key));
+                      part_key(ui, "models", key));
     canvas_text(canvas, x, ++y, w, THEME_DIM, 0, "data");
     if (data != NULL)
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0,
@@ -90,7 +90,7 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
                       data->train, data->val);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_DATA, key));
+                      part_key(ui, "data-screen", key));
     if (model != NULL) {
         struct session_freeze_counts counts;
         session_freeze_counts(ui->session, &counts);
@@ -172,7 +172,7 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
     if (row <= 0) {
-        ui_do(ui, COMMAND_START, "");
+        ui_do(ui, "start", "");
         return;
     }
     if ((size_t)row > count)
@@ -196,19 +196,13 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
                                 .context = train});
 }
 
-bool screen_train_command_form(struct screen_train *train, struct ui *ui, enum command which)
+void screen_train_move_form(struct screen_train *train, struct ui *ui, enum move move)
 {
     const struct session_setting *setting;
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
-    if (which == COMMAND_OPEN) {
-        screen_train_edit(train, ui);
-        return true;
-    }
-    if (which == COMMAND_LEFT || which == COMMAND_RIGHT) {
-        if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
-            step_choice(ui, &setting[row - 1], which == COMMAND_RIGHT ? 1 : -1);
-        return true;
-    }
-    return list_command(&train->settings, which);
+    if (move != MOVE_LEFT && move != MOVE_RIGHT)
+        list_move(&train->settings, move);
+    else if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
+        step_choice(ui, &setting[row - 1], move == MOVE_RIGHT ? 1 : -1);
 }
