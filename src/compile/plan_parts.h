@@ -114,6 +114,8 @@ void plan_fold_weights(struct plan *plan) THAW_NONNULL;
 
 /* plan_kernels.c: sets attrs.kernel of every step. */
 void plan_choose_kernels(struct plan *plan) THAW_NONNULL;
+/* See plan_kernel_name. */
+const char *plan_step_kernel(const struct plan *plan, const struct plan_step *step, enum op_job job) THAW_NONNULL;
 /* Floats of a frozen step's prepared weights; 0: its kernel takes them as they are. */
 size_t plan_prepared_floats(const struct plan *plan, int step) THAW_NONNULL;
 /* Writes them, from the step's parameters or, folded, from others. */
