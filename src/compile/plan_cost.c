@@ -4,7 +4,7 @@
 
 #include "thaw/compile/plan_cost.h"
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 static size_t bytes_of(size_t floats)
 {

@@ -3,7 +3,7 @@
 
 #include "thaw/compile/speed.h"
 
-#include "plan_parts.h"
+#include "plan_private.h"
 #include "thaw/base/mem.h"
 
 static double larger(double a, double b)

@@ -7,6 +7,7 @@
 
 #include "overlay.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 
 static void *state_of(struct ui *ui, int screen)
 {
@@ -28,7 +29,7 @@ void ui_call(struct ui *ui, const struct command *command, const char *argument)
     }
     if (!*argument && command->argument != ARGUMENT_NONE && command->argument != ARGUMENT_TEXT) {
         char line[48];
-        snprintf(line, sizeof(line), "%s ", command->name);
+        snprintf(line, sizeof line, "%s ", command->name);
         ui_ask_command(ui, line);
         return;
     }
@@ -42,6 +43,18 @@ void ui_do(struct ui *ui, const char *name, const char *argument)
         ui_call(ui, command, argument);
 }
 
+static void say_unknown(struct ui *ui, const char *name)
+{
+    char sentence[160];
+    const struct command *command;
+    struct nearest nearest = {.wanted = name};
+    for (int i = 0; (command = command_at(i, NULL)); i++)
+        nearest_offer(&nearest, command->name);
+    snprintf(sentence, sizeof sentence, "There is no command \"%s\"", name);
+    nearest_tell(&nearest, 1, "? lists them", sentence, sizeof sentence);
+    ui_say(ui, UI_ERROR, "%s", sentence);
+}
+
 void ui_do_line(struct ui *ui, const char *line)
 {
     char name[48];
@@ -49,17 +62,16 @@ void ui_do_line(struct ui *ui, const char *line)
     size_t length = strcspn(line, " ");
     if (length == 0)
         return;
-    snprintf(name, sizeof(name), "%.*s", (int)length, line);
+    snprintf(name, sizeof name, "%.*s", (int)length, line);
     char *argument = mem_string(line + length + strspn(line + length, " "));
     for (size_t end = strlen(argument); end > 0 && argument[end - 1] == ' ';)
         argument[--end] = 0;
     bool ambiguous;
     const struct command *command = command_find(name, (int)ui->current, &ambiguous);
-    if (!command)
-        ui_say(ui, UI_ERROR,
-               ambiguous ? "\"%s\" may be several commands; Tab shows them"
-                         : "There is no command \"%s\"; ? lists them",
-               name);
+    if (!command && ambiguous)
+        ui_say(ui, UI_ERROR, "\"%s\" may be several commands; Tab shows them", name);
+    else if (!command)
+        say_unknown(ui, name);
     else if (command->argument == ARGUMENT_NONE && *argument)
         ui_say(ui, UI_ERROR, "%s takes no argument", command->name);
     else

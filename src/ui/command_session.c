@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
+#include "component.h"
 
 static void choose_model(const struct command_call *call)
 {
@@ -32,10 +32,10 @@ static void choose_data(const struct command_call *call)
     if (!data)
         return;
     if (data->bad_count > 0)
-        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad file%s set aside", part_leaf(data->path), data->classes,
+        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad file%s set aside", component_leaf(data->path), data->classes,
                data->bad_count, data->bad_count > 1 ? "s are" : " is");
     else
-        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", part_leaf(data->path), data->classes,
+        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", component_leaf(data->path), data->classes,
                data->train + data->val);
 }
 

@@ -24,7 +24,7 @@ enum {
     MODEL_LOCAL,
     MODEL_COLUMNS
 };
-static const struct part_column columns[MODEL_COLUMNS] = {
+static const struct component_column columns[MODEL_COLUMNS] = {
     [MODEL_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
     [MODEL_NAME] = {{"model", 26, 6, ALIGN_LEFT, 100}, "name", false},
     [MODEL_FAMILY] = {{"family", 14, 1, ALIGN_LEFT, 2}, "family", false},
@@ -45,7 +45,7 @@ static const enum session_model_column session_column[MODEL_COLUMNS] = {
 };
 
 struct models {
-    struct part_table table;
+    struct component_table table;
     struct ui *ui;
     const struct session_model *all; /* as the session has them; read anew before each use */
     size_t count;
@@ -68,7 +68,7 @@ static void read_models(struct models *models)
 static const struct session_model *selected_model(struct models *models)
 {
     read_models(models);
-    long selected = part_table_selected(&models->table);
+    long selected = component_table_selected(&models->table);
     return selected < 0 || (size_t)selected >= models->count ? NULL : &models->all[selected];
 }
 
@@ -81,13 +81,13 @@ static long marked_row(struct models *models)
     return -1;
 }
 
-static const size_t *shown(void *context, struct part_table *table, size_t *count)
+static const size_t *shown(void *context, struct component_table *table, size_t *count)
 {
     const struct models *models = context;
     struct error error = {0};
     const size_t *rows;
     if (!session_filter_models(models->ui->session, table->filter.text, &error))
-        snprintf(table->fault, sizeof(table->fault), "%.150s", error.text);
+        snprintf(table->fault, sizeof table->fault, "%.150s", error.text);
     session_sort_models(models->ui->session, table->sort < 0 ? SESSION_MODEL_COLUMNS : session_column[table->sort],
                         table->descending);
     *count = session_shown_models(models->ui->session, &rows);
@@ -99,7 +99,7 @@ static void refresh(void *state, struct ui *ui)
     struct models *models = state;
     (void)ui;
     read_models(models);
-    part_table_arrange(&models->table, models->count);
+    component_table_arrange(&models->table, models->count);
 }
 
 /* One that was chosen by its name or path is to be seen here. */
@@ -107,10 +107,10 @@ static void come(void *state, struct ui *ui)
 {
     struct models *models = state;
     long chosen = session_chosen_model(ui->session);
-    if (chosen >= 0 && chosen != models->chosen && chosen != part_table_selected(&models->table)) {
-        part_filter_clear(&models->table.filter, ui);
+    if (chosen >= 0 && chosen != models->chosen && chosen != component_table_selected(&models->table)) {
+        component_filter_clear(&models->table.filter, ui);
         refresh(models, ui);
-        part_table_select(&models->table, chosen);
+        component_table_select(&models->table, chosen);
     }
     models->chosen = chosen;
     refresh(models, ui);
@@ -118,23 +118,23 @@ static void come(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct models *models = mem_alloc(sizeof(*models));
+    struct models *models = mem_alloc(sizeof *models);
     models->ui = ui;
-    models->table = (struct part_table){.filter = {.changed = refresh, .context = models},
-                                        .column = columns,
-                                        .columns = MODEL_COLUMNS,
-                                        .sort = -1,
-                                        .shown = shown,
-                                        .context = models};
+    models->table = (struct component_table){.filter = {.changed = refresh, .context = models},
+                                             .column = columns,
+                                             .columns = MODEL_COLUMNS,
+                                             .sort = -1,
+                                             .shown = shown,
+                                             .context = models};
     refresh(models, ui);
-    part_table_select(&models->table, session_chosen_model(ui->session));
+    component_table_select(&models->table, session_chosen_model(ui->session));
     return models;
 }
 
 static void destroy(void *state)
 {
     struct models *models = state;
-    part_table_finish(&models->table);
+    component_table_finish(&models->table);
     mem_free(models);
 }
 
@@ -148,16 +148,16 @@ static void fill_local(const struct models *models, const struct session_model *
     if (pull != NULL && !session_pull_ended(pull->phase)) {
         cell->role = THEME_EVENT;
         if (pull->total > 0)
-            snprintf(cell->text, sizeof(cell->text), "%.0f%%", 100 * pull->received / pull->total);
+            snprintf(cell->text, sizeof cell->text, "%.0f%%", 100 * pull->received / pull->total);
         else
-            snprintf(cell->text, sizeof(cell->text), "pulling");
+            snprintf(cell->text, sizeof cell->text, "pulling");
         return;
     }
     if (pull != NULL && pull->phase == SESSION_PULL_FAILED && !model->local) {
         cell->role = THEME_ERROR;
         text = "failed";
     }
-    snprintf(cell->text, sizeof(cell->text), "%s", text);
+    snprintf(cell->text, sizeof cell->text, "%s", text);
 }
 
 static void fill_mark(const struct models *models, size_t row, struct table_cell *cell)
@@ -166,13 +166,13 @@ static void fill_mark(const struct models *models, size_t row, struct table_cell
     bool chosen = session_chosen_model(models->ui->session) == (long)row;
     bool marked = strcmp(identify(&models->all[row], text), models->marked) == 0;
     cell->role = chosen ? THEME_GOOD : THEME_EVENT;
-    snprintf(cell->text, sizeof(cell->text), "%s", chosen ? "●" : marked ? "◆" : " ");
+    snprintf(cell->text, sizeof cell->text, "%s", chosen ? "●" : marked ? "◆" : " ");
 }
 
 static void fill_figure(struct table_cell *cell, double value, double scale, const char *format)
 {
     if (isfinite(value))
-        snprintf(cell->text, sizeof(cell->text), format, scale * value);
+        snprintf(cell->text, sizeof cell->text, format, scale * value);
 }
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
@@ -189,19 +189,19 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         break;
     case MODEL_NAME:
         cell->role = model->local || model->scratch ? THEME_TEXT : THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", model->name);
+        snprintf(cell->text, sizeof cell->text, "%s", model->name);
         break;
     case MODEL_FAMILY:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", model->family);
+        snprintf(cell->text, sizeof cell->text, "%s", model->family);
         break;
     case MODEL_PARAMS:
         if (isfinite(model->params))
-            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->params));
+            snprintf(cell->text, sizeof cell->text, "%s", words_count(words, model->params));
         break;
     case MODEL_MACS:
         if (isfinite(model->macs))
-            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->macs));
+            snprintf(cell->text, sizeof cell->text, "%s", words_count(words, model->macs));
         break;
     case MODEL_TOP1:
         fill_figure(cell, model->top1, 1, "%.2f");
@@ -210,14 +210,14 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         fill_figure(cell, model->top5, 1, "%.2f");
         break;
     case MODEL_INPUT:
-        snprintf(cell->text, sizeof(cell->text), "%s", model->input);
+        snprintf(cell->text, sizeof cell->text, "%s", model->input);
         break;
     case MODEL_SECONDS:
         fill_figure(cell, model->seconds, 1e3, model->seconds < 0.01 ? "%.2f" : "%.1f");
         break;
     case MODEL_SIZE:
         if (isfinite(model->file_bytes) && model->file_bytes > 0)
-            snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, model->file_bytes));
+            snprintf(cell->text, sizeof cell->text, "%s", words_bytes(words, model->file_bytes));
         break;
     case MODEL_LOCAL:
         fill_local(models, model, cell);
@@ -227,14 +227,14 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
 
 static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[400], open[PART_KEY], rescan[PART_KEY];
+    char text[400], open[COMPONENT_KEY], rescan[COMPONENT_KEY];
     snprintf(
-        text, sizeof(text),
+        text, sizeof text,
         "Put weights files (safetensors, .pth, .h5, .keras, .onnx) where thaw looks and press %s to look again, or "
         "press %s to open one by its path. `thaw samples` makes small sample models.",
-        part_key(ui, "rescan", rescan), part_key(ui, "browse", open));
-    if (!part_opening(ui, canvas, area))
-        part_empty(canvas, area, "No models found", text);
+        component_key(ui, "rescan", rescan), component_key(ui, "browse", open));
+    if (!component_opening(ui, canvas, area))
+        component_empty(canvas, area, "No models found", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -255,8 +255,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         layout_columns(area, 0.64, 90, 48, 2, &table, &details);
     else
         layout_rows(area, 0.55, 6, 9, 0, &table, &details);
-    part_table_draw(&models->table, canvas, table, fill_cell, models);
-    long selected = part_table_selected(&models->table), marked = marked_row(models);
+    component_table_draw(&models->table, canvas, table, fill_cell, models);
+    long selected = component_table_selected(&models->table), marked = marked_row(models);
     if (selected < 0)
         return;
     if (marked >= 0 && marked != selected)
@@ -310,7 +310,7 @@ static void pull_question(struct models *models, struct ui *ui, const struct ses
 {
     char text[900], words[WORDS_MAX];
     bool sized = isfinite(model->file_bytes) && model->file_bytes > 0;
-    snprintf(text, sizeof(text), "The weights of %s are not on this disk.\nPull %s%sfrom %s?", model->name,
+    snprintf(text, sizeof text, "The weights of %s are not on this disk.\nPull %s%sfrom %s?", model->name,
              sized ? words_bytes(words, model->file_bytes) : "", sized ? " " : "", model->url);
     ui_confirm(ui, text, pull_confirmed, models);
 }
@@ -329,7 +329,7 @@ static void choose(struct models *models, struct ui *ui)
             pull_question(models, ui, model);
         return;
     }
-    if (!session_choose_model(ui->session, (size_t)part_table_selected(&models->table), &error)) {
+    if (!session_choose_model(ui->session, (size_t)component_table_selected(&models->table), &error)) {
         ui_fail(ui, &error);
         return;
     }
@@ -370,7 +370,7 @@ static void mark(const struct command_call *call)
         models->marked[0] = '\0';
         return;
     }
-    snprintf(models->marked, sizeof(models->marked), "%s", text);
+    snprintf(models->marked, sizeof models->marked, "%s", text);
     ui_say(call->ui, UI_INFO, "%s is marked: the selected model is compared with it", model->name);
 }
 
@@ -378,7 +378,7 @@ static void measure(const struct command_call *call)
 {
     struct models *models = call->state;
     struct error error = {0};
-    long selected = part_table_selected(&models->table);
+    long selected = component_table_selected(&models->table);
     if (selected >= 0 && !session_time_model(call->ui->session, (size_t)selected, &error))
         ui_fail(call->ui, &error);
 }
@@ -391,18 +391,18 @@ static void rescan(const struct command_call *call)
 
 static void filter(const struct command_call *call)
 {
-    part_filter_ask(&((struct models *)call->state)->table.filter, call->ui, call->argument);
+    component_filter_ask(&((struct models *)call->state)->table.filter, call->ui, call->argument);
 }
 
 static void sort(const struct command_call *call)
 {
-    part_table_sort_on(&((struct models *)call->state)->table, call->ui, call->argument);
+    component_table_sort_on(&((struct models *)call->state)->table, call->ui, call->argument);
 }
 
 static void back(const struct command_call *call)
 {
     struct models *models = call->state;
-    if (!part_filter_clear(&models->table.filter, call->ui))
+    if (!component_filter_clear(&models->table.filter, call->ui))
         models->marked[0] = '\0';
 }
 
@@ -427,7 +427,7 @@ static void move(void *state, struct ui *ui, enum move move)
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct models *models = state;
-    enum list_hit hit = part_table_mouse(&models->table, ui, event);
+    enum list_hit hit = component_table_mouse(&models->table, ui, event);
     if (hit == LIST_OPENED)
         choose(models, ui);
     return hit != LIST_MISS;

@@ -4,7 +4,7 @@
 #ifndef THAW_UI_SCREEN_TRAIN_H
 #define THAW_UI_SCREEN_TRAIN_H
 
-#include "part.h"
+#include "component.h"
 #include "plot.h"
 
 enum train_plot { TRAIN_PLOT_AUTO, TRAIN_PLOT_BOTH, TRAIN_PLOT_LOSS, TRAIN_PLOT_ACCURACY, TRAIN_PLOTS };

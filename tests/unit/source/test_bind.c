@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/source/bind_parts.h"
+#include "../../../src/source/bind_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
@@ -583,7 +583,7 @@ static void test_mixed_prefixes(void **state)
 {
     (void)state;
     static const char *const prefixes[][2] = {{"backbone.", ""}, {"module.", "module.model."}, {"", "model.backbone."}};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+    for (size_t i = 0; i < THAW_LENGTH(prefixes); i++) {
         struct error error = {0};
         struct bind_report report;
         struct bind_identity identity;
