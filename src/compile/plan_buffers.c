@@ -378,8 +378,7 @@ static void add_lanes(struct plan *plan)
     for (int i = 0; i < plan->buffers; i++)
         plan->buffer[i].within = plan->buffer[i].offset;
     if (plan->lane_floats > 0)
-        plan->lanes_buffer =
-            add_buffer(plan, plan->lane_floats * (size_t)plan->threads, 0, plan->frozen_steps - 1);
+        plan->lanes_buffer = add_buffer(plan, plan->lane_floats * (size_t)plan->threads, 0, plan->frozen_steps - 1);
 }
 
 void plan_places(struct plan *plan)

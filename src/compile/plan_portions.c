@@ -68,7 +68,8 @@ static bool starts_at(const struct plan *plan, int s)
 
 void plan_portions(struct plan *plan)
 {
-    int threads = plan->threads, *images = mem_array((size_t)plan->steps + 1, sizeof *images); /* that fit from this step on */
+    int threads = plan->threads,
+        *images = mem_array((size_t)plan->steps + 1, sizeof *images); /* that fit from this step on */
     images[plan->frozen_steps] = plan->batch;
     for (int s = plan->frozen_steps - 1; s >= 0; s--) {
         int own = images_fitting(plan, &plan->step[s]);

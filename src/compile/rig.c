@@ -151,8 +151,8 @@ static size_t workspace_floats(const struct rig *rig, const struct op_attrs *att
 {
     size_t most = 0;
     for (int backward = 0; backward < 2 && rig->def->workspace_floats; backward++) {
-        size_t floats = rig->def->workspace_floats(attrs, rig->in_shape, rig->out_shape, team_threads(rig->team),
-                                                   backward != 0);
+        size_t floats =
+            rig->def->workspace_floats(attrs, rig->in_shape, rig->out_shape, team_threads(rig->team), backward != 0);
         most = floats > most ? floats : most;
     }
     return most;

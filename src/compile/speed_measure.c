@@ -138,8 +138,8 @@ static void measure_passes(struct speed *speed, const struct graph *graph, struc
     for (int node = 2; node < graph->nodes; node++) {
         enum op_kind kind = graph->node[node].kind;
         for (enum speed_pass pass = SPEED_FORWARD; pass < SPEED_PASSES; pass++)
-            speed->passes[kind][pass] = floats_of(graph, node, IMAGES, pass) /
-                                        time_pass(graph, node, IMAGES, rigged[pass], team);
+            speed->passes[kind][pass] =
+                floats_of(graph, node, IMAGES, pass) / time_pass(graph, node, IMAGES, rigged[pass], team);
         enum op_activation activation = op_get(kind)->activation;
         if (activation != OP_ACT_NONE)
             speed->activation[activation] =

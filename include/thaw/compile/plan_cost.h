@@ -31,10 +31,10 @@ struct plan_job {
     enum op_job job;    /* where the op has several; else OP_JOB_FORWARD */
     const char *kernel; /* static; NULL: there is no choice */
     /* for the whole batch */
-    double macs;    /* multiply-adds */
-    double floats;  /* that come from memory and go there: values and gradients */
-    double outputs; /* floats put out */
-    double weights; /* floats of parameters */
+    double macs;                   /* multiply-adds */
+    double floats;                 /* that come from memory and go there: values and gradients */
+    double outputs;                /* floats put out */
+    double weights;                /* floats of parameters */
     enum op_activation activation; /* folded into it */
     bool training;                 /* it moves statistics or drops, where a step trains */
 };

@@ -36,7 +36,7 @@ struct speed_of_plan {
     double backward; /* with what is computed again */
     int unknown;     /* jobs whose kernel was not measured */
 };
-struct speed_of_plan speed_of_plan(const struct speed *speed, const struct kernel_table *table,
-                                   const struct plan *plan) THAW_NONNULL_ARGS(1, 3);
+struct speed_of_plan speed_of_plan(const struct speed *speed, const struct kernel_table *table, const struct plan *plan)
+    THAW_NONNULL_ARGS(1, 3);
 
 #endif
