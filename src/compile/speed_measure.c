@@ -110,10 +110,7 @@ static double time_pass(const struct graph *graph, int node, int images, enum ri
 {
     struct rig *rig = rig_create(graph, node, images, team);
     struct rig_way *way = rig_way_create(rig, pass, 0, false);
-    double least = INFINITY;
-    rig_run(way);
-    for (int run = 0; run < RUNS; run++)
-        least = fmin(least, rig_run(way));
+    double least = rig_time(way, RUNS, INFINITY);
     rig_way_destroy(way);
     rig_destroy(rig);
     return least;

@@ -25,8 +25,8 @@ void speed_measure(struct speed *speed, struct team *team) THAW_NONNULL;
 
 /* Seconds of one call for the plan's whole batch. *known (may be NULL): false where a convolution's kernel was not
  * measured, and what machines do at their best is taken instead. */
-double speed_of_job(const struct speed *speed, const struct kernel_table *table, const struct graph *graph, int batch,
-                    const struct plan_job *job, bool *known) THAW_NONNULL_ARGS(1, 3, 5);
+double speed_of_job(const struct speed *speed, const struct kernel_table *table, const struct graph *graph,
+                    const struct plan_job *job, bool *known) THAW_NONNULL_ARGS(1, 3, 4);
 
 /* Seconds of a whole batch in each of a plan's parts. */
 struct speed_of_plan {

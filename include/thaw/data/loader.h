@@ -53,6 +53,8 @@ struct loader_bad {
     char reason[160];
 };
 size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad) THAW_NONNULL;
+/* Bytes that a loader takes for batches filled ahead. */
+size_t loader_batch_bytes(const struct loader_options *options) THAW_NONNULL;
 /* Bytes of decoded images that are kept now. */
 size_t loader_kept(struct loader *loader) THAW_NONNULL;
 

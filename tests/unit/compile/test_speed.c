@@ -153,7 +153,7 @@ static double conv_seconds(const struct fixture *f, const struct kernel_table *t
     plan_jobs(plan, job);
     for (int i = 0; i < count; i++) {
         bool known;
-        double own = speed_of_job(&speed, table, graph, 8, &job[i], &known);
+        double own = speed_of_job(&speed, table, graph, &job[i], &known);
         assert_true(own > 0 && known);
         seconds += graph->node[job[i].node].kind == OP_CONV ? own : 0;
     }
