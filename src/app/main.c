@@ -11,7 +11,7 @@
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &verb_data,  &verb_eval,
                                     &verb_predict, &verb_runs,   &verb_cache,  &verb_bench, &verb_samples};
-const size_t verbs_count = sizeof verbs / sizeof verbs[0];
+const size_t verbs_count = THAW_LENGTH(verbs);
 
 /* No file that is opened later may come to be standard output or error: what is printed would go into it. Writing to
  * what was closed fails, as it should. */

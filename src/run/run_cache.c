@@ -70,13 +70,13 @@ static json_t *field_to_json(const struct rundir_summary *summary, const struct 
     case FIELD_STRING:
         return json_string(*(char *const *)at);
     case FIELD_DOUBLE:
-        snprintf(text, sizeof(text), "%a", *(const double *)at);
+        snprintf(text, sizeof text, "%a", *(const double *)at);
         break;
     case FIELD_INT:
-        snprintf(text, sizeof(text), "%d", *(const int *)at);
+        snprintf(text, sizeof text, "%d", *(const int *)at);
         break;
     case FIELD_U64:
-        snprintf(text, sizeof(text), "%llu", (unsigned long long)*(const uint64_t *)at);
+        snprintf(text, sizeof text, "%llu", (unsigned long long)*(const uint64_t *)at);
         break;
     case FIELD_BOOL:
         return json_boolean(*(const bool *)at);
@@ -139,7 +139,7 @@ static bool is_own(const char *path)
 static json_t *parse(const char *text, size_t size)
 {
     static const char format[] = CACHE_FORMAT;
-    enum { HEAD = sizeof(format) - 1, FIRST = HEAD + HASH_TEXT };
+    enum { HEAD = sizeof format - 1, FIRST = HEAD + HASH_TEXT };
     char digest[HASH_TEXT] = "";
     struct hash told;
     if (size <= FIRST || memcmp(text, format, HEAD) != 0 || text[FIRST - 1] != '\n')
@@ -159,7 +159,7 @@ struct run_cache *run_cache_open(void)
 {
     struct error unused;
     struct file_map map;
-    struct run_cache *cache = mem_alloc(sizeof(*cache));
+    struct run_cache *cache = mem_alloc(sizeof *cache);
     char *path = cache_path();
     if (is_own(path) && file_map_open(&map, path, &unused)) {
         cache->entries = parse((const char *)map.data, map.size);
@@ -217,9 +217,9 @@ bool run_cache_key(const char *path, struct run_cache_key *key)
         (double)(status.st_mtim.tv_sec > status.st_ctim.tv_sec ? status.st_mtim.tv_sec : status.st_ctim.tv_sec);
     if (clock_wall() - changed < settled)
         return true;
-    snprintf(key->file, sizeof(key->file), "%llx:%llx", (unsigned long long)status.st_dev,
+    snprintf(key->file, sizeof key->file, "%llx:%llx", (unsigned long long)status.st_dev,
              (unsigned long long)status.st_ino);
-    snprintf(key->state, sizeof(key->state), "%lld %lld.%09ld %lld.%09ld", (long long)status.st_size,
+    snprintf(key->state, sizeof key->state, "%lld %lld.%09ld %lld.%09ld", (long long)status.st_size,
              (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec, (long long)status.st_ctim.tv_sec,
              status.st_ctim.tv_nsec);
     return true;

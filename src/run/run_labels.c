@@ -80,7 +80,7 @@ bool run_labels_read(struct run_labels *labels, const char *path, struct error *
     const json_t *tags = json_object_get(root, "tags");
     const char *note = json_string_value(json_object_get(root, "note"));
     *labels = (struct run_labels){.tags = json_array_size(tags), .note = mem_string(note ? note : "")};
-    labels->tag = mem_array(labels->tags + 1, sizeof(*labels->tag));
+    labels->tag = mem_array(labels->tags + 1, sizeof *labels->tag);
     for (size_t i = 0; i < labels->tags; i++)
         labels->tag[i] = mem_string(json_string_value(json_array_get(tags, i)));
     json_decref(root);

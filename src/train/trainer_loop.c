@@ -51,7 +51,7 @@ static void copy_ratios(struct trainer *trainer)
 {
     pthread_mutex_lock(&trainer->mutex);
     if (!trainer->ratio)
-        trainer->ratio = mem_array((size_t)trainer->graph->nodes, sizeof(*trainer->ratio));
+        trainer->ratio = mem_array((size_t)trainer->graph->nodes, sizeof *trainer->ratio);
     trainer->ratios = optim_ratios(trainer->optim, trainer->ratio, trainer->graph->nodes);
     pthread_mutex_unlock(&trainer->mutex);
 }
@@ -131,7 +131,7 @@ static void change_freeze(struct trainer *trainer, const char *layers, bool froz
     trainer->rate = 0; /* another half runs from here on */
     struct freeze_counts counts = freeze_counts(changed, trainer->graph);
     struct event event = {.kind = EVENT_THAW};
-    snprintf(event.u.thaw.layers, sizeof(event.u.thaw.layers), "%s", layers);
+    snprintf(event.u.thaw.layers, sizeof event.u.thaw.layers, "%s", layers);
     event.u.thaw.frozen = frozen;
     event.u.thaw.by_hand = by_hand;
     event.u.thaw.params_trainable = counts.trainable;

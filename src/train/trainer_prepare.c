@@ -21,7 +21,7 @@ static struct hash hash_items(const struct dataset *dataset)
     for (size_t i = 0; i < images->items; i++) {
         const char *name = path_base(images->item[i].path);
         hash = hash_bytes(name, strlen(name), hash);
-        hash = hash_bytes(&images->item[i].label, sizeof(images->item[i].label), hash);
+        hash = hash_bytes(&images->item[i].label, sizeof images->item[i].label, hash);
     }
     return hash;
 }
@@ -66,7 +66,7 @@ static void freshen_classes(struct trainer *trainer, const struct bind_report *r
     bool same = layer < 0 || same_classes(trainer->dataset, trainer->experiment.model.weights);
     size_t row = layer >= 0 ? (size_t)graph->node[layer].first_param : 0; /* a parameter's */
     bool loaded = layer >= 0 && row < report->rows && report->row[row].outcome <= BIND_CONVERTED;
-    snprintf(trainer->match, sizeof(trainer->match), "%s%s", bind_report_sentence(report, sentence),
+    snprintf(trainer->match, sizeof trainer->match, "%s%s", bind_report_sentence(report, sentence),
              !same && loaded ? "; the class layer starts fresh: it learned other classes" : "");
     for (int p = 0; p < graph->params; p++)
         if (!same && graph->param[p].node == layer)
@@ -92,14 +92,14 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     if (!trainer->graph)
         return false;
     struct checkpoint *at = &trainer->at;
-    snprintf(at->arch, sizeof(at->arch), "%s", trainer->graph->arch);
+    snprintf(at->arch, sizeof at->arch, "%s", trainer->graph->arch);
     at->seed = experiment->train.seed;
     at->images_batch = experiment->train.batch;
     at->base_lr = experiment->train.lr;
-    trainer->touched = mem_array((size_t)trainer->graph->params, sizeof(*trainer->touched));
+    trainer->touched = mem_array((size_t)trainer->graph->params, sizeof *trainer->touched);
     if (experiment_is_scratch(experiment))
         return true;
-    snprintf(at->base_path, sizeof(at->base_path), "%s", experiment->model.weights);
+    snprintf(at->base_path, sizeof at->base_path, "%s", experiment->model.weights);
     return hash_file(&at->base_hash, experiment->model.weights, error);
 }
 
@@ -339,8 +339,8 @@ static void prepare_engine(struct trainer *trainer)
         mem_free(record);
     }
     trainer->optim = optim_create(trainer->graph, &settings, trainer->team);
-    trainer->gradient = mem_array(params, sizeof(*trainer->gradient));
-    trainer->reduced = mem_array(params, sizeof(*trainer->reduced));
+    trainer->gradient = mem_array(params, sizeof *trainer->gradient);
+    trainer->reduced = mem_array(params, sizeof *trainer->reduced);
     trainer->logits_gradient = mem_floats((size_t)experiment->train.batch * (size_t)trainer->graph->classes);
 }
 
@@ -355,9 +355,9 @@ static bool emit_begin(struct trainer *trainer)
     struct event event = {.kind = EVENT_RUN};
     struct freeze_counts counts = freeze_counts(trainer->freeze, trainer->graph);
     event.u.run.version = EVENT_VERSION;
-    snprintf(event.u.run.program, sizeof(event.u.run.program), "%s", PACKAGE_STRING);
-    snprintf(event.u.run.model, sizeof(event.u.run.model), "%s", trainer->graph->arch);
-    snprintf(event.u.run.data, sizeof(event.u.run.data), "%.*s", EVENT_TEXT_MAX - 1, trainer->experiment.data.path);
+    snprintf(event.u.run.program, sizeof event.u.run.program, "%s", PACKAGE_STRING);
+    snprintf(event.u.run.model, sizeof event.u.run.model, "%s", trainer->graph->arch);
+    snprintf(event.u.run.data, sizeof event.u.run.data, "%.*s", EVENT_TEXT_MAX - 1, trainer->experiment.data.path);
     event.u.run.classes = trainer->dataset->classes;
     event.u.run.train_images = (int)trainer->dataset->images[DATASET_TRAIN].items;
     event.u.run.val_images = (int)trainer->dataset->images[DATASET_VAL].items;
@@ -368,7 +368,7 @@ static bool emit_begin(struct trainer *trainer)
     event.u.run.seed = trainer->experiment.train.seed;
     event.u.run.memory = plan_bytes(trainer->plan) + trainer->graph->values_count * sizeof(float);
     event.u.run.recomputed = plan_recomputed(trainer->plan, &event.u.run.recomputed_share);
-    snprintf(event.u.run.weights, sizeof(event.u.run.weights), "%s", trainer->match);
+    snprintf(event.u.run.weights, sizeof event.u.run.weights, "%s", trainer->match);
     trainer->began = trainer_emit(trainer, &event);
     return trainer->began;
 }
@@ -381,7 +381,7 @@ void trainer_prove(struct trainer *trainer)
     event.u.proof.digest = freeze_proof_hash(trainer->proof);
     event.u.proof.held = moved < 0;
     if (moved >= 0)
-        snprintf(event.u.proof.moved, sizeof(event.u.proof.moved), "%s", trainer->graph->param[moved].name);
+        snprintf(event.u.proof.moved, sizeof event.u.proof.moved, "%s", trainer->graph->param[moved].name);
     trainer_pace_end(&trainer->proving);
     if (event.u.proof.tensors == 0)
         return;

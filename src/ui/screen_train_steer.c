@@ -81,7 +81,7 @@ void screen_train_scale_lr(const struct command_call *call)
     if (!is_on(call->ui))
         return;
     session_status(call->ui->session, &status);
-    snprintf(text, sizeof(text), "%.3g", status.lr * call->command->value / 100);
+    snprintf(text, sizeof text, "%.3g", status.lr * call->command->value / 100);
     set_lr(call->ui, strtod(text, NULL));
 }
 
@@ -94,8 +94,8 @@ void screen_train_thaw_next(const struct command_call *call)
     for (size_t i = session_layers(ui->session, &all); i-- > 0;) {
         if (!all[i].is_stage || (all[i].all != SESSION_MARK_FROZEN && all[i].all != SESSION_MARK_PARTLY))
             continue;
-        char name[sizeof(all[i].name)];
-        snprintf(name, sizeof(name), "%s", all[i].name);
+        char name[sizeof all[i].name];
+        snprintf(name, sizeof name, "%s", all[i].name);
         if (!session_freeze_match(ui->session, name, false, &error))
             ui_fail(ui, &error);
         else

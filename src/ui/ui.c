@@ -30,7 +30,7 @@ static void greet(struct ui *ui)
 /* --- life --- */
 struct ui *ui_create(const struct ui_options *options, struct session *session, struct term *term, struct error *error)
 {
-    struct ui *ui = mem_alloc(sizeof(*ui));
+    struct ui *ui = mem_alloc(sizeof *ui);
     ui->session = session;
     ui->themes_folder = options->themes_folder;
     ui->term = term;
@@ -85,7 +85,7 @@ void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(ui->message, sizeof(ui->message), format, args);
+    vsnprintf(ui->message, sizeof ui->message, format, args);
     va_end(args);
     ui->message_kind = kind;
     ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
@@ -252,9 +252,9 @@ static void draw_status(struct ui *ui, struct rect line)
                         : status.phase == SESSION_PREPARING  ? "preparing "
                         : status.phase == SESSION_VALIDATING ? "validating "
                                                              : "";
-    int used = snprintf(text, sizeof(text), "● %sepoch %d/%d", phase, status.epoch, status.epochs);
-    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof(text))
-        snprintf(text + used, sizeof(text) - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
+    int used = snprintf(text, sizeof text, "● %sepoch %d/%d", phase, status.epoch, status.epochs);
+    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
     int width = text_width(text);
     if (width < line.w)
         canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, text);
@@ -311,7 +311,7 @@ static void draw_hint(struct ui *ui, int *x, int end, const char *name, const ch
 static void draw_keys(struct ui *ui)
 {
     struct screen_hint hints[SCREEN_HINTS];
-    memset(hints, 0, sizeof(hints));
+    memset(hints, 0, sizeof hints);
     struct rect line = ui->layout.keys;
     int count = screen_table[ui->current]->keys(ui->state[ui->current], ui, hints);
     char help[16], quit[16];

@@ -64,7 +64,7 @@ static inline int remove_folder(void **state)
 {
     (void)state;
     char command[128];
-    snprintf(command, sizeof(command), "chmod -R u+w '%s'; rm -rf '%s'", folder, folder);
+    snprintf(command, sizeof command, "chmod -R u+w '%s'; rm -rf '%s'", folder, folder);
     return system(command);
 }
 

@@ -151,7 +151,7 @@ static void what_was_touched_is_read_again(void **state)
     assert_int_equal(utimensat(AT_FDCWD, events, times, 0), 0);
     assert_int_equal(stat(events, &after), 0);
     assert_int_equal(after.st_size, before.st_size);
-    assert_memory_equal(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim));
+    assert_memory_equal(&after.st_mtim, &before.st_mtim, sizeof after.st_mtim);
     let_settle();
     assert_true(best_of(runs) == 0.90000000000000004);
     mem_free(text);

@@ -262,8 +262,8 @@ static void labels_that_cannot_be_are_refused(void **state)
         assert_int_equal(error.kind, ERROR_USAGE);
     }
     char longest[RUN_NOTE_MAX + 2];
-    memset(longest, 'x', sizeof(longest) - 1);
-    longest[sizeof(longest) - 1] = '\0';
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
     assert_false(run_note(path, longest, &error));
     assert_false(run_note(path, "\xff", &error));
     longest[RUN_TAG_MAX + 1] = '\0';
@@ -271,7 +271,7 @@ static void labels_that_cannot_be_are_refused(void **state)
     char many[RUN_TAGS_MAX + 1][8];
     const char *words[RUN_TAGS_MAX + 1];
     for (int i = 0; i <= RUN_TAGS_MAX; i++) {
-        snprintf(many[i], sizeof(many[i]), "t%d", i);
+        snprintf(many[i], sizeof many[i], "t%d", i);
         words[i] = many[i];
     }
     assert_false(run_tag(path, words, RUN_TAGS_MAX + 1, &error));
