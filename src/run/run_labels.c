@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,14 @@ static json_t *load(const char *path, struct error *error)
     return root;
 }
 
+static char *join(const struct run_labels *labels)
+{
+    char *all = mem_alloc(labels->tags * (RUN_TAG_MAX + 2) + 1), *end = all;
+    for (size_t i = 0; i < labels->tags; i++)
+        end += sprintf(end, "%s%s", i ? ", " : "", labels->tag[i]);
+    return all;
+}
+
 bool run_labels_read(struct run_labels *labels, const char *path, struct error *error)
 {
     json_t *root = load(path, error);
@@ -83,6 +92,7 @@ bool run_labels_read(struct run_labels *labels, const char *path, struct error *
     labels->tag = mem_array(labels->tags + 1, sizeof *labels->tag);
     for (size_t i = 0; i < labels->tags; i++)
         labels->tag[i] = mem_string(json_string_value(json_array_get(tags, i)));
+    labels->all = join(labels);
     json_decref(root);
     return root != NULL;
 }
@@ -92,6 +102,7 @@ void run_labels_finish(struct run_labels *labels)
     for (size_t i = 0; i < labels->tags; i++)
         mem_free(labels->tag[i]);
     mem_free(labels->tag);
+    mem_free(labels->all);
     mem_free(labels->note);
     *labels = (struct run_labels){0};
 }

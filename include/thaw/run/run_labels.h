@@ -12,6 +12,7 @@ enum { RUN_TAGS_MAX = 32, RUN_TAG_MAX = 64, RUN_NOTE_MAX = 4000 }; /* the last t
 struct run_labels {
     char **tag; /* in the order they were given */
     size_t tags;
+    char *all;  /* the tags in one: "a, b" */
     char *note; /* "": none */
 };
 /* Empty where the run has none. A file that holds something else is a fault, and empty too. Finish it either way. */
