@@ -15,7 +15,7 @@
 
 struct choices {
     const char *theme, *threads, *samples, *runs, *models;
-    bool ascii, no_colour, no_mouse, offline;
+    bool ascii, no_colour, no_mouse, slow, offline;
 };
 
 static bool make_samples(const char *folder, void (*tell)(void *context, int done, int all), void *context,
@@ -35,6 +35,7 @@ static int show(struct session *session, const struct choices *choices)
         .ascii = choices->ascii,
         .no_colour = choices->no_colour || (no_colour && no_colour[0]),
         .no_mouse = choices->no_mouse,
+        .slow = choices->slow,
         .start = SCREEN_TRAIN,
         .greeting = "Press r to start the experiment, ? for help",
     };
@@ -87,7 +88,7 @@ int workbench(int argc, char **argv)
         {.name = "--samples", .value = &choices.samples},   {.name = "--runs", .value = &choices.runs},
         {.name = "--models", .value = &choices.models},     {.name = "--ascii", .flag = &choices.ascii},
         {.name = "--no-color", .flag = &choices.no_colour}, {.name = "--no-mouse", .flag = &choices.no_mouse},
-        {.name = "--offline", .flag = &choices.offline},
+        {.name = "--slow", .flag = &choices.slow},          {.name = "--offline", .flag = &choices.offline},
     };
     argc = app_options(NULL, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)

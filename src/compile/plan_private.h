@@ -63,9 +63,11 @@ struct plan_call {
 
 struct plan {
     const struct graph *graph;
-    struct team *team;
+    struct team *team; /* NULL: a dry plan */
+    int threads;
     const struct kernel_table *kernels; /* until the plan is made */
     int batch, portion, start;
+    size_t budget;
     enum plan_half half;
     bool training, fold, poison, no_winograd;
     int frontier;     /* nodes below it are inference only */
@@ -112,6 +114,8 @@ void plan_fold_weights(struct plan *plan) THAW_NONNULL;
 
 /* plan_kernels.c: sets attrs.kernel of every step. */
 void plan_choose_kernels(struct plan *plan) THAW_NONNULL;
+/* See plan_kernel_name. */
+const char *plan_step_kernel(const struct plan *plan, const struct plan_step *step, enum op_job job) THAW_NONNULL;
 /* Floats of a frozen step's prepared weights; 0: its kernel takes them as they are. */
 size_t plan_prepared_floats(const struct plan *plan, int step) THAW_NONNULL;
 /* Writes them, from the step's parameters or, folded, from others. */
