@@ -143,9 +143,9 @@ static bool fits(const struct plan *plan)
     return machine_memory() == 0 || plan_bytes(plan) <= machine_memory();
 }
 
-static bool say_too_large(const struct plan *plan, size_t budget, struct error *error)
+static bool say_too_large(const struct plan *plan, size_t budget, bool more, struct error *error)
 {
-    const char *least = plan_recomputed(plan, NULL) > 0 ? "at least " : "";
+    const char *least = more ? "at least " : "";
     double bytes = (double)plan_bytes(plan), mib = 1 << 20;
     if (budget > 0 && plan_bytes(plan) > budget)
         return error_set(error, ERROR_FAILED,
@@ -160,16 +160,22 @@ static bool say_too_large(const struct plan *plan, size_t budget, struct error *
                      plan->training ? " or freeze more layers" : "");
 }
 
+/* What it takes at least is known before any workspace is: everything that lives together where all is kept, one value
+ * where some may be computed again. */
 static bool lay_out(struct plan *plan, size_t budget, struct error *error)
 {
-    plan_place_permanent(plan);
+    plan_place_weights(plan);
+    plan->floats = budget == 0 ? plan_lives(plan) : plan->permanent + plan_largest_value(plan);
+    if (!fits(plan))
+        return say_too_large(plan, 0, true, error);
+    plan_place_workspace(plan);
     plan->floats = plan_lives(plan);
     if (fits(plan))
         plan_places(plan);
     bool good = budget == 0 || plan_bytes(plan) <= budget || (plan->calls > 0 && plan_recompute(plan, budget));
     if (good && fits(plan))
         plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
-    return plan->arena != NULL || say_too_large(plan, budget, error);
+    return plan->arena != NULL || say_too_large(plan, budget, plan_recomputed(plan, NULL) > 0, error);
 }
 
 static struct plan *new_plan(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options)
