@@ -53,7 +53,7 @@ static json_t *u64_to_json(uint64_t value)
     char text[24];
     if (value <= INT64_MAX)
         return json_integer((json_int_t)value);
-    snprintf(text, sizeof(text), "%" PRIu64, value);
+    snprintf(text, sizeof text, "%" PRIu64, value);
     return json_string(text);
 }
 
@@ -219,7 +219,7 @@ static bool object_to_event(const json_t *object, struct event *event, bool *kno
 bool event_from_json(struct event *event, bool *known, const char *line, size_t length, struct error *error)
 {
     json_error_t fault;
-    memset(event, 0, sizeof(*event));
+    memset(event, 0, sizeof *event);
     *known = false;
     json_t *object = json_loadb(line, length, 0, &fault);
     if (!object)

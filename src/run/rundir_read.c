@@ -78,7 +78,7 @@ bool rundir_read(const char *path, const struct event_sink *sink, struct error *
 long rundir_lock_holder(int lock)
 {
     char text[32] = "";
-    ssize_t got = pread(lock, text, sizeof(text) - 1, 0);
+    ssize_t got = pread(lock, text, sizeof text - 1, 0);
     return got > 0 ? strtol(text, NULL, 10) : 0;
 }
 
@@ -100,7 +100,7 @@ static bool is_active(const char *path)
 static bool is_step(const char *line, size_t length)
 {
     static const char start[] = "{\"kind\":\"step\"";
-    return length >= sizeof(start) - 1 && memcmp(line, start, sizeof(start) - 1) == 0;
+    return length >= sizeof start - 1 && memcmp(line, start, sizeof start - 1) == 0;
 }
 
 static void summarise_event(struct rundir_summary *summary, const struct event *event)
@@ -109,7 +109,7 @@ static void summarise_event(struct rundir_summary *summary, const struct event *
     summary->seconds = event->elapsed;
     switch (event->kind) {
     case EVENT_RUN:
-        memcpy(summary->model, event->u.run.model, sizeof(summary->model));
+        memcpy(summary->model, event->u.run.model, sizeof summary->model);
         mem_free(summary->data);
         summary->data = mem_string(event->u.run.data);
         summary->started = event->time;
@@ -206,7 +206,7 @@ struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error
     *count = 0;
     if (file_is_directory(runs) && !file_list_read(&names, runs, error))
         return NULL;
-    struct rundir_summary *list = mem_array(names.count + 1, sizeof(*list));
+    struct rundir_summary *list = mem_array(names.count + 1, sizeof *list);
     for (size_t i = 0; i < names.count; i++) {
         struct error passed_over = {0};
         char *path = path_join(runs, names.name[i]);
@@ -215,7 +215,7 @@ struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error
         mem_free(path);
     }
     file_list_free(&names);
-    qsort(list, *count, sizeof(*list), newer_first);
+    qsort(list, *count, sizeof *list, newer_first);
     return list;
 }
 

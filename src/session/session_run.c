@@ -11,6 +11,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_state.h"
 
 /* On the trainer's thread. When memory or the pipe is full the event still waits in the inbox. */
 static void take_event(void *context, const struct event *event)
@@ -72,13 +73,13 @@ bool session_start(struct session *session, struct error *error)
     if (!opening_settle(session, error))
         return false;
     layers_run_ended(session); /* where one failed and could not say so */
-    if (!session->graph)
+    if (!session->draft->graph)
         return error_set(error, ERROR_USAGE, "no model is chosen");
-    if (!session->dataset)
+    if (!session->draft->dataset)
         return error_set(error, ERROR_USAGE, "no data is chosen");
     if (!layers_to_experiment(session, error))
         return false;
-    struct experiment experiment = session->experiment;
+    struct experiment experiment = session->draft->experiment;
     if (!experiment.run.dir[0])
         snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", session->runs_folder);
     if (!experiment_check(&experiment, error))
@@ -255,27 +256,6 @@ const struct session_results *session_results(struct session *session)
 
 /* --- runs --- */
 
-static const char *state_of(const struct rundir_summary *summary)
-{
-    if (summary->active)
-        return "running";
-    if (!summary->done)
-        return "broken off";
-    switch (summary->how) {
-    case EVENT_DONE_FINISHED:
-        return "finished";
-    case EVENT_DONE_STOPPED:
-        return "stopped";
-    case EVENT_DONE_EARLY:
-        return "stopped early";
-    case EVENT_DONE_INTERRUPTED:
-        return "interrupted";
-    case EVENT_DONE_FAILED:
-        break;
-    }
-    return "failed";
-}
-
 size_t session_runs(struct session *session, const struct session_run **runs)
 {
     struct error unused;
@@ -297,7 +277,7 @@ size_t session_runs(struct session *session, const struct session_run **runs)
             .last_accuracy = summary->last_accuracy,
             .trainable = (double)summary->params_trainable,
             .frozen = (double)summary->params_frozen,
-            .state = state_of(summary),
+            .state = run_state_word(summary->active, summary->done, summary->how),
         };
     }
     *runs = session->run;

@@ -69,10 +69,10 @@ static json_t *field_to_json(const struct checkpoint *checkpoint, const struct f
     case FIELD_INT:
         return json_integer(*(const int *)at);
     case FIELD_U64:
-        snprintf(text, sizeof(text), "%" PRIu64, *(const uint64_t *)at);
+        snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at);
         return json_string(text);
     case FIELD_DOUBLE:
-        snprintf(text, sizeof(text), "%a", *(const double *)at);
+        snprintf(text, sizeof text, "%a", *(const double *)at);
         return json_string(text);
     case FIELD_TEXT:
         return json_string(at);
@@ -119,7 +119,7 @@ static bool write_to(char **bytes, size_t *size, const char *path, const struct 
                      struct error *error)
 {
     size_t count = 0, room = (size_t)graph->params * (1 + OPTIM_SLOTS_MAX);
-    struct weights_output *outputs = mem_array(room, sizeof(*outputs));
+    struct weights_output *outputs = mem_array(room, sizeof *outputs);
     for (int p = 0; p < graph->params; p++) {
         if (touched[p])
             add_output(&outputs[count++], VALUES_PREFIX, &graph->param[p], graph_param_values(graph, p));
@@ -208,7 +208,7 @@ struct checkpoint_file *checkpoint_open(const char *path, const struct graph *gr
     struct weights *weights = weights_open(path, error);
     if (!weights)
         return NULL;
-    struct checkpoint_file *file = mem_alloc(sizeof(*file));
+    struct checkpoint_file *file = mem_alloc(sizeof *file);
     file->weights = weights;
     if (read_fields(file, graph, checkpoint, error))
         return file;
@@ -230,7 +230,7 @@ static bool read_tensor(const struct checkpoint_file *file, const char *prefix, 
                         float *to, bool *found, struct error *error)
 {
     char name[NAME_MAX_BYTES];
-    snprintf(name, sizeof(name), "%s.%s", prefix, param->name);
+    snprintf(name, sizeof name, "%s.%s", prefix, param->name);
     long index = weights_find(file->weights, name);
     *found = index >= 0;
     if (!*found)

@@ -11,7 +11,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 #include "trainer_private.h"
 
 /* --- what the thread says --- */
@@ -46,7 +46,7 @@ void trainer_warn(struct trainer *trainer, const char *format, ...)
     struct event event = {.kind = EVENT_WARNING};
     va_list args;
     va_start(args, format);
-    vsnprintf(event.u.warning.text, sizeof(event.u.warning.text), format, args);
+    vsnprintf(event.u.warning.text, sizeof event.u.warning.text, format, args);
     va_end(args);
     log_write(trainer->log, LOG_WARNING, "train", "%s", event.u.warning.text);
     trainer_emit(trainer, &event);
@@ -55,15 +55,15 @@ void trainer_warn(struct trainer *trainer, const char *format, ...)
 static double remaining_seconds(const struct trainer *trainer)
 {
     const struct checkpoint *at = &trainer->at;
-    int epochs = trainer->experiment.train.epochs, batches = trainer->part[DATASET_TRAIN].batches;
+    int epochs = trainer->experiment.train.epochs, batches = trainer->feed[DATASET_TRAIN].batches;
     if (trainer->rate <= 0 || !trainer->dataset)
         return -1;
     if (at->epoch > epochs)
         return 0;
-    double images = (double)trainer->dataset->part[DATASET_TRAIN].items;
+    double images = (double)trainer->dataset->images[DATASET_TRAIN].items;
     double epochs_left = epochs - at->epoch + 1 - (double)at->batch / batches;
-    const struct features *features = trainer->part[DATASET_TRAIN].features;
-    int views = features ? features_views(features) : 0, fills = (views < epochs ? views : epochs) - at->epoch;
+    const struct feature_cache *features = trainer->feed[DATASET_TRAIN].features;
+    int views = features ? feature_cache_views(features) : 0, fills = (views < epochs ? views : epochs) - at->epoch;
     return epochs_left * images / trainer->rate + (epochs - at->epoch + 1) * trainer->val_seconds +
            (fills > 0 ? fills * trainer->fill_seconds : 0);
 }
@@ -77,7 +77,7 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     status->phase = phase;
     status->epoch = trainer->event_epoch;
     status->epochs = trainer->experiment.train.epochs;
-    status->batches = trainer->part[DATASET_TRAIN].batches;
+    status->batches = trainer->feed[DATASET_TRAIN].batches;
     status->batch = at->epoch > trainer->event_epoch ? status->batches : at->batch;
     status->step = at->step;
     status->lr = trainer->lr;
@@ -94,8 +94,8 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     status->remaining = phase == TRAINER_DONE ? 0 : remaining_seconds(trainer);
     status->plan_bytes = trainer->plan ? plan_bytes(trainer->plan) : 0;
     for (int s = 0; s < DATASET_SPLITS; s++)
-        if (trainer->part[s].features)
-            status->plan_bytes += features_bytes(trainer->part[s].features);
+        if (trainer->feed[s].features)
+            status->plan_bytes += feature_cache_bytes(trainer->feed[s].features);
     status->features_done = trainer->features_done;
     status->features_all = trainer->features_all;
     status->error = trainer->failure;
@@ -135,7 +135,7 @@ void trainer_collect(struct trainer *trainer, bool wait)
             trainer->ending = true;
             trainer->how = command->kind == TRAINER_STOP ? EVENT_DONE_STOPPED : EVENT_DONE_INTERRUPTED;
         } else {
-            trainer->pending = mem_grow(trainer->pending, trainer->pendings + 1, sizeof(*trainer->pending));
+            trainer->pending = mem_grow(trainer->pending, trainer->pendings + 1, sizeof *trainer->pending);
             trainer->pending[trainer->pendings++] = *command;
         }
         mem_free(command);
@@ -152,7 +152,7 @@ static void emit_done(struct trainer *trainer)
     event.u.done.best_epoch = at->best_epoch;
     event.u.done.val_loss = at->val_loss;
     event.u.done.seconds = at->elapsed;
-    snprintf(event.u.done.text, sizeof(event.u.done.text), "%.*s", EVENT_TEXT_MAX - 1, trainer->failure.text);
+    snprintf(event.u.done.text, sizeof event.u.done.text, "%.*s", EVENT_TEXT_MAX - 1, trainer->failure.text);
     trainer_emit(trainer, &event);
 }
 
@@ -256,7 +256,7 @@ struct trainer *trainer_create(const struct experiment *named, const char *resum
     struct rundir *rundir = open_rundir(experiment, resume_path, error);
     if (!rundir)
         return NULL;
-    struct trainer *trainer = mem_alloc(sizeof(*trainer));
+    struct trainer *trainer = mem_alloc(sizeof *trainer);
     trainer->experiment = *experiment;
     trainer->sink = *sink;
     trainer->rundir = rundir;
@@ -269,7 +269,7 @@ struct trainer *trainer_create(const struct experiment *named, const char *resum
     trainer->commands = queue_create(TRAINER_COMMANDS);
     atomic_init(&trainer->abandoned, false);
     pthread_mutex_init(&trainer->mutex, NULL);
-    snprintf(trainer->status.run_path, sizeof(trainer->status.run_path), "%s", rundir_path(rundir));
+    snprintf(trainer->status.run_path, sizeof trainer->status.run_path, "%s", rundir_path(rundir));
     trainer_publish(trainer, TRAINER_PREPARING);
     if (write_experiment(trainer, error) && open_log(trainer, error))
         return trainer;
@@ -301,7 +301,7 @@ void trainer_join(struct trainer *trainer)
 static void free_engine(struct trainer *trainer)
 {
     for (int s = 0; s < DATASET_SPLITS; s++)
-        trainer_part_finish(&trainer->part[s]);
+        trainer_feed_finish(&trainer->feed[s]);
     if (trainer->task_state)
         trainer->task->destroy(trainer->task_state);
     optim_destroy(trainer->optim);
@@ -348,7 +348,7 @@ void trainer_destroy(struct trainer *trainer)
 
 void trainer_post(struct trainer *trainer, const struct trainer_command *command)
 {
-    struct trainer_command *copy = mem_alloc(sizeof(*copy));
+    struct trainer_command *copy = mem_alloc(sizeof *copy);
     *copy = *command;
     if (!queue_try_push(trainer->commands, copy))
         mem_free(copy);
@@ -374,10 +374,10 @@ bool trainer_predictions(struct trainer *trainer, struct trainer_predictions *pr
     bool some = own->images > 0;
     if (some) {
         *predictions = *own;
-        predictions->label = copy_of(own->label, own->images, sizeof(*own->label));
-        predictions->predicted = copy_of(own->predicted, own->images, sizeof(*own->predicted));
-        predictions->probability = copy_of(own->probability, own->images, sizeof(*own->probability));
-        predictions->index = copy_of(own->index, own->images, sizeof(*own->index));
+        predictions->label = copy_of(own->label, own->images, sizeof *own->label);
+        predictions->predicted = copy_of(own->predicted, own->images, sizeof *own->predicted);
+        predictions->probability = copy_of(own->probability, own->images, sizeof *own->probability);
+        predictions->index = copy_of(own->index, own->images, sizeof *own->index);
     }
     pthread_mutex_unlock(&trainer->mutex);
     return some;
@@ -397,7 +397,7 @@ int trainer_layer_updates(struct trainer *trainer, float *ratio, int room)
     pthread_mutex_lock(&trainer->mutex);
     int count = trainer->ratios < room ? trainer->ratios : room;
     if (count)
-        memcpy(ratio, trainer->ratio, (size_t)count * sizeof(*ratio));
+        memcpy(ratio, trainer->ratio, (size_t)count * sizeof *ratio);
     pthread_mutex_unlock(&trainer->mutex);
     return count;
 }

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
-#include "screens.h"
+#include "component.h"
 #include "thaw/base/mem.h"
 
 enum pane { PANE_PLACES, PANE_CLASSES, PANE_BAD, PANES };
@@ -25,9 +24,9 @@ struct preview {
 struct data {
     enum pane pane;
     struct list list[PANES];
-    struct part_filter filter; /* of the classes */
-    int *row;                  /* [list[PANE_CLASSES].rows] classes that pass the filter */
-    bool val;                  /* the preview's images */
+    struct component_filter filter; /* of the classes */
+    int *row;                       /* [list[PANE_CLASSES].rows] classes that pass the filter */
+    bool val;                       /* the preview's images */
     size_t number;
     bool all_bad; /* the bad files have the whole body */
     struct preview preview;
@@ -38,7 +37,7 @@ struct data {
 static void forget_preview(struct data *data)
 {
     mem_free(data->preview.rgb);
-    memset(&data->preview, 0, sizeof(data->preview));
+    memset(&data->preview, 0, sizeof data->preview);
 }
 
 static void refresh(void *state, struct ui *ui)
@@ -49,7 +48,7 @@ static void refresh(void *state, struct ui *ui)
     list_set_rows(&data->list[PANE_PLACES], (int)session_data_places(ui->session, &places));
     list_set_rows(&data->list[PANE_BAD], now == NULL ? 0 : (int)now->bad_count);
     if (now != NULL && (data->seen == NULL || strcmp(now->path, data->seen_path) != 0)) {
-        snprintf(data->seen_path, sizeof(data->seen_path), "%s", now->path);
+        snprintf(data->seen_path, sizeof data->seen_path, "%s", now->path);
         data->filter.text[0] = '\0';
         data->number = 0;
         data->val = false;
@@ -60,7 +59,7 @@ static void refresh(void *state, struct ui *ui)
     if (now == NULL)
         data->pane = PANE_PLACES;
     int classes = now == NULL ? 0 : now->classes, shown = 0;
-    data->row = mem_grow(data->row, (size_t)classes + 1, sizeof(*data->row));
+    data->row = mem_grow(data->row, (size_t)classes + 1, sizeof *data->row);
     for (int i = 0; i < classes; i++)
         if (filter_match(data->filter.text, now->class_row[i].name))
             data->row[shown++] = i;
@@ -69,7 +68,7 @@ static void refresh(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct data *data = mem_alloc(sizeof(*data));
+    struct data *data = mem_alloc(sizeof *data);
     data->filter.changed = refresh;
     data->filter.context = data;
     refresh(data, ui);
@@ -105,12 +104,12 @@ static const struct column place_columns[] = {{"folder", 12, 1, ALIGN_LEFT, 2}, 
 static void fill_place(void *context, int row, int column, struct table_cell *cell)
 {
     const char *path = ((const char *const *)context)[row];
-    const char *leaf = part_leaf(path);
+    const char *leaf = component_leaf(path);
     if (column == 0) {
-        snprintf(cell->text, sizeof(cell->text), "%s", leaf);
+        snprintf(cell->text, sizeof cell->text, "%s", leaf);
     } else {
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%.*s", (int)(leaf - path), path);
+        snprintf(cell->text, sizeof cell->text, "%.*s", (int)(leaf - path), path);
     }
 }
 
@@ -134,15 +133,15 @@ static void fill_class(void *context, int index, int column, struct table_cell *
     const struct session_class *row = &fill->now->class_row[fill->data->row[index]];
     switch (column) {
     case CLASS_NAME:
-        snprintf(cell->text, sizeof(cell->text), "%s", row->name);
+        snprintf(cell->text, sizeof cell->text, "%s", row->name);
         break;
     case CLASS_TRAIN:
         cell->role = row->train == 0 ? THEME_ERROR : 2 * row->train < fill->most ? THEME_WARNING : THEME_TEXT;
-        snprintf(cell->text, sizeof(cell->text), "%zu", row->train);
+        snprintf(cell->text, sizeof cell->text, "%zu", row->train);
         break;
     case CLASS_VAL:
         cell->role = row->val == 0 ? THEME_WARNING : THEME_TEXT;
-        snprintf(cell->text, sizeof(cell->text), "%zu", row->val);
+        snprintf(cell->text, sizeof cell->text, "%zu", row->val);
         break;
     case CLASS_BALANCE:
         cell->role = 2 * row->train < fill->most ? THEME_WARNING : THEME_BAR;
@@ -168,23 +167,22 @@ static void fill_bad(void *context, int row, int column, struct table_cell *cell
     const struct bad_fill *fill = context;
     const struct session_bad *bad = &fill->now->bad[row];
     if (column == 0) {
-        snprintf(cell->text, sizeof(cell->text), "%s", inner_path(fill->now, bad->path));
+        snprintf(cell->text, sizeof cell->text, "%s", inner_path(fill->now, bad->path));
         return;
     }
     cell->role = THEME_WARNING;
-    snprintf(cell->text, sizeof(cell->text), "%s", bad->reason);
+    snprintf(cell->text, sizeof cell->text, "%s", bad->reason);
 }
 
 static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     const char *const *places;
     size_t count = session_data_places(ui->session, &places);
-    part_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
+    component_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
     if (count == 0) {
-        char text[160], open[PART_KEY];
-        snprintf(text, sizeof(text),
-                 "None yet. Press %s and type the path of a folder with a folder of images a class.",
-                 part_key(ui, COMMAND_BROWSE, open));
+        char text[160], open[COMPONENT_KEY];
+        snprintf(text, sizeof text, "None yet. Press %s and type the path of a folder with a folder of images a class.",
+                 component_key(ui, "browse", open));
         paragraph_draw(canvas, area, THEME_TEXT, 0, text);
         return;
     }
@@ -196,11 +194,11 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
 {
     char right[160];
     if (data->filter.text[0] != '\0')
-        snprintf(right, sizeof(right), "filter \"%s\": %d of %d", data->filter.text, data->list[PANE_CLASSES].rows,
+        snprintf(right, sizeof right, "filter \"%s\": %d of %d", data->filter.text, data->list[PANE_CLASSES].rows,
                  now->classes);
     else
-        snprintf(right, sizeof(right), "%d", now->classes);
-    part_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
+        snprintf(right, sizeof right, "%d", now->classes);
+    component_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
     struct class_fill fill = {data, now, 0};
     for (int i = 0; i < now->classes; i++)
         fill.most = now->class_row[i].train > fill.most ? now->class_row[i].train : fill.most;
@@ -212,8 +210,8 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
 {
     static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
     char right[32];
-    snprintf(right, sizeof(right), "%zu", now->bad_count);
-    part_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
+    snprintf(right, sizeof right, "%zu", now->bad_count);
+    component_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
     if (now->bad_count == 0) {
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
         return;
@@ -230,7 +228,7 @@ static void load_preview(struct data *data, struct ui *ui, int label)
     forget_preview(data);
     *preview = (struct preview){.tried = true, .val = data->val, .label = label, .number = data->number};
     if (!session_preview(ui->session, data->val, label, data->number, &preview->width, &preview->height, &preview->rgb,
-                         preview->path, sizeof(preview->path), &preview->error))
+                         preview->path, sizeof preview->path, &preview->error))
         preview->rgb = NULL;
 }
 
@@ -243,8 +241,8 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
     if (data->number >= count)
         data->number = count > 0 ? count - 1 : 0;
     if (count > 0)
-        snprintf(right, sizeof(right), "%zu of %zu", data->number + 1, count);
-    part_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
+        snprintf(right, sizeof right, "%zu of %zu", data->number + 1, count);
+    component_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
     if (count == 0) {
         paragraph_draw(canvas, area, THEME_DIM, 0, "No such images in this class.");
         return;
@@ -257,34 +255,34 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
     }
     canvas_image(canvas, area, data->preview.rgb, data->preview.width, data->preview.height);
     canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0,
-                text_tail(path, sizeof(path), inner_path(now, data->preview.path), line.w));
+                text_tail(path, sizeof path, inner_path(now, data->preview.path), line.w));
 }
 
 static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect area)
 {
     char path[512];
     char counts[128];
-    snprintf(counts, sizeof(counts), "%zu training and %zu validation images%s", now->train, now->val,
+    snprintf(counts, sizeof counts, "%zu training and %zu validation images%s", now->train, now->val,
              now->own_validation ? "" : " (split off)");
     struct rect line = layout_cut_top(&area, 1);
     int right = text_width(counts);
     canvas_text(canvas, line.x, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
-                text_tail(path, sizeof(path), now->path, line.w - right - 2));
+                text_tail(path, sizeof path, now->path, line.w - right - 2));
     canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_TEXT, 0, counts);
 }
 
 static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[240], open[PART_KEY];
+    char text[240], open[COMPONENT_KEY];
     struct rect top;
     layout_rows(area, 0.45, 8, 6, 1, &top, &area);
     snprintf(
-        text, sizeof(text),
+        text, sizeof text,
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
         "train/ and val/ if you have both.",
-        part_key(ui, COMMAND_BROWSE, open));
-    if (!part_opening(ui, canvas, top))
-        part_empty(canvas, top, "No data chosen", text);
+        component_key(ui, "browse", open));
+    if (!component_opening(ui, canvas, top))
+        component_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
 
@@ -319,53 +317,20 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 
 /* --- doing --- */
 
-static void choose(struct ui *ui, const char *path)
-{
-    struct error error = {0};
-    if (!session_choose_data(ui->session, path, &error)) {
-        ui_fail(ui, &error);
-        return;
-    }
-    const struct session_data *now = session_data(ui->session);
-    if (now == NULL)
-        return;
-    if (now->bad_count > 0)
-        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad files are set aside", part_leaf(now->path), now->classes,
-               now->bad_count);
-    else
-        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", part_leaf(now->path), now->classes, now->train + now->val);
-}
-
 static void path_done(void *context, struct ui *ui, const char *text, bool accepted)
 {
     (void)context;
     if (accepted && text[0] != '\0')
-        choose(ui, text);
+        ui_do(ui, "data", text);
 }
 
-static void ask_path(struct ui *ui)
+static void browse(const struct command_call *call)
 {
-    ui_ask(ui, &(struct ui_ask){.label = "folder of images: ",
-                                .initial = "",
-                                .history = "data",
-                                .complete = ARGUMENT_DATA,
-                                .done = path_done});
-}
-
-static void open_selected(struct data *data, struct ui *ui)
-{
-    const char *const *places;
-    size_t count = session_data_places(ui->session, &places);
-    int row = data->list[PANE_PLACES].selected;
-    if (data->pane == PANE_PLACES && row >= 0 && (size_t)row < count) {
-        char *path = mem_string(places[row]); /* choosing makes the list anew */
-        choose(ui, path);
-        mem_free(path);
-    } else if (data->pane == PANE_CLASSES) {
-        ui_do(ui, COMMAND_NEXT_IMAGE, "");
-    } else if (data->pane == PANE_BAD) {
-        ui_do(ui, COMMAND_BAD_FILES, "");
-    }
+    ui_ask(call->ui, &(struct ui_ask){.label = "folder of images: ",
+                                      .initial = "",
+                                      .history = "data",
+                                      .complete = ARGUMENT_DATA,
+                                      .done = path_done});
 }
 
 static void turn_image(struct data *data, struct ui *ui, int by)
@@ -384,52 +349,85 @@ static void toggle_bad(struct data *data, struct ui *ui)
     data->pane = data->all_bad ? PANE_BAD : PANE_CLASSES;
 }
 
-static bool go_back(struct data *data, struct ui *ui)
+static void open_selected(struct data *data, struct ui *ui)
 {
-    if (!data->all_bad)
-        return part_filter_clear(&data->filter, ui);
-    toggle_bad(data, ui);
-    return true;
+    const char *const *places;
+    size_t count = session_data_places(ui->session, &places);
+    int row = data->list[PANE_PLACES].selected;
+    if (data->pane == PANE_PLACES && row >= 0 && (size_t)row < count) {
+        char *path = mem_string(places[row]); /* choosing makes the list anew */
+        ui_do(ui, "data", path);
+        mem_free(path);
+    } else if (data->pane == PANE_CLASSES) {
+        turn_image(data, ui, 1);
+    } else if (data->pane == PANE_BAD) {
+        toggle_bad(data, ui);
+    }
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void open_row(const struct command_call *call)
+{
+    open_selected(call->state, call->ui);
+}
+
+static void next_pane(const struct command_call *call)
+{
+    struct data *data = call->state;
+    if (session_data(call->ui->session) != NULL && !data->all_bad)
+        data->pane = (data->pane + 1) % PANES;
+}
+
+static void step_image(const struct command_call *call)
+{
+    turn_image(call->state, call->ui, call->command->value);
+}
+
+static void switch_split(const struct command_call *call)
+{
+    struct data *data = call->state;
+    data->val = !data->val;
+}
+
+static void bad_files(const struct command_call *call)
+{
+    toggle_bad(call->state, call->ui);
+}
+
+static void filter(const struct command_call *call)
+{
+    if (session_data(call->ui->session) != NULL)
+        component_filter_ask(&((struct data *)call->state)->filter, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    struct data *data = call->state;
+    if (data->all_bad)
+        toggle_bad(data, call->ui);
+    else
+        component_filter_clear(&data->filter, call->ui);
+}
+
+static const struct command commands[] = {
+    {"open", "Enter", "open", "choose the place, or show the next image", .run = open_row},
+    {"browse", "o", "open folder", "choose a folder of images by its path", .run = browse},
+    {"next-image", "n", "next image", "show the next image of the class", .run = step_image, .value = 1},
+    {"previous-image", "N", "previous image", "show the previous image of the class", .run = step_image, .value = -1},
+    {"validation", "v", "train/val", "show training or validation images", .run = switch_split},
+    {"bad-files", "b", "bad files", "list the files that were set aside, and why", .run = bad_files},
+    {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
+    {"filter", "/", "filter", "show classes with these words; -word: without", .run = filter,
+     .argument = ARGUMENT_TEXT},
+    {"back", "Esc", "back", "leave the bad files, or clear the filter", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
 {
     struct data *data = state;
-    bool has_data = session_data(ui->session) != NULL;
-    switch (which) {
-    case COMMAND_OPEN:
-        open_selected(data, ui);
-        return true;
-    case COMMAND_BROWSE:
-        ask_path(ui);
-        return true;
-    case COMMAND_NEXT_PANE:
-        if (has_data && !data->all_bad)
-            data->pane = (data->pane + 1) % PANES;
-        return true;
-    case COMMAND_NEXT_IMAGE:
-    case COMMAND_RIGHT:
-        turn_image(data, ui, 1);
-        return true;
-    case COMMAND_PREVIOUS_IMAGE:
-    case COMMAND_LEFT:
-        turn_image(data, ui, -1);
-        return true;
-    case COMMAND_VALIDATION:
-        data->val = !data->val;
-        return true;
-    case COMMAND_BAD_FILES:
-        toggle_bad(data, ui);
-        return true;
-    case COMMAND_FILTER:
-        if (has_data)
-            part_filter_ask(&data->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return go_back(data, ui);
-    default:
-        return list_command(&data->list[data->pane], which);
-    }
+    if (move == MOVE_LEFT || move == MOVE_RIGHT)
+        turn_image(data, ui, move == MOVE_LEFT ? -1 : 1);
+    else
+        list_move(&data->list[data->pane], move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -453,28 +451,25 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    static const char *const names[] = {"next-image", "validation", "bad-files", "next-pane"};
     struct data *data = state;
     int count = 0;
     if (data->pane == PANE_PLACES)
-        hints[count++] = (struct screen_hint){COMMAND_OPEN, "choose"};
-    hints[count++] = (struct screen_hint){COMMAND_BROWSE, NULL};
-    if (session_data(ui->session) != NULL) {
-        hints[count++] = (struct screen_hint){COMMAND_NEXT_IMAGE, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_VALIDATION, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_BAD_FILES, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "pane"};
-    }
+        hints[count++] = (struct screen_hint){"open", "choose"};
+    hints[count++] = (struct screen_hint){"browse", NULL};
+    for (size_t i = 0; session_data(ui->session) != NULL && i < THAW_LENGTH(names); i++)
+        hints[count++] = (struct screen_hint){names[i], NULL};
     return count;
 }
 
 const struct screen screen_data = {
-    .id = SCREEN_DATA,
-    .name = "data",
     .title = "Data",
+    .go = {"data-screen", "3", "data", "Data: choose images and look at them", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,

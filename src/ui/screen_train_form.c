@@ -24,26 +24,26 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         cell->role = fill->ready ? THEME_GOOD : THEME_DIM;
         cell->attrs = fill->ready ? CELL_BOLD : 0;
         if (column == FORM_KEY)
-            snprintf(cell->text, sizeof(cell->text), "▶ start training");
+            snprintf(cell->text, sizeof cell->text, "▶ start training");
         return;
     }
     const struct session_setting *setting = &fill->setting[row - 1];
     switch (column) {
     case FORM_KEY:
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->key);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->key);
         break;
     case FORM_VALUE:
         cell->role = THEME_TITLE;
         cell->tail = strchr(setting->value, '/') != NULL;
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->value[0] == '\0' ? "-" : setting->value);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->value[0] == '\0' ? "-" : setting->value);
         break;
     case FORM_VALUES:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->values == NULL ? "" : setting->values);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->values == NULL ? "" : setting->values);
         break;
     case FORM_HELP:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->help == NULL ? "" : setting->help);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->help == NULL ? "" : setting->help);
         break;
     }
 }
@@ -62,7 +62,7 @@ static const char *value_of(struct ui *ui, const char *key)
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 9 };
-    char a[WORDS_MAX], b[WORDS_MAX], key[PART_KEY], text[700];
+    char a[WORDS_MAX], b[WORDS_MAX], key[COMPONENT_KEY], text[700];
     long row = session_chosen_model(ui->session);
     const struct session_layer *layers;
     const char *model = session_layers(ui->session, &layers) == 0 ? NULL : value_of(ui, "model.name");
@@ -82,22 +82,22 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
         canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, model);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_MODELS, key));
+                      component_key(ui, "models", key));
     canvas_text(canvas, x, ++y, w, THEME_DIM, 0, "data");
     if (data != NULL)
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0,
-                      "%s: %d classes, %zu training and %zu validation images", part_leaf(data->path), data->classes,
-                      data->train, data->val);
+                      "%s: %d classes, %zu training and %zu validation images", component_leaf(data->path),
+                      data->classes, data->train, data->val);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_DATA, key));
+                      component_key(ui, "data-screen", key));
     if (model != NULL) {
         struct session_freeze_counts counts;
         session_freeze_counts(ui->session, &counts);
-        int used = snprintf(text, sizeof(text), "%s values, %s frozen", words_count(a, counts.trainable),
+        int used = snprintf(text, sizeof text, "%s values, %s frozen", words_count(a, counts.trainable),
                             words_count(b, counts.frozen));
         if (counts.seconds_epoch > 0)
-            snprintf(text + used, sizeof(text) - (size_t)used, "; about %s an epoch, %s of memory",
+            snprintf(text + used, sizeof text - (size_t)used, "; about %s an epoch, %s of memory",
                      words_seconds(a, counts.seconds_epoch), words_bytes(b, counts.train_bytes));
         field_draw(canvas, x, ++y, w, LABEL, "trains", text);
     }
@@ -113,7 +113,7 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
     struct fill fill = {.live = ui_training(ui)};
-    part_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
+    component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
@@ -144,7 +144,7 @@ static void step_choice(struct ui *ui, const struct session_setting *setting, in
 {
     char words[256], *word[CHOICES_MAX];
     int count = 0, now = 0;
-    snprintf(words, sizeof(words), "%s", setting->values);
+    snprintf(words, sizeof words, "%s", setting->values);
     for (char *at = words; at != NULL && count < CHOICES_MAX;) {
         char *bar = strstr(at, " | ");
         if (bar != NULL)
@@ -154,8 +154,8 @@ static void step_choice(struct ui *ui, const struct session_setting *setting, in
         word[count++] = at;
         at = bar == NULL ? NULL : bar + 3;
     }
-    char key[sizeof(setting->key)];
-    snprintf(key, sizeof(key), "%s", setting->key);
+    char key[sizeof setting->key];
+    snprintf(key, sizeof key, "%s", setting->key);
     set_value(ui, key, word[(now + by + count) % count]);
 }
 
@@ -172,7 +172,7 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
     if (row <= 0) {
-        ui_do(ui, COMMAND_START, "");
+        ui_do(ui, "start", "");
         return;
     }
     if ((size_t)row > count)
@@ -183,11 +183,11 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
         return;
     }
     char label[48];
-    snprintf(train->editing, sizeof(train->editing), "%s", setting->key);
+    snprintf(train->editing, sizeof train->editing, "%s", setting->key);
     int used =
-        snprintf(label, sizeof(label), "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
-    if (used >= (int)sizeof(label) || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
-        snprintf(label, sizeof(label), "%.40s = ", setting->key);
+        snprintf(label, sizeof label, "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
+    if (used >= (int)sizeof label || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
+        snprintf(label, sizeof label, "%.40s = ", setting->key);
     ui_ask(ui, &(struct ui_ask){.label = label,
                                 .initial = setting->value,
                                 .history = "setting",
@@ -196,19 +196,13 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
                                 .context = train});
 }
 
-bool screen_train_command_form(struct screen_train *train, struct ui *ui, enum command which)
+void screen_train_move_form(struct screen_train *train, struct ui *ui, enum move move)
 {
     const struct session_setting *setting;
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
-    if (which == COMMAND_OPEN) {
-        screen_train_edit(train, ui);
-        return true;
-    }
-    if (which == COMMAND_LEFT || which == COMMAND_RIGHT) {
-        if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
-            step_choice(ui, &setting[row - 1], which == COMMAND_RIGHT ? 1 : -1);
-        return true;
-    }
-    return list_command(&train->settings, which);
+    if (move != MOVE_LEFT && move != MOVE_RIGHT)
+        list_move(&train->settings, move);
+    else if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
+        step_choice(ui, &setting[row - 1], move == MOVE_RIGHT ? 1 : -1);
 }

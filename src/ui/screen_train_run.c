@@ -48,9 +48,9 @@ static void draw_title(const struct session_status *status, struct canvas *canva
     const char *phase = phase_words(status->phase, &role);
     int x = line.x, end = line.x + line.w;
     x += canvas_text(canvas, x, line.y, end - x, role, CELL_BOLD, phase) + 2;
-    snprintf(text, sizeof(text), "%s on %s", status->model, part_leaf(status->data));
+    snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
-    const char *run = part_leaf(status->run);
+    const char *run = component_leaf(status->run);
     int width = text_width(run);
     if (end - x > width)
         canvas_text(canvas, end - width, line.y, width, THEME_DIM, 0, run);
@@ -64,16 +64,16 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
     bool live = status->phase >= SESSION_PREPARING && status->phase <= SESSION_VALIDATING;
     double batch = status->batches > 0 ? (double)status->batch / status->batches : 0;
     double done = status->epoch - 1 + (live ? batch : 1);
-    snprintf(text, sizeof(text), "epoch %d of %d", status->epoch, status->epochs);
+    snprintf(text, sizeof text, "epoch %d of %d", status->epoch, status->epochs);
     gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
     if (status->phase == SESSION_VALIDATING)
-        snprintf(text, sizeof(text), "validating");
+        snprintf(text, sizeof text, "validating");
     else if (status->features_all > 0)
-        snprintf(text, sizeof(text), "frozen part, image %zu of %zu", status->features_done, status->features_all);
+        snprintf(text, sizeof text, "frozen part, image %zu of %zu", status->features_done, status->features_all);
     else if (status->phase == SESSION_PREPARING)
-        snprintf(text, sizeof(text), "preparing");
+        snprintf(text, sizeof text, "preparing");
     else
-        snprintf(text, sizeof(text), "batch %d of %d", status->batch, status->batches);
+        snprintf(text, sizeof text, "batch %d of %d", status->batch, status->batches);
     if (status->features_all > 0)
         batch = (double)status->features_done / (double)status->features_all;
     if (live)
@@ -95,17 +95,17 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
     char words[WORDS_MAX], text[64];
     int x = line.x, y = line.y, end = line.x + line.w;
     bool val = status->val_accuracy >= 0;
-    snprintf(text, sizeof(text), "%.4f", status->loss);
+    snprintf(text, sizeof text, "%.4f", status->loss);
     x = put_field(canvas, x, y, end, "loss", THEME_TRAIN, status->step > 0 ? text : "-") - 1;
-    snprintf(text, sizeof(text), "%.4f", status->val_loss);
+    snprintf(text, sizeof text, "%.4f", status->val_loss);
     x = put_field(canvas, x, y, end, "val", THEME_VAL, val ? text : "-");
     x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN,
-                  part_percent(words, status->step > 0 ? status->accuracy : -1)) -
+                  component_percent(words, status->step > 0 ? status->accuracy : -1)) -
         1;
-    x = put_field(canvas, x, y, end, "val", THEME_VAL, part_percent(words, status->val_accuracy));
+    x = put_field(canvas, x, y, end, "val", THEME_VAL, component_percent(words, status->val_accuracy));
     if (status->best_accuracy < 0)
         return;
-    snprintf(text, sizeof(text), "%s (epoch %d)", part_percent(words, status->best_accuracy), status->best_epoch);
+    snprintf(text, sizeof text, "%s (epoch %d)", component_percent(words, status->best_accuracy), status->best_epoch);
     put_field(canvas, x, y, end, "best", THEME_GOOD, text);
 }
 
@@ -113,16 +113,16 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
 {
     char words[WORDS_MAX], text[64];
     int x = line.x, y = line.y, end = line.x + line.w;
-    snprintf(text, sizeof(text), "%.4g", status->lr);
+    snprintf(text, sizeof text, "%.4g", status->lr);
     x = put_field(canvas, x, y, end, "lr", THEME_TITLE, status->step > 0 ? text : "-");
     if (status->images_per_second > 0) {
-        snprintf(text, sizeof(text), "%s", words_count(words, status->images_per_second));
+        snprintf(text, sizeof text, "%s", words_count(words, status->images_per_second));
         x = put_field(canvas, x, y, end, "images/s", THEME_TITLE, text);
     }
     x = put_field(canvas, x, y, end, "elapsed", THEME_TITLE, words_seconds(words, status->elapsed));
     if (status->remaining > 0)
         x = put_field(canvas, x, y, end, "left", THEME_TITLE, words_seconds(words, status->remaining));
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)status->step);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)status->step);
     put_field(canvas, x, y, end, "steps", THEME_TITLE, text);
 }
 
@@ -180,6 +180,14 @@ static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
     return used;
 }
 
+/* Where a live run's axes end that they stand still: a line that draws all of the plot anew with each point is a slow one. */
+static double steady_x(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return ui_training(ui) && status.epochs > 0 ? status.epochs : 0;
+}
+
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
 {
     const struct session_point *points[2];
@@ -202,6 +210,7 @@ static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *
                         .marks = marks,
                         .mark_count = collect_marks(ui, marks),
                         .window = train->window,
+                        .steady_x = steady_x(ui),
                         .log_x = train->log_x,
                         .log_y = loss && train->log_y,
                         .percent = !loss,
@@ -246,8 +255,8 @@ static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
     const struct session_note *notes;
     char right[24];
     size_t count = session_notes(ui->session, &notes);
-    snprintf(right, sizeof(right), "%zu", count);
-    part_heading(canvas, &area, "events, newest first", right, false);
+    snprintf(right, sizeof right, "%zu", count);
+    component_heading(canvas, &area, "events, newest first", right, false);
     for (size_t i = count; i-- > 0 && area.h > 0;)
         draw_note(canvas, layout_cut_top(&area, 1), &notes[i]);
 }
@@ -257,14 +266,15 @@ static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     const struct session_layer *all;
     size_t count = session_layers(ui->session, &all);
-    part_heading(canvas, &area, "who learns: last update over weights", "1e-6 .. 1e-1", false);
+    component_heading(canvas, &area, "who learns: last update over weights", "1e-6 .. 1e-1", false);
     for (size_t i = 0; i < count && area.h > 0; i++) {
         if (!all[i].is_stage)
             continue;
         struct rect line = layout_cut_top(&area, 1);
         double ratio = (double)all[i].update_ratio;
-        canvas_text(canvas, line.x, line.y, 1, part_mark_role(all[i].all), CELL_BOLD, part_mark_sign(all[i].all));
-        canvas_text(canvas, line.x + 2, line.y, 16, part_mark_role(all[i].all), 0, all[i].name);
+        canvas_text(canvas, line.x, line.y, 1, component_mark_role(all[i].all), CELL_BOLD,
+                    component_mark_sign(all[i].all));
+        canvas_text(canvas, line.x + 2, line.y, 16, component_mark_role(all[i].all), 0, all[i].name);
         if (ratio < 0) {
             canvas_text(canvas, line.x + 20, line.y, line.w - 20, THEME_DIM, 0, "still");
             continue;

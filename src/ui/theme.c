@@ -11,6 +11,7 @@
 #include "canvas.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "theme.h"
 
 #define RGB 0x1000000
@@ -54,16 +55,16 @@ const char *theme_role_name(enum theme_role role)
 
 void theme_init_default(struct theme *theme)
 {
-    memset(theme, 0, sizeof(*theme));
-    snprintf(theme->name, sizeof(theme->name), "default");
+    memset(theme, 0, sizeof *theme);
+    snprintf(theme->name, sizeof theme->name, "default");
     for (size_t i = 0; i < THEME_ROLES; i++)
         theme->style[roles[i].role] = roles[i].style;
 }
 
 void theme_init_mono(struct theme *theme)
 {
-    memset(theme, 0, sizeof(*theme));
-    snprintf(theme->name, sizeof(theme->name), "mono");
+    memset(theme, 0, sizeof *theme);
+    snprintf(theme->name, sizeof theme->name, "mono");
     for (size_t i = 0; i < THEME_ROLES; i++)
         theme->style[roles[i].role] = (struct theme_style){-1, -1, roles[i].mono};
 }
@@ -163,7 +164,7 @@ static int take(void *context, const char *section, const char *key, const char 
     for (size_t i = 0; i < THEME_ROLES; i++)
         if (strcmp(key, roles[i].name) == 0) {
             char copy[128];
-            snprintf(copy, sizeof(copy), "%s", value);
+            snprintf(copy, sizeof copy, "%s", value);
             const char *bad = parse_style(&reader->theme->style[roles[i].role], copy);
             reader->seen[roles[i].role] = true;
             return bad ? fault(reader, "cannot read the style word", bad,
@@ -173,11 +174,31 @@ static int take(void *context, const char *section, const char *key, const char 
     return fault(reader, "unknown role", key, ", the roles are listed in the default theme");
 }
 
+/* Neither a file nor a theme by name. */
+static bool refuse_file(const struct theme *theme, const char *path, struct error *error)
+{
+    struct file_list list = {0};
+    struct error unused;
+    struct nearest nearest = {.wanted = theme->name};
+    char *folder = mem_format("%.*s", (int)(path_base(path) - path), path);
+    bool listed = file_list_read(&list, folder[0] ? folder : ".", &unused);
+    for (size_t i = 0; i < list.count; i++) {
+        list.name[i][strcspn(list.name[i], ".")] = '\0';
+        nearest_offer(&nearest, list.name[i]);
+    }
+    error_set(error, ERROR_USAGE, "%s: the theme cannot be read", path);
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    if (listed)
+        file_list_free(&list);
+    mem_free(folder);
+    return false;
+}
+
 static bool load_file(struct theme *theme, const char *path, struct error *error)
 {
     struct reader reader = {.theme = theme, .error = error, .path = path, .stream = fopen(path, "r")};
     if (!reader.stream)
-        return error_set(error, ERROR_USAGE, "%s: the theme cannot be read", path);
+        return refuse_file(theme, path, error);
     int line = ini_parse_stream(read_line, &reader, take, &reader);
     fclose(reader.stream);
     if (line > 0 && !reader.failed)
@@ -215,7 +236,7 @@ bool theme_load(struct theme *theme, const char *name_or_path, const char *theme
     /* The two built-in looks need no file, so that a program that is not installed starts too. */
     if (file_exists(path) || (!mono && strcmp(name_or_path, "default") != 0)) {
         const char *base = path_base(path);
-        snprintf(theme->name, sizeof(theme->name), "%.*s", (int)strcspn(base, "."), base);
+        snprintf(theme->name, sizeof theme->name, "%.*s", (int)strcspn(base, "."), base);
         done = load_file(theme, path, error);
     }
     mem_free(path);

@@ -16,7 +16,7 @@
 #include "folder.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/import.h"
+#include "thaw/source/import.h"
 #include "weights/format.h"
 
 enum { MESSAGE_MAX = 1 << 16 };
@@ -82,7 +82,7 @@ struct tensor_case {
     const char *location, *offset, *length; /* external data */
     const char *sentence;
 };
-#define BYTES(text) text, sizeof text - 1
+#define BYTES(text) text, sizeof(text) - 1
 #define FOUR        "\0\0\x80\x3f"
 
 static const struct tensor_case tensor_cases[] = {

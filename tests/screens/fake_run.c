@@ -35,7 +35,7 @@ void fake_note(struct session *session, enum event_kind kind, const char *text)
     struct session_note *note = &session->note[session->notes++];
     note->x = (double)session->status.step / FAKE_STEPS_EPOCH;
     note->kind = kind;
-    snprintf(note->text, sizeof(note->text), "%s", text);
+    snprintf(note->text, sizeof note->text, "%s", text);
 }
 
 static void add_point(struct session *session, enum session_curve curve, double y)
@@ -59,7 +59,7 @@ static void fill_results(struct session *session, double accuracy)
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
-        memset(cell + t * FAKE_CLASSES, 0, sizeof(*cell) * FAKE_CLASSES);
+        memset(cell + t * FAKE_CLASSES, 0, sizeof *cell * FAKE_CLASSES);
         cell[t * FAKE_CLASSES + t] = right;
         cell[t * FAKE_CLASSES + (t + 1) % FAKE_CLASSES] += (total - right + 1) / 2;
         cell[t * FAKE_CLASSES + (t * 3 + 4) % FAKE_CLASSES] += (total - right) / 2;
@@ -80,7 +80,7 @@ static void end_epoch(struct session *session)
         status->best_accuracy = status->val_accuracy;
         status->best_epoch = status->epoch;
         char text[64];
-        snprintf(text, sizeof(text), "best %.1f%%", 100 * status->best_accuracy);
+        snprintf(text, sizeof text, "best %.1f%%", 100 * status->best_accuracy);
         fake_note(session, EVENT_EVAL, text);
     }
     fill_results(session, status->val_accuracy);
@@ -117,7 +117,7 @@ size_t session_pump(struct session *session)
     struct session_status *status = &session->status;
     size_t made = 0;
     char wakes[64];
-    while (read(session->pipe[0], wakes, sizeof(wakes)) > 0)
+    while (read(session->pipe[0], wakes, sizeof wakes) > 0)
         continue;
     fake_pump_pull(session);
     if (session->opened) {
@@ -149,11 +149,11 @@ void session_status(struct session *session, struct session_status *status)
 
 static void reset_run(struct session *session)
 {
-    memset(session->points, 0, sizeof(session->points));
+    memset(session->points, 0, sizeof session->points);
     session->notes = 0;
     session->results.classes = 0;
     struct session_status *status = &session->status;
-    memset(status, 0, sizeof(*status));
+    memset(status, 0, sizeof *status);
     status->accuracy = status->val_accuracy = status->best_accuracy = status->remaining = -1;
 }
 
@@ -168,9 +168,9 @@ bool session_start(struct session *session, struct error *error)
     reset_run(session);
     struct session_status *status = &session->status;
     status->phase = SESSION_PREPARING;
-    snprintf(status->run, sizeof(status->run), "/data/runs/20261123-1000-%s", session->setting[SETTINGS - 1].value);
-    snprintf(status->model, sizeof(status->model), "%s", fake_models[session->model].name);
-    snprintf(status->data, sizeof(status->data), "%s", session->data_path);
+    snprintf(status->run, sizeof status->run, "/data/runs/20261123-1000-%s", session->setting[SETTINGS - 1].value);
+    snprintf(status->model, sizeof status->model, "%s", fake_models[session->model].name);
+    snprintf(status->data, sizeof status->data, "%s", session->data_path);
     status->epochs = atoi(session->setting[0].value);
     status->batches = FAKE_STEPS_EPOCH;
     status->epoch = 1;
@@ -199,7 +199,7 @@ void session_save(struct session *session)
 void session_set_lr(struct session *session, double lr)
 {
     char text[64];
-    snprintf(text, sizeof(text), "lr %g -> %g", session->status.lr, lr);
+    snprintf(text, sizeof text, "lr %g -> %g", session->status.lr, lr);
     session->status.lr = lr;
     fake_note(session, EVENT_LR, text);
 }
@@ -256,9 +256,9 @@ bool session_open_run(struct session *session, const char *path, struct error *e
         return error_set(error, ERROR_USAGE, "a run is training; stop it first");
     reset_run(session);
     struct session_status *status = &session->status;
-    snprintf(status->run, sizeof(status->run), "%s", path);
-    snprintf(status->model, sizeof(status->model), "%s", run_rows[row].model);
-    snprintf(status->data, sizeof(status->data), "%s", run_rows[row].data);
+    snprintf(status->run, sizeof status->run, "%s", path);
+    snprintf(status->model, sizeof status->model, "%s", run_rows[row].model);
+    snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
     status->epochs = run_rows[row].epochs;
     status->batches = FAKE_STEPS_EPOCH;
     status->lr = 0.05;

@@ -262,7 +262,7 @@ static void killed_writer_is_not_active(void **state)
         for (;;)
             pause();
     }
-    assert_true(read(ready[0], path, sizeof(path) - 1) > 0);
+    assert_true(read(ready[0], path, sizeof path - 1) > 0);
     assert_true(rundir_summarise(path, &summary, &error));
     assert_true(summary.active);
     rundir_summary_finish(&summary);

@@ -1,0 +1,308 @@
+/* Computing what is not kept yet: block after block through the frozen half alone, from images, or from what is kept of
+ * an earlier cut. Two processes that fill one file start at its two ends and meet; where one dies, the other goes on.
+ * Called by the trainer before an epoch that needs it. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "feature_cache_private.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
+#include "thaw/train/feature_store.h"
+
+/* Decoded views kept between two fills: none; decoding threads. */
+enum { DECODERS = 2, STRETCH = 4 }; /* STRETCH: blocks a second process takes in a row, so that it decodes ahead */
+
+struct filling {
+    struct feature_cache *features;
+    int view;
+    struct feature_file *file;
+    const struct feature_cache_watch *watch;
+    struct plan *plan; /* the caller's */
+    struct loader *loader;
+    size_t next; /* block that loader_next gives */
+    float *input;
+    size_t input_floats;
+    struct feature_cut from; /* frontier 0: from images */
+    struct feature_file *source;
+    char *rows;
+    size_t done;
+};
+
+/* --- where from --- */
+
+/* The complete features of a cut, or NULL. */
+static struct feature_file *open_source(struct filling *filling, const struct feature_cut *cut)
+{
+    struct feature_cache *features = filling->features;
+    struct error unused = {0};
+    struct feature_layout layout = feature_layout_of(features, cut, filling->view);
+    char *folder = feature_store_folder(), *path = feature_file_path(folder, layout.key);
+    struct feature_file *file = file_exists(path) ? feature_file_open(folder, &layout, false, &unused) : NULL;
+    if (file)
+        feature_file_check(file, features->options.team);
+    if (file && !feature_file_complete(file)) {
+        feature_file_close(file);
+        file = NULL;
+    }
+    mem_free((char *)layout.key);
+    mem_free(folder);
+    mem_free(path);
+    return file;
+}
+
+/* The nearest earlier cut that is kept whole. float16 has lost what the same values from images have. */
+static void find_source(struct filling *filling)
+{
+    struct feature_cache *features = filling->features;
+    const struct graph *graph = features->options.graph;
+    if (features->options.type != TENSOR_F32 || features->options.disk == 0)
+        return;
+    for (int frontier = features->cut.frontier - 1; frontier > 1 && !filling->source; frontier--) {
+        if (!plan_starts_at(filling->plan, frontier))
+            continue;
+        feature_cut_init(&filling->from, graph, frontier);
+        filling->source = open_source(filling, &filling->from);
+        if (!filling->source)
+            feature_cut_finish(&filling->from);
+    }
+}
+
+/* --- one block --- */
+
+static void report_unreadable(struct filling *filling)
+{
+    const struct loader_bad *bad;
+    size_t count = loader_take_bad(filling->loader, &bad);
+    for (size_t i = 0; i < count; i++)
+        filling->watch->set_aside(filling->watch->context, &filling->features->options.images->item[bad[i].index],
+                                  bad[i].reason);
+}
+
+/* Sets the block's inputs, each in its place; those that cannot be read stay black. Returns their bits. */
+static uint32_t place_images(struct filling *filling, size_t block, const struct batch *batch)
+{
+    size_t rows = feature_file_rows(filling->file, block), floats = filling->input_floats;
+    uint32_t bad = rows == 32 ? UINT32_MAX : ((uint32_t)1 << rows) - 1;
+    memset(filling->input, 0, rows * floats * sizeof(float));
+    for (int i = 0; i < batch->n; i++) {
+        size_t row = batch->index[i] - block * FEATURE_BLOCK;
+        memcpy(filling->input + row * floats, batch->input + (size_t)i * floats, floats * sizeof(float));
+        bad &= ~((uint32_t)1 << row);
+    }
+    return bad;
+}
+
+static uint32_t run_from_images(struct filling *filling, size_t block)
+{
+    uint32_t bad = 0;
+    int rows = (int)feature_file_rows(filling->file, block);
+    if (filling->next != block)
+        loader_begin(filling->loader, filling->view, (int)block);
+    filling->next = block + 1;
+    struct batch *batch = loader_next(filling->loader);
+    const float *input = batch->input;
+    if (batch->n < rows) {
+        bad = place_images(filling, block, batch);
+        input = filling->input;
+    }
+    exec_frozen(filling->plan, input, rows);
+    loader_release(filling->loader, batch);
+    report_unreadable(filling);
+    return bad;
+}
+
+static uint32_t run_from_source(struct filling *filling, size_t block)
+{
+    const struct feature_cut *from = &filling->from;
+    size_t rows = feature_file_rows(filling->file, block);
+    for (size_t i = 0; i < rows; i++) {
+        const float *row = feature_file_row(filling->source, block * FEATURE_BLOCK + i);
+        for (int c = 0; c < from->nodes; c++) {
+            memcpy(plan_value(filling->plan, from->node[c]) + i * from->floats[c], row,
+                   from->floats[c] * sizeof(float));
+            row += from->floats[c];
+        }
+    }
+    exec_frozen_from(filling->plan, from->frontier, (int)rows);
+    return feature_file_bad(filling->source, block);
+}
+
+static void gather_row(void *context, int task, int worker)
+{
+    (void)worker;
+    struct filling *filling = context;
+    const struct feature_cache *features = filling->features;
+    const struct feature_cut *cut = &features->cut;
+    enum tensor_type type = features->options.type;
+    char *row = filling->rows + (size_t)task * feature_row_bytes(features, cut);
+    for (int c = 0; c < cut->nodes; c++) {
+        const float *values = plan_crossing_values(filling->plan, c) + (size_t)task * cut->floats[c];
+        tensor_from_f32(row, values, type, cut->floats[c]);
+        row += cut->floats[c] * tensor_type_size(type);
+    }
+}
+
+/* A file that cannot be written any more: what is there goes to memory, and the rest too. */
+static bool move_to_memory(struct filling *filling, const struct error *fault, struct error *error)
+{
+    struct feature_cache *features = filling->features;
+    char sentence[ERROR_TEXT_MAX + 64];
+    snprintf(sentence, sizeof sentence, "features are kept in memory only: %s", fault->text);
+    filling->watch->warn(filling->watch->context, sentence);
+    features->no_files = true;
+    struct feature_layout layout = feature_layout_of(features, &features->cut, filling->view);
+    struct feature_file *memory = feature_memory(features, &layout, error);
+    mem_free((char *)layout.key);
+    for (size_t b = 0; memory && b < feature_file_blocks(memory); b++)
+        if (feature_file_valid(filling->file, b) &&
+            !feature_file_write(memory, b, feature_file_row(filling->file, b * FEATURE_BLOCK),
+                                feature_file_bad(filling->file, b), error))
+            break;
+    char *path = mem_string(feature_file_name(filling->file));
+    feature_file_close(filling->file);
+    feature_file_remove(path); /* what it takes is wanted elsewhere */
+    mem_free(path);
+    filling->file = features->view[filling->view - 1] = memory;
+    return memory != NULL;
+}
+
+static bool fill_block(struct filling *filling, size_t block, struct error *error)
+{
+    struct error fault = {0};
+    size_t rows = feature_file_rows(filling->file, block);
+    uint32_t bad = filling->source ? run_from_source(filling, block) : run_from_images(filling, block);
+    team_run(filling->features->options.team, (int)rows, gather_row, filling);
+    if (feature_file_write(filling->file, block, filling->rows, bad, &fault))
+        return true;
+    return move_to_memory(filling, &fault, error) &&
+           feature_file_write(filling->file, block, filling->rows, bad, error);
+}
+
+/* --- all blocks --- */
+
+static bool fill_all(struct filling *filling, struct error *error)
+{
+    bool front = feature_file_lead(filling->file, true);
+    size_t blocks = feature_file_blocks(filling->file), items = filling->features->options.images->items;
+    size_t stretches = (blocks + STRETCH - 1) / STRETCH;
+    for (size_t i = 0; i < blocks || (!front && i < stretches * STRETCH); i++) {
+        size_t block = front ? i : (stretches - 1 - i / STRETCH) * STRETCH + i % STRETCH;
+        if (block >= blocks)
+            continue;
+        size_t rows = feature_file_rows(filling->file, block);
+        bool counted = feature_file_valid(filling->file, block);
+        if (!feature_file_look(filling->file, block) && !fill_block(filling, block, error))
+            return false;
+        filling->done += counted ? 0 : rows;
+        if (!filling->watch->go_on(filling->watch->context, filling->done, items))
+            return false;
+    }
+    return true;
+}
+
+/* Images that could not be read are tried again each time a run begins: one that can be now makes its block new. */
+static void try_unreadable(struct filling *filling)
+{
+    const struct dataset_images *images = filling->features->options.images;
+    for (size_t block = 0; block < feature_file_blocks(filling->file); block++) {
+        uint32_t bad = feature_file_valid(filling->file, block) ? feature_file_bad(filling->file, block) : 0;
+        for (int row = 0; bad >> row; row++) {
+            const struct dataset_item *item = &images->item[block * FEATURE_BLOCK + (size_t)row];
+            struct image image = {0};
+            struct error error = {0};
+            if (!(bad >> row & 1))
+                continue;
+            if (dataset_load(item, &image, NULL, &error)) {
+                feature_file_forget(filling->file, block);
+            } else {
+                size_t name = strlen(item->path);
+                filling->watch->set_aside(filling->watch->context, item,
+                                          strncmp(error.text, item->path, name) == 0 ? error.text + name + 2
+                                                                                     : error.text);
+            }
+            image_finish(&image);
+        }
+    }
+}
+
+static bool begin(struct filling *filling, struct plan **frozen, struct error *error)
+{
+    const struct feature_cache_options *options = &filling->features->options;
+    struct plan_options plan = {.batch = FEATURE_BLOCK,
+                                .half = PLAN_FROZEN,
+                                .training = true,
+                                .kernels = options->kernels,
+                                .no_winograd = options->no_winograd,
+                                .fold = true,
+                                .team = options->team};
+    if (!*frozen)
+        *frozen = plan_create(options->graph, options->freeze, &plan, error);
+    filling->plan = *frozen;
+    if (!filling->plan)
+        return false;
+    find_source(filling);
+    if (filling->source) { /* its steps are cut where the values come in */
+        plan_destroy(*frozen);
+        plan.start = filling->from.frontier;
+        filling->plan = *frozen = plan_create(options->graph, options->freeze, &plan, error);
+        if (!filling->plan)
+            return false;
+    }
+    filling->rows = mem_array(FEATURE_BLOCK, feature_row_bytes(filling->features, &filling->features->cut));
+    if (filling->source)
+        return true;
+    struct loader_options loader = options->loader;
+    loader.batch = FEATURE_BLOCK;
+    loader.shuffle = false;
+    loader.threads = DECODERS;
+    loader.cache_bytes = 0;
+    filling->input_floats = shape4_count(options->graph->node[0].shape);
+    filling->input = mem_try_floats(FEATURE_BLOCK * filling->input_floats);
+    if (!filling->input)
+        return error_set(error, ERROR_FAILED, "no memory for the images of a block");
+    filling->loader = loader_create(options->images, &loader, error);
+    return filling->loader != NULL;
+}
+
+static void end(struct filling *filling)
+{
+    loader_destroy(filling->loader);
+    mem_free_floats(filling->input);
+    mem_free(filling->rows);
+    feature_file_close(filling->source);
+    feature_cut_finish(&filling->from);
+    if (filling->file)
+        feature_file_lead(filling->file, false);
+}
+
+static size_t kept_images(const struct feature_file *file)
+{
+    size_t images = 0;
+    for (size_t block = 0; block < feature_file_blocks(file); block++)
+        images += feature_file_valid(file, block) ? feature_file_rows(file, block) : 0;
+    return images;
+}
+
+bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
+                        struct plan **frozen, struct feature_cache_fill *fill, struct error *error)
+{
+    struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
+    size_t items = features->options.images->items;
+    *fill = (struct feature_cache_fill){.images = items};
+    if (!feature_open_view(features, view, watch, error))
+        return false;
+    filling.file = features->view[view - 1];
+    try_unreadable(&filling);
+    filling.done = kept_images(filling.file);
+    fill->computed = items - filling.done;
+    bool good = filling.done == items || (begin(&filling, frozen, error) && fill_all(&filling, error));
+    if (filling.source)
+        fill->from = features->options.graph->node[filling.from.frontier - 1].name;
+    fill->bytes = items * feature_row_bytes(features, &features->cut);
+    fill->in_memory = features->no_files;
+    end(&filling);
+    return good;
+}
