@@ -255,7 +255,7 @@ static void impossible_sizes_are_refused_with_a_sentence(void **state)
                 {-3, 0, ERROR_USAGE, "at least one"},
                 {INT_MAX, 0, ERROR_USAGE, "small cannot take a batch of 2147483647 images"},
                 {INT_MAX / 100, 0, ERROR_FAILED, "GB of memory for a batch of 21474836 images"},
-                {INT_MAX / 100, (size_t)1 << 30, ERROR_FAILED, "GB of memory for a batch of 21474836 images"}};
+                {INT_MAX / 100, (size_t)1 << 30, ERROR_FAILED, "MiB of memory for a batch of 21474836 images"}};
     for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
         struct error error = {0};
         struct plan_options options = {
