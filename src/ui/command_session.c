@@ -141,7 +141,7 @@ static const struct command rows[] = {
     {"freeze", "", "freeze", "freeze layers: freeze conv1 layer1.*", .run = freeze, .argument = ARGUMENT_LAYERS,
      .value = 1},
     {"thaw", "", "thaw", "thaw layers: thaw layer4.*", .run = freeze, .argument = ARGUMENT_LAYERS},
-    {"undo", "u", "undo", "take back the last freezing, thawing or setting", .run = undo},
+    {"undo", "u", "undo", "take back the last freezing or setting", .run = undo},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
     {"open-run", "", "open run", "reopen a run by its folder", .run = open_run, .argument = ARGUMENT_PATH},
 };
