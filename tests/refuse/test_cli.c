@@ -258,6 +258,8 @@ static const struct refusal refusals[] = {
     {2, "delete needs a run", {"runs", "delete"}},
     {2, "empty-trash needs no more", {"runs", "empty-trash", "now"}},
     {2, "--yes is for empty-trash", {"runs", "delete", "some", "--yes"}},
+    {2, "no column \"bset\" to sort by; it can be best,", {"runs", "--sort", "bset"}},
+    {2, "--sort is for the list", {"runs", "delete", "x", "--sort", "best"}},
     {2, "--trash is for the list", {"runs", "tag", "some", "--trash"}},
     {2, "--runs is for show and verify", {"models", "compare", "a", "b", "--runs", "@good"}},
     /* what was probably meant */
@@ -698,6 +700,7 @@ static void keeps_order_among_runs(void **state)
 {
     (void)state;
     expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@kept", "--set", "run.name=plain"), NULL, NULL);
+    expect_text(EXPECT(0, "runs", "--sort", "-best", "--runs", "@kept"), "1 of 1 runs", NULL);
     expect_text(EXPECT(0, "runs", "rename", "plain", "better", "--runs", "@kept"), "-plain is now ", NULL);
     assert_true(has_run("kept", "-better"));
     expect_text(EXPECT(0, "resume", "better", "--runs", "@kept"), "going on from", NULL); /* nothing in it broke */
