@@ -162,12 +162,16 @@ static int share_width(int *widths, const struct column *columns, int count, int
         most = columns[i].keep > most ? columns[i].keep : most;
     }
     drop_columns(widths, columns, count, width);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         hidden += widths[i] == 0;
-    if (hidden > 0) { /* once more, with room for the signs, and without what is shifted away */
+        shifts += widths[i] > 0 && columns[i].keep < most;
+    }
+    if (hidden == 0)
+        shifts = 0;
+    if (shifts > 0) { /* once more, with room for the signs, and without what is shifted away */
         int again[MAX_COLUMNS];
-        for (int i = 0; i < count; i++) {
-            bool away = widths[i] > 0 && columns[i].keep < most && shifts++ < shift;
+        for (int i = 0, gone = 0; i < count; i++) {
+            bool away = widths[i] > 0 && columns[i].keep < most && gone++ < shift;
             again[i] = away ? 0 : columns[i].width;
         }
         width -= SIGNS;
