@@ -14,6 +14,7 @@
 #include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
 #include "thaw/run/run_state.h"
 #include "thaw/run/rundir.h"
 #include "thaw/shelf/load.h"
@@ -301,7 +302,11 @@ static int train(int argc, char **argv)
     struct option_list set = {0};
     const char *runs = NULL;
     const struct option_row options[] = {
-        {.name = "--json", .flag = &json}, {.name = "--set", .list = &set}, {.name = "--run", .value = &runs}};
+        {.name = "--json", .flag = &json},
+        {.name = "--set", .list = &set},
+        {.name = "--runs", .value = &runs},
+        {.name = "--run", .value = &runs}, /* as it was called at first */
+    };
     argc = app_options(&verb_train, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
@@ -322,26 +327,31 @@ static int train(int argc, char **argv)
 static int resume(int argc, char **argv)
 {
     bool json = false;
-    const struct option_row options[] = {{.name = "--json", .flag = &json}};
+    const char *runs = NULL;
+    const struct option_row options[] = {{.name = "--json", .flag = &json}, {.name = "--runs", .value = &runs}};
     argc = app_options(&verb_resume, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc != 2)
-        return app_usage(&verb_resume, "one run directory is needed");
+        return app_usage(&verb_resume, "one run is needed, by its name or as a directory");
     struct experiment experiment;
     struct error error = {0};
-    char *path = path_join(argv[1], "experiment.ini");
-    bool good = experiment_load(&experiment, path, &error);
+    char *folder = run_folder(runs), *found = run_find(folder, argv[1], &error);
+    char *path = found ? path_join(found, "experiment.ini") : NULL;
+    bool good = path && experiment_load(&experiment, path, &error);
+    int code = good ? run(&experiment, found, json) : app_fail(&error);
     mem_free(path);
-    return good ? run(&experiment, argv[1], json) : app_fail(&error);
+    mem_free(found);
+    mem_free(folder);
+    return code;
 }
 
 const struct verb verb_train = {
     .name = "train",
-    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--run DIR] [--json]",
+    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--runs DIR] [--json]",
     .help = "runs an experiment without a screen",
     .options = "  --set section.key=value   overrides a line of the experiment; may be repeated\n"
-               "  --run DIR                 where the run directory is made\n"
+               "  --runs DIR                where the run directory is made\n"
                "  --json                    one JSON object on stdout at the end\n\n"
                "Signals: INT and TERM finish the batch, save and stop; HUP and USR1 save and go on.\n",
     .run = train,
@@ -349,8 +359,9 @@ const struct verb verb_train = {
 
 const struct verb verb_resume = {
     .name = "resume",
-    .synopsis = "RUN [--json]",
+    .synopsis = "RUN [--runs DIR] [--json]",
     .help = "goes on with a run from its last checkpoint, to the same bits",
-    .options = "  --json   one JSON object on stdout at the end\n",
+    .options = "  --runs DIR   where runs are looked for by name (runs in the data home)\n"
+               "  --json       one JSON object on stdout at the end\n\n" APP_RUN_HELP,
     .run = resume,
 };

@@ -146,7 +146,7 @@ static bool fits(const struct plan *plan)
 static bool say_too_large(const struct plan *plan, struct error *error)
 {
     size_t budget = plan->budget;
-    const char *least = plan_recomputed(plan, NULL) > 0 ? "at least " : "";
+    const char *least = plan->beyond || plan_recomputed(plan, NULL) > 0 ? "at least " : "";
     double bytes = (double)plan_bytes(plan), mib = 1 << 20;
     if (budget > 0 && plan_bytes(plan) > budget)
         return error_set(error, ERROR_FAILED,
@@ -161,10 +161,18 @@ static bool say_too_large(const struct plan *plan, struct error *error)
                      plan->training ? " or freeze more layers" : "");
 }
 
-/* Within the budget; where it cannot be, as small as the search makes it. */
+/* Within the budget; where it cannot be, as small as the search makes it. What it takes at least is known before any
+ * workspace is: everything that lives together where all is kept, one value where some may be computed again. */
 static void lay_out(struct plan *plan)
 {
-    plan_place_permanent(plan);
+    plan_place_weights(plan);
+    plan->floats = plan_lives(plan);
+    if (plan->budget > 0)
+        plan->floats = plan->permanent + plan_largest_value(plan);
+    plan->beyond = !fits(plan);
+    if (plan->beyond)
+        return;
+    plan_place_workspace(plan);
     plan->floats = plan_lives(plan);
     if (fits(plan))
         plan_places(plan);

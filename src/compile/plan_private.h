@@ -99,6 +99,7 @@ struct plan {
     struct team *alone;     /* of one */
     size_t permanent;       /* floats at the start of the arena that are no planned buffer */
     size_t floats;          /* of the arena */
+    bool beyond;            /* what the machine has: floats are the least that it would take, nothing has a place */
     struct arena *arena;
 
     /* of the forward pass last run, for its backward */
@@ -124,9 +125,12 @@ void plan_prepare_step(struct plan *plan, int step, float *const *param) THAW_NO
 /* plan_portions.c: how many images the steps run together, and which values span the batch. */
 void plan_portions(struct plan *plan) THAW_NONNULL;
 
-/* plan_buffers.c: what is not planned by liveness, at the start of the arena: folded weights, the workspace all calls
- * share. */
-void plan_place_permanent(struct plan *plan) THAW_NONNULL;
+/* plan_buffers.c: what is not planned by liveness, at the start of the arena: folded and prepared weights; behind them the
+ * workspace that all calls share, whose size is asked for every number of images up to the batch and so takes a while. */
+void plan_place_weights(struct plan *plan) THAW_NONNULL;
+void plan_place_workspace(struct plan *plan) THAW_NONNULL;
+/* Floats of the largest value that a step writes. */
+size_t plan_largest_value(const struct plan *plan) THAW_NONNULL;
 /* Lives of everything else for the values dropped now, and the most floats that live together: no layout takes less. */
 size_t plan_lives(struct plan *plan) THAW_NONNULL;
 /* Their places behind what is permanent; sets plan->floats. */

@@ -9,12 +9,25 @@
 
 #include "overlay.h"
 #include "screen_train.h"
+#include "undo.h"
+
+static bool is_off(struct ui *ui)
+{
+    return !ui_training(ui);
+}
+
+static bool is_going(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return ui_training(ui) && status.phase != SESSION_PAUSED;
+}
 
 /* Says so when no run is on. */
 static bool is_on(struct ui *ui)
 {
     if (!ui_training(ui))
-        ui_say(ui, UI_WARNING, "No run is training");
+        ui_say_while(ui, is_off, UI_WARNING, "No run is training");
     return ui_training(ui);
 }
 
@@ -26,14 +39,15 @@ void screen_train_pause(const struct command_call *call)
         return;
     session_status(ui->session, &status);
     session_pause(ui->session, status.phase != SESSION_PAUSED);
-    ui_say(ui, UI_INFO, status.phase == SESSION_PAUSED ? "Going on" : "Pausing after this batch");
+    if (status.phase != SESSION_PAUSED)
+        ui_say_while(ui, is_going, UI_INFO, "Pausing after this batch");
 }
 
 static void stop_now(void *context, struct ui *ui)
 {
     (void)context;
     session_stop(ui->session);
-    ui_say(ui, UI_INFO, "Stopping after this batch");
+    ui_say_while(ui, ui_training, UI_INFO, "Stopping after this batch");
 }
 
 void screen_train_stop(const struct command_call *call)
@@ -47,13 +61,13 @@ void screen_train_save(const struct command_call *call)
     if (!is_on(call->ui))
         return;
     session_save(call->ui->session);
-    ui_say(call->ui, UI_INFO, "A checkpoint is written after this batch");
+    ui_say_while(call->ui, ui_training, UI_INFO, "A checkpoint is written after this batch");
 }
 
 static void set_lr(struct ui *ui, double lr)
 {
     session_set_lr(ui->session, lr);
-    ui_say(ui, UI_INFO, "Learning rate %.4g from the next batch", lr);
+    ui_say_while(ui, ui_training, UI_INFO, "Learning rate %.4g from the next batch", lr);
 }
 
 void screen_train_lr(const struct command_call *call)
@@ -96,10 +110,12 @@ void screen_train_thaw_next(const struct command_call *call)
             continue;
         char name[sizeof all[i].name];
         snprintf(name, sizeof name, "%s", all[i].name);
-        if (!session_freeze_match(ui->session, name, false, &error))
+        if (!session_freeze_match(ui->session, name, false, &error)) {
             ui_fail(ui, &error);
-        else
-            ui_say(ui, UI_GOOD, "%s thaws%s", name, ui_training(ui) ? " from the next batch" : "");
+            return;
+        }
+        undo_froze(ui->undo);
+        ui_say(ui, UI_GOOD, "%s thaws%s", name, ui_training(ui) ? " from the next batch" : "");
         return;
     }
     ui_say(ui, UI_WARNING, "Nothing is frozen any more");

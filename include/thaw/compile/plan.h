@@ -40,7 +40,8 @@ struct plan;
 struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
                          struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
 /* The same plan, to the byte, without its memory: it can be asked for what it would take and do, and is never run. It
- * needs no team, no weights (graph_seal is enough), and is not refused for its size: plan_fits tells. */
+ * needs no team, no weights (graph_seal is enough), and is not refused for its size: plan_fits tells. plan_bytes of one
+ * that would not fit this machine anyhow may be less than it would take. */
 struct plan *plan_dry(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
                       struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
 /* Whether plan_create would have it, as far as the budget and the machine's memory go; the sentence where not. */

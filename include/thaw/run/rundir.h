@@ -4,6 +4,7 @@
 #define THAW_RUN_RUNDIR_H
 
 #include "thaw/run/event.h"
+#include "thaw/run/run_labels.h"
 
 struct rundir;
 
@@ -42,6 +43,7 @@ struct rundir_summary {
     uint64_t params_trainable, params_frozen;
     bool done, active; /* active: a living process holds its lock */
     enum event_done how;
+    struct run_labels labels;
 };
 /* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed
  * over. */
