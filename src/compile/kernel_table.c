@@ -5,6 +5,7 @@
 
 #include "thaw/compile/kernel_table.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,44 +286,72 @@ static char *measure(const struct graph *graph, int node, enum op_job job, bool 
 }
 
 /* Whether a line has a time for every way there is. */
-static bool is_whole(const struct graph *graph, int node, enum op_job job, bool kept, const char *value)
+static bool has_times(const struct graph *graph, int node, enum op_job job, bool kept, const char *value)
 {
     struct op_kernel list[OP_KERNELS_MAX];
     int count = list_kernels(graph, node, job, images_measured(graph, node, kept), list);
-    bool whole = value && number_of(value, "images") > 0 && number_of(value, "threads") > 0 &&
-                 (images_many(graph, node, kept) == 0 || number_of(value, "of many") > 0);
-    for (int i = 0; i < count && whole; i++)
-        whole = number_of(value, list[i].name) > 0;
-    return whole;
+    for (int i = 0; i < count; i++)
+        if (!value || number_of(value, list[i].name) < 0)
+            return false;
+    return true;
+}
+
+/* Whether nothing is left to measure. A run's record chooses for it whatever else it says. */
+static bool is_known(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job, bool kept)
+{
+    char key[KEY];
+    make_key(key, graph, node, job, kept);
+    const char *record = ledger_find(&table->record, key), *value = find(table, key);
+    if (record && has_times(graph, node, job, kept, record))
+        return true;
+    return has_times(graph, node, job, kept, value) && number_of(value, "images") > 0 &&
+           number_of(value, "threads") > 0 &&
+           (images_many(graph, node, kept) == 0 || number_of(value, "of many") > 0);
+}
+
+static void measure_job(struct kernel_table *table, struct ledger *news, const struct graph *graph, int node,
+                        enum op_job job, bool kept, struct team *team)
+{
+    char key[KEY];
+    make_key(key, graph, node, job, kept);
+    char *value = measure(graph, node, job, kept, team), *whole = with_machine(table, key);
+    ledger_add(&table->fresh, key, value);
+    ledger_add(news, whole, value);
+    mem_free(value);
+    mem_free(whole);
+}
+
+static bool has_job(const struct graph *graph, int node, enum op_job job, bool kept)
+{
+    if (!has_kernels(graph, node) || (kept && job != OP_JOB_FORWARD))
+        return false;
+    return job != OP_JOB_DATA_GRADIENT || graph->node[node].input[0] != 0;
+}
+
+int kernel_table_measure_some(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
+                              struct team *team, int most)
+{
+    int frontier = freeze ? freeze_frontier(freeze, graph) : graph->nodes, measured = 0;
+    struct ledger news = {0};
+    struct error unused;
+    for (int node = 1; node < graph->nodes; node++) {
+        bool kept = node < frontier;
+        for (enum op_job job = OP_JOB_FORWARD; job < OP_JOBS && measured < most; job++)
+            if (has_job(graph, node, job, kept) && !is_known(table, graph, node, job, kept)) {
+                measure_job(table, &news, graph, node, job, kept, team);
+                measured++;
+            }
+    }
+    bool kept = ledger_put_all(table->path, &news, &unused);
+    (void)kept; /* the next time may be luckier */
+    ledger_free(&news);
+    return measured;
 }
 
 int kernel_table_measure(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
                          struct team *team)
 {
-    int frontier = freeze ? freeze_frontier(freeze, graph) : graph->nodes;
-    size_t before = table->fresh.lines;
-    struct ledger news = {0};
-    for (int node = 1; node < graph->nodes; node++) {
-        bool kept = node < frontier;
-        for (enum op_job job = OP_JOB_FORWARD; job < (kept ? OP_JOB_FORWARD + 1 : OP_JOBS); job++) {
-            char key[KEY];
-            if (!has_kernels(graph, node) || (job == OP_JOB_DATA_GRADIENT && graph->node[node].input[0] == 0))
-                continue;
-            make_key(key, graph, node, job, kept);
-            if (is_whole(graph, node, job, kept, find(table, key)))
-                continue;
-            char *value = measure(graph, node, job, kept, team), *whole = with_machine(table, key);
-            ledger_add(&table->fresh, key, value);
-            ledger_add(&news, whole, value);
-            mem_free(value);
-            mem_free(whole);
-        }
-    }
-    struct error unused;
-    bool kept = ledger_put_all(table->path, &news, &unused);
-    (void)kept; /* the next time may be luckier */
-    ledger_free(&news);
-    return (int)(table->fresh.lines - before);
+    return kernel_table_measure_some(table, graph, freeze, team, INT_MAX);
 }
 
 /* --- the table --- */

@@ -38,14 +38,26 @@ static bool run(const struct dataset_images *sample, struct loader_options optio
                               sample->item[0].path);
 }
 
+/* So many images, evenly spread; the items are the caller's room. */
+static struct dataset_images sample_of(const struct dataset_images *images, size_t count, struct dataset_item *item)
+{
+    struct dataset_images sample = {item, images->items < count ? images->items : count};
+    for (size_t i = 0; i < sample.items; i++)
+        item[i] = images->item[i * images->items / sample.items];
+    return sample;
+}
+
 bool data_pace_measure(struct data_pace *pace, const struct dataset_images *images,
                        const struct loader_options *options, struct error *error)
 {
+    static const double wanted = 0.05; /* seconds of one epoch */
     struct dataset_item item[DATA_PACE_IMAGES];
-    struct dataset_images sample = {item, images->items < DATA_PACE_IMAGES ? images->items : DATA_PACE_IMAGES};
+    struct dataset_images sample = sample_of(images, 2, item);
     double keeping[2], anew[2], none;
-    for (size_t i = 0; i < sample.items; i++)
-        item[i] = images->item[i * images->items / sample.items];
+    if (!run(&sample, *options, SIZE_MAX, keeping, &pace->bytes, error)) /* large images are sampled more thinly */
+        return false;
+    double count = keeping[0] > 0 ? wanted / keeping[0] : DATA_PACE_IMAGES;
+    sample = sample_of(images, count < 2 ? 2 : count < DATA_PACE_IMAGES ? (size_t)count : DATA_PACE_IMAGES, item);
     if (!run(&sample, *options, SIZE_MAX, keeping, &pace->bytes, error) ||
         !run(&sample, *options, 0, anew, &none, error))
         return false;

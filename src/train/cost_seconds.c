@@ -74,17 +74,22 @@ static double pass_seconds(const struct timing *timing, enum dataset_split split
     return together(timing, computing, read_seconds(timing, split, first), timing->scheme->features[split].loader.threads);
 }
 
+/* What a batch takes beside the network, in calls of the smallest op: the loss, an event's line, the status. */
+enum { CALLS_OF_STEP = 6, CALLS_OF_EVALUATION = 3 };
+
 static double training_seconds(const struct timing *timing, bool first)
 {
     const struct train_cost_request *request = timing->request;
     double update = optim_floats(request->experiment->train.optimizer, request->graph, request->freeze) /
                     request->speed->memory;
-    return pass_seconds(timing, DATASET_TRAIN, first, timing->step.forward + timing->step.backward, update);
+    return pass_seconds(timing, DATASET_TRAIN, first, timing->step.forward + timing->step.backward,
+                        update + CALLS_OF_STEP * request->speed->call);
 }
 
 static double epoch_seconds(const struct timing *timing, bool first)
 {
-    double validation = pass_seconds(timing, DATASET_VAL, first, timing->step.evaluate, 0);
+    double validation = pass_seconds(timing, DATASET_VAL, first, timing->step.evaluate,
+                                     CALLS_OF_EVALUATION * timing->request->speed->call);
     return training_seconds(timing, first) + validation;
 }
 
@@ -106,7 +111,8 @@ struct train_seconds cost_seconds(const struct train_cost_request *request, cons
                                     .training = training_seconds(&timing, false),
                                     .unknown = timing.step.unknown + timing.fill.unknown};
     seconds.firsts = scheme->views[DATASET_TRAIN] > 1 ? scheme->views[DATASET_TRAIN] : 1;
+    double fresh = (double)(plan_bytes(plan) + (filling ? plan_bytes(filling) : 0)) / sizeof(float);
     seconds.first = epoch_seconds(&timing, true) + fill_seconds(&timing, DATASET_TRAIN) +
-                    fill_seconds(&timing, DATASET_VAL);
+                    fill_seconds(&timing, DATASET_VAL) + fresh / request->speed->touch;
     return seconds;
 }

@@ -39,7 +39,7 @@ static bool ask(struct asked *asked, const struct experiment *experiment, struct
                                          .pace = pace};
     bool good = true;
     if (!speed_read(&speed, experiment->train.threads))
-        speed_measure(&speed, team);
+        (void)speed_measure(&speed, team, NULL, NULL);
     kernel_table_measure(kernels, graph, freeze, team);
     double began = clock_monotonic();
     for (int s = 0; s < DATASET_SPLITS && good; s++) {

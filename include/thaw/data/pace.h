@@ -11,8 +11,8 @@ struct data_pace {
     double bytes; /* of an image that is kept */
 };
 
-/* Reads up to DATA_PACE_IMAGES images, evenly spread, three times; as loader_options say, but for the number of threads
- * and the room. Some 100 ms. ERROR_DATA: none can be read. */
+/* Reads up to DATA_PACE_IMAGES images, evenly spread, a few times; as loader_options say, but for the number of threads
+ * and the room. Some 150 ms, of large images as long as ten of them take. ERROR_DATA: none can be read. */
 enum { DATA_PACE_IMAGES = 16 };
 bool data_pace_measure(struct data_pace *pace, const struct dataset_images *images,
                        const struct loader_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -121,7 +121,7 @@ static void bytes_are_those_of_the_run(void **state)
     static const char *const settings[][4] = {
         {"freeze.upto=none"},
         {"freeze.upto=none", "train.optimizer=adamw", "train.batch=3"},
-        {"freeze.upto=none", "train.memory=1", "train.batch=16"},
+        {"freeze.upto=none", "train.memory=7", "train.batch=16"},
         {"freeze.upto=trunk"},
         {"freeze.upto=trunk", "data.cache=off"},
         {"freeze.upto=trunk", "data.cache=f16", "data.cache_disk=0"},
@@ -173,7 +173,7 @@ static double cores(int most)
 static struct train_seconds reading(const char *const settings[3], const struct data_pace *pace)
 {
     struct experiment experiment = world_experiment();
-    struct speed speed = {.threads = 2, .memory = 1e18, .products = {1e18, 1e18}};
+    struct speed speed = {.threads = 2, .memory = 1e18, .touch = 1e18, .products = {1e18, 1e18}};
     struct opened opened;
     struct error error = {0};
     struct train_cost cost;
@@ -232,10 +232,11 @@ static void computing_is_in_the_seconds(void **state)
     struct error error = {0};
     struct team *team = team_create(2);
     const struct data_pace pace[DATASET_SPLITS] = {{0}};
-    struct speed speed = {.threads = 2, .call = 1e-3, .memory = 1e9, .products = {1e9, 1e9}};
+    struct speed speed = {.threads = 2, .call = 1e-3, .memory = 1e9, .touch = 1e9, .products = {1e9, 1e9}};
     struct train_cost cost, slower, cached;
     world_set(&experiment, "freeze.upto=layer1");
     world_set(&experiment, "data.cache=off");
+    world_set(&experiment, "data.size=20"); /* shapes that no other test here has measured */
     opened_init(&opened, &experiment);
     struct train_cost_request request = request_of(&opened);
     request.speed = &speed;
