@@ -155,11 +155,6 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
     ui->dirty = true;
 }
 
-bool ui_ascii(const struct ui *ui)
-{
-    return ui->canvas->ascii;
-}
-
 bool ui_training(struct ui *ui)
 {
     struct session_status status;

@@ -104,7 +104,6 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice);
 /* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
 
-bool ui_ascii(const struct ui *ui);
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */
