@@ -188,7 +188,7 @@ static void test_input_scrolls(void **state)
 static void test_bars(void **state)
 {
     (void)state;
-    struct canvas *canvas = canvas_create(20, 4);
+    struct canvas *canvas = canvas_create(20, 3);
     bar_draw(canvas, 0, 0, 8, 0.5, THEME_BAR);
     bar_draw(canvas, 10, 0, 4, NAN, THEME_BAR);
     bar_draw(canvas, 0, 1, 8, 7, THEME_BAR);
