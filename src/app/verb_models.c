@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 #include "thaw/session/session.h"
@@ -141,6 +142,10 @@ static long find_row(struct session *session, const char *name, struct error *er
     struct nearest nearest = {.wanted = name};
     for (size_t i = 0; i < count; i++)
         nearest_offer(&nearest, models[i].name);
+    if (strchr(name, '/') && !file_exists(name)) {
+        error_set(error, ERROR_WEIGHTS, "%s: there is no such file", name);
+        return -1;
+    }
     error_set(error, ERROR_USAGE, "%s: not in the list that `thaw models` shows", name);
     nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     return -1;

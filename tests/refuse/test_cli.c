@@ -258,6 +258,8 @@ static const struct refusal refusals[] = {
     {2, "delete needs a run", {"runs", "delete"}},
     {2, "empty-trash needs no more", {"runs", "empty-trash", "now"}},
     {2, "--yes is for empty-trash", {"runs", "delete", "some", "--yes"}},
+    {2, "no column \"bset\" to sort by; it can be best,", {"runs", "--sort", "bset"}},
+    {2, "--sort is for the list", {"runs", "delete", "x", "--sort", "best"}},
     {2, "--trash is for the list", {"runs", "tag", "some", "--trash"}},
     {2, "--runs is for show and verify", {"models", "compare", "a", "b", "--runs", "@good"}},
     /* what was probably meant */
@@ -280,6 +282,12 @@ static const struct refusal refusals[] = {
     {2, "the nearest is resnet18", {"models", "compare", "resnet18", "resnet81"}},
     {2, "the nearest is block-cached", {"bench", "--regime", "block-cach"}},
     {2, "the nearest is train.lr", {"train", "@short.ini", "--set", "train.learning_rate=1"}},
+    {2, "lr=1: not section.key=value; the nearest is train.lr", {"train", "@short.ini", "--set", "lr=1"}},
+    {2, "the nearest is --clear", {"cache", "clear"}},
+    {2, "no weights of that name; the nearest is resnet18", {"models", "pull", "resnet81"}},
+    {2, "missing.json: No such file", {"bench", "--compare", "@missing.json"}},
+    {4, "there is no such file", {"models", "time", "./nope.pth"}},
+    {2, "there are no runs in it", {"eval", "--model", "last", "--data", "@good", "--runs", "@good"}},
     {2, "the nearest is train.early_stop", {"train", "@short.ini", "--set", "train.patience=1"}},
     {2, "the nearest is data.val", {"train", "@short.ini", "--set", "data.validation_share=1"}},
     {2, "thaw-experiment(5)", {"train", "@short.ini", "--set", "train.xyzzy=1"}},
@@ -692,6 +700,7 @@ static void keeps_order_among_runs(void **state)
 {
     (void)state;
     expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@kept", "--set", "run.name=plain"), NULL, NULL);
+    expect_text(EXPECT(0, "runs", "--sort", "-best", "--runs", "@kept"), "1 of 1 runs", NULL);
     expect_text(EXPECT(0, "runs", "rename", "plain", "better", "--runs", "@kept"), "-plain is now ", NULL);
     assert_true(has_run("kept", "-better"));
     expect_text(EXPECT(0, "resume", "better", "--runs", "@kept"), "going on from", NULL); /* nothing in it broke */
