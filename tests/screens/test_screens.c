@@ -245,6 +245,10 @@ static void test_columns_beside_the_screen(void **state)
     stage_expect_not(&stage, "▸");
     stage_type(&stage, "h h h h h h h h");
     stage_expect(&stage, "▸");
+    stage_type(&stage, "Enter");
+    stage_expect_not(&stage, "memory W");
+    stage_type(&stage, "Tab Tab");
+    stage_expect(&stage, "memory W");
     stage_close(&stage);
 }
 
