@@ -49,7 +49,8 @@ void spark_draw(struct canvas *canvas, int x, int y, int width, const float *val
         if (!isfinite(share))
             continue;
         int level = (int)((share < 0 ? 0 : share > 1 ? 1 : share) * 7 + 0.5f);
-        canvas_put(canvas, x, y, canvas->ascii ? (uint32_t)levels[level] : 0x2581 + (uint32_t)level, role, 0);
+        canvas_put(canvas, x, y, canvas->ascii || canvas->console ? (uint32_t)levels[level] : 0x2581 + (uint32_t)level,
+                   role, 0);
     }
 }
 
