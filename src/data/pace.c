@@ -4,6 +4,7 @@
 
 #include "thaw/data/pace.h"
 
+#include "loader_private.h"
 #include "thaw/base/clock.h"
 
 /* Seconds an image of one epoch; *n: images that it had. */
