@@ -63,7 +63,7 @@ static void tell_run(struct report *report)
             (unsigned long long)run->u.run.params_trainable, (unsigned long long)run->u.run.params_frozen,
             report->experiment->train.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
     if (run->u.run.memory > 0) /* runs of older versions do not say */
-        fprintf(report->out, "a step takes %.0f MB of memory", (double)run->u.run.memory / 1e6);
+        fprintf(report->out, "takes %.0f MB of memory, decoded images apart", (double)run->u.run.memory / 1e6);
     if (run->u.run.recomputed > 0)
         fprintf(report->out,
                 ", and to keep to that computes %d layers again: %.1f %% of the forward pass's multiply-adds",

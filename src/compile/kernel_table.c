@@ -19,9 +19,9 @@
 
 enum { KEY = 256, RUNS = 3, RUNS_MANY = 2, TURNS = 12, IMAGES_MOST = 32, MANY = 5 };
 static const double macs_wanted = 3e8, floats_most = 16e6, floats_kept = 3e6; /* of one measured call */
-static const double hopeless = 1.5;                        /* times the best: not measured further */
-static const double absurd = 5;                            /* times the best on one image: not measured on more */
-static const double worth = 0.9;                           /* of the built-in choice's time: another is taken */
+static const double hopeless = 1.5;                                           /* times the best: not measured further */
+static const double absurd = 5;  /* times the best on one image: not measured on more */
+static const double worth = 0.9; /* of the built-in choice's time: another is taken */
 
 struct kernel_table {
     char *path, machine[160];
@@ -68,8 +68,8 @@ static const char *find(const struct kernel_table *table, const char *key)
     return value;
 }
 
-/* --- values: "winograd 4x4 1.234 ms, sweep 2.345 ms, images 4, threads 2", and where a layer has more weights than values
- * of these images, "many 20, of many 3.456 ms": what the best takes for more --- */
+/* --- values: "images 4, threads 2, winograd 4x4 1.234 ms, sweep 2.345 ms"; where a layer has more weights than values of
+ * these images, also "many 20, of many 3.456 ms": what the best takes for more --- */
 
 /* The number behind a kernel (its milliseconds) or a word; < 0: it is not there. */
 static double number_of(const char *value, const char *word)
@@ -229,11 +229,11 @@ static void leave_out_absurd(struct timed *timed, const struct op_kernel *list, 
         timed[i].least = seconds[i] > absurd * best ? seconds[i] * images : INFINITY;
 }
 
-static char *line_of(const struct timed *timed, const struct op_kernel *list, int count, const char *rest)
+static char *line_of(const struct timed *timed, const struct op_kernel *list, int count, const char *begin)
 {
-    char *line = mem_string(rest);
-    for (int i = count - 1; i >= 0; i--) {
-        char *longer = mem_format("%s %.4f ms, %s", list[i].name, 1e3 * timed[i].least, line);
+    char *line = mem_string(begin);
+    for (int i = 0; i < count; i++) {
+        char *longer = mem_format("%s, %s %.4f ms", line, list[i].name, 1e3 * timed[i].least);
         mem_free(line);
         line = longer;
     }
@@ -277,12 +277,13 @@ static char *measure(const struct graph *graph, int node, enum op_job job, bool 
     for (int i = 0; i < count; i++)
         rig_way_destroy(timed[i].way);
     rig_destroy(rig);
-    char rest[128];
-    int used = snprintf(rest, sizeof rest, "images %d, threads %d", images, team_threads(team));
+    char begin[128];
+    int used = snprintf(begin, sizeof begin, "images %d, threads %d", images, team_threads(team));
     if (images_many(graph, node, kept) > 0)
-        snprintf(rest + used, sizeof rest - (size_t)used, ", many %d, of many %.4f ms", images_many(graph, node, kept),
+        snprintf(begin + used, sizeof begin - (size_t)used, ", many %d, of many %.4f ms",
+                 images_many(graph, node, kept),
                  1e3 * time_many(graph, node, job, kept, list[best_of(timed, count)].number, team));
-    return line_of(timed, list, count, rest);
+    return line_of(timed, list, count, begin);
 }
 
 /* Whether a line has a time for every way there is. */
@@ -305,8 +306,7 @@ static bool is_known(const struct kernel_table *table, const struct graph *graph
     if (record && has_times(graph, node, job, kept, record))
         return true;
     return has_times(graph, node, job, kept, value) && number_of(value, "images") > 0 &&
-           number_of(value, "threads") > 0 &&
-           (images_many(graph, node, kept) == 0 || number_of(value, "of many") > 0);
+           number_of(value, "threads") > 0 && (images_many(graph, node, kept) == 0 || number_of(value, "of many") > 0);
 }
 
 static void measure_job(struct kernel_table *table, struct ledger *news, const struct graph *graph, int node,

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "cost_private.h"
+#include "feature_file.h"
 #include "thaw/train/optim.h"
 
 struct timing {
@@ -71,7 +72,8 @@ static double pass_seconds(const struct timing *timing, enum dataset_split split
     double computing = batches * (thawed + beside + (kept ? 0 : timing->step.frozen));
     if (kept)
         return computing + load_seconds(timing, split);
-    return together(timing, computing, read_seconds(timing, split, first), timing->scheme->features[split].loader.threads);
+    return together(timing, computing, read_seconds(timing, split, first),
+                    timing->scheme->features[split].loader.threads);
 }
 
 /* What a batch takes beside the network, in calls of the smallest op: the loss, an event's line, the status. */
@@ -80,8 +82,8 @@ enum { CALLS_OF_STEP = 6, CALLS_OF_EVALUATION = 3 };
 static double training_seconds(const struct timing *timing, bool first)
 {
     const struct train_cost_request *request = timing->request;
-    double update = optim_floats(request->experiment->train.optimizer, request->graph, request->freeze) /
-                    request->speed->memory;
+    double update =
+        optim_floats(request->experiment->train.optimizer, request->graph, request->freeze) / request->speed->memory;
     return pass_seconds(timing, DATASET_TRAIN, first, timing->step.forward + timing->step.backward,
                         update + CALLS_OF_STEP * request->speed->call);
 }
@@ -99,12 +101,12 @@ struct train_seconds cost_seconds(const struct train_cost_request *request, cons
     struct timing timing = {.request = request,
                             .scheme = scheme,
                             .step = speed_of_plan(request->speed, request->kernels, plan),
-                            .batch = plan_batch(plan),
+                            .batch = scheme->plan.batch,
                             .block = 1,
                             .cores = team_cores(0)};
     if (filling) {
         timing.fill = speed_of_plan(request->speed, request->kernels, filling);
-        timing.block = plan_batch(filling);
+        timing.block = FEATURE_BLOCK;
     }
     struct train_seconds seconds = {.known = true,
                                     .later = epoch_seconds(&timing, false),

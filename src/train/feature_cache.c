@@ -51,7 +51,8 @@ int feature_cache_would_keep(const struct feature_cache_options *options, size_t
     if (frontier <= 1 || options->images->items == 0 || views == 0)
         return 0;
     feature_cut_init(&cut, graph, frontier);
-    double size = (double)tensor_type_size(options->type), all = (double)options->images->items * (double)cut.row * size;
+    double size = (double)tensor_type_size(options->type),
+           all = (double)options->images->items * (double)cut.row * size;
     bool any = cut.nodes > 0;
     feature_cut_finish(&cut);
     all *= views;

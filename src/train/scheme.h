@@ -20,10 +20,10 @@ struct scheme_request {
 
 struct scheme {
     struct feature_cache_options features[DATASET_SPLITS];
-    int views[DATASET_SPLITS];    /* of each image whose features are kept; 0: none are */
-    size_t kept[DATASET_SPLITS];  /* bytes of them */
+    int views[DATASET_SPLITS];        /* of each image whose features are kept; 0: none are */
+    size_t kept[DATASET_SPLITS];      /* bytes of them */
     struct error why[DATASET_SPLITS]; /* they are not kept, where it is to be said */
-    struct plan_options plan;     /* of a training step: the thawed half alone where no image goes through the other */
+    struct plan_options plan; /* of a training step: the thawed half alone where no image goes through the other */
 };
 
 /* How a run reads a part's images where it has no features of them; the freeze plan is not looked at. */
