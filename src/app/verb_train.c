@@ -257,8 +257,8 @@ static void remember_model(const struct experiment *experiment)
 {
     struct error unused;
     const char *weights = experiment->model.weights;
-    bool scratch = !weights[0] || !strcmp(weights, "none");
-    char *path = scratch ? mem_string(experiment->model.name) : load_weights_path(weights, &unused);
+    char *path =
+        experiment_is_scratch(experiment) ? mem_string(experiment->model.name) : load_weights_path(weights, &unused);
     if (path)
         remember_use(path);
     mem_free(path);

@@ -45,6 +45,9 @@ struct trainer_predictions {
     uint32_t *index;        /* [images], into the validation part */
 };
 
+/* In the run directory, once it has ended or saved: the best weights, for other programs and to go on from. */
+#define TRAINER_MODEL "model.safetensors"
+
 struct trainer;
 
 /* Copies the experiment; opens the run directory (a new one, or with resume_path that run's, continuing from its last
