@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "thaw/base/error.h"
-#include "thaw/model/graph.h"
+#include "thaw/network/graph.h"
 
 /* One verb: `thaw <name> ...`. run returns the exit code; argv[0] is the verb's name. */
 struct verb {

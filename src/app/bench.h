@@ -8,8 +8,8 @@
 
 #include "thaw/base/error.h"
 #include "thaw/base/parallel.h"
-#include "thaw/model/graph.h"
-#include "thaw/model/kernel_table.h"
+#include "thaw/compile/kernel_table.h"
+#include "thaw/network/graph.h"
 
 /* What is measured and for how long. */
 struct bench_settings {

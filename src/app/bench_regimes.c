@@ -9,7 +9,7 @@
 
 #include "bench.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/exec.h"
+#include "thaw/compile/exec.h"
 #include "thaw/ops/loss.h"
 #include "thaw/train/optim.h"
 

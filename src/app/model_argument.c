@@ -7,9 +7,9 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/catalog.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
+#include "thaw/shelf/catalog.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
 #include "verb_parts.h"
 
 /* The class names that came with the weights, else the catalog's; unknown is no fault. */

@@ -6,8 +6,8 @@
 
 #include "bench.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
 #include "thaw/tensor/gemm.h"
 #include "verb_parts.h"
 

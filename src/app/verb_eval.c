@@ -8,9 +8,9 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
 #include "thaw/data/dataset.h"
 #include "thaw/data/loader.h"
-#include "thaw/model/exec.h"
 #include "thaw/ops/loss.h"
 #include "verb_parts.h"
 

@@ -6,10 +6,10 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/catalog.h"
-#include "thaw/model/load.h"
-#include "thaw/model/zoo.h"
 #include "thaw/session/session.h"
+#include "thaw/shelf/catalog.h"
+#include "thaw/shelf/load.h"
+#include "thaw/source/zoo.h"
 #include "verb_models.h"
 #include "verb_parts.h"
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
-#include "thaw/model/verify.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
+#include "thaw/shelf/verify.h"
 #include "verb_models.h"
 #include "verb_parts.h"
 

@@ -8,8 +8,8 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/catalog.h"
-#include "thaw/model/zoo.h"
+#include "thaw/shelf/catalog.h"
+#include "thaw/source/zoo.h"
 #include "verb_parts.h"
 
 bool part_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value)

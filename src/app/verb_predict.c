@@ -6,10 +6,10 @@
 
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/remember.h"
 #include "thaw/ops/loss.h"
+#include "thaw/shelf/remember.h"
 #include "verb_parts.h"
 
 enum { TOP = 5, TIMED_LEAST = 3 };

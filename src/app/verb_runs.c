@@ -6,18 +6,13 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_state.h"
 #include "thaw/run/rundir.h"
 #include "verb_parts.h"
 
 static const char *state(const struct rundir_summary *run)
 {
-    static const char *const how[] = {
-        [EVENT_DONE_FINISHED] = "finished",       [EVENT_DONE_STOPPED] = "stopped", [EVENT_DONE_EARLY] = "early stop",
-        [EVENT_DONE_INTERRUPTED] = "interrupted", [EVENT_DONE_FAILED] = "failed",
-    };
-    if (run->active)
-        return "running";
-    return run->done ? how[run->how] : "broken off";
+    return run_state_word(run->active, run->done, run->how);
 }
 
 static json_t *accuracy_json(double accuracy)

@@ -13,8 +13,10 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
+#include "thaw/run/run_state.h"
+#include "thaw/run/rundir.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
 #include "thaw/train/trainer.h"
 #include "verb_parts.h"
 
@@ -22,6 +24,8 @@
 struct report {
     bool terminal; /* stderr is one: a progress bar */
     FILE *out;     /* plain lines: stdout, or stderr under --json */
+    const struct experiment *experiment;
+    const char *resumed; /* the run's directory where one goes on, else NULL */
     struct event run, eval, epoch, done, proof;
     double bar_at;
 };
@@ -42,7 +46,7 @@ static void tell_bar(struct report *report, const struct event *event)
     int batch = (int)((event->step + (uint64_t)steps - 1) % (uint64_t)steps) + 1;
     int filled = WIDTH * batch / steps;
     fprintf(stderr, "\r\033[Kepoch %d/%d [%.*s%.*s] %d/%d  loss %.4f  %.0f images/s", event->epoch,
-            report->run.u.run.epochs, filled, "##############################", WIDTH - filled,
+            report->experiment->train.epochs, filled, "##############################", WIDTH - filled,
             "..............................", batch, steps, event->u.step_.loss, event->u.step_.images_per_second);
     fflush(stderr);
 }
@@ -56,7 +60,7 @@ static void tell_run(struct report *report)
         fprintf(report->out, "weights: %s\n", run->u.run.weights);
     fprintf(report->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",
             (unsigned long long)run->u.run.params_trainable, (unsigned long long)run->u.run.params_frozen,
-            run->u.run.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
+            report->experiment->train.epochs, run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
     if (run->u.run.memory > 0) /* runs of older versions do not say */
         fprintf(report->out, "a step takes %.0f MB of memory", (double)run->u.run.memory / 1e6);
     if (run->u.run.recomputed > 0)
@@ -81,6 +85,47 @@ static void tell_features(const struct report *report, const struct event *event
             event->u.features.in_memory ? " in memory" : "");
 }
 
+/* An epoch's line, once all is known of it: with validation images only after they were judged. */
+static void tell_epoch(const struct report *report, const struct event *event)
+{
+    fprintf(report->out, "epoch %d/%d  loss %.4f  accuracy %.2f %%", event->epoch, report->experiment->train.epochs,
+            report->epoch.u.epoch_.loss, 100 * report->epoch.u.epoch_.accuracy);
+    if (event->kind == EVENT_EVAL)
+        fprintf(report->out, "  validation loss %.4f  accuracy %.2f %%%s", event->u.eval.loss,
+                100 * event->u.eval.accuracy, event->u.eval.best ? "  best" : "");
+    fprintf(report->out, "  %.1f s\n", event->elapsed);
+}
+
+/* What later lines and the report at the end speak of, without a line of its own. */
+static void note(void *context, const struct event *event)
+{
+    struct report *report = context;
+    if (event->kind == EVENT_RUN)
+        report->run = *event;
+    else if (event->kind == EVENT_EPOCH)
+        report->epoch = *event;
+    else if (event->kind == EVENT_EVAL)
+        report->eval = *event;
+    else if (event->kind == EVENT_FREEZE_PROOF)
+        report->proof = *event;
+    else if (event->kind == EVENT_DONE)
+        report->done = *event;
+    else if (event->kind == EVENT_THAW) {
+        report->run.u.run.params_trainable = event->u.thaw.params_trainable;
+        report->run.u.run.params_frozen = event->u.thaw.params_frozen;
+    }
+}
+
+/* A run goes on: its file has been cut back to the checkpoint, and tells what the lines from here on are about. */
+static void tell_fork(struct report *report, const struct event *event)
+{
+    struct error unused;
+    if (rundir_read(report->resumed, &(struct event_sink){note, report}, &unused))
+        tell_run(report);
+    report->done = (struct event){0};
+    fprintf(report->out, "going on from %s\n", event->u.fork.from);
+}
+
 static void tell(void *context, const struct event *event)
 {
     struct report *report = context;
@@ -89,20 +134,17 @@ static void tell(void *context, const struct event *event)
         return;
     }
     erase_bar(report);
+    note(report, event);
     switch (event->kind) {
     case EVENT_RUN:
-        report->run = *event;
         tell_run(report);
         break;
     case EVENT_EPOCH:
-        report->epoch = *event;
+        if (report->run.u.run.val_images == 0)
+            tell_epoch(report, event);
         break;
     case EVENT_EVAL:
-        report->eval = *event;
-        fprintf(
-            report->out, "epoch %d/%d  loss %.4f  accuracy %.2f %%  validation loss %.4f  accuracy %.2f %%%s  %.1f s\n",
-            event->epoch, report->run.u.run.epochs, report->epoch.u.epoch_.loss, 100 * report->epoch.u.epoch_.accuracy,
-            event->u.eval.loss, 100 * event->u.eval.accuracy, event->u.eval.best ? "  best" : "", event->elapsed);
+        tell_epoch(report, event);
         break;
     case EVENT_FEATURES:
         tell_features(report, event);
@@ -115,7 +157,6 @@ static void tell(void *context, const struct event *event)
                 event->u.thaw.layers, (unsigned long long)event->u.thaw.params_trainable);
         break;
     case EVENT_FREEZE_PROOF:
-        report->proof = *event;
         if (!event->u.proof.held)
             fprintf(stderr, "thaw: a frozen tensor moved: %s\n", event->u.proof.moved);
         break;
@@ -123,10 +164,7 @@ static void tell(void *context, const struct event *event)
         fprintf(stderr, "thaw: warning: %s\n", event->u.warning.text);
         break;
     case EVENT_FORK:
-        fprintf(report->out, "going on from %s\n", event->u.fork.from);
-        break;
-    case EVENT_DONE:
-        report->done = *event;
+        tell_fork(report, event);
         break;
     default:
         break;
@@ -160,31 +198,57 @@ static void wait_for_end(struct trainer *trainer, const sigset_t *signals, bool 
     trainer_join(trainer);
 }
 
-static json_t *accuracy_json(double accuracy)
+/* What is not known is null: -1 and NAN stand for it in events and status. */
+static json_t *known_json(bool known, double value)
 {
-    return accuracy >= 0 ? json_real(accuracy) : json_null();
+    return known && isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *count_json(bool known, uint64_t value)
+{
+    return known ? json_integer((json_int_t)value) : json_null();
+}
+
+static json_t *text_json(const char *text)
+{
+    return text[0] ? part_text(text) : json_null();
+}
+
+static void finish_json(const struct report *report, const struct trainer_status *status, const char *how)
+{
+    const struct event *run = &report->run, *epoch = &report->epoch, *eval = &report->eval, *proof = &report->proof;
+    bool began = run->u.run.version > 0, passed = epoch->kind == EVENT_EPOCH, judged = eval->kind == EVENT_EVAL;
+    json_t *object = json_pack(
+        "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", part_text(status->run_path), "how", how,
+        "model", text_json(run->u.run.model), "weights", text_json(run->u.run.weights), "data",
+        text_json(run->u.run.data), "epochs", passed ? epoch->epoch : 0, "classes",
+        count_json(began, (uint64_t)run->u.run.classes), "best_accuracy", known_json(judged, status->best_accuracy),
+        "best_epoch", count_json(judged, (uint64_t)status->best_epoch), "accuracy",
+        known_json(judged, eval->u.eval.accuracy), "loss", known_json(judged, eval->u.eval.loss));
+    json_t *more = json_pack(
+        "{s:o, s:o, s:f, s:o, s:o, s:o}", "train_accuracy", known_json(passed, epoch->u.epoch_.accuracy), "train_loss",
+        known_json(passed, epoch->u.epoch_.loss), "seconds", status->elapsed, "params_trainable",
+        count_json(began, run->u.run.params_trainable), "params_frozen", count_json(began, run->u.run.params_frozen),
+        "freeze_held", proof->kind == EVENT_FREEZE_PROOF ? json_boolean(proof->u.proof.held) : json_null());
+    json_object_update(object, more);
+    json_decref(more);
+    app_json(object);
+}
+
+static void finish_plain(const struct report *report, const struct trainer_status *status, const char *how)
+{
+    if (report->eval.kind == EVENT_EVAL)
+        printf("best validation accuracy %.2f %% at epoch %d; ", 100 * status->best_accuracy, status->best_epoch);
+    printf("%s after %.1f s\nrun: %s\n", how, status->elapsed, status->run_path);
 }
 
 static int finish(const struct report *report, const struct trainer_status *status, bool json)
 {
-    static const char *const how[] = {
-        [EVENT_DONE_FINISHED] = "finished",       [EVENT_DONE_STOPPED] = "stopped", [EVENT_DONE_EARLY] = "early stop",
-        [EVENT_DONE_INTERRUPTED] = "interrupted", [EVENT_DONE_FAILED] = "failed",
-    };
     enum event_done ended = report->done.kind == EVENT_DONE ? report->done.u.done.how : EVENT_DONE_FAILED;
     if (json)
-        app_json(json_pack("{s:o, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:I, s:b}", "run",
-                           part_text(status->run_path), "how", how[ended], "model", report->run.u.run.model, "weights",
-                           report->run.u.run.weights, "data", report->run.u.run.data, "epochs", report->eval.epoch,
-                           "classes", report->run.u.run.classes, "best_accuracy", accuracy_json(status->best_accuracy),
-                           "best_epoch", status->best_epoch, "accuracy", accuracy_json(status->val_accuracy), "loss",
-                           isfinite(status->val_loss) ? json_real(status->val_loss) : json_null(), "seconds",
-                           status->elapsed, "params_trainable", (json_int_t)report->run.u.run.params_trainable,
-                           "params_frozen", (json_int_t)report->run.u.run.params_frozen, "freeze_held",
-                           report->proof.u.proof.held));
-    else if (status->best_accuracy >= 0)
-        printf("best validation accuracy %.2f %% at epoch %d; %s after %.1f s\nrun: %s\n", 100 * status->best_accuracy,
-               status->best_epoch, how[ended], status->elapsed, status->run_path);
+        finish_json(report, status, run_done_word(ended));
+    else if (report->done.kind == EVENT_DONE)
+        finish_plain(report, status, run_done_word(ended));
     if (status->phase == TRAINER_FAILED)
         return app_fail(&status->error);
     if (ended == EVENT_DONE_STOPPED)
@@ -207,7 +271,8 @@ static void remember_model(const struct experiment *experiment)
 static int run(const struct experiment *experiment, const char *resume, bool json)
 {
     struct error error = {0};
-    struct report report = {.terminal = isatty(STDERR_FILENO), .out = json ? stderr : stdout};
+    struct report report = {
+        .terminal = isatty(STDERR_FILENO), .out = json ? stderr : stdout, .experiment = experiment, .resumed = resume};
     struct event_sink sink = {tell, &report};
     static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     sigset_t signals;

@@ -1,6 +1,5 @@
-/* The machine's memory: sysconf, /proc/meminfo, and the limits of control groups of either version. Called by plans, and
- * by the trainer for their budget.
- */
+/* The machine: the name of its processor; its memory by sysconf, /proc/meminfo, and the limits of control groups of
+ * either version. Called by plans, by the trainer for their budget, and by what remembers times. */
 #include "config.h"
 
 #include "thaw/base/machine.h"
@@ -8,9 +7,26 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+
+void machine_name(char *name, size_t room)
+{
+    struct utsname system;
+    struct error unused;
+    char *text = file_read_text("/proc/cpuinfo", 4 << 20, &unused);
+    const char *at = text ? strstr(text, "model name") : NULL;
+    at = at ? strchr(at, ':') : NULL;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (at)
+        snprintf(name, room, "%.*s, %ld cores", (int)strcspn(at + 2, "\n"), at + 2, cores);
+    else
+        snprintf(name, room, "%s, %ld cores", uname(&system) == 0 ? system.machine : "unknown", cores);
+    mem_free(text);
+}
 
 size_t machine_memory(void)
 {

@@ -1,5 +1,5 @@
 /* The op table: one row an op, in the order of enum op_kind. Adding an op is its enum value, its row here and its file.
- * Called by model/ (shapes, parameters, costs when a graph is built; kernels when a plan runs). */
+ * Called by network/ (shapes, parameters, costs when a graph is built) and compile/ (kernels when a plan runs). */
 #include "config.h"
 
 #include "thaw/ops/op.h"

@@ -10,8 +10,8 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/import.h"
-#include "thaw/model/zoo.h"
+#include "thaw/source/import.h"
+#include "thaw/source/zoo.h"
 
 static struct session_model *add_row(struct session *session)
 {

@@ -7,13 +7,13 @@
 
 #include "history.h"
 #include "thaw/data/dataset.h"
-#include "thaw/model/bind.h"
-#include "thaw/model/catalog.h"
-#include "thaw/model/freeze.h"
-#include "thaw/model/load.h"
-#include "thaw/model/remember.h"
+#include "thaw/network/freeze.h"
 #include "thaw/run/rundir.h"
 #include "thaw/session/session.h"
+#include "thaw/shelf/catalog.h"
+#include "thaw/shelf/load.h"
+#include "thaw/shelf/remember.h"
+#include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
 #include "thaw/train/trainer.h"
 

@@ -11,7 +11,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/fetch/fetch.h"
-#include "thaw/model/zoo.h"
+#include "thaw/source/zoo.h"
 
 _Static_assert((int)SESSION_PULL_PHASES == (int)FETCH_PHASES && (int)SESSION_PULL_DONE == (int)FETCH_DONE,
                "the phases of a fetch, for those who may not see it");

@@ -11,6 +11,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_state.h"
 
 /* On the trainer's thread. When memory or the pipe is full the event still waits in the inbox. */
 static void take_event(void *context, const struct event *event)
@@ -255,27 +256,6 @@ const struct session_results *session_results(struct session *session)
 
 /* --- runs --- */
 
-static const char *state_of(const struct rundir_summary *summary)
-{
-    if (summary->active)
-        return "running";
-    if (!summary->done)
-        return "broken off";
-    switch (summary->how) {
-    case EVENT_DONE_FINISHED:
-        return "finished";
-    case EVENT_DONE_STOPPED:
-        return "stopped";
-    case EVENT_DONE_EARLY:
-        return "stopped early";
-    case EVENT_DONE_INTERRUPTED:
-        return "interrupted";
-    case EVENT_DONE_FAILED:
-        break;
-    }
-    return "failed";
-}
-
 size_t session_runs(struct session *session, const struct session_run **runs)
 {
     struct error unused;
@@ -297,7 +277,7 @@ size_t session_runs(struct session *session, const struct session_run **runs)
             .last_accuracy = summary->last_accuracy,
             .trainable = (double)summary->params_trainable,
             .frozen = (double)summary->params_frozen,
-            .state = state_of(summary),
+            .state = run_state_word(summary->active, summary->done, summary->how),
         };
     }
     *runs = session->run;

@@ -4,6 +4,7 @@
 #include "thaw/tensor/preprocess.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,4 +94,37 @@ bool preprocess_parse(struct preprocess *preprocess, const char *text, struct er
         preprocess->std[0] = (scheme->std[0] + scheme->std[1] + scheme->std[2]) / 3;
     }
     return true;
+}
+
+void preprocess_to_text(char text[PREPROCESS_TEXT], const struct preprocess *p)
+{
+    snprintf(text, PREPROCESS_TEXT,
+             "size %dx%dx%d resize %d raw %d bgr %d mean %.9g %.9g %.9g std %.9g %.9g %.9g interpolation %s", p->height,
+             p->width, p->channels, p->resize, p->raw, p->bgr, (double)p->mean[0], (double)p->mean[1],
+             (double)p->mean[2], (double)p->std[0], (double)p->std[1], (double)p->std[2],
+             interpolation_name(p->interpolation));
+}
+
+/* Files of old say nothing about interpolation: they meant bilinear. */
+bool preprocess_from_text(const char *text, struct preprocess *p)
+{
+    static const char interpolation[] = " interpolation ";
+    int raw, bgr, end = 0;
+    memset(p, 0, sizeof *p);
+    int fields = sscanf(text, "size %5dx%5dx%1d resize %5d raw %1d bgr %1d mean %f %f %f std %f %f %f%n", &p->height,
+                        &p->width, &p->channels, &p->resize, &raw, &bgr, &p->mean[0], &p->mean[1], &p->mean[2],
+                        &p->std[0], &p->std[1], &p->std[2], &end);
+    if (fields != 12)
+        return false;
+    text += end;
+    size_t length = sizeof interpolation - 1;
+    bool named = strncmp(text, interpolation, length) == 0;
+    if (named ? !interpolation_find(text + length, &p->interpolation) : *text != '\0')
+        return false;
+    p->raw = raw;
+    p->bgr = bgr;
+    bool good = p->height > 0 && p->width > 0 && (p->channels == 1 || p->channels == 3) && p->resize >= 0;
+    for (int c = 0; c < p->channels; c++)
+        good = good && isfinite(p->mean[c]) && isfinite(p->std[c]) && p->std[c] > 0;
+    return good;
 }

@@ -9,8 +9,8 @@
 
 #include "feature_file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/graph_json.h"
-#include "thaw/model/plan.h"
+#include "thaw/compile/plan.h"
+#include "thaw/network/graph_json.h"
 #include "thaw/tensor/gemm.h"
 
 /* To be raised where the same key stands for other bits: a kernel rounds otherwise, decoding or resizing changed. */

@@ -4,8 +4,8 @@
 #define THAW_TRAIN_FEATURE_KEY_H
 
 #include "thaw/base/hash.h"
+#include "thaw/compile/kernel_table.h"
 #include "thaw/data/loader.h"
-#include "thaw/model/kernel_table.h"
 #include "thaw/tensor/tensor.h"
 
 /* The first word of a line. */

@@ -7,8 +7,8 @@
 #ifndef THAW_TRAIN_FEATURES_H
 #define THAW_TRAIN_FEATURES_H
 
+#include "thaw/compile/plan.h"
 #include "thaw/data/loader.h"
-#include "thaw/model/plan.h"
 #include "thaw/tensor/tensor.h"
 
 struct features_options {

@@ -9,7 +9,7 @@
 #include "features_parts.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/exec.h"
+#include "thaw/compile/exec.h"
 #include "thaw/train/feature_store.h"
 
 /* Decoded views kept between two fills: none; decoding threads. */

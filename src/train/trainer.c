@@ -11,7 +11,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 #include "trainer_private.h"
 
 /* --- what the thread says --- */

@@ -9,7 +9,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/machine.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 #include "trainer_private.h"
 
 /* --- data --- */

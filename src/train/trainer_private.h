@@ -12,7 +12,7 @@
 #include "task.h"
 #include "thaw/base/log.h"
 #include "thaw/base/queue.h"
-#include "thaw/model/exec.h"
+#include "thaw/compile/exec.h"
 #include "thaw/run/rundir.h"
 #include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"

@@ -1,7 +1,7 @@
 /* Reads .keras archives, which Keras writes since 2.12. Called through the table of formats in weights.c.
  *
  * The entries:
- * 1. config.json: the architecture, as keras_names.h and model/import read it.
+ * 1. config.json: the architecture, as keras_names.h and source/import read it.
  * 2. model.weights.h5: the values, HDF5 as format_keras_h5.c reads it (its layout 3), used where it lies when it is
  *    stored, as Keras does it.
  * 3. metadata.json: {"keras_version": "3.10.0", ...}.

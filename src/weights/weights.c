@@ -1,5 +1,5 @@
 /* A weights file of any format: the table of formats, the list of tensors a reader fills, find and read. Readers are
- * in format_NAME.c and see only format.h. Called by model/bind, by the session and by the command line. */
+ * in format_NAME.c and see only format.h. Called by source/bind, by the session and by the command line. */
 #include "config.h"
 
 #include "thaw/weights/weights.h"

@@ -10,7 +10,7 @@
 
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 
 static int fail(const struct error *error)
 {

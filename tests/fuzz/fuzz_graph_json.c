@@ -8,8 +8,8 @@
 
 #include "fuzz.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/graph_json.h"
-#include "thaw/model/import.h"
+#include "thaw/network/graph_json.h"
+#include "thaw/source/import.h"
 #include "weights/format.h"
 
 const char fuzz_target[] = "graph_json";

@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/import.h"
+#include "thaw/source/import.h"
 #include "weights/format.h"
 
 const char fuzz_target[] = "onnx";

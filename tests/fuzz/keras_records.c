@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "thaw/base/mem.h"
-#include "thaw/model/import.h"
+#include "thaw/source/import.h"
 #include "weights/format.h"
 #include "weights/h5file.h"
 

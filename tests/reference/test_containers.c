@@ -16,8 +16,8 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/load.h"
+#include "thaw/compile/exec.h"
+#include "thaw/shelf/load.h"
 
 static char folder[] = "/tmp/thaw-containers-XXXXXX";
 

@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 
 static char *file_name(const char *name)
 {

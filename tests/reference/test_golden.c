@@ -17,9 +17,9 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 
 static const double tolerance = 1e-3;
 

@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
-#include "../../src/model/bind_parts.h"
+#include "../../src/source/bind_parts.h"
 #include "hashed.h"
 #include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/zoo.h"
+#include "thaw/source/zoo.h"
 
 static const double tolerance = 1e-4; /* of a tensor's L2 norm */
 

@@ -16,8 +16,8 @@
 
 #include "hashed.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/load.h"
+#include "thaw/compile/exec.h"
+#include "thaw/shelf/load.h"
 
 enum { IMAGES = 2, MODELS = 6 };
 static const double tolerance = 2e-5; /* of the largest logit: both sides compute in float32 */

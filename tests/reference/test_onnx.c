@@ -17,10 +17,10 @@
 #include "hashed.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/load.h"
-#include "thaw/model/zoo.h"
+#include "thaw/compile/exec.h"
 #include "thaw/ops/loss.h"
+#include "thaw/shelf/load.h"
+#include "thaw/source/zoo.h"
 
 enum { CLASSES = 1000, LABEL = 3 };
 static const double logits_tolerance = 1e-4, gradient_tolerance = 1e-4;

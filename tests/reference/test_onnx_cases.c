@@ -16,8 +16,8 @@
 
 #include "hashed.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/load.h"
+#include "thaw/compile/exec.h"
+#include "thaw/shelf/load.h"
 
 enum { CLASSES_MAX = 16, CASES_LEAST = 30 };
 static const double tolerance = 1e-5, half_tolerance = 5e-3; /* of float16, which onnxruntime computes in */

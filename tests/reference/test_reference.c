@@ -18,10 +18,10 @@
 
 #include "hashed.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/bind.h"
-#include "thaw/model/exec.h"
-#include "thaw/model/zoo.h"
+#include "thaw/compile/exec.h"
 #include "thaw/ops/loss.h"
+#include "thaw/source/bind.h"
+#include "thaw/source/zoo.h"
 
 static const double tolerance = 1e-4; /* of a tensor's L2 norm */
 

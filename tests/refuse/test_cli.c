@@ -142,6 +142,8 @@ static int make_files(void **state)
     static const char unknown_key[] = "[train]\nepohcs = 3\n";
     static const char short_run[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\nval = good\n"
                                     "[train]\nepochs = 1\nbatch = 2\n";
+    static const char unjudged[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\n"
+                                   "[train]\nepochs = 2\nbatch = 2\n";
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
     write_file("nothing", "", 0);
     write_file("lying.safetensors", lying, sizeof lying - 1);
@@ -150,6 +152,7 @@ static int make_files(void **state)
     write_file("garbage.pth", "this is no weights file, it is a sentence", 41);
     write_file("unknown.ini", unknown_key, sizeof unknown_key - 1);
     write_file("short.ini", short_run, sizeof short_run - 1);
+    write_file("unjudged.ini", unjudged, sizeof unjudged - 1);
     write_file("ten.txt", ten, sizeof ten - 1);
     write_file("two.txt", two, sizeof two - 1);
     return 0;
@@ -408,6 +411,76 @@ static void names_the_run(void **state)
     finish(&outcome);
 }
 
+/* The directory of the only run below the folder, as the program is told of it; caller frees. */
+static char *only_run(const char *runs)
+{
+    struct error error = {0};
+    struct file_list list;
+    char *path = in_directory(runs);
+    if (!file_list_read(&list, path, &error) || list.count != 1)
+        fail_msg("%s: one run expected", path);
+    char *run = mem_format("@%s/%s", runs, list.name[0]);
+    file_list_free(&list);
+    mem_free(path);
+    return run;
+}
+
+/* Without validation images there are lines an epoch all the same, and what is not known is null. */
+static void tells_unjudged_runs(void **state)
+{
+    (void)state;
+    static const char *const line[] = {"train", "@unjudged.ini", "--run", "@unjudged", NULL};
+    static const char *const whole[] = {"train", "@unjudged.ini", "--run", "@unjudged", "--json", NULL};
+    struct outcome plain = run(line), object = run(whole);
+    expect_plain(&plain, 0, "train");
+    expect_plain(&object, 0, "train --json");
+    assert_non_null(strstr(plain.out, "\nepoch 1/2  loss "));
+    assert_non_null(strstr(plain.out, "\nepoch 2/2  loss "));
+    assert_non_null(strstr(plain.out, "\nfinished after "));
+    assert_null(strstr(plain.out, "validation loss"));
+    json_t *root = json_loads(object.out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(root, "epochs")), 2);
+    assert_true(json_real_value(json_object_get(root, "train_loss")) > 0);
+    static const char *const unknown[] = {"loss", "accuracy", "best_accuracy", "best_epoch", "weights"};
+    for (size_t i = 0; i < THAW_LENGTH(unknown); i++)
+        assert_true(json_is_null(json_object_get(root, unknown[i])));
+    json_decref(root);
+    finish(&plain);
+    finish(&object);
+}
+
+/* A run that goes on says of how many epochs, and its object is as full as the first one. */
+static void tells_resumed_runs(void **state)
+{
+    (void)state;
+    static const char *const first[] = {"train", "@short.ini", "--run", "@resumed", NULL};
+    struct outcome outcome = run(first);
+    expect_plain(&outcome, 0, "train");
+    finish(&outcome);
+    char *name = only_run("resumed");
+    const char *const line[] = {"resume", name, NULL}, *const whole[] = {"resume", name, "--json", NULL};
+    char *experiment = mem_format("%s/experiment.ini", name + 1);
+    static const char longer[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = ../../good\n"
+                                 "val = ../../good\n[train]\nepochs = 3\nbatch = 2\n";
+    write_file(experiment, longer, sizeof longer - 1);
+    outcome = run(line);
+    expect_plain(&outcome, 0, "resume");
+    assert_non_null(strstr(outcome.out, "\nepoch 2/3  loss "));
+    assert_non_null(strstr(outcome.out, "\nepoch 3/3  loss "));
+    finish(&outcome);
+    outcome = run(whole);
+    expect_plain(&outcome, 0, "resume --json");
+    json_t *root = json_loads(outcome.out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(root, "epochs")), 3);
+    assert_string_equal(json_string_value(json_object_get(root, "model")), "resnet20");
+    assert_int_equal(json_integer_value(json_object_get(root, "classes")), 2);
+    assert_true(json_real_value(json_object_get(root, "loss")) > 0);
+    json_decref(root);
+    finish(&outcome);
+    mem_free(experiment);
+    mem_free(name);
+}
+
 /* A real network tells photographs by their names: weights named by a path, and by their name once they lie in the
  * models folder. */
 static void names_photographs(void **state)
@@ -451,10 +524,16 @@ static void names_photographs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses),       cmocka_unit_test(helps),
-        cmocka_unit_test(speaks_json),   cmocka_unit_test(disarms_names),
-        cmocka_unit_test(goes_on),       cmocka_unit_test(tells_logits),
-        cmocka_unit_test(names_the_run), cmocka_unit_test(names_photographs),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(helps),
+        cmocka_unit_test(speaks_json),
+        cmocka_unit_test(disarms_names),
+        cmocka_unit_test(goes_on),
+        cmocka_unit_test(tells_logits),
+        cmocka_unit_test(names_the_run),
+        cmocka_unit_test(names_photographs),
+        cmocka_unit_test(tells_unjudged_runs),
+        cmocka_unit_test(tells_resumed_runs),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

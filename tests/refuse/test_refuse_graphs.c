@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "thaw/base/mem.h"
-#include "thaw/model/graph_json.h"
-#include "thaw/model/import.h"
+#include "thaw/network/graph_json.h"
+#include "thaw/source/import.h"
 #include "weights/format.h"
 
 #define HEAD                                                                                                           \

@@ -16,7 +16,7 @@
 #include "folder.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/import.h"
+#include "thaw/source/import.h"
 #include "weights/format.h"
 
 enum { MESSAGE_MAX = 1 << 16 };

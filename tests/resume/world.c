@@ -21,8 +21,8 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/data/image.h"
-#include "thaw/model/load.h"
 #include "thaw/run/rundir.h"
+#include "thaw/shelf/load.h"
 
 struct world world;
 

@@ -1,4 +1,4 @@
-/* What memory this machine has, as the system tells. */
+/* What this machine is called and what memory it has, as the system tells. */
 #ifndef THAW_BASE_MACHINE_H
 #define THAW_BASE_MACHINE_H
 
@@ -6,6 +6,8 @@
 
 #include "thaw/base/macros.h"
 
+/* "Intel(R) Xeon(R) CPU @ 2.20GHz, 4 cores": the processor as the system calls it. */
+void machine_name(char *name, size_t room) THAW_NONNULL;
 /* Bytes of physical memory; 0: not known. */
 size_t machine_memory(void);
 /* Bytes that this process could still take without others being pushed out: what the kernel holds available, and no more

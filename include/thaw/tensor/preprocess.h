@@ -37,4 +37,10 @@ struct preprocess {
 bool preprocess_parse(struct preprocess *preprocess, const char *text,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* All of it as one line, with every number to the bit, as files of ours carry it; and back, false where the text is no
+ * such line. */
+enum { PREPROCESS_TEXT = 256 };
+void preprocess_to_text(char text[PREPROCESS_TEXT], const struct preprocess *preprocess) THAW_NONNULL;
+bool preprocess_from_text(const char *text, struct preprocess *preprocess) THAW_NONNULL;
+
 #endif

@@ -8,7 +8,7 @@
 #include "thaw/base/error.h"
 #include "thaw/data/loader.h"
 #include "thaw/data/reader.h"
-#include "thaw/model/freeze.h"
+#include "thaw/network/freeze.h"
 
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };

@@ -3,8 +3,8 @@
 #define THAW_TRAIN_OPTIM_H
 
 #include "thaw/base/parallel.h"
-#include "thaw/model/freeze.h"
-#include "thaw/model/graph.h"
+#include "thaw/network/freeze.h"
+#include "thaw/network/graph.h"
 #include "thaw/train/experiment.h"
 
 enum { OPTIM_SLOTS_MAX = 2 };

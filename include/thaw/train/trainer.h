@@ -4,9 +4,9 @@
 #define THAW_TRAIN_TRAINER_H
 
 #include "thaw/data/dataset.h"
-#include "thaw/model/bind.h"
-#include "thaw/model/freeze.h"
+#include "thaw/network/freeze.h"
 #include "thaw/run/event.h"
+#include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
 
 enum trainer_phase {

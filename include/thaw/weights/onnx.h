@@ -1,4 +1,4 @@
-/* The graph of an ONNX file (https://onnx.ai/onnx/repo-docs/IR.html), as plain C: what src/model reads without knowing
+/* The graph of an ONNX file (https://onnx.ai/onnx/repo-docs/IR.html), as plain C: what src/source reads without knowing
  * of protobuf. Everything is borrowed from the weights handle and lives as long as it. Names are as the file has them:
  * any bytes but NUL, so quote them before they reach a screen. */
 #ifndef THAW_WEIGHTS_ONNX_H

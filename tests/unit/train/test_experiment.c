@@ -13,7 +13,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/zoo.h"
+#include "thaw/source/zoo.h"
 #include "thaw/train/experiment.h"
 
 static char folder[64], file[96];

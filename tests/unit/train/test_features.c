@@ -22,7 +22,7 @@
 #include "../../resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 #include "thaw/train/feature_store.h"
 
 enum { MANY = 300 };

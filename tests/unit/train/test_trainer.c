@@ -18,7 +18,7 @@
 #include "../../resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/model/load.h"
+#include "thaw/shelf/load.h"
 
 static void post(struct world_log *log, enum trainer_command_kind kind, double value, const char *layers)
 {

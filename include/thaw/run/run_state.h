@@ -1,0 +1,13 @@
+/* How a run stands, in the one set of words that lists, screens, reports and JSON use. */
+#ifndef THAW_RUN_RUN_STATE_H
+#define THAW_RUN_RUN_STATE_H
+
+#include "thaw/run/event.h"
+
+/* "finished", "stopped", "stopped early", "interrupted" or "failed". */
+const char *run_done_word(enum event_done how);
+/* The same of a run that need not have ended: "running" where a process trains in it, "broken off" where none does and no
+ * end is recorded. `how` counts where it is done. */
+const char *run_state_word(bool active, bool done, enum event_done how);
+
+#endif

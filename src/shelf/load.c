@@ -1,0 +1,156 @@
+/* Bringing up a model: weights found and opened, architecture found, graph built, weights bound. A file that describes
+ * its own network is imported, unless an architecture of the zoo is asked for by name. What the file itself says about
+ * its preprocessing counts most, then the catalog's row of the file, then the architecture's own. */
+#include "config.h"
+
+#include "thaw/shelf/load.h"
+
+#include <string.h>
+
+#include "thaw/base/mem.h"
+#include "thaw/shelf/catalog.h"
+#include "thaw/source/import.h"
+#include "thaw/source/zoo.h"
+
+/* The weights of a request, and the catalog's row of their file. */
+struct source {
+    struct catalog *catalog;
+    const struct catalog_row *row; /* or NULL */
+    struct weights *weights;       /* or NULL */
+};
+
+static bool source_open(struct source *source, const char *name, struct error *error)
+{
+    *source = (struct source){0};
+    if (!name || !name[0] || !strcmp(name, "none"))
+        return true;
+    source->catalog = catalog_open(NULL, error);
+    char *path = source->catalog ? catalog_weights(source->catalog, name, error) : NULL;
+    if (path)
+        source->weights = weights_open(path, error);
+    if (source->weights)
+        source->row = catalog_match(source->catalog, path);
+    mem_free(path);
+    return source->weights != NULL;
+}
+
+char *load_weights_path(const char *weights, struct error *error)
+{
+    struct catalog *catalog = catalog_open(NULL, error);
+    char *path = catalog ? catalog_weights(catalog, weights, error) : NULL;
+    catalog_close(catalog);
+    return path;
+}
+
+static void source_close(struct source *source)
+{
+    weights_close(source->weights);
+    catalog_close(source->catalog);
+}
+
+/* A row is about an architecture; under its file's name there may lie another's weights. */
+static void check_row(struct source *source, const char *arch)
+{
+    if (source->row && source->row->arch[0] && strcmp(source->row->arch, arch) != 0)
+        source->row = NULL;
+}
+
+/* Builds for the weights' own class count where none is asked for: the head that comes with a file is part of it. */
+static struct graph *build(const struct load_request *request, struct source *source, struct error *error)
+{
+    const struct weights *weights = source->weights;
+    struct bind_identity identity = {.classes = 0};
+    bool named = request->arch && request->arch[0];
+    if (!weights && !named) {
+        error_set(error, ERROR_USAGE, "neither an architecture nor a weights file is named");
+        return NULL;
+    }
+    if (weights && named)
+        bind_recognise_as(weights, request->arch, &identity);
+    else if (weights && !bind_recognise(weights, NULL, &identity, error))
+        return NULL;
+    const char *arch = named ? request->arch : identity.arch;
+    check_row(source, arch);
+    struct zoo_options options = {.classes = request->classes ? request->classes : identity.classes,
+                                  .channels = identity.channels};
+    struct preprocess bound;
+    if (source->row && source->row->input > 0)
+        options.height = options.width = source->row->input;
+    if (weights && bind_file_preprocess(weights, &bound)) {
+        options.height = bound.height;
+        options.width = bound.width;
+        options.channels = bound.channels;
+    }
+    if (request->size)
+        options.height = options.width = request->size;
+    return zoo_build(arch, &options, error);
+}
+
+static struct graph *build_and_bind(const struct load_request *request, struct source *source,
+                                    struct bind_report *report, struct error *error)
+{
+    const struct weights *weights = source->weights;
+    struct graph *graph = build(request, source, error);
+    bool ready = graph != NULL;
+    if (ready && weights) {
+        if (source->row)
+            catalog_preprocess(source->row, &graph->preprocess);
+        bind_preprocess(graph, weights);
+        ready = bind_weights(graph, weights, request->seed, report, error);
+    } else if (ready) {
+        graph_initialise(graph, request->seed);
+    }
+    if (ready)
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}
+
+/* A name that the zoo does not know can only be an imported network's; import_graph sees whether it is this file's. */
+static bool is_import(const struct load_request *request, const struct weights *weights)
+{
+    struct zoo_arch room;
+    if (!weights || !import_possible(weights))
+        return false;
+    return !request->arch || !request->arch[0] || !zoo_find(request->arch, &room);
+}
+
+static struct graph *import(const struct load_request *request, struct source *source, struct bind_report *report,
+                            struct error *error)
+{
+    struct graph *graph = import_graph(source->weights, request, true, report, error);
+    struct preprocess bound;
+    if (!graph)
+        return NULL;
+    check_row(source, graph->arch);
+    if (source->row && !bind_file_preprocess(source->weights, &bound)) {
+        catalog_preprocess(source->row, &graph->preprocess);
+        graph->preprocess_guessed = false;
+    }
+    return graph;
+}
+
+struct graph *load_graph(const struct load_request *request, struct bind_report *report, struct error *error)
+{
+    struct bind_report own = {0};
+    struct bind_report *match = report ? report : &own;
+    memset(match, 0, sizeof *match);
+    struct source source;
+    struct graph *graph = NULL;
+    bool opened = source_open(&source, request->weights, error);
+    if (opened && is_import(request, source.weights))
+        graph = import(request, &source, match, error);
+    else if (opened)
+        graph = build_and_bind(request, &source, match, error);
+    source_close(&source);
+    bind_report_finish(&own);
+    if (!graph || !request->preprocess)
+        return graph;
+    if (preprocess_parse(&graph->preprocess, request->preprocess, error)) {
+        bool silent = !request->preprocess[0] || !strcmp(request->preprocess, "auto");
+        graph->preprocess_guessed = graph->preprocess_guessed && silent;
+        return graph;
+    }
+    graph_destroy(graph);
+    return NULL;
+}

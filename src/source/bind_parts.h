@@ -1,0 +1,73 @@
+/* What the files of bind share. */
+#ifndef THAW_SRC_SOURCE_BIND_PARTS_H
+#define THAW_SRC_SOURCE_BIND_PARTS_H
+
+#include "thaw/source/bind.h"
+
+/* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like; of twins
+ * the first is found. */
+struct bind_index {
+    char **name;      /* [count], canonical, in the file's order */
+    uint64_t *digest; /* [count], of the names */
+    size_t count;
+    long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
+    size_t slots; /* a power of two */
+};
+void bind_index_init(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+void bind_index_finish(struct bind_index *index) THAW_NONNULL;
+long bind_index_find(const struct bind_index *index, const char *name) THAW_NONNULL; /* a tensor's number, or -1 */
+/* The same by the digest alone: a guess, to be looked at again by name. */
+long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THAW_NONNULL;
+
+/* To be called when names were changed. */
+void bind_index_renew(struct bind_index *index) THAW_NONNULL;
+
+/* bind_order.c: where a file of Keras' does not have all of the graph's tensors by name but, one by one in the file's
+ * order, as many of the same shapes, with or without head, they get the graph's names. Whether they did. */
+bool bind_index_by_order(struct bind_index *index, const struct graph *graph,
+                         const struct weights *weights) THAW_NONNULL;
+/* The parameters that a file of Keras' holds, in its order, into param [params]; returns how many. */
+int bind_keras_order(const struct graph *graph, int *param) THAW_NONNULL;
+
+/* bind_names_keras.c: what a graph that was imported from the file calls a tensor of Keras'; the caller frees. */
+char *bind_keras_name(const struct weights *weights, const char *name) THAW_NONNULL;
+/* The zoo's names in place of those of other years, of larger models, of a session. */
+void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+
+/* bind_zoo.c: how much of an architecture's trunk is in a file. */
+struct bind_guess {
+    char arch[GRAPH_NAME_MAX];
+    int trunk, fitting; /* parameters */
+    int grey;           /* of the fitting, those that would take a grey image */
+    bool head;          /* its class layer is there, too */
+};
+/* More tensors are better, then a whole trunk than part of one, then with its head. So a ResNet-34's weights are not
+ * taken for a ResNet-18's, all of whose tensors they hold, not even where some of their own are missing. */
+bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
+struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,
+                                 const struct bind_index *index) THAW_NONNULL;
+uint64_t bind_name_digest(const char *name) THAW_NONNULL;
+
+/* What torch calls a parameter. Borrowed from the graph. */
+const char *bind_torch_name(const struct graph *graph, int param) THAW_NONNULL;
+/* The shape a parameter has in a file of that layout. */
+struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
+/* Whether a tensor holds the parameter: equal shapes, where ones at the ends do not count. */
+bool bind_shape_fits(const struct shape *file, const struct shape *wanted) THAW_NONNULL;
+/* Whether a tensor of that shape holds the parameter in a file of that layout. Keras has two shapes for a depthwise
+ * convolution, of the same order: its own layer's, and that of a convolution of as many groups as channels. */
+bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout,
+                     const struct shape *file) THAW_NONNULL;
+/* Values in the file's layout to native; all contiguous, `from` and `to` apart. */
+void bind_from_file(const struct graph *graph, int param, enum weights_layout layout, const float *from,
+                    float *to) THAW_NONNULL;
+/* Whether bind_from_file moves anything. */
+bool bind_layout_differs(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
+
+/* Metadata keys of our own files. */
+#define BIND_KEY_ARCH        "thaw.arch"
+#define BIND_KEY_CLASSES     "thaw.classes"
+#define BIND_KEY_PREPROCESS  "thaw.preprocess"
+#define BIND_KEY_CLASS_NAMES "thaw.class_names"
+
+#endif

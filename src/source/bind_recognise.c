@@ -1,0 +1,187 @@
+/* What a weights file is: its architecture, its class head, its input's channels. Files that thaw wrote say so in their
+ * metadata; others are compared, by the names and shapes of their trunk, with every architecture of the zoo. The one that
+ * accounts for most of the file's tensors is meant. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_parts.h"
+#include "thaw/source/zoo.h"
+
+/* The rows of the class head's weight in the file, or 0. */
+static int count_classes(const struct graph *graph, const struct weights *weights, const struct bind_index *index)
+{
+    int layer = graph_class_layer(graph);
+    if (layer < 0)
+        return 0;
+    long found = bind_index_find(index, graph->param[graph->node[layer].first_param].name);
+    if (found < 0)
+        return 0;
+    const struct shape *shape = &weights_get(weights, (size_t)found)->shape;
+    if (shape->rank < 2)
+        return 0;
+    int64_t classes = shape->dim[weights_layout(weights) == WEIGHTS_TORCH ? 0 : shape->rank - 1];
+    return classes > 0 && classes <= INT32_MAX ? (int)classes : 0;
+}
+
+/* What is compared: a file, and the best of the architectures that it was compared with. */
+struct comparison {
+    const struct weights *weights;
+    struct bind_index index;
+    struct bind_guess best;
+    struct bind_identity identity; /* of the best */
+};
+
+/* Compares with one architecture, tensor by tensor; it becomes the best where it is no worse. */
+static void consider(struct comparison *comparison, const char *arch, int channels)
+{
+    struct error unused;
+    const struct weights *weights = comparison->weights;
+    struct zoo_options options = {.channels = channels};
+    struct graph *graph = zoo_outline(arch, &options, &unused);
+    if (!graph)
+        return;
+    struct bind_guess own = {.trunk = 0};
+    snprintf(own.arch, sizeof own.arch, "%s", graph->arch);
+    bind_index_by_order(&comparison->index, graph, weights);
+    for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
+        if (graph->param[p].role == OP_ROLE_CONSTANT)
+            continue;
+        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
+        long found = bind_index_find(&comparison->index, graph->param[p].name);
+        own.trunk++;
+        own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
+    }
+    int classes = count_classes(graph, weights, &comparison->index);
+    own.head = classes > 0;
+    if (!bind_guess_is_better(&comparison->best, &own)) {
+        comparison->best = own;
+        comparison->identity = (struct bind_identity){.classes = classes, .channels = channels};
+        snprintf(comparison->identity.arch, sizeof comparison->identity.arch, "%s", own.arch);
+    }
+    graph_destroy(graph);
+}
+
+/* MobileNetV1 at a width that is not in the table: from the channels of its last layer. */
+static const struct scaled {
+    const char *prefix, *tensor;
+} scaled[] = {{"mobilenet_v1_", "pw.12.bn.weight"}, {"keras_mobilenet_", "conv_pw_13_bn.weight"}};
+
+static void consider_scaled(struct comparison *comparison, const struct scaled *family)
+{
+    long found = bind_index_find(&comparison->index, family->tensor);
+    if (found < 0)
+        return;
+    const struct shape *shape = &weights_get(comparison->weights, (size_t)found)->shape;
+    if (shape->rank != 1 || shape->dim[0] < 8 || shape->dim[0] > 8 * 1024)
+        return;
+    /* widths are rounded down: the shortest decimal that gives these channels is the one that was meant */
+    for (int digits = 5; digits >= 2; digits--) {
+        char name[GRAPH_NAME_MAX], text[32];
+        double alpha = ((double)shape->dim[0] + 0.5) / 1024;
+        snprintf(text, sizeof text, "%.*f", digits, alpha);
+        snprintf(name, sizeof name, "%s%g", family->prefix, atof(text));
+        consider(comparison, name, 1);
+        consider(comparison, name, 3);
+    }
+}
+
+/* Keras's architectures, for the order of their tensors where names do not tell. */
+static void consider_order(struct comparison *comparison)
+{
+    const struct zoo_arch *arch;
+    for (size_t i = 0; weights_layout(comparison->weights) == WEIGHTS_KERAS && (arch = zoo_at(i)); i++) {
+        bool whole = comparison->best.trunk > 0 && comparison->best.fitting == comparison->best.trunk;
+        if (!whole && strncmp(arch->name, "keras_", 6) == 0)
+            consider(comparison, arch->name, 3);
+    }
+}
+
+static bool recognise_metadata(const struct weights *weights, struct bind_identity *identity)
+{
+    struct zoo_arch room;
+    struct preprocess preprocess;
+    const char *name = weights_metadata(weights, BIND_KEY_ARCH), *count = weights_metadata(weights, BIND_KEY_CLASSES);
+    if (!name || !count || strlen(name) >= GRAPH_NAME_MAX || !zoo_find(name, &room))
+        return false;
+    char *end;
+    long value = strtol(count, &end, 10);
+    if (end == count || *end || value < 1 || value > INT32_MAX)
+        return false;
+    strcpy(identity->arch, name);
+    identity->classes = (int)value;
+    identity->channels = bind_file_preprocess(weights, &preprocess) ? preprocess.channels : 0;
+    return true;
+}
+
+static bool any_floats(const struct weights *weights)
+{
+    for (size_t i = 0; i < weights_count(weights); i++)
+        if (tensor_type_is_float(weights_get(weights, i)->type))
+            return true;
+    return false;
+}
+
+static bool refuse(const struct weights *weights, const struct bind_guess *best, struct error *error)
+{
+    char shape[SHAPE_TEXT];
+    if (weights_count(weights) == 0)
+        return error_set(error, ERROR_WEIGHTS, "%s: there are no tensors in it", weights_path(weights));
+    const struct weights_tensor *first = weights_get(weights, 0);
+    if (!any_floats(weights))
+        return error_set(error, ERROR_WEIGHTS,
+                         "%s: not a model but data: all its %zu tensors are whole numbers, the first is %.80s %s of %s",
+                         weights_path(weights), weights_count(weights), first->name, shape_text(shape, &first->shape),
+                         tensor_type_name(first->type));
+    error_set(error, ERROR_WEIGHTS,
+              "%s: not the weights of an architecture that thaw knows: %zu tensor%s, the first is %.80s %s",
+              weights_path(weights), weights_count(weights), weights_count(weights) == 1 ? "" : "s", first->name,
+              shape_text(shape, &first->shape));
+    size_t length = strlen(error->text);
+    if (best->fitting > 0)
+        snprintf(error->text + length, sizeof error->text - length, "; the nearest is %s, %d of whose %d tensors fit",
+                 best->arch, best->fitting, best->trunk);
+    return false;
+}
+
+bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
+                    struct error *error)
+{
+    if (recognise_metadata(weights, identity))
+        return true;
+    struct bind_zoo *own = zoo ? NULL : bind_zoo_create();
+    struct comparison comparison = {.weights = weights};
+    bind_index_init(&comparison.index, weights);
+    bind_index_as_zoo(&comparison.index, weights);
+    struct bind_guess guess = bind_zoo_guess(zoo ? zoo : own, weights, &comparison.index);
+    if (guess.fitting > 0 && guess.fitting == guess.trunk) { /* by digests: now the names and shapes themselves */
+        consider(&comparison, guess.arch, guess.grey > 0 ? 1 : 3);
+    } else {
+        comparison.best = guess;
+        for (size_t i = 0; i < THAW_LENGTH(scaled); i++)
+            consider_scaled(&comparison, &scaled[i]);
+        consider_order(&comparison);
+    }
+    bind_index_finish(&comparison.index);
+    bind_zoo_destroy(own);
+    const struct bind_guess *best = &comparison.best;
+    if (best->fitting == 0 || best->fitting < best->trunk)
+        return refuse(weights, best, error);
+    *identity = comparison.identity;
+    return true;
+}
+
+void bind_recognise_as(const struct weights *weights, const char *arch, struct bind_identity *identity)
+{
+    if (recognise_metadata(weights, identity) && strcmp(identity->arch, arch) == 0)
+        return;
+    struct comparison comparison = {.weights = weights};
+    bind_index_init(&comparison.index, weights);
+    bind_index_as_zoo(&comparison.index, weights);
+    consider(&comparison, arch, 1);
+    consider(&comparison, arch, 3);
+    bind_index_finish(&comparison.index);
+    *identity = comparison.identity;
+}

@@ -1,0 +1,155 @@
+/* The zoo's table of families, and how a name and a few options become a graph.
+ *
+ * A family's file holds its rows, which say what the original is (classes, input, preprocessing of the usual weights),
+ * and its builder. A new architecture is a row there; a new family is a file beside this one and a line in the table
+ * below. Called by bind (recognition), the trainer, the screens and the command line. */
+#include "config.h"
+
+#include "thaw/source/zoo.h"
+
+#include <string.h>
+
+#include "family.h"
+#include "thaw/base/nearest.h"
+
+/* Where names are looked for, in this order. */
+/* clang-format off */
+static const struct zoo_family *const families[] = {
+    &zoo_resnet,
+    &zoo_cifar_resnet,
+    &zoo_vgg,
+    &zoo_mobilenet_v1,
+    &zoo_alexnet,
+    &zoo_squeezenet,
+    &zoo_googlenet,
+    &zoo_inception,
+    &zoo_densenet,
+    &zoo_mobilenet_v2,
+    &zoo_mobilenet_v3,
+    &zoo_mnasnet,
+    &zoo_shufflenet_v2,
+    &zoo_efficientnet,
+    &zoo_regnet,
+    &zoo_convnext,
+    &zoo_mnist,
+    &zoo_keras_vgg,
+    &zoo_keras_resnet,
+    &zoo_keras_densenet,
+    &zoo_keras_xception,
+    &zoo_keras_mobilenet,
+    &zoo_keras_mobilenet_v2,
+    &zoo_keras_mobilenet_v3,
+    &zoo_keras_inception_v3,
+    &zoo_keras_efficientnet,
+    &zoo_keras_nasnet,
+};
+/* clang-format on */
+
+const struct zoo_arch *zoo_at(size_t index)
+{
+    for (size_t f = 0; f < THAW_LENGTH(families); f++) {
+        if (index < families[f]->archs)
+            return &families[f]->arch[index];
+        index -= families[f]->archs;
+    }
+    return NULL;
+}
+
+const struct zoo_arch *zoo_find(const char *name, struct zoo_arch *room)
+{
+    const struct zoo_arch *arch;
+    for (size_t i = 0; (arch = zoo_at(i)); i++)
+        if (strcmp(arch->name, name) == 0)
+            return arch;
+    for (size_t f = 0; f < THAW_LENGTH(families); f++)
+        if (families[f]->find && (arch = families[f]->find(name, room)))
+            return arch;
+    return NULL;
+}
+
+static bool refuse_name(const char *name, struct error *error)
+{
+    const struct zoo_arch *arch, *near[2] = {NULL, NULL};
+    int distance[2] = {1000, 1000};
+    for (size_t i = 0; (arch = zoo_at(i)); i++) {
+        int d = nearest_distance(name, arch->name);
+        if (d < distance[0]) {
+            near[1] = near[0], distance[1] = distance[0];
+            near[0] = arch, distance[0] = d;
+        } else if (d < distance[1]) {
+            near[1] = arch, distance[1] = d;
+        }
+    }
+    return error_set(error, ERROR_USAGE, "no architecture is called \"%.64s\"; the nearest are %s and %s", name,
+                     near[0]->name, near[1]->name);
+}
+
+/* What the architecture's usual preprocessing becomes at another input size or channel count: the same share of the
+ * image is cropped away, and grey takes the mean of the colours' statistics. */
+static struct preprocess adapt_preprocess(const struct preprocess *from, const struct zoo_options *options)
+{
+    struct preprocess to = *from;
+    to.height = options->height;
+    to.width = options->width;
+    to.channels = options->channels;
+    if (options->height != options->width)
+        to.resize = 0;
+    else if (from->resize > 0)
+        to.resize = (from->resize * options->height + from->height / 2) / from->height;
+    if (options->channels == 1) {
+        to.mean[0] = (from->mean[0] + from->mean[1] + from->mean[2]) / 3;
+        to.std[0] = (from->std[0] + from->std[1] + from->std[2]) / 3;
+    }
+    return to;
+}
+
+static bool resolve_options(const struct zoo_arch *arch, const struct zoo_options *from, struct zoo_options *to,
+                            struct error *error)
+{
+    *to = *from;
+    to->classes = from->classes ? from->classes : arch->classes;
+    to->height = from->height ? from->height : arch->height;
+    to->width = from->width ? from->width : arch->width;
+    to->channels = from->channels ? from->channels : arch->channels;
+    if (to->classes < 1)
+        return error_set(error, ERROR_USAGE, "%s: %d classes: at least one is needed", arch->name, to->classes);
+    if (to->channels != 1 && to->channels != 3)
+        return error_set(error, ERROR_USAGE, "%s: images have 3 channels or 1, not %d", arch->name, to->channels);
+    return true;
+}
+
+/* The graph with all its nodes, not yet checked. */
+static struct graph *assemble(const char *name, const struct zoo_options *options, struct error *error)
+{
+    struct zoo_arch room;
+    struct zoo_options resolved;
+    const struct zoo_arch *arch = zoo_find(name, &room);
+    if (!arch) {
+        refuse_name(name, error);
+        return NULL;
+    }
+    if (!resolve_options(arch, options, &resolved, error))
+        return NULL;
+    struct graph *graph = graph_create(arch->name, resolved.height, resolved.width, resolved.channels);
+    graph->preprocess = adapt_preprocess(&arch->preprocess, &resolved);
+    arch->build(graph, arch, &resolved);
+    return graph;
+}
+
+struct graph *zoo_outline(const char *name, const struct zoo_options *options, struct error *error)
+{
+    struct graph *graph = assemble(name, options, error);
+    if (!graph || graph_seal(graph, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}
+
+struct graph *zoo_build(const char *name, const struct zoo_options *options, struct error *error)
+{
+    struct graph *graph = assemble(name, options, error);
+    if (!graph || graph_finish(graph, error))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}
