@@ -83,7 +83,7 @@ long rundir_lock_holder(int lock)
 }
 
 /* A holder's number and a living process are not enough: numbers are given out again. The lock itself decides. */
-static bool is_active(const char *path)
+bool rundir_is_active(const char *path)
 {
     char *file = path_join(path, RUNDIR_LOCK);
     int lock = open(file, O_RDONLY | O_CLOEXEC);
@@ -178,7 +178,7 @@ bool rundir_summarise(const char *path, struct rundir_summary *summary, struct e
     }
     bool good = summarise_lines(&lines, summary, error);
     mem_free(lines.text);
-    summary->active = is_active(path);
+    summary->active = rundir_is_active(path);
     if (!good)
         rundir_summary_finish(summary);
     return good;

@@ -31,6 +31,9 @@ bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) TH
  * version that is newer than EVENT_VERSION is an error. */
 bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* Whether a living process holds the run's lock. */
+bool rundir_is_active(const char *path) THAW_NONNULL;
+
 /* What the Runs screen lists, from the first and last lines. */
 struct rundir_summary {
     char *path, *name; /* directory; last part of it */
