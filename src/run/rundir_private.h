@@ -7,8 +7,6 @@
 #define RUNDIR_EVENTS      "events.jsonl"
 #define RUNDIR_LOCK        "lock"
 #define RUNDIR_CHECKPOINTS "checkpoints"
-#define RUNDIR_CONTROL     "control.sock"
-#define RUNDIR_VIEW        "view.sock"
 
 /* The process number in an open lock file; 0: none. */
 long rundir_lock_holder(int lock);

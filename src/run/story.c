@@ -154,6 +154,7 @@ static void take_step(struct story *story, const struct event *event, double x)
 static void take_epoch(struct story *story, const struct event *event, double x)
 {
     (void)x;
+    story->epochs_done = event->epoch;
     story->loss = event->u.epoch_.loss;
     story->figures = event->u.epoch_.metrics;
     story->phase = EVENT_PHASE_TRAINING;

@@ -5,6 +5,10 @@
 
 #include "thaw/run/event.h"
 
+/* The engine's doors in it: one for the user's own, and one for others that takes no command that writes. */
+#define RUNDIR_CONTROL "control.sock"
+#define RUNDIR_VIEW    "view.sock"
+
 struct rundir;
 
 /* Makes runs/<YYYYMMDD-HHMMSS>-<name>[-2..] below `runs` (created), mode 0700, locked by this process. */

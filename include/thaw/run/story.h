@@ -45,7 +45,7 @@ struct story {
     float *update;              /* [layers] update over weights; -1: still */
     uint64_t trainable, frozen; /* learnable values */
 
-    int epoch, epochs;      /* epoch 1.. */
+    int epoch, epochs, epochs_done;      /* epoch 1.. */
     uint64_t step, resumed; /* resumed: how often */
     double elapsed;         /* seconds of training */
     double lr;              /* of the last step, or as it was set since */
