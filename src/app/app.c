@@ -4,18 +4,20 @@
 #include "app.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "verb_parts.h"
+#include "thaw/base/nearest.h"
 
 int app_fail(const struct error *error)
 {
-    char *plain = part_plain(error->text); /* file names may hold what steers a terminal */
+    char *plain = print_plain(error->text); /* file names may hold what steers a terminal */
     fprintf(stderr, "thaw: %s\n", plain);
     mem_free(plain);
     return error_exit_code(error->kind == ERROR_NONE ? ERROR_FAILED : error->kind);
@@ -28,7 +30,7 @@ int app_usage(const struct verb *verb, const char *format, ...)
     char text[1024];
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    char *plain = part_plain(text);
+    char *plain = print_plain(text);
     fprintf(stderr, "thaw: %s", plain);
     mem_free(plain);
     if (verb)
@@ -38,8 +40,33 @@ int app_usage(const struct verb *verb, const char *format, ...)
     return error_exit_code(ERROR_USAGE);
 }
 
+static void help_program(void)
+{
+    puts("thaw: a terminal workbench for transfer learning with convolutional networks\n\n"
+         "usage: thaw [EXPERIMENT.ini]     the workbench\n"
+         "       thaw VERB ...             without a screen\n\nverbs:");
+    for (size_t i = 0; i < verbs_count; i++)
+        printf("  %-9s %s\n", verbs[i]->name, verbs[i]->help);
+    puts("\nworkbench options:\n"
+         "  --theme NAME     default, light, mono, or a file\n"
+         "  --ascii          draw with ASCII only\n"
+         "  --no-color       no colours (as does the variable NO_COLOR)\n"
+         "  --no-mouse       leave the mouse to the terminal\n"
+         "  --threads N      computing threads (all cores)\n"
+         "  --samples DIR    the sample world's folder\n"
+         "  --runs DIR       where runs are kept\n"
+         "  --models DIR     a folder of weights files\n"
+         "  --offline        pulls nothing from the network\n\n"
+         "`thaw VERB --help` tells more. Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 weights,\n"
+         "5 stopped early, 130 interrupted.");
+}
+
 void app_help(const struct verb *verb)
 {
+    if (!verb) {
+        help_program();
+        return;
+    }
     printf("usage: thaw %s %s\n%s\n", verb->name, verb->synopsis, verb->help);
     if (verb->options[0])
         printf("\n%s", verb->options);
@@ -68,12 +95,42 @@ bool app_number(const char *text, double low, double high, double *number)
     return !errno && end != text && !*end && *number >= low && *number <= high;
 }
 
+bool app_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value)
+{
+    double number;
+    if (!text)
+        return true;
+    if (!app_number(text, least, most, &number) || number != floor(number)) {
+        char *plain = print_plain(text);
+        app_usage(verb, "%s takes a whole number from %d to %d, not %s", option, least, most, plain);
+        mem_free(plain);
+        return false;
+    }
+    *value = (int)number;
+    return true;
+}
+
 static const struct option_row *find_row(const char *name, size_t length, const struct option_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (strlen(rows[i].name) == length && !strncmp(rows[i].name, name, length))
             return &rows[i];
     return NULL;
+}
+
+static int refuse_option(const struct verb *verb, const char *word, size_t length, const struct option_row *rows,
+                         size_t count)
+{
+    char *name = mem_format("%.*s", (int)length, word), hint[96] = "";
+    struct nearest nearest = {.wanted = name};
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].name[1])
+            nearest_offer(&nearest, rows[i].name);
+    nearest_offer(&nearest, "--help");
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    app_usage(verb, "unknown option %s%s", word, hint);
+    mem_free(name);
+    return -2;
 }
 
 static bool take_value(const struct option_row *row, const char *value)
@@ -101,7 +158,7 @@ int app_options(const struct verb *verb, int argc, char **argv, const struct opt
             plain = true;
             continue;
         }
-        if (verb && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
+        if ((!strcmp(word, "--help") || !strcmp(word, "-h"))) {
             app_help(verb);
             return -1;
         }
@@ -111,8 +168,10 @@ int app_options(const struct verb *verb, int argc, char **argv, const struct opt
         }
         size_t length = strcspn(word, "=");
         const struct option_row *row = find_row(word, length, rows, count);
-        if (!row || (row->flag && word[length])) {
-            app_usage(verb, "unknown option %s", word);
+        if (!row)
+            return refuse_option(verb, word, length, rows, count);
+        if (row->flag && word[length]) {
+            app_usage(verb, "unknown option %s; %s takes no value", word, row->name);
             return -2;
         }
         if (row->flag) {

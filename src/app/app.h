@@ -31,7 +31,7 @@ int workbench(int argc, char **argv);
 int app_fail(const struct error *error);
 /* A usage fault: sentence, hint at --help; returns 2. */
 int app_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* `--help` of a verb on stdout. */
+/* `--help` of a verb, NULL: of the program, on stdout. */
 void app_help(const struct verb *verb);
 /* Prints one JSON object on stdout, closes the line, drops the reference; returns 0. */
 int app_json(json_t *object);
@@ -60,6 +60,21 @@ struct option_row {
  * and printed (exit 0), -2: a fault was printed (exit 2). `--` ends the options. */
 int app_options(const struct verb *verb, int argc, char **argv, const struct option_row *rows, size_t count);
 bool app_number(const char *text, double low, double high, double *number);
+/* text NULL: *value stays. Else a whole number from least to most; false: a usage fault was printed. */
+bool app_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value);
+
+/* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
+ * architecture or a set of weights that the catalog or the models folder knows by this name. Free weights. */
+struct model_source {
+    const char *arch; /* borrowed from the caller, or NULL */
+    char *weights;    /* or NULL */
+};
+bool model_source_find(struct model_source *source, const char *name, struct error *error);
+
+/* Of --preprocess, for the help of the verbs that have it. */
+#define MODEL_PREPROCESS_HELP                                                                                          \
+    "  --preprocess TEXT  how pixels become the input: torch, tf, caffe, unit (x / 255), raw (0 to 255) or\n"          \
+    "                     \"mean A B C std D E F\"; without it as bound to the weights (auto)\n"
 
 /* What eval, predict and bench run on: a graph from a name, a weights file or a run directory. */
 struct model_argument {

@@ -1,8 +1,11 @@
 /* thaw: the program. Finds the verb and runs it; without one, the workbench. */
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app.h"
 
@@ -10,33 +13,20 @@ const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &
                                     &verb_predict, &verb_runs,   &verb_cache,  &verb_bench, &verb_samples};
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];
 
-static void help(void)
+/* No file that is opened later may come to be standard output or error: what is printed would go into it. Writing to
+ * what was closed fails, as it should. */
+static void fill_standard_streams(void)
 {
-    puts("thaw: a terminal workbench for transfer learning with convolutional networks\n\n"
-         "usage: thaw [EXPERIMENT.ini]     the workbench\n"
-         "       thaw VERB ...             without a screen\n\nverbs:");
-    for (size_t i = 0; i < verbs_count; i++)
-        printf("  %-9s %s\n", verbs[i]->name, verbs[i]->help);
-    puts("\nworkbench options:\n"
-         "  --theme NAME     default, light, mono, or a file\n"
-         "  --ascii          draw with ASCII only\n"
-         "  --no-color       no colours (as does the variable NO_COLOR)\n"
-         "  --no-mouse       leave the mouse to the terminal\n"
-         "  --threads N      computing threads (all cores)\n"
-         "  --samples DIR    the sample world's folder\n"
-         "  --runs DIR       where runs are kept\n"
-         "  --models DIR     a folder of weights files\n"
-         "  --offline        pulls nothing from the network\n\n"
-         "`thaw VERB --help` tells more. Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 weights,\n"
-         "5 stopped early, 130 interrupted.");
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            while (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < fd)
+                continue;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
-    setlocale(LC_NUMERIC, "C"); /* numbers in files and JSON have a point everywhere */
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-        help();
+        app_help(NULL);
         return 0;
     }
     if (argc > 1 && !strcmp(argv[1], "--version")) {
@@ -47,4 +37,30 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], verbs[i]->name))
             return verbs[i]->run(argc - 1, argv + 1);
     return workbench(argc, argv);
+}
+
+/* Whatever a verb printed counts only once it is written. */
+static int close_output(int code)
+{
+    struct error error = {0};
+    bool failed = ferror(stdout);
+    int fault = 0;
+    if (fflush(stdout) != 0 || close(STDOUT_FILENO) != 0)
+        fault = errno;
+    if (fault)
+        error_set_errno(&error, ERROR_FAILED, fault, "standard output");
+    else if (failed)
+        error_set(&error, ERROR_FAILED, "standard output: not all of it could be written");
+    if (error.kind == ERROR_NONE)
+        return code;
+    int own = app_fail(&error);
+    return code ? code : own;
+}
+
+int main(int argc, char **argv)
+{
+    fill_standard_streams();
+    setlocale(LC_ALL, "");
+    setlocale(LC_NUMERIC, "C"); /* numbers in files and JSON have a point everywhere */
+    return close_output(run(argc, argv));
 }

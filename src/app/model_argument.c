@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "app.h"
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
-#include "verb_parts.h"
+#include "thaw/source/zoo.h"
 
 /* The class names that came with the weights, else the catalog's; unknown is no fault. */
 static bool take_class_names(struct model_argument *argument, const char *path, struct error *error)
@@ -48,8 +49,8 @@ bool model_argument_open(struct model_argument *argument, const char *model, con
                          const char *preprocess, struct error *error)
 {
     *argument = (struct model_argument){0};
-    struct part_source source = {.arch = model};
-    if (model && (!weights || file_is_directory(model)) && !part_source_find(&source, model, error))
+    struct model_source source = {.arch = model};
+    if (model && (!weights || file_is_directory(model)) && !model_source_find(&source, model, error))
         return false;
     if (!source.weights && weights) {
         source.weights = strcmp(weights, "none") ? load_weights_path(weights, error) : mem_string(weights);
@@ -73,4 +74,32 @@ void model_argument_finish(struct model_argument *argument)
     graph_destroy(argument->graph);
     bind_free_class_names(argument->class_name, argument->classes);
     *argument = (struct model_argument){0};
+}
+
+bool model_source_find(struct model_source *source, const char *name, struct error *error)
+{
+    *source = (struct model_source){0};
+    if (file_is_directory(name)) {
+        source->weights = path_join(name, "model.safetensors");
+        if (file_exists(source->weights))
+            return true;
+        mem_free(source->weights);
+        source->weights = NULL;
+        return error_set(error, ERROR_WEIGHTS, "%s: no model.safetensors; a run has one once it has ended or saved",
+                         name);
+    }
+    struct zoo_arch room;
+    if (!file_exists(name) && zoo_find(name, &room)) {
+        source->arch = name;
+        return true;
+    }
+    struct catalog *catalog = catalog_open(NULL, error);
+    if (!catalog)
+        return false;
+    source->weights = catalog_weights(catalog, name, error);
+    bool absent = !source->weights && catalog_find(catalog, name); /* known, and the sentence says how to get it */
+    if (!source->weights && !absent)
+        source->arch = name;
+    catalog_close(catalog);
+    return !absent;
 }

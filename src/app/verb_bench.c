@@ -4,12 +4,14 @@
 
 #include <string.h>
 
+#include "app.h"
 #include "bench.h"
+#include "print.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/tensor/gemm.h"
-#include "verb_parts.h"
 
 enum { BATCH = 32 };
 
@@ -69,8 +71,8 @@ static json_t *result_object(enum bench_regime regime, const struct bench_result
     double peer = bench_peer_rate(parts->peers, parts->graph->arch, bench_regime_name(regime), settings->bench.batch,
                                   settings->bench.threads, &name);
     if (peer > 0) {
-        json_object_set_new(object, "peer", part_text(name));
-        json_object_set_new(object, "times_peer", part_real(result->images_per_second / peer));
+        json_object_set_new(object, "peer", print_json_text(name));
+        json_object_set_new(object, "times_peer", print_json_real(result->images_per_second / peer));
     }
     return object;
 }
@@ -167,9 +169,9 @@ static int measure(const struct settings *settings, struct session_parts *parts)
 
 static bool prepare(struct settings *settings, struct session_parts *parts, struct error *error)
 {
-    struct part_source source;
+    struct model_source source;
     if (!bench_peers_open(&parts->peers, settings->compare, error) ||
-        !part_source_find(&source, settings->model, error))
+        !model_source_find(&source, settings->model, error))
         return false;
     struct load_request request = {.arch = source.arch, .weights = source.weights, .size = settings->size, .seed = 1};
     parts->graph = load_graph(&request, NULL, error);
@@ -206,6 +208,16 @@ static bool take_regime(struct settings *settings, const char *name)
     return known;
 }
 
+static int refuse_regime(const char *name)
+{
+    char hint[64] = "";
+    struct nearest nearest = {.wanted = name};
+    for (enum bench_regime regime = 0; regime < BENCH_REGIMES; regime++)
+        nearest_offer(&nearest, bench_regime_name(regime));
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    return app_usage(&verb_bench, "--regime takes forward, head, head-cached, block, block-cached or full%s", hint);
+}
+
 static int bench(int argc, char **argv)
 {
     struct settings settings = {.model = "resnet18", .bench = {.batch = BATCH, .seconds = 2}};
@@ -232,14 +244,14 @@ static int bench(int argc, char **argv)
     if (argc > 1)
         return app_usage(&verb_bench, "only options are expected; a model is given with --model");
     if (!take_regime(&settings, regime))
-        return app_usage(&verb_bench, "--regime takes forward, head, head-cached, block, block-cached or full");
+        return refuse_regime(regime);
     if (seconds && !app_number(seconds, 0, 3600, &settings.bench.seconds))
         return app_usage(&verb_bench, "--seconds takes a number from 0 to 3600");
-    if (!part_whole(&verb_bench, "--batch", batch, 1, 65536, &settings.bench.batch) ||
-        !part_whole(&verb_bench, "--size", size, 1, 4096, &settings.size) ||
-        !part_whole(&verb_bench, "--steps", steps, 1, BENCH_STEPS_MOST, &settings.bench.steps) ||
-        !part_whole(&verb_bench, "--memory", memory, 1, 1000000000, &settings.bench.memory) ||
-        !part_whole(&verb_bench, "--threads", threads, 0, 1024, &settings.threads))
+    if (!app_whole(&verb_bench, "--batch", batch, 1, 65536, &settings.bench.batch) ||
+        !app_whole(&verb_bench, "--size", size, 1, 4096, &settings.size) ||
+        !app_whole(&verb_bench, "--steps", steps, 1, BENCH_STEPS_MOST, &settings.bench.steps) ||
+        !app_whole(&verb_bench, "--memory", memory, 1, 1000000000, &settings.bench.memory) ||
+        !app_whole(&verb_bench, "--threads", threads, 0, 1024, &settings.threads))
         return error_exit_code(ERROR_USAGE);
     if (settings.bench.every_kernel && !settings.layers)
         return app_usage(&verb_bench, "--every-kernel tells of layers: give --layers, too");

@@ -4,16 +4,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/train/feature_store.h"
-#include "verb_parts.h"
 
 static json_t *entry_object(const struct feature_stored *entry)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:f, s:b}", "path", part_text(entry->path), "model",
-                     part_text(entry->model), "images", part_text(entry->images), "view", part_text(entry->view),
-                     "bytes", (json_int_t)entry->bytes, "used", entry->used, "in_use", entry->in_use);
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:f, s:b}", "path", print_json_text(entry->path), "model",
+                     print_json_text(entry->model), "images", print_json_text(entry->images), "view",
+                     print_json_text(entry->view), "bytes", (json_int_t)entry->bytes, "used", entry->used, "in_use",
+                     entry->in_use);
 }
 
 static void tell_entry(const struct feature_stored *entry)
@@ -23,8 +25,8 @@ static void tell_entry(const struct feature_stored *entry)
     time_t used = (time_t)entry->used;
     if (!entry->in_use && localtime_r(&used, &parts))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M", &parts);
-    char *model = part_plain(entry->model[0] ? entry->model : "damaged"), *images = part_plain(entry->images),
-         *view = part_plain(entry->view);
+    char *model = print_plain(entry->model[0] ? entry->model : "damaged"), *images = print_plain(entry->images),
+         *view = print_plain(entry->view);
     printf("%9.1f MB  %-16s  %s; %s%s%s\n", (double)entry->bytes / 1e6, when, model, images,
            strcmp(view, "plain") ? "; " : "", strcmp(view, "plain") ? view : "");
     mem_free(model);
@@ -46,10 +48,10 @@ static void tell_all(const char *folder, bool json)
             tell_entry(&list[i]);
     }
     feature_store_free(list, count);
-    char *plain = part_plain(folder);
+    char *plain = print_plain(folder);
     if (json)
-        app_json(
-            json_pack("{s:o, s:I, s:O}", "folder", part_text(folder), "bytes", (json_int_t)bytes, "entries", rows));
+        app_json(json_pack("{s:o, s:I, s:O}", "folder", print_json_text(folder), "bytes", (json_int_t)bytes, "entries",
+                           rows));
     else
         printf("%zu kept, %.1f MB in %s\n", count, (double)bytes / 1e6, plain);
     mem_free(plain);

@@ -4,9 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/doctor.h"
-#include "verb_parts.h"
 
 static void progress(void *context, int done, int total)
 {
@@ -26,7 +27,7 @@ static void tell_classes(const struct dataset *dataset)
     width = width > 48 ? 48 : width;
     printf("%-*s  %8s  %10s\n", width, "class", "training", "validation");
     for (int c = 0; c < dataset->classes; c++) {
-        char *name = part_plain(dataset->class_name[c]);
+        char *name = print_plain(dataset->class_name[c]);
         printf("%-*s  %8zu  %10zu\n", width, name, dataset_class_count(dataset, DATASET_TRAIN, c),
                dataset_class_count(dataset, DATASET_VAL, c));
         mem_free(name);
@@ -43,7 +44,7 @@ static void tell_findings(const struct doctor_report *report)
             continue;
         printf("\n%s: %zu\n", doctor_kind_name(kind), report->count[kind]);
         for (; at < report->findings && report->finding[at].kind == kind; at++) {
-            char *text = part_plain(report->finding[at].text);
+            char *text = print_plain(report->finding[at].text);
             printf("  %s\n", text);
             mem_free(text);
         }
@@ -52,9 +53,9 @@ static void tell_findings(const struct doctor_report *report)
 
 static void tell(const struct dataset *dataset, const struct doctor_report *report)
 {
-    char *path = part_plain(dataset->path);
+    char *path = print_plain(dataset->path);
     printf("%s: %d classes, %zu training and %zu validation images%s\n\n", path, dataset->classes,
-           dataset->part[DATASET_TRAIN].items, dataset->part[DATASET_VAL].items,
+           dataset->images[DATASET_TRAIN].items, dataset->images[DATASET_VAL].items,
            dataset->own_validation ? "" : " (no validation folder)");
     mem_free(path);
     tell_classes(dataset);
@@ -69,9 +70,9 @@ static json_t *classes_json(const struct dataset *dataset)
 {
     json_t *classes = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes, json_pack("{s:o, s:I, s:I}", "name", part_text(dataset->class_name[c]), "train",
-                                                 (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c), "val",
-                                                 (json_int_t)dataset_class_count(dataset, DATASET_VAL, c)));
+        json_array_append_new(classes, json_pack("{s:o, s:I, s:I}", "name", print_json_text(dataset->class_name[c]),
+                                                 "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c),
+                                                 "val", (json_int_t)dataset_class_count(dataset, DATASET_VAL, c)));
     return classes;
 }
 
@@ -80,12 +81,12 @@ static void tell_json(const struct dataset *dataset, const struct doctor_report 
     json_t *findings = json_array(), *counts = json_object();
     for (size_t i = 0; i < report->findings; i++)
         json_array_append_new(findings, json_pack("{s:s, s:o}", "kind", doctor_kind_name(report->finding[i].kind),
-                                                  "text", part_text(report->finding[i].text)));
+                                                  "text", print_json_text(report->finding[i].text)));
     for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++)
         json_object_set_new(counts, doctor_kind_name(kind), json_integer((json_int_t)report->count[kind]));
-    app_json(json_pack("{s:o, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o}", "path", part_text(dataset->path),
-                       "train", (json_int_t)dataset->part[DATASET_TRAIN].items, "val",
-                       (json_int_t)dataset->part[DATASET_VAL].items, "own_validation", dataset->own_validation,
+    app_json(json_pack("{s:o, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o}", "path",
+                       print_json_text(dataset->path), "train", (json_int_t)dataset->images[DATASET_TRAIN].items, "val",
+                       (json_int_t)dataset->images[DATASET_VAL].items, "own_validation", dataset->own_validation,
                        "images_read", (json_int_t)report->images, "width", report->width[0], report->width[1], "height",
                        report->height[0], report->height[1], "classes", classes_json(dataset), "counts", counts,
                        "findings", findings));
@@ -125,7 +126,7 @@ static int data(int argc, char **argv)
     int threads = 0;
     if (argc != 3 || strcmp(argv[1], "check"))
         return app_usage(&verb_data, "`check` and one folder are needed");
-    if (!part_whole(&verb_data, "--threads", threads_text, 0, 1024, &threads))
+    if (!app_whole(&verb_data, "--threads", threads_text, 0, 1024, &threads))
         return error_exit_code(ERROR_USAGE);
     return check(argv[2], threads, json);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -12,7 +14,6 @@
 #include "thaw/data/dataset.h"
 #include "thaw/data/loader.h"
 #include "thaw/ops/loss.h"
-#include "verb_parts.h"
 
 enum { LABELS_BYTES_MAX = 16 << 20, BATCH = 64 };
 
@@ -110,12 +111,12 @@ static void measure(struct plan *plan, const struct batch *batch, int classes, s
     sums->correct5 += (uint64_t)result.correct5;
 }
 
-static bool evaluate_part(const struct dataset_part *part, const struct graph *graph, struct plan *plan, int threads,
-                          struct sums *sums, struct error *error)
+static bool evaluate_images(const struct dataset_images *images, const struct graph *graph, struct plan *plan,
+                            int threads, struct sums *sums, struct error *error)
 {
     struct loader_options options = {
         .preprocess = graph->preprocess, .batch = plan_batch(plan), .augment = AUGMENT_NONE, .threads = threads};
-    struct loader *loader = loader_create(part, &options, error);
+    struct loader *loader = loader_create(images, &options, error);
     if (!loader)
         return false;
     sums->of = loader_batches(loader);
@@ -154,9 +155,9 @@ static bool evaluate(const struct dataset *dataset, const struct graph *graph, c
     double began = clock_monotonic();
     sums->unreadable = set_aside(dataset);
     for (int s = 0; good && s < DATASET_SPLITS; s++) {
-        bool judged = dataset->part[s].items && (s == DATASET_VAL || !dataset->own_validation);
+        bool judged = dataset->images[s].items && (s == DATASET_VAL || !dataset->own_validation);
         if (judged)
-            good = evaluate_part(&dataset->part[s], graph, plan, team_threads(team), sums, error);
+            good = evaluate_images(&dataset->images[s], graph, plan, team_threads(team), sums, error);
     }
     sums->seconds = clock_monotonic() - began;
     if (sums->terminal)
@@ -176,14 +177,14 @@ static void report(const struct settings *settings, const struct graph *graph, c
     double images = (double)sums->images, rate = images / (sums->seconds > 0 ? sums->seconds : 1e-9);
     if (settings->json) {
         app_json(json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:I, s:f, s:f}", "arch", graph->arch, "data",
-                           part_text(settings->data), "classes", graph->classes, "images", (json_int_t)sums->images,
-                           "top1", part_real((double)sums->correct / images), "top5",
-                           part_real((double)sums->correct5 / images), "loss", part_real(sums->loss / images),
-                           "unreadable", (json_int_t)sums->unreadable, "seconds", sums->seconds, "images_per_second",
-                           rate));
+                           print_json_text(settings->data), "classes", graph->classes, "images",
+                           (json_int_t)sums->images, "top1", print_json_real((double)sums->correct / images), "top5",
+                           print_json_real((double)sums->correct5 / images), "loss",
+                           print_json_real(sums->loss / images), "unreadable", (json_int_t)sums->unreadable, "seconds",
+                           sums->seconds, "images_per_second", rate));
         return;
     }
-    char *data = part_plain(settings->data);
+    char *data = print_plain(settings->data);
     printf("%s on %s\n", graph->arch, data);
     mem_free(data);
     printf("top-1       %.2f %%\ntop-5       %.2f %%\nloss        %.4f\n", 100 * (double)sums->correct / images,
@@ -233,8 +234,8 @@ static int eval(int argc, char **argv)
         return app_usage(&verb_eval, "a model is needed: --model, --weights or both");
     if (!settings.data)
         return app_usage(&verb_eval, "a folder of labelled images is needed: --data");
-    if (!part_whole(&verb_eval, "--batch", batch, 1, 65536, &settings.batch) ||
-        !part_whole(&verb_eval, "--threads", threads, 0, 1024, &settings.threads))
+    if (!app_whole(&verb_eval, "--batch", batch, 1, 65536, &settings.batch) ||
+        !app_whole(&verb_eval, "--threads", threads, 0, 1024, &settings.threads))
         return error_exit_code(ERROR_USAGE);
     return run(&settings);
 }
@@ -250,7 +251,7 @@ const struct verb verb_eval = {
         "  --data PATH        a folder of class folders; its val folder where it has one, else all of it.\n"
         "                     Or MNIST's IDX files (.gz as they are): their folder, or a file of images\n"
         "  --labels FILE      the class folder of each output, one name a line; without it the names in the\n"
-        "                     weights, else the sorted names of the class folders\n" PART_PREPROCESS_HELP
+        "                     weights, else the sorted names of the class folders\n" MODEL_PREPROCESS_HELP
         "  --batch N          images a pass (64)\n"
         "  --threads N        computing threads (0: all cores)\n"
         "  --json             one JSON object on stdout\n",

@@ -6,26 +6,28 @@
 #include <poll.h>
 #include <string.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "thaw/session/session.h"
 #include "verb_models.h"
-#include "verb_parts.h"
 
 /* --- the list --- */
 
 /* "-" where it is not known. */
-static const char *figure(char text[PART_COUNT], const char *format, double value)
+static const char *figure(char text[PRINT_COUNT], const char *format, double value)
 {
     if (isfinite(value))
-        snprintf(text, PART_COUNT, format, value);
+        snprintf(text, PRINT_COUNT, format, value);
     else
-        snprintf(text, PART_COUNT, "-");
+        snprintf(text, PRINT_COUNT, "-");
     return text;
 }
 
-static const char *count_of(char text[PART_COUNT], double value)
+static const char *count_of(char text[PRINT_COUNT], double value)
 {
-    return isfinite(value) ? part_count(text, value) : figure(text, "%f", value);
+    return isfinite(value) ? print_count(text, value) : figure(text, "%f", value);
 }
 
 static void list_head(void)
@@ -36,8 +38,9 @@ static void list_head(void)
 
 static void list_line(const struct session_model *model)
 {
-    char params[PART_COUNT], macs[PART_COUNT], top1[PART_COUNT], top5[PART_COUNT], size[PART_COUNT], ms[PART_COUNT];
-    char *name = part_plain(model->name);
+    char params[PRINT_COUNT], macs[PRINT_COUNT], top1[PRINT_COUNT], top5[PRINT_COUNT], size[PRINT_COUNT],
+        ms[PRINT_COUNT];
+    char *name = print_plain(model->name);
     printf("%-40s %8s %8s %6s %6s %9s %6d %-5s %8s  %s\n", name, count_of(params, model->params),
            count_of(macs, model->macs), figure(top1, "%.2f", model->top1), figure(top5, "%.2f", model->top5),
            figure(size, "%.1f MB", model->file_bytes / 1e6), model->side, model->local ? "yes" : "-",
@@ -47,28 +50,45 @@ static void list_line(const struct session_model *model)
 
 static json_t *text_or_null(const char *text)
 {
-    return text[0] ? part_text(text) : json_null();
+    return text[0] ? print_json_text(text) : json_null();
 }
 
 static json_t *list_object(const struct session_model *model)
 {
-    json_t *object = json_pack(
-        "{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:s}", "name", part_text(model->name), "arch",
-        model->arch, "family", model->family, "title", model->title, "weights", text_or_null(model->weights), "format",
-        model->format, "input", model->input, "classes", model->classes, "params", part_real(model->params), "macs",
-        part_real(model->macs), "file_bytes", part_real(model->file_bytes), "preprocess", model->preprocess);
-    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog",
-                             text_or_null(model->catalog), "source", text_or_null(model->source), "licence",
-                             text_or_null(model->licence), "url", text_or_null(model->url), "notes",
-                             text_or_null(model->notes), "top1", part_real(model->top1), "top5", part_real(model->top5),
-                             "local", model->local, "scratch", model->scratch, "default", model->is_default, "seconds",
-                             part_real(model->seconds), "used", model->used > 0 ? json_real(model->used) : json_null());
+    json_t *object =
+        json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:s}", "name", print_json_text(model->name),
+                  "arch", model->arch, "family", model->family, "title", model->title, "weights",
+                  text_or_null(model->weights), "format", model->format, "input", model->input, "classes",
+                  model->classes, "params", print_json_real(model->params), "macs", print_json_real(model->macs),
+                  "file_bytes", print_json_real(model->file_bytes), "preprocess", model->preprocess);
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog", text_or_null(model->catalog),
+        "source", text_or_null(model->source), "licence", text_or_null(model->licence), "url", text_or_null(model->url),
+        "notes", text_or_null(model->notes), "top1", print_json_real(model->top1), "top5", print_json_real(model->top5),
+        "local", model->local, "scratch", model->scratch, "default", model->is_default, "seconds",
+        print_json_real(model->seconds), "used", model->used > 0 ? json_real(model->used) : json_null());
     json_object_update(object, more);
     json_decref(more);
     return object;
 }
 
-static void list_rows(struct session *session, bool json)
+static const char *const parts[] = {"show", "pull", "verify", "compare", "time", NULL};
+
+/* A filter that no row passes may be a misspelt part of the verb. */
+static void suggest_part(const char *word)
+{
+    char hint[64] = "";
+    struct nearest nearest = {.wanted = word};
+    for (size_t i = 0; parts[i]; i++)
+        nearest_offer(&nearest, parts[i]);
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    char *plain = print_plain(word);
+    if (hint[0])
+        fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
+    mem_free(plain);
+}
+
+static size_t list_rows(struct session *session, bool json)
 {
     const struct session_model *models;
     const size_t *row;
@@ -87,6 +107,7 @@ static void list_rows(struct session *session, bool json)
     else
         printf("%zu of %zu models\n", shown, count);
     json_decref(rows);
+    return shown;
 }
 
 static bool take_sort(struct session *session, const char *sort, struct error *error)
@@ -96,12 +117,15 @@ static bool take_sort(struct session *session, const char *sort, struct error *e
     if (!sort)
         return true;
     if (!session_model_column_find(sort + reverse, &column)) {
+        struct nearest nearest = {.wanted = sort + reverse};
         error_set(error, ERROR_USAGE, "there is no column \"%s\" to sort by; it can be", sort + reverse);
         for (column = 0; column < SESSION_MODEL_COLUMNS; column++) {
             size_t length = strlen(error->text);
             snprintf(error->text + length, sizeof error->text - length, "%s %s", column ? "," : "",
                      session_model_column_name(column));
+            nearest_offer(&nearest, session_model_column_name(column));
         }
+        nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
         return false;
     }
     session_sort_models(session, column, reverse);
@@ -131,8 +155,8 @@ static int list(char **word, int words, const char *sort, bool json)
     }
     struct session *session = open_session(&error);
     bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
-    if (good)
-        list_rows(session, json);
+    if (good && !list_rows(session, json) && words)
+        suggest_part(word[0]);
     session_destroy(session);
     mem_free(filter);
     return good ? 0 : app_fail(&error);
@@ -147,7 +171,11 @@ static long find_row(struct session *session, const char *name, struct error *er
     for (size_t i = 0; i < count; i++)
         if (!strcmp(models[i].name, name) || !strcmp(models[i].weights, name))
             return (long)i;
+    struct nearest nearest = {.wanted = name};
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&nearest, models[i].name);
     error_set(error, ERROR_USAGE, "%s: not in the list that `thaw models` shows", name);
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     return -1;
 }
 
@@ -168,7 +196,7 @@ int models_compare(const char *a, const char *b, bool json)
     for (size_t i = 0; i < rows; i++) {
         if (json)
             json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b, s:i}", "label", row[i].label, "a",
-                                                  part_text(row[i].a), "b", part_text(row[i].b), "differs",
+                                                  print_json_text(row[i].a), "b", print_json_text(row[i].b), "differs",
                                                   row[i].differs, "better", row[i].better));
         else
             printf("%-14s %c %-40s %c %s\n", row[i].label, row[i].better < 0 ? '+' : ' ', row[i].a,
@@ -199,8 +227,9 @@ static bool time_one(struct session *session, const char *name, bool json, json_
     if (!isfinite(models[row].seconds))
         return error_set(error, ERROR_FAILED, "%s: it could not be measured", name);
     if (json)
-        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:f}", "name", part_text(name), "arch", models[row].arch,
-                                              "input", models[row].input, "seconds", models[row].seconds));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:s, s:s, s:f}", "name", print_json_text(name), "arch", models[row].arch,
+                                        "input", models[row].input, "seconds", models[row].seconds));
     else
         printf("%-40s %8.2f ms an image\n", name, 1e3 * models[row].seconds);
     fflush(stdout);

@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/session/session.h"
 #include "verb_models.h"
-#include "verb_parts.h"
 
 enum { BAR = 30, POLL_MILLISECONDS = 500 };
 static const double line_seconds = 10;
@@ -73,7 +74,7 @@ static void tell(struct teller *teller, const struct session_pull *pull)
     if (teller->terminal && (noted || turned))
         fprintf(stderr, "\r\033[K");
     if (noted && pull->note[0]) {
-        char *plain = part_plain(pull->note);
+        char *plain = print_plain(pull->note);
         fprintf(stderr, "%s: %s\n", pull->name, plain);
         mem_free(plain);
     }
@@ -130,10 +131,12 @@ static int report(const struct session_pull *pull, struct teller *teller, json_t
     }
     if (teller->json)
         json_array_append_new(
-            list, json_pack("{s:s, s:b, s:o, s:o, s:o, s:s}", "name", pull->name, "done", done, "path",
-                            done ? part_text(pull->path) : json_null(), "bytes", part_real(pull->received), "error",
-                            done ? json_null() : part_text(pull->error.text[0] ? pull->error.text : "interrupted"),
-                            "by_hand", pull->by_hand));
+            list,
+            json_pack("{s:s, s:b, s:o, s:o, s:o, s:s}", "name", pull->name, "done", done, "path",
+                      done ? print_json_text(pull->path) : json_null(), "bytes", print_json_real(pull->received),
+                      "error",
+                      done ? json_null() : print_json_text(pull->error.text[0] ? pull->error.text : "interrupted"),
+                      "by_hand", pull->by_hand));
     else if (done)
         printf("%s  %s\n", pull->name, pull->path);
     fflush(stdout);

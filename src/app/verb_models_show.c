@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/session/session.h"
@@ -11,17 +13,16 @@
 #include "thaw/shelf/load.h"
 #include "thaw/source/zoo.h"
 #include "verb_models.h"
-#include "verb_parts.h"
 
 /* What is shown: where its graph comes from, and what the catalog says of it. */
 struct shown {
-    struct part_source source;
+    struct model_source source;
     struct catalog *catalog;
     const struct catalog_row *row; /* or NULL */
 };
 
 /* A row of the list by its name: its weights file, where it has one. */
-static bool find_listed(struct part_source *source, const char *name, struct error *error)
+static bool find_listed(struct model_source *source, const char *name, struct error *error)
 {
     struct session_options options = {0};
     struct session *session = session_create(&options, error);
@@ -50,7 +51,7 @@ static bool find_shown(struct shown *shown, const char *name, struct error *erro
         if (shown->source.weights || zoo_find(row->arch, &room))
             return true;
     }
-    if (!part_source_find(&shown->source, name, error) ||
+    if (!model_source_find(&shown->source, name, error) ||
         (!shown->source.weights && !find_listed(&shown->source, name, error)))
         return false;
     if (shown->source.weights)
@@ -121,7 +122,7 @@ static size_t node_params(const struct graph *graph, int node)
 
 static void show_stage(const struct graph *graph, int index)
 {
-    char text[PART_COUNT], number[PART_COUNT];
+    char text[PRINT_COUNT], number[PRINT_COUNT];
     const struct graph_stage *stage = &graph->stage[index];
     size_t params = 0;
     double macs = 0;
@@ -129,15 +130,15 @@ static void show_stage(const struct graph *graph, int index)
         params += node_params(graph, node);
         macs += graph_node_cost(graph, node, 1).macs;
     }
-    printf("%-40s %-13s %-13s %9s %9s\n", stage->name, "", "", part_count(number, (double)params),
-           part_count(text, macs));
+    printf("%-40s %-13s %-13s %9s %9s\n", stage->name, "", "", print_count(number, (double)params),
+           print_count(text, macs));
     for (int node = stage->first_node; node < stage->first_node + stage->nodes; node++) {
         const struct graph_node *of = &graph->node[node];
         char shape[48];
         snprintf(shape, sizeof shape, "%dx%dx%d", of->shape.h, of->shape.w, of->shape.c);
         printf("  %-38s %-13s %-13s %9s %9s\n", of->name, op_get(of->kind)->name, shape,
-               part_count(number, (double)node_params(graph, node)),
-               part_count(text, graph_node_cost(graph, node, 1).macs));
+               print_count(number, (double)node_params(graph, node)),
+               print_count(text, graph_node_cost(graph, node, 1).macs));
     }
 }
 
@@ -165,7 +166,7 @@ static void show_note(const char *note)
 {
     for (const char *line = note; line && *line;) {
         size_t length = strcspn(line, "\n");
-        char *text = mem_format("%.*s", (int)length, line), *plain = part_plain(text);
+        char *text = mem_format("%.*s", (int)length, line), *plain = print_plain(text);
         printf("note: %s\n", plain);
         mem_free(plain);
         mem_free(text);
@@ -184,7 +185,7 @@ static void show_match(const struct bind_report *report)
         const struct bind_row *row = &report->row[i];
         if (row->outcome == BIND_LOADED)
             continue;
-        char *name = part_plain(row->name), *detail = part_plain(row->detail);
+        char *name = print_plain(row->name), *detail = print_plain(row->detail);
         printf("  %-10s  %s%s%s\n", bind_outcome_name(row->outcome), name, detail[0] ? "  " : "", detail);
         mem_free(name);
         mem_free(detail);
@@ -195,15 +196,15 @@ static void show_plain(const struct shown *shown, const struct graph *graph, con
 {
     if (shown->row)
         show_catalog(shown);
-    char params[PART_COUNT], macs[PART_COUNT], bytes[PART_COUNT];
+    char params[PRINT_COUNT], macs[PRINT_COUNT], bytes[PRINT_COUNT];
     struct graph_totals totals = graph_totals(graph);
     printf("%s: %d classes, %zu parameters (%s)\n", graph->arch, graph->classes, totals.params,
-           part_count(params, (double)totals.params));
+           print_count(params, (double)totals.params));
     if (totals.buffers)
         printf("with %zu running statistics, which Keras counts too: %zu\n", totals.buffers,
                totals.params + totals.buffers);
-    printf("an image: %s MACs, %sB of activations\n", part_count(macs, totals.macs),
-           part_count(bytes, totals.activation_bytes));
+    printf("an image: %s MACs, %sB of activations\n", print_count(macs, totals.macs),
+           print_count(bytes, totals.activation_bytes));
     show_preprocess(graph);
     show_note(graph->note);
     printf("\n%-40s %-13s %-13s %9s %9s\n", "layer", "kind", "output", "params", "MACs");
@@ -251,9 +252,9 @@ static json_t *match_json(const struct bind_report *report)
     for (enum bind_outcome outcome = 0; outcome < BIND_OUTCOMES; outcome++)
         json_object_set_new(counts, bind_outcome_name(outcome), json_integer((json_int_t)report->count[outcome]));
     for (size_t i = 0; i < report->rows; i++)
-        json_array_append_new(rows, json_pack("{s:o, s:s, s:o}", "name", part_text(report->row[i].name), "outcome",
-                                              bind_outcome_name(report->row[i].outcome), "detail",
-                                              part_text(report->row[i].detail)));
+        json_array_append_new(rows, json_pack("{s:o, s:s, s:o}", "name", print_json_text(report->row[i].name),
+                                              "outcome", bind_outcome_name(report->row[i].outcome), "detail",
+                                              print_json_text(report->row[i].detail)));
     return json_pack("{s:o, s:o}", "counts", counts, "rows", rows);
 }
 
@@ -266,8 +267,8 @@ static json_t *catalog_json(const struct shown *shown)
     digest_print(hash, &row->hash);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", row->name, "source", row->source,
                      "licence", row->licence, "file", row->file, "hash", hash, "url",
-                     row->url[0] ? part_text(row->url) : json_null(), "top1", part_real(row->top1), "top5",
-                     part_real(row->top5), "notes", row->notes);
+                     row->url[0] ? print_json_text(row->url) : json_null(), "top1", print_json_real(row->top1), "top5",
+                     print_json_real(row->top5), "notes", row->notes);
 }
 
 static void show_json(const struct shown *shown, const struct graph *graph, const struct bind_report *report)

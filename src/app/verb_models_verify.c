@@ -4,12 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/shelf/verify.h"
 #include "verb_models.h"
-#include "verb_parts.h"
 
 static const char *const file_words[] = {
     "no published digest to hold it against",
@@ -21,7 +22,7 @@ static const char *const file_words[] = {
 
 static void tell_file(const struct verify_report *report)
 {
-    char *path = part_plain(report->path);
+    char *path = print_plain(report->path);
     printf("file      %s\n          %s", path, file_words[report->file]);
     mem_free(path);
     if (report->file == VERIFY_FILE_WRONG || report->file == VERIFY_FILE_REPACKED)
@@ -59,27 +60,27 @@ static void tell_json(const struct verify_report *report)
     json_t *probes = json_array();
     for (int i = 0; i < VERIFY_PROBES; i++) {
         const struct verify_probe *probe = &report->probe[i];
-        json_array_append_new(probes, json_pack("{s:o, s:o, s:o, s:b}", "norm", part_real(probe->norm), "wanted_norm",
-                                                part_real(probe->wanted_norm), "error", part_real(probe->error),
-                                                "finite", probe->finite));
+        json_array_append_new(probes, json_pack("{s:o, s:o, s:o, s:b}", "norm", print_json_real(probe->norm),
+                                                "wanted_norm", print_json_real(probe->wanted_norm), "error",
+                                                print_json_real(probe->error), "finite", probe->finite));
     }
     app_json(json_pack("{s:o, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:b}", "name",
                        report->name[0] ? json_string(report->name) : json_null(), "arch", report->arch, "path",
-                       part_text(report->path), "classes", report->classes, "tensors", report->tensors, "file",
+                       print_json_text(report->path), "classes", report->classes, "tensors", report->tensors, "file",
                        files[report->file], "expected",
                        report->expected[0] ? json_string(report->expected) : json_null(), "found",
                        report->found[0] ? json_string(report->found) : json_null(), "probes", probes, "error",
-                       part_real(report->error), "verdict", verdicts[report->verdict], "headless", report->headless,
-                       "good", verify_good(report)));
+                       print_json_real(report->error), "verdict", verdicts[report->verdict], "headless",
+                       report->headless, "good", verify_good(report)));
 }
 
 int models_verify(const char *name, bool json)
 {
     struct error error = {0};
     struct verify_report report;
-    struct part_source source = {0};
+    struct model_source source = {0};
     struct catalog *catalog = catalog_open(NULL, &error);
-    bool good = catalog && part_source_find(&source, name, &error);
+    bool good = catalog && model_source_find(&source, name, &error);
     if (good && !source.weights) { /* an architecture stands for its usual weights */
         source.weights = catalog_weights(catalog, name, &error);
         good = source.weights != NULL;

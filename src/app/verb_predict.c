@@ -4,13 +4,14 @@
 
 #include <string.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
 #include "thaw/ops/loss.h"
 #include "thaw/shelf/remember.h"
-#include "verb_parts.h"
 
 enum { TOP = 5, TIMED_LEAST = 3 };
 
@@ -71,14 +72,14 @@ static void rank(struct predictor *p)
 
 static void tell_line(const struct predictor *p, const char *path, const float *logits)
 {
-    char *plain = part_plain(path);
+    char *plain = print_plain(path);
     fputs(plain, stdout);
     mem_free(plain);
     for (int i = 0; p->tells_logits && i < p->graph->classes; i++)
         printf("\t%.9g", (double)logits[i]);
     for (int i = 0; !p->tells_logits && i < p->top; i++) {
         int class = p->order[i];
-        char *name = p->class_name ? part_plain(p->class_name[class]) : mem_format("%d", class);
+        char *name = p->class_name ? print_plain(p->class_name[class]) : mem_format("%d", class);
         printf("\t%s\t%.4f", name, (double)p->probability[class]);
         mem_free(name);
     }
@@ -92,12 +93,13 @@ static void tell_json(const struct predictor *p, const char *path, const float *
     for (int i = 0; i < p->top; i++) {
         int class = p->order[i];
         json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "index", class, "class",
-                                             p->class_name ? part_text(p->class_name[class]) : json_null(),
-                                             "probability", part_real((double)p->probability[class])));
+                                             p->class_name ? print_json_text(p->class_name[class]) : json_null(),
+                                             "probability", print_json_real((double)p->probability[class])));
     }
     for (int i = 0; all && i < p->graph->classes; i++)
-        json_array_append_new(all, part_real((double)logits[i]));
-    json_array_append_new(p->list, json_pack("{s:o, s:o, s:o*}", "path", part_text(path), "top", top, "logits", all));
+        json_array_append_new(all, print_json_real((double)logits[i]));
+    json_array_append_new(p->list,
+                          json_pack("{s:o, s:o, s:o*}", "path", print_json_text(path), "top", top, "logits", all));
 }
 
 static bool predict_image(struct predictor *p, const char *path)
@@ -119,8 +121,8 @@ static bool predict_image(struct predictor *p, const char *path)
     } else {
         app_fail(&error);
         if (p->list)
-            json_array_append_new(p->list,
-                                  json_pack("{s:o, s:o}", "path", part_text(path), "error", part_text(error.text)));
+            json_array_append_new(
+                p->list, json_pack("{s:o, s:o}", "path", print_json_text(path), "error", print_json_text(error.text)));
     }
     image_finish(&image);
     return good;
@@ -177,7 +179,7 @@ static int predict(int argc, char **argv)
         return app_usage(&verb_predict, "a model is needed: --model or --weights");
     if (argc < 2)
         return app_usage(&verb_predict, "one image at least is needed");
-    if (!part_whole(&verb_predict, "--top", top_text, 1, 1000000, &predictor.top))
+    if (!app_whole(&verb_predict, "--top", top_text, 1, 1000000, &predictor.top))
         return error_exit_code(ERROR_USAGE);
     struct error error = {0};
     struct model_argument model;
@@ -194,7 +196,7 @@ const struct verb verb_predict = {
     .synopsis = "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--json] IMAGE...",
     .help = "tells the likeliest classes of images",
     .options = "  --model RUN|FILE   a run directory or a weights file; with --weights, an architecture\n"
-               "  --weights FILE     trained weights\n" PART_PREPROCESS_HELP
+               "  --weights FILE     trained weights\n" MODEL_PREPROCESS_HELP
                "  --top N            classes an image (5, or all where there are fewer)\n"
                "  --logits           the network's plain outputs, all of them, in place of the classes; with --json\n"
                "                     beside them\n"

@@ -4,11 +4,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "app.h"
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_state.h"
 #include "thaw/run/rundir.h"
-#include "verb_parts.h"
 
 static const char *state(const struct rundir_summary *run)
 {
@@ -22,12 +23,13 @@ static json_t *accuracy_json(double accuracy)
 
 static json_t *run_object(const struct rundir_summary *run)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:i, s:i, s:o, s:o, s:I, s:I}", "path", part_text(run->path),
-                     "name", part_text(run->name), "state", state(run), "model", part_text(run->model), "data",
-                     part_text(run->data), "started", run->started, "seconds", run->seconds, "epochs_done",
-                     run->epochs_done, "epochs", run->epochs, "best_accuracy", accuracy_json(run->best_accuracy),
-                     "last_accuracy", accuracy_json(run->last_accuracy), "params_trainable",
-                     (json_int_t)run->params_trainable, "params_frozen", (json_int_t)run->params_frozen);
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:i, s:i, s:o, s:o, s:I, s:I}", "path",
+                     print_json_text(run->path), "name", print_json_text(run->name), "state", state(run), "model",
+                     print_json_text(run->model), "data", print_json_text(run->data), "started", run->started,
+                     "seconds", run->seconds, "epochs_done", run->epochs_done, "epochs", run->epochs, "best_accuracy",
+                     accuracy_json(run->best_accuracy), "last_accuracy", accuracy_json(run->last_accuracy),
+                     "params_trainable", (json_int_t)run->params_trainable, "params_frozen",
+                     (json_int_t)run->params_frozen);
 }
 
 static void accuracy_text(char *text, size_t room, double accuracy)
@@ -40,19 +42,19 @@ static void accuracy_text(char *text, size_t room, double accuracy)
 
 static void tell_run(const struct rundir_summary *run)
 {
-    char epochs[24], best[16], last[16], learns[PART_COUNT], *name = part_plain(run->name);
+    char epochs[24], best[16], last[16], learns[PRINT_COUNT], *name = print_plain(run->name);
     snprintf(epochs, sizeof epochs, "%d/%d", run->epochs_done, run->epochs);
     accuracy_text(best, sizeof best, run->best_accuracy);
     accuracy_text(last, sizeof last, run->last_accuracy);
     printf("%-44s  %-11s  %9s  %9s  %9s  %9s  %8.0f s\n", name, state(run), epochs, best, last,
-           part_count(learns, (double)run->params_trainable), run->seconds);
+           print_count(learns, (double)run->params_trainable), run->seconds);
     mem_free(name);
 }
 
 static bool matches(const struct rundir_summary *run, const char *filter)
 {
-    return !filter || part_contains(run->name, filter) || part_contains(run->model, filter) ||
-           part_contains(run->data, filter) || part_contains(state(run), filter);
+    return !filter || strcasestr(run->name, filter) || strcasestr(run->model, filter) ||
+           strcasestr(run->data, filter) || strcasestr(state(run), filter);
 }
 
 static void tell_all(const struct rundir_summary *list, size_t count, const char *folder, const char *filter, bool json)
@@ -71,9 +73,9 @@ static void tell_all(const struct rundir_summary *list, size_t count, const char
         else
             tell_run(&list[i]);
     }
-    char *plain = part_plain(folder);
+    char *plain = print_plain(folder);
     if (json)
-        app_json(json_pack("{s:o, s:O}", "folder", part_text(folder), "runs", rows));
+        app_json(json_pack("{s:o, s:O}", "folder", print_json_text(folder), "runs", rows));
     else
         printf("%zu of %zu runs in %s\n", shown, count, plain);
     mem_free(plain);

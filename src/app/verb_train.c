@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_state.h"
@@ -18,7 +19,6 @@
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/train/trainer.h"
-#include "verb_parts.h"
 
 /* What is told of a run; written on the trainer's thread only, read after it ended. */
 struct report {
@@ -211,7 +211,7 @@ static json_t *count_json(bool known, uint64_t value)
 
 static json_t *text_json(const char *text)
 {
-    return text[0] ? part_text(text) : json_null();
+    return text[0] ? print_json_text(text) : json_null();
 }
 
 static void finish_json(const struct report *report, const struct trainer_status *status, const char *how)
@@ -219,7 +219,7 @@ static void finish_json(const struct report *report, const struct trainer_status
     const struct event *run = &report->run, *epoch = &report->epoch, *eval = &report->eval, *proof = &report->proof;
     bool began = run->u.run.version > 0, passed = epoch->kind == EVENT_EPOCH, judged = eval->kind == EVENT_EVAL;
     json_t *object = json_pack(
-        "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", part_text(status->run_path), "how", how,
+        "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", print_json_text(status->run_path), "how", how,
         "model", text_json(run->u.run.model), "weights", text_json(run->u.run.weights), "data",
         text_json(run->u.run.data), "epochs", passed ? epoch->epoch : 0, "classes",
         count_json(began, (uint64_t)run->u.run.classes), "best_accuracy", known_json(judged, status->best_accuracy),
@@ -279,6 +279,7 @@ static int run(const struct experiment *experiment, const char *resume, bool jso
     sigemptyset(&signals);
     for (size_t i = 0; i < THAW_LENGTH(handled); i++)
         sigaddset(&signals, handled[i]);
+    signal(SIGPIPE, SIG_IGN);                   /* whoever read the lines may go away */
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* every thread started from here on inherits it */
     struct trainer *trainer = trainer_create(experiment, resume, &sink, &error);
     if (!trainer || !trainer_start(trainer, &error)) {

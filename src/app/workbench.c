@@ -9,6 +9,7 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "thaw/session/session.h"
 #include "ui.h"
 
@@ -63,6 +64,21 @@ static int run(const struct choices *choices, int threads, const char *experimen
     return code;
 }
 
+/* Neither a verb nor a file. */
+static int refuse_word(const char *word)
+{
+    char hint[96] = "";
+    size_t length = strlen(word);
+    struct nearest nearest = {.wanted = word};
+    if (strchr(word, '/') || (length > 4 && !strcmp(word + length - 4, ".ini")))
+        return app_usage(NULL, "%s: there is no such file", word);
+    for (size_t i = 0; i < verbs_count; i++)
+        nearest_offer(&nearest, verbs[i]->name);
+    nearest_offer(&nearest, "--help");
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    return app_usage(NULL, "%s is neither a verb nor an experiment file%s", word, hint);
+}
+
 int workbench(int argc, char **argv)
 {
     struct choices choices = {0};
@@ -75,9 +91,11 @@ int workbench(int argc, char **argv)
     };
     argc = app_options(NULL, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
-        return error_exit_code(ERROR_USAGE);
-    if (argc > 2 || (argc == 2 && !file_exists(argv[1])))
-        return app_usage(NULL, "%s is neither a verb nor an experiment file", argv[1]);
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    if (argc > 1 && !file_exists(argv[1]))
+        return refuse_word(argv[1]);
+    if (argc > 2)
+        return app_usage(NULL, "one experiment file at most: %s is not expected", argv[2]);
     double threads = 0;
     if (choices.threads && !app_number(choices.threads, 0, 1024, &threads))
         return app_usage(NULL, "--threads takes a number from 0 (all cores) to 1024, not %s", choices.threads);

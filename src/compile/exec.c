@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 static float *value_of(const struct plan *plan, int node)
 {

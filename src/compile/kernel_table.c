@@ -101,7 +101,7 @@ static int images_measured(const struct graph *graph, int node)
 }
 
 const char *kernel_table_find(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
-                              bool kept, bool plain)
+                              bool kept, bool no_winograd)
 {
     char key[KEY];
     if (!has_kernels(graph, node))
@@ -113,7 +113,7 @@ const char *kernel_table_find(const struct kernel_table *table, const struct gra
     int count = value ? list_kernels(graph, node, job, images_measured(graph, node), list) : 0;
     for (int i = 0; i < count; i++) {
         double time = time_of(value, list[i].name);
-        if (plain && list[i].transforms)
+        if (no_winograd && list[i].transforms)
             continue;
         if (time < 0 && first < 0)
             return NULL; /* the built-in choice has no time to compare with */

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "plan_parts.h"
+#include "plan_private.h"
 #include "thaw/base/machine.h"
 
 /* Far below where sizes of a graph's buffers could pass SIZE_MAX, far above any machine. */
@@ -50,7 +50,7 @@ static void find_reached(const struct graph *graph, bool *reaches)
 static void find_dependence(struct plan *plan)
 {
     const struct graph *graph = plan->graph;
-    bool backward = plan->training && plan->part != PLAN_FROZEN;
+    bool backward = plan->training && plan->half != PLAN_FROZEN;
     find_reached(graph, plan->reaches);
     for (int node = plan->frontier; node < graph->nodes && backward; node++) {
         bool wants = learns(plan, node);
@@ -181,7 +181,7 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->batch = options->batch;
     plan->portion = options->portion;
     plan->training = options->training;
-    plan->part = options->training ? options->part : PLAN_WHOLE;
+    plan->half = options->training ? options->half : PLAN_WHOLE;
     plan->fold = options->fold;
     plan->no_winograd = options->no_winograd;
     plan->kernels = options->batch > 1 ? options->kernels : NULL;

@@ -1,11 +1,11 @@
 /* Lives and places of a plan's buffers: which values must outlast which step, what may be computed in place, and where
- * everything lies in the one arena. Times are those of plan_parts.h. Called by plan_create.
+ * everything lies in the one arena. Times are those of plan_private.h. Called by plan_create.
  */
 #include "config.h"
 
 #include <stdlib.h>
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 /* Backward of a batch norm reads its input for the statistics, the affine's gradient and the activation's argument, its
  * output only to get through an activation behind a residual. */
@@ -146,7 +146,7 @@ static void add_values(struct plan *plan, const int *end)
     const struct graph *graph = plan->graph;
     if (plan->crossings > 0 && plan->crossing[0] == 0)
         plan->value[0] = add_buffer(plan, value_floats(plan, 0), 0, end[0]);
-    for (int i = 0; i < plan->crossings && plan->part == PLAN_THAWED; i++)
+    for (int i = 0; i < plan->crossings && plan->half == PLAN_THAWED; i++)
         if (plan->crossing[i] != 0)
             plan->value[plan->crossing[i]] =
                 add_buffer(plan, value_floats(plan, plan->crossing[i]), 0, end[plan->crossing[i]]);
@@ -252,7 +252,7 @@ static void add_param_gradients(struct plan *plan)
         const struct graph_param *param = &graph->param[p];
         enum freeze_mark mark = param->role == OP_ROLE_AFFINE ? FREEZE_AFFINE : FREEZE_WEIGHTS;
         bool learns = param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT;
-        bool moves = plan->training && learns && plan->part != PLAN_FROZEN && !(plan->fixed[param->node] & mark);
+        bool moves = plan->training && learns && plan->half != PLAN_FROZEN && !(plan->fixed[param->node] & mark);
         plan->param_grad[p] =
             moves ? add_buffer(plan, param->count, start[param->node], plan_last_time(plan)) : PLAN_NONE;
     }

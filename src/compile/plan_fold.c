@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 /* Parameter slots, in the order of op.h. */
 enum { CONV_WEIGHT, CONV_BIAS };

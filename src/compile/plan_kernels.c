@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 static int choose(const struct plan *plan, int s, enum op_job job, int n)
 {

@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 /* What a step may read and write: a part of the last-level cache that a core can count on. */
 static const size_t portion_floats = (size_t)3 << 19;

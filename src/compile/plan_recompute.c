@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan_parts.h"
+#include "plan_private.h"
 
 /* --- the backward pass's calls --- */
 

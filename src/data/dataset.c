@@ -59,9 +59,9 @@ static bool enough(const struct dataset *dataset, struct error *error)
     if (dataset->classes == 1)
         return error_set(error, ERROR_DATA, "%s: only one class (%s), two are needed to tell apart", dataset->path,
                          dataset->class_name[0]);
-    if (dataset->part[DATASET_TRAIN].items + dataset->part[DATASET_VAL].items == 0 && dataset->bad_count == 0)
+    if (dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items == 0 && dataset->bad_count == 0)
         return error_set(error, ERROR_DATA, "%s: the class folders are empty", dataset->path);
-    if (dataset->part[DATASET_TRAIN].items + dataset->part[DATASET_VAL].items == 0)
+    if (dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items == 0)
         return error_set(error, ERROR_DATA, "%s: none of the %zu files is an image; the first, %s: %s", dataset->path,
                          dataset->bad_count, dataset->bad[0].path, dataset->bad[0].reason);
     return true;
@@ -123,8 +123,8 @@ static bool fill_from_idx(struct dataset *dataset, char *images[DATASET_SPLITS],
     if (both || choice->share <= 0)
         return true;
     if (dataset->own_validation) { /* the only pair there is: what is asked for is a part of it */
-        dataset->part[DATASET_TRAIN] = dataset->part[DATASET_VAL];
-        dataset->part[DATASET_VAL] = (struct dataset_part){0};
+        dataset->images[DATASET_TRAIN] = dataset->images[DATASET_VAL];
+        dataset->images[DATASET_VAL] = (struct dataset_images){0};
         dataset->own_validation = false;
     }
     split_stratified(dataset, choice->share, seed);
@@ -192,9 +192,9 @@ void dataset_destroy(struct dataset *dataset)
     if (!dataset)
         return;
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        for (size_t i = 0; i < dataset->part[s].items; i++)
-            mem_free(dataset->part[s].item[i].path);
-        mem_free(dataset->part[s].item);
+        for (size_t i = 0; i < dataset->images[s].items; i++)
+            mem_free(dataset->images[s].item[i].path);
+        mem_free(dataset->images[s].item);
         dataset_pixels_destroy(dataset->pixels[s]);
     }
     for (size_t i = 0; i < dataset->bad_count; i++)
@@ -208,8 +208,8 @@ void dataset_destroy(struct dataset *dataset)
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label)
 {
     size_t count = 0;
-    for (size_t i = 0; i < dataset->part[split].items; i++)
-        count += dataset->part[split].item[i].label == label;
+    for (size_t i = 0; i < dataset->images[split].items; i++)
+        count += dataset->images[split].item[i].label == label;
     return count;
 }
 
@@ -222,18 +222,18 @@ static int find_name(const char *const *names, int count, const char *name)
 }
 
 /* Items in the order of their new labels; within one, the order stays. */
-static void relabel_part(struct dataset_part *part, const int *to, int count)
+static void relabel_images(struct dataset_images *images, const int *to, int count)
 {
-    struct dataset_item *sorted = mem_array(part->items + 1, sizeof(*sorted));
+    struct dataset_item *sorted = mem_array(images->items + 1, sizeof(*sorted));
     size_t filled = 0;
     for (int label = 0; label < count; label++)
-        for (size_t i = 0; i < part->items; i++)
-            if (to[part->item[i].label] == label) {
-                sorted[filled] = part->item[i];
+        for (size_t i = 0; i < images->items; i++)
+            if (to[images->item[i].label] == label) {
+                sorted[filled] = images->item[i];
                 sorted[filled++].label = label;
             }
-    mem_free(part->item);
-    part->item = sorted;
+    mem_free(images->item);
+    images->item = sorted;
 }
 
 bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
@@ -248,7 +248,7 @@ bool dataset_relabel(struct dataset *dataset, const char *const *names, int coun
     }
     if (done) {
         for (int s = 0; s < DATASET_SPLITS; s++)
-            relabel_part(&dataset->part[s], to, count);
+            relabel_images(&dataset->images[s], to, count);
         free_names(dataset);
         dataset->classes = count;
         dataset->class_name = mem_array((size_t)count, sizeof(char *));

@@ -158,7 +158,7 @@ static bool check_images(const struct idx *idx, const char *path, struct error *
 }
 
 /* Items in the order of their labels; within one, of the file. */
-static void add_items(struct dataset_part *part, const struct dataset_pixels *pixels, const uint8_t *label,
+static void add_items(struct dataset_images *images, const struct dataset_pixels *pixels, const uint8_t *label,
                       const char *path)
 {
     size_t count = pixels->idx.dim[0], start[257] = {0};
@@ -166,14 +166,14 @@ static void add_items(struct dataset_part *part, const struct dataset_pixels *pi
         start[label[i] + 1]++;
     for (int l = 0; l < 256; l++)
         start[l + 1] += start[l];
-    part->item = mem_array(count, sizeof(*part->item));
-    part->items = count;
+    images->item = mem_array(count, sizeof(*images->item));
+    images->items = count;
     for (size_t i = 0; i < count; i++)
-        part->item[start[label[i]]++] = (struct dataset_item){
+        images->item[start[label[i]]++] = (struct dataset_item){
             .path = mem_format("%s#%zu", path, i), .label = label[i], .pixels = pixels, .number = i};
 }
 
-static bool fill_part(struct dataset *dataset, enum dataset_split split, const char *path, struct error *error)
+static bool fill_split(struct dataset *dataset, enum dataset_split split, const char *path, struct error *error)
 {
     struct dataset_pixels *pixels = dataset->pixels[split] = mem_alloc(sizeof(*pixels));
     struct idx labels = {0};
@@ -185,7 +185,7 @@ static bool fill_part(struct dataset *dataset, enum dataset_split split, const c
         done = error_set(error, ERROR_DATA, "%s: %zu labels in %d dimensions for the %zu images of %s", labels_path,
                          labels.dim[0], labels.rank, pixels->idx.dim[0], path_base(path));
     if (done)
-        add_items(&dataset->part[split], pixels, labels.values, path);
+        add_items(&dataset->images[split], pixels, labels.values, path);
     idx_close(&labels);
     mem_free(labels_path);
     return done;
@@ -198,9 +198,9 @@ static bool name_classes(struct dataset *dataset, struct error *error)
     const struct dataset_item *some[256] = {NULL};
     int highest = DIGITS - 1;
     for (int s = 0; s < DATASET_SPLITS; s++)
-        for (size_t i = 0; i < dataset->part[s].items; i++) {
-            int label = dataset->part[s].item[i].label;
-            some[label] = &dataset->part[s].item[i];
+        for (size_t i = 0; i < dataset->images[s].items; i++) {
+            int label = dataset->images[s].item[i].label;
+            some[label] = &dataset->images[s].item[i];
             highest = label > highest ? label : highest;
         }
     for (int l = 1; l < highest && highest >= DIGITS; l++)
@@ -217,7 +217,7 @@ static bool name_classes(struct dataset *dataset, struct error *error)
 bool idx_fill(struct dataset *dataset, char *const images[DATASET_SPLITS], struct error *error)
 {
     for (enum dataset_split s = 0; s < DATASET_SPLITS; s++)
-        if (images[s] && !fill_part(dataset, s, images[s], error))
+        if (images[s] && !fill_split(dataset, s, images[s], error))
             return false;
     return name_classes(dataset, error);
 }

@@ -34,9 +34,9 @@ static void set_aside(struct dataset *dataset, char *path, const char *reason)
 /* Takes the path. */
 static void add_item(struct dataset *dataset, enum dataset_split split, char *path, int label)
 {
-    struct dataset_part *part = &dataset->part[split];
-    part->item = make_room(part->item, part->items, sizeof(*part->item));
-    part->item[part->items++] = (struct dataset_item){.path = path, .label = label};
+    struct dataset_images *images = &dataset->images[split];
+    images->item = make_room(images->item, images->items, sizeof(*images->item));
+    images->item[images->items++] = (struct dataset_item){.path = path, .label = label};
 }
 
 /* An error's sentence without the file's name before it. */

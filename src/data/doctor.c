@@ -125,7 +125,7 @@ static void find_twins(const struct examination *e, const struct file **twin)
 
 static void list_twins(const struct dataset *dataset, const struct examination *e, struct doctor_report *report)
 {
-    static const char *const part_name[] = {"training", "validation"};
+    static const char *const split_name[] = {"training", "validation"};
     const struct file **twin = mem_array((size_t)e->files + 1, sizeof(struct file *));
     find_twins(e, twin);
     for (int kind = DOCTOR_LEAK; kind <= DOCTOR_DUPLICATE; kind++)
@@ -134,8 +134,8 @@ static void list_twins(const struct dataset *dataset, const struct examination *
             if (!a || kind_of_pair(a, b) != (enum doctor_kind)kind)
                 continue;
             find(report, (enum doctor_kind)kind,
-                 mem_format("%s (%s, %s) is the same file as %s (%s, %s)", b->item->path, part_name[b->split],
-                            dataset->class_name[b->item->label], a->item->path, part_name[a->split],
+                 mem_format("%s (%s, %s) is the same file as %s (%s, %s)", b->item->path, split_name[b->split],
+                            dataset->class_name[b->item->label], a->item->path, split_name[a->split],
                             dataset->class_name[a->item->label]));
         }
     mem_free(twin);
@@ -148,9 +148,9 @@ static void weigh_classes(const struct dataset *dataset, const struct examinatio
     for (int i = 0; i < e->files; i++)
         count[e->file[i].item->label][e->file[i].split] += e->file[i].read;
     for (int i = 0; i < dataset->classes; i++) {
-        if (count[i][DATASET_TRAIN] == 0 && dataset->part[DATASET_TRAIN].items > 0)
+        if (count[i][DATASET_TRAIN] == 0 && dataset->images[DATASET_TRAIN].items > 0)
             find(report, DOCTOR_EMPTY, mem_format("the class %s has no training images", dataset->class_name[i]));
-        if (count[i][DATASET_VAL] == 0 && dataset->part[DATASET_VAL].items > 0)
+        if (count[i][DATASET_VAL] == 0 && dataset->images[DATASET_VAL].items > 0)
             find(report, DOCTOR_EMPTY, mem_format("the class %s has no validation images", dataset->class_name[i]));
         if (count[i][DATASET_TRAIN] < count[least][DATASET_TRAIN])
             least = i;
@@ -172,12 +172,12 @@ void doctor_examine(const struct dataset *dataset, int threads, void (*progress)
 {
     *report = (struct doctor_report){0};
     struct examination e = {.progress = progress, .context = context};
-    size_t total = dataset->part[DATASET_TRAIN].items + dataset->part[DATASET_VAL].items;
+    size_t total = dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items;
     e.file = mem_array(total + 1, sizeof(*e.file));
     for (int s = 0; s < DATASET_SPLITS; s++)
-        for (size_t i = 0; i < dataset->part[s].items; i++, e.files++)
+        for (size_t i = 0; i < dataset->images[s].items; i++, e.files++)
             e.file[e.files] = (struct file){
-                .item = &dataset->part[s].item[i], .split = (enum dataset_split)s, .order = (size_t)e.files};
+                .item = &dataset->images[s].item[i], .split = (enum dataset_split)s, .order = (size_t)e.files};
     struct team *team = team_create(threads);
     team_run(team, e.files, examine_file, &e);
     team_destroy(team);

@@ -33,7 +33,7 @@ enum { BATCHES_AHEAD = 3 };
 enum keeping { KEEP_UNSEEN, KEEP_KEPT, KEEP_NO_ROOM, KEEP_UNREADABLE };
 
 struct loader {
-    const struct dataset_part *part;
+    const struct dataset_images *images;
     struct loader_options options;
     size_t item_floats; /* of one input */
     int batches;
@@ -91,7 +91,7 @@ static struct slot *slot_of(struct loader *loader, int number)
         loader->unused = slot->next;
     else
         slot = slot_create(loader);
-    size_t left = loader->part->items - (size_t)number * (size_t)loader->options.batch;
+    size_t left = loader->images->items - (size_t)number * (size_t)loader->options.batch;
     slot->places = left < (size_t)loader->options.batch ? (int)left : loader->options.batch;
     slot->done = 0;
     memset(slot->filled, 0, (size_t)slot->places * sizeof(*slot->filled));
@@ -132,7 +132,7 @@ static void keep_view(struct loader *loader, uint32_t index, const struct image 
 
 static void report_bad(struct loader *loader, uint32_t index, const struct error *error)
 {
-    const char *path = loader->part->item[index].path, *reason = error->text;
+    const char *path = loader->images->item[index].path, *reason = error->text;
     size_t name = strlen(path);
     if (strncmp(reason, path, name) == 0)
         reason += name + 2;
@@ -150,7 +150,7 @@ static bool view_and_keep(struct loader *loader, struct reader *reader, uint32_t
                           const struct view_request *request, struct image *view, struct error *error)
 {
     struct picture picture;
-    if (!reader_picture(reader, &loader->part->item[index], request, &picture, error))
+    if (!reader_picture(reader, &loader->images->item[index], request, &picture, error))
         return false;
     reader_view_picture(reader, &picture, request, view);
     if (!keep(loader, index, &picture))
@@ -163,7 +163,7 @@ static bool fill_input(struct loader *loader, struct reader *reader, uint32_t in
                        enum keeping keeping, const struct picture *kept, float *out)
 {
     const struct loader_options *options = &loader->options;
-    const struct dataset_item *item = &loader->part->item[index];
+    const struct dataset_item *item = &loader->images->item[index];
     struct view_request request = {.preprocess = &options->preprocess,
                                    .augment = options->augment,
                                    .key = {.seed = options->seed, .epoch = number, .index = index},
@@ -193,7 +193,7 @@ static bool fill_input(struct loader *loader, struct reader *reader, uint32_t in
 /* Called with the mutex held. */
 static bool may_take(const struct loader *loader)
 {
-    return !loader->pausing && loader->place < loader->part->items &&
+    return !loader->pausing && loader->place < loader->images->items &&
            loader->place / (size_t)loader->options.batch < (size_t)loader->next + BATCHES_AHEAD;
 }
 
@@ -207,7 +207,7 @@ static void fill_place(struct loader *loader, struct reader *reader)
     struct picture kept = loader->cache[index];
     enum keeping keeping = loader->keeping[index];
     slot->batch.index[at] = index;
-    slot->batch.label[at] = loader->part->item[index].label;
+    slot->batch.label[at] = loader->images->item[index].label;
     loader->busy++;
     pthread_mutex_unlock(&loader->mutex);
     float *input = slot->batch.input + (size_t)at * loader->item_floats;
@@ -250,24 +250,25 @@ static bool start_threads(struct loader *loader, struct error *error)
     return true;
 }
 
-struct loader *loader_create(const struct dataset_part *part, const struct loader_options *options, struct error *error)
+struct loader *loader_create(const struct dataset_images *images, const struct loader_options *options,
+                             struct error *error)
 {
-    if (part->items == 0) {
+    if (images->items == 0) {
         error_set(error, ERROR_DATA, "no images to read");
         return NULL;
     }
     struct loader *loader = mem_alloc(sizeof(*loader));
-    loader->part = part;
+    loader->images = images;
     loader->options = *options;
     if (loader->options.threads < 1)
         loader->options.threads = 1;
     const struct preprocess *p = &options->preprocess;
     loader->item_floats = (size_t)p->height * (size_t)p->width * (size_t)p->channels;
-    loader->batches = (int)((part->items + (size_t)options->batch - 1) / (size_t)options->batch);
-    loader->order = mem_array(part->items, sizeof(*loader->order));
-    loader->cache = mem_array(part->items, sizeof(*loader->cache));
-    loader->keeping = mem_array(part->items, sizeof(*loader->keeping));
-    loader->place = part->items; /* nothing to do before loader_begin */
+    loader->batches = (int)((images->items + (size_t)options->batch - 1) / (size_t)options->batch);
+    loader->order = mem_array(images->items, sizeof(*loader->order));
+    loader->cache = mem_array(images->items, sizeof(*loader->cache));
+    loader->keeping = mem_array(images->items, sizeof(*loader->keeping));
+    loader->place = images->items; /* nothing to do before loader_begin */
     loader->next = loader->batches;
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->work, NULL);
@@ -308,7 +309,7 @@ void loader_destroy(struct loader *loader)
         loader->unused = slot->next;
         slot_destroy(slot);
     }
-    for (size_t i = 0; i < loader->part->items; i++)
+    for (size_t i = 0; i < loader->images->items; i++)
         image_finish(&loader->cache[i].image);
     pthread_cond_destroy(&loader->ready);
     pthread_cond_destroy(&loader->work);
@@ -344,7 +345,7 @@ int loader_view(const struct loader_options *options, int epoch)
 
 void loader_begin(struct loader *loader, int epoch, int first_batch)
 {
-    size_t items = loader->part->items;
+    size_t items = loader->images->items;
     pthread_mutex_lock(&loader->mutex);
     drain(loader);
     loader_order(&loader->options, epoch, loader->order, items);

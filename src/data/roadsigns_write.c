@@ -25,21 +25,21 @@ struct writing {
     struct error *fault; /* [each] of the pictures in hand */
 };
 
-static const char *const part_name[] = {"train", "val"};
+static const char *const split_name[] = {"train", "val"};
 
 /* Which picture number `number` of the whole is: part by part, class by class. */
-static void locate(const struct writing *w, int number, int *part, int *label, int *index)
+static void locate(const struct writing *w, int number, int *split, int *label, int *index)
 {
     int train = w->count[0] * roadsigns_classes(w->country);
-    *part = number >= train;
-    number -= *part ? train : 0;
-    *label = number / w->count[*part];
-    *index = number % w->count[*part];
+    *split = number >= train;
+    number -= *split ? train : 0;
+    *label = number / w->count[*split];
+    *index = number % w->count[*split];
 }
 
-static char *class_folder(const struct writing *w, int part, int label)
+static char *class_folder(const struct writing *w, int split, int label)
 {
-    return mem_format("%s/%s/%s", w->directory, part_name[part], roadsigns_class_name(w->country, label));
+    return mem_format("%s/%s/%s", w->directory, split_name[split], roadsigns_class_name(w->country, label));
 }
 
 static void write_one(void *context, int task, int worker)
@@ -48,11 +48,11 @@ static void write_one(void *context, int task, int worker)
     struct writing *w = context;
     struct error *error = &w->fault[task];
     struct image image;
-    int part, label, index;
-    locate(w, w->begun + task, &part, &label, &index);
-    char *folder = class_folder(w, part, label);
+    int split, label, index;
+    locate(w, w->begun + task, &split, &label, &index);
+    char *folder = class_folder(w, split, label);
     char *path = mem_format("%s/%04d.png", folder, index);
-    uint64_t number = (uint64_t)index + (part ? val_index : 0);
+    uint64_t number = (uint64_t)index + (split ? val_index : 0);
     if (roadsigns_draw(w->country, label, w->seed, number, w->size, &image, error) &&
         image_save_png(&image, path, error))
         error->kind = ERROR_NONE;
@@ -63,9 +63,9 @@ static void write_one(void *context, int task, int worker)
 
 static bool make_folders(const struct writing *w, struct error *error)
 {
-    for (int part = 0; part < 2; part++)
-        for (int label = 0; label < roadsigns_classes(w->country) && w->count[part] > 0; label++) {
-            char *folder = class_folder(w, part, label);
+    for (int split = 0; split < 2; split++)
+        for (int label = 0; label < roadsigns_classes(w->country) && w->count[split] > 0; label++) {
+            char *folder = class_folder(w, split, label);
             bool made = file_make_directories(folder, error);
             mem_free(folder);
             if (!made)

@@ -37,7 +37,7 @@ static void draw(bool *chosen, size_t count, size_t taken, uint64_t seed, const 
 
 void split_stratified(struct dataset *dataset, double share, uint64_t seed)
 {
-    struct dataset_part *train = &dataset->part[DATASET_TRAIN], *val = &dataset->part[DATASET_VAL];
+    struct dataset_images *train = &dataset->images[DATASET_TRAIN], *val = &dataset->images[DATASET_VAL];
     bool *chosen = mem_array(train->items + 1, sizeof(*chosen));
     size_t total = 0;
     for (size_t first = 0, end; first < train->items; first = end) {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "fetch_parts.h"
+#include "fetch_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -166,27 +166,27 @@ static bool check_present(struct fetch *fetch, struct error *error)
 }
 
 /* Tries until all has come. Bytes that come give new patience. */
-static bool receive(struct fetch *fetch, struct part *part, struct error *error)
+static bool receive(struct fetch *fetch, struct partial *partial, struct error *error)
 {
     double pause = fetch->retry_seconds;
-    uint64_t most = part->bytes;
+    uint64_t most = partial->bytes;
     for (int try = 1;;) {
         double wait = 0;
-        fetch_tell(fetch, FETCH_CONNECTING, (double)part->bytes, part->total);
-        enum transfer_end how = transfer_run(fetch, part, &wait, error);
+        fetch_tell(fetch, FETCH_CONNECTING, (double)partial->bytes, partial->total);
+        enum transfer_end how = transfer_run(fetch, partial, &wait, error);
         if (how == TRANSFER_WHOLE)
             return true;
         if (!fetch_go_on(fetch))
             return error_set(error, ERROR_STOPPED, "cancelled");
-        if (part->bytes > most) {
-            most = part->bytes;
+        if (partial->bytes > most) {
+            most = partial->bytes;
             try = 0;
             pause = fetch->retry_seconds;
         }
         if (how == TRANSFER_FAILED || try++ >= fetch->tries)
             return false;
         fetch_note(fetch, "%s; trying again", error->text);
-        fetch_tell(fetch, FETCH_RETRYING, (double)part->bytes, part->total);
+        fetch_tell(fetch, FETCH_RETRYING, (double)partial->bytes, partial->total);
         wait = wait > RETRY_SECONDS_MOST ? RETRY_SECONDS_MOST : wait > pause ? wait : pause;
         if (!fetch_sleep(fetch, wait))
             return error_set(error, ERROR_STOPPED, "cancelled");
@@ -195,14 +195,14 @@ static bool receive(struct fetch *fetch, struct part *part, struct error *error)
 }
 
 /* Another file than the published one never gets its name. */
-static bool check_digest(struct fetch *fetch, struct part *part, bool *right, struct error *error)
+static bool check_digest(struct fetch *fetch, struct partial *partial, bool *right, struct error *error)
 {
     char found[DIGEST_TEXT];
     *right = true;
     if (fetch->hash.kind == DIGEST_NONE)
         return true;
-    fetch_tell(fetch, FETCH_CHECKING, (double)part->bytes, (double)part->bytes);
-    if (!digest_file(found, fetch->hash.kind, part->path, fetch_go_on, fetch, error))
+    fetch_tell(fetch, FETCH_CHECKING, (double)partial->bytes, (double)partial->bytes);
+    if (!digest_file(found, fetch->hash.kind, partial->path, fetch_go_on, fetch, error))
         return false;
     *right = digest_matches(&fetch->hash, found);
     if (!*right)
@@ -211,10 +211,10 @@ static bool check_digest(struct fetch *fetch, struct part *part, bool *right, st
     return true;
 }
 
-static bool set_aside(struct fetch *fetch, struct part *part, struct error *error)
+static bool set_aside(struct fetch *fetch, struct partial *partial, struct error *error)
 {
     char *bad = mem_format("%s.bad", fetch->path);
-    part_set_aside(part, bad);
+    partial_set_aside(partial, bad);
     size_t length = strlen(error->text);
     snprintf(error->text + length, sizeof error->text - length, "; what came is kept as %s", bad);
     mem_free(bad);
@@ -222,22 +222,23 @@ static bool set_aside(struct fetch *fetch, struct part *part, struct error *erro
 }
 
 /* With the part locked. What came in several tries may be of a file that was replaced in between: then all comes anew. */
-static bool fetch_part(struct fetch *fetch, struct part *part, struct error *error)
+static bool fetch_partial(struct fetch *fetch, struct partial *partial, struct error *error)
 {
     bool right;
     if (file_exists(fetch->path)) /* made while we waited */
         return check_present(fetch, error);
-    part->joined = part->bytes > 0;
-    if (part->joined)
-        fetch_note(fetch, "goes on after %.1f MB", (double)part->bytes / 1e6);
-    if (!receive(fetch, part, error) || !check_digest(fetch, part, &right, error))
+    partial->joined = partial->bytes > 0;
+    if (partial->joined)
+        fetch_note(fetch, "goes on after %.1f MB", (double)partial->bytes / 1e6);
+    if (!receive(fetch, partial, error) || !check_digest(fetch, partial, &right, error))
         return false;
-    if (!right && part->joined) {
+    if (!right && partial->joined) {
         fetch_note(fetch, "what came in parts does not fit together; from the beginning again");
-        if (!part_restart(part, error) || !receive(fetch, part, error) || !check_digest(fetch, part, &right, error))
+        if (!partial_restart(partial, error) || !receive(fetch, partial, error) ||
+            !check_digest(fetch, partial, &right, error))
             return false;
     }
-    return right ? part_become(part, fetch->path, error) : set_aside(fetch, part, error);
+    return right ? partial_become(partial, fetch->path, error) : set_aside(fetch, partial, error);
 }
 
 static bool refuse_offline(const struct fetch *fetch, struct error *error)
@@ -247,7 +248,7 @@ static bool refuse_offline(const struct fetch *fetch, struct error *error)
 
 static bool run(struct fetch *fetch, struct error *error)
 {
-    struct part part;
+    struct partial partial;
     if (file_exists(fetch->path))
         return check_present(fetch, error);
     if (fetch->offline && strncmp(fetch->url, "file:", 5) != 0)
@@ -260,8 +261,8 @@ static bool run(struct fetch *fetch, struct error *error)
     mem_free(folder);
     if (!good)
         return false;
-    good = part_open(&part, fetch, error) && fetch_part(fetch, &part, error);
-    part_close(&part);
+    good = partial_open(&partial, fetch, error) && fetch_partial(fetch, &partial, error);
+    partial_close(&partial);
     return good;
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "fetch_parts.h"
+#include "fetch_private.h"
 
 #ifndef HAVE_CURL
 
@@ -17,9 +17,9 @@ bool fetch_available(void)
 void transfer_begin(void) {}
 void transfer_finish(void) {}
 
-enum transfer_end transfer_run(struct fetch *fetch, struct part *part, double *wait, struct error *error)
+enum transfer_end transfer_run(struct fetch *fetch, struct partial *partial, double *wait, struct error *error)
 {
-    (void)part;
+    (void)partial;
     (void)wait;
     error_set(error, ERROR_FAILED, "%s: this build has no downloads (libcurl)", fetch->url);
     return TRANSFER_FAILED;
@@ -52,7 +52,7 @@ void transfer_finish(void)
 
 struct transfer {
     struct fetch *fetch;
-    struct part *part;
+    struct partial *partial;
     CURL *curl;
     struct error *error;
     uint64_t asked_from; /* first byte asked for */
@@ -132,38 +132,38 @@ static bool refuse(struct transfer *t, enum transfer_end how)
 /* Before the first byte: where it belongs, and whether it may come at all. */
 static bool begin_body(struct transfer *t)
 {
-    struct part *part = t->part;
+    struct partial *partial = t->partial;
     curl_off_t length = -1;
     t->begun = true;
     curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (t->status == 206) {
         if (t->range_from != (double)t->asked_from) {
             error_set(t->error, ERROR_FAILED, "%s: the server sends another part than it was asked for", t->fetch->url);
-            return refuse(t, part_restart(part, t->error) ? TRANSFER_AGAIN : TRANSFER_FAILED);
+            return refuse(t, partial_restart(partial, t->error) ? TRANSFER_AGAIN : TRANSFER_FAILED);
         }
-        if (part->total > 0 && t->range_total > 0 && part->total != t->range_total) {
+        if (partial->total > 0 && t->range_total > 0 && partial->total != t->range_total) {
             error_set(t->error, ERROR_FAILED, "%s: the file on the server is another now", t->fetch->url);
-            return refuse(t, part_restart(part, t->error) ? TRANSFER_AGAIN : TRANSFER_FAILED);
+            return refuse(t, partial_restart(partial, t->error) ? TRANSFER_AGAIN : TRANSFER_FAILED);
         }
-        part->total = t->range_total > 0 ? t->range_total : part->total;
-        part->joined = true;
+        partial->total = t->range_total > 0 ? t->range_total : partial->total;
+        partial->joined = true;
     } else {
-        if (part->bytes) {
+        if (partial->bytes) {
             fetch_note(t->fetch, "the server starts from the beginning again");
-            if (!part_restart(part, t->error))
+            if (!partial_restart(partial, t->error))
                 return refuse(t, TRANSFER_FAILED);
         }
-        part->total = length > 0 ? (double)length : 0;
-        strcpy(part->validator, t->validator);
+        partial->total = length > 0 ? (double)length : 0;
+        strcpy(partial->validator, t->validator);
     }
-    if (t->fetch->size > 0 && part->total > size_factor_most * t->fetch->size + size_spare) {
+    if (t->fetch->size > 0 && partial->total > size_factor_most * t->fetch->size + size_spare) {
         error_set(t->error, ERROR_FAILED, "%s: the server announces %.1f MB, %.1f MB are expected", t->fetch->url,
-                  part->total / 1e6, t->fetch->size / 1e6);
+                  partial->total / 1e6, t->fetch->size / 1e6);
         return refuse(t, TRANSFER_FAILED);
     }
-    if (part->total > 0 && !part_has_room(part, part->total - (double)part->bytes, t->error))
+    if (partial->total > 0 && !partial_has_room(partial, partial->total - (double)partial->bytes, t->error))
         return refuse(t, TRANSFER_FAILED);
-    part_keep_origin(part, t->fetch->url);
+    partial_keep_origin(partial, t->fetch->url);
     return true;
 }
 
@@ -171,27 +171,27 @@ static size_t take_body(char *data, size_t item, size_t count, void *context)
 {
     struct transfer *t = context;
     size_t size = item * count;
-    struct part *part = t->part;
+    struct partial *partial = t->partial;
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
     if (t->status >= 300)
         return size; /* a page about a fault: read and dropped */
     if (!t->begun && !begin_body(t))
         return 0;
-    double after = (double)part->bytes + (double)size;
-    double most = part->total > 0      ? part->total
+    double after = (double)partial->bytes + (double)size;
+    double most = partial->total > 0   ? partial->total
                   : t->fetch->size > 0 ? size_factor_most * t->fetch->size + size_spare
                                        : 0;
     if (most > 0 && after > most) {
         error_set(t->error, ERROR_FAILED, "%s: the server sends more than the %.1f MB that %s", t->fetch->url,
-                  most / 1e6, part->total > 0 ? "it announced" : "can be right");
+                  most / 1e6, partial->total > 0 ? "it announced" : "can be right");
         refuse(t, TRANSFER_FAILED);
         return 0;
     }
-    if (!part_write(part, data, size, t->error)) {
+    if (!partial_write(partial, data, size, t->error)) {
         refuse(t, TRANSFER_FAILED);
         return 0;
     }
-    fetch_tell(t->fetch, FETCH_RECEIVING, (double)part->bytes, part->total);
+    fetch_tell(t->fetch, FETCH_RECEIVING, (double)partial->bytes, partial->total);
     return size;
 }
 
@@ -227,8 +227,8 @@ static struct curl_slist *set_up(struct transfer *t)
         char text[VALIDATOR_MAX + 64];
         snprintf(text, sizeof text, "%llu-", (unsigned long long)t->asked_from);
         curl_easy_setopt(curl, CURLOPT_RANGE, text);
-        if (t->part->validator[0]) {
-            snprintf(text, sizeof text, "If-Range: %s", t->part->validator);
+        if (t->partial->validator[0]) {
+            snprintf(text, sizeof text, "If-Range: %s", t->partial->validator);
             headers = curl_slist_append(headers, text);
         }
     }
@@ -272,11 +272,11 @@ static enum transfer_end judge_status(struct transfer *t)
     for (size_t i = 0; i < THAW_LENGTH(known); i++)
         if (known[i].status == t->status)
             text = known[i].text;
-    if (t->status == 416 && t->part->bytes) {
-        if (t->range_total == (double)t->part->bytes)
+    if (t->status == 416 && t->partial->bytes) {
+        if (t->range_total == (double)t->partial->bytes)
             return TRANSFER_WHOLE;
         error_set(t->error, ERROR_FAILED, "%s: the file on the server is another now", url);
-        return part_restart(t->part, t->error) ? TRANSFER_AGAIN : TRANSFER_FAILED;
+        return partial_restart(t->partial, t->error) ? TRANSFER_AGAIN : TRANSFER_FAILED;
     }
     error_set(t->error, ERROR_FAILED, "%s: the server answers %ld%s%s", url, t->status, text[0] ? ": " : "", text);
     bool passing = t->status == 408 || t->status == 429 || t->status >= 500;
@@ -285,17 +285,17 @@ static enum transfer_end judge_status(struct transfer *t)
 
 static enum transfer_end judge_length(struct transfer *t)
 {
-    struct part *part = t->part;
+    struct partial *partial = t->partial;
     if (!t->begun && !begin_body(t)) /* an empty body never came by */
         return t->how;
-    if (!part->bytes && part->total <= 0) {
+    if (!partial->bytes && partial->total <= 0) {
         error_set(t->error, ERROR_FAILED, "%s: the server sends an empty file", t->fetch->url);
         return TRANSFER_FAILED;
     }
-    if (part->total <= 0 || (double)part->bytes == part->total)
+    if (partial->total <= 0 || (double)partial->bytes == partial->total)
         return TRANSFER_WHOLE;
     error_set(t->error, ERROR_FAILED, "%s: the server announced %.0f bytes and ended after %llu", t->fetch->url,
-              part->total, (unsigned long long)part->bytes);
+              partial->total, (unsigned long long)partial->bytes);
     return TRANSFER_AGAIN;
 }
 
@@ -344,12 +344,12 @@ static enum transfer_end judge(struct transfer *t, CURLcode code, const char *de
     return judge_length(t);
 }
 
-enum transfer_end transfer_run(struct fetch *fetch, struct part *part, double *wait, struct error *error)
+enum transfer_end transfer_run(struct fetch *fetch, struct partial *partial, double *wait, struct error *error)
 {
     char detail[CURL_ERROR_SIZE] = "";
-    struct transfer t = {.fetch = fetch, .part = part, .error = error, .asked_from = part->bytes};
+    struct transfer t = {.fetch = fetch, .partial = partial, .error = error, .asked_from = partial->bytes};
     forget_answer(&t);
-    if (part->total > 0 && (double)part->bytes == part->total)
+    if (partial->total > 0 && (double)partial->bytes == partial->total)
         return TRANSFER_WHOLE; /* stopped between the last byte and its digest */
     t.curl = curl_easy_init();
     if (!t.curl) {

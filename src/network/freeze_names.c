@@ -13,42 +13,17 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 
-enum { NEAREST = 3 };
-
-struct nearest {
-    const char *name[NEAREST]; /* best first; NULL where there are fewer */
-    int distance[NEAREST];
-};
-
-static void offer(struct nearest *nearest, const char *wanted, const char *name)
-{
-    int far = nearest_distance(wanted, name);
-    for (int i = 0; i < NEAREST; i++) {
-        if (nearest->name[i] != NULL && strcmp(nearest->name[i], name) == 0)
-            return;
-        if (nearest->name[i] == NULL || far < nearest->distance[i]) {
-            for (int k = NEAREST - 1; k > i; k--) {
-                nearest->name[k] = nearest->name[k - 1];
-                nearest->distance[k] = nearest->distance[k - 1];
-            }
-            nearest->name[i] = name;
-            nearest->distance[i] = far;
-            return;
-        }
-    }
-}
-
 static bool refuse(struct error *error, const struct graph *graph, const char *wanted)
 {
-    struct nearest nearest = {0};
+    struct nearest nearest = {.wanted = wanted};
     for (int s = 0; s < graph->stages; s++)
-        offer(&nearest, wanted, graph->stage[s].name);
+        nearest_offer(&nearest, graph->stage[s].name);
     for (int node = 1; node < graph->nodes; node++)
         if (freeze_marks(graph, node) != 0)
-            offer(&nearest, wanted, graph->node[node].name);
-    char names[NEAREST * (GRAPH_NAME_MAX + 2)] = "";
+            nearest_offer(&nearest, graph->node[node].name);
+    char names[NEAREST_KEPT * (GRAPH_NAME_MAX + 2)] = "";
     size_t length = 0;
-    for (int i = 0; i < NEAREST && nearest.name[i] != NULL; i++)
+    for (int i = 0; i < NEAREST_KEPT && nearest.name[i] != NULL; i++)
         length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i > 0 ? ", " : "", nearest.name[i]);
     return error_set(error, ERROR_USAGE, "%s has no layer \"%.80s\"; the nearest names are %s", graph->arch, wanted,
                      names);

@@ -48,14 +48,13 @@ static const struct query_column *find_column(const struct query *query, const c
 static bool refuse_column(const struct query *query, const struct place *place, size_t length, enum query_kind kind,
                           struct error *error)
 {
-    const struct query_column *nearest = NULL;
     char *name = mem_format("%.*s", (int)length, place->word);
+    struct nearest nearest = {.wanted = name};
     for (const struct query_column *column = query->columns; column->name; column++)
-        if (column->kind == kind &&
-            (!nearest || nearest_distance(name, column->name) < nearest_distance(name, nearest->name)))
-            nearest = column;
+        if (column->kind == kind)
+            nearest_offer(&nearest, column->name);
     error_set(error, ERROR_USAGE, "character %d: there is no column \"%s\" to %s; the nearest is %s", place->at, name,
-              kind == QUERY_NUMBER ? "compare" : "look into", nearest ? nearest->name : "none");
+              kind == QUERY_NUMBER ? "compare" : "look into", nearest.name[0] ? nearest.name[0] : "none");
     mem_free(name);
     return false;
 }

@@ -22,6 +22,26 @@ static char *home_folder(const char *given, enum path_home home, const char *nam
     return folder;
 }
 
+struct draft *draft_create(void)
+{
+    struct draft *draft = mem_alloc(sizeof *draft);
+    draft->chosen = -1;
+    experiment_init(&draft->experiment);
+    return draft;
+}
+
+void draft_destroy(struct draft *draft)
+{
+    if (!draft)
+        return;
+    experiment_rows_finish(draft);
+    data_finish(draft);
+    layers_finish(draft);
+    models_finish(draft);
+    listing_finish(draft);
+    mem_free(draft);
+}
+
 struct session *session_create(const struct session_options *options, struct error *error)
 {
     int wake[2];
@@ -41,10 +61,9 @@ struct session *session_create(const struct session_options *options, struct err
     session->models_folder = home_folder(options->models, PATH_DATA, "models");
     session->threads = options->threads;
     session->offline = options->offline;
-    session->chosen = -1;
     session->sort = SESSION_MODEL_COLUMNS;
-    experiment_init(&session->experiment);
-    session->experiment.train.threads = options->threads;
+    session->draft = draft_create();
+    session->draft->experiment.train.threads = options->threads;
     history_init(&session->history);
     if (!options->experiment)
         session_rescan_models(session);
@@ -61,13 +80,9 @@ void session_destroy(struct session *session)
         return;
     opening_finish(session);
     run_finish(session);
-    experiment_rows_finish(session);
-    data_finish(session);
-    layers_finish(session);
-    models_finish(session);
+    draft_destroy(session->draft);
     pull_finish(session);
     view_finish(session);
-    listing_finish(session);
     mem_free(session->inbox);
     mem_free(session->samples);
     mem_free(session->runs_folder);

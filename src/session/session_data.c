@@ -9,56 +9,56 @@
 #include "thaw/base/mem.h"
 #include "thaw/data/image.h"
 
-void data_finish(struct session *session)
+void data_finish(struct draft *draft)
 {
-    dataset_destroy(session->dataset);
-    session->dataset = NULL;
-    mem_free(session->data_class);
-    mem_free(session->data_bad);
-    session->data_class = NULL;
-    session->data_bad = NULL;
-    for (size_t i = 0; i < session->places; i++)
-        mem_free(session->place[i]);
-    mem_free(session->place);
-    session->place = NULL;
-    session->places = 0;
+    dataset_destroy(draft->dataset);
+    draft->dataset = NULL;
+    mem_free(draft->data_class);
+    mem_free(draft->data_bad);
+    draft->data_class = NULL;
+    draft->data_bad = NULL;
+    for (size_t i = 0; i < draft->places; i++)
+        mem_free(draft->place[i]);
+    mem_free(draft->place);
+    draft->place = NULL;
+    draft->places = 0;
 }
 
 static void describe(struct session *session)
 {
-    const struct dataset *dataset = session->dataset;
-    session->data_class = mem_array((size_t)dataset->classes, sizeof *session->data_class);
-    session->data = (struct session_data){
+    const struct dataset *dataset = session->draft->dataset;
+    session->draft->data_class = mem_array((size_t)dataset->classes, sizeof *session->draft->data_class);
+    session->draft->data = (struct session_data){
         .path = dataset->path,
-        .class_row = session->data_class,
+        .class_row = session->draft->data_class,
         .classes = dataset->classes,
-        .train = dataset->part[DATASET_TRAIN].items,
-        .val = dataset->part[DATASET_VAL].items,
+        .train = dataset->images[DATASET_TRAIN].items,
+        .val = dataset->images[DATASET_VAL].items,
         .bad_count = dataset->bad_count,
         .own_validation = dataset->own_validation,
     };
     for (int i = 0; i < dataset->classes; i++)
-        session->data_class[i] = (struct session_class){
+        session->draft->data_class[i] = (struct session_class){
             .name = dataset->class_name[i],
             .train = dataset_class_count(dataset, DATASET_TRAIN, i),
             .val = dataset_class_count(dataset, DATASET_VAL, i),
         };
-    session->data_bad = mem_array(dataset->bad_count, sizeof *session->data_bad);
+    session->draft->data_bad = mem_array(dataset->bad_count, sizeof *session->draft->data_bad);
     for (size_t i = 0; i < dataset->bad_count; i++)
-        session->data_bad[i] = (struct session_bad){dataset->bad[i].path, dataset->bad[i].reason};
-    session->data.bad = session->data_bad;
+        session->draft->data_bad[i] = (struct session_bad){dataset->bad[i].path, dataset->bad[i].reason};
+    session->draft->data.bad = session->draft->data_bad;
 }
 
 bool data_choose(struct session *session, const char *path, struct error *error)
 {
     char *full = path_expand(path);
-    const char *val = session->experiment.data.val;
-    struct dataset *dataset = dataset_open(full, val[0] ? val : NULL, session->experiment.train.seed, error);
+    const char *val = session->draft->experiment.data.val;
+    struct dataset *dataset = dataset_open(full, val[0] ? val : NULL, session->draft->experiment.train.seed, error);
     if (dataset) {
-        data_finish(session);
-        session->dataset = dataset;
+        data_finish(session->draft);
+        session->draft->dataset = dataset;
         describe(session);
-        snprintf(session->experiment.data.path, sizeof session->experiment.data.path, "%s", full);
+        snprintf(session->draft->experiment.data.path, sizeof session->draft->experiment.data.path, "%s", full);
     }
     mem_free(full);
     return dataset != NULL;
@@ -68,16 +68,16 @@ bool data_choose(struct session *session, const char *path, struct error *error)
  * same. */
 static bool fit_head(struct session *session, struct error *error)
 {
-    if (!session->graph || session->graph->classes == session->dataset->classes)
+    if (!session->draft->graph || session->draft->graph->classes == session->draft->dataset->classes)
         return true;
-    struct freeze *freeze = freeze_copy(session->freeze);
+    struct freeze *freeze = freeze_copy(session->draft->freeze);
     char arch[64], weights[512];
-    snprintf(arch, sizeof arch, "%s", session->graph->arch);
-    const char *file = session->experiment.model.weights;
+    snprintf(arch, sizeof arch, "%s", session->draft->graph->arch);
+    const char *file = session->draft->experiment.model.weights;
     snprintf(weights, sizeof weights, "%s", strcmp(file, "none") ? file : "");
     bool fitted = models_choose(session, arch, weights, error);
-    if (fitted && session->freeze->nodes == freeze->nodes)
-        memcpy(session->freeze->fixed, freeze->fixed, (size_t)freeze->nodes);
+    if (fitted && session->draft->freeze->nodes == freeze->nodes)
+        memcpy(session->draft->freeze->fixed, freeze->fixed, (size_t)freeze->nodes);
     freeze_destroy(freeze);
     if (fitted)
         layers_mark(session);
@@ -91,22 +91,22 @@ bool session_choose_data(struct session *session, const char *path, struct error
 
 const struct session_data *session_data(const struct session *session)
 {
-    return session->dataset ? &session->data : NULL;
+    return session->draft->dataset ? &session->draft->data : NULL;
 }
 
 static void add_place(struct session *session, const char *path)
 {
-    for (size_t i = 0; i < session->places; i++)
-        if (!strcmp(session->place[i], path))
+    for (size_t i = 0; i < session->draft->places; i++)
+        if (!strcmp(session->draft->place[i], path))
             return;
-    session->place = mem_grow(session->place, session->places + 1, sizeof *session->place);
-    session->place[session->places++] = mem_string(path);
+    session->draft->place = mem_grow(session->draft->place, session->draft->places + 1, sizeof *session->draft->place);
+    session->draft->place[session->draft->places++] = mem_string(path);
 }
 
 size_t session_data_places(const struct session *session, const char *const **paths)
 {
     struct session *own = (struct session *)session;
-    if (!own->places) {
+    if (!own->draft->places) {
         struct error unused;
         struct file_list list = {0};
         if (file_list_read(&list, own->samples, &unused))
@@ -117,29 +117,29 @@ size_t session_data_places(const struct session *session, const char *const **pa
                 mem_free(path);
             }
         file_list_free(&list);
-        if (own->dataset)
-            add_place(own, own->dataset->path);
+        if (own->draft->dataset)
+            add_place(own, own->draft->dataset->path);
     }
-    *paths = (const char *const *)own->place;
-    return own->places;
+    *paths = (const char *const *)own->draft->place;
+    return own->draft->places;
 }
 
 bool session_preview(struct session *session, bool val, int label, size_t number, int *width, int *height,
                      uint8_t **rgb, char *path, size_t path_room, struct error *error)
 {
-    if (!session->dataset)
+    if (!session->draft->dataset)
         return error_set(error, ERROR_USAGE, "no data is chosen");
-    const struct dataset_part *part = &session->dataset->part[val ? DATASET_VAL : DATASET_TRAIN];
+    const struct dataset_images *images = &session->draft->dataset->images[val ? DATASET_VAL : DATASET_TRAIN];
     const struct dataset_item *item = NULL;
-    for (size_t i = 0; i < part->items && !item; i++)
-        if (part->item[i].label == label && number-- == 0)
-            item = &part->item[i];
+    for (size_t i = 0; i < images->items && !item; i++)
+        if (images->item[i].label == label && number-- == 0)
+            item = &images->item[i];
     if (!item)
         return error_set(error, ERROR_USAGE, "no such image in this class");
     snprintf(path, path_room, "%s", item->path);
     struct preprocess preprocess = {.height = 224, .width = 224, .channels = 3, .resize = 256};
-    if (session->graph)
-        preprocess = session->graph->preprocess;
+    if (session->draft->graph)
+        preprocess = session->draft->graph->preprocess;
     struct image image, view;
     if (!dataset_load(item, &image, NULL, error))
         return false;

@@ -8,10 +8,10 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
-void experiment_rows_finish(struct session *session)
+void experiment_rows_finish(struct draft *draft)
 {
-    mem_free(session->setting);
-    session->setting = NULL;
+    mem_free(draft->setting);
+    draft->setting = NULL;
 }
 
 size_t session_settings(const struct session *session, const struct session_setting **settings)
@@ -19,28 +19,28 @@ size_t session_settings(const struct session *session, const struct session_sett
     struct session *own = (struct session *)session;
     size_t count;
     const struct experiment_key *keys = experiment_keys(&count);
-    experiment_rows_finish(own);
-    own->setting = mem_array(count, sizeof *own->setting);
+    experiment_rows_finish(own->draft);
+    own->draft->setting = mem_array(count, sizeof *own->draft->setting);
     for (size_t i = 0; i < count; i++) {
-        struct session_setting *row = &own->setting[i];
+        struct session_setting *row = &own->draft->setting[i];
         snprintf(row->key, sizeof row->key, "%s.%s", keys[i].section, keys[i].key);
-        char *value = experiment_get(&session->experiment, row->key);
+        char *value = experiment_get(&session->draft->experiment, row->key);
         snprintf(row->value, sizeof row->value, "%s", value ? value : "");
         mem_free(value);
         row->values = keys[i].values;
         row->help = keys[i].help;
         row->choice = keys[i].type == EXPERIMENT_ENUM;
     }
-    *settings = own->setting;
+    *settings = own->draft->setting;
     return count;
 }
 
 /* A name of the catalog becomes the file on this disk. */
 static bool find_weights(const struct session *session, char *weights, size_t room, struct error *error)
 {
-    if (!weights[0] || strchr(weights, '/') || file_exists(weights) || !session->catalog)
+    if (!weights[0] || strchr(weights, '/') || file_exists(weights) || !session->draft->catalog)
         return true;
-    char *path = catalog_weights(session->catalog, weights, error);
+    char *path = catalog_weights(session->draft->catalog, weights, error);
     if (path)
         snprintf(weights, room, "%s", path);
     mem_free(path);
@@ -50,17 +50,17 @@ static bool find_weights(const struct session *session, char *weights, size_t ro
 static bool choose_named(struct session *session, struct error *error)
 {
     char arch[64], weights[512];
-    snprintf(arch, sizeof arch, "%s", session->experiment.model.name);
-    snprintf(weights, sizeof weights, "%s", session->experiment.model.weights);
+    snprintf(arch, sizeof arch, "%s", session->draft->experiment.model.name);
+    snprintf(weights, sizeof weights, "%s", session->draft->experiment.model.weights);
     if (!strcmp(weights, "none"))
         weights[0] = '\0';
     if (!arch[0] && !weights[0])
         return true;
     if (!find_weights(session, weights, sizeof weights, error) || !models_choose(session, arch, weights, error))
         return false;
-    session->chosen = listing_find(session, session->graph->arch, weights);
-    if (session->chosen < 0 && weights[0] && listing_open_file(session, weights))
-        session->chosen = listing_find(session, session->graph->arch, weights);
+    session->draft->chosen = listing_find(session, session->draft->graph->arch, weights);
+    if (session->draft->chosen < 0 && weights[0] && listing_open_file(session, weights))
+        session->draft->chosen = listing_find(session, session->draft->graph->arch, weights);
     return true;
 }
 
@@ -68,22 +68,22 @@ bool session_set(struct session *session, const char *assignment, struct error *
 {
     if (!opening_settle(session, error))
         return false;
-    struct experiment before = session->experiment;
-    if (!experiment_set(&session->experiment, assignment, error))
+    struct experiment before = session->draft->experiment;
+    if (!experiment_set(&session->draft->experiment, assignment, error))
         return false;
     if (!strncmp(assignment, "freeze.upto=", 12)) /* one says all that the other does */
-        session->experiment.freeze.frozen[0] = '\0';
+        session->draft->experiment.freeze.frozen[0] = '\0';
     else if (!strncmp(assignment, "freeze.frozen=", 14))
-        session->experiment.freeze.upto[0] = '\0';
+        session->draft->experiment.freeze.upto[0] = '\0';
     bool done = true;
     if (!strncmp(assignment, "model.", 6) || !strncmp(assignment, "data.size", 9))
         done = choose_named(session, error);
-    else if (!strncmp(assignment, "data.", 5) && session->experiment.data.path[0])
-        done = session_choose_data(session, session->experiment.data.path, error);
-    else if (!strncmp(assignment, "freeze.", 7) && session->graph)
+    else if (!strncmp(assignment, "data.", 5) && session->draft->experiment.data.path[0])
+        done = session_choose_data(session, session->draft->experiment.data.path, error);
+    else if (!strncmp(assignment, "freeze.", 7) && session->draft->graph)
         done = layers_from_experiment(session, error);
     if (!done)
-        session->experiment = before;
+        session->draft->experiment = before;
     return done;
 }
 
@@ -91,16 +91,16 @@ bool session_load_experiment(struct session *session, const char *path, struct e
 {
     if (!opening_settle(session, error))
         return false;
-    struct experiment experiment, before = session->experiment;
+    struct experiment experiment, before = session->draft->experiment;
     experiment_init(&experiment);
     if (!experiment_load(&experiment, path, error))
         return false;
     if (!experiment.train.threads)
         experiment.train.threads = session->threads;
-    session->experiment = experiment;
+    session->draft->experiment = experiment;
     bool done = (!experiment.data.path[0] || data_choose(session, experiment.data.path, error)) &&
-                choose_named(session, error) && (!session->graph || layers_from_experiment(session, error));
+                choose_named(session, error) && (!session->draft->graph || layers_from_experiment(session, error));
     if (!done)
-        session->experiment = before;
+        session->draft->experiment = before;
     return done;
 }

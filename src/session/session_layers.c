@@ -40,10 +40,10 @@ static void kind_text(char *text, size_t room, const struct graph_node *node, co
 
 static void add_node(struct session *session, int index)
 {
-    const struct graph *graph = session->graph;
+    const struct graph *graph = session->draft->graph;
     const struct graph_node *node = &graph->node[index];
-    session->layer_node[session->layers] = index;
-    struct session_layer *row = &session->layer[session->layers++];
+    session->draft->layer_node[session->draft->layers] = index;
+    struct session_layer *row = &session->draft->layer[session->draft->layers++];
     *row = (struct session_layer){.stage = node->stage, .in_head = index > graph->trunk, .update_ratio = -1};
     snprintf(row->name, sizeof row->name, "%s", node->name);
     kind_text(row->kind, sizeof row->kind, node, &graph->node[node->input[0]].shape);
@@ -59,10 +59,10 @@ static void add_node(struct session *session, int index)
 
 static void add_stage(struct session *session, int index)
 {
-    const struct graph *graph = session->graph;
+    const struct graph *graph = session->draft->graph;
     const struct graph_stage *stage = &graph->stage[index];
-    size_t at = session->layers++;
-    session->layer_node[at] = -1;
+    size_t at = session->draft->layers++;
+    session->draft->layer_node[at] = -1;
     int inside = 0;
     struct session_layer row = {.stage = index, .is_stage = true, .update_ratio = -1};
     snprintf(row.name, sizeof row.name, "%s", stage->name);
@@ -76,48 +76,48 @@ static void add_stage(struct session *session, int index)
         if (!freeze_marks(graph, node))
             continue;
         add_node(session, node);
-        row.params += session->layer[session->layers - 1].params;
+        row.params += session->draft->layer[session->draft->layers - 1].params;
         inside++;
     }
     if (!inside) { /* nothing to freeze in it: no row */
-        session->layers = at;
+        session->draft->layers = at;
         return;
     }
     snprintf(row.kind, sizeof row.kind, inside == 1 ? "%d layer" : "%d layers", inside);
-    session->layer[at] = row;
+    session->draft->layer[at] = row;
 }
 
 void layers_reset(struct session *session)
 {
-    const struct graph *graph = session->graph;
+    const struct graph *graph = session->draft->graph;
     size_t most = (size_t)(graph->nodes + graph->stages);
-    layers_finish(session);
-    session->layer = mem_array(most, sizeof *session->layer);
-    session->layer_node = mem_array(most, sizeof *session->layer_node);
-    session->freeze = freeze_create(graph);
+    layers_finish(session->draft);
+    session->draft->layer = mem_array(most, sizeof *session->draft->layer);
+    session->draft->layer_node = mem_array(most, sizeof *session->draft->layer_node);
+    session->draft->freeze = freeze_create(graph);
     for (int stage = 0; stage < graph->stages; stage++)
         add_stage(session, stage);
-    const char *upto = experiment_is_scratch(&session->experiment) ? "none" : "trunk";
+    const char *upto = experiment_is_scratch(&session->draft->experiment) ? "none" : "trunk";
     struct error unused; /* what a transfer starts from: the trunk frozen, its names always known */
-    bool cut = freeze_upto(session->freeze, graph, upto, &unused);
+    bool cut = freeze_upto(session->draft->freeze, graph, upto, &unused);
     if (cut)
-        freeze_statistics(session->freeze, graph, session->experiment.freeze.bn_stats == BN_STATS_FIXED);
+        freeze_statistics(session->draft->freeze, graph, session->draft->experiment.freeze.bn_stats == BN_STATS_FIXED);
     layers_mark(session);
 }
 
-void layers_finish(struct session *session)
+void layers_finish(struct draft *draft)
 {
-    for (int i = 0; i < session->undos; i++)
-        freeze_destroy(session->undo[i]);
-    session->undos = 0;
-    freeze_destroy(session->freeze);
-    freeze_destroy(session->scheduled);
-    session->freeze = session->scheduled = NULL;
-    mem_free(session->layer);
-    mem_free(session->layer_node);
-    session->layer = NULL;
-    session->layer_node = NULL;
-    session->layers = 0;
+    for (int i = 0; i < draft->undos; i++)
+        freeze_destroy(draft->undo[i]);
+    draft->undos = 0;
+    freeze_destroy(draft->freeze);
+    freeze_destroy(draft->scheduled);
+    draft->freeze = draft->scheduled = NULL;
+    mem_free(draft->layer);
+    mem_free(draft->layer_node);
+    draft->layer = NULL;
+    draft->layer_node = NULL;
+    draft->layers = 0;
 }
 
 static enum session_mark join(enum session_mark a, enum session_mark b)
@@ -137,15 +137,15 @@ static enum session_mark mark_of(unsigned marks, unsigned fixed, enum freeze_mar
 void layers_mark(struct session *session)
 {
     struct session_layer *stage = NULL;
-    for (size_t i = 0; i < session->layers; i++) {
-        struct session_layer *row = &session->layer[i];
+    for (size_t i = 0; i < session->draft->layers; i++) {
+        struct session_layer *row = &session->draft->layer[i];
         if (row->is_stage) {
             stage = row;
             row->weights = row->affine = row->statistics = row->dropout = row->all = SESSION_MARK_NONE;
             continue;
         }
-        int node = session->layer_node[i];
-        unsigned marks = freeze_marks(session->graph, node), fixed = session->freeze->fixed[node];
+        int node = session->draft->layer_node[i];
+        unsigned marks = freeze_marks(session->draft->graph, node), fixed = session->draft->freeze->fixed[node];
         row->weights = mark_of(marks, fixed, FREEZE_WEIGHTS);
         row->affine = mark_of(marks, fixed, FREEZE_AFFINE);
         row->statistics = mark_of(marks, fixed, FREEZE_STATISTICS);
@@ -163,13 +163,13 @@ void layers_mark(struct session *session)
 
 static void take_update_ratios(struct session *session)
 {
-    int nodes = session->graph ? session->graph->nodes : 0;
+    int nodes = session->draft->graph ? session->draft->graph->nodes : 0;
     float *ratio = mem_array((size_t)nodes, sizeof *ratio);
     int known = layers_training(session) ? trainer_layer_updates(session->trainer, ratio, nodes) : 0;
     struct session_layer *stage = NULL;
-    for (size_t i = 0; i < session->layers; i++) {
-        struct session_layer *row = &session->layer[i];
-        int node = session->layer_node[i];
+    for (size_t i = 0; i < session->draft->layers; i++) {
+        struct session_layer *row = &session->draft->layer[i];
+        int node = session->draft->layer_node[i];
         row->update_ratio = node >= 0 && node < known ? ratio[node] : -1;
         if (row->is_stage)
             stage = row;
@@ -182,20 +182,20 @@ static void take_update_ratios(struct session *session)
 size_t session_layers(const struct session *session, const struct session_layer **layers)
 {
     take_update_ratios((struct session *)session);
-    *layers = session->layer;
-    return session->layers;
+    *layers = session->draft->layer;
+    return session->draft->layers;
 }
 
 /* --- changes --- */
 
 static void push_undo(struct session *session)
 {
-    if (session->undos == SESSION_UNDO) {
-        freeze_destroy(session->undo[0]);
-        memmove(session->undo, session->undo + 1, (SESSION_UNDO - 1) * sizeof session->undo[0]);
-        session->undos--;
+    if (session->draft->undos == SESSION_UNDO) {
+        freeze_destroy(session->draft->undo[0]);
+        memmove(session->draft->undo, session->draft->undo + 1, (SESSION_UNDO - 1) * sizeof session->draft->undo[0]);
+        session->draft->undos--;
     }
-    session->undo[session->undos++] = freeze_copy(session->freeze);
+    session->draft->undo[session->draft->undos++] = freeze_copy(session->draft->freeze);
 }
 
 /* Patterns in pieces that fit a command, cut at blanks. */
@@ -222,12 +222,12 @@ static void post_differences(struct session *session, const struct freeze *befor
     if (!layers_training(session))
         return;
     for (int frozen = 0; frozen < 2; frozen++) {
-        struct freeze *touched = freeze_create(session->graph);
-        for (int node = 0; node < session->graph->nodes; node++) {
-            unsigned now = session->freeze->fixed[node], then = before->fixed[node];
-            freeze_set(touched, session->graph, node, frozen ? now & ~then : then & ~now, true);
+        struct freeze *touched = freeze_create(session->draft->graph);
+        for (int node = 0; node < session->draft->graph->nodes; node++) {
+            unsigned now = session->draft->freeze->fixed[node], then = before->fixed[node];
+            freeze_set(touched, session->draft->graph, node, frozen ? now & ~then : then & ~now, true);
         }
-        char *patterns = freeze_describe(touched, session->graph);
+        char *patterns = freeze_describe(touched, session->draft->graph);
         post_patterns(session, frozen ? TRAINER_FREEZE : TRAINER_THAW, patterns);
         mem_free(patterns);
         freeze_destroy(touched);
@@ -236,40 +236,41 @@ static void post_differences(struct session *session, const struct freeze *befor
 
 static void changed(struct session *session)
 {
-    post_differences(session, session->undo[session->undos - 1]);
+    post_differences(session, session->draft->undo[session->draft->undos - 1]);
     layers_mark(session);
 }
 
 static bool has_model(struct session *session, struct error *error)
 {
-    return opening_settle(session, error) && (session->graph || error_set(error, ERROR_USAGE, "no model is chosen"));
+    return opening_settle(session, error) &&
+           (session->draft->graph || error_set(error, ERROR_USAGE, "no model is chosen"));
 }
 
 bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
 {
     if (!has_model(session, error))
         return false;
-    if (row >= session->layers)
+    if (row >= session->draft->layers)
         return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
     size_t end = row + 1;
-    if (session->layer[row].is_stage)
-        while (end < session->layers && !session->layer[end].is_stage)
+    if (session->draft->layer[row].is_stage)
+        while (end < session->draft->layers && !session->draft->layer[end].is_stage)
             end++;
-    size_t first = session->layer[row].is_stage ? row + 1 : row;
+    size_t first = session->draft->layer[row].is_stage ? row + 1 : row;
     bool all_fixed = true;
     unsigned touched = 0;
     for (size_t i = first; i < end; i++) {
-        int node = session->layer_node[i];
-        unsigned of_node = freeze_marks(session->graph, node) & marks;
+        int node = session->draft->layer_node[i];
+        unsigned of_node = freeze_marks(session->draft->graph, node) & marks;
         touched |= of_node;
-        all_fixed &= (session->freeze->fixed[node] & of_node) == of_node;
+        all_fixed &= (session->draft->freeze->fixed[node] & of_node) == of_node;
     }
     if (!touched)
-        return error_set(error, ERROR_USAGE, "%s has nothing of that kind to freeze", session->layer[row].name);
+        return error_set(error, ERROR_USAGE, "%s has nothing of that kind to freeze", session->draft->layer[row].name);
     push_undo(session);
     for (size_t i = first; i < end; i++)
-        freeze_set(session->freeze, session->graph, session->layer_node[i],
-                   freeze_marks(session->graph, session->layer_node[i]) & marks, !all_fixed);
+        freeze_set(session->draft->freeze, session->draft->graph, session->draft->layer_node[i],
+                   freeze_marks(session->draft->graph, session->draft->layer_node[i]) & marks, !all_fixed);
     changed(session);
     return true;
 }
@@ -278,11 +279,11 @@ bool session_freeze_upto(struct session *session, size_t row, struct error *erro
 {
     if (!has_model(session, error))
         return false;
-    if (row >= session->layers)
+    if (row >= session->draft->layers)
         return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
     push_undo(session);
-    if (!freeze_upto(session->freeze, session->graph, session->layer[row].name, error)) {
-        freeze_destroy(session->undo[--session->undos]);
+    if (!freeze_upto(session->draft->freeze, session->draft->graph, session->draft->layer[row].name, error)) {
+        freeze_destroy(session->draft->undo[--session->draft->undos]);
         return false;
     }
     changed(session);
@@ -294,9 +295,9 @@ bool session_freeze_match(struct session *session, const char *patterns, bool fr
     if (!has_model(session, error))
         return false;
     push_undo(session);
-    if (!freeze_match(session->freeze, session->graph, patterns, frozen, error)) {
-        freeze_destroy(session->freeze); /* some patterns may have matched before the one that did not */
-        session->freeze = session->undo[--session->undos];
+    if (!freeze_match(session->draft->freeze, session->draft->graph, patterns, frozen, error)) {
+        freeze_destroy(session->draft->freeze); /* some patterns may have matched before the one that did not */
+        session->draft->freeze = session->draft->undo[--session->draft->undos];
         return false;
     }
     changed(session);
@@ -305,10 +306,10 @@ bool session_freeze_match(struct session *session, const char *patterns, bool fr
 
 bool session_undo_freeze(struct session *session)
 {
-    if (!session->undos)
+    if (!session->draft->undos)
         return false;
-    struct freeze *before = session->freeze;
-    session->freeze = session->undo[--session->undos];
+    struct freeze *before = session->draft->freeze;
+    session->draft->freeze = session->draft->undo[--session->draft->undos];
     post_differences(session, before);
     freeze_destroy(before);
     layers_mark(session);
@@ -318,14 +319,14 @@ bool session_undo_freeze(struct session *session)
 void layers_apply(struct session *session, const char *patterns, bool frozen)
 {
     struct error unused;
-    if (!session->freeze)
+    if (!session->draft->freeze)
         return;
-    struct freeze *before = freeze_copy(session->freeze);
-    if (freeze_match(session->freeze, session->graph, patterns, frozen, &unused)) {
-        if (!session->scheduled)
-            session->scheduled = freeze_create(session->graph);
-        for (int node = 0; node < session->graph->nodes; node++)
-            session->scheduled->fixed[node] |= before->fixed[node] & ~session->freeze->fixed[node];
+    struct freeze *before = freeze_copy(session->draft->freeze);
+    if (freeze_match(session->draft->freeze, session->draft->graph, patterns, frozen, &unused)) {
+        if (!session->draft->scheduled)
+            session->draft->scheduled = freeze_create(session->draft->graph);
+        for (int node = 0; node < session->draft->graph->nodes; node++)
+            session->draft->scheduled->fixed[node] |= before->fixed[node] & ~session->draft->freeze->fixed[node];
         layers_mark(session);
     }
     freeze_destroy(before);
@@ -333,22 +334,22 @@ void layers_apply(struct session *session, const char *patterns, bool frozen)
 
 void layers_run_ended(struct session *session)
 {
-    if (!session->scheduled)
+    if (!session->draft->scheduled)
         return;
-    for (int node = 0; node < session->graph->nodes; node++)
-        freeze_set(session->freeze, session->graph, node, session->scheduled->fixed[node], true);
-    freeze_destroy(session->scheduled);
-    session->scheduled = NULL;
+    for (int node = 0; node < session->draft->graph->nodes; node++)
+        freeze_set(session->draft->freeze, session->draft->graph, node, session->draft->scheduled->fixed[node], true);
+    freeze_destroy(session->draft->scheduled);
+    session->draft->scheduled = NULL;
     layers_mark(session);
 }
 
 bool layers_from_experiment(struct session *session, struct error *error)
 {
-    struct freeze *freeze = experiment_freeze(&session->experiment, session->graph, error);
+    struct freeze *freeze = experiment_freeze(&session->draft->experiment, session->draft->graph, error);
     if (!freeze)
         return false;
-    freeze_destroy(session->freeze);
-    session->freeze = freeze;
+    freeze_destroy(session->draft->freeze);
+    session->draft->freeze = freeze;
     layers_mark(session);
     return true;
 }
@@ -358,25 +359,25 @@ bool layers_from_experiment(struct session *session, struct error *error)
 static enum bn_statistics statistics_of_learning(const struct session *session)
 {
     int fixed = 0, moving = 0;
-    for (int node = 0; node < session->graph->nodes; node++) {
-        unsigned bits = session->freeze->fixed[node];
-        if (!(freeze_marks(session->graph, node) & FREEZE_STATISTICS) || (bits & FREEZE_AFFINE))
+    for (int node = 0; node < session->draft->graph->nodes; node++) {
+        unsigned bits = session->draft->freeze->fixed[node];
+        if (!(freeze_marks(session->draft->graph, node) & FREEZE_STATISTICS) || (bits & FREEZE_AFFINE))
             continue;
         *(bits & FREEZE_STATISTICS ? &fixed : &moving) += 1;
     }
     if (!fixed && !moving)
-        return session->experiment.freeze.bn_stats;
+        return session->draft->experiment.freeze.bn_stats;
     return moving ? BN_STATS_MOVING : BN_STATS_FIXED;
 }
 
 bool layers_to_experiment(struct session *session, struct error *error)
 {
-    struct experiment *experiment = &session->experiment;
-    struct freeze *listed = freeze_copy(session->freeze);
+    struct experiment *experiment = &session->draft->experiment;
+    struct freeze *listed = freeze_copy(session->draft->freeze);
     enum bn_statistics statistics = statistics_of_learning(session);
     if (statistics == BN_STATS_FIXED)
-        freeze_statistics(listed, session->graph, false);
-    char *frozen = freeze_describe(listed, session->graph);
+        freeze_statistics(listed, session->draft->graph, false);
+    char *frozen = freeze_describe(listed, session->draft->graph);
     freeze_destroy(listed);
     bool fits = strlen(frozen) < sizeof experiment->freeze.frozen;
     if (fits) {
@@ -416,7 +417,7 @@ static double measure_rate(int threads)
  * above the lowest that learns must pass the gradient down. */
 static double backward_macs(const struct session *session)
 {
-    const struct graph *graph = session->graph;
+    const struct graph *graph = session->draft->graph;
     char *learns_below = mem_array((size_t)graph->nodes, 1);
     double macs = 0;
     for (int i = 0; i < graph->nodes; i++) {
@@ -426,7 +427,7 @@ static double backward_macs(const struct session *session)
             below |= learns_below[node->input[k]];
         for (int p = 0; p < node->params; p++)
             learns |= graph->param[node->first_param + p].role != OP_ROLE_STATISTICS &&
-                      freeze_param_moves(session->freeze, graph, node->first_param + p);
+                      freeze_param_moves(session->draft->freeze, graph, node->first_param + p);
         learns_below[i] = below || learns;
         macs += graph_node_cost(graph, i, 1).macs * (learns + below);
     }
@@ -438,11 +439,12 @@ static double backward_macs(const struct session *session)
  * of the widest activation below it. */
 static double step_bytes(const struct session *session)
 {
-    const struct graph *graph = session->graph;
-    int frontier = freeze_frontier(session->freeze, graph);
+    const struct graph *graph = session->draft->graph;
+    int frontier = freeze_frontier(session->draft->freeze, graph);
     double parameters = 0, kept = 0, widest = 0;
     for (int p = 0; p < graph->params; p++) {
-        bool learns = graph->param[p].role != OP_ROLE_STATISTICS && freeze_param_moves(session->freeze, graph, p);
+        bool learns =
+            graph->param[p].role != OP_ROLE_STATISTICS && freeze_param_moves(session->draft->freeze, graph, p);
         parameters += (double)graph->param[p].count * sizeof(float) * (learns ? 3 : 1);
     }
     for (int i = 0; i < graph->nodes; i++) {
@@ -452,31 +454,31 @@ static double step_bytes(const struct session *session)
         else if (bytes > widest)
             widest = bytes;
     }
-    return parameters + session->experiment.train.batch * (kept + 2 * widest);
+    return parameters + session->draft->experiment.train.batch * (kept + 2 * widest);
 }
 
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts)
 {
     *counts = (struct session_freeze_counts){0};
-    if (!session->graph)
+    if (!session->draft->graph)
         return;
-    struct freeze_counts of_plan = freeze_counts(session->freeze, session->graph);
+    struct freeze_counts of_plan = freeze_counts(session->draft->freeze, session->draft->graph);
     counts->trainable = (double)of_plan.trainable;
     counts->frozen = (double)of_plan.frozen;
     counts->layers_trainable = of_plan.layers_trainable;
     counts->layers_frozen = of_plan.layers_frozen;
-    counts->macs_forward = graph_totals(session->graph).macs;
+    counts->macs_forward = graph_totals(session->draft->graph).macs;
     counts->macs_backward = backward_macs(session);
     counts->train_bytes = step_bytes(session);
-    if (!session->dataset)
+    if (!session->draft->dataset)
         return;
     struct session *own = (struct session *)session;
-    if (session->multiply_adds_a_second <= 0) {
+    if (session->draft->multiply_adds_a_second <= 0) {
         struct team *team = team_create(session->threads);
-        own->multiply_adds_a_second = measure_rate(team_threads(team));
+        own->draft->multiply_adds_a_second = measure_rate(team_threads(team));
         team_destroy(team);
     }
-    double train = (double)session->data.train, val = (double)session->data.val;
+    double train = (double)session->draft->data.train, val = (double)session->draft->data.val;
     counts->seconds_epoch = (train * (counts->macs_forward + counts->macs_backward) + val * counts->macs_forward) /
-                            own->multiply_adds_a_second;
+                            own->draft->multiply_adds_a_second;
 }

@@ -15,11 +15,12 @@
 
 static struct session_model *add_row(struct session *session)
 {
-    if (session->models == session->models_room) {
-        session->models_room = session->models_room ? 2 * session->models_room : 256;
-        session->model = mem_grow(session->model, session->models_room, sizeof *session->model);
+    if (session->draft->models == session->draft->models_room) {
+        session->draft->models_room = session->draft->models_room ? 2 * session->draft->models_room : 256;
+        session->draft->model =
+            mem_grow(session->draft->model, session->draft->models_room, sizeof *session->draft->model);
     }
-    struct session_model *row = &session->model[session->models++];
+    struct session_model *row = &session->draft->model[session->draft->models++];
     *row = (struct session_model){.params = NAN, .macs = NAN, .file_bytes = NAN, .top1 = NAN, .top5 = NAN};
     row->seconds = NAN;
     return row;
@@ -58,7 +59,7 @@ static void describe_graph(const struct session *session, struct session_model *
     size_t used = strlen(row->preprocess);
     if (graph->preprocess_guessed)
         snprintf(row->preprocess + used, sizeof row->preprocess - used, " (a guess: set model.preprocess)");
-    double seconds = remembered_time(&session->remembered, graph->arch, input);
+    double seconds = remembered_time(&session->draft->remembered, graph->arch, input);
     row->seconds = seconds > 0 ? seconds : NAN;
 }
 
@@ -136,9 +137,9 @@ static bool describe_recognised(struct session *session, struct session_model *r
     struct error unused;
     struct zoo_arch room;
     struct bind_identity identity;
-    if (!session->zoo)
-        session->zoo = bind_zoo_create();
-    if (!bind_recognise(weights, session->zoo, &identity, &unused))
+    if (!session->draft->zoo)
+        session->draft->zoo = bind_zoo_create();
+    if (!bind_recognise(weights, session->draft->zoo, &identity, &unused))
         return false;
     if (*from && (*from)->arch[0] && strcmp((*from)->arch, identity.arch) != 0)
         *from = NULL; /* another network under that name */
@@ -161,8 +162,8 @@ static void name_of_file(char *name, size_t room, const char *path)
 
 static bool is_listed(const struct session *session, const char *catalog)
 {
-    for (size_t i = 0; i < session->models; i++)
-        if (!strcmp(session->model[i].catalog, catalog))
+    for (size_t i = 0; i < session->draft->models; i++)
+        if (!strcmp(session->draft->model[i].catalog, catalog))
             return true;
     return false;
 }
@@ -176,19 +177,19 @@ static void describe_file(const struct session *session, struct session_model *r
         row->file_bytes = (double)status.st_size;
     row->local = true;
     row->pulled = !strncmp(path, session->models_folder, folder) && path[folder] == '/';
-    row->used = remembered_use(&session->remembered, path);
+    row->used = remembered_use(&session->draft->remembered, path);
 }
 
 bool listing_add_file(struct session *session, const char *path)
 {
     struct error unused;
-    for (size_t i = 0; i < session->models; i++)
-        if (!strcmp(session->model[i].weights, path))
+    for (size_t i = 0; i < session->draft->models; i++)
+        if (!strcmp(session->draft->model[i].weights, path))
             return true;
     struct weights *weights = weights_open(path, &unused);
     if (!weights)
         return false;
-    const struct catalog_row *from = session->catalog ? catalog_match(session->catalog, path) : NULL;
+    const struct catalog_row *from = session->draft->catalog ? catalog_match(session->draft->catalog, path) : NULL;
     struct session_model *row = add_row(session);
     bool known = import_possible(weights) ? describe_import(session, row, weights)
                                           : describe_recognised(session, row, &from, weights);
@@ -200,7 +201,7 @@ bool listing_add_file(struct session *session, const char *path)
     row->classes = classes;
     describe_file(session, row, path);
     if (!known)
-        session->models--;
+        session->draft->models--;
     weights_close(weights);
     return known;
 }
@@ -266,10 +267,10 @@ bool listing_add_arch(struct session *session, const char *name)
     struct session_model *row = add_row(session);
     snprintf(row->name, sizeof row->name, "%s", name);
     row->scratch = true;
-    row->used = remembered_use(&session->remembered, name);
+    row->used = remembered_use(&session->draft->remembered, name);
     if (describe_zoo(session, row, arch, &(struct zoo_options){0}, NULL, NULL))
         return true;
-    session->models--;
+    session->draft->models--;
     return false;
 }
 
@@ -278,25 +279,25 @@ bool listing_add_arch(struct session *session, const char *name)
 static void open_catalog(struct session *session)
 {
     struct catalog_places places = {.models = session->models_folder, .samples = session->samples};
-    catalog_close(session->catalog);
-    session->catalog_fault = (struct error){.kind = ERROR_NONE};
-    session->catalog = catalog_open(&places, &session->catalog_fault);
+    catalog_close(session->draft->catalog);
+    session->draft->catalog_fault = (struct error){.kind = ERROR_NONE};
+    session->draft->catalog = catalog_open(&places, &session->draft->catalog_fault);
 }
 
 const char *session_catalog_fault(const struct session *session)
 {
-    return session->catalog ? NULL : session->catalog_fault.text;
+    return session->draft->catalog ? NULL : session->draft->catalog_fault.text;
 }
 
 static void list_all(struct session *session)
 {
-    session->models = 0;
+    session->draft->models = 0;
     add_folder(session, session->samples);
     add_folder(session, session->models_folder);
-    for (size_t i = 0; i < session->opened_count; i++)
-        listing_add_file(session, session->opened[i]);
+    for (size_t i = 0; i < session->draft->opened_count; i++)
+        listing_add_file(session, session->draft->opened[i]);
     size_t count = 0;
-    const struct catalog_row *row = session->catalog ? catalog_rows(session->catalog, &count) : NULL;
+    const struct catalog_row *row = session->draft->catalog ? catalog_rows(session->draft->catalog, &count) : NULL;
     for (size_t i = 0; i < count; i++)
         if (!is_listed(session, row[i].name))
             add_absent(session, &row[i]);
@@ -307,8 +308,8 @@ static void list_all(struct session *session)
 
 long listing_find(const struct session *session, const char *arch, const char *weights)
 {
-    for (size_t i = 0; i < session->models; i++) {
-        const struct session_model *model = &session->model[i];
+    for (size_t i = 0; i < session->draft->models; i++) {
+        const struct session_model *model = &session->draft->model[i];
         if ((model->scratch || model->local) && !strcmp(model->weights, weights) && !strcmp(model->arch, arch))
             return (long)i;
     }
@@ -317,12 +318,13 @@ long listing_find(const struct session *session, const char *arch, const char *w
 
 bool listing_open_file(struct session *session, const char *path)
 {
-    size_t before = session->models;
+    size_t before = session->draft->models;
     if (!listing_add_file(session, path))
         return false;
-    if (session->models > before) {
-        session->opened = mem_grow(session->opened, session->opened_count + 1, sizeof *session->opened);
-        session->opened[session->opened_count++] = mem_string(path);
+    if (session->draft->models > before) {
+        session->draft->opened =
+            mem_grow(session->draft->opened, session->draft->opened_count + 1, sizeof *session->draft->opened);
+        session->draft->opened[session->draft->opened_count++] = mem_string(path);
     }
     return true;
 }
@@ -333,31 +335,31 @@ void session_rescan_models(struct session *session)
     struct error unused;
     if (!opening_settle(session, &unused)) /* it looks itself */
         return;
-    if (session->chosen >= 0) {
-        snprintf(chosen_weights, sizeof chosen_weights, "%s", session->model[session->chosen].weights);
-        snprintf(chosen_arch, sizeof chosen_arch, "%s", session->model[session->chosen].arch);
+    if (session->draft->chosen >= 0) {
+        snprintf(chosen_weights, sizeof chosen_weights, "%s", session->draft->model[session->draft->chosen].weights);
+        snprintf(chosen_arch, sizeof chosen_arch, "%s", session->draft->model[session->draft->chosen].arch);
     }
     open_catalog(session);
-    remembered_free(&session->remembered);
-    remembered_read(&session->remembered);
+    remembered_free(&session->draft->remembered);
+    remembered_read(&session->draft->remembered);
     list_all(session);
-    session->chosen = chosen_arch[0] ? listing_find(session, chosen_arch, chosen_weights) : -1;
+    session->draft->chosen = chosen_arch[0] ? listing_find(session, chosen_arch, chosen_weights) : -1;
     session->shown_known = false;
 }
 
 size_t session_models(const struct session *session, const struct session_model **models)
 {
-    *models = session->model;
-    return session->models;
+    *models = session->draft->model;
+    return session->draft->models;
 }
 
-void listing_finish(struct session *session)
+void listing_finish(struct draft *draft)
 {
-    for (size_t i = 0; i < session->opened_count; i++)
-        mem_free(session->opened[i]);
-    mem_free(session->opened);
-    mem_free(session->model);
-    bind_zoo_destroy(session->zoo);
-    catalog_close(session->catalog);
-    remembered_free(&session->remembered);
+    for (size_t i = 0; i < draft->opened_count; i++)
+        mem_free(draft->opened[i]);
+    mem_free(draft->opened);
+    mem_free(draft->model);
+    bind_zoo_destroy(draft->zoo);
+    catalog_close(draft->catalog);
+    remembered_free(&draft->remembered);
 }

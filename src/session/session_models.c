@@ -12,16 +12,16 @@
 
 long session_chosen_model(const struct session *session)
 {
-    return session->chosen;
+    return session->draft->chosen;
 }
 
 static void keep_matches(struct session *session, const struct bind_report *report)
 {
-    mem_free(session->match);
-    session->matches = report->rows;
-    session->match = mem_array(report->rows, sizeof *session->match);
+    mem_free(session->draft->match);
+    session->draft->matches = report->rows;
+    session->draft->match = mem_array(report->rows, sizeof *session->draft->match);
     for (size_t i = 0; i < report->rows; i++) {
-        struct session_match *match = &session->match[i];
+        struct session_match *match = &session->draft->match[i];
         snprintf(match->name, sizeof match->name, "%s", report->row[i].name);
         snprintf(match->outcome, sizeof match->outcome, "%s", bind_outcome_name(report->row[i].outcome));
         snprintf(match->detail, sizeof match->detail, "%s", report->row[i].detail);
@@ -33,19 +33,20 @@ bool models_choose(struct session *session, const char *arch, const char *weight
     struct load_request request = {
         .arch = arch,
         .weights = weights,
-        .classes = session->dataset ? session->dataset->classes : 0,
-        .size = session->experiment.data.size,
-        .preprocess = session->experiment.model.preprocess,
-        .seed = session->experiment.train.seed,
+        .classes = session->draft->dataset ? session->draft->dataset->classes : 0,
+        .size = session->draft->experiment.data.size,
+        .preprocess = session->draft->experiment.model.preprocess,
+        .seed = session->draft->experiment.train.seed,
     };
     struct bind_report report;
     struct graph *graph = load_graph(&request, &report, error);
     if (graph) {
         keep_matches(session, &report);
-        graph_destroy(session->graph);
-        session->graph = graph;
-        snprintf(session->experiment.model.name, sizeof session->experiment.model.name, "%s", graph->arch);
-        snprintf(session->experiment.model.weights, sizeof session->experiment.model.weights, "%s",
+        graph_destroy(session->draft->graph);
+        session->draft->graph = graph;
+        snprintf(session->draft->experiment.model.name, sizeof session->draft->experiment.model.name, "%s",
+                 graph->arch);
+        snprintf(session->draft->experiment.model.weights, sizeof session->draft->experiment.model.weights, "%s",
                  weights[0] ? weights : "none");
         layers_reset(session);
     }
@@ -57,24 +58,24 @@ bool session_choose_model(struct session *session, size_t row, struct error *err
 {
     if (!opening_settle(session, error))
         return false;
-    if (row >= session->models)
+    if (row >= session->draft->models)
         return error_set(error, ERROR_USAGE, "there is no model %zu", row + 1);
-    const struct session_model *model = &session->model[row];
+    const struct session_model *model = &session->draft->model[row];
     if (!model->scratch && !model->local)
         return error_set(error, ERROR_WEIGHTS, "%s is not on this disk; pull it first", model->name);
     if (!models_choose(session, model->arch, model->weights, error))
         return false;
-    session->chosen = (long)row;
+    session->draft->chosen = (long)row;
     remember_use(model->scratch ? model->arch : model->weights);
-    session->model[row].used = clock_wall();
+    session->draft->model[row].used = clock_wall();
     return true;
 }
 
 /* A file by its path, an architecture by its name, weights of the catalog by theirs. */
 static long find_row(const struct session *session, const char *name)
 {
-    for (size_t i = 0; i < session->models; i++) {
-        const struct session_model *model = &session->model[i];
+    for (size_t i = 0; i < session->draft->models; i++) {
+        const struct session_model *model = &session->draft->model[i];
         if (!strcmp(model->weights, name) || ((model->scratch || model->catalog[0]) && !strcmp(model->name, name)))
             return (long)i;
     }
@@ -96,18 +97,18 @@ bool session_choose_model_file(struct session *session, const char *path_or_name
     if (!models_choose(session, path_or_name, "", error))
         return false;
     if (listing_add_arch(session, path_or_name)) /* a zoo name outside the list, such as another alpha */
-        session->chosen = (long)session->models - 1;
+        session->draft->chosen = (long)session->draft->models - 1;
     return true;
 }
 
 size_t session_matches(const struct session *session, const struct session_match **rows)
 {
-    *rows = session->match;
-    return session->matches;
+    *rows = session->draft->match;
+    return session->draft->matches;
 }
 
-void models_finish(struct session *session)
+void models_finish(struct draft *draft)
 {
-    mem_free(session->match);
-    graph_destroy(session->graph);
+    mem_free(draft->match);
+    graph_destroy(draft->graph);
 }

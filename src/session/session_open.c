@@ -1,12 +1,11 @@
 /* Opening an experiment behind the front end's back: its model, its data and the list of models are made in a session of
- * the opening's own, on a thread of its own, and change places with the front end's at the session_pump that finds them
- * ready. Until then the front end's session is an empty one. A call that needs what is being opened waits for it, for a
+ * the opening's own, on a thread of its own, whose draft takes the place of the front end's at the session_pump that finds
+ * it ready. Until then the front end's session is an empty one. A call that needs what is being opened waits for it, for a
  * moment: what is typed ahead is done, and a slow disk stops nobody from leaving. */
 #include "config.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -55,10 +54,10 @@ bool opening_create(struct session *session, const struct session_options *optio
 {
     /* The faults of a file that is there are told before anything is drawn. */
     if ((!options->make_samples || file_exists(options->experiment)) &&
-        !experiment_load(&session->experiment, options->experiment, error))
+        !experiment_load(&session->draft->experiment, options->experiment, error))
         return false;
-    if (!session->experiment.train.threads)
-        session->experiment.train.threads = options->threads;
+    if (!session->draft->experiment.train.threads)
+        session->draft->experiment.train.threads = options->threads;
     struct session_opening *opening = mem_alloc(sizeof *opening);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -142,14 +141,12 @@ static void begin(struct session_opening *opening)
         error_set_errno(&opening->fault, ERROR_FAILED, fault, "cannot start a thread to open %s", opening->path);
 }
 
-/* All that an experiment opens lies from `model` up to `trainer`. What was there before goes with the opened session. */
-static void change_places(struct session *session, struct session *opened)
+/* What was there before goes with the opened session. */
+static void change_drafts(struct session *session, struct session *opened)
 {
-    enum { FIRST = offsetof(struct session, model), SIZE = offsetof(struct session, trainer) - FIRST };
-    char room[SIZE], *here = (char *)session + FIRST, *there = (char *)opened + FIRST;
-    memcpy(room, here, SIZE);
-    memcpy(here, there, SIZE);
-    memcpy(there, room, SIZE);
+    struct draft *before = session->draft;
+    session->draft = opened->draft;
+    opened->draft = before;
     session->shown_known = false;
 }
 
@@ -170,7 +167,7 @@ static bool take(struct session *session, int seconds)
     if (opening->begun)
         pthread_join(opening->thread, NULL);
     if (opening->opened)
-        change_places(session, opening->opened);
+        change_drafts(session, opening->opened);
     session->opening_fault = opening->fault;
     session->opening = NULL;
     session->opening_news = true;

@@ -31,39 +31,10 @@ struct session_timing {
     atomic_bool done;
 };
 
-struct session {
-    /* places */
-    char *samples, *runs_folder, *models_folder;
-    int threads;
-
-    /* events from the trainer's thread: pushed under the lock, taken by session_pump; the pipe wakes the front end */
-    int wake[2];
-    pthread_mutex_t lock;
-    struct event *inbox;
-    size_t inbox_count, inbox_room;
-
-    /* session_open.c */
-    struct session_opening *opening; /* NULL: nothing is being opened */
-    struct error opening_fault;      /* of kind NONE: it was opened */
-    bool opening_news;               /* since the last pump */
-
-    /* session_view.c */
-    struct query *filter; /* NULL: all */
-    enum session_model_column sort;
-    bool sort_reverse, shown_known;
-    size_t *shown; /* [shown_count] and as much again to sort in */
-    size_t shown_count;
-    struct session_difference difference[SESSION_COMPARED];
-
-    /* session_pull.c */
-    struct session_pull *pull;
-    struct fetch **fetch; /* of each pull; NULL once it has ended */
-    size_t pulls;
-    bool offline;
-    struct session_timing timing;
-
-    /* What an experiment opens, up to the trainer: session_open.c takes all of it from another session.
-     * session_listing.c */
+/* The next run: model, freeze plan, data, settings, and the list of models that it is chosen from. What an experiment
+ * opens. */
+struct draft {
+    /* session_listing.c */
     struct session_model *model;
     size_t models, models_room;
     struct bind_zoo *zoo; /* made when the first file is recognised */
@@ -100,6 +71,40 @@ struct session {
     /* session_experiment.c */
     struct experiment experiment;
     struct session_setting *setting;
+};
+
+struct session {
+    /* places */
+    char *samples, *runs_folder, *models_folder;
+    int threads;
+
+    /* events from the trainer's thread: pushed under the lock, taken by session_pump; the pipe wakes the front end */
+    int wake[2];
+    pthread_mutex_t lock;
+    struct event *inbox;
+    size_t inbox_count, inbox_room;
+
+    /* session_open.c */
+    struct session_opening *opening; /* NULL: nothing is being opened */
+    struct error opening_fault;      /* of kind NONE: it was opened */
+    bool opening_news;               /* since the last pump */
+
+    /* session_models_shown.c */
+    struct query *filter; /* NULL: all */
+    enum session_model_column sort;
+    bool sort_reverse, shown_known;
+    size_t *shown; /* [shown_count] and as much again to sort in */
+    size_t shown_count;
+    struct session_difference difference[SESSION_COMPARED];
+
+    /* session_pull.c */
+    struct session_pull *pull;
+    struct fetch **fetch; /* of each pull; NULL once it has ended */
+    size_t pulls;
+    bool offline;
+    struct session_timing timing;
+
+    struct draft *draft; /* never NULL; changes as a whole when an experiment has been opened */
 
     /* session_run.c */
     struct trainer *trainer;
@@ -118,6 +123,10 @@ struct session {
 
 void session_wake(int descriptor); /* the front end: there is something for session_pump */
 
+/* session.c */
+struct draft *draft_create(void);
+void draft_destroy(struct draft *draft); /* takes NULL */
+
 /* session_open.c */
 bool opening_create(struct session *session, const struct session_options *options, struct error *error);
 bool opening_settle(struct session *session, struct error *error); /* false: still going on, though it was waited for */
@@ -125,14 +134,14 @@ size_t opening_pump(struct session *session);                      /* the number
 void opening_finish(struct session *session);
 
 /* session_listing.c */
-void listing_finish(struct session *session);
+void listing_finish(struct draft *draft);
 bool listing_add_file(struct session *session, const char *path);  /* false: not recognised */
 bool listing_open_file(struct session *session, const char *path); /* the same, and it is listed ever after */
 /* Row of what can be chosen; -1: none. weights "": from scratch. */
 long listing_find(const struct session *session, const char *arch, const char *weights);
 bool listing_add_arch(struct session *session, const char *name); /* false: not known to the zoo */
 
-/* session_view.c */
+/* session_models_shown.c */
 void view_finish(struct session *session);
 
 /* session_pull.c */
@@ -140,7 +149,7 @@ size_t pull_pump(struct session *session); /* the number of changes */
 void pull_finish(struct session *session);
 
 /* session_models.c */
-void models_finish(struct session *session);
+void models_finish(struct draft *draft);
 bool models_choose(struct session *session, const char *arch, const char *weights, struct error *error);
 
 /* session_layers.c */
@@ -151,15 +160,15 @@ void layers_run_ended(
     struct session *session); /* what its schedule thawed is frozen again: the plan is the next run's */
 bool layers_from_experiment(struct session *session, struct error *error);
 bool layers_to_experiment(struct session *session, struct error *error);
-void layers_finish(struct session *session);
+void layers_finish(struct draft *draft);
 bool layers_training(const struct session *session);
 
 /* session_data.c */
 bool data_choose(struct session *session, const char *path, struct error *error);
-void data_finish(struct session *session);
+void data_finish(struct draft *draft);
 
 /* session_experiment.c */
-void experiment_rows_finish(struct session *session);
+void experiment_rows_finish(struct draft *draft);
 
 /* session_run.c */
 void run_forget(struct session *session); /* stops, saves and drops the run */

@@ -63,11 +63,11 @@ static struct session_pull *add_pull(struct session *session, const char *name)
 
 static const struct catalog_row *find_row(const struct session *session, const char *name, struct error *error)
 {
-    if (!session->catalog) {
-        *error = session->catalog_fault;
+    if (!session->draft->catalog) {
+        *error = session->draft->catalog_fault;
         return NULL;
     }
-    const struct catalog_row *row = catalog_find(session->catalog, name);
+    const struct catalog_row *row = catalog_find(session->draft->catalog, name);
     if (!row)
         error_set(error, ERROR_USAGE, "%s: the catalog has no weights of that name; `thaw models catalog` lists them",
                   name);
@@ -112,7 +112,7 @@ bool session_pull(struct session *session, const char *name, struct error *error
 
 void session_cancel_pull(struct session *session, const char *name)
 {
-    const struct catalog_row *row = session->catalog ? catalog_find(session->catalog, name) : NULL;
+    const struct catalog_row *row = session->draft->catalog ? catalog_find(session->draft->catalog, name) : NULL;
     long at = find_pull(session, row ? row->name : name);
     if (at >= 0 && session->fetch[at])
         fetch_cancel(session->fetch[at]);
@@ -183,9 +183,9 @@ bool session_time_model(struct session *session, size_t row, struct error *error
     struct zoo_arch room;
     if (!opening_settle(session, error))
         return false;
-    if (row >= session->models)
+    if (row >= session->draft->models)
         return error_set(error, ERROR_USAGE, "there is no model %zu", row + 1);
-    const struct session_model *model = &session->model[row];
+    const struct session_model *model = &session->draft->model[row];
     if (timing->running)
         return error_set(error, ERROR_USAGE, "%s is being measured; one at a time", timing->name);
     if (session->trainer && layers_training(session))
@@ -209,8 +209,8 @@ bool session_time_model(struct session *session, size_t row, struct error *error
 
 long session_timing(const struct session *session)
 {
-    for (size_t i = 0; session->timing.running && i < session->models; i++)
-        if (!strcmp(session->model[i].name, session->timing.name))
+    for (size_t i = 0; session->timing.running && i < session->draft->models; i++)
+        if (!strcmp(session->draft->model[i].name, session->timing.name))
             return (long)i;
     return -1;
 }
@@ -224,9 +224,10 @@ static size_t take_timing(struct session *session)
     timing->running = false;
     if (timing->seconds > 0)
         remember_time(timing->arch, timing->input, timing->seconds);
-    for (size_t i = 0; timing->seconds > 0 && i < session->models; i++)
-        if (!strcmp(session->model[i].arch, timing->arch) && !strcmp(session->model[i].input, timing->input))
-            session->model[i].seconds = timing->seconds;
+    for (size_t i = 0; timing->seconds > 0 && i < session->draft->models; i++)
+        if (!strcmp(session->draft->model[i].arch, timing->arch) &&
+            !strcmp(session->draft->model[i].input, timing->input))
+            session->draft->model[i].seconds = timing->seconds;
     session->shown_known = false;
     return 1;
 }

@@ -73,13 +73,13 @@ bool session_start(struct session *session, struct error *error)
     if (!opening_settle(session, error))
         return false;
     layers_run_ended(session); /* where one failed and could not say so */
-    if (!session->graph)
+    if (!session->draft->graph)
         return error_set(error, ERROR_USAGE, "no model is chosen");
-    if (!session->dataset)
+    if (!session->draft->dataset)
         return error_set(error, ERROR_USAGE, "no data is chosen");
     if (!layers_to_experiment(session, error))
         return false;
-    struct experiment experiment = session->experiment;
+    struct experiment experiment = session->draft->experiment;
     if (!experiment.run.dir[0])
         snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", session->runs_folder);
     if (!experiment_check(&experiment, error))

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "catalog_parts.h"
+#include "catalog_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
@@ -228,20 +228,15 @@ static char *refuse_absent(const struct catalog *catalog, const struct catalog_r
 
 static char *refuse_name(const struct catalog *catalog, const char *name, struct error *error)
 {
-    const struct catalog_row *nearest = NULL;
-    int least = 1000;
-    for (size_t i = 0; i < catalog->rows; i++) {
-        int distance = nearest_distance(name, catalog->row[i].name);
-        if (distance < least) {
-            least = distance;
-            nearest = &catalog->row[i];
-        }
-    }
+    struct nearest nearest = {.wanted = name};
     error_set(error, ERROR_WEIGHTS, "%s: there is no such file", name);
+    if (strchr(name, '/') || weights_is_file_name(name))
+        return NULL;
+    for (size_t i = 0; i < catalog->rows; i++)
+        nearest_offer(&nearest, catalog->row[i].name);
     size_t length = strlen(error->text);
-    if (nearest && !strchr(name, '/'))
-        snprintf(error->text + length, sizeof error->text - length,
-                 ", and the catalog has no weights of that name; the nearest is %s", nearest->name);
+    snprintf(error->text + length, sizeof error->text - length, ", and the catalog has no weights of that name");
+    nearest_tell(&nearest, 1, "`thaw models` lists them", error->text, sizeof error->text);
     return NULL;
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog_parts.h"
+#include "catalog_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
@@ -163,16 +163,12 @@ static int take_triple(struct reader *reader, const struct catalog_key *key, flo
 
 static int take_word(struct reader *reader, const struct catalog_key *key, int *field, const char *value)
 {
-    int nearest = 0;
-    for (int i = 0; key->words[i]; i++) {
+    for (int i = 0; key->words[i]; i++)
         if (!strcmp(key->words[i], value)) {
             *field = i;
             return 1;
         }
-        if (nearest_distance(value, key->words[i]) < nearest_distance(value, key->words[nearest]))
-            nearest = i;
-    }
-    return fault(reader, "%s = %s: the nearest it can be is %s", key->name, value, key->words[nearest]);
+    return fault(reader, "%s = %s: the nearest it can be is %s", key->name, value, nearest_of(value, key->words));
 }
 
 static int take_text(struct reader *reader, const struct catalog_key *key, char *field, const char *value, bool goes_on)
@@ -274,16 +270,22 @@ static bool begin_section(struct reader *reader, const char *name)
     return true;
 }
 
-static const struct catalog_key *find_key(const char *name, const struct catalog_key **nearest)
+static const struct catalog_key *find_key(const char *name)
 {
-    *nearest = &keys[0];
-    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++)
         if (!strcmp(keys[i].name, name))
             return &keys[i];
-        if (nearest_distance(name, keys[i].name) < nearest_distance(name, (*nearest)->name))
-            *nearest = &keys[i];
-    }
     return NULL;
+}
+
+static int refuse_key(struct reader *reader, const char *name)
+{
+    char hint[96] = "";
+    struct nearest nearest = {.wanted = name};
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++)
+        nearest_offer(&nearest, keys[i].name);
+    nearest_tell(&nearest, 1, "thaw-catalog(5) lists them", hint, sizeof hint);
+    return fault(reader, "there is no key \"%s\"%s", name, hint);
 }
 
 /* inih's handler; a line that goes on comes as the same key again, the first time at the line's own indent. */
@@ -295,9 +297,9 @@ static int take(void *context, const char *section, const char *name, const char
     if ((reader->row < 0 || strcmp(reader->catalog->row[reader->row].name, section) != 0) &&
         !begin_section(reader, section))
         return 0;
-    const struct catalog_key *nearest, *key = find_key(name, &nearest);
+    const struct catalog_key *key = find_key(name);
     if (!key)
-        return fault(reader, "there is no key \"%s\"; the nearest is %s", name, nearest->name);
+        return refuse_key(reader, name);
     bool again = reader->given[key - keys], goes_on = again && key == reader->last && key->type == KEY_LIST;
     if (again && !goes_on)
         return fault(reader, "[%s]: %s is given twice", section, name);

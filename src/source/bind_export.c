@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bind_parts.h"
+#include "bind_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/network/graph_json.h"
 #include "thaw/source/zoo.h"

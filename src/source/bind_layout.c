@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "bind_parts.h"
+#include "bind_private.h"
 #include "thaw/base/macros.h"
 
 static enum op_kind kind_of(const struct graph *graph, int param)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "bind_parts.h"
+#include "bind_private.h"
 #include "thaw/base/mem.h"
 
 bool bind_file_preprocess(const struct weights *weights, struct preprocess *preprocess)

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind_parts.h"
+#include "bind_private.h"
 #include "thaw/base/mem.h"
 
 /* Keras: "LAYER/LEAF", as format_keras_h5.c lists it. A separable convolution is two of ours, one behind the other. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind_parts.h"
+#include "bind_private.h"
 #include "thaw/source/zoo.h"
 
 /* The rows of the class head's weight in the file, or 0. */

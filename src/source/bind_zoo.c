@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bind_parts.h"
+#include "bind_private.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"

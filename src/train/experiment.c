@@ -130,26 +130,29 @@ static bool refuse_section(const char *section, struct error *error)
 {
     size_t count;
     const struct experiment_key *keys = experiment_keys(&count);
-    const char *nearest = "thaw";
+    struct nearest nearest = {.wanted = section};
     for (size_t i = 0; i < count; i++)
-        if (nearest_distance(section, keys[i].section) < nearest_distance(section, nearest))
-            nearest = keys[i].section;
-    return error_set(error, ERROR_USAGE, "unknown section [%.64s]; the nearest is [%s]", section, nearest);
+        nearest_offer(&nearest, keys[i].section);
+    nearest_offer(&nearest, "thaw");
+    return error_set(error, ERROR_USAGE, "unknown section [%.64s]; the nearest is [%s]", section, nearest.name[0]);
 }
 
-/* Names of the same section are nearer than those of another. */
+enum { OTHER_SECTION = 10 }; /* a key of the same section is nearer by this */
+
 static bool refuse_key(const char *section, const char *key, struct error *error)
 {
     size_t count;
     const struct experiment_key *keys = experiment_keys(&count), *nearest = NULL;
-    int least = 0;
+    int least = NEAREST_MEANT + 1;
     for (size_t i = 0; i < count; i++) {
-        int distance = nearest_distance(key, keys[i].key) + (strcmp(section, keys[i].section) == 0 ? 0 : 3);
-        if (!nearest || distance < least) {
+        int far = nearest_far(key, keys[i].key) + (strcmp(section, keys[i].section) == 0 ? 0 : OTHER_SECTION);
+        if (far < least) {
             nearest = &keys[i];
-            least = distance;
+            least = far;
         }
     }
+    if (!nearest)
+        return error_set(error, ERROR_USAGE, "unknown key %s.%.64s; thaw-experiment(5) lists them", section, key);
     return error_set(error, ERROR_USAGE, "unknown key %s.%.64s; the nearest is %s.%s", section, key, nearest->section,
                      nearest->key);
 }

@@ -216,17 +216,13 @@ _Static_assert(sizeof(enum optimizer_kind) == sizeof(int) && sizeof(enum augment
 
 static bool parse_enum(const struct experiment_key *key, void *field, const char *value, struct error *error)
 {
-    int nearest = 0;
-    for (int i = 0; key->names[i]; i++) {
+    for (int i = 0; key->names[i]; i++)
         if (strcmp(key->names[i], value) == 0) {
             memcpy(field, &i, sizeof(i));
             return true;
         }
-        if (nearest_distance(value, key->names[i]) < nearest_distance(value, key->names[nearest]))
-            nearest = i;
-    }
     return error_set(error, ERROR_USAGE, "%s.%s = %s: not one of %s; the nearest is %s", key->section, key->key, value,
-                     key->values, key->names[nearest]);
+                     key->values, nearest_of(value, key->names));
 }
 
 bool experiment_key_parse(const struct experiment_key *key, struct experiment *experiment, const char *value,

@@ -1,4 +1,4 @@
-/* Files of frozen features; the layout and its rules are in feature_file.h. Called by features.c, and by
+/* Files of frozen features; the layout and its rules are in feature_file.h. Called by feature_cache.c, and by
  * feature_store.c for the folder they lie in.
  *
  * A new file is made whole under another name and then linked to its own, so that of two processes that make it at once

@@ -1,4 +1,4 @@
-/* Keys of kept features; see feature_key.h. Called by features.c. */
+/* Keys of kept features; see feature_key.h. Called by feature_cache.c. */
 #include "config.h"
 
 #include "feature_key.h"
@@ -51,15 +51,15 @@ static void stat_item(const struct dataset_item *item, struct stat *status, char
         *status = (struct stat){0};
 }
 
-static struct hash hash_images(const struct dataset_part *part)
+static struct hash hash_images(const struct dataset_images *images)
 {
     struct hash hash = {0};
     struct stat status = {0};
     char *path = NULL;
-    for (size_t i = 0; i < part->items; i++) {
-        stat_item(&part->item[i], &status, &path);
+    for (size_t i = 0; i < images->items; i++) {
+        stat_item(&images->item[i], &status, &path);
         int64_t figures[] = {(int64_t)status.st_size, (int64_t)status.st_mtim.tv_sec, (int64_t)status.st_mtim.tv_nsec};
-        hash = hash_bytes(part->item[i].path, strlen(part->item[i].path) + 1, hash);
+        hash = hash_bytes(images->item[i].path, strlen(images->item[i].path) + 1, hash);
         hash = hash_bytes(figures, sizeof(figures), hash);
     }
     mem_free(path);
@@ -67,9 +67,9 @@ static struct hash hash_images(const struct dataset_part *part)
 }
 
 /* The folder that all images lie below, as far as the first and the last say: for people. */
-static int common_folder(const struct dataset_part *part)
+static int common_folder(const struct dataset_images *images)
 {
-    const char *first = part->item[0].path, *last = part->item[part->items - 1].path;
+    const char *first = images->item[0].path, *last = images->item[images->items - 1].path;
     int length = 0;
     for (int i = 0; first[i] && first[i] == last[i]; i++)
         length = first[i] == '/' ? i : length;
@@ -85,34 +85,34 @@ static char *one_line(char *text)
     return text;
 }
 
-static char *describe_rest(const struct dataset_part *part, const struct loader_options *loader)
+static char *describe_rest(const struct dataset_images *images, const struct loader_options *loader)
 {
     const struct preprocess *p = &loader->preprocess;
     char digest[HASH_TEXT];
-    hash_text(digest, hash_images(part));
-    char *images = one_line(mem_format("%zu of %.*s", part->items, common_folder(part), part->item[0].path));
+    hash_text(digest, hash_images(images));
+    char *where = one_line(mem_format("%zu of %.*s", images->items, common_folder(images), images->item[0].path));
     char *rest =
         mem_format(FEATURE_KEY_IMAGES " %s\nlist %s\n"
                                       "input %dx%dx%d resize %d raw %d bgr %d %s mean %a %a %a std %a %a %a%s\n"
                                       "machine %s\nbits %d in blocks of %d\n",
-                   images, digest, p->height, p->width, p->channels, p->resize, p->raw, p->bgr,
+                   where, digest, p->height, p->width, p->channels, p->resize, p->raw, p->bgr,
                    interpolation_name(p->interpolation), (double)p->mean[0], (double)p->mean[1], (double)p->mean[2],
                    (double)p->std[0], (double)p->std[1], (double)p->std[2], loader->fast ? " fast" : "", gemm_library(),
                    FEATURE_BITS, FEATURE_BLOCK);
-    mem_free(images);
+    mem_free(where);
     return rest;
 }
 
 /* --- text --- */
 
-void feature_key_init(struct feature_key *key, const struct graph *graph, int frontier, const struct dataset_part *part,
-                      const struct loader_options *loader)
+void feature_key_init(struct feature_key *key, const struct graph *graph, int frontier,
+                      const struct dataset_images *images, const struct loader_options *loader)
 {
     key->graph = graph;
     key->prefix = mem_array((size_t)graph->nodes + 1, sizeof(*key->prefix));
     for (int node = 0; node < frontier; node++)
         key->prefix[node + 1] = hash_node(key, node, key->prefix[node]);
-    key->rest = describe_rest(part, loader);
+    key->rest = describe_rest(images, loader);
 }
 
 void feature_key_finish(struct feature_key *key)

@@ -25,8 +25,8 @@ struct feature_key {
 
 /* Digests the graph's nodes with their values and the kernels that the table gives them, up to `frontier`, and the images
  * with their sizes and times. Sets all but kernels and no_winograd, which it reads. */
-void feature_key_init(struct feature_key *key, const struct graph *graph, int frontier, const struct dataset_part *part,
-                      const struct loader_options *loader) THAW_NONNULL;
+void feature_key_init(struct feature_key *key, const struct graph *graph, int frontier,
+                      const struct dataset_images *images, const struct loader_options *loader) THAW_NONNULL;
 void feature_key_finish(struct feature_key *key) THAW_NONNULL;
 /* The text for a cut at most at the frontier, a view (counted from 1) and a type of element; caller frees. */
 char *feature_key_text(const struct feature_key *key, int cut, int view, const struct loader_options *loader,

@@ -1,4 +1,4 @@
-/* The folder that the files of frozen features lie in: listing, dropping the longest unused. Called by features.c before
+/* The folder that the files of frozen features lie in: listing, dropping the longest unused. Called by feature_cache.c before
  * it makes a file, and by the cache verb. */
 #include "config.h"
 

@@ -19,7 +19,7 @@ struct classify {
 static float *balanced_weights(const struct dataset *dataset)
 {
     float *weights = mem_array((size_t)dataset->classes, sizeof(*weights));
-    double images = (double)dataset->part[DATASET_TRAIN].items;
+    double images = (double)dataset->images[DATASET_TRAIN].items;
     for (int c = 0; c < dataset->classes; c++) {
         size_t of_class = dataset_class_count(dataset, DATASET_TRAIN, c);
         weights[c] = of_class ? (float)(images / ((double)dataset->classes * (double)of_class)) : 0;

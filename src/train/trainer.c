@@ -55,15 +55,15 @@ void trainer_warn(struct trainer *trainer, const char *format, ...)
 static double remaining_seconds(const struct trainer *trainer)
 {
     const struct checkpoint *at = &trainer->at;
-    int epochs = trainer->experiment.train.epochs, batches = trainer->part[DATASET_TRAIN].batches;
+    int epochs = trainer->experiment.train.epochs, batches = trainer->feed[DATASET_TRAIN].batches;
     if (trainer->rate <= 0 || !trainer->dataset)
         return -1;
     if (at->epoch > epochs)
         return 0;
-    double images = (double)trainer->dataset->part[DATASET_TRAIN].items;
+    double images = (double)trainer->dataset->images[DATASET_TRAIN].items;
     double epochs_left = epochs - at->epoch + 1 - (double)at->batch / batches;
-    const struct features *features = trainer->part[DATASET_TRAIN].features;
-    int views = features ? features_views(features) : 0, fills = (views < epochs ? views : epochs) - at->epoch;
+    const struct feature_cache *features = trainer->feed[DATASET_TRAIN].features;
+    int views = features ? feature_cache_views(features) : 0, fills = (views < epochs ? views : epochs) - at->epoch;
     return epochs_left * images / trainer->rate + (epochs - at->epoch + 1) * trainer->val_seconds +
            (fills > 0 ? fills * trainer->fill_seconds : 0);
 }
@@ -77,7 +77,7 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     status->phase = phase;
     status->epoch = trainer->event_epoch;
     status->epochs = trainer->experiment.train.epochs;
-    status->batches = trainer->part[DATASET_TRAIN].batches;
+    status->batches = trainer->feed[DATASET_TRAIN].batches;
     status->batch = at->epoch > trainer->event_epoch ? status->batches : at->batch;
     status->step = at->step;
     status->lr = trainer->lr;
@@ -94,8 +94,8 @@ void trainer_publish(struct trainer *trainer, enum trainer_phase phase)
     status->remaining = phase == TRAINER_DONE ? 0 : remaining_seconds(trainer);
     status->plan_bytes = trainer->plan ? plan_bytes(trainer->plan) : 0;
     for (int s = 0; s < DATASET_SPLITS; s++)
-        if (trainer->part[s].features)
-            status->plan_bytes += features_bytes(trainer->part[s].features);
+        if (trainer->feed[s].features)
+            status->plan_bytes += feature_cache_bytes(trainer->feed[s].features);
     status->features_done = trainer->features_done;
     status->features_all = trainer->features_all;
     status->error = trainer->failure;
@@ -301,7 +301,7 @@ void trainer_join(struct trainer *trainer)
 static void free_engine(struct trainer *trainer)
 {
     for (int s = 0; s < DATASET_SPLITS; s++)
-        trainer_part_finish(&trainer->part[s]);
+        trainer_feed_finish(&trainer->feed[s]);
     if (trainer->task_state)
         trainer->task->destroy(trainer->task_state);
     optim_destroy(trainer->optim);

@@ -15,19 +15,19 @@
 /* Said once of each image. */
 static void set_aside(struct trainer *trainer, enum dataset_split split, size_t index, const char *reason)
 {
-    struct trainer_part *part = &trainer->part[split];
-    const struct dataset_part *images = &trainer->dataset->part[split];
-    if (!part->told)
-        part->told = mem_array(images->items, sizeof(*part->told));
-    if (!part->told[index])
+    struct trainer_feed *feed = &trainer->feed[split];
+    const struct dataset_images *images = &trainer->dataset->images[split];
+    if (!feed->told)
+        feed->told = mem_array(images->items, sizeof(*feed->told));
+    if (!feed->told[index])
         trainer_warn(trainer, "%s: set aside: %s", images->item[index].path, reason);
-    part->told[index] = true;
+    feed->told[index] = true;
 }
 
 void trainer_report_bad(struct trainer *trainer, enum dataset_split split)
 {
     const struct loader_bad *bad;
-    struct loader *loader = trainer->part[split].loader;
+    struct loader *loader = trainer->feed[split].loader;
     size_t count = loader ? loader_take_bad(loader, &bad) : 0;
     for (size_t i = 0; i < count; i++)
         set_aside(trainer, split, bad[i].index, bad[i].reason);
@@ -56,7 +56,7 @@ static bool go_on(void *context, size_t done, size_t all)
 static void unreadable(void *context, const struct dataset_item *item, const char *reason)
 {
     struct watch *watch = context;
-    const struct dataset_part *images = &watch->trainer->dataset->part[watch->split];
+    const struct dataset_images *images = &watch->trainer->dataset->images[watch->split];
     set_aside(watch->trainer, watch->split, (size_t)(item - images->item), reason);
 }
 
@@ -66,7 +66,7 @@ static void warn(void *context, const char *sentence)
     trainer_warn(watch->trainer, "%s", sentence);
 }
 
-static bool emit_features(struct trainer *trainer, enum dataset_split split, const struct features_fill *fill,
+static bool emit_features(struct trainer *trainer, enum dataset_split split, const struct feature_cache_fill *fill,
                           double seconds)
 {
     struct event event = {.kind = EVENT_FEATURES};
@@ -84,7 +84,7 @@ static bool emit_features(struct trainer *trainer, enum dataset_split split, con
 static bool do_without(struct trainer *trainer, enum dataset_split split, const struct error *why)
 {
     trainer_warn(trainer, "%s", why->text);
-    trainer->part[split].uncached = true;
+    trainer->feed[split].uncached = true;
     return trainer_replan(trainer, trainer->freeze, &trainer->failure);
 }
 
@@ -92,14 +92,14 @@ static bool do_without(struct trainer *trainer, enum dataset_split split, const 
  * fails. */
 static bool fill(struct trainer *trainer, enum dataset_split split, struct plan **frozen)
 {
-    struct trainer_part *part = &trainer->part[split];
+    struct trainer_feed *feed = &trainer->feed[split];
     struct watch context = {.trainer = trainer, .split = split};
-    struct features_watch watch = {&context, go_on, unreadable, warn};
-    struct features_fill came_to;
+    struct feature_cache_watch watch = {&context, go_on, unreadable, warn};
+    struct feature_cache_fill came_to;
     struct error error = {0};
     double began = clock_monotonic();
     trainer_publish(trainer, TRAINER_PREPARING);
-    bool good = features_fill(part->features, part->view, &watch, frozen, &came_to, &error);
+    bool good = feature_cache_fill(feed->features, feed->view, &watch, frozen, &came_to, &error);
     trainer->features_done = trainer->features_all = 0;
     trainer_tick(trainer, true);
     if (good && split == DATASET_TRAIN && came_to.computed > 0)
@@ -113,14 +113,14 @@ static bool fill(struct trainer *trainer, enum dataset_split split, struct plan 
 static bool ready_parts(struct trainer *trainer, struct plan **frozen)
 {
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        struct trainer_part *part = &trainer->part[s];
-        if (part->why.kind != ERROR_NONE)
-            trainer_warn(trainer, "%s", part->why.text);
-        part->why = (struct error){0};
-        if (!part->features)
+        struct trainer_feed *feed = &trainer->feed[s];
+        if (feed->why.kind != ERROR_NONE)
+            trainer_warn(trainer, "%s", feed->why.text);
+        feed->why = (struct error){0};
+        if (!feed->features)
             continue;
-        part->view = (trainer->at.epoch - 1) % features_views(part->features) + 1;
-        if (features_ready(part->features, part->view))
+        feed->view = (trainer->at.epoch - 1) % feature_cache_views(feed->features) + 1;
+        if (feature_cache_ready(feed->features, feed->view))
             continue;
         if (!fill(trainer, (enum dataset_split)s, frozen))
             return false;
@@ -141,43 +141,43 @@ static bool ready_features(struct trainer *trainer)
 
 bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first)
 {
-    struct trainer_part *part = &trainer->part[split];
-    const struct dataset_part *images = &trainer->dataset->part[split];
+    struct trainer_feed *feed = &trainer->feed[split];
+    const struct dataset_images *images = &trainer->dataset->images[split];
     if (!ready_features(trainer))
         return false;
-    part->next = first;
-    if (part->features) {
-        loader_destroy(part->loader);
-        part->loader = NULL;
-        if (!part->order) {
-            part->order = mem_array(images->items, sizeof(*part->order));
-            part->listed.label = mem_array((size_t)part->loading.batch, sizeof(*part->listed.label));
-            part->listed.index = mem_array((size_t)part->loading.batch, sizeof(*part->listed.index));
+    feed->next = first;
+    if (feed->features) {
+        loader_destroy(feed->loader);
+        feed->loader = NULL;
+        if (!feed->order) {
+            feed->order = mem_array(images->items, sizeof(*feed->order));
+            feed->listed.label = mem_array((size_t)feed->loading.batch, sizeof(*feed->listed.label));
+            feed->listed.index = mem_array((size_t)feed->loading.batch, sizeof(*feed->listed.index));
         }
-        loader_order(&part->loading, epoch, part->order, images->items);
+        loader_order(&feed->loading, epoch, feed->order, images->items);
         return true;
     }
-    if (!part->loader)
-        part->loader = loader_create(images, &part->loading, &trainer->failure);
-    if (part->loader)
-        loader_begin(part->loader, epoch, first);
-    return part->loader != NULL;
+    if (!feed->loader)
+        feed->loader = loader_create(images, &feed->loading, &trainer->failure);
+    if (feed->loader)
+        loader_begin(feed->loader, epoch, first);
+    return feed->loader != NULL;
 }
 
 struct batch *trainer_next(struct trainer *trainer, enum dataset_split split)
 {
-    struct trainer_part *part = &trainer->part[split];
-    const struct dataset_part *images = &trainer->dataset->part[split];
-    if (part->loader)
-        return loader_next(part->loader);
-    size_t size = (size_t)part->loading.batch, place = (size_t)part->next++ * size, end = place + size;
+    struct trainer_feed *feed = &trainer->feed[split];
+    const struct dataset_images *images = &trainer->dataset->images[split];
+    if (feed->loader)
+        return loader_next(feed->loader);
+    size_t size = (size_t)feed->loading.batch, place = (size_t)feed->next++ * size, end = place + size;
     if (place >= images->items)
         return NULL;
-    struct batch *batch = &part->listed;
+    struct batch *batch = &feed->listed;
     batch->n = 0;
     for (; place < end && place < images->items; place++) {
-        uint32_t index = part->order[place];
-        if (!features_has(part->features, part->view, index))
+        uint32_t index = feed->order[place];
+        if (!feature_cache_has(feed->features, feed->view, index))
             continue;
         batch->index[batch->n] = index;
         batch->label[batch->n++] = images->item[index].label;
@@ -187,16 +187,16 @@ struct batch *trainer_next(struct trainer *trainer, enum dataset_split split)
 
 void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch)
 {
-    if (trainer->part[split].loader)
-        loader_release(trainer->part[split].loader, batch);
+    if (trainer->feed[split].loader)
+        loader_release(trainer->feed[split].loader, batch);
 }
 
-void trainer_part_finish(struct trainer_part *part)
+void trainer_feed_finish(struct trainer_feed *feed)
 {
-    loader_destroy(part->loader);
-    features_destroy(part->features);
-    mem_free(part->order);
-    mem_free(part->told);
-    mem_free(part->listed.label);
-    mem_free(part->listed.index);
+    loader_destroy(feed->loader);
+    feature_cache_destroy(feed->features);
+    mem_free(feed->order);
+    mem_free(feed->told);
+    mem_free(feed->listed.label);
+    mem_free(feed->listed.index);
 }

@@ -18,10 +18,10 @@
 /* --- one batch --- */
 
 /* Logits of a batch; the frozen half is looked up where it is kept. */
-static const float *forward(struct trainer *trainer, struct trainer_part *part, const struct batch *batch, bool train)
+static const float *forward(struct trainer *trainer, struct trainer_feed *feed, const struct batch *batch, bool train)
 {
-    if (part->features)
-        features_load(part->features, part->view, trainer->plan, batch);
+    if (feed->features)
+        feature_cache_load(feed->features, feed->view, trainer->plan, batch);
     else
         exec_frozen(trainer->plan, batch->input, batch->n);
     return exec_thawed(trainer->plan, batch->input, batch->n, train, trainer->experiment.train.seed, trainer->at.step);
@@ -80,16 +80,16 @@ static bool refuse_loss(struct trainer *trainer, double loss)
 
 static bool train_batch(struct trainer *trainer, const struct batch *batch)
 {
-    struct trainer_part *part = &trainer->part[DATASET_TRAIN];
+    struct trainer_feed *feed = &trainer->feed[DATASET_TRAIN];
     struct checkpoint *at = &trainer->at;
     struct task_sums sums = {0};
     double began = clock_monotonic();
-    uint64_t position = (uint64_t)(at->epoch - 1) * (uint64_t)part->batches + (uint64_t)at->batch;
+    uint64_t position = (uint64_t)(at->epoch - 1) * (uint64_t)feed->batches + (uint64_t)at->batch;
     if (batch->n == 0)
         return true;
-    const float *logits = forward(trainer, part, batch, true);
+    const float *logits = forward(trainer, feed, batch, true);
     double loss = trainer->task->measure(trainer->task_state, logits, batch, trainer->logits_gradient, &sums);
-    trainer->lr = schedule_lr(&trainer->experiment, at->base_lr, position, part->batches);
+    trainer->lr = schedule_lr(&trainer->experiment, at->base_lr, position, feed->batches);
     if (!isfinite(loss))
         return refuse_loss(trainer, loss);
     exec_backward(trainer->plan, trainer->logits_gradient, batch->n);
@@ -221,7 +221,7 @@ static void publish_predictions(struct trainer *trainer, struct trainer_predicti
 
 static struct trainer_predictions predictions_room(const struct trainer *trainer)
 {
-    size_t images = trainer->dataset->part[DATASET_VAL].items;
+    size_t images = trainer->dataset->images[DATASET_VAL].items;
     return (struct trainer_predictions){
         .classes = trainer->dataset->classes,
         .label = mem_array(images, sizeof(int)),
@@ -234,7 +234,7 @@ static struct trainer_predictions predictions_room(const struct trainer *trainer
 /* The whole validation part. false: a stop came in between, nothing is known. */
 static bool evaluate(struct trainer *trainer, struct task_sums *sums)
 {
-    struct trainer_part *part = &trainer->part[DATASET_VAL];
+    struct trainer_feed *feed = &trainer->feed[DATASET_VAL];
     struct trainer_predictions predictions = predictions_room(trainer);
     struct batch *batch;
     double began = clock_monotonic();
@@ -242,7 +242,7 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
     bool good = trainer_begin(trainer, DATASET_VAL, 1, 0);
     while (good && !trainer->ending && (batch = trainer_next(trainer, DATASET_VAL))) {
         if (batch->n > 0) {
-            const float *logits = forward(trainer, part, batch, false);
+            const float *logits = forward(trainer, feed, batch, false);
             trainer->task->measure(trainer->task_state, logits, batch, NULL, sums);
             trainer->task->predict(trainer->task_state, logits, batch, &predictions);
         }
@@ -315,7 +315,7 @@ static bool end_epoch(struct trainer *trainer)
 {
     struct checkpoint *at = &trainer->at;
     struct task_sums sums = {0};
-    if (trainer->dataset->part[DATASET_VAL].items > 0 && !evaluate(trainer, &sums))
+    if (trainer->dataset->images[DATASET_VAL].items > 0 && !evaluate(trainer, &sums))
         return false;
     if (!emit_epoch(trainer))
         return false;
@@ -354,12 +354,12 @@ static void scheduled_thaws(struct trainer *trainer)
 
 static bool run_epoch(struct trainer *trainer)
 {
-    struct trainer_part *part = &trainer->part[DATASET_TRAIN];
+    struct trainer_feed *feed = &trainer->feed[DATASET_TRAIN];
     struct checkpoint *at = &trainer->at;
     trainer->event_epoch = at->epoch;
     scheduled_thaws(trainer);
     trainer->replanned = true;
-    while (at->batch < part->batches) {
+    while (at->batch < feed->batches) {
         if (!take_commands(trainer))
             return false;
         if (trainer->replanned && !trainer_begin(trainer, DATASET_TRAIN, at->epoch, at->batch))

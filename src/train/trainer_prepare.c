@@ -17,11 +17,11 @@
 static struct hash hash_items(const struct dataset *dataset)
 {
     struct hash hash = {0, 0};
-    const struct dataset_part *part = &dataset->part[DATASET_TRAIN];
-    for (size_t i = 0; i < part->items; i++) {
-        const char *name = path_base(part->item[i].path);
+    const struct dataset_images *images = &dataset->images[DATASET_TRAIN];
+    for (size_t i = 0; i < images->items; i++) {
+        const char *name = path_base(images->item[i].path);
         hash = hash_bytes(name, strlen(name), hash);
-        hash = hash_bytes(&part->item[i].label, sizeof(part->item[i].label), hash);
+        hash = hash_bytes(&images->item[i].label, sizeof(images->item[i].label), hash);
     }
     return hash;
 }
@@ -33,9 +33,9 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
     trainer->dataset = dataset_open(experiment->data.path, val, experiment->train.seed, error);
     if (!trainer->dataset)
         return false;
-    if (trainer->dataset->part[DATASET_TRAIN].items == 0)
+    if (trainer->dataset->images[DATASET_TRAIN].items == 0)
         return error_set(error, ERROR_DATA, "%s: no training images, only %zu for validation", trainer->dataset->path,
-                         trainer->dataset->part[DATASET_VAL].items);
+                         trainer->dataset->images[DATASET_VAL].items);
     trainer->at.data_hash = hash_items(trainer->dataset);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
     return true;
@@ -182,15 +182,16 @@ static bool prepare_resume(struct trainer *trainer, bool *data_changed, struct e
 /* --- plan --- */
 
 /* What is kept of this part under a freeze plan; NULL: nothing, with the reason in `why` where it is to be said. */
-static struct features *make_features(struct trainer *trainer, enum dataset_split split, const struct freeze *freeze)
+static struct feature_cache *make_features(struct trainer *trainer, enum dataset_split split,
+                                           const struct freeze *freeze)
 {
     const struct experiment *experiment = &trainer->experiment;
-    struct trainer_part *part = &trainer->part[split];
-    struct features_options options = {
+    struct trainer_feed *feed = &trainer->feed[split];
+    struct feature_cache_options options = {
         .graph = trainer->graph,
         .freeze = freeze,
-        .part = &trainer->dataset->part[split],
-        .loader = part->loading,
+        .images = &trainer->dataset->images[split],
+        .loader = feed->loading,
         .type = experiment->data.cache == CACHE_F16 ? TENSOR_F16 : TENSOR_F32,
         .disk = (size_t)experiment->data.cache_disk << 20,
         .memory = (size_t)experiment->data.cache_memory << 20,
@@ -198,9 +199,9 @@ static struct features *make_features(struct trainer *trainer, enum dataset_spli
         .no_winograd = experiment->train.winograd == WINOGRAD_OFF,
         .team = trainer->team,
     };
-    if (experiment->data.cache == CACHE_OFF || part->uncached)
+    if (experiment->data.cache == CACHE_OFF || feed->uncached)
         return NULL;
-    return features_create(&options, &part->why);
+    return feature_cache_create(&options, &feed->why);
 }
 
 /* Where it is left to the machine, a quarter of the memory that is there stays for decoded images, the optimiser and
@@ -213,10 +214,10 @@ static size_t plan_budget(const struct trainer *trainer)
 
 /* The plan for these features: the thawed half alone where no image goes through the other in an epoch. */
 static struct plan *make_plan(struct trainer *trainer, const struct freeze *freeze,
-                              struct features *const features[DATASET_SPLITS], struct error *error)
+                              struct feature_cache *const features[DATASET_SPLITS], struct error *error)
 {
     struct plan_options options = {.batch = trainer->experiment.train.batch,
-                                   .part = PLAN_THAWED,
+                                   .half = PLAN_THAWED,
                                    .training = true,
                                    .kernels = trainer->kernels,
                                    .budget = plan_budget(trainer),
@@ -224,8 +225,8 @@ static struct plan *make_plan(struct trainer *trainer, const struct freeze *free
                                    .fold = true,
                                    .team = trainer->team};
     for (int s = 0; s < DATASET_SPLITS; s++)
-        if (!features[s] && trainer->dataset->part[s].items > 0)
-            options.part = PLAN_WHOLE;
+        if (!features[s] && trainer->dataset->images[s].items > 0)
+            options.half = PLAN_WHOLE;
     return plan_create(trainer->graph, freeze, &options, error);
 }
 
@@ -262,19 +263,19 @@ static void measure_kernels(struct trainer *trainer, const struct freeze *freeze
 
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
 {
-    struct features *features[DATASET_SPLITS];
+    struct feature_cache *features[DATASET_SPLITS];
     if (freeze_counts(freeze, trainer->graph).trainable == 0)
         return error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
     measure_kernels(trainer, freeze);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        trainer->part[s].uncached = trainer->part[s].uncached && freeze == trainer->freeze;
+        trainer->feed[s].uncached = trainer->feed[s].uncached && freeze == trainer->freeze;
         features[s] = make_features(trainer, (enum dataset_split)s, freeze);
     }
     struct plan *plan = make_plan(trainer, freeze, features, error);
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        features_destroy(plan ? trainer->part[s].features : features[s]);
+        feature_cache_destroy(plan ? trainer->feed[s].features : features[s]);
         if (plan)
-            trainer->part[s].features = features[s];
+            trainer->feed[s].features = features[s];
     }
     if (!plan)
         return false;
@@ -297,7 +298,7 @@ static size_t image_bytes(const struct trainer *trainer, enum dataset_split spli
     int megabytes = trainer->experiment.data.image_memory;
     size_t all = megabytes >= 0 ? (size_t)megabytes << 20 : machine_memory() / 8;
     const struct preprocess *p = &trainer->graph->preprocess;
-    size_t views = trainer->dataset->part[DATASET_VAL].items * (size_t)p->width * (size_t)p->height * 3;
+    size_t views = trainer->dataset->images[DATASET_VAL].items * (size_t)p->width * (size_t)p->height * 3;
     size_t validation = views < all / 4 ? views : all / 4;
     return split == DATASET_VAL ? validation : all - validation;
 }
@@ -308,9 +309,9 @@ static void prepare_loading(struct trainer *trainer)
     for (int s = 0; s < DATASET_SPLITS; s++) {
         bool train = s == DATASET_TRAIN;
         int batch = experiment->train.batch;
-        size_t items = trainer->dataset->part[s].items;
-        trainer->part[s].batches = (int)((items + (size_t)batch - 1) / (size_t)batch);
-        trainer->part[s].loading = (struct loader_options){
+        size_t items = trainer->dataset->images[s].items;
+        trainer->feed[s].batches = (int)((items + (size_t)batch - 1) / (size_t)batch);
+        trainer->feed[s].loading = (struct loader_options){
             .preprocess = trainer->graph->preprocess,
             .batch = batch,
             .shuffle = train,
@@ -358,10 +359,10 @@ static bool emit_begin(struct trainer *trainer)
     snprintf(event.u.run.model, sizeof(event.u.run.model), "%s", trainer->graph->arch);
     snprintf(event.u.run.data, sizeof(event.u.run.data), "%.*s", EVENT_TEXT_MAX - 1, trainer->experiment.data.path);
     event.u.run.classes = trainer->dataset->classes;
-    event.u.run.train_images = (int)trainer->dataset->part[DATASET_TRAIN].items;
-    event.u.run.val_images = (int)trainer->dataset->part[DATASET_VAL].items;
+    event.u.run.train_images = (int)trainer->dataset->images[DATASET_TRAIN].items;
+    event.u.run.val_images = (int)trainer->dataset->images[DATASET_VAL].items;
     event.u.run.epochs = trainer->experiment.train.epochs;
-    event.u.run.steps_per_epoch = trainer->part[DATASET_TRAIN].batches;
+    event.u.run.steps_per_epoch = trainer->feed[DATASET_TRAIN].batches;
     event.u.run.params_trainable = counts.trainable;
     event.u.run.params_frozen = counts.frozen;
     event.u.run.seed = trainer->experiment.train.seed;
@@ -398,7 +399,7 @@ static void warn_of_data(struct trainer *trainer, bool data_changed)
     if (dataset->bad_count)
         trainer_warn(trainer, "%zu files set aside, the first: %s: %s", dataset->bad_count,
                      path_base(dataset->bad[0].path), dataset->bad[0].reason);
-    if (dataset->part[DATASET_VAL].items == 0)
+    if (dataset->images[DATASET_VAL].items == 0)
         trainer_warn(trainer, "no validation images: accuracy is known on the training images only");
 }
 

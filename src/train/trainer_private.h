@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "checkpoint.h"
-#include "features.h"
+#include "feature_cache.h"
 #include "reducer.h"
 #include "task.h"
 #include "thaw/base/log.h"
@@ -32,18 +32,18 @@ struct trainer_pace {
 };
 
 /* One part of the data on its way to the network. */
-struct trainer_part {
+struct trainer_feed {
     struct loader_options loading;
     int batches;
-    struct features *features; /* NULL: not kept */
-    struct error why;          /* they are not, where it is to be said */
-    bool uncached;             /* they could not be, under this freeze plan */
-    int view;                  /* of the features in use */
-    struct loader *loader;     /* NULL: the batches are those in `order` */
-    uint32_t *order;           /* [items] of the epoch */
-    struct batch listed;       /* without inputs */
-    int next;                  /* batch of `order` */
-    bool *told;                /* [items], unreadable and said so; NULL: none */
+    struct feature_cache *features; /* NULL: not kept */
+    struct error why;               /* they are not, where it is to be said */
+    bool uncached;                  /* they could not be, under this freeze plan */
+    int view;                       /* of the features in use */
+    struct loader *loader;          /* NULL: the batches are those in `order` */
+    uint32_t *order;                /* [items] of the epoch */
+    struct batch listed;            /* without inputs */
+    int next;                       /* batch of `order` */
+    bool *told;                     /* [items], unreadable and said so; NULL: none */
 };
 
 struct trainer {
@@ -66,7 +66,7 @@ struct trainer {
     size_t reduceds;
     const struct task *task;
     void *task_state;
-    struct trainer_part part[DATASET_SPLITS];
+    struct trainer_feed feed[DATASET_SPLITS];
     float *logits_gradient;             /* (batch, classes) */
     float **gradient;                   /* [params], of the plan; NULL where none */
     bool *touched;                      /* [params], moves or has moved */
@@ -138,7 +138,7 @@ struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) TH
 void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
 /* Warns of images that the loader could not read. */
 void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_part_finish(struct trainer_part *part) THAW_NONNULL;
+void trainer_feed_finish(struct trainer_feed *feed) THAW_NONNULL;
 
 /* --- trainer_loop.c --- */
 void trainer_loop(struct trainer *trainer) THAW_NONNULL;

@@ -103,7 +103,7 @@ static json_t *describe(const struct trainer *trainer)
         json_array_append_new(classes, text_or_empty(dataset->class_name[c]));
     for (size_t i = 0; i < predictions->images; i++) {
         json_t *row = json_object();
-        const char *path = dataset->part[DATASET_VAL].item[predictions->index[i]].path;
+        const char *path = dataset->images[DATASET_VAL].item[predictions->index[i]].path;
         json_object_set_new(row, "path", text_or_empty(path));
         json_object_set_new(row, "label", json_integer(predictions->label[i]));
         json_object_set_new(row, "predicted", json_integer(predictions->predicted[i]));

@@ -178,18 +178,17 @@ void complete(struct completions *completions, struct ui *ui, enum command_argum
     }
     size_t name = strcspn(text, " ");
     if (text[name] == 0) {
-        for (int i = 1; i < COMMANDS; i++) {
-            const struct command_row *row = command_row((enum command)i);
+        const struct command *row;
+        for (int i = 0; (row = command_at(i, NULL)) != NULL; i++)
             offer(completions, "", text, row->name, row->argument == ARGUMENT_NONE ? "" : " ");
-        }
         return;
     }
     char *word = mem_format("%.*s", (int)name, text);
     size_t rest = name + strspn(text + name, " ");
     char *head = mem_format("%s ", word);
-    enum command command = command_find(word, NULL);
-    if (command != COMMAND_NONE)
-        offer_argument(completions, ui, command_row(command)->argument, head, text + rest);
+    const struct command *command = command_find(word, (int)ui->current, NULL);
+    if (command)
+        offer_argument(completions, ui, command->argument, head, text + rest);
     mem_free(head);
     mem_free(word);
 }

@@ -1,6 +1,6 @@
 /* The help: every command with its keys, filtered while typing by key, name or words; Enter runs what is selected. Rows
- * are those of the command table: first what works on this screen alone, then what works everywhere, then (dim) what
- * other screens do. Called by the frame. */
+ * are those of the tables of commands: first what works on this screen alone, then what works everywhere, then (dim, with
+ * the screen's name in the keys' place) what other screens do. Called by the frame. */
 #include "config.h"
 
 #include <stdio.h>
@@ -12,10 +12,10 @@
 
 struct help {
     bool open;
-    enum screen_id screen;
+    int screen; /* it was asked for on */
     struct input filter;
     struct list list;
-    enum command row[COMMANDS];
+    int *row; /* [list.rows] commands by number */
 };
 
 struct help *help_create(void)
@@ -25,6 +25,8 @@ struct help *help_create(void)
 
 void help_destroy(struct help *help)
 {
+    if (help)
+        mem_free(help->row);
     mem_free(help);
 }
 
@@ -34,9 +36,15 @@ bool help_is_open(const struct help *help)
 }
 
 /* 0: this screen's own, 1: everywhere, 2: other screens' */
-static int group_of(const struct help *help, const struct command_row *row)
+static int group_of(const struct help *help, int screen)
 {
-    return row->where == IN_ALL ? 1 : row->where >> help->screen & 1 ? 0 : 2;
+    return screen < 0 ? 1 : screen == help->screen ? 0 : 2;
+}
+
+/* One that stands behind the screen's own of the same name. */
+static bool is_hidden(const struct help *help, const struct command *row, int screen)
+{
+    return screen < 0 && command_named(row->name, help->screen) != row;
 }
 
 /* One of the command's keys, whole. */
@@ -51,23 +59,27 @@ static bool is_key(const char *keys, const char *word)
 
 static void fill_rows(struct help *help, struct ui *ui)
 {
-    int count = 0;
+    int count = 0, screen, all = 0;
+    const struct command *row;
+    while (command_at(all, NULL))
+        all++;
+    help->row = mem_grow(help->row, (size_t)all, sizeof(*help->row));
     for (int pass = 0; pass < 6; pass++) /* what a typed key means here comes first */
-        for (int i = 1; i < COMMANDS; i++) {
-            const struct command_row *row = command_row((enum command)i);
+        for (int i = 0; (row = command_at(i, &screen)) != NULL; i++) {
             char keys[64], text[256];
-            keymap_all_keys(ui->keymap, row->command, keys, sizeof(keys));
+            keymap_all_keys(ui->keymap, row, keys, sizeof(keys));
             snprintf(text, sizeof(text), "%s %s %s %s", keys, row->name, row->label, row->help);
-            bool key = is_key(keys, help->filter.text);
-            if (group_of(help, row) + (key ? 0 : 3) == pass && (key || filter_match(help->filter.text, text)))
-                help->row[count++] = row->command;
+            bool key = is_key(keys, help->filter.text), shown = key || filter_match(help->filter.text, text);
+            if (shown && !is_hidden(help, row, screen) && group_of(help, screen) + (key ? 0 : 3) == pass)
+                help->row[count++] = i;
         }
     list_set_rows(&help->list, count);
 }
 
 void help_open(struct help *help, struct ui *ui)
 {
-    *help = (struct help){.open = true, .screen = ui->current};
+    int *row = help->row;
+    *help = (struct help){.open = true, .screen = (int)ui->current, .row = row};
     fill_rows(help, ui);
 }
 
@@ -75,30 +87,25 @@ static void run_selected(struct help *help, struct ui *ui)
 {
     if (help->list.selected < 0)
         return;
-    const struct command_row *row = command_row(help->row[help->list.selected]);
     help->open = false;
-    if (row->argument != ARGUMENT_NONE) {
-        char line[64];
-        snprintf(line, sizeof(line), "%s ", row->name);
-        ui_ask_command(ui, line);
-    } else
-        ui_do_line(ui, row->name);
+    ui_call(ui, command_at(help->row[help->list.selected], NULL), "");
 }
 
-static enum command list_key(const struct term_event *event)
+static bool list_key(const struct term_event *event, enum move *move)
 {
-    switch (event->key) {
-    case TERM_KEY_UP:
-        return COMMAND_UP;
-    case TERM_KEY_DOWN:
-        return COMMAND_DOWN;
-    case TERM_KEY_PAGE_UP:
-        return COMMAND_PAGE_UP;
-    case TERM_KEY_PAGE_DOWN:
-        return COMMAND_PAGE_DOWN;
-    default:
-        return COMMAND_NONE;
-    }
+    static const struct {
+        uint32_t key;
+        enum move move;
+    } keys[] = {{TERM_KEY_UP, MOVE_UP},
+                {TERM_KEY_DOWN, MOVE_DOWN},
+                {TERM_KEY_PAGE_UP, MOVE_PAGE_UP},
+                {TERM_KEY_PAGE_DOWN, MOVE_PAGE_DOWN}};
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++)
+        if (event->key == keys[i].key) {
+            *move = keys[i].move;
+            return true;
+        }
+    return false;
 }
 
 void help_event(struct help *help, struct ui *ui, const struct term_event *event)
@@ -111,6 +118,7 @@ void help_event(struct help *help, struct ui *ui, const struct term_event *event
     if (event->kind != TERM_KEY)
         return;
     bool empty = !help->filter.text[0];
+    enum move move;
     if (event->key == TERM_KEY_ESCAPE && !empty) {
         input_set(&help->filter, "");
         fill_rows(help, ui);
@@ -118,8 +126,8 @@ void help_event(struct help *help, struct ui *ui, const struct term_event *event
         help->open = false;
     else if (event->key == TERM_KEY_ENTER)
         run_selected(help, ui);
-    else if (list_key(event) != COMMAND_NONE)
-        list_command(&help->list, list_key(event));
+    else if (list_key(event, &move))
+        list_move(&help->list, move);
     else if (input_key(&help->filter, event)) {
         list_select(&help->list, 0);
         fill_rows(help, ui);
@@ -134,27 +142,23 @@ struct fill_context {
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
     struct fill_context *fill = context;
-    const struct command_row *command = command_row(fill->help->row[row]);
-    bool other = group_of(fill->help, command) == 2;
+    int screen;
+    const struct command *command = command_at(fill->help->row[row], &screen);
+    bool other = group_of(fill->help, screen) == 2;
     cell->role = other ? THEME_DIM : column == 0 ? THEME_KEY : THEME_TEXT;
-    if (column == 0)
-        keymap_all_keys(fill->ui->keymap, command->command, cell->text, sizeof(cell->text));
-    else if (column == 1)
-        snprintf(cell->text, sizeof(cell->text), ":%s", command->name);
-    else if (!other)
-        snprintf(cell->text, sizeof(cell->text), "%s", command->help);
+    if (column == 0 && other)
+        snprintf(cell->text, sizeof(cell->text), "%s", screen_table[screen]->title);
+    else if (column == 0)
+        keymap_all_keys(fill->ui->keymap, command, cell->text, sizeof(cell->text));
     else
-        for (int i = 0; i < SCREENS; i++)
-            if (command->where >> i & 1) {
-                snprintf(cell->text, sizeof(cell->text), "%s: %s", screen_table[i]->title, command->help);
-                return;
-            }
+        snprintf(cell->text, sizeof(cell->text), "%s%s", column == 1 ? ":" : "",
+                 column == 1 ? command->name : command->help);
 }
 
 void help_draw(struct help *help, struct ui *ui, struct rect area)
 {
     static const struct column columns[] = {
-        {"key", 11, 0, ALIGN_LEFT, 3}, {"command", 19, 0, ALIGN_LEFT, 1}, {"what it does", 24, 1, ALIGN_LEFT, 2}};
+        {"key", 8, 0, ALIGN_LEFT, 3}, {"command", 18, 0, ALIGN_LEFT, 1}, {"what it does", 24, 1, ALIGN_LEFT, 2}};
     struct rect box = layout_centre(area, 100, area.h);
     canvas_fill(ui->canvas, box, ' ', THEME_TEXT, 0);
     char title[64];

@@ -1,10 +1,7 @@
-/* The table of screens, in the order of their numbers. A new screen is a row here, one in enum screen_id and its file. */
+/* The table of screens, made of the list in screens.h. */
 #include "config.h"
 
 #include "screen.h"
-#include "screens.h"
 
-const struct screen *const screen_table[] = {
-    &screen_models, &screen_layers, &screen_data, &screen_train, &screen_results, &screen_runs,
-};
-_Static_assert(sizeof(screen_table) / sizeof(screen_table[0]) == SCREENS, "one row a screen");
+#define SCREEN_ENTRY(id, name) &screen_##name,
+const struct screen *const screen_table[SCREENS] = {SCREEN_LIST(SCREEN_ENTRY)};

@@ -1,31 +1,31 @@
-/* A screen: one row in the table in screen.c. Screens hold no engine object; they read the session when they draw. All
+/* A screen: one of those listed in screens.h. Screens hold no engine object; they read the session when they draw. All
  * hooks run on the one UI thread. */
 #ifndef THAW_UI_SCREEN_H
 #define THAW_UI_SCREEN_H
 
-#include "keymap.h"
-
-struct ui;
+#include "canvas.h"
+#include "command.h"
+#include "screens.h"
+#include "term.h"
+#include "widget.h"
 
 enum { SCREEN_HINTS = 8 };
 struct screen_hint {
-    enum command command;
-    const char *label; /* NULL: the command's own label */
+    const char *command; /* by name, as this screen means it */
+    const char *label;   /* NULL: the command's own label */
 };
 
 struct screen {
-    enum screen_id id;
-    const char *name;  /* "models" */
     const char *title; /* on the tab: "Models" */
+    struct command go; /* shows the screen; its run is ui_show */
     void *(*create)(struct ui *ui);
     void (*destroy)(void *state);
     /* Draws all of `area` (already blank, already the clip). Called at most ~15 times a second while a run trains and
      * after every key. */
     void (*draw)(void *state, struct ui *ui, struct canvas *canvas, struct rect area);
-    /* A command by key, click or name; `argument` is "" by key. false: not taken, ui_command.c gets it. */
-    bool (*command)(void *state, struct ui *ui, enum command command, const char *argument);
-    /* Raw keys before the keymap sees them, for text fields; may be NULL. true: taken. */
-    bool (*key)(void *state, struct ui *ui, const struct term_event *event);
+    struct command_table commands; /* by key, click or name, on this screen */
+    /* Up, down, left, right, pages and ends. */
+    void (*move)(void *state, struct ui *ui, enum move move);
     /* Mouse inside the body; may be NULL. true: taken. */
     bool (*mouse)(void *state, struct ui *ui, const struct term_event *event);
     /* Best keys first; the bottom line shows as many as fit, the common ones (help, quit) behind. Returns how many. */
@@ -36,6 +36,9 @@ struct screen {
     void (*shown)(void *state, struct ui *ui);
 };
 
+#define SCREEN_ROW(id, name) extern const struct screen screen_##name;
+SCREEN_LIST(SCREEN_ROW)
+#undef SCREEN_ROW
 extern const struct screen *const screen_table[SCREENS]; /* in the order of enum screen_id; screen.c */
 
 #endif

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
-#include "screens.h"
+#include "component.h"
 #include "thaw/base/mem.h"
 
 enum pane { PANE_PLACES, PANE_CLASSES, PANE_BAD, PANES };
@@ -25,9 +24,9 @@ struct preview {
 struct data {
     enum pane pane;
     struct list list[PANES];
-    struct part_filter filter; /* of the classes */
-    int *row;                  /* [list[PANE_CLASSES].rows] classes that pass the filter */
-    bool val;                  /* the preview's images */
+    struct component_filter filter; /* of the classes */
+    int *row;                       /* [list[PANE_CLASSES].rows] classes that pass the filter */
+    bool val;                       /* the preview's images */
     size_t number;
     bool all_bad; /* the bad files have the whole body */
     struct preview preview;
@@ -105,7 +104,7 @@ static const struct column place_columns[] = {{"folder", 12, 1, ALIGN_LEFT, 2}, 
 static void fill_place(void *context, int row, int column, struct table_cell *cell)
 {
     const char *path = ((const char *const *)context)[row];
-    const char *leaf = part_leaf(path);
+    const char *leaf = component_leaf(path);
     if (column == 0) {
         snprintf(cell->text, sizeof(cell->text), "%s", leaf);
     } else {
@@ -179,12 +178,12 @@ static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas,
 {
     const char *const *places;
     size_t count = session_data_places(ui->session, &places);
-    part_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
+    component_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
     if (count == 0) {
-        char text[160], open[PART_KEY];
+        char text[160], open[COMPONENT_KEY];
         snprintf(text, sizeof(text),
                  "None yet. Press %s and type the path of a folder with a folder of images a class.",
-                 part_key(ui, COMMAND_BROWSE, open));
+                 component_key(ui, "browse", open));
         paragraph_draw(canvas, area, THEME_TEXT, 0, text);
         return;
     }
@@ -200,7 +199,7 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
                  now->classes);
     else
         snprintf(right, sizeof(right), "%d", now->classes);
-    part_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
+    component_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
     struct class_fill fill = {data, now, 0};
     for (int i = 0; i < now->classes; i++)
         fill.most = now->class_row[i].train > fill.most ? now->class_row[i].train : fill.most;
@@ -213,7 +212,7 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
     static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
     char right[32];
     snprintf(right, sizeof(right), "%zu", now->bad_count);
-    part_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
+    component_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
     if (now->bad_count == 0) {
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
         return;
@@ -244,7 +243,7 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
         data->number = count > 0 ? count - 1 : 0;
     if (count > 0)
         snprintf(right, sizeof(right), "%zu of %zu", data->number + 1, count);
-    part_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
+    component_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
     if (count == 0) {
         paragraph_draw(canvas, area, THEME_DIM, 0, "No such images in this class.");
         return;
@@ -275,16 +274,16 @@ static void draw_summary(const struct session_data *now, struct canvas *canvas, 
 
 static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[240], open[PART_KEY];
+    char text[240], open[COMPONENT_KEY];
     struct rect top;
     layout_rows(area, 0.45, 8, 6, 1, &top, &area);
     snprintf(
         text, sizeof(text),
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
         "train/ and val/ if you have both.",
-        part_key(ui, COMMAND_BROWSE, open));
-    if (!part_opening(ui, canvas, top))
-        part_empty(canvas, top, "No data chosen", text);
+        component_key(ui, "browse", open));
+    if (!component_opening(ui, canvas, top))
+        component_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
 
@@ -319,53 +318,20 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 
 /* --- doing --- */
 
-static void choose(struct ui *ui, const char *path)
-{
-    struct error error = {0};
-    if (!session_choose_data(ui->session, path, &error)) {
-        ui_fail(ui, &error);
-        return;
-    }
-    const struct session_data *now = session_data(ui->session);
-    if (now == NULL)
-        return;
-    if (now->bad_count > 0)
-        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad files are set aside", part_leaf(now->path), now->classes,
-               now->bad_count);
-    else
-        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", part_leaf(now->path), now->classes, now->train + now->val);
-}
-
 static void path_done(void *context, struct ui *ui, const char *text, bool accepted)
 {
     (void)context;
     if (accepted && text[0] != '\0')
-        choose(ui, text);
+        ui_do(ui, "data", text);
 }
 
-static void ask_path(struct ui *ui)
+static void browse(const struct command_call *call)
 {
-    ui_ask(ui, &(struct ui_ask){.label = "folder of images: ",
-                                .initial = "",
-                                .history = "data",
-                                .complete = ARGUMENT_DATA,
-                                .done = path_done});
-}
-
-static void open_selected(struct data *data, struct ui *ui)
-{
-    const char *const *places;
-    size_t count = session_data_places(ui->session, &places);
-    int row = data->list[PANE_PLACES].selected;
-    if (data->pane == PANE_PLACES && row >= 0 && (size_t)row < count) {
-        char *path = mem_string(places[row]); /* choosing makes the list anew */
-        choose(ui, path);
-        mem_free(path);
-    } else if (data->pane == PANE_CLASSES) {
-        ui_do(ui, COMMAND_NEXT_IMAGE, "");
-    } else if (data->pane == PANE_BAD) {
-        ui_do(ui, COMMAND_BAD_FILES, "");
-    }
+    ui_ask(call->ui, &(struct ui_ask){.label = "folder of images: ",
+                                      .initial = "",
+                                      .history = "data",
+                                      .complete = ARGUMENT_DATA,
+                                      .done = path_done});
 }
 
 static void turn_image(struct data *data, struct ui *ui, int by)
@@ -384,52 +350,85 @@ static void toggle_bad(struct data *data, struct ui *ui)
     data->pane = data->all_bad ? PANE_BAD : PANE_CLASSES;
 }
 
-static bool go_back(struct data *data, struct ui *ui)
+static void open_selected(struct data *data, struct ui *ui)
 {
-    if (!data->all_bad)
-        return part_filter_clear(&data->filter, ui);
-    toggle_bad(data, ui);
-    return true;
+    const char *const *places;
+    size_t count = session_data_places(ui->session, &places);
+    int row = data->list[PANE_PLACES].selected;
+    if (data->pane == PANE_PLACES && row >= 0 && (size_t)row < count) {
+        char *path = mem_string(places[row]); /* choosing makes the list anew */
+        ui_do(ui, "data", path);
+        mem_free(path);
+    } else if (data->pane == PANE_CLASSES) {
+        turn_image(data, ui, 1);
+    } else if (data->pane == PANE_BAD) {
+        toggle_bad(data, ui);
+    }
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void open_row(const struct command_call *call)
+{
+    open_selected(call->state, call->ui);
+}
+
+static void next_pane(const struct command_call *call)
+{
+    struct data *data = call->state;
+    if (session_data(call->ui->session) != NULL && !data->all_bad)
+        data->pane = (data->pane + 1) % PANES;
+}
+
+static void step_image(const struct command_call *call)
+{
+    turn_image(call->state, call->ui, call->command->value);
+}
+
+static void switch_split(const struct command_call *call)
+{
+    struct data *data = call->state;
+    data->val = !data->val;
+}
+
+static void bad_files(const struct command_call *call)
+{
+    toggle_bad(call->state, call->ui);
+}
+
+static void filter(const struct command_call *call)
+{
+    if (session_data(call->ui->session) != NULL)
+        component_filter_ask(&((struct data *)call->state)->filter, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    struct data *data = call->state;
+    if (data->all_bad)
+        toggle_bad(data, call->ui);
+    else
+        component_filter_clear(&data->filter, call->ui);
+}
+
+static const struct command commands[] = {
+    {"open", "Enter", "open", "choose the place, or show the next image", .run = open_row},
+    {"browse", "o", "open folder", "choose a folder of images by its path", .run = browse},
+    {"next-image", "n", "next image", "show the next image of the class", .run = step_image, .value = 1},
+    {"previous-image", "N", "previous image", "show the previous image of the class", .run = step_image, .value = -1},
+    {"validation", "v", "train/val", "show training or validation images", .run = switch_split},
+    {"bad-files", "b", "bad files", "list the files that were set aside, and why", .run = bad_files},
+    {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
+    {"filter", "/", "filter", "show classes with these words; -word: without", .run = filter,
+     .argument = ARGUMENT_TEXT},
+    {"back", "Esc", "back", "leave the bad files, or clear the filter", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
 {
     struct data *data = state;
-    bool has_data = session_data(ui->session) != NULL;
-    switch (which) {
-    case COMMAND_OPEN:
-        open_selected(data, ui);
-        return true;
-    case COMMAND_BROWSE:
-        ask_path(ui);
-        return true;
-    case COMMAND_NEXT_PANE:
-        if (has_data && !data->all_bad)
-            data->pane = (data->pane + 1) % PANES;
-        return true;
-    case COMMAND_NEXT_IMAGE:
-    case COMMAND_RIGHT:
-        turn_image(data, ui, 1);
-        return true;
-    case COMMAND_PREVIOUS_IMAGE:
-    case COMMAND_LEFT:
-        turn_image(data, ui, -1);
-        return true;
-    case COMMAND_VALIDATION:
-        data->val = !data->val;
-        return true;
-    case COMMAND_BAD_FILES:
-        toggle_bad(data, ui);
-        return true;
-    case COMMAND_FILTER:
-        if (has_data)
-            part_filter_ask(&data->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return go_back(data, ui);
-    default:
-        return list_command(&data->list[data->pane], which);
-    }
+    if (move == MOVE_LEFT || move == MOVE_RIGHT)
+        turn_image(data, ui, move == MOVE_LEFT ? -1 : 1);
+    else
+        list_move(&data->list[data->pane], move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -453,28 +452,25 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    static const char *const names[] = {"next-image", "validation", "bad-files", "next-pane"};
     struct data *data = state;
     int count = 0;
     if (data->pane == PANE_PLACES)
-        hints[count++] = (struct screen_hint){COMMAND_OPEN, "choose"};
-    hints[count++] = (struct screen_hint){COMMAND_BROWSE, NULL};
-    if (session_data(ui->session) != NULL) {
-        hints[count++] = (struct screen_hint){COMMAND_NEXT_IMAGE, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_VALIDATION, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_BAD_FILES, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "pane"};
-    }
+        hints[count++] = (struct screen_hint){"open", "choose"};
+    hints[count++] = (struct screen_hint){"browse", NULL};
+    for (size_t i = 0; session_data(ui->session) != NULL && i < THAW_LENGTH(names); i++)
+        hints[count++] = (struct screen_hint){names[i], NULL};
     return count;
 }
 
 const struct screen screen_data = {
-    .id = SCREEN_DATA,
-    .name = "data",
     .title = "Data",
+    .go = {"data-screen", "3", "data", "Data: choose images and look at them", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
-#include "screens.h"
+#include "component.h"
 #include "thaw/base/mem.h"
 
 enum {
@@ -37,7 +36,7 @@ enum { STAGES_MAX = 128 };
 
 struct layers {
     struct list list;
-    struct part_filter filter;
+    struct component_filter filter;
     size_t *row;  /* [list.rows] rows of the session that are shown */
     long model;   /* whose fold states these are */
     size_t count; /* rows it had */
@@ -119,9 +118,9 @@ struct fill {
 
 static void fill_mark(struct table_cell *cell, enum session_mark mark)
 {
-    cell->role = part_mark_role(mark);
+    cell->role = component_mark_role(mark);
     cell->attrs = mark == SESSION_MARK_THAWED ? CELL_BOLD : 0;
-    snprintf(cell->text, sizeof(cell->text), "%s", part_mark_sign(mark));
+    snprintf(cell->text, sizeof(cell->text), "%s", component_mark_sign(mark));
 }
 
 /* Ratios from 1e-6 to 1e-1 on a bar of six cells, the figure behind it. */
@@ -148,7 +147,7 @@ static void fill_cell(void *context, int index, int column, struct table_cell *c
     case LAYER_NAME:
         cell->fold = !row->is_stage ? 3 : is_unfolded(fill->layers, row) ? 2 : 1;
         cell->indent = row->is_stage ? 0 : 2;
-        cell->role = row->all == SESSION_MARK_NONE ? THEME_DIM : part_mark_role(row->all);
+        cell->role = row->all == SESSION_MARK_NONE ? THEME_DIM : component_mark_role(row->all);
         snprintf(cell->text, sizeof(cell->text), "%s", row->name);
         break;
     case LAYER_KIND:
@@ -211,7 +210,7 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
         if (share > 0 && share < 0.0005)
             snprintf(percent, sizeof(percent), "< 0.1%%");
         else
-            part_percent(percent, share);
+            component_percent(percent, share);
         x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " %s  ", percent);
     }
     canvas_format(canvas, x, y, end - x, THEME_FROZEN, 0, "✻ %s frozen in %d", words_count(frozen, counts.frozen),
@@ -233,9 +232,9 @@ static void draw_legend(struct canvas *canvas, struct rect line)
 {
     int x = line.x, end = line.x + line.w;
     for (enum session_mark mark = SESSION_MARK_FROZEN; mark <= SESSION_MARK_PARTLY; mark++) {
-        canvas_text(canvas, x, line.y, 1, part_mark_role(mark), CELL_BOLD, part_mark_sign(mark));
+        canvas_text(canvas, x, line.y, 1, component_mark_role(mark), CELL_BOLD, component_mark_sign(mark));
         x += 2;
-        x += canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, part_mark_name(mark)) + 2;
+        x += canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, component_mark_name(mark)) + 2;
     }
     canvas_text(canvas, x, line.y, end - x, THEME_DIM, 0, "W weights  A affine  S statistics  D dropout");
 }
@@ -243,8 +242,8 @@ static void draw_legend(struct canvas *canvas, struct rect line)
 static void draw_details(const struct session_layer *row, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 13 };
-    char words[WORDS_MAX], value[96], name[PART_KEY];
-    part_heading(canvas, &area, row->name, row->in_head ? "head" : "trunk", true);
+    char words[WORDS_MAX], value[96], name[COMPONENT_KEY];
+    component_heading(canvas, &area, row->name, row->in_head ? "head" : "trunk", true);
     struct rect line = layout_cut_top(&area, 1);
     field_draw(canvas, line.x, line.y, line.w, LABEL, "kind", row->kind);
     line = layout_cut_top(&area, 1);
@@ -263,32 +262,33 @@ static void draw_details(const struct session_layer *row, struct ui *ui, struct 
     const struct {
         const char *label;
         enum session_mark mark;
-        enum command command;
+        const char *command;
     } marks[] = {
-        {"weights", row->weights, COMMAND_TOGGLE_WEIGHTS},
-        {"affine", row->affine, COMMAND_TOGGLE_AFFINE},
-        {"statistics", row->statistics, COMMAND_TOGGLE_STATISTICS},
-        {"dropout", row->dropout, COMMAND_TOGGLE_DROPOUT},
+        {"weights", row->weights, "toggle-weights"},
+        {"affine", row->affine, "toggle-affine"},
+        {"statistics", row->statistics, "toggle-statistics"},
+        {"dropout", row->dropout, "toggle-dropout"},
     };
     for (size_t i = 0; i < THAW_LENGTH(marks) && area.h > 0; i++) {
         line = layout_cut_top(&area, 1);
         bool none = marks[i].mark == SESSION_MARK_NONE;
-        canvas_text(canvas, line.x, line.y, 3, none ? THEME_DIM : THEME_KEY, 0, part_key(ui, marks[i].command, name));
+        canvas_text(canvas, line.x, line.y, 3, none ? THEME_DIM : THEME_KEY, 0,
+                    component_key(ui, marks[i].command, name));
         canvas_text(canvas, line.x + 3, line.y, 12, THEME_DIM, 0, marks[i].label);
-        canvas_text(canvas, line.x + 15, line.y, 1, part_mark_role(marks[i].mark), CELL_BOLD,
-                    part_mark_sign(marks[i].mark));
-        canvas_text(canvas, line.x + 17, line.y, line.w - 17, part_mark_role(marks[i].mark), 0,
-                    none ? "has none" : part_mark_name(marks[i].mark));
+        canvas_text(canvas, line.x + 15, line.y, 1, component_mark_role(marks[i].mark), CELL_BOLD,
+                    component_mark_sign(marks[i].mark));
+        canvas_text(canvas, line.x + 17, line.y, line.w - 17, component_mark_role(marks[i].mark), 0,
+                    none ? "has none" : component_mark_name(marks[i].mark));
     }
 }
 
 static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[200], models[PART_KEY];
+    char text[200], models[COMPONENT_KEY];
     snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
-             part_key(ui, COMMAND_GO_MODELS, models));
-    if (!part_opening(ui, canvas, area))
-        part_empty(canvas, area, "No model chosen", text);
+             component_key(ui, "models", models));
+    if (!component_opening(ui, canvas, area))
+        component_empty(canvas, area, "No model chosen", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -302,9 +302,9 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     }
     const struct session_model *models;
     session_models(ui->session, &models);
-    char what[PART_TEXT * 2];
+    char what[COMPONENT_TEXT * 2];
     snprintf(what, sizeof(what), "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
-    part_heading(canvas, &area, models[layers->model].name, what, true);
+    component_heading(canvas, &area, models[layers->model].name, what, true);
     draw_totals(ui, canvas, layout_cut_top(&area, 2));
     layout_cut_top(&area, area.h > 20 ? 1 : 0);
     draw_legend(canvas, layout_cut_bottom(&area, 1));
@@ -339,56 +339,55 @@ static void say_now(struct ui *ui, const char *what, const char *name)
     ui_say(ui, UI_INFO, "%s %s%s", name, what, ui_training(ui) ? " from the next batch" : "");
 }
 
-static void toggle(struct layers *layers, struct ui *ui, unsigned marks)
+/* What a command may mark, with the words for it. */
+static const struct kind {
+    unsigned marks;
+    const char *of;
+    size_t mark; /* in struct session_layer */
+} kinds[] = {
+    {SESSION_ALL, "", offsetof(struct session_layer, all)},
+    {SESSION_WEIGHTS, " (weights)", offsetof(struct session_layer, weights)},
+    {SESSION_AFFINE, " (affine)", offsetof(struct session_layer, affine)},
+    {SESSION_STATISTICS, " (statistics)", offsetof(struct session_layer, statistics)},
+    {SESSION_DROPOUT, " (dropout)", offsetof(struct session_layer, dropout)},
+};
+
+/* value: which of the kinds */
+static void toggle(const struct command_call *call)
 {
+    const struct kind *kind = &kinds[call->command->value];
     size_t row;
     struct error error = {0};
-    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    const struct session_layer *layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
-    if (!session_toggle_freeze(ui->session, row, marks, &error)) {
-        ui_fail(ui, &error);
+    if (!session_toggle_freeze(call->ui->session, row, kind->marks, &error)) {
+        ui_fail(call->ui, &error);
         return;
     }
-    layer = selected_layer(layers, ui, &row);
+    layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
-    enum session_mark mark = marks == SESSION_WEIGHTS      ? layer->weights
-                             : marks == SESSION_AFFINE     ? layer->affine
-                             : marks == SESSION_STATISTICS ? layer->statistics
-                             : marks == SESSION_DROPOUT    ? layer->dropout
-                                                           : layer->all;
-    const char *of = marks == SESSION_WEIGHTS      ? " (weights)"
-                     : marks == SESSION_AFFINE     ? " (affine)"
-                     : marks == SESSION_STATISTICS ? " (statistics)"
-                     : marks == SESSION_DROPOUT    ? " (dropout)"
-                                                   : "";
+    enum session_mark mark;
+    memcpy(&mark, (const char *)layer + kind->mark, sizeof(mark));
     char name[96];
-    snprintf(name, sizeof(name), "%s%s", layer->name, of);
-    say_now(ui, mark == SESSION_MARK_FROZEN ? "is frozen" : "is thawed", name);
+    snprintf(name, sizeof(name), "%s%s", layer->name, kind->of);
+    say_now(call->ui, mark == SESSION_MARK_FROZEN ? "is frozen" : "is thawed", name);
 }
 
-static void cut(struct layers *layers, struct ui *ui)
+static void cut(const struct command_call *call)
 {
     size_t row;
     struct error error = {0};
-    const struct session_layer *layer = selected_layer(layers, ui, &row);
+    const struct session_layer *layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
     char name[96];
     snprintf(name, sizeof(name), "All up to %s", layer->name);
-    if (!session_freeze_upto(ui->session, row, &error))
-        ui_fail(ui, &error);
+    if (!session_freeze_upto(call->ui->session, row, &error))
+        ui_fail(call->ui, &error);
     else
-        say_now(ui, "is frozen, the rest thawed", name);
-}
-
-static void undo(struct ui *ui)
-{
-    if (session_undo_freeze(ui->session))
-        ui_say(ui, UI_INFO, "Undone%s", ui_training(ui) ? " from the next batch" : "");
-    else
-        ui_say(ui, UI_WARNING, "Nothing to undo");
+        say_now(call->ui, "is frozen, the rest thawed", name);
 }
 
 /* Selects a row of the session if it is shown. */
@@ -424,8 +423,12 @@ static void fold(struct layers *layers, struct ui *ui, enum fold how)
     refresh(layers, ui);
 }
 
-static void fold_all(struct layers *layers, struct ui *ui, bool unfolded)
+/* value: whether it unfolds */
+static void fold_all(const struct command_call *call)
 {
+    struct layers *layers = call->state;
+    struct ui *ui = call->ui;
+    bool unfolded = call->command->value != 0;
     const struct session_layer *all;
     size_t row, count = session_layers(ui->session, &all);
     if (!unfolded && selected_layer(layers, ui, &row) != NULL) {
@@ -439,54 +442,43 @@ static void fold_all(struct layers *layers, struct ui *ui, bool unfolded)
     refresh(layers, ui);
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void flip(const struct command_call *call)
 {
-    static const struct {
-        enum command command;
-        unsigned marks;
-    } toggles[] = {
-        {COMMAND_TOGGLE, SESSION_ALL},
-        {COMMAND_TOGGLE_WEIGHTS, SESSION_WEIGHTS},
-        {COMMAND_TOGGLE_AFFINE, SESSION_AFFINE},
-        {COMMAND_TOGGLE_STATISTICS, SESSION_STATISTICS},
-        {COMMAND_TOGGLE_DROPOUT, SESSION_DROPOUT},
-    };
+    fold(call->state, call->ui, FLIP);
+}
+
+static void filter(const struct command_call *call)
+{
+    component_filter_ask(&((struct layers *)call->state)->filter, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    component_filter_clear(&((struct layers *)call->state)->filter, call->ui);
+}
+
+static const struct command commands[] = {
+    {"toggle", "Space", "freeze/thaw", "freeze or thaw the row, all of it", .run = toggle, .value = 0},
+    {"toggle-weights", "w", "weights", "freeze or thaw the row's weights", .run = toggle, .value = 1},
+    {"toggle-affine", "a", "affine", "freeze or thaw its batch-norm scale and shift", .run = toggle, .value = 2},
+    {"toggle-statistics", "s", "statistics", "fix its batch-norm statistics, or not", .run = toggle, .value = 3},
+    {"toggle-dropout", "d", "dropout", "switch the row's dropout off or on", .run = toggle, .value = 4},
+    {"cut", "c", "cut here", "freeze all up to this row, thaw the rest", .run = cut},
+    {"open", "Enter", "fold", "fold or unfold the row's stage", .run = flip},
+    {"fold", "z", "fold", "fold or unfold the row's stage", .run = flip},
+    {"fold-all", "-", "fold all", "fold every stage", .run = fold_all, .value = 0},
+    {"unfold-all", "+", "unfold all", "unfold every stage", .run = fold_all, .value = 1},
+    {"filter", "/", "filter", "show layers with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
+    {"back", "Esc", "back", "clear the filter", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
+{
     struct layers *layers = state;
-    for (size_t i = 0; i < THAW_LENGTH(toggles); i++) {
-        if (toggles[i].command == which) {
-            toggle(layers, ui, toggles[i].marks);
-            return true;
-        }
-    }
-    switch (which) {
-    case COMMAND_CUT:
-        cut(layers, ui);
-        return true;
-    case COMMAND_UNDO:
-        undo(ui);
-        return true;
-    case COMMAND_OPEN:
-    case COMMAND_FOLD:
-        fold(layers, ui, FLIP);
-        return true;
-    case COMMAND_LEFT:
-        fold(layers, ui, FOLD);
-        return true;
-    case COMMAND_RIGHT:
-        fold(layers, ui, UNFOLD);
-        return true;
-    case COMMAND_FOLD_ALL:
-    case COMMAND_UNFOLD_ALL:
-        fold_all(layers, ui, which == COMMAND_UNFOLD_ALL);
-        return true;
-    case COMMAND_FILTER:
-        part_filter_ask(&layers->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return part_filter_clear(&layers->filter, ui);
-    default:
-        return list_command(&layers->list, which);
-    }
+    if (move == MOVE_LEFT || move == MOVE_RIGHT)
+        fold(layers, ui, move == MOVE_LEFT ? FOLD : UNFOLD);
+    else
+        list_move(&layers->list, move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -500,29 +492,27 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    static const char *const names[] = {"toggle", "cut", "open", "undo"};
     (void)state;
     int count = 0;
     if (session_chosen_model(ui->session) < 0) {
-        hints[count++] = (struct screen_hint){COMMAND_GO_MODELS, NULL};
+        hints[count++] = (struct screen_hint){"models", NULL};
         return count;
     }
-    hints[count++] = (struct screen_hint){COMMAND_TOGGLE, "freeze/thaw"};
-    hints[count++] = (struct screen_hint){COMMAND_CUT, "cut here"};
-    hints[count++] = (struct screen_hint){COMMAND_OPEN, "fold"};
-    hints[count++] = (struct screen_hint){COMMAND_UNDO, NULL};
-    hints[count++] = session_data(ui->session) == NULL ? (struct screen_hint){COMMAND_GO_DATA, "data"}
-                                                       : (struct screen_hint){COMMAND_GO_TRAIN, "train"};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++)
+        hints[count++] = (struct screen_hint){names[i], NULL};
+    hints[count++] = (struct screen_hint){session_data(ui->session) == NULL ? "data-screen" : "train", NULL};
     return count;
 }
 
 const struct screen screen_layers = {
-    .id = SCREEN_LAYERS,
-    .name = "layers",
     .title = "Layers",
+    .go = {"layers", "2", "layers", "Layers: what is frozen and what learns", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,

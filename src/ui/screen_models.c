@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "screen_models.h"
-#include "screens.h"
 #include "thaw/base/mem.h"
 
 enum {
@@ -25,7 +24,7 @@ enum {
     MODEL_LOCAL,
     MODEL_COLUMNS
 };
-static const struct part_column columns[MODEL_COLUMNS] = {
+static const struct component_column columns[MODEL_COLUMNS] = {
     [MODEL_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
     [MODEL_NAME] = {{"model", 26, 6, ALIGN_LEFT, 100}, "name", false},
     [MODEL_FAMILY] = {{"family", 14, 1, ALIGN_LEFT, 2}, "family", false},
@@ -46,11 +45,12 @@ static const enum session_model_column session_column[MODEL_COLUMNS] = {
 };
 
 struct models {
-    struct part_table table;
+    struct component_table table;
     struct ui *ui;
     const struct session_model *all; /* as the session has them; read anew before each use */
     size_t count;
     char marked[640]; /* identity of the marked row, see `identify`; "": none */
+    long chosen;      /* as last seen, to notice that another model was chosen */
 };
 
 /* What a row is, also when the list has changed around it. */
@@ -68,7 +68,7 @@ static void read_models(struct models *models)
 static const struct session_model *selected_model(struct models *models)
 {
     read_models(models);
-    long selected = part_table_selected(&models->table);
+    long selected = component_table_selected(&models->table);
     return selected < 0 || (size_t)selected >= models->count ? NULL : &models->all[selected];
 }
 
@@ -81,7 +81,7 @@ static long marked_row(struct models *models)
     return -1;
 }
 
-static const size_t *shown(void *context, struct part_table *table, size_t *count)
+static const size_t *shown(void *context, struct component_table *table, size_t *count)
 {
     const struct models *models = context;
     struct error error = {0};
@@ -99,28 +99,42 @@ static void refresh(void *state, struct ui *ui)
     struct models *models = state;
     (void)ui;
     read_models(models);
-    part_table_arrange(&models->table, models->count);
+    component_table_arrange(&models->table, models->count);
+}
+
+/* One that was chosen by its name or path is to be seen here. */
+static void come(void *state, struct ui *ui)
+{
+    struct models *models = state;
+    long chosen = session_chosen_model(ui->session);
+    if (chosen >= 0 && chosen != models->chosen && chosen != component_table_selected(&models->table)) {
+        component_filter_clear(&models->table.filter, ui);
+        refresh(models, ui);
+        component_table_select(&models->table, chosen);
+    }
+    models->chosen = chosen;
+    refresh(models, ui);
 }
 
 static void *create(struct ui *ui)
 {
     struct models *models = mem_alloc(sizeof(*models));
     models->ui = ui;
-    models->table = (struct part_table){.filter = {.changed = refresh, .context = models},
-                                        .column = columns,
-                                        .columns = MODEL_COLUMNS,
-                                        .sort = -1,
-                                        .shown = shown,
-                                        .context = models};
+    models->table = (struct component_table){.filter = {.changed = refresh, .context = models},
+                                             .column = columns,
+                                             .columns = MODEL_COLUMNS,
+                                             .sort = -1,
+                                             .shown = shown,
+                                             .context = models};
     refresh(models, ui);
-    part_table_select(&models->table, session_chosen_model(ui->session));
+    component_table_select(&models->table, session_chosen_model(ui->session));
     return models;
 }
 
 static void destroy(void *state)
 {
     struct models *models = state;
-    part_table_finish(&models->table);
+    component_table_finish(&models->table);
     mem_free(models);
 }
 
@@ -213,14 +227,14 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
 
 static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[400], open[PART_KEY], rescan[PART_KEY];
+    char text[400], open[COMPONENT_KEY], rescan[COMPONENT_KEY];
     snprintf(
         text, sizeof(text),
         "Put weights files (safetensors, .pth, .h5, .keras, .onnx) where thaw looks and press %s to look again, or "
         "press %s to open one by its path. `thaw samples` makes small sample models.",
-        part_key(ui, COMMAND_RESCAN, rescan), part_key(ui, COMMAND_BROWSE, open));
-    if (!part_opening(ui, canvas, area))
-        part_empty(canvas, area, "No models found", text);
+        component_key(ui, "rescan", rescan), component_key(ui, "browse", open));
+    if (!component_opening(ui, canvas, area))
+        component_empty(canvas, area, "No models found", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -241,8 +255,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         layout_columns(area, 0.64, 90, 48, 2, &table, &details);
     else
         layout_rows(area, 0.55, 6, 9, 0, &table, &details);
-    part_table_draw(&models->table, canvas, table, fill_cell, models);
-    long selected = part_table_selected(&models->table), marked = marked_row(models);
+    component_table_draw(&models->table, canvas, table, fill_cell, models);
+    long selected = component_table_selected(&models->table), marked = marked_row(models);
     if (selected < 0)
         return;
     if (marked >= 0 && marked != selected)
@@ -266,8 +280,10 @@ static void pull_confirmed(void *context, struct ui *ui)
         ui_say(ui, UI_INFO, "%s is being pulled; go on meanwhile", model->name);
 }
 
-static void pull(struct models *models, struct ui *ui)
+static void pull(const struct command_call *call)
 {
+    struct models *models = call->state;
+    struct ui *ui = call->ui;
     const struct session_model *model = selected_model(models);
     struct error error = {0};
     if (model == NULL)
@@ -313,7 +329,7 @@ static void choose(struct models *models, struct ui *ui)
             pull_question(models, ui, model);
         return;
     }
-    if (!session_choose_model(ui->session, (size_t)part_table_selected(&models->table), &error)) {
+    if (!session_choose_model(ui->session, (size_t)component_table_selected(&models->table), &error)) {
         ui_fail(ui, &error);
         return;
     }
@@ -326,34 +342,26 @@ static void open_done(void *context, struct ui *ui, const char *text, bool accep
 {
     (void)context;
     if (accepted && text[0] != '\0')
-        ui_do(ui, COMMAND_MODEL, text);
+        ui_do(ui, "model", text);
 }
 
-static void open_file(struct models *models, struct ui *ui, const char *argument)
+static void browse(const struct command_call *call)
 {
-    struct error error = {0};
-    if (argument[0] == '\0') {
-        ui_ask(ui, &(struct ui_ask){.label = "weights file or architecture: ",
-                                    .initial = "",
-                                    .history = "model",
-                                    .complete = ARGUMENT_MODEL,
-                                    .done = open_done,
-                                    .context = models});
-        return;
-    }
-    if (!session_choose_model_file(ui->session, argument, &error)) {
-        ui_fail(ui, &error);
-        return;
-    }
-    part_filter_clear(&models->table.filter, ui);
-    refresh(models, ui);
-    part_table_select(&models->table, session_chosen_model(ui->session));
-    ui_say(ui, UI_GOOD, "%s is chosen", argument);
-    ui_go(ui, SCREEN_LAYERS);
+    ui_ask(call->ui, &(struct ui_ask){.label = "weights file or architecture: ",
+                                      .initial = "",
+                                      .history = "model",
+                                      .complete = ARGUMENT_MODEL,
+                                      .done = open_done});
 }
 
-static void mark(struct models *models, struct ui *ui)
+static void open_selected(const struct command_call *call)
 {
+    choose(call->state, call->ui);
+}
+
+static void mark(const struct command_call *call)
+{
+    struct models *models = call->state;
     char text[640];
     const struct session_model *model = selected_model(models);
     if (model == NULL)
@@ -363,53 +371,63 @@ static void mark(struct models *models, struct ui *ui)
         return;
     }
     snprintf(models->marked, sizeof(models->marked), "%s", text);
-    ui_say(ui, UI_INFO, "%s is marked: the selected model is compared with it", model->name);
+    ui_say(call->ui, UI_INFO, "%s is marked: the selected model is compared with it", model->name);
 }
 
-static void measure(struct models *models, struct ui *ui)
+static void measure(const struct command_call *call)
 {
+    struct models *models = call->state;
     struct error error = {0};
-    long selected = part_table_selected(&models->table);
-    if (selected < 0)
-        return;
-    if (!session_time_model(ui->session, (size_t)selected, &error))
-        ui_fail(ui, &error);
+    long selected = component_table_selected(&models->table);
+    if (selected >= 0 && !session_time_model(call->ui->session, (size_t)selected, &error))
+        ui_fail(call->ui, &error);
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void rescan(const struct command_call *call)
 {
-    struct models *models = state;
-    switch (which) {
-    case COMMAND_OPEN:
-        choose(models, ui);
-        return true;
-    case COMMAND_BROWSE:
-    case COMMAND_MODEL:
-        open_file(models, ui, argument);
-        return true;
-    case COMMAND_MARK:
-        mark(models, ui);
-        return true;
-    case COMMAND_PULL:
-        pull(models, ui);
-        return true;
-    case COMMAND_TIME:
-        measure(models, ui);
-        return true;
-    case COMMAND_BACK:
-        if (models->marked[0] == '\0' || models->table.filter.text[0] != '\0')
-            return part_table_command(&models->table, ui, which, argument);
+    session_rescan_models(call->ui->session);
+    ui_say(call->ui, UI_INFO, "Looked for weights files again");
+}
+
+static void filter(const struct command_call *call)
+{
+    component_filter_ask(&((struct models *)call->state)->table.filter, call->ui, call->argument);
+}
+
+static void sort(const struct command_call *call)
+{
+    component_table_sort_on(&((struct models *)call->state)->table, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    struct models *models = call->state;
+    if (!component_filter_clear(&models->table.filter, call->ui))
         models->marked[0] = '\0';
-        return true;
-    default:
-        return part_table_command(&models->table, ui, which, argument);
-    }
+}
+
+static const struct command commands[] = {
+    {"open", "Enter", "choose", "choose the selected model", .run = open_selected},
+    {"filter", "/", "filter", "show rows with words, -word, top1>75, macs<2", .run = filter, .argument = ARGUMENT_TEXT},
+    {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
+    {"mark", "Space m", "compare", "mark the model, to compare others with it", .run = mark},
+    {"browse", "o", "open file", "choose a weights file by its path", .run = browse},
+    {"pull", "p", "pull", "pull the model's weights, or stop pulling", .run = pull},
+    {"time", "t", "measure", "measure its time for an image here", .run = measure},
+    {"rescan", "R", "rescan", "look for weights files again", .run = rescan, .anywhere = true},
+    {"back", "Esc", "back", "clear the filter, then the mark", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
+{
+    (void)ui;
+    list_move(&((struct models *)state)->table.list, move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct models *models = state;
-    enum list_hit hit = part_table_mouse(&models->table, ui, event);
+    enum list_hit hit = component_table_mouse(&models->table, ui, event);
     if (hit == LIST_OPENED)
         choose(models, ui);
     return hit != LIST_MISS;
@@ -421,36 +439,33 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     const struct session_model *model = selected_model(models);
     int used = 0;
     if (models->count == 0) {
-        hints[0] = (struct screen_hint){COMMAND_RESCAN, "look again"};
-        hints[1] = (struct screen_hint){COMMAND_BROWSE, "open file"};
+        hints[0] = (struct screen_hint){"rescan", "look again"};
+        hints[1] = (struct screen_hint){"browse", NULL};
         return 2;
     }
     bool away = model != NULL && !model->local && !model->scratch && model->url[0] != '\0';
     const struct session_pull *going = away ? models_pull_of(ui, model->catalog) : NULL;
     if (away)
-        hints[used++] = (struct screen_hint){
-            COMMAND_PULL, going != NULL && !session_pull_ended(going->phase) ? "stop pulling" : "pull"};
+        hints[used++] =
+            (struct screen_hint){"pull", going != NULL && !session_pull_ended(going->phase) ? "stop pulling" : NULL};
     else
-        hints[used++] = (struct screen_hint){COMMAND_OPEN, "choose"};
-    hints[used++] = (struct screen_hint){COMMAND_FILTER, NULL};
-    hints[used++] = (struct screen_hint){COMMAND_SORT, NULL};
-    hints[used++] = (struct screen_hint){COMMAND_MARK, "compare"};
-    hints[used++] = (struct screen_hint){COMMAND_BROWSE, "open file"};
-    hints[used++] = (struct screen_hint){COMMAND_TIME, NULL};
-    hints[used++] = (struct screen_hint){COMMAND_RESCAN, NULL};
+        hints[used++] = (struct screen_hint){"open", NULL};
+    static const char *const others[] = {"filter", "sort", "mark", "browse", "time", "rescan"};
+    for (size_t i = 0; i < THAW_LENGTH(others); i++)
+        hints[used++] = (struct screen_hint){others[i], NULL};
     return used;
 }
 
 const struct screen screen_models = {
-    .id = SCREEN_MODELS,
-    .name = "models",
     .title = "Models",
+    .go = {"models", "1", "models", "Models: choose a network and its weights", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,
-    .shown = refresh,
+    .shown = come,
 };

@@ -2,7 +2,7 @@
 #ifndef THAW_UI_SCREEN_MODELS_H
 #define THAW_UI_SCREEN_MODELS_H
 
-#include "part_table.h"
+#include "component_table.h"
 
 /* screen_models_details.c: one model, told at length; with its match report where it is the chosen one, and its
  * download where there is one. */

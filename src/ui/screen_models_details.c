@@ -57,7 +57,7 @@ static void draw_matches(struct canvas *canvas, struct rect area, const struct s
         return;
     layout_cut_top(&area, 1);
     snprintf(right, sizeof(right), "%zu", odd);
-    part_heading(canvas, &area, "not taken as they are", right, false);
+    component_heading(canvas, &area, "not taken as they are", right, false);
     for (size_t i = 0; i < count && area.h > 0; i++) {
         if (is_plain(&match[i]))
             continue;
@@ -103,7 +103,7 @@ static void draw_pull(const struct session_pull *pull, struct canvas *canvas, st
     if (area->h < 2)
         return;
     layout_cut_top(area, 1);
-    part_heading(canvas, area, "download", "", false);
+    component_heading(canvas, area, "download", "", false);
     struct rect line = layout_cut_top(area, 1);
     if (pull->phase == SESSION_PULL_RECEIVING) {
         draw_receiving(pull, canvas, line);
@@ -132,13 +132,13 @@ static void draw_pull(const struct session_pull *pull, struct canvas *canvas, st
 
 static void say_weights(const struct ui *ui, const struct session_model *model, int width, char value[VALUE])
 {
-    char words[WORDS_MAX], key[PART_KEY];
+    char words[WORDS_MAX], key[COMPONENT_KEY];
     if (model->weights[0] != '\0')
         text_tail(value, VALUE, model->weights, width);
     else if (model->scratch)
         snprintf(value, VALUE, "none: starts from random numbers");
     else if (model->url[0] != '\0')
-        snprintf(value, VALUE, "not here; %s pulls it%s%s", part_key(ui, COMMAND_PULL, key),
+        snprintf(value, VALUE, "not here; %s pulls it%s%s", component_key(ui, "pull", key),
                  isfinite(model->file_bytes) && model->file_bytes > 0 ? ", " : "",
                  isfinite(model->file_bytes) && model->file_bytes > 0 ? words_bytes(words, model->file_bytes) : "");
     else
@@ -149,14 +149,14 @@ static void say_speed(const struct ui *ui, const struct session_model *model, ch
 {
     const struct session_model *all;
     session_models(ui->session, &all);
-    char words[WORDS_MAX], key[PART_KEY];
+    char words[WORDS_MAX], key[COMPONENT_KEY];
     bool now = session_timing(ui->session) == model - all;
     if (now)
         snprintf(value, VALUE, "being measured ...");
     else if (isfinite(model->seconds))
         snprintf(value, VALUE, "%s an image on this machine", words_seconds(words, model->seconds));
     else if (model->local)
-        snprintf(value, VALUE, "not measured; %s does", part_key(ui, COMMAND_TIME, key));
+        snprintf(value, VALUE, "not measured; %s does", component_key(ui, "time", key));
 }
 
 static void say_head(const struct session_model *model, char value[VALUE])
@@ -189,7 +189,7 @@ void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area,
     const struct session_model *model = &all[row];
     char words[WORDS_MAX];
     bool chosen = session_chosen_model(ui->session) == (long)row;
-    part_heading(canvas, &area, model->name, chosen ? "chosen" : "", true);
+    component_heading(canvas, &area, model->name, chosen ? "chosen" : "", true);
     struct rect title = layout_cut_top(&area, 1);
     canvas_text(canvas, title.x, title.y, title.w, THEME_TEXT, 0, model->title);
     const struct session_match *match = NULL;
@@ -250,7 +250,7 @@ void models_draw_comparison(struct ui *ui, struct canvas *canvas, struct rect ar
     enum { WIDE = LABEL + 2 };
     if (area.h < 2 || area.w < WIDE + 8 || with >= session_models(ui->session, &all))
         return;
-    part_heading(canvas, &area, "compared", "the better one is bright", true);
+    component_heading(canvas, &area, "compared", "the better one is bright", true);
     int half = (area.w - WIDE - 2) / 2;
     struct rect names = layout_cut_top(&area, 1);
     canvas_text(canvas, names.x + WIDE, names.y, half, THEME_TITLE, CELL_BOLD, all[row].name);

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "part.h"
-#include "screens.h"
+#include "component.h"
 #include "thaw/base/mem.h"
 
 enum pane { PANE_MATRIX, PANE_CLASSES, PANE_PAIRS, PANES };
@@ -224,8 +223,8 @@ static void draw_reading(const struct results *results, const struct session_res
 static void draw_matrix(struct results *results, const struct session_results *now, struct canvas *canvas,
                         struct rect area)
 {
-    part_heading(canvas, &area, "confusion: rows true, columns predicted", results->shares ? "shares" : "counts",
-                 results->pane == PANE_MATRIX);
+    component_heading(canvas, &area, "confusion: rows true, columns predicted", results->shares ? "shares" : "counts",
+                      results->pane == PANE_MATRIX);
     draw_reading(results, now, canvas, layout_cut_bottom(&area, 1));
     int names = label_width(now, area.w / 4), room = area.w - names - 2;
     int width = now->classes > 0 ? room / now->classes : room;
@@ -286,14 +285,14 @@ static void fill_class(void *context, int index, int column, struct table_cell *
         break;
     case CLASS_RECALL:
         cell->role = row->recall < 0 ? THEME_DIM : rate_role(row->recall, true);
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->recall));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->recall));
         break;
     case CLASS_BAR:
         cell->role = rate_role(row->recall, true);
         cell->bar = row->recall < 0 ? 0 : row->recall;
         break;
     case CLASS_PRECISION:
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->precision));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->precision));
         break;
     case CLASS_WORST:
         cell->role = THEME_DIM;
@@ -316,7 +315,7 @@ static void draw_classes(struct results *results, const struct session_results *
                                                      [CLASS_RECALL] = "least accurate first",
                                                      [CLASS_PRECISION] = "least precise first"};
     struct fill fill = {results, now};
-    part_heading(canvas, &area, "classes", names[results->sort], results->pane == PANE_CLASSES);
+    component_heading(canvas, &area, "classes", names[results->sort], results->pane == PANE_CLASSES);
     table_draw(canvas, area, &results->classes, columns, CLASS_COLUMNS, fill_class, &fill,
                results->pane == PANE_CLASSES);
 }
@@ -333,7 +332,7 @@ static void fill_pair(void *context, int index, int column, struct table_cell *c
     else if (column == 2)
         snprintf(cell->text, sizeof(cell->text), "%u", row->count);
     else
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, row->share));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->share));
     if (column >= 2)
         cell->role = rate_role(row->share, false);
 }
@@ -348,7 +347,7 @@ static void draw_pairs(struct results *results, const struct session_results *no
         {"share", 8, 0, ALIGN_RIGHT, 1},
     };
     struct fill fill = {results, now};
-    part_heading(canvas, &area, "most confused", "", results->pane == PANE_PAIRS);
+    component_heading(canvas, &area, "most confused", "", results->pane == PANE_PAIRS);
     if (results->pairs.rows == 0) {
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: every image is right");
         return;
@@ -367,10 +366,10 @@ static void draw_summary(const struct session_results *now, struct ui *ui, struc
     int x = line.x;
     double share = now->images > 0 ? (double)now->correct / (double)now->images : -1;
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TITLE, CELL_BOLD, "%s right",
-                       part_percent(words, share));
+                       component_percent(words, share));
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu validation images   ",
                        now->correct, now->images);
-    snprintf(text, sizeof(text), "%s on %s", status.model, part_leaf(status.data));
+    snprintf(text, sizeof(text), "%s on %s", status.model, component_leaf(status.data));
     canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
 }
 
@@ -403,12 +402,12 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     memset(results->tabs, 0, sizeof(results->tabs));
     results->cells = results->classes.area = results->pairs.area = (struct rect){0, 0, 0, 0};
     if (now == NULL) {
-        char text[240], train[PART_KEY], runs[PART_KEY];
+        char text[240], train[COMPONENT_KEY], runs[COMPONENT_KEY];
         snprintf(text, sizeof(text),
                  ui_training(ui) ? "The first epoch is not over. Its evaluation comes here; press %s for the curves."
                                  : "Press %s to train, or %s to reopen a run.",
-                 part_key(ui, COMMAND_GO_TRAIN, train), part_key(ui, COMMAND_GO_RUNS, runs));
-        part_empty(canvas, area, "No results yet", text);
+                 component_key(ui, "train", train), component_key(ui, "runs", runs));
+        component_empty(canvas, area, "No results yet", text);
         return;
     }
     draw_summary(now, ui, canvas, layout_cut_top(&area, 1));
@@ -446,75 +445,67 @@ static int clamp(int value, int count)
     return value < 0 ? 0 : value >= count ? count - 1 : value;
 }
 
-static bool move_in_matrix(struct results *results, const struct session_results *now, enum command which)
+static void move_in_matrix(struct results *results, const struct session_results *now, enum move move)
 {
-    int page = results->rows_shown > 1 ? results->rows_shown - 1 : 1;
-    switch (which) {
-    case COMMAND_UP:
-        results->row--;
-        break;
-    case COMMAND_DOWN:
-        results->row++;
-        break;
-    case COMMAND_LEFT:
-        results->column--;
-        break;
-    case COMMAND_RIGHT:
-        results->column++;
-        break;
-    case COMMAND_PAGE_UP:
-        results->row -= page;
-        break;
-    case COMMAND_PAGE_DOWN:
-        results->row += page;
-        break;
-    case COMMAND_FIRST:
-        results->row = results->column = 0;
-        break;
-    case COMMAND_LAST:
-        results->row = results->column = now->classes - 1;
-        break;
-    default:
-        return false;
-    }
-    results->row = clamp(results->row, now->classes);
-    results->column = clamp(results->column, now->classes);
-    return true;
+    int page = results->rows_shown > 1 ? results->rows_shown - 1 : 1, last = now->classes - 1;
+    const struct {
+        int rows, columns;
+    } by[] = {
+        [MOVE_UP] = {-1, 0},           [MOVE_DOWN] = {1, 0},        [MOVE_LEFT] = {0, -1},
+        [MOVE_RIGHT] = {0, 1},         [MOVE_PAGE_UP] = {-page, 0}, [MOVE_PAGE_DOWN] = {page, 0},
+        [MOVE_FIRST] = {-last, -last}, [MOVE_LAST] = {last, last},
+    };
+    results->row = clamp(results->row + by[move].rows, now->classes);
+    results->column = clamp(results->column + by[move].columns, now->classes);
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void move(void *state, struct ui *ui, enum move move)
 {
-    static const int sorts[] = {CLASS_RECALL, CLASS_PRECISION, CLASS_IMAGES, CLASS_NAME};
     struct results *results = state;
     const struct session_results *now = session_results(ui->session);
-    (void)argument;
     if (now == NULL)
-        return false;
-    switch (which) {
-    case COMMAND_NEXT_PANE:
-        results->pane = (results->pane + 1) % PANES;
-        return true;
-    case COMMAND_SHARES:
-        results->shares = !results->shares;
-        return true;
-    case COMMAND_SORT:
-        for (size_t i = 0; i < THAW_LENGTH(sorts); i++) {
-            if (sorts[i] == results->sort) {
-                results->sort = sorts[(i + 1) % THAW_LENGTH(sorts)];
-                break;
-            }
-        }
-        refresh(results, ui);
-        return true;
-    case COMMAND_OPEN:
-        look_up(results);
-        return true;
-    default:
-        if (results->pane == PANE_MATRIX)
-            return move_in_matrix(results, now, which);
-        return list_command(results->pane == PANE_CLASSES ? &results->classes : &results->pairs, which);
-    }
+        return;
+    if (results->pane == PANE_MATRIX)
+        move_in_matrix(results, now, move);
+    else
+        list_move(results->pane == PANE_CLASSES ? &results->classes : &results->pairs, move);
 }
+
+static void next_pane(const struct command_call *call)
+{
+    struct results *results = call->state;
+    results->pane = (results->pane + 1) % PANES;
+}
+
+static void shares(const struct command_call *call)
+{
+    struct results *results = call->state;
+    results->shares = !results->shares;
+}
+
+static void sort(const struct command_call *call)
+{
+    static const int sorts[] = {CLASS_RECALL, CLASS_PRECISION, CLASS_IMAGES, CLASS_NAME};
+    struct results *results = call->state;
+    size_t at = 0;
+    while (at < THAW_LENGTH(sorts) && sorts[at] != results->sort)
+        at++;
+    results->sort = sorts[(at + 1) % THAW_LENGTH(sorts)];
+    refresh(results, call->ui);
+}
+
+static void show_cell(const struct command_call *call)
+{
+    if (session_results(call->ui->session) != NULL)
+        look_up(call->state);
+}
+
+static const struct command commands[] = {
+    {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
+    {"shares", "v", "shares", "show counts, or shares of each class", .run = shares},
+    {"sort", "s", "sort classes", "sort the classes by the next column", .run = sort},
+    {"open", "Enter", "show in matrix", "show the class or the pair in the matrix", .run = show_cell},
+};
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
@@ -530,8 +521,10 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
     }
     if (rect_holds(results->cells, event->x, event->y)) {
         results->pane = PANE_MATRIX;
-        if (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN)
-            return move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? COMMAND_UP : COMMAND_DOWN);
+        if (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN) {
+            move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? MOVE_UP : MOVE_DOWN);
+            return true;
+        }
         results->row = results->top + event->y - results->cells.y;
         results->column = results->left + (event->x - results->cells.x) / results->cell_width;
         return true;
@@ -553,26 +546,26 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     struct results *results = state;
     int count = 0;
     if (session_results(ui->session) == NULL) {
-        hints[count++] = (struct screen_hint){COMMAND_GO_TRAIN, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_GO_RUNS, NULL};
+        hints[count++] = (struct screen_hint){"train", NULL};
+        hints[count++] = (struct screen_hint){"runs", NULL};
         return count;
     }
-    hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "pane"};
-    hints[count++] = (struct screen_hint){COMMAND_SHARES, results->shares ? "counts" : "shares"};
-    hints[count++] = (struct screen_hint){COMMAND_SORT, "sort classes"};
+    hints[count++] = (struct screen_hint){"next-pane", NULL};
+    hints[count++] = (struct screen_hint){"shares", results->shares ? "counts" : NULL};
+    hints[count++] = (struct screen_hint){"sort", NULL};
     if (results->pane != PANE_MATRIX)
-        hints[count++] = (struct screen_hint){COMMAND_OPEN, "show in matrix"};
+        hints[count++] = (struct screen_hint){"open", NULL};
     return count;
 }
 
 const struct screen screen_results = {
-    .id = SCREEN_RESULTS,
-    .name = "results",
     .title = "Results",
+    .go = {"results", "5", "results", "Results: confusions, accuracy by class", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = refresh,

@@ -7,13 +7,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "part_table.h"
-#include "screens.h"
+#include "component_table.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
 enum { RUN_MARK, RUN_WHEN, RUN_NAME, RUN_MODEL, RUN_DATA, RUN_EPOCHS, RUN_BEST, RUN_TRAINABLE, RUN_STATE, RUN_COLUMNS };
-static const struct part_column columns[RUN_COLUMNS] = {
+static const struct component_column columns[RUN_COLUMNS] = {
     [RUN_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
     [RUN_WHEN] = {{"when", 16, 0, ALIGN_LEFT, 30}, "when they began", true},
     [RUN_NAME] = {{"run", 12, 2, ALIGN_LEFT, 90}, "name", false},
@@ -33,7 +32,7 @@ struct run {
 };
 
 struct runs {
-    struct part_table table;
+    struct component_table table;
     struct run *run;
     size_t count;
     double read_at;   /* clock_monotonic; 0: never */
@@ -82,7 +81,7 @@ static int compare(void *context, int column, size_t first, size_t second)
         order = strcmp(a->model, b->model);
         break;
     case RUN_DATA:
-        order = strcmp(part_leaf(a->data), part_leaf(b->data));
+        order = strcmp(component_leaf(a->data), component_leaf(b->data));
         break;
     case RUN_EPOCHS:
         order = compare_numbers(a->done, b->done);
@@ -112,7 +111,7 @@ static void arrange(void *state, struct ui *ui)
 {
     struct runs *runs = state;
     (void)ui;
-    part_table_arrange(&runs->table, runs->count);
+    component_table_arrange(&runs->table, runs->count);
 }
 
 static void refresh(void *state, struct ui *ui)
@@ -132,15 +131,15 @@ static void changed(void *state, struct ui *ui)
 static void *create(struct ui *ui)
 {
     struct runs *runs = mem_alloc(sizeof(*runs));
-    runs->table = (struct part_table){.list = {.selected = -1},
-                                      .filter = {.changed = arrange, .context = runs},
-                                      .column = columns,
-                                      .columns = RUN_COLUMNS,
-                                      .sort = RUN_WHEN,
-                                      .descending = true,
-                                      .passes = passes,
-                                      .compare = compare,
-                                      .context = runs};
+    runs->table = (struct component_table){.list = {.selected = -1},
+                                           .filter = {.changed = arrange, .context = runs},
+                                           .column = columns,
+                                           .columns = RUN_COLUMNS,
+                                           .sort = RUN_WHEN,
+                                           .descending = true,
+                                           .passes = passes,
+                                           .compare = compare,
+                                           .context = runs};
     read_runs(runs, ui);
     arrange(runs, ui);
     list_select(&runs->table.list, 0);
@@ -150,7 +149,7 @@ static void *create(struct ui *ui)
 static void destroy(void *state)
 {
     struct runs *runs = state;
-    part_table_finish(&runs->table);
+    component_table_finish(&runs->table);
     mem_free(runs->run);
     mem_free(runs);
 }
@@ -201,13 +200,13 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof(cell->text), "%s", run->model);
         break;
     case RUN_DATA:
-        snprintf(cell->text, sizeof(cell->text), "%s", part_leaf(run->data));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_leaf(run->data));
         break;
     case RUN_EPOCHS:
         snprintf(cell->text, sizeof(cell->text), "%d/%d", run->done, run->epochs);
         break;
     case RUN_BEST:
-        snprintf(cell->text, sizeof(cell->text), "%s", part_percent(words, run->best));
+        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, run->best));
         break;
     case RUN_TRAINABLE:
         snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, run->trainable));
@@ -241,20 +240,20 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
 static void draw_details(const struct runs *runs, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 12 };
-    long selected = part_table_selected(&runs->table);
+    long selected = component_table_selected(&runs->table);
     if (selected < 0 || area.h < 2)
         return;
     const struct run *run = &runs->run[selected];
     char words[WORDS_MAX], more[WORDS_MAX], value[5][600];
     const char *labels[5] = {"model", "data", "trained", "accuracy", "folder"};
-    part_heading(canvas, &area, run->name, run->state, true);
+    component_heading(canvas, &area, run->name, run->state, true);
     snprintf(value[0], sizeof(value[0]), "%s, %s trainable and %s frozen", run->model,
              words_count(words, run->trainable), words_count(more, run->frozen));
     snprintf(value[1], sizeof(value[1]), "%s", run->data);
     snprintf(value[2], sizeof(value[2]), "%d of %d epochs in %s", run->done, run->epochs,
              words_seconds(words, run->seconds));
-    snprintf(value[3], sizeof(value[3]), "best %s, last %s", part_percent(words, run->best),
-             part_percent(more, run->last));
+    snprintf(value[3], sizeof(value[3]), "best %s, last %s", component_percent(words, run->best),
+             component_percent(more, run->last));
     text_tail(value[4], sizeof(value[4]), run->path, area.w - LABEL);
     for (int i = 0; i < 5 && area.h > 0; i++) {
         struct rect line = layout_cut_top(&area, 1);
@@ -269,16 +268,16 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 {
     struct runs *runs = state;
     if (runs->count == 0) {
-        char text[160], train[PART_KEY];
+        char text[160], train[COMPONENT_KEY];
         snprintf(text, sizeof(text),
                  "Press %s to go to Train and start one. Each run keeps its curves, checkpoints and "
                  "settings, and is listed here.",
-                 part_key(ui, COMMAND_GO_TRAIN, train));
-        part_empty(canvas, area, "No runs yet", text);
+                 component_key(ui, "train", train));
+        component_empty(canvas, area, "No runs yet", text);
         return;
     }
     struct rect details = layout_cut_bottom(&area, area.h >= 16 ? 8 : 0);
-    part_table_draw(&runs->table, canvas, area, fill_cell, runs);
+    component_table_draw(&runs->table, canvas, area, fill_cell, runs);
     draw_details(runs, canvas, details);
 }
 
@@ -287,7 +286,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 static void open_selected(struct runs *runs, struct ui *ui)
 {
     struct error error = {0};
-    long selected = part_table_selected(&runs->table);
+    long selected = component_table_selected(&runs->table);
     if (selected < 0)
         return;
     const struct run *run = &runs->run[selected];
@@ -299,9 +298,15 @@ static void open_selected(struct runs *runs, struct ui *ui)
     ui_go(ui, SCREEN_TRAIN);
 }
 
-static void mark(struct runs *runs, struct ui *ui)
+static void reopen(const struct command_call *call)
 {
-    long selected = part_table_selected(&runs->table);
+    open_selected(call->state, call->ui);
+}
+
+static void mark(const struct command_call *call)
+{
+    struct runs *runs = call->state;
+    long selected = component_table_selected(&runs->table);
     if (selected < 0)
         return;
     const struct run *run = &runs->run[selected];
@@ -310,28 +315,44 @@ static void mark(struct runs *runs, struct ui *ui)
         return;
     }
     snprintf(runs->marked, sizeof(runs->marked), "%s", run->path);
-    ui_say(ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
+    ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
 }
 
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
+static void filter(const struct command_call *call)
 {
-    struct runs *runs = state;
-    switch (which) {
-    case COMMAND_OPEN:
-        open_selected(runs, ui);
-        return true;
-    case COMMAND_MARK:
-        mark(runs, ui);
-        return true;
-    default:
-        return part_table_command(&runs->table, ui, which, argument);
-    }
+    component_filter_ask(&((struct runs *)call->state)->table.filter, call->ui, call->argument);
+}
+
+static void sort(const struct command_call *call)
+{
+    component_table_sort_on(&((struct runs *)call->state)->table, call->ui, call->argument);
+}
+
+static void back(const struct command_call *call)
+{
+    struct runs *runs = call->state;
+    if (!component_filter_clear(&runs->table.filter, call->ui))
+        runs->marked[0] = '\0';
+}
+
+static const struct command commands[] = {
+    {"open", "Enter", "reopen", "reopen the selected run", .run = reopen},
+    {"filter", "/", "filter", "show runs with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
+    {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
+    {"mark", "Space m", "mark to compare", "mark the run, to compare others with it", .run = mark},
+    {"back", "Esc", "back", "clear the filter, then the mark", .run = back},
+};
+
+static void move(void *state, struct ui *ui, enum move move)
+{
+    (void)ui;
+    list_move(&((struct runs *)state)->table.list, move);
 }
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct runs *runs = state;
-    enum list_hit hit = part_table_mouse(&runs->table, ui, event);
+    enum list_hit hit = component_table_mouse(&runs->table, ui, event);
     if (hit == LIST_OPENED)
         open_selected(runs, ui);
     return hit != LIST_MISS;
@@ -339,26 +360,26 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
+    static const char *const names[] = {"open", "filter", "sort", "mark"};
     (void)ui;
+    int count = 0;
     if (((struct runs *)state)->count == 0) {
-        hints[0] = (struct screen_hint){COMMAND_GO_TRAIN, NULL};
+        hints[0] = (struct screen_hint){"train", NULL};
         return 1;
     }
-    hints[0] = (struct screen_hint){COMMAND_OPEN, "reopen"};
-    hints[1] = (struct screen_hint){COMMAND_FILTER, NULL};
-    hints[2] = (struct screen_hint){COMMAND_SORT, NULL};
-    hints[3] = (struct screen_hint){COMMAND_MARK, "mark to compare"};
-    return 4;
+    for (; count < (int)THAW_LENGTH(names); count++)
+        hints[count] = (struct screen_hint){names[count], NULL};
+    return count;
 }
 
 const struct screen screen_runs = {
-    .id = SCREEN_RUNS,
-    .name = "runs",
     .title = "Runs",
+    .go = {"runs", "6", "runs", "Runs: reopen and compare", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .changed = changed,

@@ -1,6 +1,6 @@
-/* Train: the settings of the next run, and the run itself, live or reopened. This file holds the state and does the
- * commands; what steers the trainer (pause, stop, rate) is the same on every screen and is done in ui_command.c. Reached
- * through the table in screen.c. */
+/* Train: the settings of the next run, and the run itself, live or reopened. This file holds the state and its commands;
+ * those that steer the trainer (pause, stop, rate) work from every screen and are in screen_train_steer.c. Reached through
+ * the table in screen.c. */
 #include "config.h"
 
 #include <math.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "screen_train.h"
-#include "screens.h"
 #include "thaw/base/mem.h"
 
 static void *create(struct ui *ui)
@@ -37,22 +36,22 @@ bool screen_train_in_form(const struct screen_train *train, struct ui *ui)
     return train->form || phase_now(ui) == SESSION_IDLE;
 }
 
-void screen_train_start(struct screen_train *train, struct ui *ui)
+/* A view belongs to the curves it was made for. */
+static void notice_run(struct screen_train *train, struct ui *ui)
 {
-    struct error error = {0};
-    if (!session_start(ui->session, &error)) {
-        ui_fail(ui, &error);
+    struct session_status status;
+    session_status(ui->session, &status);
+    if (strcmp(status.run, train->run) == 0 && status.phase != SESSION_PREPARING)
         return;
-    }
-    train->form = train->has_cursor = false;
+    snprintf(train->run, sizeof(train->run), "%s", status.run);
+    train->has_cursor = false;
     train->window = plot_window_all();
-    ui_say(ui, UI_GOOD, "Training starts");
-    ui_go(ui, SCREEN_TRAIN);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct screen_train *train = state;
+    notice_run(train, ui);
     if (screen_train_in_form(train, ui)) {
         screen_train_draw_form(train, ui, canvas, area);
         return;
@@ -96,116 +95,108 @@ static void zoom(struct screen_train *train, struct ui *ui, double factor)
     plot_zoom_x(&train->window, view, train->has_cursor ? train->cursor : last, factor, 0, last);
 }
 
-static void next_plot(struct screen_train *train, struct ui *ui)
+static void move(void *state, struct ui *ui, enum move move)
 {
-    static const char *const names[] = {"", "Loss and accuracy", "Loss", "Accuracy"};
-    train->plot = train->drawn == TRAIN_PLOT_BOTH   ? TRAIN_PLOT_LOSS
-                  : train->drawn == TRAIN_PLOT_LOSS ? TRAIN_PLOT_ACCURACY
-                                                    : TRAIN_PLOT_BOTH;
-    ui_say(ui, UI_INFO, "%s", names[train->plot]);
-}
-
-static void smooth(struct screen_train *train, struct ui *ui, double by)
-{
-    train->smooth = fmax(0, fmin(0.95, round((train->smooth + by) * 20) / 20));
-    if (train->smooth > 0)
-        ui_say(ui, UI_INFO, "Smoothing %.2f", train->smooth);
-    else
-        ui_say(ui, UI_INFO, "Curves as they are");
+    static const int steps[] = {[MOVE_LEFT] = -1, [MOVE_RIGHT] = 1, [MOVE_PAGE_UP] = -10, [MOVE_PAGE_DOWN] = 10};
+    if (screen_train_in_form(state, ui))
+        screen_train_move_form(state, ui, move);
+    else if (move < (int)THAW_LENGTH(steps) && steps[move] != 0)
+        move_cursor(state, ui, steps[move]);
 }
 
 /* --- doing --- */
 
-/* The deepest stage with something frozen in it: what gradual thawing takes next. */
-static void thaw_next(struct ui *ui)
+static void open_setting(const struct command_call *call)
 {
-    const struct session_layer *all;
-    struct error error = {0};
-    for (size_t i = session_layers(ui->session, &all); i-- > 0;) {
-        if (!all[i].is_stage || (all[i].all != SESSION_MARK_FROZEN && all[i].all != SESSION_MARK_PARTLY))
-            continue;
-        char name[sizeof(all[i].name)];
-        snprintf(name, sizeof(name), "%s", all[i].name);
-        if (!session_freeze_match(ui->session, name, false, &error))
-            ui_fail(ui, &error);
-        else
-            ui_say(ui, UI_GOOD, "%s thaws%s", name, ui_training(ui) ? " from the next batch" : "");
-        return;
-    }
-    ui_say(ui, UI_WARNING, "Nothing is frozen any more");
+    if (screen_train_in_form(call->state, call->ui))
+        screen_train_edit(call->state, call->ui);
 }
 
-static bool go_back(struct screen_train *train, struct ui *ui)
+static void settings(const struct command_call *call)
 {
-    if (train->form && phase_now(ui) != SESSION_IDLE) {
+    struct screen_train *train = call->state;
+    train->form = !train->form;
+}
+
+static void next_plot(const struct command_call *call)
+{
+    static const char *const names[] = {"", "Loss and accuracy", "Loss", "Accuracy"};
+    struct screen_train *train = call->state;
+    train->plot = train->drawn == TRAIN_PLOT_BOTH   ? TRAIN_PLOT_LOSS
+                  : train->drawn == TRAIN_PLOT_LOSS ? TRAIN_PLOT_ACCURACY
+                                                    : TRAIN_PLOT_BOTH;
+    ui_say(call->ui, UI_INFO, "%s", names[train->plot]);
+}
+
+static void log_y(const struct command_call *call)
+{
+    struct screen_train *train = call->state;
+    train->log_y = !train->log_y;
+}
+
+static void log_x(const struct command_call *call)
+{
+    struct screen_train *train = call->state;
+    train->log_x = !train->log_x;
+}
+
+/* value: by how many hundredths */
+static void smooth(const struct command_call *call)
+{
+    struct screen_train *train = call->state;
+    train->smooth = fmax(0, fmin(0.95, round((train->smooth + call->command->value / 100.0) * 20) / 20));
+    if (train->smooth > 0)
+        ui_say(call->ui, UI_INFO, "Smoothing %.2f", train->smooth);
+    else
+        ui_say(call->ui, UI_INFO, "Curves as they are");
+}
+
+/* value: how many times as much is shown, in per cent */
+static void zoom_by(const struct command_call *call)
+{
+    zoom(call->state, call->ui, call->command->value / 100.0);
+}
+
+static void zoom_reset(const struct command_call *call)
+{
+    struct screen_train *train = call->state;
+    train->window = plot_window_all();
+    train->has_cursor = false;
+}
+
+static void back(const struct command_call *call)
+{
+    struct screen_train *train = call->state;
+    if (train->form && phase_now(call->ui) != SESSION_IDLE)
         train->form = false;
-        return true;
-    }
-    if (train->has_cursor) {
+    else
         train->has_cursor = false;
-        return true;
-    }
-    return false;
 }
 
-static bool command_view(struct screen_train *train, struct ui *ui, enum command which)
-{
-    switch (which) {
-    case COMMAND_LEFT:
-    case COMMAND_RIGHT:
-        move_cursor(train, ui, which == COMMAND_LEFT ? -1 : 1);
-        return true;
-    case COMMAND_PAGE_UP:
-    case COMMAND_PAGE_DOWN:
-        move_cursor(train, ui, which == COMMAND_PAGE_UP ? -10 : 10);
-        return true;
-    case COMMAND_NEXT_PANE:
-        next_plot(train, ui);
-        return true;
-    case COMMAND_LOG_Y:
-        train->log_y = !train->log_y;
-        return true;
-    case COMMAND_LOG_X:
-        train->log_x = !train->log_x;
-        return true;
-    case COMMAND_SMOOTH_MORE:
-    case COMMAND_SMOOTH_LESS:
-        smooth(train, ui, which == COMMAND_SMOOTH_MORE ? 0.1 : -0.1);
-        return true;
-    case COMMAND_ZOOM_IN:
-    case COMMAND_ZOOM_OUT:
-        zoom(train, ui, which == COMMAND_ZOOM_IN ? 0.5 : 2);
-        return true;
-    case COMMAND_ZOOM_RESET:
-        train->window = plot_window_all();
-        train->has_cursor = false;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool command(void *state, struct ui *ui, enum command which, const char *argument)
-{
-    struct screen_train *train = state;
-    (void)argument;
-    switch (which) {
-    case COMMAND_START:
-        screen_train_start(train, ui);
-        return true;
-    case COMMAND_SETTINGS:
-        train->form = !train->form;
-        return true;
-    case COMMAND_THAW_NEXT:
-        thaw_next(ui);
-        return true;
-    case COMMAND_BACK:
-        return go_back(train, ui);
-    default:
-        return screen_train_in_form(train, ui) ? screen_train_command_form(train, ui, which)
-                                               : command_view(train, ui, which);
-    }
-}
+static const struct command commands[] = {
+    {"open", "Enter", "edit", "edit the setting, or start training", .run = open_setting},
+    {"settings", "e", "settings", "the settings of the next run, or the curves", .run = settings},
+    {"pause", "p", "pause", "pause the run, or let it go on", .run = screen_train_pause, .anywhere = true},
+    {"stop", "X", "stop", "stop the run; its last state is kept", .run = screen_train_stop, .anywhere = true},
+    {"save", "w", "save", "write a checkpoint now", .run = screen_train_save, .anywhere = true},
+    {"lr", "=", "set rate", "set the learning rate: lr 0.01", .run = screen_train_lr, .argument = ARGUMENT_TEXT,
+     .anywhere = true},
+    {"lr-up", ">", "rate up", "make the learning rate a quarter larger", .run = screen_train_scale_lr, .value = 125,
+     .anywhere = true},
+    {"lr-down", "<", "rate down", "make the learning rate a fifth smaller", .run = screen_train_scale_lr, .value = 80,
+     .anywhere = true},
+    {"thaw-next", "t", "thaw next", "thaw the deepest stage still frozen", .run = screen_train_thaw_next,
+     .anywhere = true},
+    {"next-pane", "Tab", "plot", "show the other plot", .run = next_plot},
+    {"log-y", "y", "log y", "logarithmic y axis, or back", .run = log_y},
+    {"log-x", "x", "log x", "logarithmic x axis, or back", .run = log_x},
+    {"smooth-more", "s", "smoother", "smooth the curves more", .run = smooth, .value = 10},
+    {"smooth-less", "S", "rougher", "smooth the curves less", .run = smooth, .value = -10},
+    {"zoom-in", "z +", "zoom in", "zoom into the plot at its cursor", .run = zoom_by, .value = 50},
+    {"zoom-out", "Z -", "zoom out", "zoom out of the plot", .run = zoom_by, .value = 200},
+    {"zoom-reset", "0", "zoom reset", "show the whole plot", .run = zoom_reset},
+    {"back", "Esc", "back", "leave the settings, or put the cursor away", .run = back},
+};
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
@@ -236,25 +227,25 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     struct screen_train *train = state;
     int count = 0;
     if (screen_train_in_form(train, ui)) {
-        hints[count++] = (struct screen_hint){COMMAND_START, "start"};
-        hints[count++] = (struct screen_hint){COMMAND_OPEN, "edit"};
-        hints[count++] = (struct screen_hint){COMMAND_GO_LAYERS, NULL};
+        hints[count++] = (struct screen_hint){"start", "start"};
+        hints[count++] = (struct screen_hint){"open", NULL};
+        hints[count++] = (struct screen_hint){"layers", NULL};
         if (phase_now(ui) != SESSION_IDLE)
-            hints[count++] = (struct screen_hint){COMMAND_SETTINGS, "curves"};
+            hints[count++] = (struct screen_hint){"settings", "curves"};
         return count;
     }
     if (ui_training(ui)) {
-        hints[count++] = (struct screen_hint){COMMAND_PAUSE, phase_now(ui) == SESSION_PAUSED ? "go on" : "pause"};
-        hints[count++] = (struct screen_hint){COMMAND_STOP, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_LR, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_THAW_NEXT, NULL};
+        hints[count++] = (struct screen_hint){"pause", phase_now(ui) == SESSION_PAUSED ? "go on" : NULL};
+        hints[count++] = (struct screen_hint){"stop", NULL};
+        hints[count++] = (struct screen_hint){"lr", NULL};
+        hints[count++] = (struct screen_hint){"thaw-next", NULL};
     } else {
-        hints[count++] = (struct screen_hint){COMMAND_GO_RESULTS, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_SETTINGS, "next run"};
-        hints[count++] = (struct screen_hint){COMMAND_ZOOM_IN, NULL};
-        hints[count++] = (struct screen_hint){COMMAND_LOG_Y, NULL};
+        hints[count++] = (struct screen_hint){"results", NULL};
+        hints[count++] = (struct screen_hint){"settings", "next run"};
+        hints[count++] = (struct screen_hint){"zoom-in", NULL};
+        hints[count++] = (struct screen_hint){"log-y", NULL};
     }
-    hints[count++] = (struct screen_hint){COMMAND_NEXT_PANE, "plot"};
+    hints[count++] = (struct screen_hint){"next-pane", NULL};
     return count;
 }
 
@@ -265,13 +256,13 @@ static void shown(void *state, struct ui *ui)
 }
 
 const struct screen screen_train = {
-    .id = SCREEN_TRAIN,
-    .name = "train",
     .title = "Train",
+    .go = {"train", "4", "train", "Train: settings, live curves", .run = ui_show},
     .create = create,
     .destroy = destroy,
     .draw = draw,
-    .command = command,
+    .commands = COMMAND_TABLE(commands),
+    .move = move,
     .mouse = mouse,
     .keys = keys,
     .shown = shown,

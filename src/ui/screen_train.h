@@ -1,9 +1,10 @@
-/* Train in three files: screen_train.c holds the state and does commands, screen_train_form.c the settings of the next run,
- * screen_train_run.c the live or reopened run. This header is theirs alone. */
+/* Train in four files: screen_train.c holds the state and looks at the run, screen_train_steer.c steers it,
+ * screen_train_form.c shows the settings of the next run, screen_train_run.c the live or reopened run. This header is
+ * theirs alone. */
 #ifndef THAW_UI_SCREEN_TRAIN_H
 #define THAW_UI_SCREEN_TRAIN_H
 
-#include "part.h"
+#include "component.h"
 #include "plot.h"
 
 enum train_plot { TRAIN_PLOT_AUTO, TRAIN_PLOT_BOTH, TRAIN_PLOT_LOSS, TRAIN_PLOT_ACCURACY, TRAIN_PLOTS };
@@ -20,19 +21,27 @@ struct screen_train {
     bool has_cursor;
     double cursor;
     struct plot_view view[2]; /* loss, accuracy, as last drawn */
+    char run[512];            /* whose curves the view is of */
 };
 
 /* Whether the settings are what shows: no run yet, or asked for. */
 bool screen_train_in_form(const struct screen_train *train, struct ui *ui);
-void screen_train_start(struct screen_train *train, struct ui *ui);
 
 /* screen_train_form.c */
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area);
-bool screen_train_command_form(struct screen_train *train, struct ui *ui, enum command which);
+void screen_train_move_form(struct screen_train *train, struct ui *ui, enum move move);
 void screen_train_edit(struct screen_train *train, struct ui *ui); /* starts, or asks for the selected value */
 
 /* screen_train_run.c */
 void screen_train_draw_run(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area);
 double screen_train_last_x(struct ui *ui); /* epochs done by the curves; 0: no points */
+
+/* screen_train_steer.c: only while a run is on, from every screen */
+void screen_train_pause(const struct command_call *call);
+void screen_train_stop(const struct command_call *call);
+void screen_train_save(const struct command_call *call);
+void screen_train_lr(const struct command_call *call);
+void screen_train_scale_lr(const struct command_call *call); /* value: by how many per cent */
+void screen_train_thaw_next(const struct command_call *call);
 
 #endif

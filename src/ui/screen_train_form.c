@@ -62,7 +62,7 @@ static const char *value_of(struct ui *ui, const char *key)
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 9 };
-    char a[WORDS_MAX], b[WORDS_MAX], key[PART_KEY], text[700];
+    char a[WORDS_MAX], b[WORDS_MAX], key[COMPONENT_KEY], text[700];
     long row = session_chosen_model(ui->session);
     const struct session_layer *layers;
     const char *model = session_layers(ui->session, &layers) == 0 ? NULL : value_of(ui, "model.name");
@@ -82,15 +82,15 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
         canvas_text(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0, model);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_MODELS, key));
+                      component_key(ui, "models", key));
     canvas_text(canvas, x, ++y, w, THEME_DIM, 0, "data");
     if (data != NULL)
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0,
-                      "%s: %d classes, %zu training and %zu validation images", part_leaf(data->path), data->classes,
-                      data->train, data->val);
+                      "%s: %d classes, %zu training and %zu validation images", component_leaf(data->path),
+                      data->classes, data->train, data->val);
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
-                      part_key(ui, COMMAND_GO_DATA, key));
+                      component_key(ui, "data-screen", key));
     if (model != NULL) {
         struct session_freeze_counts counts;
         session_freeze_counts(ui->session, &counts);
@@ -113,7 +113,7 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
     struct fill fill = {.live = ui_training(ui)};
-    part_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
+    component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
@@ -172,7 +172,7 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
     if (row <= 0) {
-        ui_do(ui, COMMAND_START, "");
+        ui_do(ui, "start", "");
         return;
     }
     if ((size_t)row > count)
@@ -196,19 +196,13 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
                                 .context = train});
 }
 
-bool screen_train_command_form(struct screen_train *train, struct ui *ui, enum command which)
+void screen_train_move_form(struct screen_train *train, struct ui *ui, enum move move)
 {
     const struct session_setting *setting;
     size_t count = session_settings(ui->session, &setting);
     int row = train->settings.selected;
-    if (which == COMMAND_OPEN) {
-        screen_train_edit(train, ui);
-        return true;
-    }
-    if (which == COMMAND_LEFT || which == COMMAND_RIGHT) {
-        if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
-            step_choice(ui, &setting[row - 1], which == COMMAND_RIGHT ? 1 : -1);
-        return true;
-    }
-    return list_command(&train->settings, which);
+    if (move != MOVE_LEFT && move != MOVE_RIGHT)
+        list_move(&train->settings, move);
+    else if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
+        step_choice(ui, &setting[row - 1], move == MOVE_RIGHT ? 1 : -1);
 }

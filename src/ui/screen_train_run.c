@@ -48,9 +48,9 @@ static void draw_title(const struct session_status *status, struct canvas *canva
     const char *phase = phase_words(status->phase, &role);
     int x = line.x, end = line.x + line.w;
     x += canvas_text(canvas, x, line.y, end - x, role, CELL_BOLD, phase) + 2;
-    snprintf(text, sizeof(text), "%s on %s", status->model, part_leaf(status->data));
+    snprintf(text, sizeof(text), "%s on %s", status->model, component_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
-    const char *run = part_leaf(status->run);
+    const char *run = component_leaf(status->run);
     int width = text_width(run);
     if (end - x > width)
         canvas_text(canvas, end - width, line.y, width, THEME_DIM, 0, run);
@@ -100,12 +100,12 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
     snprintf(text, sizeof(text), "%.4f", status->val_loss);
     x = put_field(canvas, x, y, end, "val", THEME_VAL, val ? text : "-");
     x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN,
-                  part_percent(words, status->step > 0 ? status->accuracy : -1)) -
+                  component_percent(words, status->step > 0 ? status->accuracy : -1)) -
         1;
-    x = put_field(canvas, x, y, end, "val", THEME_VAL, part_percent(words, status->val_accuracy));
+    x = put_field(canvas, x, y, end, "val", THEME_VAL, component_percent(words, status->val_accuracy));
     if (status->best_accuracy < 0)
         return;
-    snprintf(text, sizeof(text), "%s (epoch %d)", part_percent(words, status->best_accuracy), status->best_epoch);
+    snprintf(text, sizeof(text), "%s (epoch %d)", component_percent(words, status->best_accuracy), status->best_epoch);
     put_field(canvas, x, y, end, "best", THEME_GOOD, text);
 }
 
@@ -247,7 +247,7 @@ static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
     char right[24];
     size_t count = session_notes(ui->session, &notes);
     snprintf(right, sizeof(right), "%zu", count);
-    part_heading(canvas, &area, "events, newest first", right, false);
+    component_heading(canvas, &area, "events, newest first", right, false);
     for (size_t i = count; i-- > 0 && area.h > 0;)
         draw_note(canvas, layout_cut_top(&area, 1), &notes[i]);
 }
@@ -257,14 +257,15 @@ static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     const struct session_layer *all;
     size_t count = session_layers(ui->session, &all);
-    part_heading(canvas, &area, "who learns: last update over weights", "1e-6 .. 1e-1", false);
+    component_heading(canvas, &area, "who learns: last update over weights", "1e-6 .. 1e-1", false);
     for (size_t i = 0; i < count && area.h > 0; i++) {
         if (!all[i].is_stage)
             continue;
         struct rect line = layout_cut_top(&area, 1);
         double ratio = (double)all[i].update_ratio;
-        canvas_text(canvas, line.x, line.y, 1, part_mark_role(all[i].all), CELL_BOLD, part_mark_sign(all[i].all));
-        canvas_text(canvas, line.x + 2, line.y, 16, part_mark_role(all[i].all), 0, all[i].name);
+        canvas_text(canvas, line.x, line.y, 1, component_mark_role(all[i].all), CELL_BOLD,
+                    component_mark_sign(all[i].all));
+        canvas_text(canvas, line.x + 2, line.y, 16, component_mark_role(all[i].all), 0, all[i].name);
         if (ratio < 0) {
             canvas_text(canvas, line.x + 20, line.y, line.w - 20, THEME_DIM, 0, "still");
             continue;

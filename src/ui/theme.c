@@ -11,6 +11,7 @@
 #include "canvas.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "theme.h"
 
 #define RGB 0x1000000
@@ -173,11 +174,31 @@ static int take(void *context, const char *section, const char *key, const char 
     return fault(reader, "unknown role", key, ", the roles are listed in the default theme");
 }
 
+/* Neither a file nor a theme by name. */
+static bool refuse_file(const struct theme *theme, const char *path, struct error *error)
+{
+    struct file_list list = {0};
+    struct error unused;
+    struct nearest nearest = {.wanted = theme->name};
+    char *folder = mem_format("%.*s", (int)(path_base(path) - path), path);
+    bool listed = file_list_read(&list, folder[0] ? folder : ".", &unused);
+    for (size_t i = 0; i < list.count; i++) {
+        list.name[i][strcspn(list.name[i], ".")] = '\0';
+        nearest_offer(&nearest, list.name[i]);
+    }
+    error_set(error, ERROR_USAGE, "%s: the theme cannot be read", path);
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof(error->text));
+    if (listed)
+        file_list_free(&list);
+    mem_free(folder);
+    return false;
+}
+
 static bool load_file(struct theme *theme, const char *path, struct error *error)
 {
     struct reader reader = {.theme = theme, .error = error, .path = path, .stream = fopen(path, "r")};
     if (!reader.stream)
-        return error_set(error, ERROR_USAGE, "%s: the theme cannot be read", path);
+        return refuse_file(theme, path, error);
     int line = ini_parse_stream(read_line, &reader, take, &reader);
     fclose(reader.stream);
     if (line > 0 && !reader.failed)

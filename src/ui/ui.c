@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key.h"
 #include "overlay.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
@@ -19,7 +20,7 @@ static void greet(struct ui *ui)
     if (session_opening(ui->session))
         return;
     if (ui->starts)
-        ui_do(ui, COMMAND_START, "");
+        ui_do(ui, "start", "");
     else if (ui->greeting && !ui->message[0])
         ui_say(ui, UI_INFO, "%s", ui->greeting);
     ui->starts = false;
@@ -49,7 +50,7 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->prompt = prompt_create();
     ui->question = question_create();
     ui->help = help_create();
-    ui->current = ui->before = options->start;
+    ui->current = options->start;
     ui_go(ui, options->start);
     ui->greeting = options->greeting;
     greet(ui);
@@ -102,8 +103,6 @@ void ui_fail(struct ui *ui, const struct error *error)
 
 void ui_go(struct ui *ui, enum screen_id screen)
 {
-    if (screen != ui->current)
-        ui->before = ui->current;
     ui->current = screen;
     const struct screen *row = screen_table[screen];
     if (!ui->state[screen])
@@ -138,108 +137,11 @@ bool ui_training(struct ui *ui)
            status.phase == SESSION_VALIDATING;
 }
 
-/* --- commands --- */
-static void quit_now(void *context, struct ui *ui)
-{
-    (void)context;
-    ui->quit = true;
-}
-
-static void ask_quit(struct ui *ui)
-{
-    if (ui_training(ui))
-        ui_confirm(ui, "A run is training. Stop it and leave? Its last state is saved and can be resumed.", quit_now,
-                   NULL);
-    else
-        ui->quit = true;
-}
-
-static void change_theme(struct ui *ui, const char *name)
-{
-    struct error error;
-    if (!*name) {
-        ui_ask_command(ui, "theme ");
-        return;
-    }
-    if (ui->term && term_colours(ui->term) == 0) {
-        ui_say(ui, UI_WARNING, "This terminal shows no colours");
-        return;
-    }
-    if (theme_load(&ui->theme, name, ui->themes_folder, &error))
-        ui_say(ui, UI_INFO, "Theme %s", ui->theme.name);
-    else
-        ui_fail(ui, &error);
-    ui->canvas->mono = strcmp(ui->theme.name, "mono") == 0;
-}
-
-static bool frame_command(struct ui *ui, enum command command, const char *argument)
-{
-    switch (command) {
-    case COMMAND_QUIT:
-        ask_quit(ui);
-        return true;
-    case COMMAND_HELP:
-        help_open(ui->help, ui);
-        return true;
-    case COMMAND_PROMPT:
-        ui_ask_command(ui, "");
-        return true;
-    case COMMAND_GO_MODELS:
-    case COMMAND_GO_LAYERS:
-    case COMMAND_GO_DATA:
-    case COMMAND_GO_TRAIN:
-    case COMMAND_GO_RESULTS:
-    case COMMAND_GO_RUNS:
-        ui_go(ui, (enum screen_id)(command - COMMAND_GO_MODELS));
-        return true;
-    case COMMAND_NEXT_SCREEN:
-        ui_go(ui, (enum screen_id)((ui->current + 1) % SCREENS));
-        return true;
-    case COMMAND_PREVIOUS_SCREEN:
-        ui_go(ui, (enum screen_id)((ui->current + SCREENS - 1) % SCREENS));
-        return true;
-    case COMMAND_REDRAW:
-        if (ui->term)
-            term_forget(ui->term);
-        return true;
-    case COMMAND_THEME:
-        change_theme(ui, argument);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void say_where(struct ui *ui, const struct command_row *row)
+void ui_show(const struct command_call *call)
 {
     for (int i = 0; i < SCREENS; i++)
-        if (row->where >> i & 1) {
-            ui_say(ui, UI_WARNING, "%s works on %s (%d)", row->name, screen_table[i]->title, i + 1);
-            return;
-        }
-}
-
-void ui_do(struct ui *ui, enum command command, const char *argument)
-{
-    if (command == COMMAND_NONE)
-        return;
-    ui->dirty = true;
-    const struct command_row *row = command_row(command);
-    if (frame_command(ui, command, argument))
-        return;
-    if (command == COMMAND_START && session_opening(ui->session)) {
-        ui->starts = true;
-        ui_say(ui, UI_INFO, "Training starts as soon as all is open");
-        return;
-    }
-    if (screen_table[ui->current]->command(ui->state[ui->current], ui, command, argument))
-        return;
-    if (ui_command(ui, command, argument))
-        return;
-    if (command == COMMAND_BACK && ui->before != ui->current)
-        ui_go(ui, ui->before);
-    else if (!(row->where >> ui->current & 1))
-        say_where(ui, row);
+        if (&screen_table[i]->go == call->command)
+            ui_go(call->ui, (enum screen_id)i);
 }
 
 /* --- events --- */
@@ -252,7 +154,7 @@ static void on_click(struct ui *ui, const struct term_event *event)
         }
     for (int i = 0; i < ui->hints; i++)
         if (rect_holds(ui->hint_hit[i], event->x, event->y)) {
-            ui_do(ui, ui->hint_command[i], "");
+            ui_call(ui, ui->hint_command[i], "");
             return;
         }
 }
@@ -269,12 +171,11 @@ static void on_mouse(struct ui *ui, const struct term_event *event)
 
 static void on_key(struct ui *ui, const struct term_event *event)
 {
-    const struct screen *screen = screen_table[ui->current];
+    const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
     if (ui->message_since == 0)
         ui->message[0] = 0; /* warnings and errors stay until the next key */
-    if (screen->key && screen->key(ui->state[ui->current], ui, event))
-        return;
-    ui_do(ui, keymap_find(ui->keymap, ui->current, event), "");
+    if (command)
+        ui_call(ui, command, "");
 }
 
 void ui_event(struct ui *ui, const struct term_event *event)
@@ -283,7 +184,8 @@ void ui_event(struct ui *ui, const struct term_event *event)
     if (event->kind == TERM_RESIZE)
         ui_resize(ui, event->width, event->height);
     else if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
-        if (event->kind == TERM_KEY && keymap_find(ui->keymap, ui->current, event) == COMMAND_QUIT && !ui_training(ui))
+        const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
+        if (command && strcmp(command->name, "quit") == 0 && !ui_training(ui))
             ui->quit = true;
     } else if (question_is_open(ui->question))
         question_event(ui->question, ui, event);
@@ -388,11 +290,12 @@ static void draw_message(struct ui *ui)
     paragraph_draw(ui->canvas, line, roles[ui->message_kind], 0, ui->message);
 }
 
-static void draw_hint(struct ui *ui, int *x, int end, enum command command, const char *label)
+static void draw_hint(struct ui *ui, int *x, int end, const char *name, const char *label)
 {
     char key[16];
+    const struct command *command = command_named(name, (int)ui->current);
     keymap_first_key(ui->keymap, command, key);
-    label = label ? label : command_row(command)->label;
+    label = label ? label : command->label;
     int width = text_width(key) + 1 + text_width(label);
     if (!key[0] || *x + width > end || ui->hints == (int)THAW_LENGTH(ui->hint_hit))
         return;
@@ -412,15 +315,15 @@ static void draw_keys(struct ui *ui)
     struct rect line = ui->layout.keys;
     int count = screen_table[ui->current]->keys(ui->state[ui->current], ui, hints);
     char help[16], quit[16];
-    keymap_first_key(ui->keymap, COMMAND_HELP, help);
-    keymap_first_key(ui->keymap, COMMAND_QUIT, quit);
+    keymap_first_key(ui->keymap, command_named("help", -1), help);
+    keymap_first_key(ui->keymap, command_named("quit", -1), quit);
     int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2;
     int x = line.x, end = line.x + line.w;
     ui->hints = 0;
     for (int i = 0; i < count; i++)
         draw_hint(ui, &x, end - kept, hints[i].command, hints[i].label);
-    draw_hint(ui, &x, end, COMMAND_HELP, NULL);
-    draw_hint(ui, &x, end, COMMAND_QUIT, NULL);
+    draw_hint(ui, &x, end, "help", NULL);
+    draw_hint(ui, &x, end, "quit", NULL);
 }
 
 static void draw_small(struct ui *ui)

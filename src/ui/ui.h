@@ -44,8 +44,7 @@ struct ui {
     struct keymap *keymap;
     struct layout layout;
     enum screen_id current;
-    enum screen_id before; /* where Esc goes back to */
-    void *state[SCREENS];  /* screens' own, made when first shown */
+    void *state[SCREENS]; /* screens' own, made when first needed */
     bool dirty, quit;
     enum ui_message_kind message_kind;
     char message[512];
@@ -56,7 +55,7 @@ struct ui {
     struct help *help;
     struct question *question;
     struct rect tab_hit[SCREENS], hint_hit[SCREEN_HINTS + 4];
-    enum command hint_command[SCREEN_HINTS + 4];
+    const struct command *hint_command[SCREEN_HINTS + 4];
     int hints;
 };
 
@@ -65,8 +64,11 @@ void ui_dirty(struct ui *ui); /* draw again soon */
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void ui_fail(struct ui *ui, const struct error *error); /* says it as an error, with a capital and a full stop */
 void ui_go(struct ui *ui, enum screen_id screen);
-/* Does a command as if typed: the screen first, then ui_command. */
-void ui_do(struct ui *ui, enum command command, const char *argument);
+void ui_show(const struct command_call *call); /* of a screen's own `go` */
+/* Does a command by its whole name, as the screen in front means it; by its row. One that needs an argument and was given
+ * none asks for it; another screen's says where it works. */
+void ui_do(struct ui *ui, const char *name, const char *argument);
+void ui_call(struct ui *ui, const struct command *command, const char *argument);
 
 /* Asks for a line at the bottom. `changed` (may be NULL) sees each edit, so that filters act while typing; `done` gets
  * the final text, accepted false on Esc. */
@@ -98,7 +100,5 @@ void ui_draw(struct ui *ui); /* into the canvas; blits when there is a terminal 
 /* Keys by name parted by blanks, "2 j j Space : q u i t Enter"; a word that is no key's name is typed letter by letter.
  * false when a word cannot be typed. */
 bool ui_type(struct ui *ui, const char *keys);
-/* Done when the screen did not take a command; ui_command.c. */
-bool ui_command(struct ui *ui, enum command command, const char *argument);
 
 #endif

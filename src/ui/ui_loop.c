@@ -31,7 +31,7 @@ static void on_signal(struct ui *ui, int number, bool *asked)
 {
     if (number == SIGINT && ui_training(ui) && !*asked) {
         *asked = true;
-        ui_do(ui, COMMAND_QUIT, "");
+        ui_do(ui, "quit", "");
     } else if (number != 0)
         ui->quit = true;
 }

@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 #include "canvas.h"
-#include "keymap.h"
 #include "term.h"
+
+enum move { MOVE_UP, MOVE_DOWN, MOVE_PAGE_UP, MOVE_PAGE_DOWN, MOVE_FIRST, MOVE_LAST, MOVE_LEFT, MOVE_RIGHT };
 
 /* --- list: a selection that scrolls. Set rows before drawing; selected is -1 when there are none. --- */
 struct list {
@@ -16,10 +17,9 @@ struct list {
     int visible;      /* rows that fitted at the last draw */
     struct rect area; /* of the rows, at the last draw: for the mouse */
 };
-void list_set_rows(struct list *list, int rows); /* keeps the selection where it can */
-void list_select(struct list *list, int row);    /* clamped, scrolled into view */
-/* COMMAND_UP, DOWN, PAGE_UP, PAGE_DOWN, FIRST, LAST; false: not one of these, or already there. */
-bool list_command(struct list *list, enum command command);
+void list_set_rows(struct list *list, int rows);   /* keeps the selection where it can */
+void list_select(struct list *list, int row);      /* clamped, scrolled into view */
+bool list_move(struct list *list, enum move move); /* false: not along the list, or already there */
 enum list_hit {
     LIST_MISS,
     LIST_SCROLLED,

@@ -33,27 +33,27 @@ void list_set_rows(struct list *list, int rows)
     list_select(list, list->selected);
 }
 
-bool list_command(struct list *list, enum command command)
+bool list_move(struct list *list, enum move move)
 {
     list_select(list, list->selected); /* rows may have gone */
     int page = list->visible > 1 ? list->visible - 1 : 1, before = list->selected;
-    switch (command) {
-    case COMMAND_UP:
+    switch (move) {
+    case MOVE_UP:
         list_select(list, before - 1);
         break;
-    case COMMAND_DOWN:
+    case MOVE_DOWN:
         list_select(list, before + 1);
         break;
-    case COMMAND_PAGE_UP:
+    case MOVE_PAGE_UP:
         list_select(list, before - page);
         break;
-    case COMMAND_PAGE_DOWN:
+    case MOVE_PAGE_DOWN:
         list_select(list, before + page);
         break;
-    case COMMAND_FIRST:
+    case MOVE_FIRST:
         list_select(list, 0);
         break;
-    case COMMAND_LAST:
+    case MOVE_LAST:
         list_select(list, list->rows - 1);
         break;
     default:

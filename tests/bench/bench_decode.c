@@ -121,15 +121,15 @@ int main(int argc, char **argv)
     struct dataset *dataset = dataset_open(argv[1], NULL, 1, &error);
     if (!dataset)
         return fail(&error);
-    const struct dataset_part *part = &dataset->part[DATASET_TRAIN];
-    struct file *file = mem_array(part->items, sizeof(*file));
+    const struct dataset_images *images = &dataset->images[DATASET_TRAIN];
+    struct file *file = mem_array(images->items, sizeof(*file));
     bool good = true;
     size_t opened = 0;
-    while (good && opened < part->items) {
-        good = open_file(&file[opened], &part->item[opened], &error);
+    while (good && opened < images->items) {
+        good = open_file(&file[opened], &images->item[opened], &error);
         opened++;
     }
-    good = good && measure(file, (int)part->items, passes, &error);
+    good = good && measure(file, (int)images->items, passes, &error);
     for (size_t i = 0; i < opened; i++) {
         file_map_close(&file[i].map);
         image_finish(&file[i].picture.image);

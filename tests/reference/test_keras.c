@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/source/bind_parts.h"
+#include "../../src/source/bind_private.h"
 #include "hashed.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"

@@ -72,32 +72,46 @@ struct outcome {
     int code; /* -1: ended by a signal */
 };
 
-/* Words starting with '@' stand in the test's directory. The last is NULL. */
-static struct outcome run(const char *const *words)
+/* Words starting with '@' stand in the test's directory. The last is NULL. out: standard output, closed here. */
+static struct outcome run_into(const char *const *words, int out)
 {
-    char *argv[WORDS_MAX + 2] = {program}, *out = in_directory("stdout"), *err = in_directory("stderr");
+    char *argv[WORDS_MAX + 2] = {program}, *err = in_directory("stderr");
     int count = 0, status = 0;
     for (; words[count]; count++)
         argv[count + 1] = words[count][0] == '@' ? in_directory(words[count] + 1) : mem_string(words[count]);
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t child;
     if (posix_spawn(&child, program, &files, NULL, argv, environ) || waitpid(child, &status, 0) != child)
         fail_msg("%s could not be run", program);
     posix_spawn_file_actions_destroy(&files);
+    close(out);
     struct error error = {0};
     struct outcome outcome = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1};
-    outcome.out = file_read_text(out, 1 << 24, &error);
+    outcome.out = mem_string("");
     outcome.err = file_read_text(err, 1 << 24, &error);
     for (int i = 1; i <= count; i++)
         mem_free(argv[i]);
-    mem_free(out);
     mem_free(err);
     assert_non_null(outcome.out);
     assert_non_null(outcome.err);
+    return outcome;
+}
+
+static struct outcome run(const char *const *words)
+{
+    struct error error = {0};
+    char *out = in_directory("stdout");
+    int file = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    struct outcome outcome = run_into(words, file);
+    mem_free(outcome.out);
+    outcome.out = file_read_text(out, 1 << 24, &error);
+    mem_free(out);
+    assert_non_null(outcome.out);
     return outcome;
 }
 
@@ -144,6 +158,7 @@ static int make_files(void **state)
                                     "[train]\nepochs = 1\nbatch = 2\n";
     static const char unjudged[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\n"
                                    "[train]\nepochs = 2\nbatch = 2\n";
+    static const char named[] = "[model]\nname = ./nope\n[data]\npath = good\nval = good\n[run]\ndir = lost\n";
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
     write_file("nothing", "", 0);
     write_file("lying.safetensors", lying, sizeof lying - 1);
@@ -153,6 +168,7 @@ static int make_files(void **state)
     write_file("unknown.ini", unknown_key, sizeof unknown_key - 1);
     write_file("short.ini", short_run, sizeof short_run - 1);
     write_file("unjudged.ini", unjudged, sizeof unjudged - 1);
+    write_file("named.ini", named, sizeof named - 1);
     write_file("ten.txt", ten, sizeof ten - 1);
     write_file("two.txt", two, sizeof two - 1);
     return 0;
@@ -232,6 +248,39 @@ static const struct refusal refusals[] = {
     {2, "one experiment file", {"train"}},
     {2, "epochs", {"train", "@unknown.ini"}},
     {2, "one run directory", {"resume"}},
+    /* what was probably meant */
+    {2, "the nearest is train", {"trian", "@short.ini"}},
+    {2, "the nearest is resume", {"rusume"}},
+    {2, "there is no such file", {"@missing.ini"}},
+    {2, "there is no such file", {"missing.ini"}},
+    {2, "the nearest is --offline", {"--ofline"}},
+    {2, "the nearest is --json", {"train", "@short.ini", "--josn"}},
+    {2, "the nearest is --json", {"resume", "@run", "--jsn"}},
+    {2, "the nearest is --sort", {"models", "--srot=top1"}},
+    {2, "the nearest is --threads", {"data", "check", "@good", "--thread", "2"}},
+    {2, "the nearest is --labels", {"eval", "--label", "@ten.txt"}},
+    {2, "the nearest is --logits", {"predict", "--logit"}},
+    {2, "the nearest is --runs", {"runs", "--run", "@good"}},
+    {2, "the nearest is --clear", {"cache", "--claer"}},
+    {2, "the nearest is --layers", {"bench", "--layer"}},
+    {2, "the nearest is --american", {"samples", "@drawn", "--americans", "3"}},
+    {2, "the nearest is top1", {"models", "--sort", "topp1"}},
+    {2, "the nearest is resnet18", {"models", "compare", "resnet18", "resnet81"}},
+    {2, "the nearest is block-cached", {"bench", "--regime", "block-cach"}},
+    {2, "the nearest is train.lr", {"train", "@short.ini", "--set", "train.learning_rate=1"}},
+    {2, "the nearest is train.early_stop", {"train", "@short.ini", "--set", "train.patience=1"}},
+    {2, "the nearest is data.val", {"train", "@short.ini", "--set", "data.validation_share=1"}},
+    {2, "thaw-experiment(5)", {"train", "@short.ini", "--set", "train.xyzzy=1"}},
+    {2, "the nearest are resnet18 and", {"models", "show", "resnet81"}},
+    /* what looks like a path is no name */
+    {4, "nope.pth: there is no such file", {"eval", "--model", "@nope.pth", "--data", "@good"}},
+    {4, "nope.pth: there is no such file", {"predict", "--model", "nope.pth", "@good/a/0.png"}},
+    {4, "/nope: there is no such file", {"predict", "--model", "./nope", "@good/a/0.png"}},
+    {4, "nope.onnx: there is no such file", {"bench", "--model", "nope.onnx"}},
+    {4, "nope.h5: there is no such file", {"models", "show", "nope.h5"}},
+    {4, "nope.keras: there is no such file", {"models", "verify", "nope.keras"}},
+    {4, "/nope: there is no such file", {"train", "@named.ini"}},
+    {4, "nope.pt: there is no such file", {"train", "@short.ini", "--run", "@lost", "--set", "model.weights=nope.pt"}},
     /* data */
     {3, "?[31m", {"predict", "--model", "resnet20", "@\033[31mx.png"}},
     {3, "missing", {"data", "check", "@missing"}},
@@ -337,6 +386,72 @@ static void speaks_json(void **state)
     }
 }
 
+/* The directory of the only run below the folder, as the program is told of it; caller frees. */
+static char *only_run(const char *runs)
+{
+    struct error error = {0};
+    struct file_list list;
+    char *path = in_directory(runs);
+    if (!file_list_read(&list, path, &error) || list.count != 1)
+        fail_msg("%s: one run expected", path);
+    char *run = mem_format("@%s/%s", runs, list.name[0]);
+    file_list_free(&list);
+    mem_free(path);
+    return run;
+}
+
+/* A full disk is no success, whatever was to be written. */
+static void needs_its_output(void **state)
+{
+    (void)state;
+    static const struct result more[] = {
+        {1, NULL, {"--help"}},
+        {1, NULL, {"--version"}},
+        {1, NULL, {"train", "--help"}},
+        {1, NULL, {"train", "@short.ini", "--run", "@unheard"}},
+        {1, NULL, {"models", "resnet20"}},
+        {1, NULL, {"models", "show", "resnet20"}},
+        {1, NULL, {"models", "compare", "resnet18", "resnet34"}},
+        {1, NULL, {"models", "time", "resnet20"}},
+        {1, NULL, {"data", "check", "@good"}},
+        {1, NULL, {"eval", "--model", "resnet20", "--data", "@good"}},
+        {1, NULL, {"predict", "--model", "resnet20", "@good/a/0.png"}},
+        {1, NULL, {"runs", "--runs", "@good"}},
+        {1, NULL, {"cache"}},
+        {1, NULL, {"cache", "--clear", "--json"}},
+        {1, NULL, {"bench", "--model", "resnet20", "--batch", "1", "--seconds", "0", "--no-limits"}},
+        {1, NULL, {"samples", "@drawn", "--american", "1"}},
+        {1, NULL, {"samples", "@drawn", "--american", "1", "--json"}},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(more) + THAW_LENGTH(results); i++) {
+        const struct result *of = i < THAW_LENGTH(more) ? &more[i] : &results[i - THAW_LENGTH(more)];
+        struct outcome outcome = run_into(of->words, open("/dev/full", O_WRONLY | O_CLOEXEC));
+        if (outcome.code != (of->code ? of->code : 1) || !strstr(outcome.err, "thaw: standard output: "))
+            fail_msg("%s %s ...: exit %d\nstderr: %s", of->words[0], of->words[1] ? of->words[1] : "", outcome.code,
+                     outcome.err);
+        finish(&outcome);
+    }
+}
+
+/* Whoever read what a training prints may go away: it trains on, and says at its end that it was not heard. */
+static void trains_unheard(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"train", "@short.ini", "--run", "@piped", NULL};
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    struct outcome outcome = run_into(words, ends[1]);
+    char *name = only_run("piped"), *model = mem_format("%s/%s/model.safetensors", directory, name + 1);
+    assert_int_equal(outcome.code, 1);
+    assert_non_null(strstr(outcome.err, "thaw: standard output: "));
+    assert_true(file_exists(model));
+    mem_free(model);
+    mem_free(name);
+    finish(&outcome);
+}
+
 /* Names that would steer a terminal are shown without their control bytes. */
 static void disarms_names(void **state)
 {
@@ -409,20 +524,6 @@ static void names_the_run(void **state)
     mem_free(events);
     json_decref(object);
     finish(&outcome);
-}
-
-/* The directory of the only run below the folder, as the program is told of it; caller frees. */
-static char *only_run(const char *runs)
-{
-    struct error error = {0};
-    struct file_list list;
-    char *path = in_directory(runs);
-    if (!file_list_read(&list, path, &error) || list.count != 1)
-        fail_msg("%s: one run expected", path);
-    char *run = mem_format("@%s/%s", runs, list.name[0]);
-    file_list_free(&list);
-    mem_free(path);
-    return run;
 }
 
 /* Without validation images there are lines an epoch all the same, and what is not known is null. */
@@ -528,6 +629,8 @@ int main(void)
         cmocka_unit_test(helps),
         cmocka_unit_test(speaks_json),
         cmocka_unit_test(disarms_names),
+        cmocka_unit_test(needs_its_output),
+        cmocka_unit_test(trains_unheard),
         cmocka_unit_test(goes_on),
         cmocka_unit_test(tells_logits),
         cmocka_unit_test(names_the_run),

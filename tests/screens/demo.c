@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keymap.h"
+#include "key.h"
 #include "layout.h"
 #include "plot.h"
 #include "term.h"
@@ -119,9 +119,8 @@ static bool take(struct demo *demo, const struct term_event *event)
     } else {
         key_name(name, event->key, event->modifiers);
         snprintf(demo->event, sizeof(demo->event), "key %s", name);
-        list_command(&demo->list, event->key == TERM_KEY_DOWN ? COMMAND_DOWN
-                                  : event->key == TERM_KEY_UP ? COMMAND_UP
-                                                              : COMMAND_NONE);
+        if (event->key == TERM_KEY_DOWN || event->key == TERM_KEY_UP)
+            list_move(&demo->list, event->key == TERM_KEY_DOWN ? MOVE_DOWN : MOVE_UP);
         if (event->key == 'A')
             abort();
         if (event->key == 'S')

@@ -367,8 +367,8 @@ static void test_cursor_and_zoom(void **state)
     stage_train(&stage, 100);
     type("Left Left Left z z s y Tab");
     see("accuracy");
-    type("0 Esc");
-    assert_int_equal(stage.ui->current, SCREEN_DATA); /* nothing was left to take back: the screen before */
+    type("0 Esc Esc");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN); /* nothing was left to take back */
 }
 
 static void test_failure_and_moved_tensor_are_loud(void **state)

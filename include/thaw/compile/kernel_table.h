@@ -20,9 +20,9 @@ int kernel_table_measure(struct kernel_table *table, const struct graph *graph, 
                          struct team *team) THAW_NONNULL_ARGS(1, 2, 4);
 
 /* The name of the kernel to take in place of the built-in rule's, or NULL: the rule stands. Static.
- * kept: the weights do not move, so their transformed or packed form is kept. plain: without op_kernel.transforms. */
+ * kept: the weights do not move, so their transformed or packed form is kept. no_winograd: without op_kernel.transforms. */
 const char *kernel_table_find(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
-                              bool kept, bool plain) THAW_NONNULL;
+                              bool kept, bool no_winograd) THAW_NONNULL;
 
 /* Writes to a run's record what is known of `graph`'s jobs and was not read from it. */
 bool kernel_table_save(const struct kernel_table *table, const struct graph *graph, const char *path,

@@ -16,7 +16,7 @@
 /* Which halves of the network a plan holds. The frozen half alone computes what a feature cache keeps, in its own time
  * and with its own batch; the thawed half alone trains on what is kept, and takes no memory for the other. Either is
  * fused as it is within the whole, so their values are the same bits. */
-enum plan_part { PLAN_WHOLE, PLAN_FROZEN, PLAN_THAWED };
+enum plan_half { PLAN_WHOLE, PLAN_FROZEN, PLAN_THAWED };
 
 struct plan_options {
     int batch;                          /* the most images of one call, >= 1 */
@@ -30,7 +30,7 @@ struct plan_options {
     bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
     struct team *team;   /* its size may not change any bit of the results */
     int start;           /* a node below the frontier at which exec_frozen_from is to begin; 0: none */
-    enum plan_part part; /* FROZEN and THAWED: with `training`; exec runs that half only */
+    enum plan_half half; /* FROZEN and THAWED: with `training`; exec runs that half only */
 };
 
 struct plan;

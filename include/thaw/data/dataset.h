@@ -21,7 +21,7 @@ struct dataset_bad {
     char *path;
     char reason[160];
 };
-struct dataset_part {
+struct dataset_images {
     struct dataset_item *item; /* sorted by class, then by name */
     size_t items;
 };
@@ -31,7 +31,7 @@ struct dataset {
     char *path;
     char **class_name; /* sorted by byte value, as torchvision's ImageFolder */
     int classes;
-    struct dataset_part part[DATASET_SPLITS];
+    struct dataset_images images[DATASET_SPLITS];
     struct dataset_bad *bad; /* set aside, with the reason */
     size_t bad_count;
     bool own_validation;                           /* the data came with a val folder */

@@ -37,7 +37,7 @@ int loader_view(const struct loader_options *options, int epoch) THAW_NONNULL;
 
 struct loader;
 /* Borrows the part, which must not change meanwhile. Refuses an empty part. One caller at a time. */
-struct loader *loader_create(const struct dataset_part *part, const struct loader_options *options,
+struct loader *loader_create(const struct dataset_images *images, const struct loader_options *options,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void loader_destroy(struct loader *loader);
 int loader_batches(const struct loader *loader) THAW_NONNULL; /* an epoch */

@@ -34,7 +34,7 @@ bool convert_flatten(struct net *net, const struct onnx_node *node) THAW_NONNULL
 bool convert_squeeze(struct net *net, const struct onnx_node *node) THAW_NONNULL;
 bool convert_transpose(struct net *net, const struct onnx_node *node) THAW_NONNULL;
 bool convert_shape(struct net *net, const struct onnx_node *node) THAW_NONNULL;
-/* onnx_parts.c */
+/* onnx_cuts.c */
 bool convert_slice(struct net *net, const struct onnx_node *node) THAW_NONNULL;
 bool convert_split(struct net *net, const struct onnx_node *node) THAW_NONNULL;
 bool convert_gather(struct net *net, const struct onnx_node *node) THAW_NONNULL;

@@ -11,6 +11,7 @@
 
 #include "family.h"
 #include "thaw/base/nearest.h"
+#include "thaw/weights/weights.h"
 
 /* Where names are looked for, in this order. */
 /* clang-format off */
@@ -69,19 +70,15 @@ const struct zoo_arch *zoo_find(const char *name, struct zoo_arch *room)
 
 static bool refuse_name(const char *name, struct error *error)
 {
-    const struct zoo_arch *arch, *near[2] = {NULL, NULL};
-    int distance[2] = {1000, 1000};
-    for (size_t i = 0; (arch = zoo_at(i)); i++) {
-        int d = nearest_distance(name, arch->name);
-        if (d < distance[0]) {
-            near[1] = near[0], distance[1] = distance[0];
-            near[0] = arch, distance[0] = d;
-        } else if (d < distance[1]) {
-            near[1] = arch, distance[1] = d;
-        }
-    }
-    return error_set(error, ERROR_USAGE, "no architecture is called \"%.64s\"; the nearest are %s and %s", name,
-                     near[0]->name, near[1]->name);
+    const struct zoo_arch *arch;
+    struct nearest nearest = {.wanted = name};
+    if (strchr(name, '/') || weights_is_file_name(name)) /* where a weights file's path could have stood, too */
+        return error_set(error, ERROR_WEIGHTS, "%s: there is no such file", name);
+    for (size_t i = 0; (arch = zoo_at(i)); i++)
+        nearest_offer(&nearest, arch->name);
+    error_set(error, ERROR_USAGE, "no architecture is called \"%.64s\"", name);
+    nearest_tell(&nearest, 2, "`thaw models` lists them", error->text, sizeof error->text);
+    return false;
 }
 
 /* What the architecture's usual preprocessing becomes at another input size or channel count: the same share of the

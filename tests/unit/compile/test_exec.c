@@ -508,9 +508,9 @@ static void halves_give_the_bits_of_the_whole(void **state)
         plan_destroy(whole);
         struct plan_options options = folded;
         options.poison = true;
-        options.part = PLAN_FROZEN;
+        options.half = PLAN_FROZEN;
         struct plan *frozen = make_plan(fixture, options);
-        options.part = PLAN_THAWED;
+        options.half = PLAN_THAWED;
         struct plan *thawed = make_plan(fixture, options);
         assert_true(plan_bytes(frozen) <= whole_bytes && plan_bytes(thawed) <= whole_bytes);
         exec_frozen(frozen, fixture->input, SMALL_BATCH);
@@ -534,7 +534,7 @@ static void halves_give_the_bits_of_the_whole(void **state)
 static struct plan *frozen_upto(struct fixture *fixture, int frontier)
 {
     struct plan_options options = folded;
-    options.part = PLAN_FROZEN;
+    options.half = PLAN_FROZEN;
     upto(fixture, fixture->graph->node[frontier - 1].name);
     struct plan *plan = make_plan(fixture, options);
     /* Nodes without marks behind it belong to it, too. */

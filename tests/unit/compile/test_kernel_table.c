@@ -77,10 +77,10 @@ static int measure(const struct fixture *f, const char *record)
     return measured;
 }
 
-static const char *found(const struct fixture *f, const char *record, enum op_job job, bool plain)
+static const char *found(const struct fixture *f, const char *record, enum op_job job, bool no_winograd)
 {
     struct kernel_table *table = kernel_table_open(record);
-    const char *name = kernel_table_find(table, f->graph, f->conv, job, false, plain);
+    const char *name = kernel_table_find(table, f->graph, f->conv, job, false, no_winograd);
     kernel_table_close(table);
     return name;
 }

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/compile/plan_parts.h"
+#include "../../../src/compile/plan_private.h"
 #include "../network/small_graph.h"
 #include "thaw/source/zoo.h"
 

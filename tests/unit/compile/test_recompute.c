@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/compile/plan_parts.h"
+#include "../../../src/compile/plan_private.h"
 #include "../network/small_graph.h"
 #include "thaw/compile/exec.h"
 #include "thaw/source/zoo.h"

@@ -54,12 +54,12 @@ static void test_folders(void **state)
     assert_string_equal(dataset->class_name[0], "a");
     assert_string_equal(dataset->class_name[2], "c");
     assert_true(dataset->own_validation);
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 6);
-    assert_int_equal(dataset->part[DATASET_VAL].items, 2);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 6);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 2);
     assert_int_equal(dataset_class_count(dataset, DATASET_TRAIN, 0), 3);
     assert_int_equal(dataset_class_count(dataset, DATASET_TRAIN, 2), 0);
-    assert_string_equal(path_base(dataset->part[DATASET_TRAIN].item[3].path), "000.ppm");
-    assert_int_equal(dataset->part[DATASET_TRAIN].item[3].label, 1);
+    assert_string_equal(path_base(dataset->images[DATASET_TRAIN].item[3].path), "000.ppm");
+    assert_int_equal(dataset->images[DATASET_TRAIN].item[3].label, 1);
     assert_int_equal(dataset->bad_count, 3);
     assert_string_equal(path_base(dataset->bad[0].path), "notes.txt");
     assert_non_null(strstr(dataset->bad[0].reason, "not an image"));
@@ -75,8 +75,8 @@ static char *split_of(const char *folder, const char *share, uint64_t seed)
     struct dataset *dataset = dataset_open(folder, share, seed, &error);
     assert_non_null(dataset);
     char *text = mem_string("");
-    for (size_t i = 0; i < dataset->part[DATASET_VAL].items; i++) {
-        const char *path = dataset->part[DATASET_VAL].item[i].path + strlen(folder);
+    for (size_t i = 0; i < dataset->images[DATASET_VAL].items; i++) {
+        const char *path = dataset->images[DATASET_VAL].item[i].path + strlen(folder);
         char *longer = mem_format("%s %s", text, path);
         mem_free(text);
         text = longer;
@@ -108,8 +108,8 @@ static void test_split(void **state)
     mem_free(again);
     mem_free(other);
     dataset = dataset_open(folder, NULL, 7, &error);
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 23);
-    assert_int_equal(dataset->part[DATASET_VAL].items, 0);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 23);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 0);
     dataset_destroy(dataset);
 }
 
@@ -124,8 +124,8 @@ static void test_validation_folder(void **state)
     struct dataset *dataset = dataset_open(folder, "held", 1, &error);
     assert_non_null(dataset);
     assert_int_equal(dataset->classes, 2); /* the validation folder is no class */
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 4);
-    assert_int_equal(dataset->part[DATASET_VAL].items, 4);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 4);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 4);
     dataset_destroy(dataset);
     assert_null(dataset_open(folder, "1.5", 1, &error));
     assert_int_equal(error.kind, ERROR_USAGE);
@@ -171,8 +171,8 @@ static void test_relabel(void **state)
     assert_true(dataset_relabel(dataset, names, 3, &error));
     assert_int_equal(dataset->classes, 3);
     assert_string_equal(dataset->class_name[2], "a");
-    assert_int_equal(dataset->part[DATASET_TRAIN].item[0].label, 0);
-    assert_non_null(strstr(dataset->part[DATASET_TRAIN].item[0].path, "/b/"));
+    assert_int_equal(dataset->images[DATASET_TRAIN].item[0].label, 0);
+    assert_non_null(strstr(dataset->images[DATASET_TRAIN].item[0].path, "/b/"));
     assert_int_equal(dataset_class_count(dataset, DATASET_TRAIN, 2), 2);
     dataset_destroy(dataset);
 }
@@ -230,8 +230,8 @@ static void test_real(void **state)
     char *path = path_join(data, "datasets/hymenoptera");
     struct dataset *dataset = dataset_open(path, NULL, 1, &error);
     assert_non_null(dataset);
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 244); /* as the tutorial counts */
-    assert_int_equal(dataset->part[DATASET_VAL].items, 153);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 244); /* as the tutorial counts */
+    assert_int_equal(dataset->images[DATASET_VAL].items, 153);
     assert_int_equal(dataset->bad_count, 1);
     assert_string_equal(path_base(dataset->bad[0].path), "imageNotFound.gif");
     dataset_destroy(dataset);

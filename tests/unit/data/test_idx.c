@@ -93,7 +93,7 @@ static void test_both_parts(void **state)
     assert_string_equal(dataset->class_name[0], "0");
     assert_string_equal(dataset->class_name[9], "9");
     assert_true(dataset->own_validation);
-    const struct dataset_part *train = &dataset->part[DATASET_TRAIN], *val = &dataset->part[DATASET_VAL];
+    const struct dataset_images *train = &dataset->images[DATASET_TRAIN], *val = &dataset->images[DATASET_VAL];
     assert_int_equal(train->items, 4);
     check_item(&train->item[0], "train-images-idx3-ubyte.gz#1", 0, 11);
     check_item(&train->item[1], "train-images-idx3-ubyte.gz#3", 3, 13);
@@ -112,8 +112,8 @@ static void test_only_t10k_is_validation(void **state)
     for (int alone = 0; alone < 2; alone++) {
         struct dataset *dataset = open_or_fail(alone ? file : *state, NULL);
         assert_true(dataset->own_validation);
-        assert_int_equal(dataset->part[DATASET_TRAIN].items, 0);
-        assert_int_equal(dataset->part[DATASET_VAL].items, 6);
+        assert_int_equal(dataset->images[DATASET_TRAIN].items, 0);
+        assert_int_equal(dataset->images[DATASET_VAL].items, 6);
         dataset_destroy(dataset);
     }
     struct dataset *dataset = open_or_fail(*state, "0.5");
@@ -131,14 +131,14 @@ static void test_a_file_for_each_part(void **state)
     put_pair(*state, "letters-train-images-idx3-ubyte", "letters-train-labels-idx1-ubyte", (uint8_t[]){0, 1, 1}, 3, 0);
     put_pair(*state, "other-images.idx3", "other-labels.idx1", (uint8_t[]){1}, 1, 99);
     struct dataset *dataset = open_or_fail(train, val);
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 3);
-    assert_int_equal(dataset->part[DATASET_VAL].items, 1);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 3);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 1);
     assert_true(dataset->own_validation);
-    check_item(&dataset->part[DATASET_VAL].item[0], "other-images.idx3#0", 1, 99);
+    check_item(&dataset->images[DATASET_VAL].item[0], "other-images.idx3#0", 1, 99);
     dataset_destroy(dataset);
     dataset = open_or_fail(train, NULL);
     assert_false(dataset->own_validation);
-    assert_int_equal(dataset->part[DATASET_VAL].items, 0);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 0);
     dataset_destroy(dataset);
     mem_free(train);
     mem_free(val);
@@ -150,8 +150,8 @@ static void test_torchvisions_folder(void **state)
     put_pair(*state, "raw/train-images-idx3-ubyte", "raw/train-labels-idx1-ubyte", (uint8_t[]){5, 4}, 2, 0);
     put_pair(*state, "raw/train-images-idx3-ubyte.gz", "raw/train-labels-idx1-ubyte.gz", (uint8_t[]){5, 4}, 2, 0);
     struct dataset *dataset = open_or_fail(*state, NULL);
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 2);
-    check_item(&dataset->part[DATASET_TRAIN].item[0], "train-images-idx3-ubyte#1", 4, 1);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 2);
+    check_item(&dataset->images[DATASET_TRAIN].item[0], "train-images-idx3-ubyte#1", 4, 1);
     dataset_destroy(dataset);
 }
 
@@ -171,7 +171,7 @@ static void test_more_classes_and_other_names(void **state)
     for (int i = 0; i < 27; i++)
         turned[i] = mem_string(names[i]);
     assert_true(dataset_relabel(dataset, (const char *const *)turned, 27, &error));
-    check_item(&dataset->part[DATASET_TRAIN].item[0], "train-images-idx3-ubyte#0", 0, 0); /* the letter 26 */
+    check_item(&dataset->images[DATASET_TRAIN].item[0], "train-images-idx3-ubyte#0", 0, 0); /* the letter 26 */
     for (int i = 0; i < 27; i++)
         mem_free(turned[i]);
     dataset_destroy(dataset);
@@ -187,7 +187,7 @@ static void test_loader_and_doctor(void **state)
         .preprocess = {.height = HEIGHT, .width = WIDTH, .channels = 1, .raw = true, .std = {1}},
         .batch = 3,
         .threads = 2};
-    struct loader *loader = loader_create(&dataset->part[DATASET_TRAIN], &options, &error);
+    struct loader *loader = loader_create(&dataset->images[DATASET_TRAIN], &options, &error);
     assert_non_null(loader);
     for (int epoch = 1; epoch <= 2; epoch++) {
         loader_begin(loader, epoch, 0);

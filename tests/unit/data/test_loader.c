@@ -32,7 +32,7 @@ static struct loader_options options_of(int threads, enum augment augment, size_
 static int set_up(void **state)
 {
     char *folder = new_folder();
-    struct dataset_part *part = mem_alloc(sizeof(*part));
+    struct dataset_images *part = mem_alloc(sizeof(*part));
     part->item = mem_array(IMAGES + 1, sizeof(*part->item));
     part->items = IMAGES;
     for (int i = 0; i < IMAGES; i++) {
@@ -50,7 +50,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    struct dataset_part *part = *state;
+    struct dataset_images *part = *state;
     remove_folder(part->item[IMAGES].path);
     for (int i = 0; i <= IMAGES; i++)
         mem_free(part->item[i].path);
@@ -60,7 +60,7 @@ static int tear_down(void **state)
 }
 
 /* Every input of a batch is the view of its image that belongs to (seed, epoch, index). */
-static void check_views(const struct dataset_part *part, const struct loader_options *options, int epoch,
+static void check_views(const struct dataset_images *part, const struct loader_options *options, int epoch,
                         const struct batch *batch)
 {
     struct error error = {0};
@@ -79,7 +79,7 @@ static void check_views(const struct dataset_part *part, const struct loader_opt
 }
 
 /* The digest of an epoch; *images counts what came. */
-static struct hash epoch_digest(const struct dataset_part *part, const struct loader_options *options,
+static struct hash epoch_digest(const struct dataset_images *part, const struct loader_options *options,
                                 struct loader *loader, int epoch, int *images)
 {
     struct hash hash = {0, 0};
@@ -99,7 +99,7 @@ static struct hash epoch_digest(const struct dataset_part *part, const struct lo
 }
 
 /* The same batches for any number of threads and any budget, which is kept to and used. */
-static void check_any_threads(const struct dataset_part *part, enum augment augment)
+static void check_any_threads(const struct dataset_images *part, enum augment augment)
 {
     struct error error = {0};
     struct hash expected[2] = {{0, 0}, {0, 0}};
@@ -232,7 +232,7 @@ static void test_empty(void **state)
 {
     (void)state;
     struct error error = {0};
-    struct dataset_part nothing = {0};
+    struct dataset_images nothing = {0};
     struct loader_options options = options_of(1, AUGMENT_NONE, 0);
     assert_null(loader_create(&nothing, &options, &error));
     assert_int_equal(error.kind, ERROR_DATA);

@@ -114,10 +114,10 @@ static void test_write(void **state)
     assert_non_null(dataset);
     assert_int_equal(dataset->classes, 10);
     assert_string_equal(dataset->class_name[1], roadsigns_class_name(ROADSIGNS_INDIAN, 1));
-    assert_int_equal(dataset->part[DATASET_TRAIN].items, 30);
-    assert_int_equal(dataset->part[DATASET_VAL].items, 20);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 30);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 20);
     assert_int_equal(dataset->bad_count, 0);
-    const char *path = dataset->part[DATASET_TRAIN].item[4].path; /* class 1, picture 1 */
+    const char *path = dataset->images[DATASET_TRAIN].item[4].path; /* class 1, picture 1 */
     struct image loaded;
     assert_true(image_load(&loaded, path, &error));
     assert_true(same(loaded, draw(ROADSIGNS_INDIAN, 1, 7, 1, 24)));

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/source/bind_parts.h"
+#include "../../../src/source/bind_private.h"
 #include "../../../src/weights/format.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"

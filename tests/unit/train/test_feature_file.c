@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/features_parts.h"
+#include "../../../src/train/feature_cache_private.h"
 #include "../../resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"

@@ -97,7 +97,7 @@ static void no_images(struct world_log *log, const struct event *event)
     if (event->kind != EVENT_STEP)
         return;
     for (int s = 0; s < DATASET_SPLITS; s++)
-        assert_null(log->trainer->part[s].loader);
+        assert_null(log->trainer->feed[s].loader);
     assert_int_equal(log->trainer->plan != NULL, 1);
 }
 

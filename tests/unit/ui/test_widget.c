@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "key.h"
 #include "thaw/base/mem.h"
 #include "widget.h"
 
@@ -50,7 +51,7 @@ static void test_table(void **state)
                         "    row 3       3 █▎·· │\n");
     assert_int_equal(canvas->cell[24].role, THEME_SELECTED);
     assert_int_equal(canvas->cell[48].role, THEME_TEXT);
-    assert_true(list_command(&list, COMMAND_LAST));
+    assert_true(list_move(&list, MOVE_LAST));
     canvas_clear(canvas);
     table_draw(canvas, (struct rect){0, 0, 24, 5}, &list, columns, 3, fill, NULL, true);
     assert_int_equal(list.top, 6);
@@ -79,20 +80,20 @@ static void test_list(void **state)
 {
     (void)state;
     struct list list = {.visible = 5};
-    assert_false(list_command(&list, COMMAND_DOWN)); /* empty */
+    assert_false(list_move(&list, MOVE_DOWN)); /* empty */
     list_set_rows(&list, 0);
     assert_int_equal(list.selected, -1);
     list_set_rows(&list, 20);
     assert_int_equal(list.selected, 0);
-    assert_false(list_command(&list, COMMAND_UP));
-    assert_true(list_command(&list, COMMAND_PAGE_DOWN));
+    assert_false(list_move(&list, MOVE_UP));
+    assert_true(list_move(&list, MOVE_PAGE_DOWN));
     assert_int_equal(list.selected, 4);
     assert_int_equal(list.top, 0);
-    assert_true(list_command(&list, COMMAND_DOWN));
+    assert_true(list_move(&list, MOVE_DOWN));
     assert_int_equal(list.top, 1);
-    assert_true(list_command(&list, COMMAND_LAST));
+    assert_true(list_move(&list, MOVE_LAST));
     assert_int_equal(list.top, 15);
-    assert_false(list_command(&list, COMMAND_OPEN));
+    assert_false(list_move(&list, MOVE_LEFT));
     list_set_rows(&list, 3); /* rows went away */
     assert_int_equal(list.selected, 2);
     assert_int_equal(list.top, 0);

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "part_table.h"
+#include "component_table.h"
 #include "thaw/base/mem.h"
 
-static bool goes_before(const struct part_table *table, size_t a, size_t b)
+static bool goes_before(const struct component_table *table, size_t a, size_t b)
 {
     if (table->sort < 0)
         return false;
@@ -16,13 +16,13 @@ static bool goes_before(const struct part_table *table, size_t a, size_t b)
     return table->descending ? order > 0 : order < 0;
 }
 
-long part_table_selected(const struct part_table *table)
+long component_table_selected(const struct component_table *table)
 {
     bool there = table->list.selected >= 0 && table->list.selected < table->list.rows;
     return there ? (long)table->row[table->list.selected] : -1;
 }
 
-void part_table_select(struct part_table *table, long thing)
+void component_table_select(struct component_table *table, long thing)
 {
     int found = 0;
     for (int i = 0; i < table->list.rows; i++)
@@ -32,7 +32,7 @@ void part_table_select(struct part_table *table, long thing)
 }
 
 /* Insertion keeps equal things in their order. */
-static size_t arrange_own(struct part_table *table)
+static size_t arrange_own(struct component_table *table)
 {
     size_t shown = 0;
     for (size_t thing = 0; thing < table->count; thing++) {
@@ -46,7 +46,7 @@ static size_t arrange_own(struct part_table *table)
     return shown;
 }
 
-static size_t arrange_given(struct part_table *table)
+static size_t arrange_given(struct component_table *table)
 {
     size_t shown;
     table->fault[0] = '\0';
@@ -55,9 +55,9 @@ static size_t arrange_given(struct part_table *table)
     return shown;
 }
 
-void part_table_arrange(struct part_table *table, size_t count)
+void component_table_arrange(struct component_table *table, size_t count)
 {
-    long selected = part_table_selected(table);
+    long selected = component_table_selected(table);
     table->row = mem_grow(table->row, count + 1, sizeof(*table->row));
     table->count = count;
     list_set_rows(&table->list, (int)(table->shown != NULL ? arrange_given(table) : arrange_own(table)));
@@ -66,17 +66,17 @@ void part_table_arrange(struct part_table *table, size_t count)
             list_select(&table->list, i);
 }
 
-void part_table_finish(struct part_table *table)
+void component_table_finish(struct component_table *table)
 {
     mem_free(table->row);
     table->row = NULL;
 }
 
-void part_table_sort(struct part_table *table, struct ui *ui, int column, bool descending)
+void component_table_sort(struct component_table *table, struct ui *ui, int column, bool descending)
 {
     table->sort = column;
     table->descending = descending;
-    part_table_arrange(table, table->count);
+    component_table_arrange(table, table->count);
     if (column < 0)
         ui_say(ui, UI_INFO, "In the order in which they were found");
     else
@@ -85,13 +85,13 @@ void part_table_sort(struct part_table *table, struct ui *ui, int column, bool d
 }
 
 /* A second time in a row turns the order round. */
-static void sort_by(struct part_table *table, struct ui *ui, int column)
+static void sort_by(struct component_table *table, struct ui *ui, int column)
 {
     bool again = column == table->sort;
-    part_table_sort(table, ui, column, again ? !table->descending : table->column[column].descends);
+    component_table_sort(table, ui, column, again ? !table->descending : table->column[column].descends);
 }
 
-static void sort_next(struct part_table *table, struct ui *ui)
+static void sort_next(struct component_table *table, struct ui *ui)
 {
     int next = table->sort + 1;
     while (next < table->columns && table->column[next].sorted == NULL)
@@ -99,10 +99,10 @@ static void sort_next(struct part_table *table, struct ui *ui)
     if (next < table->columns)
         sort_by(table, ui, next);
     else
-        part_table_sort(table, ui, -1, false);
+        component_table_sort(table, ui, -1, false);
 }
 
-static void sort_named(struct part_table *table, struct ui *ui, const char *name)
+static void sort_named(struct component_table *table, struct ui *ui, const char *name)
 {
     struct error error = {0};
     for (int i = 0; i < table->columns; i++) {
@@ -117,7 +117,8 @@ static void sort_named(struct part_table *table, struct ui *ui, const char *name
 }
 
 /* The columns with an arrow at the one that sorts. */
-static void head_columns(const struct part_table *table, struct column shown[PART_COLUMNS_MAX], char title[32])
+static void head_columns(const struct component_table *table, struct column shown[COMPONENT_COLUMNS_MAX],
+                         char title[32])
 {
     for (int i = 0; i < table->columns; i++)
         shown[i] = table->column[i].column;
@@ -127,9 +128,10 @@ static void head_columns(const struct part_table *table, struct column shown[PAR
     shown[table->sort].title = title;
 }
 
-void part_table_draw(struct part_table *table, struct canvas *canvas, struct rect area, table_fill fill, void *context)
+void component_table_draw(struct component_table *table, struct canvas *canvas, struct rect area, table_fill fill,
+                          void *context)
 {
-    struct column shown[PART_COLUMNS_MAX];
+    struct column shown[COMPONENT_COLUMNS_MAX];
     char title[32];
     if (table->filter.text[0] != '\0') {
         struct rect line = layout_cut_bottom(&area, 1);
@@ -148,28 +150,17 @@ void part_table_draw(struct part_table *table, struct canvas *canvas, struct rec
                     "Nothing matches. Esc clears the filter.");
 }
 
-bool part_table_command(struct part_table *table, struct ui *ui, enum command which, const char *argument)
+void component_table_sort_on(struct component_table *table, struct ui *ui, const char *name)
 {
-    switch (which) {
-    case COMMAND_SORT:
-        if (argument[0] != '\0')
-            sort_named(table, ui, argument);
-        else
-            sort_next(table, ui);
-        return true;
-    case COMMAND_FILTER:
-        part_filter_ask(&table->filter, ui, argument);
-        return true;
-    case COMMAND_BACK:
-        return part_filter_clear(&table->filter, ui);
-    default:
-        return list_command(&table->list, which);
-    }
+    if (name[0] != '\0')
+        sort_named(table, ui, name);
+    else
+        sort_next(table, ui);
 }
 
-enum list_hit part_table_mouse(struct part_table *table, struct ui *ui, const struct term_event *event)
+enum list_hit component_table_mouse(struct component_table *table, struct ui *ui, const struct term_event *event)
 {
-    struct column shown[PART_COLUMNS_MAX];
+    struct column shown[COMPONENT_COLUMNS_MAX];
     char title[32];
     head_columns(table, shown, title);
     if (event->mouse == TERM_PRESS && event->button == 1) {

@@ -3,8 +3,8 @@
  * Steps run in order; step s runs forward at time s and the loss is read at time `steps`. Call i of the backward pass, a
  * step's backward or, where its value was not kept, its forward once more, runs at time steps + 1 + i. The time after the
  * last of them (plan_last_time) is the end of a training step; what lives until then is never reused. */
-#ifndef THAW_SRC_COMPILE_PLAN_PARTS_H
-#define THAW_SRC_COMPILE_PLAN_PARTS_H
+#ifndef THAW_SRC_COMPILE_PLAN_PRIVATE_H
+#define THAW_SRC_COMPILE_PLAN_PRIVATE_H
 
 #include "thaw/base/mem.h"
 #include "thaw/compile/plan.h"
@@ -66,7 +66,7 @@ struct plan {
     struct team *team;
     const struct kernel_table *kernels; /* until the plan is made */
     int batch, portion, start;
-    enum plan_part part;
+    enum plan_half half;
     bool training, fold, poison, no_winograd;
     int frontier;     /* nodes below it are inference only */
     int steps;        /* all */
@@ -139,7 +139,7 @@ bool plan_recompute(struct plan *plan, size_t budget) THAW_NONNULL THAW_MUST_CHE
 /* Whether a node's half is in this plan. */
 static inline bool plan_holds(const struct plan *plan, int node)
 {
-    return plan->part == PLAN_WHOLE || (plan->part == PLAN_FROZEN) == (node < plan->frontier);
+    return plan->half == PLAN_WHOLE || (plan->half == PLAN_FROZEN) == (node < plan->frontier);
 }
 
 static inline int plan_last_time(const struct plan *plan)

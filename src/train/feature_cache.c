@@ -1,12 +1,12 @@
 /* What is kept of the frozen half, and where: keys, budgets, files or memory, and handing rows to the thawed half.
- * features_fill.c computes what is missing. Called by the trainer. */
+ * feature_cache_fill.c computes what is missing. Called by the trainer. */
 #include "config.h"
 
-#include "features.h"
+#include "feature_cache.h"
 
 #include <string.h>
 
-#include "features_parts.h"
+#include "feature_cache_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/train/feature_store.h"
@@ -40,21 +40,21 @@ void feature_cut_finish(struct feature_cut *cut)
 /* More than this is no size of anything, and must not wrap. */
 static const double bytes_most = 1e15;
 
-struct features *features_create(const struct features_options *options, struct error *error)
+struct feature_cache *feature_cache_create(const struct feature_cache_options *options, struct error *error)
 {
     const struct graph *graph = options->graph;
     int frontier = freeze_frontier(options->freeze, graph);
     bool augmented = options->loader.augment != AUGMENT_NONE;
     /* Node 0 is the input: a frontier right behind it leaves nothing to save. */
-    if (frontier <= 1 || options->part->items == 0 || (augmented && options->loader.views == 0))
+    if (frontier <= 1 || options->images->items == 0 || (augmented && options->loader.views == 0))
         return NULL;
-    struct features *features = mem_alloc(sizeof(*features));
-    *features = (struct features){.options = *options, .views = augmented ? options->loader.views : 1};
+    struct feature_cache *features = mem_alloc(sizeof(*features));
+    *features = (struct feature_cache){.options = *options, .views = augmented ? options->loader.views : 1};
     features->options.freeze = features->freeze = freeze_copy(options->freeze);
     feature_cut_init(&features->cut, graph, frontier);
     features->view = mem_array((size_t)features->views, sizeof(*features->view));
     size_t size = tensor_type_size(options->type);
-    double bytes = (double)options->part->items * (double)features->cut.row * (double)size * features->views;
+    double bytes = (double)options->images->items * (double)features->cut.row * (double)size * features->views;
     if (features->cut.nodes > 0 && bytes <= bytes_most &&
         (bytes <= (double)options->disk || bytes <= (double)options->memory))
         return features;
@@ -62,12 +62,13 @@ struct features *features_create(const struct features_options *options, struct 
         error_set(error, ERROR_FAILED,
                   "the features of %zu images before %s would take %.1f GB, more than data.cache_disk and "
                   "data.cache_memory: the frozen part is computed in every epoch",
-                  options->part->items, frontier < graph->nodes ? graph->node[frontier].name : "the end", bytes / 1e9);
-    features_destroy(features);
+                  options->images->items, frontier < graph->nodes ? graph->node[frontier].name : "the end",
+                  bytes / 1e9);
+    feature_cache_destroy(features);
     return NULL;
 }
 
-void features_destroy(struct features *features)
+void feature_cache_destroy(struct feature_cache *features)
 {
     if (!features)
         return;
@@ -81,22 +82,22 @@ void features_destroy(struct features *features)
     mem_free(features);
 }
 
-int features_views(const struct features *features)
+int feature_cache_views(const struct feature_cache *features)
 {
     return features->views;
 }
 
-size_t feature_row_bytes(const struct features *features, const struct feature_cut *cut)
+size_t feature_row_bytes(const struct feature_cache *features, const struct feature_cut *cut)
 {
     return cut->row * tensor_type_size(features->options.type);
 }
 
-static size_t view_bytes(const struct features *features)
+static size_t view_bytes(const struct feature_cache *features)
 {
-    return features->options.part->items * feature_row_bytes(features, &features->cut);
+    return features->options.images->items * feature_row_bytes(features, &features->cut);
 }
 
-size_t features_bytes(const struct features *features)
+size_t feature_cache_bytes(const struct feature_cache *features)
 {
     size_t bytes = 0;
     for (int v = 0; v < features->views; v++)
@@ -106,21 +107,21 @@ size_t features_bytes(const struct features *features)
 
 /* --- files and memory --- */
 
-struct feature_layout feature_layout_of(struct features *features, const struct feature_cut *cut, int view)
+struct feature_layout feature_layout_of(struct feature_cache *features, const struct feature_cut *cut, int view)
 {
-    const struct features_options *options = &features->options;
+    const struct feature_cache_options *options = &features->options;
     features->key.kernels = options->kernels;
     features->key.no_winograd = options->no_winograd;
     if (!features->key.rest)
-        feature_key_init(&features->key, options->graph, features->cut.frontier, options->part, &options->loader);
+        feature_key_init(&features->key, options->graph, features->cut.frontier, options->images, &options->loader);
     return (struct feature_layout){
         .key = feature_key_text(&features->key, cut->frontier, view, &options->loader, options->type),
-        .items = options->part->items,
+        .items = options->images->items,
         .row_bytes = feature_row_bytes(features, cut)};
 }
 
 /* Room is made for a file that is not there yet; what other runs have open may stand in the way. */
-static struct feature_file *open_file(struct features *features, const struct feature_layout *layout,
+static struct feature_file *open_file(struct feature_cache *features, const struct feature_layout *layout,
                                       struct error *error)
 {
     struct feature_file *file = NULL;
@@ -138,7 +139,8 @@ static struct feature_file *open_file(struct features *features, const struct fe
     return file;
 }
 
-struct feature_file *feature_memory(struct features *features, const struct feature_layout *layout, struct error *error)
+struct feature_file *feature_memory(struct feature_cache *features, const struct feature_layout *layout,
+                                    struct error *error)
 {
     size_t memory = features->options.memory, bytes = layout->items * layout->row_bytes;
     struct feature_file *file = bytes <= memory / (size_t)features->views ? feature_file_memory(layout) : NULL;
@@ -150,7 +152,8 @@ struct feature_file *feature_memory(struct features *features, const struct feat
     return file;
 }
 
-bool feature_open_view(struct features *features, int view, const struct features_watch *watch, struct error *error)
+bool feature_open_view(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
+                       struct error *error)
 {
     struct feature_file **file = &features->view[view - 1];
     struct error fault = {0};
@@ -175,19 +178,19 @@ bool feature_open_view(struct features *features, int view, const struct feature
 
 /* --- rows --- */
 
-bool features_ready(const struct features *features, int view)
+bool feature_cache_ready(const struct feature_cache *features, int view)
 {
     const struct feature_file *file = features->view[view - 1];
     return file && feature_file_complete(file);
 }
 
-bool features_has(const struct features *features, int view, uint32_t index)
+bool feature_cache_has(const struct feature_cache *features, int view, uint32_t index)
 {
     return !(feature_file_bad(features->view[view - 1], index / FEATURE_BLOCK) >> (index % FEATURE_BLOCK) & 1);
 }
 
 struct load {
-    const struct features *features;
+    const struct feature_cache *features;
     const struct feature_file *file;
     struct plan *plan;
     const struct batch *batch;
@@ -207,7 +210,7 @@ static void load_row(void *context, int task, int worker)
     }
 }
 
-void features_load(const struct features *features, int view, struct plan *plan, const struct batch *batch)
+void feature_cache_load(const struct feature_cache *features, int view, struct plan *plan, const struct batch *batch)
 {
     enum { ALONE = 1 << 16 }; /* floats a batch that are not worth waking the team for */
     struct load load = {features, features->view[view - 1], plan, batch};

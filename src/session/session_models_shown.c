@@ -179,7 +179,7 @@ static double sort_number(enum session_model_column column, const struct session
 /* < 0: a before b, as found where both are alike. */
 static int compare_rows(const struct session *session, size_t a, size_t b)
 {
-    const struct session_model *left = &session->model[a], *right = &session->model[b];
+    const struct session_model *left = &session->draft->model[a], *right = &session->draft->model[b];
     int order = 0, sign = session->sort_reverse ? -1 : 1;
     if (session->sort < SESSION_MODEL_COLUMNS && sorts[session->sort].text) {
         order = sign * strcmp(sorts[session->sort].text(left), sorts[session->sort].text(right));
@@ -210,11 +210,11 @@ static void sort_rows(const struct session *session, size_t *row, size_t *room, 
 size_t session_shown_models(struct session *session, const size_t **rows)
 {
     if (!session->shown_known) {
-        size_t count = session->models;
+        size_t count = session->draft->models;
         session->shown = mem_grow(session->shown, 2 * count + 2, sizeof *session->shown);
         session->shown_count = 0;
         for (size_t i = 0; i < count; i++)
-            if (!session->filter || query_match(session->filter, &session->model[i]))
+            if (!session->filter || query_match(session->filter, &session->draft->model[i]))
                 session->shown[session->shown_count++] = i;
         sort_rows(session, session->shown, session->shown + session->shown_count, session->shown_count);
         session->shown_known = true;
@@ -313,9 +313,9 @@ _Static_assert(THAW_LENGTH(compared) == SESSION_COMPARED, "room for every row");
 size_t session_compare_models(struct session *session, size_t a, size_t b, const struct session_difference **rows)
 {
     *rows = session->difference;
-    if (a >= session->models || b >= session->models)
+    if (a >= session->draft->models || b >= session->draft->models)
         return 0;
-    const struct session_model *left = &session->model[a], *right = &session->model[b];
+    const struct session_model *left = &session->draft->model[a], *right = &session->draft->model[b];
     for (size_t i = 0; i < SESSION_COMPARED; i++) {
         const struct compared_row *from = &compared[i];
         struct session_difference *to = &session->difference[i];

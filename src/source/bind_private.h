@@ -1,6 +1,6 @@
 /* What the files of bind share. */
-#ifndef THAW_SRC_SOURCE_BIND_PARTS_H
-#define THAW_SRC_SOURCE_BIND_PARTS_H
+#ifndef THAW_SRC_SOURCE_BIND_PRIVATE_H
+#define THAW_SRC_SOURCE_BIND_PRIVATE_H
 
 #include "thaw/source/bind.h"
 

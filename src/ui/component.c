@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "part.h"
+#include "component.h"
 
-char *part_key(const struct ui *ui, enum command command, char name[PART_KEY])
+char *component_key(const struct ui *ui, const char *command, char key[COMPONENT_KEY])
 {
-    keymap_first_key(ui->keymap, command, name);
-    if (name[0] == '\0')
-        snprintf(name, PART_KEY, ":%s", command_row(command)->name);
-    return name;
+    keymap_first_key(ui->keymap, command_named(command, (int)ui->current), key);
+    if (key[0] == '\0')
+        snprintf(key, COMPONENT_KEY, ":%s", command);
+    return key;
 }
 
-void part_empty(struct canvas *canvas, struct rect area, const char *title, const char *text)
+void component_empty(struct canvas *canvas, struct rect area, const char *title, const char *text)
 {
     int width = area.w - 4 < 64 ? area.w - 4 : 64;
     if (width < 8 || area.h < 1)
@@ -28,18 +28,18 @@ void part_empty(struct canvas *canvas, struct rect area, const char *title, cons
     paragraph_draw(canvas, box, THEME_TEXT, 0, text);
 }
 
-bool part_opening(struct ui *ui, struct canvas *canvas, struct rect area)
+bool component_opening(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     const char *opening = session_opening(ui->session);
     if (opening == NULL)
         return false;
     char title[128];
     snprintf(title, sizeof(title), "%c%s ...", toupper((unsigned char)opening[0]), opening + 1);
-    part_empty(canvas, area, title, "It comes here by itself, in a moment.");
+    component_empty(canvas, area, title, "It comes here by itself, in a moment.");
     return true;
 }
 
-void part_heading(struct canvas *canvas, struct rect *area, const char *title, const char *right, bool focused)
+void component_heading(struct canvas *canvas, struct rect *area, const char *title, const char *right, bool focused)
 {
     struct rect line = layout_cut_top(area, 1);
     if (rect_empty(line))
@@ -56,7 +56,7 @@ void part_heading(struct canvas *canvas, struct rect *area, const char *title, c
     }
 }
 
-char *part_percent(char text[WORDS_MAX], double share)
+char *component_percent(char text[WORDS_MAX], double share)
 {
     if (share < 0)
         snprintf(text, WORDS_MAX, "-");
@@ -65,13 +65,13 @@ char *part_percent(char text[WORDS_MAX], double share)
     return text;
 }
 
-const char *part_leaf(const char *path)
+const char *component_leaf(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
 }
 
-const char *part_mark_sign(enum session_mark mark)
+const char *component_mark_sign(enum session_mark mark)
 {
     static const char *const sign[] = {
         [SESSION_MARK_NONE] = " ",
@@ -82,7 +82,7 @@ const char *part_mark_sign(enum session_mark mark)
     return sign[mark];
 }
 
-enum theme_role part_mark_role(enum session_mark mark)
+enum theme_role component_mark_role(enum session_mark mark)
 {
     static const enum theme_role role[] = {
         [SESSION_MARK_NONE] = THEME_DIM,
@@ -93,7 +93,7 @@ enum theme_role part_mark_role(enum session_mark mark)
     return role[mark];
 }
 
-const char *part_mark_name(enum session_mark mark)
+const char *component_mark_name(enum session_mark mark)
 {
     static const char *const name[] = {
         [SESSION_MARK_NONE] = "-",
@@ -106,7 +106,7 @@ const char *part_mark_name(enum session_mark mark)
 
 /* --- filters --- */
 
-static void set_filter(struct part_filter *filter, struct ui *ui, const char *text)
+static void set_filter(struct component_filter *filter, struct ui *ui, const char *text)
 {
     snprintf(filter->text, sizeof(filter->text), "%s", text);
     filter->changed(filter->context, ui);
@@ -120,11 +120,11 @@ static void filter_changed(void *context, struct ui *ui, const char *text)
 
 static void filter_done(void *context, struct ui *ui, const char *text, bool accepted)
 {
-    struct part_filter *filter = context;
+    struct component_filter *filter = context;
     set_filter(filter, ui, accepted ? text : filter->before);
 }
 
-void part_filter_ask(struct part_filter *filter, struct ui *ui, const char *argument)
+void component_filter_ask(struct component_filter *filter, struct ui *ui, const char *argument)
 {
     if (argument[0] != '\0') {
         set_filter(filter, ui, argument);
@@ -140,7 +140,7 @@ void part_filter_ask(struct part_filter *filter, struct ui *ui, const char *argu
                                 .context = filter});
 }
 
-bool part_filter_clear(struct part_filter *filter, struct ui *ui)
+bool component_filter_clear(struct component_filter *filter, struct ui *ui)
 {
     if (filter->text[0] == '\0')
         return false;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "features_parts.h"
+#include "feature_cache_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
@@ -16,10 +16,10 @@
 enum { DECODERS = 2, STRETCH = 4 }; /* STRETCH: blocks a second process takes in a row, so that it decodes ahead */
 
 struct filling {
-    struct features *features;
+    struct feature_cache *features;
     int view;
     struct feature_file *file;
-    const struct features_watch *watch;
+    const struct feature_cache_watch *watch;
     struct plan *plan; /* the caller's */
     struct loader *loader;
     size_t next; /* block that loader_next gives */
@@ -36,7 +36,7 @@ struct filling {
 /* The complete features of a cut, or NULL. */
 static struct feature_file *open_source(struct filling *filling, const struct feature_cut *cut)
 {
-    struct features *features = filling->features;
+    struct feature_cache *features = filling->features;
     struct error unused = {0};
     struct feature_layout layout = feature_layout_of(features, cut, filling->view);
     char *folder = feature_store_folder(), *path = feature_file_path(folder, layout.key);
@@ -56,7 +56,7 @@ static struct feature_file *open_source(struct filling *filling, const struct fe
 /* The nearest earlier cut that is kept whole. float16 has lost what the same values from images have. */
 static void find_source(struct filling *filling)
 {
-    struct features *features = filling->features;
+    struct feature_cache *features = filling->features;
     const struct graph *graph = features->options.graph;
     if (features->options.type != TENSOR_F32 || features->options.disk == 0)
         return;
@@ -77,7 +77,7 @@ static void report_unreadable(struct filling *filling)
     const struct loader_bad *bad;
     size_t count = loader_take_bad(filling->loader, &bad);
     for (size_t i = 0; i < count; i++)
-        filling->watch->set_aside(filling->watch->context, &filling->features->options.part->item[bad[i].index],
+        filling->watch->set_aside(filling->watch->context, &filling->features->options.images->item[bad[i].index],
                                   bad[i].reason);
 }
 
@@ -134,7 +134,7 @@ static void gather_row(void *context, int task, int worker)
 {
     (void)worker;
     struct filling *filling = context;
-    const struct features *features = filling->features;
+    const struct feature_cache *features = filling->features;
     const struct feature_cut *cut = &features->cut;
     enum tensor_type type = features->options.type;
     char *row = filling->rows + (size_t)task * feature_row_bytes(features, cut);
@@ -148,7 +148,7 @@ static void gather_row(void *context, int task, int worker)
 /* A file that cannot be written any more: what is there goes to memory, and the rest too. */
 static bool move_to_memory(struct filling *filling, const struct error *fault, struct error *error)
 {
-    struct features *features = filling->features;
+    struct feature_cache *features = filling->features;
     char sentence[ERROR_TEXT_MAX + 64];
     snprintf(sentence, sizeof(sentence), "features are kept in memory only: %s", fault->text);
     filling->watch->warn(filling->watch->context, sentence);
@@ -186,7 +186,7 @@ static bool fill_block(struct filling *filling, size_t block, struct error *erro
 static bool fill_all(struct filling *filling, struct error *error)
 {
     bool front = feature_file_lead(filling->file, true);
-    size_t blocks = feature_file_blocks(filling->file), items = filling->features->options.part->items;
+    size_t blocks = feature_file_blocks(filling->file), items = filling->features->options.images->items;
     size_t stretches = (blocks + STRETCH - 1) / STRETCH;
     for (size_t i = 0; i < blocks || (!front && i < stretches * STRETCH); i++) {
         size_t block = front ? i : (stretches - 1 - i / STRETCH) * STRETCH + i % STRETCH;
@@ -206,11 +206,11 @@ static bool fill_all(struct filling *filling, struct error *error)
 /* Images that could not be read are tried again each time a run begins: one that can be now makes its block new. */
 static void try_unreadable(struct filling *filling)
 {
-    const struct dataset_part *part = filling->features->options.part;
+    const struct dataset_images *images = filling->features->options.images;
     for (size_t block = 0; block < feature_file_blocks(filling->file); block++) {
         uint32_t bad = feature_file_valid(filling->file, block) ? feature_file_bad(filling->file, block) : 0;
         for (int row = 0; bad >> row; row++) {
-            const struct dataset_item *item = &part->item[block * FEATURE_BLOCK + (size_t)row];
+            const struct dataset_item *item = &images->item[block * FEATURE_BLOCK + (size_t)row];
             struct image image = {0};
             struct error error = {0};
             if (!(bad >> row & 1))
@@ -230,9 +230,9 @@ static void try_unreadable(struct filling *filling)
 
 static bool begin(struct filling *filling, struct plan **frozen, struct error *error)
 {
-    const struct features_options *options = &filling->features->options;
+    const struct feature_cache_options *options = &filling->features->options;
     struct plan_options plan = {.batch = FEATURE_BLOCK,
-                                .part = PLAN_FROZEN,
+                                .half = PLAN_FROZEN,
                                 .training = true,
                                 .kernels = options->kernels,
                                 .no_winograd = options->no_winograd,
@@ -263,7 +263,7 @@ static bool begin(struct filling *filling, struct plan **frozen, struct error *e
     filling->input = mem_try_floats(FEATURE_BLOCK * filling->input_floats);
     if (!filling->input)
         return error_set(error, ERROR_FAILED, "no memory for the images of a block");
-    filling->loader = loader_create(options->part, &loader, error);
+    filling->loader = loader_create(options->images, &loader, error);
     return filling->loader != NULL;
 }
 
@@ -286,12 +286,12 @@ static size_t kept_images(const struct feature_file *file)
     return images;
 }
 
-bool features_fill(struct features *features, int view, const struct features_watch *watch, struct plan **frozen,
-                   struct features_fill *fill, struct error *error)
+bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
+                        struct plan **frozen, struct feature_cache_fill *fill, struct error *error)
 {
     struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
-    size_t items = features->options.part->items;
-    *fill = (struct features_fill){.images = items};
+    size_t items = features->options.images->items;
+    *fill = (struct feature_cache_fill){.images = items};
     if (!feature_open_view(features, view, watch, error))
         return false;
     filling.file = features->view[view - 1];

@@ -4,17 +4,17 @@
  * What is kept is a function of the key alone: images in the part's order, FEATURE_BLOCK of them in every call of the
  * frozen half, an unreadable one a black picture in its place. So it makes no difference to any bit who filled it, when,
  * from images or from features of an earlier cut; only float32 ones are gone on from. */
-#ifndef THAW_TRAIN_FEATURES_H
-#define THAW_TRAIN_FEATURES_H
+#ifndef THAW_TRAIN_FEATURE_CACHE_H
+#define THAW_TRAIN_FEATURE_CACHE_H
 
 #include "thaw/compile/plan.h"
 #include "thaw/data/loader.h"
 #include "thaw/tensor/tensor.h"
 
-struct features_options {
+struct feature_cache_options {
     const struct graph *graph;   /* borrowed, as all the rest; values below the frontier do not move meanwhile */
     const struct freeze *freeze; /* copied */
-    const struct dataset_part *part;
+    const struct dataset_images *images;
     struct loader_options loader; /* preprocessing, augmentation, views, seed; `views` 0 with augmentation: no cache */
     enum tensor_type type;        /* TENSOR_F32 or TENSOR_F16 */
     size_t disk, memory;          /* budgets, bytes: of all files together; of one part where no file can be had */
@@ -23,24 +23,25 @@ struct features_options {
     struct team *team;
 };
 
-struct features;
+struct feature_cache;
 
 /* Features of one part of the data. NULL with error->kind NONE: nothing is frozen, or every epoch has fresh views;
  * ERROR_FAILED: they would take more than the budgets. Touches neither disk nor images. */
-struct features *features_create(const struct features_options *options, struct error *error) THAW_NONNULL;
-void features_destroy(struct features *features);
-int features_views(const struct features *features) THAW_NONNULL;
-size_t features_bytes(const struct features *features) THAW_NONNULL; /* of memory and maps open now */
+struct feature_cache *feature_cache_create(const struct feature_cache_options *options,
+                                           struct error *error) THAW_NONNULL;
+void feature_cache_destroy(struct feature_cache *features);
+int feature_cache_views(const struct feature_cache *features) THAW_NONNULL;
+size_t feature_cache_bytes(const struct feature_cache *features) THAW_NONNULL; /* of memory and maps open now */
 
 /* How a fill gets on; called on the trainer's thread. */
-struct features_watch {
+struct feature_cache_watch {
     void *context;
     bool (*go_on)(void *context, size_t done, size_t all); /* images; false: stop here */
     void (*set_aside)(void *context, const struct dataset_item *item, const char *reason);
     void (*warn)(void *context, const char *sentence);
 };
 /* What a fill came to. */
-struct features_fill {
+struct feature_cache_fill {
     size_t images, computed; /* all; of them not found */
     size_t bytes;            /* of the view */
     const char *from;        /* node behind which it went on; NULL: from images */
@@ -50,13 +51,14 @@ struct features_fill {
  * or written is a warning, and memory takes its place. *frozen: the plan of the frozen half, made where it is NULL and
  * wanted; the caller destroys it, behind the fills of all parts of the data. false: stopped by go_on (kind NONE; what was
  * done stays), or ERROR_FAILED: no memory. */
-bool features_fill(struct features *features, int view, const struct features_watch *watch, struct plan **frozen,
-                   struct features_fill *fill, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool features_ready(const struct features *features, int view) THAW_NONNULL;
+bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
+                        struct plan **frozen, struct feature_cache_fill *fill,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool feature_cache_ready(const struct feature_cache *features, int view) THAW_NONNULL;
 /* Of a view that is ready: an image that could not be read has no features. */
-bool features_has(const struct features *features, int view, uint32_t index) THAW_NONNULL;
+bool feature_cache_has(const struct feature_cache *features, int view, uint32_t index) THAW_NONNULL;
 /* Puts a batch's values where exec_thawed of `plan` reads them. */
-void features_load(const struct features *features, int view, struct plan *plan,
-                   const struct batch *batch) THAW_NONNULL;
+void feature_cache_load(const struct feature_cache *features, int view, struct plan *plan,
+                        const struct batch *batch) THAW_NONNULL;
 
 #endif

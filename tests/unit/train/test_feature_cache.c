@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/features_parts.h"
+#include "../../../src/train/feature_cache_private.h"
 #include "../../resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -32,7 +32,7 @@ static struct graph *graph;
 static struct freeze *freeze;
 static struct dataset *dataset;
 static struct dataset_item many[MANY];
-static struct dataset_part part = {.item = many, .items = MANY};
+static struct dataset_images images = {.item = many, .items = MANY};
 
 static int set_up(void **state)
 {
@@ -46,7 +46,7 @@ static int set_up(void **state)
     world_must(dataset, &error);
     freeze = freeze_create(graph);
     for (size_t i = 0; i < MANY; i++)
-        many[i] = dataset->part[DATASET_TRAIN].item[i * 7 % dataset->part[DATASET_TRAIN].items];
+        many[i] = dataset->images[DATASET_TRAIN].item[i * 7 % dataset->images[DATASET_TRAIN].items];
     return 0;
 }
 
@@ -67,7 +67,7 @@ static char warned[ERROR_TEXT_MAX];
 static bool go_on(void *context, size_t done, size_t all)
 {
     (void)context;
-    assert_true(done <= all && all == part.items);
+    assert_true(done <= all && all == images.items);
     if (limit_after)
         world_limit_files(limit_after);
     return stop_after == 0 || done < stop_after;
@@ -76,7 +76,7 @@ static bool go_on(void *context, size_t done, size_t all)
 static void set_aside(void *context, const struct dataset_item *item, const char *reason)
 {
     (void)context;
-    assert_true(item >= part.item && item < part.item + part.items && reason[0]);
+    assert_true(item >= images.item && item < images.item + images.items && reason[0]);
     set_asides++;
 }
 
@@ -87,51 +87,51 @@ static void warn(void *context, const char *sentence)
     snprintf(warned, sizeof warned, "%s", sentence);
 }
 
-static const struct features_watch watch = {NULL, go_on, set_aside, warn};
+static const struct feature_cache_watch watch = {NULL, go_on, set_aside, warn};
 
-static struct features_options options_upto(const char *name)
+static struct feature_cache_options options_upto(const char *name)
 {
     struct error error = {0};
     world_must(freeze_upto(freeze, graph, name, &error), &error);
-    return (struct features_options){.graph = graph,
-                                     .freeze = freeze,
-                                     .part = &part,
-                                     .loader = {.preprocess = graph->preprocess, .batch = 8, .seed = 1},
-                                     .type = TENSOR_F32,
-                                     .disk = (size_t)1 << 30,
-                                     .memory = (size_t)1 << 30,
-                                     .team = team};
+    return (struct feature_cache_options){.graph = graph,
+                                          .freeze = freeze,
+                                          .images = &images,
+                                          .loader = {.preprocess = graph->preprocess, .batch = 8, .seed = 1},
+                                          .type = TENSOR_F32,
+                                          .disk = (size_t)1 << 30,
+                                          .memory = (size_t)1 << 30,
+                                          .team = team};
 }
 
-static struct features *make(const struct features_options *options)
+static struct feature_cache *make(const struct feature_cache_options *options)
 {
     struct error error = {0};
-    struct features *features = features_create(options, &error);
+    struct feature_cache *features = feature_cache_create(options, &error);
     world_must(features, &error);
     return features;
 }
 
-static bool fill_some(struct features *features, int view, struct features_fill *fill, struct error *error)
+static bool fill_some(struct feature_cache *features, int view, struct feature_cache_fill *fill, struct error *error)
 {
     struct plan *frozen = NULL;
-    bool good = features_fill(features, view, &watch, &frozen, fill, error);
+    bool good = feature_cache_fill(features, view, &watch, &frozen, fill, error);
     plan_destroy(frozen);
     return good;
 }
 
-static struct features_fill fill_view(struct features *features, int view)
+static struct feature_cache_fill fill_view(struct feature_cache *features, int view)
 {
-    struct features_fill fill;
+    struct feature_cache_fill fill;
     struct error error = {0};
     world_must(fill_some(features, view, &fill, &error), &error);
-    assert_true(features_ready(features, view));
+    assert_true(feature_cache_ready(features, view));
     return fill;
 }
 
-static struct hash digest(const struct features *features, int view)
+static struct hash digest(const struct feature_cache *features, int view)
 {
     const struct feature_file *file = features->view[view - 1];
-    return hash_bytes(feature_file_row(file, 0), part.items * feature_row_bytes(features, &features->cut),
+    return hash_bytes(feature_file_row(file, 0), images.items * feature_row_bytes(features, &features->cut),
                       (struct hash){0});
 }
 
@@ -147,13 +147,13 @@ static void clear_store(void)
 }
 
 /* What the frozen half gives for these images in memory: what every other way must give. */
-static struct hash wanted(struct features_options options, int view)
+static struct hash wanted(struct feature_cache_options options, int view)
 {
     options.disk = 0;
-    struct features *features = make(&options);
+    struct feature_cache *features = make(&options);
     fill_view(features, view);
     struct hash hash = digest(features, view);
-    features_destroy(features);
+    feature_cache_destroy(features);
     return hash;
 }
 
@@ -170,17 +170,17 @@ static void memory_file_and_second_start_agree(void **state)
     int most = 0;
     for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
         clear_store();
-        struct features_options options = options_upto(cuts[i]);
+        struct feature_cache_options options = options_upto(cuts[i]);
         struct hash first = wanted(options, 1);
         for (int start = 0; start < 2; start++) {
-            struct features *features = make(&options);
-            struct features_fill fill = fill_view(features, 1);
+            struct feature_cache *features = make(&options);
+            struct feature_cache_fill fill = fill_view(features, 1);
             assert_int_equal(fill.images, MANY);
             assert_int_equal(fill.computed, start == 0 ? MANY : 0);
             assert_false(fill.in_memory);
             assert_same(first, digest(features, 1));
             most = features->cut.nodes > most ? features->cut.nodes : most;
-            features_destroy(features);
+            feature_cache_destroy(features);
         }
     }
     assert_true(most >= 2);
@@ -195,35 +195,35 @@ static void deeper_goes_on_from_what_is_kept(void **state)
     clear_store();
     int continued = 0;
     for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
-        struct features_options options = options_upto(cuts[i]);
+        struct feature_cache_options options = options_upto(cuts[i]);
         struct hash first = wanted(options, 1);
-        struct features *features = make(&options);
-        struct features_fill fill = fill_view(features, 1);
+        struct feature_cache *features = make(&options);
+        struct feature_cache_fill fill = fill_view(features, 1);
         assert_int_equal(fill.computed, MANY);
         assert_same(first, digest(features, 1));
         continued += fill.from != NULL;
-        features_destroy(features);
+        feature_cache_destroy(features);
     }
     assert_true(continued >= 3);
     /* Half precision is no ground to go on from, nor is what it would be kept in. */
-    struct features_options half = options_upto("trunk");
+    struct feature_cache_options half = options_upto("trunk");
     half.type = TENSOR_F16;
-    struct features *features = make(&half);
+    struct feature_cache *features = make(&half);
     assert_null(fill_view(features, 1).from);
     assert_same(wanted(half, 1), digest(features, 1));
-    features_destroy(features);
+    feature_cache_destroy(features);
 }
 
 static void the_key_says_what_decides(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer1");
+    struct feature_cache_options options = options_upto("layer1");
     clear_store();
-    struct features *features = make(&options);
+    struct feature_cache *features = make(&options);
     fill_view(features, 1);
-    features_destroy(features);
+    feature_cache_destroy(features);
     for (int change = 0; change < 6; change++) {
-        struct features_options other = options;
+        struct feature_cache_options other = options;
         float *value = graph_param_values(graph, graph_find_param(graph, "layer1.0.bn1.running_mean"));
         struct timespec times[2] = {{1, 0}, {change + 5, 7}};
         if (change == 0)
@@ -235,20 +235,20 @@ static void the_key_says_what_decides(void **state)
         else if (change == 3)
             assert_int_equal(utimensat(AT_FDCWD, many[4].path, times, 0), 0);
         else if (change == 4)
-            part.items--;
+            images.items--;
         else
             graph_param_values(graph, graph_find_param(graph, "layer2.0.conv1.weight"))[0] += 1; /* above the cut */
         features = make(&other);
-        struct features_fill fill = fill_view(features, 1);
-        assert_int_equal(fill.computed, change == 5 ? 0 : (int)part.items);
-        features_destroy(features);
+        struct feature_cache_fill fill = fill_view(features, 1);
+        assert_int_equal(fill.computed, change == 5 ? 0 : (int)images.items);
+        feature_cache_destroy(features);
         if (change == 0)
             value[1] -= 0.25f;
-        part.items = MANY;
+        images.items = MANY;
         if (change == 3) { /* the times stay: what follows compares with this */
             features = make(&options);
             fill_view(features, 1);
-            features_destroy(features);
+            feature_cache_destroy(features);
         }
     }
 }
@@ -256,64 +256,64 @@ static void the_key_says_what_decides(void **state)
 static void views_are_kept_apart(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer1");
+    struct feature_cache_options options = options_upto("layer1");
     options.loader.augment = AUGMENT_LIGHT;
     clear_store();
     struct error error = {0};
-    assert_null(features_create(&options, &error)); /* fresh views every epoch */
+    assert_null(feature_cache_create(&options, &error)); /* fresh views every epoch */
     assert_int_equal(error.kind, ERROR_NONE);
     options.loader.views = 3;
-    struct features *features = make(&options);
-    assert_int_equal(features_views(features), 3);
+    struct feature_cache *features = make(&options);
+    assert_int_equal(feature_cache_views(features), 3);
     for (int view = 1; view <= 3; view++) {
-        assert_false(features_ready(features, view));
+        assert_false(feature_cache_ready(features, view));
         assert_int_equal(fill_view(features, view).computed, MANY);
         assert_same(wanted(options, view), digest(features, view));
     }
     assert_false(hash_equal(digest(features, 1), digest(features, 2)));
-    features_destroy(features);
+    feature_cache_destroy(features);
     options.loader.seed = 2;
     features = make(&options);
     assert_int_equal(fill_view(features, 1).computed, MANY);
-    features_destroy(features);
+    feature_cache_destroy(features);
 }
 
 static void broken_off_fills_are_gone_on_with(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer2");
-    struct features_fill fill;
+    struct feature_cache_options options = options_upto("layer2");
+    struct feature_cache_fill fill;
     struct error error = {0};
     clear_store();
-    struct features *features = make(&options);
+    struct feature_cache *features = make(&options);
     stop_after = 3 * FEATURE_BLOCK;
     assert_false(fill_some(features, 1, &fill, &error));
     assert_int_equal(error.kind, ERROR_NONE);
-    assert_false(features_ready(features, 1));
+    assert_false(feature_cache_ready(features, 1));
     stop_after = 0;
-    features_destroy(features);
+    feature_cache_destroy(features);
     features = make(&options);
     assert_int_equal(fill_view(features, 1).computed, MANY - 3 * FEATURE_BLOCK);
     assert_same(wanted(options, 1), digest(features, 1));
-    features_destroy(features);
+    feature_cache_destroy(features);
 }
 
 static void a_disk_that_fills_up_leaves_memory(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer2");
+    struct feature_cache_options options = options_upto("layer2");
     clear_store();
     warnings = 0;
-    struct features *features = make(&options);
+    struct feature_cache *features = make(&options);
     limit_after = 500000;
-    struct features_fill fill = fill_view(features, 1);
+    struct feature_cache_fill fill = fill_view(features, 1);
     limit_after = 0;
     world_limit_files(0);
     assert_true(fill.in_memory);
     assert_int_equal(warnings, 1);
     assert_non_null(strstr(warned, "features are kept in memory only: "));
     assert_same(wanted(options, 1), digest(features, 1));
-    features_destroy(features);
+    feature_cache_destroy(features);
     clear_store();
     /* And where that is not to be had either: a sentence. */
     struct error error = {0};
@@ -324,43 +324,43 @@ static void a_disk_that_fills_up_leaves_memory(void **state)
     limit_after = 0;
     world_limit_files(0);
     assert_non_null(strstr(error.text, "data.cache_memory"));
-    features_destroy(features);
+    feature_cache_destroy(features);
     options.disk = 1000;
-    assert_null(features_create(&options, &error));
+    assert_null(feature_cache_create(&options, &error));
     assert_non_null(strstr(error.text, "data.cache_disk and data.cache_memory"));
 }
 
 static void folders_that_cannot_be_written(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer1");
+    struct feature_cache_options options = options_upto("layer1");
     char *before = mem_string(getenv("XDG_CACHE_HOME"));
     static const char *const homes[] = {"/proc/nothing", "/dev/null"};
     for (size_t i = 0; i < THAW_LENGTH(homes); i++) {
         setenv("XDG_CACHE_HOME", homes[i], 1);
         warnings = 0;
-        struct features *features = make(&options);
+        struct feature_cache *features = make(&options);
         assert_true(fill_view(features, 1).in_memory);
         assert_int_equal(warnings, 1);
         assert_same(wanted(options, 1), digest(features, 1));
-        features_destroy(features);
+        feature_cache_destroy(features);
     }
     setenv("XDG_CACHE_HOME", before, 1);
     mem_free(before);
 }
 
 /* A child that fills; wait_for it. */
-static pid_t fill_in_child(const struct features_options *options)
+static pid_t fill_in_child(const struct feature_cache_options *options)
 {
     fflush(NULL);
     pid_t child = fork();
     if (child != 0)
         return child;
-    struct features_options own = *options;
-    struct features_fill fill;
+    struct feature_cache_options own = *options;
+    struct feature_cache_fill fill;
     struct error error = {0};
     own.team = team_create(1);
-    struct features *features = make(&own);
+    struct feature_cache *features = make(&own);
     bool good = fill_some(features, 1, &fill, &error);
     _exit(good ? 0 : 1);
 }
@@ -368,7 +368,7 @@ static pid_t fill_in_child(const struct features_options *options)
 static void two_processes_fill_at_once(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer3.1.conv2");
+    struct feature_cache_options options = options_upto("layer3.1.conv2");
     struct hash first = wanted(options, 1);
     for (int round = 0; round < 6; round++) {
         pid_t child[3];
@@ -384,11 +384,11 @@ static void two_processes_fill_at_once(void **state)
             waitpid(child[i], &status, 0);
             assert_true((i == 0 && round >= 2) || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
         }
-        struct features *features = make(&options);
-        struct features_fill fill = fill_view(features, 1);
+        struct feature_cache *features = make(&options);
+        struct feature_cache_fill fill = fill_view(features, 1);
         assert_int_equal(fill.computed, 0);
         assert_same(first, digest(features, 1));
-        features_destroy(features);
+        feature_cache_destroy(features);
     }
 }
 
@@ -396,21 +396,21 @@ static void two_processes_fill_at_once(void **state)
 static void damaged_blocks_are_computed_again(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer2");
+    struct feature_cache_options options = options_upto("layer2");
     clear_store();
-    struct features *features = make(&options);
+    struct feature_cache *features = make(&options);
     fill_view(features, 1);
     struct hash first = digest(features, 1);
     char *path = mem_string(feature_file_name(features->view[0]));
     size_t bytes = feature_row_bytes(features, &features->cut);
-    features_destroy(features);
+    feature_cache_destroy(features);
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
     world_flip(path, status.st_size - (off_t)(bytes * MANY) + (off_t)(bytes * 100)); /* in the fourth block */
     features = make(&options);
     assert_int_equal(fill_view(features, 1).computed, FEATURE_BLOCK);
     assert_same(first, digest(features, 1));
-    features_destroy(features);
+    feature_cache_destroy(features);
     mem_free(path);
 }
 
@@ -427,7 +427,7 @@ static void put_file(const char *path, const void *bytes, size_t size)
 static void unreadable_images_are_tried_again(void **state)
 {
     (void)state;
-    struct features_options options = options_upto("layer1");
+    struct feature_cache_options options = options_upto("layer1");
     struct error error = {0};
     struct file_map map;
     char *own = many[40].path, *path = path_join(world.folder, "image.png");
@@ -439,25 +439,25 @@ static void unreadable_images_are_tried_again(void **state)
         bool readable = start >= 2;
         put_file(path, readable ? map.data : bad, map.size);
         set_asides = 0;
-        struct features *features = make(&options);
+        struct feature_cache *features = make(&options);
         static const int computed[] = {MANY, 0, FEATURE_BLOCK, 0};
         assert_int_equal(fill_view(features, 1).computed, computed[start]);
         assert_int_equal(set_asides, readable ? 0 : 1);
         for (uint32_t i = 38; i < 43; i++)
-            assert_true(features_has(features, 1, i) == (readable || i != 40));
+            assert_true(feature_cache_has(features, 1, i) == (readable || i != 40));
         struct hash hash = digest(features, 1);
         assert_same(hash, wanted(options, 1));
         many[40].path = own; /* the same picture */
         if (readable)
             assert_same(hash, wanted(options, 1));
-        struct features *whole = make(&options);
+        struct feature_cache *whole = make(&options);
         fill_view(whole, 1);
         for (uint32_t i = 0; i < MANY && !readable; i++)
             if (i != 40)
                 assert_memory_equal(feature_file_row(features->view[0], i), feature_file_row(whole->view[0], i),
                                     feature_row_bytes(whole, &whole->cut));
-        features_destroy(whole);
-        features_destroy(features);
+        feature_cache_destroy(whole);
+        feature_cache_destroy(features);
         many[40].path = path;
     }
     many[40].path = own;

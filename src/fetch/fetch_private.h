@@ -1,6 +1,6 @@
 /* The inside of a fetch, shared by the files of this folder only. */
-#ifndef THAW_FETCH_PARTS_H
-#define THAW_FETCH_PARTS_H
+#ifndef THAW_FETCH_PRIVATE_H
+#define THAW_FETCH_PRIVATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,8 +34,8 @@ void fetch_note(struct fetch *fetch, const char *format, ...) THAW_NONNULL THAW_
 bool fetch_go_on(void *fetch) THAW_NONNULL; /* false once cancelled */
 bool fetch_sleep(struct fetch *fetch, double seconds) THAW_NONNULL;
 
-/* part.c: the unfinished file and what is known of its origin, held by one process at a time. */
-struct part {
+/* partial.c: the unfinished file and what is known of its origin, held by one process at a time. */
+struct partial {
     char *path, *origin_path; /* X.part, X.part.from */
     int fd;
     uint64_t bytes;                /* that are there */
@@ -44,17 +44,18 @@ struct part {
     bool joined;                   /* of bytes that came in more than one try */
 };
 /* Waits until no other process has it. */
-bool part_open(struct part *part, struct fetch *fetch, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-void part_close(struct part *part) THAW_NONNULL; /* what is there stays */
+bool partial_open(struct partial *partial, struct fetch *fetch, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void partial_close(struct partial *partial) THAW_NONNULL; /* what is there stays */
 /* Forgets all bytes: what comes next is the beginning. */
-bool part_restart(struct part *part, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool part_write(struct part *part, const void *data, size_t size, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool partial_restart(struct partial *partial, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool partial_write(struct partial *partial, const void *data, size_t size,
+                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Keeps the origin beside the part, for a later try. */
-void part_keep_origin(const struct part *part, const char *url) THAW_NONNULL;
-bool part_has_room(const struct part *part, double bytes, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool part_become(struct part *part, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void partial_keep_origin(const struct partial *partial, const char *url) THAW_NONNULL;
+bool partial_has_room(const struct partial *partial, double bytes, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool partial_become(struct partial *partial, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Puts it aside as "X.bad". */
-void part_set_aside(struct part *part, char *bad) THAW_NONNULL;
+void partial_set_aside(struct partial *partial, char *bad) THAW_NONNULL;
 
 /* transfer.c: one try. */
 enum transfer_end {
@@ -66,7 +67,7 @@ enum transfer_end {
 void transfer_begin(void);
 void transfer_finish(void);
 /* Asks for what the part lacks and appends it. *wait: seconds the server asks to wait before the next try, or 0. */
-enum transfer_end transfer_run(struct fetch *fetch, struct part *part, double *wait,
+enum transfer_end transfer_run(struct fetch *fetch, struct partial *partial, double *wait,
                                struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* The catalog's inside, shared by the catalog_*.c files only. */
-#ifndef THAW_SRC_SHELF_CATALOG_PARTS_H
-#define THAW_SRC_SHELF_CATALOG_PARTS_H
+#ifndef THAW_SRC_SHELF_CATALOG_PRIVATE_H
+#define THAW_SRC_SHELF_CATALOG_PRIVATE_H
 
 #include "thaw/shelf/catalog.h"
 

@@ -1,10 +1,10 @@
-/* Inside features: what features.c and features_fill.c share. */
-#ifndef THAW_TRAIN_FEATURES_PARTS_H
-#define THAW_TRAIN_FEATURES_PARTS_H
+/* Inside features: what feature_cache.c and feature_cache_fill.c share. */
+#ifndef THAW_TRAIN_FEATURE_CACHE_PRIVATE_H
+#define THAW_TRAIN_FEATURE_CACHE_PRIVATE_H
 
+#include "feature_cache.h"
 #include "feature_file.h"
 #include "feature_key.h"
-#include "features.h"
 
 /* What crosses a frontier; a row holds it node by node. */
 struct feature_cut {
@@ -16,8 +16,8 @@ struct feature_cut {
 void feature_cut_init(struct feature_cut *cut, const struct graph *graph, int frontier) THAW_NONNULL;
 void feature_cut_finish(struct feature_cut *cut) THAW_NONNULL;
 
-struct features {
-    struct features_options options;
+struct feature_cache {
+    struct feature_cache_options options;
     struct freeze *freeze;
     struct feature_cut cut;
     struct feature_key key; /* made when first wanted */
@@ -26,15 +26,15 @@ struct features {
     bool no_files;              /* one could not be had: the rest go to memory at once */
 };
 
-size_t feature_row_bytes(const struct features *features, const struct feature_cut *cut) THAW_NONNULL;
+size_t feature_row_bytes(const struct feature_cache *features, const struct feature_cut *cut) THAW_NONNULL;
 /* The caller frees its key. */
-struct feature_layout feature_layout_of(struct features *features, const struct feature_cut *cut,
+struct feature_layout feature_layout_of(struct feature_cache *features, const struct feature_cut *cut,
                                         int view) THAW_NONNULL;
 /* Opens a view's file, or takes memory for it. */
-bool feature_open_view(struct features *features, int view, const struct features_watch *watch,
+bool feature_open_view(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* NULL with a sentence where that is more than the budget. */
-struct feature_file *feature_memory(struct features *features, const struct feature_layout *layout,
+struct feature_file *feature_memory(struct feature_cache *features, const struct feature_layout *layout,
                                     struct error *error) THAW_NONNULL;
 
 #endif

@@ -1,0 +1,95 @@
+/* The `:` line: commands by name, with what they take. Also doing a command that is known by its row or its name. Called
+ * by the frame, the help, and screens. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "overlay.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
+
+static void *state_of(struct ui *ui, int screen)
+{
+    if (screen < 0)
+        return NULL;
+    if (!ui->state[screen])
+        ui->state[screen] = screen_table[screen]->create(ui);
+    return ui->state[screen];
+}
+
+void ui_call(struct ui *ui, const struct command *command, const char *argument)
+{
+    int screen;
+    command_at(command_number(command), &screen);
+    ui->dirty = true;
+    if (screen >= 0 && screen != (int)ui->current && !command->anywhere) {
+        ui_say(ui, UI_WARNING, "%s works on %s (%d)", command->name, screen_table[screen]->title, screen + 1);
+        return;
+    }
+    if (!*argument && command->argument != ARGUMENT_NONE && command->argument != ARGUMENT_TEXT) {
+        char line[48];
+        snprintf(line, sizeof(line), "%s ", command->name);
+        ui_ask_command(ui, line);
+        return;
+    }
+    command->run(&(struct command_call){ui, state_of(ui, screen), command, argument});
+}
+
+void ui_do(struct ui *ui, const char *name, const char *argument)
+{
+    const struct command *command = command_named(name, (int)ui->current);
+    if (command)
+        ui_call(ui, command, argument);
+}
+
+static void say_unknown(struct ui *ui, const char *name)
+{
+    char sentence[160];
+    const struct command *command;
+    struct nearest nearest = {.wanted = name};
+    for (int i = 0; (command = command_at(i, NULL)); i++)
+        nearest_offer(&nearest, command->name);
+    snprintf(sentence, sizeof(sentence), "There is no command \"%s\"", name);
+    nearest_tell(&nearest, 1, "? lists them", sentence, sizeof(sentence));
+    ui_say(ui, UI_ERROR, "%s", sentence);
+}
+
+void ui_do_line(struct ui *ui, const char *line)
+{
+    char name[48];
+    line += strspn(line, " ");
+    size_t length = strcspn(line, " ");
+    if (length == 0)
+        return;
+    snprintf(name, sizeof(name), "%.*s", (int)length, line);
+    char *argument = mem_string(line + length + strspn(line + length, " "));
+    for (size_t end = strlen(argument); end > 0 && argument[end - 1] == ' ';)
+        argument[--end] = 0;
+    bool ambiguous;
+    const struct command *command = command_find(name, (int)ui->current, &ambiguous);
+    if (!command && ambiguous)
+        ui_say(ui, UI_ERROR, "\"%s\" may be several commands; Tab shows them", name);
+    else if (!command)
+        say_unknown(ui, name);
+    else if (command->argument == ARGUMENT_NONE && *argument)
+        ui_say(ui, UI_ERROR, "%s takes no argument", command->name);
+    else
+        ui_call(ui, command, argument);
+    mem_free(argument);
+}
+
+static void line_done(void *context, struct ui *ui, const char *text, bool accepted)
+{
+    (void)context;
+    if (accepted)
+        ui_do_line(ui, text);
+}
+
+void ui_ask_command(struct ui *ui, const char *beginning)
+{
+    ui_ask(
+        ui,
+        &(struct ui_ask){
+            .label = ":", .initial = beginning, .history = "command", .complete = ARGUMENT_COMMAND, .done = line_done});
+}

@@ -1,0 +1,128 @@
+/* The commands that change the next run from any screen: its model, data, settings and freezing, and its start. Each says
+ * what it did, or why not. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "component.h"
+
+static void choose_model(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_choose_model_file(ui->session, call->argument, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    ui_say(ui, UI_GOOD, "%s is chosen", call->argument);
+    ui_go(ui, SCREEN_LAYERS);
+}
+
+static void choose_data(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_choose_data(ui->session, call->argument, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    ui_go(ui, SCREEN_DATA);
+    const struct session_data *data = session_data(ui->session);
+    if (!data)
+        return;
+    if (data->bad_count > 0)
+        ui_say(ui, UI_WARNING, "%s: %d classes; %zu bad file%s set aside", component_leaf(data->path), data->classes,
+               data->bad_count, data->bad_count > 1 ? "s are" : " is");
+    else
+        ui_say(ui, UI_GOOD, "%s: %d classes, %zu images", component_leaf(data->path), data->classes,
+               data->train + data->val);
+}
+
+static void load(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_load_experiment(ui->session, call->argument, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    ui_say(ui, UI_GOOD, "%s is loaded", call->argument);
+    ui_go(ui, SCREEN_TRAIN);
+}
+
+static void set(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_set(ui->session, call->argument, &error))
+        ui_fail(ui, &error);
+    else
+        ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
+}
+
+/* value: whether it freezes */
+static void freeze(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_freeze_match(ui->session, call->argument, call->command->value != 0, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    struct session_freeze_counts counts;
+    char trainable[WORDS_MAX], still[WORDS_MAX];
+    session_freeze_counts(ui->session, &counts);
+    ui_say(ui, UI_GOOD, "%s %s%s: %s values learn, %s are frozen", call->argument,
+           call->command->value ? "frozen" : "thawed", ui_training(ui) ? " from the next batch" : "",
+           words_count(trainable, counts.trainable), words_count(still, counts.frozen));
+}
+
+static void undo(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    if (session_undo_freeze(ui->session))
+        ui_say(ui, UI_INFO, "Undone%s", ui_training(ui) ? " from the next batch" : "");
+    else
+        ui_say(ui, UI_WARNING, "Nothing to undo");
+}
+
+static void start(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (session_opening(ui->session)) {
+        ui->starts = true;
+        ui_say(ui, UI_INFO, "Training starts as soon as all is open");
+    } else if (ui_training(ui)) {
+        ui_say(ui, UI_WARNING, "A run is already training");
+    } else if (!session_start(ui->session, &error)) {
+        ui_fail(ui, &error);
+    } else {
+        ui_say(ui, UI_GOOD, "Training starts");
+        ui_go(ui, SCREEN_TRAIN);
+    }
+}
+
+static void open_run(const struct command_call *call)
+{
+    struct error error;
+    if (session_open_run(call->ui->session, call->argument, &error))
+        ui_go(call->ui, SCREEN_TRAIN);
+    else
+        ui_fail(call->ui, &error);
+}
+
+static const struct command rows[] = {
+    {"model", "", "model", "choose weights or an architecture", .run = choose_model, .argument = ARGUMENT_MODEL},
+    {"data", "", "data", "choose a dataset by its path", .run = choose_data, .argument = ARGUMENT_DATA},
+    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_PATH},
+    {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING},
+    {"freeze", "", "freeze", "freeze layers: freeze conv1 layer1.*", .run = freeze, .argument = ARGUMENT_LAYERS,
+     .value = 1},
+    {"thaw", "", "thaw", "thaw layers: thaw layer4.*", .run = freeze, .argument = ARGUMENT_LAYERS},
+    {"undo", "u", "undo", "take back the last change of what is frozen", .run = undo},
+    {"start", "r", "run", "start training with the settings as they are", .run = start},
+    {"open-run", "", "open run", "reopen a run by its folder", .run = open_run, .argument = ARGUMENT_PATH},
+};
+const struct command_table command_session = COMMAND_TABLE(rows);
