@@ -24,7 +24,7 @@ enum { VIEWERS_MAX = 32, ASKED_MAX = 4096 };
 static const double farewell = 2; /* seconds that viewers have to take what is left */
 
 struct asked {
-    uint64_t link_id, id; /* the link's number of a command, and the viewer's */
+    uint64_t link_id, id;  /* the link's number of a command, and the viewer's */
     struct viewer *viewer; /* NULL: gone */
 };
 
@@ -176,8 +176,8 @@ int door_poll(const struct door *door, struct pollfd *fds)
     fds[count++] = (struct pollfd){.fd = door->view, .events = POLLIN};
     for (int i = 0; i < door->viewers; i++) {
         int out = viewer_out(door->viewer[i]);
-        fds[count++] = (struct pollfd){.fd = viewer_in(door->viewer[i]),
-                                       .events = (short)(POLLIN | (out >= 0 ? POLLOUT : 0))};
+        fds[count++] =
+            (struct pollfd){.fd = viewer_in(door->viewer[i]), .events = (short)(POLLIN | (out >= 0 ? POLLOUT : 0))};
     }
     return count;
 }

@@ -136,8 +136,7 @@ static bool how_it_ended(const struct serving *serving, struct error *error)
     return false;
 }
 
-bool engine_serve(const struct engine_request *request, const struct engine_host *host, char **run,
-                  struct error *error)
+bool engine_serve(const struct engine_request *request, const struct engine_host *host, char **run, struct error *error)
 {
     struct error shut = {0};
     struct serving serving = {.host = host, .signals = block_signals(), .error = error};

@@ -17,7 +17,8 @@ struct trainer *thread_link_trainer(const struct link *link) THAW_NONNULL;
 struct door;
 /* Opens control.sock, and with share view.sock, in the run directory. NULL: the file system takes no sockets; the run
  * goes on without. */
-struct door *door_open(const char *run, bool share, struct link *link, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+struct door *door_open(const char *run, bool share, struct link *link,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Sends viewers what is left, waits a moment for them, removes the sockets. Takes NULL. */
 void door_close(struct door *door);
 /* Descriptors to poll, at most DOOR_FDS; and serving whoever is there. */

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,9 @@ struct starting_link {
 static char *request_text(const struct engine_request *request)
 {
     char *experiment = experiment_text(request->experiment);
-    char *text = mem_format("%s\n%s\n%s\n%d\n%d\n%s", request->resume ? request->resume : "",
-                            request->fork ? request->fork : "", request->checkpoint ? request->checkpoint : "",
-                            request->epochs, request->share, experiment);
+    char *text =
+        mem_format("%s\n%s\n%s\n%d\n%d\n%s", request->resume ? request->resume : "", request->fork ? request->fork : "",
+                   request->checkpoint ? request->checkpoint : "", request->epochs, request->share, experiment);
     mem_free(experiment);
     return text;
 }

@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "history.h"
 #include "thaw/data/dataset.h"
 #include "thaw/network/freeze.h"
+#include "thaw/run/link.h"
 #include "thaw/run/rundir.h"
 #include "thaw/session/session.h"
 #include "thaw/shelf/catalog.h"
@@ -15,9 +15,9 @@
 #include "thaw/shelf/remember.h"
 #include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
-#include "thaw/train/trainer.h"
 
-enum { SESSION_UNDO = 100, SESSION_EVENTS_MAX = 1 << 16, SESSION_COMPARED = 15 };
+enum { SESSION_UNDO = 100, SESSION_COMPARED = 15, VIEWS_MAX = 16, VIEW_ASKED = 64, VIEW_NOTICES = 32 };
+enum { VIEW_RATE = 900 }; /* bytes a second of events over a line to another machine */
 
 /* An image's time being measured; the thread reads all of it and writes what is behind the line. */
 struct session_timing {
@@ -29,6 +29,29 @@ struct session_timing {
     char arch[64], input[REMEMBER_INPUT];
     double seconds;
     atomic_bool done;
+};
+
+struct view_asked {
+    uint64_t id;
+    char *words;
+};
+/* A run that is looked at. */
+struct view {
+    struct link *link;
+    struct story story;
+    struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */
+    int askeds;
+    /* session_run_layers.c */
+    struct session_layer *layer; /* NULL: not built */
+    int *layer_row;              /* row of the story; -1 for a stage's */
+    size_t layers;
+    int stages;
+    /* session_status.c */
+    struct session_results results;
+    unsigned *confusion;
+    char **result_class;
+    int result_classes;
+    bool results_known; /* results are those of the story's last evaluation */
 };
 
 /* The next run: model, freeze plan, data, settings, and the list of models that it is chosen from. What an experiment
@@ -52,7 +75,6 @@ struct draft {
 
     /* session_layers.c */
     struct freeze *freeze;
-    struct freeze *scheduled; /* what the run's schedule has thawed; NULL: nothing */
     struct freeze *undo[SESSION_UNDO];
     int undos;
     struct session_layer *layer;
@@ -78,11 +100,9 @@ struct session {
     char *samples, *runs_folder, *models_folder;
     int threads;
 
-    /* events from the trainer's thread: pushed under the lock, taken by session_pump; the pipe wakes the front end */
-    int wake[2];
-    pthread_mutex_t lock;
-    struct event *inbox;
-    size_t inbox_count, inbox_room;
+    int wake[2];  /* a pipe; other threads write a byte */
+    int waits;    /* an epoll set: the pipe and the views' links */
+    char *engine; /* NULL: runs train in this process */
 
     /* session_open.c */
     struct session_opening *opening; /* NULL: nothing is being opened */
@@ -106,16 +126,17 @@ struct session {
 
     struct draft *draft; /* never NULL; changes as a whole when an experiment has been opened */
 
-    /* session_run.c */
-    struct trainer *trainer;
-    struct history history; /* of the live or the reopened run */
-    bool recorded;          /* what is shown is a reopened run */
-    char run_path[512];
-    struct session_results results;
-    unsigned *confusion;
-    char **result_class;
-    int result_classes;
-    bool results_known; /* results are those of the history's last evaluation */
+    /* session_views.c */
+    struct view *view[VIEWS_MAX];
+    size_t views;
+    long shown_view; /* -1: none */
+    enum session_subject subject;
+    bool was_live; /* what views_follow saw last */
+    const struct view *was_shown;
+    struct session_notice notice[VIEW_NOTICES];
+    int notices;
+
+    /* session_runs.c */
     struct rundir_summary *summary;
     struct session_run *run;
     size_t runs;
@@ -155,13 +176,9 @@ bool models_choose(struct session *session, const char *arch, const char *weight
 /* session_layers.c */
 void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
 void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
-void layers_apply(struct session *session, const char *patterns, bool frozen); /* the trainer's own change */
-void layers_run_ended(
-    struct session *session); /* what its schedule thawed is frozen again: the plan is the next run's */
 bool layers_from_experiment(struct session *session, struct error *error);
 bool layers_to_experiment(struct session *session, struct error *error);
 void layers_finish(struct draft *draft);
-bool layers_training(const struct session *session);
 
 /* session_data.c */
 bool data_choose(struct session *session, const char *path, struct error *error);
@@ -170,8 +187,34 @@ void data_finish(struct draft *draft);
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
 
-/* session_run.c */
-void run_forget(struct session *session); /* stops, saves and drops the run */
-void run_finish(struct session *session);
+/* session_layers.c, for both kinds of rows */
+struct session_layer *layers_begin_stage(struct session_layer *row);               /* without marks; returns it */
+void layers_fill_marks(struct session_layer *row, unsigned marks, unsigned fixed); /* enum freeze_mark bits */
+void layers_join_stage(struct session_layer *stage, const struct session_layer *row);
+
+/* session_run_layers.c */
+size_t run_layers(struct view *view, const struct session_layer **layers);
+void run_layers_counts(struct view *view, struct session_freeze_counts *counts);
+bool run_layers_toggle(struct session *session, size_t row, unsigned marks, struct error *error);
+bool run_layers_upto(struct session *session, size_t row, struct error *error);
+bool run_layers_match(struct session *session, const char *patterns, bool frozen, struct error *error);
+bool run_layers_undo(struct session *session, struct error *error);
+void run_layers_finish(struct view *view); /* the story's layers are others */
+
+/* session_status.c */
+enum session_phase view_phase(const struct view *view);
+const char *view_words(const struct view *view);
+void results_forget(struct view *view);
+
+/* session_views.c */
+struct view *view_shown(const struct session *session); /* NULL: none */
+void view_notice(struct session *session, bool good, const char *format, ...) THAW_PRINTF(3, 4);
+bool view_post(struct session *session, const struct run_command *command, struct error *error);
+void views_follow(struct session *session); /* another one is shown, or it began or ended */
+size_t views_pump(struct session *session); /* the number of changes */
+void views_finish(struct session *session);
+
+/* session_runs.c */
+void runs_finish(struct session *session);
 
 #endif

@@ -14,7 +14,7 @@ double screen_train_last_x(struct ui *ui)
 {
     double last = 0;
     for (enum session_curve curve = 0; curve < SESSION_CURVES; curve++) {
-        const struct session_point *points;
+        const struct story_point *points;
         size_t count = session_curve(ui->session, curve, &points);
         if (count > 0 && points[count - 1].x > last)
             last = points[count - 1].x;
@@ -165,7 +165,7 @@ static const char *note_sign(enum event_kind kind, enum theme_role *role)
 /* Thaws, rates, warnings, and of the bests only the last: the others say nothing that the curve does not. */
 static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
 {
-    const struct session_note *notes;
+    const struct story_note *notes;
     size_t count = session_notes(ui->session, &notes), used = 0, best = count;
     for (size_t i = 0; i < count; i++)
         if (notes[i].kind == EVENT_EVAL)
@@ -182,7 +182,7 @@ static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
 
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
 {
-    const struct session_point *points[2];
+    const struct story_point *points[2];
     struct plot_mark marks[MARKS_MAX];
     size_t train_count = session_curve(ui->session, loss ? SESSION_TRAIN_LOSS : SESSION_TRAIN_ACCURACY, &points[0]);
     size_t val_count = session_curve(ui->session, loss ? SESSION_VAL_LOSS : SESSION_VAL_ACCURACY, &points[1]);
@@ -232,7 +232,7 @@ static void draw_plots(struct screen_train *train, struct ui *ui, struct canvas 
 
 /* --- what happened, and who learns --- */
 
-static void draw_note(struct canvas *canvas, struct rect line, const struct session_note *note)
+static void draw_note(struct canvas *canvas, struct rect line, const struct story_note *note)
 {
     enum theme_role role;
     const char *sign = note_sign(note->kind, &role);
@@ -243,7 +243,7 @@ static void draw_note(struct canvas *canvas, struct rect line, const struct sess
 
 static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    const struct session_note *notes;
+    const struct story_note *notes;
     char right[24];
     size_t count = session_notes(ui->session, &notes);
     snprintf(right, sizeof(right), "%zu", count);
@@ -279,7 +279,7 @@ static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
 static void draw_foot(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     if (area.h == 1) {
-        const struct session_note *notes;
+        const struct story_note *notes;
         size_t count = session_notes(ui->session, &notes);
         if (count > 0)
             draw_note(canvas, area, &notes[count - 1]);

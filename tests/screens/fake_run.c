@@ -32,7 +32,7 @@ void fake_note(struct session *session, enum event_kind kind, const char *text)
 {
     if (session->notes == NOTES_MAX)
         return;
-    struct session_note *note = &session->note[session->notes++];
+    struct story_note *note = &session->note[session->notes++];
     note->x = (double)session->status.step / FAKE_STEPS_EPOCH;
     note->kind = kind;
     snprintf(note->text, sizeof(note->text), "%s", text);
@@ -42,7 +42,7 @@ static void add_point(struct session *session, enum session_curve curve, double 
 {
     if (session->points[curve] < POINTS_MAX)
         session->curve[curve][session->points[curve]++] =
-            (struct session_point){(double)session->status.step / FAKE_STEPS_EPOCH, y};
+            (struct story_point){(double)session->status.step / FAKE_STEPS_EPOCH, y};
 }
 
 static double noise(uint64_t step)
@@ -220,13 +220,13 @@ void fake_session_finish_run(struct session *session)
     session->finish = true;
 }
 
-size_t session_curve(const struct session *session, enum session_curve curve, const struct session_point **points)
+size_t session_curve(const struct session *session, enum session_curve curve, const struct story_point **points)
 {
     *points = session->curve[curve];
     return session->points[curve];
 }
 
-size_t session_notes(const struct session *session, const struct session_note **notes)
+size_t session_notes(const struct session *session, const struct story_note **notes)
 {
     *notes = session->note;
     return session->notes;

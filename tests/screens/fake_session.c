@@ -73,7 +73,7 @@ struct session *session_create(const struct session_options *options, struct err
     session->model_column = SESSION_MODEL_COLUMNS;
     session->steps = 1;
     for (int c = 0; c < SESSION_CURVES; c++)
-        session->curve[c] = mem_array(POINTS_MAX, sizeof(struct session_point));
+        session->curve[c] = mem_array(POINTS_MAX, sizeof(struct story_point));
     init_settings(session->setting);
     session->status.val_accuracy = session->status.best_accuracy = session->status.accuracy = -1;
     session->status.remaining = -1;

@@ -28,9 +28,9 @@ struct session {
     char data_path[256];
     struct session_setting setting[SETTINGS];
     struct session_status status;
-    struct session_point *curve[SESSION_CURVES];
+    struct story_point *curve[SESSION_CURVES];
     size_t points[SESSION_CURVES];
-    struct session_note note[NOTES_MAX];
+    struct story_note note[NOTES_MAX];
     size_t notes;
     int steps;
     bool stopping, break_proof, finish;

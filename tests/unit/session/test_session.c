@@ -125,7 +125,7 @@ static void a_run_trains_and_is_reopened(void **state)
     must(session_start(session, &error), &error);
     wait_for(SESSION_DONE);
     session_pump(session);
-    const struct session_point *points;
+    const struct story_point *points;
     size_t steps = session_curve(session, SESSION_TRAIN_LOSS, &points);
     assert_int_equal(steps, 15);
     assert_true(points[14].x == 3);
@@ -162,7 +162,7 @@ static void freezing_while_it_trains_reaches_the_trainer(void **state)
     session_stop(session);
     wait_for(SESSION_DONE);
     session_pump(session);
-    const struct session_note *notes;
+    const struct story_note *notes;
     size_t count = session_notes(session, &notes);
     bool froze = false, rate = false;
     for (size_t i = 0; i < count; i++) {
