@@ -25,10 +25,7 @@ struct link *engine_run_here(const struct engine_request *request, struct error 
     struct event_sink sink = thread_link_sink(link);
     struct trainer_options options = {.experiment = request->experiment,
                                       .resume = request->resume,
-                                      .epochs = request->epochs,
-                                      .fork = request->fork,
-                                      .checkpoint = request->checkpoint,
-                                      .sink = sink};
+                                      .sink = &sink};
     struct trainer *trainer = trainer_create(&options, error);
     if (trainer)
         thread_link_adopt(link, trainer);
@@ -130,7 +127,7 @@ static bool how_it_ended(const struct serving *serving, struct error *error)
 {
     struct trainer_status status;
     trainer_status(thread_link_trainer(serving->link), &status);
-    if (status.phase != TRAINER_FAILED)
+    if (status.state != TRAINER_FAILED)
         return true;
     *error = status.error;
     return false;

@@ -82,12 +82,12 @@ static void look_for_end(struct thread_link *own)
     struct trainer_status status;
     struct itimerspec never = {{0, 0}, {0, 0}};
     trainer_status(own->trainer, &status);
-    if (status.phase != TRAINER_DONE && status.phase != TRAINER_FAILED)
+    if (status.state == TRAINER_RUNNING)
         return;
     if (refill(own))
         return;
     timerfd_settime(own->timer, 0, &never, NULL);
-    if (status.phase == TRAINER_FAILED)
+    if (status.state == TRAINER_FAILED)
         link_set_state(&own->link, LINK_FAILED, "%.500s", status.error.text);
     else
         link_set_state(&own->link, LINK_ENDED, "%s", "");

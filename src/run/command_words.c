@@ -132,7 +132,7 @@ static bool take_rest(struct run_command *command, const char *rest)
 
 static bool find_kind(enum run_command_kind *kind, const char *name, struct error *error)
 {
-    const char *nearest = "pause";
+    struct nearest nearest = {.wanted = name};
     for (int i = 0; i < RUN_COMMANDS; i++) {
         const struct run_command_row *row = run_command_row((enum run_command_kind)i);
         if (!row->typed)
@@ -141,10 +141,11 @@ static bool find_kind(enum run_command_kind *kind, const char *name, struct erro
             *kind = (enum run_command_kind)i;
             return true;
         }
-        if (nearest_distance(name, row->name) < nearest_distance(name, nearest))
-            nearest = row->name;
+        nearest_offer(&nearest, row->name);
     }
-    return error_set(error, ERROR_USAGE, "there is no command \"%.40s\" for a run; the nearest is %s", name, nearest);
+    error_set(error, ERROR_USAGE, "there is no command \"%.40s\" for a run", name);
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof(error->text));
+    return false;
 }
 
 bool run_command_parse(struct run_command *command, const char *words, struct error *error)
