@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "link_private.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 bool link_init(struct link *link, const struct link_row *row, const char *run, const char *host, struct error *error)
@@ -31,6 +32,18 @@ void link_destroy(struct link *link)
     mem_free(link->run);
     mem_free(link->host);
     mem_free(link);
+}
+
+bool link_split(const char *name, char host[LINK_HOST], const char **run)
+{
+    size_t length = strcspn(name, ":/");
+    *run = name;
+    host[0] = '\0';
+    if (name[length] != ':' || length == 0 || length >= LINK_HOST || file_exists(name))
+        return false;
+    snprintf(host, LINK_HOST, "%.*s", (int)length, name);
+    *run = name + length + 1;
+    return true;
 }
 
 void link_set_state(struct link *link, enum link_state state, const char *format, ...)
