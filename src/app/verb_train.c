@@ -94,7 +94,7 @@ static int train(int argc, char **argv)
     for (size_t i = 0; good && i < set.count; i++)
         good = experiment_set(&experiment, set.item[i], &error);
     if (good && runs)
-        snprintf(experiment.run.dir, sizeof(experiment.run.dir), "%s", runs);
+        snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", runs);
     if (!good || !experiment_check(&experiment, &error))
         return app_fail(&error);
     struct engine_request request = {.experiment = &experiment, .share = share};

@@ -48,14 +48,14 @@ bool link_split(const char *name, char host[LINK_HOST], const char **run)
 
 void link_set_state(struct link *link, enum link_state state, const char *format, ...)
 {
-    char sentence[sizeof(link->sentence)];
+    char sentence[sizeof link->sentence];
     va_list args;
     va_start(args, format);
-    vsnprintf(sentence, sizeof(sentence), format, args);
+    vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     link->changed = link->changed || state != link->state || strcmp(sentence, link->sentence) != 0;
     link->state = state;
-    memcpy(link->sentence, sentence, sizeof(sentence));
+    memcpy(link->sentence, sentence, sizeof sentence);
 }
 
 bool link_watch(struct link *link, int fd, unsigned events)

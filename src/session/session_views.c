@@ -334,7 +334,7 @@ void session_replay_seek(struct session *session, int epoch)
 
 /* --- telling --- */
 
-bool view_post(struct session *session, const struct run_command *command, struct error *error)
+bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error)
 {
     struct view *view = view_shown(session);
     if (!view)
@@ -344,7 +344,7 @@ bool view_post(struct session *session, const struct run_command *command, struc
     uint64_t id = link_post(view->link, command, error);
     if (!id)
         return false;
-    view->asked[view->askeds++] = (struct view_asked){id, run_command_words(command)};
+    view->asked[view->askeds++] = (struct view_asked){id, words ? mem_string(words) : run_command_words(command)};
     session_wake(session->wake[1]);
     return true;
 }
@@ -354,7 +354,7 @@ bool session_tell(struct session *session, const char *words, struct error *erro
     struct run_command command;
     if (!run_command_parse(&command, words, error))
         return false;
-    bool good = view_post(session, &command, error);
+    bool good = view_post(session, &command, NULL, error);
     run_command_finish(&command);
     return good;
 }

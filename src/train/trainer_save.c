@@ -20,7 +20,7 @@
 static void tell_checkpoint(struct trainer *trainer, bool best, const struct error *error)
 {
     struct event event = {.kind = EVENT_CHECKPOINT, .u.checkpoint.best = best};
-    snprintf(event.u.checkpoint.file, sizeof(event.u.checkpoint.file), "%s", best ? TRAINER_BEST : TRAINER_LAST);
+    snprintf(event.u.checkpoint.file, sizeof event.u.checkpoint.file, "%s", best ? TRAINER_BEST : TRAINER_LAST);
     if (error->kind == ERROR_NONE)
         trainer_emit(trainer, &event);
     else

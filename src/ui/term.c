@@ -93,7 +93,7 @@ static void release_signals(struct term *term)
 static void remember(const char *sequence)
 {
     size_t length = sequence && sequence != (char *)-1 ? strlen(sequence) : 0;
-    if (caught.restore_size + length > sizeof(caught.restore))
+    if (caught.restore_size + length > sizeof caught.restore)
         return;
     memcpy(caught.restore + caught.restore_size, sequence ? sequence : "", length);
     caught.restore_size += length;
@@ -127,7 +127,7 @@ static void define_keys(void)
     for (size_t i = 0; i < THAW_LENGTH(extended); i++)
         for (int bits = 1; bits < 8; bits++) { /* xterm numbers them 1 + shift + 2 alt + 4 control */
             char name[16];
-            snprintf(name, sizeof(name), "%s%d", extended[i].name, bits + 1);
+            snprintf(name, sizeof name, "%s%d", extended[i].name, bits + 1);
             const char *sequence = tigetstr(name);
             if (sequence && sequence != (char *)-1)
                 define_key(sequence, EXTENDED + (int)i * 8 + bits);
@@ -201,7 +201,7 @@ struct term *term_create(const struct term_options *options, struct error *error
         setlocale(LC_CTYPE, "C");
     if (!check_terminal(error) || !make_pipe(error))
         return NULL;
-    struct term *term = mem_alloc(sizeof(*term));
+    struct term *term = mem_alloc(sizeof *term);
     tcgetattr(STDIN_FILENO, &caught.modes);
     set_escdelay(25);
     term->screen = newterm(NULL, stdout, stdin);
@@ -310,7 +310,7 @@ int term_colours(const struct term *term)
 /* --- colours --- */
 static void style_roles(struct term *term, const struct theme *theme)
 {
-    if (term->styled && memcmp(&term->theme, theme, sizeof(*theme)) == 0)
+    if (term->styled && memcmp(&term->theme, theme, sizeof *theme) == 0)
         return;
     term->theme = *theme;
     term->styled = true;
@@ -373,7 +373,7 @@ void term_blit(struct term *term, const struct canvas *canvas, const struct them
     bool all = !term->sent || term->sent_width != canvas->width || term->sent_height != canvas->height;
     if (all) {
         mem_free(term->sent);
-        term->sent = mem_array(count + 1, sizeof(*term->sent));
+        term->sent = mem_array(count + 1, sizeof *term->sent);
         term->sent_width = canvas->width;
         term->sent_height = canvas->height;
         erase();
@@ -551,7 +551,7 @@ static bool decode(struct term *term, struct term_event *event, int kind, wint_t
 bool term_read(struct term *term, struct term_event *event)
 {
     for (;;) {
-        memset(event, 0, sizeof(*event));
+        memset(event, 0, sizeof *event);
         if (take_resize(term)) {
             event->kind = TERM_RESIZE;
             term_size(term, &event->width, &event->height);

@@ -81,7 +81,7 @@ static void expand(struct harness *harness, const char *bytes, size_t length)
         size_t count = harness->held_count;
         bool open = count == 1   ? byte == '\033'
                     : count == 2 ? byte == '['
-                                 : byte >= '0' && byte <= '9' && count < sizeof(harness->held);
+                                 : byte >= '0' && byte <= '9' && count < sizeof harness->held;
         if (open)
             continue;
         if (count > 3 && byte == 'b') {
@@ -118,7 +118,7 @@ static void set_environment(const char *const *env)
     for (; env && *env; env++) {
         const char *equals = strchr(*env, '=');
         char name[64];
-        snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - *env) : (int)strlen(*env), *env);
+        snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - *env) : (int)strlen(*env), *env);
         if (equals)
             setenv(name, equals + 1, 1);
         else
@@ -128,7 +128,7 @@ static void set_environment(const char *const *env)
 
 struct harness *harness_start(const struct harness_options *options)
 {
-    struct harness *harness = mem_alloc(sizeof(*harness));
+    struct harness *harness = mem_alloc(sizeof *harness);
     struct winsize size = {.ws_row = (unsigned short)options->height, .ws_col = (unsigned short)options->width};
     harness->width = options->width;
     harness->height = options->height;
@@ -190,7 +190,7 @@ static bool take_in(struct harness *harness, double seconds)
     char bytes[8192];
     if (poll(&fd, 1, (int)(seconds * 1000)) <= 0 || !(fd.revents & POLLIN))
         return false;
-    ssize_t got = read(harness->fd, bytes, sizeof(bytes));
+    ssize_t got = read(harness->fd, bytes, sizeof bytes);
     if (got <= 0)
         return false;
     harness->bytes += (size_t)got;
@@ -226,7 +226,7 @@ void harness_wait(struct harness *harness, const char *text)
     if (harness_sees(harness, text, 10))
         return;
     char what[128];
-    snprintf(what, sizeof(what), "\"%s\" did not come", text);
+    snprintf(what, sizeof what, "\"%s\" did not come", text);
     fail_with_screen(harness, what);
 }
 
@@ -376,7 +376,7 @@ static int colour_of(const VTermColor *colour)
 struct harness_cell harness_cell(struct harness *harness, int x, int y)
 {
     VTermScreenCell cell;
-    memset(&cell, 0, sizeof(cell));
+    memset(&cell, 0, sizeof cell);
     vterm_screen_get_cell(harness->screen, (VTermPos){.row = y, .col = x}, &cell);
     return (struct harness_cell){.code = cell.chars[0],
                                  .fg = colour_of(&cell.fg),
