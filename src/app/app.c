@@ -54,6 +54,7 @@ static void help_program(void)
          "  --ascii          draw with ASCII only\n"
          "  --no-color       no colours (as does the variable NO_COLOR)\n"
          "  --no-mouse       leave the mouse to the terminal\n"
+         "  --slow           for a slow line: draws what runs by itself every few seconds\n"
          "  --threads N      computing threads (all cores)\n"
          "  --samples DIR    the sample world's folder\n"
          "  --runs DIR       where runs are kept\n"

@@ -15,7 +15,7 @@
 
 struct choices {
     const char *theme, *threads, *samples, *runs, *models, *speed;
-    bool ascii, no_colour, no_mouse, offline, read_only;
+    bool ascii, no_colour, no_mouse, slow, offline, read_only;
     bool on_run, replay; /* on a run that is there, which it begins with */
     const char *run;     /* NULL: the last */
 };
@@ -50,6 +50,7 @@ static int show(struct session *session, const struct choices *choices)
         .ascii = choices->ascii,
         .no_colour = choices->no_colour || (no_colour && no_colour[0]),
         .no_mouse = choices->no_mouse,
+        .slow = choices->slow,
         .start = SCREEN_TRAIN,
         .greeting = choices->on_run ? NULL : "Press r to start the experiment, ? for help",
     };
@@ -109,6 +110,7 @@ static int begin(const struct verb *verb, int argc, char **argv, struct choices 
         {.name = "--ascii", .flag = &choices.ascii},
         {.name = "--no-color", .flag = &choices.no_colour},
         {.name = "--no-mouse", .flag = &choices.no_mouse},
+        {.name = "--slow", .flag = &choices.slow},
         {.name = "--offline", .flag = &choices.offline},
         {.name = choices.replay ? "--speed" : "--read-only",
          .value = choices.replay ? &choices.speed : NULL,

@@ -3,11 +3,11 @@
 #define THAW_SESSION_PRIVATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
+#include "view_private.h"
+#include "thaw/base/job.h"
 #include "thaw/data/dataset.h"
 #include "thaw/network/freeze.h"
-#include "view_private.h"
 #include "thaw/run/rundir.h"
 #include "thaw/session/session.h"
 #include "thaw/shelf/catalog.h"
@@ -18,16 +18,14 @@
 
 enum { SESSION_UNDO = 100, SESSION_COMPARED = 15 };
 
-/* An image's time being measured; the thread reads all of it and writes what is behind the line. */
+/* An image's time being measured; the job reads all of it and writes what is behind the line. */
 struct session_timing {
-    pthread_t thread;
-    bool running;
+    struct job *job; /* NULL: nothing is measured */
     char name[64], weights[512];
-    int side;
+    int side, threads;
     /* --- */
     char arch[64], input[REMEMBER_INPUT];
     double seconds;
-    atomic_bool done;
 };
 
 /* The next run: model, freeze plan, data, settings, and the list of models that it is chosen from. What an experiment

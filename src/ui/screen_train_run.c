@@ -185,6 +185,14 @@ static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
     return used;
 }
 
+/* Where a live run's axes end that they stand still: a line that draws all of the plot anew with each point is a slow one. */
+static double steady_x(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return ui_training(ui) && status.epochs > 0 ? status.epochs : 0;
+}
+
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
 {
     const struct story_point *points[2];
@@ -207,6 +215,7 @@ static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *
                         .marks = marks,
                         .mark_count = collect_marks(ui, marks),
                         .window = train->window,
+                        .steady_x = steady_x(ui),
                         .log_x = train->log_x,
                         .log_y = loss && train->log_y,
                         .percent = !loss,

@@ -39,8 +39,8 @@ struct harness {
     VTermScreen *screen;
     bool alternate, cursor;
     int mouse;
-    char last, held[16]; /* for expand */
-    size_t held_count;
+    char last[4], held[16]; /* for expand */
+    size_t last_size, held_count;
 };
 
 /* --- libvterm --- */
@@ -73,6 +73,19 @@ static void write_back(const char *bytes, size_t length, void *user)
 }
 
 /* libvterm 0.1 repeats a character (CSI n b) one column short of the edge wrongly, so repeats are written out for it. */
+static void write_out(struct harness *harness, const char *held, size_t count)
+{
+    if (count > 3 && held[0] == '\033' && held[count - 1] == 'b') {
+        for (int n = atoi(held + 2); n > 0; n--)
+            vterm_input_write(harness->vterm, harness->last, harness->last_size);
+        return;
+    }
+    vterm_input_write(harness->vterm, held, count);
+    bool goes_on = ((unsigned char)held[0] & 0xc0) == 0x80; /* of a character in UTF-8 */
+    harness->last_size = goes_on && harness->last_size < sizeof harness->last ? harness->last_size : 0;
+    harness->last[harness->last_size++] = held[0];
+}
+
 static void expand(struct harness *harness, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -84,13 +97,7 @@ static void expand(struct harness *harness, const char *bytes, size_t length)
                                  : byte >= '0' && byte <= '9' && count < sizeof harness->held;
         if (open)
             continue;
-        if (count > 3 && byte == 'b') {
-            for (int n = atoi(held + 2); n > 0; n--)
-                vterm_input_write(harness->vterm, &harness->last, 1);
-        } else
-            vterm_input_write(harness->vterm, held, count);
-        if (count == 1)
-            harness->last = byte;
+        write_out(harness, held, count);
         harness->held_count = 0;
     }
 }
@@ -113,6 +120,8 @@ static void set_environment(const char *const *env)
     setenv("TERM", "xterm-256color", 1);
     setenv("LC_ALL", "C.UTF-8", 1);
     unsetenv("NO_COLOR");
+    unsetenv("COLORTERM");
+    unsetenv("STY");
     unsetenv("LINES");
     unsetenv("COLUMNS");
     for (; env && *env; env++) {
