@@ -34,6 +34,7 @@ static const struct field fields[] = {
     FIELD("batch", FIELD_INT, batch),
     FIELD("step", FIELD_U64, step),
     FIELD("thaws_done", FIELD_INT, thaws_done),
+    FIELD("epochs", FIELD_INT, epochs),
     FIELD("sum_loss", FIELD_DOUBLE, sums.loss),
     FIELD("sum_images", FIELD_U64, sums.images),
     FIELD("sum_0", FIELD_DOUBLE, sums.of[0]),
@@ -240,6 +241,7 @@ static void take_version_1(json_t *object)
     json_object_set_new(object, "best", double_to_json(best && strtod(best, NULL) >= 0 ? strtod(best, NULL) : NAN));
     snprintf(anchor, sizeof anchor, "%" PRIu64, SCHEDULE_NO_ANCHOR);
     json_object_set_new(object, "lr_anchor", json_string(anchor));
+    json_object_set_new(object, "epochs", json_integer(0));
     json_object_set_new(object, "changes", json_array());
 }
 

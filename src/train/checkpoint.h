@@ -23,6 +23,7 @@ struct checkpoint {
     int epoch, batch;
     uint64_t step;  /* optimiser steps done */
     int thaws_done; /* [thaw] lines applied */
+    int epochs;     /* so many in all, as it stands; 0: as the experiment says */
     /* the running epoch so far */
     struct task_sums sums;
     double epoch_seconds, elapsed;

@@ -146,6 +146,7 @@ struct trainer *trainer_create(const struct trainer_options *options, struct err
     trainer->sink = *options->sink;
     trainer->rundir = rundir;
     trainer->resuming = options->resume != NULL;
+    trainer->extended = options->epochs;
     trainer->how = EVENT_DONE_FINISHED;
     trainer->reducer = &reducer_team;
     trainer->task = &task_classify;

@@ -291,10 +291,28 @@ static bool watch(struct trainer *trainer, const struct run_command *command, st
     return error_set(error, ERROR_USAGE, "watching is a viewer's own: the run itself takes no such command");
 }
 
+/* Where the patience of train.early_stop had come to its end, it begins anew. */
 static bool change_epochs(struct trainer *trainer, const struct run_command *command, struct error *error)
 {
-    (void)trainer, (void)command;
-    return error_set(error, ERROR_USAGE, "the number of epochs cannot be changed while it runs");
+    struct checkpoint *at = &trainer->at;
+    double wanted = command->value, from = trainer_lr(trainer);
+    int now = trainer->experiment.train.epochs;
+    if (!(wanted >= 1 && wanted <= 1e6) || wanted != floor(wanted))
+        return error_set(error, ERROR_USAGE, "%g epochs: a whole number from 1 to 1000000", wanted);
+    if (wanted < at->epoch)
+        return error_set(error, ERROR_USAGE, "it cannot end behind epoch %d: epoch %d %s", (int)wanted, at->epoch,
+                         at->epoch > now ? "would be the next" : "is running");
+    accept(trainer, command);
+    if (trainer_is_stale(trainer))
+        at->stale = 0;
+    else if (now == (int)wanted)
+        snprintf(error->text, sizeof error->text, "it is so already");
+    struct event event = {.kind = EVENT_EPOCHS, .u.epochs = {now, (int)wanted}};
+    at->epochs = trainer->experiment.train.epochs = (int)wanted;
+    if (now != at->epochs)
+        trainer_emit(trainer, &event);
+    tell_lr(trainer, from);
+    return true;
 }
 
 /* --- doing --- */
@@ -354,6 +372,15 @@ static struct run_command *wait_for_command(struct trainer *trainer)
         stop_in_time(trainer);
     }
     return command;
+}
+
+void trainer_extend(struct trainer *trainer, int epochs)
+{
+    struct error error = {0};
+    struct run_command command = run_command_make(RUN_EPOCHS, epochs, NULL);
+    trainer->event_epoch = trainer->at.epoch;
+    if (!change_epochs(trainer, &command, &error))
+        trainer_warn(trainer, "%s", error.text);
 }
 
 void trainer_collect(struct trainer *trainer, bool wait)

@@ -191,7 +191,7 @@ static bool judge(struct trainer *trainer, const struct task_sums *sums)
     return trainer_emit(trainer, &event) && event.u.eval.best;
 }
 
-static bool is_stale(const struct trainer *trainer)
+bool trainer_is_stale(const struct trainer *trainer)
 {
     int patience = trainer->experiment.train.early_stop;
     return patience > 0 && trainer->at.stale >= patience;
@@ -225,7 +225,7 @@ static bool end_epoch(struct trainer *trainer)
     at->batch = 0;
     at->sums = (struct task_sums){0};
     at->epoch_seconds = 0;
-    bool last = done >= trainer->experiment.train.epochs || is_stale(trainer);
+    bool last = done >= trainer->experiment.train.epochs || trainer_is_stale(trainer);
     trainer->saving.owed = trainer->saving.owed || best || last || done % trainer->experiment.run.checkpoint_every == 0;
     bool now = trainer->saving.owed && (last || trainer_is_due(&trainer->saving));
     if (best)
@@ -280,7 +280,7 @@ void trainer_loop(struct trainer *trainer)
 {
     bool going = true;
     while (going && trainer->at.epoch <= trainer->experiment.train.epochs) {
-        if (is_stale(trainer)) {
+        if (trainer_is_stale(trainer)) {
             trainer->how = EVENT_DONE_EARLY;
             return;
         }

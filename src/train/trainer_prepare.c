@@ -98,6 +98,7 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     at->seed = experiment->train.seed;
     at->images_batch = experiment->train.batch;
     at->lr.base = experiment->train.lr;
+    at->epochs = experiment->train.epochs;
     trainer->touched = mem_array((size_t)trainer->graph->params, sizeof *trainer->touched);
     if (experiment_is_scratch(experiment))
         return true;
@@ -143,11 +144,21 @@ static bool check_same_run(struct trainer *trainer, const struct checkpoint *sav
     return true;
 }
 
+/* More epochs than it has done, where a number of them is asked for. */
+static bool check_extension(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+{
+    if (trainer->extended == 0 || trainer->extended >= saved->epoch)
+        return true;
+    return error_set(error, ERROR_USAGE, "%s: it is in epoch %d, so it cannot end behind epoch %d",
+                     rundir_path(trainer->rundir), saved->epoch, trainer->extended);
+}
+
 static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
                             struct error *error)
 {
     struct hash data_hash = trainer->at.data_hash;
-    if (!check_same_run(trainer, saved, error) || !checkpoint_values(file, trainer->graph, trainer->touched, error) ||
+    if (!check_same_run(trainer, saved, error) || !check_extension(trainer, saved, error) ||
+        !checkpoint_values(file, trainer->graph, trainer->touched, error) ||
         !checkpoint_freeze(file, trainer->freeze, error) ||
         !checkpoint_changes(file, trainer->graph, &trainer->changes, error))
         return false;
@@ -158,6 +169,8 @@ static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_fil
         return false;
     trainer->at = *saved;
     trainer->at.data_hash = data_hash;
+    trainer->at.epochs = saved->epochs > 0 ? saved->epochs : trainer->experiment.train.epochs;
+    trainer->experiment.train.epochs = trainer->at.epochs;
     trainer->event_epoch = saved->batch == 0 && saved->epoch > 1 ? saved->epoch - 1 : saved->epoch;
     trainer->began = true;
     return true;
@@ -172,6 +185,8 @@ static bool prepare_resume(struct trainer *trainer, bool *data_changed, struct e
     *data_changed = false;
     if (!file_exists(path)) {
         good = rundir_rewind(trainer->rundir, 0, error);
+        if (trainer->extended > 0)
+            trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
     } else {
         struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
         good = file && take_checkpoint(trainer, file, &saved, error);
@@ -398,6 +413,7 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         return false;
     trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);
     trainer->ticked = clock_monotonic();
+    bool goes_on = trainer->began;
     if (!trainer_tell_begin(trainer)) {
         *error = trainer->failure;
         return false;
@@ -407,5 +423,7 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
                               "model.preprocess states it");
     warn_of_data(trainer, data_changed);
     trainer_prove(trainer);
+    if (goes_on && trainer->extended > 0)
+        trainer_extend(trainer, trainer->extended);
     return true;
 }

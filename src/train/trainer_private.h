@@ -58,6 +58,7 @@ struct trainer {
     struct rundir *rundir;
     struct log *log;
     bool resuming, began; /* began: the first event is written */
+    int extended;         /* to so many epochs where it goes on; 0: not */
 
     struct dataset *dataset;
     struct graph *graph;
@@ -146,6 +147,8 @@ void trainer_obey_pending(struct trainer *trainer) THAW_NONNULL;
 bool trainer_obey(struct trainer *trainer) THAW_NONNULL;
 /* Refuses whatever waits, and all that comes from now on. */
 void trainer_close_commands(struct trainer *trainer) THAW_NONNULL;
+/* Another number of epochs for a run that goes on. */
+void trainer_extend(struct trainer *trainer, int epochs) THAW_NONNULL;
 /* The event of a command: right before what it does, or as refused. */
 void trainer_tell_command(struct trainer *trainer, const struct run_command *command, bool done,
                           const char *sentence) THAW_NONNULL;
@@ -160,6 +163,8 @@ bool trainer_is_due(const struct trainer_pace *pace) THAW_NONNULL;
 void trainer_pace_begin(struct trainer_pace *pace) THAW_NONNULL;
 void trainer_pace_end(struct trainer_pace *pace) THAW_NONNULL;
 void trainer_loop(struct trainer *trainer) THAW_NONNULL;
+/* It has come to the end of the patience of train.early_stop. */
+bool trainer_is_stale(const struct trainer *trainer) THAW_NONNULL;
 
 /* --- trainer_prepare.c --- */
 bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

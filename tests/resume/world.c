@@ -182,6 +182,7 @@ static void take(void *context, const struct event *event)
     keep(log, event);
     if (event->kind == EVENT_STEP && event->step < WORLD_STEPS_MAX) {
         log->loss[event->step] = event->u.step_.loss;
+        log->lr[event->step] = event->u.step_.lr;
         log->last_step = event->step;
     }
     if (event->kind == EVENT_PAUSE)
@@ -231,8 +232,7 @@ void world_post_stop(struct world_log *log, enum run_stop_when when, double valu
     post(log, command);
 }
 
-static void run(struct world_log *log, const struct experiment *experiment, const char *resume,
-                struct trainer_status *status)
+static void run(struct world_log *log, const struct trainer_options *wanted, struct trainer_status *status)
 {
     struct error error = {0};
     void (*react)(struct world_log *, const struct event *) = log->react;
@@ -240,7 +240,8 @@ static void run(struct world_log *log, const struct experiment *experiment, cons
     *log = (struct world_log){.react = react, .at = at};
     struct event_sink sink;
     world_sink(&sink, log);
-    struct trainer_options options = {.experiment = experiment, .resume = resume, .sink = &sink};
+    struct trainer_options options = *wanted;
+    options.sink = &sink;
     log->trainer = trainer_create(&options, &error);
     world_must(log->trainer, &error);
     world_must(trainer_start(log->trainer, &error), &error);
@@ -251,17 +252,28 @@ static void run(struct world_log *log, const struct experiment *experiment, cons
     log->trainer = NULL;
 }
 
-void world_run(struct world_log *log, const struct experiment *experiment, const char *resume)
+void world_run_options(struct world_log *log, const struct trainer_options *options)
 {
     struct trainer_status status;
-    run(log, experiment, resume, &status);
+    run(log, options, &status);
     if (log->kinds[EVENT_DONE] != 1)
         fail_msg("%s", status.error.text);
 }
 
+void world_run(struct world_log *log, const struct experiment *experiment, const char *resume)
+{
+    world_run_options(log, &(struct trainer_options){.experiment = experiment, .resume = resume});
+}
+
+void world_run_failing_options(struct world_log *log, const struct trainer_options *options,
+                               struct trainer_status *status)
+{
+    run(log, options, status);
+}
+
 void world_run_failing(struct world_log *log, const struct experiment *experiment, struct trainer_status *status)
 {
-    run(log, experiment, NULL, status);
+    run(log, &(struct trainer_options){.experiment = experiment}, status);
 }
 
 bool world_run_in_child(struct world_log *log, const struct experiment *experiment, const char *resume)

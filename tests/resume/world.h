@@ -39,7 +39,7 @@ struct experiment world_experiment(void);
 
 /* What a run says, by events.jsonl or live. */
 struct world_log {
-    double loss[WORLD_STEPS_MAX]; /* by step, 1.. */
+    double loss[WORLD_STEPS_MAX], lr[WORLD_STEPS_MAX]; /* by step, 1.. */
     uint64_t last_step;
     double epoch_loss[64], val_loss[64]; /* by epoch, 1.. */
     int evals, kinds[EVENT_KINDS];
@@ -67,8 +67,12 @@ void world_set(struct experiment *experiment, const char *assignment);
 
 /* Runs to the end, live; resume NULL: a new run. The log's react and at are kept. */
 void world_run(struct world_log *log, const struct experiment *experiment, const char *resume);
+/* The same with all that a trainer takes but the sink. */
+void world_run_options(struct world_log *log, const struct trainer_options *options);
 /* The same where no DONE event is wanted of it. */
 void world_run_failing(struct world_log *log, const struct experiment *experiment, struct trainer_status *status);
+void world_run_failing_options(struct world_log *log, const struct trainer_options *options,
+                               struct trainer_status *status);
 /* The same in a child process; true: the child was killed on its way. */
 bool world_run_in_child(struct world_log *log, const struct experiment *experiment, const char *resume);
 /* The only run below experiment->run.dir. */

@@ -10,6 +10,7 @@
 struct trainer_options {
     const struct experiment *experiment;
     const char *resume;            /* a run directory, to go on there from its last checkpoint; NULL: a new run */
+    int epochs;                    /* of a run that goes on: so many in all, also where it had ended; 0: as it was */
     const struct event_sink *sink; /* called on the trainer's thread; events are in events.jsonl by then */
 };
 

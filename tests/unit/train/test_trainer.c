@@ -248,6 +248,95 @@ static void plans_change_whole_and_come_back(void **state)
     assert_false(log.last[EVENT_THAW].u.thaw.frozen);
 }
 
+static void set_rates(struct world_log *log, const struct event *event)
+{
+    if (event->kind != EVENT_STEP)
+        return;
+    if (event->step == 15)
+        world_post(log, RUN_LR, 0.0032, NULL);
+    if (event->step == 18)
+        world_post(log, RUN_THAW, 0.5, "layer2.2.*");
+    if (event->step == 20)
+        world_post(log, RUN_EPOCHS, 9, NULL);
+}
+
+/* What is said of a rate is what the next step uses, and the schedule goes on in proportion; with more epochs, too. */
+static void rates_are_those_of_the_next_step(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    static struct world_log plain, log;
+    plain = (struct world_log){0};
+    log = (struct world_log){.react = set_rates};
+    world_run(&plain, &experiment, NULL);
+    world_run(&log, &experiment, NULL);
+    assert_true(plain.lr[1] == 0.02 && log.lr[15] == plain.lr[15]);
+    assert_true(log.lr[16] == 0.0032);
+    assert_true(fabs(log.lr[18] / log.lr[16] - plain.lr[18] / plain.lr[16]) < 1e-12);
+    assert_true(fabs(log.lr[19] / log.lr[18] - 0.5 * plain.lr[19] / plain.lr[18]) < 1e-12);
+    assert_int_equal(log.kinds[EVENT_LR], 3);
+    assert_int_equal(log.kinds[EVENT_EPOCHS], 1);
+    assert_true(log.last[EVENT_EPOCHS].u.epochs.from == 6 && log.last[EVENT_EPOCHS].u.epochs.to == 9);
+    assert_int_equal(log.last_step, 36);
+    assert_true(log.lr[21] == log.last[EVENT_LR].u.lr.to);
+    double cosine = (1 + cos(M_PI * 20 / 36)) / (1 + cos(M_PI * 15 / 36));
+    assert_true(fabs(log.lr[21] - 0.0016 * cosine) < 1e-12);
+}
+
+static void change_epochs(struct world_log *log, const struct event *event)
+{
+    if (event->kind != EVENT_STEP || event->step != 9)
+        return;
+    world_post(log, RUN_EPOCHS, 2, NULL);
+    world_post(log, RUN_EPOCHS, 3.5, NULL);
+    world_post(log, RUN_EPOCHS, 3, NULL);
+    world_post(log, RUN_EPOCHS, 3, NULL);
+}
+
+static void epochs_become_fewer_and_more(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    static struct world_log log, more;
+    struct trainer_options options = {.experiment = &experiment, .resume = log.path, .epochs = 5};
+    log = (struct world_log){.react = change_epochs};
+    world_run(&log, &experiment, NULL);
+    assert_int_equal(log.last_step, 12);
+    assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
+    assert_non_null(strstr(log.answer[0].sentence, "cannot end behind epoch 2: epoch 3 is running"));
+    assert_non_null(strstr(log.answer[1].sentence, "3.5 epochs"));
+    assert_true(log.answer[2].done && log.answer[3].done && !log.answer[1].done);
+    assert_int_equal(log.kinds[EVENT_EPOCHS], 1);
+
+    /* Resumed as it was, nothing is left to do; extended, two more epochs; and for fewer it is refused. */
+    world_run(&more, &experiment, log.path);
+    assert_int_equal(more.kinds[EVENT_STEP], 0);
+    world_run_options(&more, &options);
+    assert_int_equal(more.last_step, 20);
+    assert_true(more.last[EVENT_EPOCHS].u.epochs.from == 3 && more.last[EVENT_EPOCHS].u.epochs.to == 5);
+    assert_true(more.lr[13] > 0.004);
+    options.epochs = 4;
+    struct trainer_status status;
+    world_run_failing_options(&more, &options, &status);
+    assert_non_null(strstr(status.error.text, "cannot end behind epoch 4"));
+}
+
+static void an_early_end_is_extended(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    static struct world_log log, more;
+    world_set(&experiment, "train.lr=1e-12");
+    world_set(&experiment, "freeze.bn_stats=fixed");
+    world_set(&experiment, "train.early_stop=2");
+    world_run(&log, &experiment, NULL);
+    assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_EARLY);
+    struct trainer_options options = {.experiment = &experiment, .resume = log.path, .epochs = 6};
+    world_run_options(&more, &options);
+    assert_int_equal(more.evals, 2);
+    assert_int_equal(more.last[EVENT_DONE].u.done.how, EVENT_DONE_EARLY);
+}
+
 static void step_and_stop(struct world_log *log, const struct event *event)
 {
     if (event->kind == EVENT_STEP && event->step == 2)
@@ -472,6 +561,9 @@ int main(void)
         cmocka_unit_test(commands_take_effect),
         cmocka_unit_test(no_command_goes_unanswered),
         cmocka_unit_test(plans_change_whole_and_come_back),
+        cmocka_unit_test(rates_are_those_of_the_next_step),
+        cmocka_unit_test(epochs_become_fewer_and_more),
+        cmocka_unit_test(an_early_end_is_extended),
         cmocka_unit_test(steps_and_stops),
         cmocka_unit_test(stops_at_a_time),
         cmocka_unit_test(destroy_ends_a_pause),
