@@ -2,6 +2,7 @@
  * them side by side, timed. What fills a file of its own is in verb_models_*.c. */
 #include "config.h"
 
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <string.h>
@@ -72,22 +73,6 @@ static json_t *list_object(const struct session_model *model)
     return object;
 }
 
-static const char *const parts[] = {"show", "pull", "verify", "compare", "time", NULL};
-
-/* A filter that no row passes may be a misspelt part of the verb. */
-static void suggest_part(const char *word)
-{
-    char hint[64] = "";
-    struct nearest nearest = {.wanted = word};
-    for (size_t i = 0; parts[i]; i++)
-        nearest_offer(&nearest, parts[i]);
-    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
-    char *plain = print_plain(word);
-    if (hint[0])
-        fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
-    mem_free(plain);
-}
-
 static size_t list_rows(struct session *session, bool json)
 {
     const struct session_model *models;
@@ -142,24 +127,6 @@ static struct session *open_session(struct error *error)
     error_set(error, ERROR_USAGE, "%s", fault);
     session_destroy(session);
     return NULL;
-}
-
-static int list(char **word, int words, const char *sort, bool json)
-{
-    struct error error = {0};
-    char *filter = mem_string("");
-    for (int i = 0; i < words; i++) {
-        char *longer = mem_format("%s%s%s", filter, i ? " " : "", word[i]);
-        mem_free(filter);
-        filter = longer;
-    }
-    struct session *session = open_session(&error);
-    bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
-    if (good && !list_rows(session, json) && words)
-        suggest_part(word[0]);
-    session_destroy(session);
-    mem_free(filter);
-    return good ? 0 : app_fail(&error);
 }
 
 /* --- rows by name --- */
@@ -253,55 +220,91 @@ int models_time(char **name, int count, bool json)
 
 /* --- the verb --- */
 
+static int show(const struct verb_call *call)
+{
+    return models_show(call->word[0], call->runs, call->json);
+}
+
+static int verify(const struct verb_call *call)
+{
+    return models_verify(call->word[0], call->runs, call->json);
+}
+
+static int compare(const struct verb_call *call)
+{
+    return models_compare(call->word[0], call->word[1], call->json);
+}
+
+static int pull(const struct verb_call *call)
+{
+    return models_pull(call->word, call->words, call->offline, call->json);
+}
+
+static int measure(const struct verb_call *call)
+{
+    return models_time(call->word, call->words, call->json);
+}
+
+static const struct verb_part models_parts[] = {
+    {"show", 1, 1, "one model's name, weights file or run", show},
+    {"verify", 1, 1, "one model's name, weights file or run", verify},
+    {"compare", 2, 2, "two models' names", compare},
+    {"pull", 1, INT_MAX, "a model's name", pull},
+    {"time", 1, INT_MAX, "a model's name", measure},
+    {NULL, 0, 0, NULL, NULL},
+};
+
+static int list(const struct verb_call *call, const char *sort)
+{
+    struct error error = {0};
+    char *filter = app_words(call->word, call->words);
+    struct session *session = open_session(&error);
+    bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
+    if (good && !list_rows(session, call->json) && call->words)
+        app_part_suggest(models_parts, call->word[0]);
+    session_destroy(session);
+    mem_free(filter);
+    return good ? 0 : app_fail(&error);
+}
+
 static int models(int argc, char **argv)
 {
-    bool json = false, offline = false;
+    struct verb_call call = {0};
     const char *sort = NULL;
     const struct option_row rows[] = {
-        {.name = "--json", .flag = &json},
-        {.name = "--offline", .flag = &offline},
+        {.name = "--json", .flag = &call.json},
+        {.name = "--runs", .value = &call.runs},
+        {.name = "--offline", .flag = &call.offline},
         {.name = "--sort", .value = &sort},
         {.name = "-"},
     };
     argc = app_options(&verb_models, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    const char *what = argc > 1 ? argv[1] : "";
-    bool show = !strcmp(what, "show"), pull = !strcmp(what, "pull"), compare = !strcmp(what, "compare");
-    bool time = !strcmp(what, "time"), verify = !strcmp(what, "verify");
-    if ((show || pull || compare || time || verify) && sort)
+    const struct verb_part *part = argc > 1 ? app_part(models_parts, argv[1]) : NULL;
+    if (part && sort)
         return app_usage(&verb_models, "--sort is for the list");
-    if (offline && !pull)
+    if (call.offline && (!part || part->run != pull))
         return app_usage(&verb_models, "--offline is for pull");
-    if (show)
-        return argc == 3 ? models_show(argv[2], json)
-                         : app_usage(&verb_models, "show needs one model's name or weights file");
-    if (verify)
-        return argc == 3 ? models_verify(argv[2], json)
-                         : app_usage(&verb_models, "verify needs one model's name or weights file");
-    if (compare)
-        return argc == 4 ? models_compare(argv[2], argv[3], json)
-                         : app_usage(&verb_models, "compare needs two models' names");
-    if ((pull || time) && argc < 3)
-        return app_usage(&verb_models, "%s needs a model's name", what);
-    if (pull)
-        return models_pull(argv + 2, argc - 2, offline, json);
-    return time ? models_time(argv + 2, argc - 2, json) : list(argv + 1, argc - 1, sort, json);
+    if (call.runs && (!part || (part->run != show && part->run != verify)))
+        return app_usage(&verb_models, "--runs is for show and verify");
+    call.word = argv + 1;
+    call.words = argc - 1;
+    return part ? app_part_run(&verb_models, part, &call) : list(&call, sort);
 }
 
 const struct verb verb_models = {
     .name = "models",
-    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE | pull NAME... [--offline] | verify NAME|FILE | compare "
-                "A B | time NAME...  "
-                "[--json]",
+    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE|RUN [--runs DIR] | pull NAME... [--offline] |\n"
+                "                   verify NAME|FILE|RUN [--runs DIR] | compare A B | time NAME...  [--json]",
     .help = "lists the networks and weights there are; shows, pulls, compares, times them",
     .options =
         "  FILTER           words that must all hold, such as 'top1>75 macs<2 params<10M family:resnet local -vgg';\n"
         "                   figures: top1 top5 params (M) macs (G) size (MB) input classes ms; words: local pulled\n"
         "                   used catalog scratch; texts: name: arch: family: title: source: format: licence:\n"
         "  --sort COLUMN    model family params macs top1 top5 size input disk ms used; -COLUMN from the largest\n"
-        "  show NAME|FILE   a model of the list, a weights file or a run directory: its layers, its preprocessing\n"
-        "                   and how its weights matched\n"
+        "  show NAME|FILE   a model of the list, a weights file or a run: its layers, its preprocessing and how its\n"
+        "                   weights matched\n"
         "  pull NAME...     fetches weights of the catalog into the models folder; an architecture's name stands for\n"
         "                   its usual weights. Goes on where an earlier pull ended, and checks the published digest\n"
         "  --offline        with pull: touches no network\n"
@@ -310,6 +313,7 @@ const struct verb verb_models = {
         "                   PyTorch's figures where the catalog has them; exit 4 where either speaks against it\n"
         "  compare A B      two models of the list side by side; + marks the better figure\n"
         "  time NAME...     measures one image's forward pass on this machine, for the list\n"
-        "  --json           one JSON object on stdout\n",
+        "  --runs DIR       with show and verify: where runs are looked for by name (runs in the data home)\n"
+        "  --json           one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = models,
 };

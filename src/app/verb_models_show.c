@@ -37,7 +37,7 @@ static bool find_listed(struct model_source *source, const char *name, struct er
     return true;
 }
 
-static bool find_shown(struct shown *shown, const char *name, struct error *error)
+static bool find_shown(struct shown *shown, const char *name, const char *runs, struct error *error)
 {
     struct zoo_arch room;
     *shown = (struct shown){.catalog = catalog_open(NULL, error)};
@@ -51,8 +51,9 @@ static bool find_shown(struct shown *shown, const char *name, struct error *erro
         if (shown->source.weights || zoo_find(row->arch, &room))
             return true;
     }
-    if (!model_source_find(&shown->source, name, error) ||
-        (!shown->source.weights && !find_listed(&shown->source, name, error)))
+    if (!model_source_known(&shown->source, name, error) ||
+        (!shown->source.weights && !find_listed(&shown->source, name, error)) ||
+        !model_source_run(&shown->source, runs, error))
         return false;
     if (shown->source.weights)
         shown->row = catalog_match(shown->catalog, shown->source.weights);
@@ -281,13 +282,13 @@ static void show_json(const struct shown *shown, const struct graph *graph, cons
                        layers_json(graph), "match", report->rows ? match_json(report) : json_null()));
 }
 
-int models_show(const char *name, bool json)
+int models_show(const char *name, const char *runs, bool json)
 {
     struct error error = {0};
     struct shown shown;
     struct bind_report report = {0};
     struct graph *graph = NULL;
-    if (find_shown(&shown, name, &error))
+    if (find_shown(&shown, name, runs, &error))
         graph = open_graph(&shown, &report, &error);
     if (graph && json)
         show_json(&shown, graph, &report);

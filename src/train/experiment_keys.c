@@ -14,6 +14,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/number.h"
 #include "thaw/weights/weights.h"
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
@@ -247,13 +248,8 @@ bool experiment_key_parse(const struct experiment_key *key, struct experiment *e
 
 char *experiment_number(double value)
 {
-    char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    return mem_string(text);
+    char text[NUMBER_TEXT];
+    return mem_string(number_text(text, value));
 }
 
 char *experiment_key_print(const struct experiment_key *key, const struct experiment *experiment)

@@ -188,8 +188,7 @@ void trainer_feed_finish(struct trainer_feed *feed) THAW_NONNULL;
 /* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning. */
 void trainer_save(struct trainer *trainer) THAW_NONNULL;
 /* The same for somebody who asked: `command` leaves its event before those; a failure is his. */
-bool trainer_save_asked(struct trainer *trainer, const struct run_command *command,
-                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error) THAW_NONNULL;
 /* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */
 void trainer_keep_best(struct trainer *trainer, bool now) THAW_NONNULL;
 /* predictions.json: what Results shows of a reopened run; a failure is a warning. */

@@ -350,6 +350,7 @@ static void test_thawing_while_it_trains(void **state)
     (void)state;
     begin_run();
     type("t");
+    stage_train(&stage, 1); /* the run answers */
     see("thaw layer3");
     type("t 2");
     const struct session_layer *all;
