@@ -8,7 +8,7 @@
 #include "app.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 enum { SIDE = 32, AMERICAN_VAL = 50, INDIAN_TRAIN = 10, INDIAN_VAL = 50 };
 

@@ -19,7 +19,7 @@
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 
-#define CACHE_FILE   "runs"
+#define CACHE_FILE   "run-summaries" /* not "runs": all homes may be one folder */
 #define CACHE_FORMAT "thaw-runs-1 "
 enum { CACHE_BYTES_MAX = 32 << 20, ENTRIES_MAX = 10000 };
 

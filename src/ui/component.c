@@ -147,3 +147,8 @@ bool component_filter_clear(struct component_filter *filter, struct ui *ui)
     set_filter(filter, ui, "");
     return true;
 }
+
+void component_no_match(struct canvas *canvas, struct rect area)
+{
+    paragraph_draw(canvas, area, THEME_DIM, 0, "Nothing matches. Esc clears the filter.");
+}

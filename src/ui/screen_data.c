@@ -204,6 +204,8 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
         fill.most = now->class_row[i].train > fill.most ? now->class_row[i].train : fill.most;
     table_draw(canvas, area, &data->list[PANE_CLASSES], class_columns, (int)THAW_LENGTH(class_columns), fill_class,
                &fill, data->pane == PANE_CLASSES);
+    if (data->list[PANE_CLASSES].rows == 0)
+        component_no_match(canvas, layout_inset(area, 2, 2));
 }
 
 static void draw_bad(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)

@@ -9,6 +9,7 @@
 
 #include "component.h"
 #include "thaw/base/mem.h"
+#include "undo.h"
 
 enum {
     LAYER_NAME,
@@ -318,6 +319,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct fill fill = {layers, all};
     int count = ui_training(ui) ? LAYER_COLUMNS : LAYER_COLUMNS - 1;
     table_draw(canvas, table, &layers->list, columns, count, fill_cell, &fill, true);
+    if (layers->list.rows == 0)
+        component_no_match(canvas, layout_inset(table, 2, 2));
     if (!rect_empty(details) && layers->list.selected >= 0)
         draw_details(&all[layers->row[layers->list.selected]], ui, canvas, details);
 }
@@ -366,6 +369,8 @@ static void toggle(const struct command_call *call)
         ui_fail(call->ui, &error);
         return;
     }
+    if (session_subject(call->ui->session) == SESSION_NEXT_RUN)
+        undo_froze(call->ui->undo);
     layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
@@ -385,10 +390,13 @@ static void cut(const struct command_call *call)
         return;
     char name[96];
     snprintf(name, sizeof name, "All up to %s", layer->name);
-    if (!session_freeze_upto(call->ui->session, row, &error))
+    if (!session_freeze_upto(call->ui->session, row, &error)) {
         ui_fail(call->ui, &error);
-    else
-        say_now(call->ui, "is frozen, the rest thawed", name);
+        return;
+    }
+    if (session_subject(call->ui->session) == SESSION_NEXT_RUN)
+        undo_froze(call->ui->undo);
+    say_now(call->ui, "is frozen, the rest thawed", name);
 }
 
 /* Selects a row of the session if it is shown. */

@@ -13,6 +13,12 @@
 #include "overlay.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "undo.h"
+
+static bool is_idle(struct ui *ui)
+{
+    return !ui_training(ui);
+}
 
 /* What had to wait until nothing is being opened any more: a start, or the greeting that offers one. */
 static void greet(struct ui *ui)
@@ -22,7 +28,7 @@ static void greet(struct ui *ui)
     if (ui->starts)
         ui_do(ui, "start", "");
     else if (ui->greeting && !ui->message[0])
-        ui_say(ui, UI_INFO, "%s", ui->greeting);
+        ui_say_while(ui, is_idle, UI_INFO, "%s", ui->greeting);
     ui->starts = false;
     ui->greeting = NULL;
 }
@@ -50,6 +56,8 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->prompt = prompt_create();
     ui->question = question_create();
     ui->help = help_create();
+    ui->chooser = chooser_create();
+    ui->undo = undo_create();
     ui->current = options->start;
     ui_go(ui, options->start);
     ui->greeting = options->greeting;
@@ -66,6 +74,8 @@ void ui_destroy(struct ui *ui)
     for (int i = 0; i < SCREENS; i++)
         if (ui->state[i])
             screen_table[i]->destroy(ui->state[i]);
+    undo_destroy(ui->undo);
+    chooser_destroy(ui->chooser);
     help_destroy(ui->help);
     question_destroy(ui->question);
     prompt_destroy(ui->prompt);
@@ -81,15 +91,30 @@ void ui_dirty(struct ui *ui)
     ui->dirty = true;
 }
 
+static void say(struct ui *ui, enum ui_message_kind kind, const char *format, va_list args)
+{
+    vsnprintf(ui->message, sizeof ui->message, format, args);
+    ui->message_kind = kind;
+    ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
+    ui->message_holds = NULL;
+    ui->dirty = true;
+}
+
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(ui->message, sizeof ui->message, format, args);
+    say(ui, kind, format, args);
     va_end(args);
-    ui->message_kind = kind;
-    ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
-    ui->dirty = true;
+}
+
+void ui_say_while(struct ui *ui, bool (*holds)(struct ui *ui), enum ui_message_kind kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(ui, kind, format, args);
+    va_end(args);
+    ui->message_holds = holds;
 }
 
 void ui_fail(struct ui *ui, const struct error *error)
@@ -115,6 +140,12 @@ void ui_go(struct ui *ui, enum screen_id screen)
 void ui_ask(struct ui *ui, const struct ui_ask *ask)
 {
     prompt_open(ui->prompt, ask);
+    ui->dirty = true;
+}
+
+void ui_choose(struct ui *ui, const struct ui_choice *choice)
+{
+    chooser_open(ui->chooser, choice);
     ui->dirty = true;
 }
 
@@ -171,27 +202,39 @@ static void on_mouse(struct ui *ui, const struct term_event *event)
 static void on_key(struct ui *ui, const struct term_event *event)
 {
     const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
-    if (ui->message_since == 0)
-        ui->message[0] = 0; /* warnings and errors stay until the next key */
     if (command)
         ui_call(ui, command, "");
+}
+
+/* Whether something lies over the screen and took the event. */
+static bool overlay_event(struct ui *ui, const struct term_event *event)
+{
+    if (question_is_open(ui->question))
+        question_event(ui->question, ui, event);
+    else if (chooser_is_open(ui->chooser))
+        chooser_event(ui->chooser, ui, event);
+    else if (help_is_open(ui->help))
+        help_event(ui->help, ui, event);
+    else
+        return prompt_is_open(ui->prompt) && prompt_event(ui->prompt, ui, event);
+    return true;
 }
 
 void ui_event(struct ui *ui, const struct term_event *event)
 {
     ui->dirty = true;
-    if (event->kind == TERM_RESIZE)
+    if (event->kind == TERM_RESIZE) {
         ui_resize(ui, event->width, event->height);
-    else if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
+        return;
+    }
+    if (event->kind == TERM_KEY || event->mouse == TERM_PRESS)
+        ui->message[0] = 0;     /* it was seen, and what comes now has more to say */
+    if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
         const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
         if (command && strcmp(command->name, "quit") == 0 && !ui_training(ui))
             ui->quit = true;
-    } else if (question_is_open(ui->question))
-        question_event(ui->question, ui, event);
-    else if (help_is_open(ui->help))
-        help_event(ui->help, ui, event);
-    else if (prompt_is_open(ui->prompt) && event->kind == TERM_KEY)
-        prompt_event(ui->prompt, ui, event);
+    } else if (overlay_event(ui, event))
+        return;
     else if (event->kind == TERM_KEY)
         on_key(ui, event);
     else if (event->kind == TERM_MOUSE)
@@ -275,7 +318,8 @@ static void draw_message(struct ui *ui)
 {
     static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
     struct rect line = ui->layout.message;
-    if (ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS)
+    bool old = ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS;
+    if (old || (ui->message_holds && !ui->message_holds(ui)))
         ui->message[0] = 0;
     if (!ui->message[0])
         return;
@@ -360,6 +404,8 @@ void ui_draw(struct ui *ui)
             prompt_draw(ui->prompt, canvas, ui->layout.message, ui->layout.body);
         else
             draw_message(ui);
+        if (chooser_is_open(ui->chooser))
+            chooser_draw(ui->chooser, canvas, ui->layout.body);
         if (question_is_open(ui->question))
             question_draw(ui->question, canvas, ui->layout.body);
     }

@@ -17,8 +17,10 @@ struct list {
     int visible;      /* rows that fitted at the last draw */
     struct rect area; /* of the rows, at the last draw: for the mouse */
 };
-void list_set_rows(struct list *list, int rows);   /* keeps the selection where it can */
-void list_select(struct list *list, int row);      /* clamped, scrolled into view */
+void list_set_rows(struct list *list, int rows); /* keeps the selection where it can */
+void list_select(struct list *list, int row);    /* clamped, scrolled into view */
+/* The move of an arrow, page or end key; letters are not looked at. */
+bool move_of_key(const struct term_event *event, enum move *move);
 bool list_move(struct list *list, enum move move); /* false: not along the list, or already there */
 enum list_hit {
     LIST_MISS,

@@ -33,6 +33,24 @@ void list_set_rows(struct list *list, int rows)
     list_select(list, list->selected);
 }
 
+bool move_of_key(const struct term_event *event, enum move *move)
+{
+    static const struct {
+        uint32_t key;
+        enum move move;
+    } keys[] = {
+        {TERM_KEY_UP, MOVE_UP},       {TERM_KEY_DOWN, MOVE_DOWN},       {TERM_KEY_LEFT, MOVE_LEFT},
+        {TERM_KEY_RIGHT, MOVE_RIGHT}, {TERM_KEY_PAGE_UP, MOVE_PAGE_UP}, {TERM_KEY_PAGE_DOWN, MOVE_PAGE_DOWN},
+        {TERM_KEY_HOME, MOVE_FIRST},  {TERM_KEY_END, MOVE_LAST},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++)
+        if (event->kind == TERM_KEY && event->key == keys[i].key) {
+            *move = keys[i].move;
+            return true;
+        }
+    return false;
+}
+
 bool list_move(struct list *list, enum move move)
 {
     list_select(list, list->selected); /* rows may have gone */

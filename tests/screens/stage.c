@@ -94,3 +94,21 @@ void stage_expect_not(struct stage *stage, const char *text)
 {
     expect(stage, text, false);
 }
+
+void stage_find(struct stage *stage, const char *text, int *x, int *y)
+{
+    stage_expect(stage, text);
+    char *dump = canvas_dump(stage->ui->canvas), *line = dump;
+    for (int row = 0; *line != '\0'; row++) {
+        char *end = strchr(line, '\n');
+        *end = '\0';
+        char *found = strstr(line, text);
+        if (found != NULL) {
+            *found = '\0';
+            *x = text_width(line);
+            *y = row;
+        }
+        line = end + 1;
+    }
+    mem_free(dump);
+}

@@ -70,14 +70,14 @@ static char *begin(const char *own)
 
 static char *cached(const char *own)
 {
-    char *name = mem_format("%s-cache/thaw/runs", own), *text = read_text(name);
+    char *name = mem_format("%s-cache/thaw/run-summaries", own), *text = read_text(name);
     mem_free(name);
     return text;
 }
 
 static void put_cached(const char *own, const char *text)
 {
-    char *name = mem_format("%s-cache/thaw/runs", own);
+    char *name = mem_format("%s-cache/thaw/run-summaries", own);
     write_text(name, text);
     mem_free(name);
 }
@@ -116,7 +116,7 @@ static void what_others_can_write_is_not_believed(void **state)
 {
     (void)state;
     char *runs = begin("written"), *good = cached("written"), *lying = lie(good);
-    char *path = in_folder("written-cache/thaw/runs");
+    char *path = in_folder("written-cache/thaw/run-summaries");
     put_cached("written", lying);
     assert_true(best_of(runs) == 2 * (0.1 + 0.2));
     chmod(path, 0666);
@@ -201,6 +201,26 @@ static void moved_runs_are_known(void **state)
     mem_free(runs);
 }
 
+/* One folder may be the home of all: the cache and the runs have names of their own in it. */
+static void homes_may_be_one(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *home = in_folder("home"), *runs = in_folder("home/thaw/runs"), *from = in_folder("moved/on"),
+         *to = in_folder("home/thaw/runs/on");
+    setenv("XDG_CACHE_HOME", home, 1);
+    assert_true(file_make_directories(runs, &error));
+    assert_int_equal(rename(from, to), 0);
+    assert_true(best_of(runs) == 0.1 + 0.2);
+    char *text = read_text("home/thaw/run-summaries");
+    assert_non_null(text);
+    mem_free(text);
+    mem_free(home);
+    mem_free(runs);
+    mem_free(from);
+    mem_free(to);
+}
+
 /* What is no file of events neither waits nor shows. */
 static void pipes_are_no_runs(void **state)
 {
@@ -218,9 +238,13 @@ static void pipes_are_no_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_has_settled_is_kept),       cmocka_unit_test(what_others_can_write_is_not_believed),
-        cmocka_unit_test(what_was_touched_is_read_again), cmocka_unit_test(what_is_damaged_is_not_believed),
-        cmocka_unit_test(moved_runs_are_known),           cmocka_unit_test(pipes_are_no_runs),
+        cmocka_unit_test(what_has_settled_is_kept),
+        cmocka_unit_test(what_others_can_write_is_not_believed),
+        cmocka_unit_test(what_was_touched_is_read_again),
+        cmocka_unit_test(what_is_damaged_is_not_believed),
+        cmocka_unit_test(moved_runs_are_known),
+        cmocka_unit_test(homes_may_be_one),
+        cmocka_unit_test(pipes_are_no_runs),
     };
     return cmocka_run_group_tests(tests, make_settled, remove_folder);
 }

@@ -15,7 +15,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 #include "thaw/session/session.h"
 
 static char folder[] = "/tmp/thaw-test-session-XXXXXX";

@@ -154,7 +154,7 @@ static void test_hostile(void **state)
             for (int i = 0; i < 8; i++) {
                 uint64_t pick = stir(round * 100 + 1 + (uint64_t)(s * 8 + i));
                 points[s][i] = (struct story_point){bits & 1 ? i : odd[pick % THAW_LENGTH(odd)],
-                                                      odd[(pick >> 20) % THAW_LENGTH(odd)]};
+                                                    odd[(pick >> 20) % THAW_LENGTH(odd)]};
             }
             series[s] = (struct plot_series){"s", points[s],     (bits >> 8) % 9,   THEME_TRAIN,
                                              0,   bits >> 2 & 1, bits & 8 ? 0.9 : 0};
