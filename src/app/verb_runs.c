@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "print.h"
@@ -33,7 +34,7 @@ static json_t *run_object(const struct rundir_summary *run)
                      run->epochs_done, "epochs", run->epochs, "best_accuracy", share_json(run->best_accuracy),
                      "last_accuracy", share_json(run->last_accuracy), "params_trainable",
                      (json_int_t)run->params_trainable, "params_frozen", (json_int_t)run->params_frozen, "tags",
-                     print_json_texts(run->labels.tag, run->labels.tags), "note", print_json_text(run->labels.note));
+                     print_json_texts(run->labels.tag, run->labels.tags), "note", print_json_told(run->labels.note));
 }
 
 static void share_text(char *text, size_t room, double share)
@@ -92,15 +93,34 @@ static size_t tell_list(const struct rundir_summary *list, size_t count, const c
     return shown;
 }
 
-static int list_runs(const struct verb_call *call)
+struct order {
+    const struct query_column *column;
+    bool reverse;
+};
+
+/* Of equals the newer first. */
+static int compare(const void *a, const void *b, void *context)
+{
+    const struct order *by = context;
+    const struct rundir_summary *left = a, *right = b;
+    int order = query_order(by->column, by->reverse, a, b);
+    return order ? order : (left->started < right->started) - (left->started > right->started);
+}
+
+static int list_runs(const struct verb_call *call, const char *sort)
 {
     struct error error = {0};
     size_t count = 0;
     struct rundir_summary *list = NULL;
     char *filter = app_words(call->word, call->words);
     struct query *query = query_create(filter, run_columns, &error);
-    if (query)
+    struct order order = {.reverse = sort && sort[0] == '-'};
+    if (query && sort)
+        order.column = query_sort_column(run_columns, sort + order.reverse, &error);
+    if (query && (order.column || !sort))
         list = rundir_list(call->runs, &count, &error);
+    if (list && sort)
+        qsort_r(list, count, sizeof *list, compare, &order);
     if (list && !tell_list(list, count, call->runs, query, call->json) && call->words)
         app_part_suggest(runs_parts, call->word[0]);
     int code = list ? 0 : app_fail(&error);
@@ -113,19 +133,17 @@ static int list_runs(const struct verb_call *call)
 static int runs(int argc, char **argv)
 {
     bool trash = false;
-    const char *given = NULL;
+    const char *given = NULL, *sort = NULL;
     struct verb_call call = {0};
-    const struct option_row rows[] = {{.name = "--json", .flag = &call.json},
-                                      {.name = "--runs", .value = &given},
-                                      {.name = "--trash", .flag = &trash},
-                                      {.name = "--yes", .flag = &call.yes},
-                                      {.name = "-"}};
+    const struct option_row rows[] = {{.name = "--json", .flag = &call.json}, {.name = "--runs", .value = &given},
+                                      {.name = "--sort", .value = &sort},     {.name = "--trash", .flag = &trash},
+                                      {.name = "--yes", .flag = &call.yes},   {.name = "-"}};
     argc = app_options(&verb_runs, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     const struct verb_part *part = argc > 1 ? app_part(runs_parts, argv[1]) : NULL;
-    if (trash && part)
-        return app_usage(&verb_runs, "--trash is for the list");
+    if ((trash || sort) && part)
+        return app_usage(&verb_runs, "%s is for the list", trash ? "--trash" : "--sort");
     if (call.yes && (!part || strcmp(part->name, "empty-trash") != 0))
         return app_usage(&verb_runs, "--yes is for empty-trash");
     char *folder = run_folder(given), *shown = trash ? run_trash(folder) : mem_string(folder);
@@ -138,7 +156,7 @@ static int runs(int argc, char **argv)
         error_set(&error, ERROR_USAGE, "%s: no such folder", given);
         code = app_fail(&error);
     } else {
-        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call);
+        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call, sort);
     }
     mem_free(shown);
     mem_free(folder);
@@ -147,12 +165,14 @@ static int runs(int argc, char **argv)
 
 const struct verb verb_runs = {
     .name = "runs",
-    .synopsis = "[FILTER] [--trash] | rename RUN NAME | tag RUN [-]TAG... | note RUN TEXT | delete RUN... |\n"
+    .synopsis = "[FILTER] [--sort [-]COLUMN] [--trash] | rename RUN NAME | tag RUN [-]TAG... | note RUN TEXT | delete "
+                "RUN... |\n"
                 "                 restore RUN... | empty-trash [--yes]  [--runs DIR] [--json]",
     .help = "lists the runs, newest first; renames, tags, deletes them",
     .options = "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
                "                   figures: best last (%) epochs params (M, that learn) minutes days; word: tagged;\n"
                "                   texts: name: model: data: state: tag: note:\n"
+               "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
                "  --trash          lists what was deleted\n"
                "  rename RUN NAME  another name behind its time stamp\n"
                "  tag RUN TAG...   puts tags on a run; -TAG takes one off; without TAG, shows them\n"

@@ -40,6 +40,8 @@ void canvas_clear(struct canvas *canvas)
 {
     canvas->clip = (struct rect){0, 0, canvas->width, canvas->height};
     canvas->cursor_x = canvas->cursor_y = -1;
+    canvas->cuts = 0;
+    canvas->whole[0] = 0;
     canvas_fill(canvas, canvas->clip, ' ', THEME_TEXT, 0);
 }
 
@@ -132,8 +134,10 @@ int canvas_text(struct canvas *canvas, int x, int y, int width, enum theme_role 
         canvas_put(canvas, x + used, y, code, role, attrs);
         used += cells;
     }
-    if (total > width && width > 0)
+    if (total > width && width > 0) {
         canvas_put(canvas, x + used++, y, 0x2026, role, attrs);
+        canvas->cuts++;
+    }
     return used;
 }
 

@@ -115,10 +115,10 @@ static void fill_place(void *context, int row, int column, struct table_cell *ce
 
 enum { CLASS_NAME, CLASS_TRAIN, CLASS_VAL, CLASS_BALANCE };
 static const struct column class_columns[] = {
-    [CLASS_NAME] = {"class", 14, 2, ALIGN_LEFT, 4},
+    [CLASS_NAME] = {"class", 22, 2, ALIGN_LEFT, 4},
     [CLASS_TRAIN] = {"train", 5, 0, ALIGN_RIGHT, 3},
     [CLASS_VAL] = {"val", 5, 0, ALIGN_RIGHT, 2},
-    [CLASS_BALANCE] = {"balance", 8, 1, ALIGN_LEFT, 1},
+    [CLASS_BALANCE] = {"balance", 7, 1, ALIGN_LEFT, 1},
 };
 
 struct class_fill {
@@ -152,7 +152,7 @@ static void fill_class(void *context, int index, int column, struct table_cell *
 
 struct bad_fill {
     const struct session_data *now;
-    bool wide;
+    bool wide; /* room for the path, not only for the file's name */
 };
 
 /* The path inside the data's folder: what tells files apart. */
@@ -167,7 +167,8 @@ static void fill_bad(void *context, int row, int column, struct table_cell *cell
     const struct bad_fill *fill = context;
     const struct session_bad *bad = &fill->now->bad[row];
     if (column == 0) {
-        snprintf(cell->text, sizeof cell->text, "%s", inner_path(fill->now, bad->path));
+        snprintf(cell->text, sizeof cell->text, "%s",
+                 fill->wide ? inner_path(fill->now, bad->path) : component_leaf(bad->path));
         return;
     }
     cell->role = THEME_WARNING;
@@ -210,7 +211,8 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
 
 static void draw_bad(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)
 {
-    static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
+    static const struct column small[] = {{"file", 9, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 4, ALIGN_LEFT, 1}};
+    static const struct column whole[] = {{"file", 20, 2, ALIGN_LEFT, 2}, {"set aside: why", 30, 3, ALIGN_LEFT, 1}};
     char right[32];
     snprintf(right, sizeof right, "%zu", now->bad_count);
     component_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
@@ -218,8 +220,9 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
         return;
     }
-    struct bad_fill fill = {now, data->all_bad};
-    table_draw(canvas, area, &data->list[PANE_BAD], columns, 2, fill_bad, &fill, data->pane == PANE_BAD);
+    struct bad_fill fill = {now, area.w > 60};
+    table_draw(canvas, area, &data->list[PANE_BAD], fill.wide ? whole : small, 2, fill_bad, &fill,
+               data->pane == PANE_BAD);
 }
 
 static void load_preview(struct data *data, struct ui *ui, int label)

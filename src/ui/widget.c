@@ -87,6 +87,11 @@ int paragraph_draw(struct canvas *canvas, struct rect area, enum theme_role role
     return line;
 }
 
+int paragraph_height(int width, const char *text)
+{
+    return paragraph_draw(NULL, (struct rect){0, 0, width, 0}, THEME_TEXT, 0, text);
+}
+
 void field_draw(struct canvas *canvas, int x, int y, int width, int label_width, const char *label, const char *value)
 {
     canvas_text(canvas, x, y, label_width < width ? label_width : width, THEME_DIM, 0, label);

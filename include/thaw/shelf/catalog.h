@@ -61,6 +61,10 @@ char *catalog_locate(const struct catalog *catalog, const struct catalog_row *ro
 char *catalog_weights(const struct catalog *catalog, const char *name,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* Puts behind a sentence which name of the catalog's weights, or of an architecture that stands for its usual ones, may
+ * have been meant; where there is none, that `thaw models` lists them. */
+void catalog_tell_nearest(const struct catalog *catalog, const char *name, struct error *error) THAW_NONNULL;
+
 /* Puts what the row states over what is in *preprocess; the input's size stays, and the resize keeps its share of it. */
 void catalog_preprocess(const struct catalog_row *row, struct preprocess *preprocess) THAW_NONNULL;
 
