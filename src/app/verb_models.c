@@ -147,7 +147,8 @@ static long find_row(struct session *session, const char *name, struct error *er
     return -1;
 }
 
-int models_compare(const char *a, const char *b, bool json)
+/* Two models of the list side by side. */
+static int models_compare(const char *a, const char *b, bool json)
 {
     struct error error = {0};
     const struct session_difference *row;
@@ -204,7 +205,8 @@ static bool time_one(struct session *session, const char *name, bool json, json_
     return true;
 }
 
-int models_time(char **name, int count, bool json)
+/* Measures an image's time of models that can be built, and remembers it. */
+static int models_time(char **name, int count, bool json)
 {
     struct error error = {0};
     struct session *session = open_session(&error);
