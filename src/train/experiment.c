@@ -393,6 +393,16 @@ bool experiment_load(struct experiment *experiment, const char *path, struct err
     return good;
 }
 
+bool experiment_parse(struct experiment *experiment, const char *text, struct error *error)
+{
+    struct experiment parsed;
+    experiment_init(&parsed);
+    bool good = check_line_lengths(text, "experiment", error) && parse_text(&parsed, text, "", error);
+    if (good)
+        *experiment = parsed;
+    return good;
+}
+
 /* --- the resolved copy --- */
 
 static char *absolute_value(const struct experiment_key *key, const struct experiment *experiment)

@@ -88,6 +88,9 @@ void experiment_init(struct experiment *experiment) THAW_NONNULL; /* the documen
 /* The defaults with what the file says on top; its relative paths are made to count from its folder. Unknown section,
  * key or value: ERROR_USAGE with file, line and the nearest valid name. */
 bool experiment_load(struct experiment *experiment, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same of a text that experiment_text wrote; its paths are absolute. */
+bool experiment_parse(struct experiment *experiment, const char *text,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* "section.key=value", as --set gives it ("thaw.epoch 5=layer4 @ lr*0.1" too; no layers: that thaw is removed). Relative
  * paths count from the working directory. A fault leaves the experiment as it was. */
 bool experiment_set(struct experiment *experiment, const char *assignment,
