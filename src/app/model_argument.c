@@ -12,8 +12,8 @@
 #include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
-#include "thaw/train/trainer.h"
 #include "thaw/source/zoo.h"
+#include "thaw/train/trainer.h"
 
 /* The class names that came with the weights, else the catalog's; unknown is no fault. */
 static bool take_class_names(struct model_argument *argument, const char *path, struct error *error)
