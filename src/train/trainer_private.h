@@ -170,10 +170,8 @@ bool trainer_is_stale(const struct trainer *trainer) THAW_NONNULL;
 bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Compiles for a freeze plan and takes it over; on failure all is as before and `freeze` stays the caller's. */
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Bytes that the run takes at a time, as train_cost tells them beforehand. */
-size_t trainer_memory(const struct trainer *trainer) THAW_NONNULL;
-/* The proof of freeze as an event. */
-void trainer_prove(struct trainer *trainer) THAW_NONNULL;
+size_t trainer_memory(const struct trainer *trainer) THAW_NONNULL; /* bytes it takes, as train_cost tells beforehand */
+void trainer_prove(struct trainer *trainer) THAW_NONNULL;          /* the proof of freeze as an event */
 
 /* --- trainer_batches.c --- */
 /* Starts an epoch's batches, behind making features complete where they are kept. false: a stop came in between, or the
