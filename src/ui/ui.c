@@ -167,11 +167,6 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
     ui->dirty = true;
 }
 
-bool ui_ascii(const struct ui *ui)
-{
-    return ui->canvas->ascii;
-}
-
 /* What cannot be written is forgotten: it is no reason to be kept from starting or leaving. */
 void ui_keep(struct ui *ui)
 {

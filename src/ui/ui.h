@@ -111,7 +111,6 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice);
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
 
 void ui_keep(struct ui *ui); /* writes down what the next run is, for the next start */
-bool ui_ascii(const struct ui *ui);
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */
