@@ -110,7 +110,7 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice);
 /* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
 
-void ui_keep(struct ui *ui); /* writes down what the next run is, for the next start */
+void ui_keep(struct ui *ui);     /* writes down what the next run is, for the next start */
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */
