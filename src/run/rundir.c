@@ -216,7 +216,8 @@ void rundir_close(struct rundir *rundir)
 
 void rundir_discard(struct rundir *rundir)
 {
-    static const char *const made[] = {RUNDIR_EVENTS, "experiment.ini", "thaw.log", RUNDIR_LOCK};
+    static const char *const made[] = {RUNDIR_EVENTS,  "experiment.ini", "thaw.log", "engine.log",
+                                       RUNDIR_CONTROL, RUNDIR_VIEW,      RUNDIR_LOCK};
     if (!rundir)
         return;
     for (size_t i = 0; i < THAW_LENGTH(made); i++) {

@@ -10,6 +10,8 @@
 #include "thaw/base/machine.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
+#include "thaw/source/bind.h"
+#include "thaw/train/layer_rows.h"
 #include "trainer_private.h"
 
 /* --- data --- */
@@ -95,7 +97,8 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     snprintf(at->arch, sizeof at->arch, "%s", trainer->graph->arch);
     at->seed = experiment->train.seed;
     at->images_batch = experiment->train.batch;
-    at->base_lr = experiment->train.lr;
+    at->lr.base = experiment->train.lr;
+    at->epochs = experiment->train.epochs;
     trainer->touched = mem_array((size_t)trainer->graph->params, sizeof *trainer->touched);
     if (experiment_is_scratch(experiment))
         return true;
@@ -141,12 +144,23 @@ static bool check_same_run(struct trainer *trainer, const struct checkpoint *sav
     return true;
 }
 
+/* More epochs than it has done, where a number of them is asked for. */
+static bool check_extension(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+{
+    if (trainer->extended == 0 || trainer->extended >= saved->epoch)
+        return true;
+    return error_set(error, ERROR_USAGE, "%s: it is in epoch %d, so it cannot end behind epoch %d",
+                     rundir_path(trainer->rundir), saved->epoch, trainer->extended);
+}
+
 static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
                             struct error *error)
 {
     struct hash data_hash = trainer->at.data_hash;
-    if (!check_same_run(trainer, saved, error) || !checkpoint_values(file, trainer->graph, trainer->touched, error) ||
-        !checkpoint_freeze(file, trainer->freeze, error))
+    if (!check_same_run(trainer, saved, error) || !check_extension(trainer, saved, error) ||
+        !checkpoint_values(file, trainer->graph, trainer->touched, error) ||
+        !checkpoint_freeze(file, trainer->freeze, error) ||
+        !checkpoint_changes(file, trainer->graph, &trainer->changes, error))
         return false;
     optim_follow(trainer->optim, trainer->freeze);
     if (!checkpoint_optim(file, trainer->graph, trainer->optim, error))
@@ -155,6 +169,8 @@ static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_fil
         return false;
     trainer->at = *saved;
     trainer->at.data_hash = data_hash;
+    trainer->at.epochs = saved->epochs > 0 ? saved->epochs : trainer->experiment.train.epochs;
+    trainer->experiment.train.epochs = trainer->at.epochs;
     trainer->event_epoch = saved->batch == 0 && saved->epoch > 1 ? saved->epoch - 1 : saved->epoch;
     trainer->began = true;
     return true;
@@ -169,6 +185,8 @@ static bool prepare_resume(struct trainer *trainer, bool *data_changed, struct e
     *data_changed = false;
     if (!file_exists(path)) {
         good = rundir_rewind(trainer->rundir, 0, error);
+        if (trainer->extended > 0)
+            trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
     } else {
         struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
         good = file && take_checkpoint(trainer, file, &saved, error);
@@ -266,7 +284,9 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
     struct feature_cache *features[DATASET_SPLITS];
     if (freeze_counts(freeze, trainer->graph).trainable == 0)
         return error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
+    trainer_enter(trainer, EVENT_PHASE_PREPARING);
     measure_kernels(trainer, freeze);
+    trainer_linger(trainer, 0, 0);
     for (int s = 0; s < DATASET_SPLITS; s++) {
         trainer->feed[s].uncached = trainer->feed[s].uncached && freeze == trainer->freeze;
         features[s] = make_features(trainer, (enum dataset_split)s, freeze);
@@ -341,37 +361,13 @@ static void prepare_engine(struct trainer *trainer)
     trainer->optim = optim_create(trainer->graph, &settings, trainer->team);
     trainer->gradient = mem_array(params, sizeof *trainer->gradient);
     trainer->reduced = mem_array(params, sizeof *trainer->reduced);
+    trainer->row_node = layer_rows_nodes(trainer->graph, &trainer->rows);
+    trainer->row_ratio = mem_array((size_t)trainer->rows, sizeof *trainer->row_ratio);
+    trainer->node_ratio = mem_array((size_t)trainer->graph->nodes, sizeof *trainer->node_ratio);
     trainer->logits_gradient = mem_floats((size_t)experiment->train.batch * (size_t)trainer->graph->classes);
 }
 
-/* --- first events --- */
-
-static bool emit_begin(struct trainer *trainer)
-{
-    if (trainer->began) {
-        struct event event = {.kind = EVENT_FORK, .u.fork.from = TRAINER_LAST};
-        return trainer_emit(trainer, &event);
-    }
-    struct event event = {.kind = EVENT_RUN};
-    struct freeze_counts counts = freeze_counts(trainer->freeze, trainer->graph);
-    event.u.run.version = EVENT_VERSION;
-    snprintf(event.u.run.program, sizeof event.u.run.program, "%s", PACKAGE_STRING);
-    snprintf(event.u.run.model, sizeof event.u.run.model, "%s", trainer->graph->arch);
-    snprintf(event.u.run.data, sizeof event.u.run.data, "%.*s", EVENT_TEXT_MAX - 1, trainer->experiment.data.path);
-    event.u.run.classes = trainer->dataset->classes;
-    event.u.run.train_images = (int)trainer->dataset->images[DATASET_TRAIN].items;
-    event.u.run.val_images = (int)trainer->dataset->images[DATASET_VAL].items;
-    event.u.run.epochs = trainer->experiment.train.epochs;
-    event.u.run.steps_per_epoch = trainer->feed[DATASET_TRAIN].batches;
-    event.u.run.params_trainable = counts.trainable;
-    event.u.run.params_frozen = counts.frozen;
-    event.u.run.seed = trainer->experiment.train.seed;
-    event.u.run.memory = plan_bytes(trainer->plan) + trainer->graph->values_count * sizeof(float);
-    event.u.run.recomputed = plan_recomputed(trainer->plan, &event.u.run.recomputed_share);
-    snprintf(event.u.run.weights, sizeof event.u.run.weights, "%s", trainer->match);
-    trainer->began = trainer_emit(trainer, &event);
-    return trainer->began;
-}
+/* --- proof and warnings --- */
 
 void trainer_prove(struct trainer *trainer)
 {
@@ -417,7 +413,8 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         return false;
     trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);
     trainer->ticked = clock_monotonic();
-    if (!emit_begin(trainer)) {
+    bool goes_on = trainer->began;
+    if (!trainer_tell_begin(trainer)) {
         *error = trainer->failure;
         return false;
     }
@@ -426,5 +423,7 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
                               "model.preprocess states it");
     warn_of_data(trainer, data_changed);
     trainer_prove(trainer);
+    if (goes_on && trainer->extended > 0)
+        trainer_extend(trainer, trainer->extended);
     return true;
 }

@@ -13,6 +13,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/source/bind.h"
 #include "trainer_private.h"
 
 /* What writing one came to. */
@@ -26,25 +27,36 @@ static void tell_checkpoint(struct trainer *trainer, bool best, const struct err
         trainer_warn(trainer, "%s", error->text);
 }
 
+static struct checkpoint_of all_of(const struct trainer *trainer)
+{
+    return (struct checkpoint_of){trainer->graph, trainer->freeze, trainer->optim, trainer->touched, &trainer->changes};
+}
+
+static bool write_file(struct trainer *trainer, bool best, struct error *error)
+{
+    struct checkpoint_of of = all_of(trainer);
+    char *path = rundir_file(trainer->rundir, best ? TRAINER_BEST : TRAINER_LAST);
+    trainer->at.mark = rundir_mark(trainer->rundir);
+    bool good = checkpoint_write(path, &trainer->at, &of, error) || error_wrap(error, "no checkpoint");
+    mem_free(path);
+    return good;
+}
+
 static void write_now(struct trainer *trainer, bool best)
 {
     struct error error = {0};
-    char *path = rundir_file(trainer->rundir, best ? TRAINER_BEST : TRAINER_LAST);
-    trainer->at.mark = rundir_mark(trainer->rundir);
-    if (!checkpoint_write(path, &trainer->at, trainer->graph, trainer->freeze, trainer->optim, trainer->touched,
-                          &error))
-        error_wrap(&error, "no checkpoint");
+    bool good = write_file(trainer, best, &error);
+    (void)good; /* the sentence says so */
     tell_checkpoint(trainer, best, &error);
-    mem_free(path);
 }
 
 static void hold_best(struct trainer *trainer)
 {
     struct error error = {0};
+    struct checkpoint_of of = all_of(trainer);
     char *path = rundir_file(trainer->rundir, TRAINER_BEST);
     trainer->at.mark = rundir_mark(trainer->rundir);
-    trainer->best_held = checkpoint_bytes(&trainer->best_bytes, path, &trainer->at, trainer->graph, trainer->freeze,
-                                          trainer->optim, trainer->touched, &error);
+    trainer->best_held = checkpoint_bytes(&trainer->best_bytes, path, &trainer->at, &of, &error);
     if (!trainer->best_held) {
         error_wrap(&error, "no checkpoint");
         tell_checkpoint(trainer, true, &error);
@@ -87,6 +99,19 @@ void trainer_save(struct trainer *trainer)
     trainer_pace_end(&trainer->saving);
 }
 
+bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error)
+{
+    trainer_pace_begin(&trainer->saving);
+    if (trainer->best_held)
+        write_held(trainer);
+    if (!write_file(trainer, false, error))
+        return false;
+    trainer_tell_command(trainer, command, true, "");
+    tell_checkpoint(trainer, false, &(struct error){0});
+    trainer_pace_end(&trainer->saving);
+    return true;
+}
+
 /* A name or path that is no UTF-8 has no JSON form; its place stays empty. */
 static json_t *text_or_empty(const char *text)
 {
@@ -94,9 +119,18 @@ static json_t *text_or_empty(const char *text)
     return json ? json : json_string("");
 }
 
+void trainer_predictions_finish(struct task_predictions *predictions)
+{
+    mem_free(predictions->label);
+    mem_free(predictions->predicted);
+    mem_free(predictions->probability);
+    mem_free(predictions->index);
+    *predictions = (struct task_predictions){0};
+}
+
 static json_t *describe(const struct trainer *trainer)
 {
-    const struct trainer_predictions *predictions = &trainer->predictions;
+    const struct task_predictions *predictions = &trainer->predictions;
     const struct dataset *dataset = trainer->dataset;
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
@@ -154,7 +188,7 @@ void trainer_export(struct trainer *trainer)
 {
     struct error error = {0};
     load_best(trainer);
-    char *path = rundir_file(trainer->rundir, "model.safetensors");
+    char *path = rundir_file(trainer->rundir, TRAINER_MODEL);
     const char *const *names = (const char *const *)trainer->dataset->class_name;
     if (!bind_export(trainer->graph, path, TENSOR_F32, names, &error))
         trainer_warn(trainer, "no model exported: %s", error.text);

@@ -99,13 +99,15 @@ static void freeze(const struct command_call *call)
         ui_fail(ui, &error);
         return;
     }
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
+        return; /* what comes of it comes as a notice */
     undo_froze(ui->undo);
     struct session_freeze_counts counts;
     char trainable[WORDS_MAX], still[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
-    ui_say(ui, UI_GOOD, "%s %s%s: %s values learn, %s are frozen", call->argument,
-           call->command->value ? "frozen" : "thawed", ui_training(ui) ? " from the next batch" : "",
-           words_count(trainable, counts.trainable), words_count(still, counts.frozen));
+    ui_say(ui, UI_GOOD, "%s %s: %s values learn, %s are frozen", call->argument,
+           call->command->value ? "frozen" : "thawed", words_count(trainable, counts.trainable),
+           words_count(still, counts.frozen));
 }
 
 static void undo(const struct command_call *call)
@@ -113,6 +115,11 @@ static void undo(const struct command_call *call)
     struct ui *ui = call->ui;
     struct error error;
     char what[160];
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN) { /* its plan alone; it answers by a notice */
+        if (!session_undo_freeze(ui->session, &error))
+            ui_fail(ui, &error);
+        return;
+    }
     switch (undo_last(ui->undo, ui->session, what, sizeof what, &error)) {
     case UNDO_NOTHING:
         ui_say(ui, UI_WARNING, "Nothing to undo");
@@ -121,8 +128,6 @@ static void undo(const struct command_call *call)
         ui_fail(ui, &error);
         break;
     case UNDO_FROZE:
-        ui_say(ui, UI_INFO, "Undone: %s%s", what, ui_training(ui) ? ", from the next batch" : "");
-        break;
     case UNDO_SET:
         ui_say(ui, UI_INFO, "Undone: %s", what);
         break;
@@ -155,7 +160,7 @@ static void start(const struct command_call *call)
 static void open_run(const struct command_call *call)
 {
     struct error error;
-    if (session_open_run(call->ui->session, call->argument, &error))
+    if (session_open_run(call->ui->session, call->argument, false, &error))
         ui_go(call->ui, SCREEN_TRAIN);
     else
         ui_fail(call->ui, &error);

@@ -182,8 +182,7 @@ bool ui_training(struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    return status.phase == SESSION_PREPARING || status.phase == SESSION_RUNNING || status.phase == SESSION_PAUSED ||
-           status.phase == SESSION_VALIDATING;
+    return session_phase_is_live(status.phase) && !status.replay;
 }
 
 void ui_show(const struct command_call *call)
@@ -271,6 +270,9 @@ void ui_pump(struct ui *ui)
 {
     if (session_pump(ui->session) == 0)
         return;
+    struct session_notice notice;
+    while (session_take_notice(ui->session, &notice))
+        ui_say(ui, notice.good ? UI_GOOD : UI_ERROR, "%s", notice.text);
     ui->dirty = true;
     greet(ui);
     for (int i = 0; i < SCREENS; i++)
@@ -308,10 +310,9 @@ static void draw_status(struct ui *ui, struct rect line)
     session_status(ui->session, &status);
     if (!ui_training(ui))
         return;
-    const char *phase = status.phase == SESSION_PAUSED       ? "paused "
-                        : status.phase == SESSION_PREPARING  ? "preparing "
-                        : status.phase == SESSION_VALIDATING ? "validating "
-                                                             : "";
+    char phase[32] = "";
+    if (status.phase != SESSION_RUNNING)
+        snprintf(phase, sizeof phase, "%s ", status.words);
     char forms[4][96], percent[24] = "";
     if (status.val_accuracy >= 0)
         snprintf(percent, sizeof percent, "  %.1f%%", status.val_accuracy * 100);

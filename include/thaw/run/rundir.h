@@ -6,6 +6,10 @@
 #include "thaw/run/event.h"
 #include "thaw/run/run_labels.h"
 
+/* The engine's doors in it: one for the user's own, and one for others that takes no command that writes. */
+#define RUNDIR_CONTROL "control.sock"
+#define RUNDIR_VIEW    "view.sock"
+
 struct rundir;
 
 /* Makes runs/<YYYYMMDD-HHMMSS>-<name>[-2..] below `runs` (created), mode 0700, locked by this process. */
@@ -31,6 +35,9 @@ bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) TH
 /* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
  * version that is newer than EVENT_VERSION is an error. */
 bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Whether a living process holds the run's lock. */
+bool rundir_is_active(const char *path) THAW_NONNULL;
 
 /* What the Runs screen lists, from the first and last lines. */
 struct rundir_summary {

@@ -145,6 +145,12 @@ static void state_follows_the_freeze_plan(void **state)
     team_destroy(team);
 }
 
+static double lr_at(const struct experiment *experiment, double base, uint64_t position, int batches)
+{
+    struct schedule_base unset = {.base = base, .anchor = SCHEDULE_NO_ANCHOR};
+    return schedule_lr(experiment, unset, position, batches);
+}
+
 static void schedules(void **state)
 {
     (void)state;
@@ -152,20 +158,28 @@ static void schedules(void **state)
     experiment_init(&e);
     e.train.epochs = 4;
     e.train.schedule = SCHEDULE_CONSTANT;
-    assert_true(schedule_lr(&e, 0.5, 39, 10) == 0.5);
+    assert_true(lr_at(&e, 0.5, 39, 10) == 0.5);
     e.train.schedule = SCHEDULE_COSINE;
-    assert_true(schedule_lr(&e, 1, 0, 10) == 1);
-    assert_true(fabs(schedule_lr(&e, 1, 20, 10) - 0.5) < 1e-12);
-    assert_true(fabs(schedule_lr(&e, 1, 39, 10) - 0.5 * (1 + cos(M_PI * 39 / 40))) < 1e-12);
+    assert_true(lr_at(&e, 1, 0, 10) == 1);
+    assert_true(fabs(lr_at(&e, 1, 20, 10) - 0.5) < 1e-12);
+    assert_true(fabs(lr_at(&e, 1, 39, 10) - 0.5 * (1 + cos(M_PI * 39 / 40))) < 1e-12);
     e.train.warmup = 0.5;
-    assert_true(fabs(schedule_lr(&e, 1, 0, 10) - 0.2) < 1e-12);
-    assert_true(schedule_lr(&e, 1, 4, 10) == 1 && schedule_lr(&e, 1, 5, 10) == 1);
-    assert_true(fabs(schedule_lr(&e, 1, 20, 10) - 0.5 * (1 + cos(M_PI * 15 / 35))) < 1e-12);
+    assert_true(fabs(lr_at(&e, 1, 0, 10) - 0.2) < 1e-12);
+    assert_true(lr_at(&e, 1, 4, 10) == 1 && lr_at(&e, 1, 5, 10) == 1);
+    assert_true(fabs(lr_at(&e, 1, 20, 10) - 0.5 * (1 + cos(M_PI * 15 / 35))) < 1e-12);
     e.train.warmup = 0;
     e.train.schedule = SCHEDULE_STEP;
     e.train.step_epochs = 2;
     e.train.step_gamma = 0.1;
-    assert_true(schedule_lr(&e, 1, 19, 10) == 1 && schedule_lr(&e, 1, 20, 10) == 0.1);
+    assert_true(lr_at(&e, 1, 19, 10) == 1 && lr_at(&e, 1, 20, 10) == 0.1);
+    /* A rate set by hand holds where it was set, and all behind it are in the schedule's proportion. */
+    struct schedule_base set = {.base = 0.3, .anchor = 23};
+    assert_true(schedule_lr(&e, set, 23, 10) == 0.3 && schedule_lr(&e, set, 39, 10) == 0.3);
+    e.train.schedule = SCHEDULE_COSINE;
+    assert_true(schedule_lr(&e, set, 23, 10) == 0.3);
+    assert_true(fabs(schedule_lr(&e, set, 31, 10) / 0.3 - lr_at(&e, 1, 31, 10) / lr_at(&e, 1, 23, 10)) < 1e-12);
+    set.anchor = 40;
+    assert_true(schedule_lr(&e, set, 41, 10) == 0.3); /* nothing is left to be in proportion to */
 }
 
 int main(void)
