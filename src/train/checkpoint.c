@@ -134,15 +134,18 @@ static json_t *changes_to_json(const struct plan_changes *changes)
 
 static char *describe(const struct checkpoint *checkpoint, const struct checkpoint_of *of)
 {
-    json_t *object = json_object(), *updates = json_array();
+    json_t *object = json_object(), *updates = json_array(), *warmups = json_array();
     json_object_set_new(object, "version", json_integer(CHECKPOINT_VERSION));
     for (size_t i = 0; i < THAW_LENGTH(fields); i++)
         json_object_set_new(object, fields[i].name, field_to_json(checkpoint, &fields[i]));
-    for (int p = 0; p < of->graph->params; p++)
+    for (int p = 0; p < of->graph->params; p++) {
         json_array_append_new(updates, json_integer((json_int_t)*optim_updates(of->optim, p)));
+        json_array_append_new(warmups, json_integer((json_int_t)*optim_warmup(of->optim, p)));
+    }
     json_object_set_new(object, "fixed", freeze_to_json(of->freeze));
     json_object_set_new(object, "changes", changes_to_json(of->changes));
     json_object_set_new(object, "updates", updates);
+    json_object_set_new(object, "warmups", warmups);
     char *dumped = json_dumps(object, JSON_COMPACT), *text = mem_string(dumped);
     free(dumped);
     json_decref(object);
@@ -375,8 +378,10 @@ bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *gr
                       struct error *error)
 {
     const json_t *updates = json_object_get(file->object, "updates");
+    const json_t *warmups = json_object_get(file->object, "warmups"); /* none of version 1 */
     for (int p = 0; p < graph->params; p++) {
         *optim_updates(optim, p) = (uint64_t)json_integer_value(json_array_get(updates, (size_t)p));
+        *optim_warmup(optim, p) = (uint64_t)json_integer_value(json_array_get(warmups, (size_t)p));
         for (int s = 0; s < optim_slots(optim); s++) {
             bool found;
             float *state = optim_slot(optim, p, s);

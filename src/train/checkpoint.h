@@ -4,7 +4,7 @@
  *   values.NAME        every parameter and running statistic that moves or has moved in this run
  *   SLOT.NAME          optimiser moments of what moves now ("momentum", "exp_avg", "exp_avg_sq")
  * Metadata "thaw.checkpoint": one JSON object with the fields of struct checkpoint, "fixed" (freeze marks by node),
- * "changes" (what undo takes back) and "updates" (optimiser steps by parameter). Doubles are C hexadecimal text, so that
+ * "changes" (what undo takes back), "updates" and "warmups" (optimiser steps by parameter, done and of its warm-up). Doubles are C hexadecimal text, so that
  * they come back to the bit. Dropout masks, order and augmentation are pure functions of (seed, epoch, step), so there is
  * no generator state to keep. Everything else a run stands on comes again from its base weights file, which `base_hash`
  * must still match. Files of version 1 are read. */

@@ -2,6 +2,7 @@
  * first events. Also what a live change of the freeze plan does again: trainer_replan. */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,7 +163,7 @@ static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_fil
         !checkpoint_freeze(file, trainer->freeze, error) ||
         !checkpoint_changes(file, trainer->graph, &trainer->changes, error))
         return false;
-    optim_follow(trainer->optim, trainer->freeze);
+    optim_follow(trainer->optim, trainer->freeze, 0);
     if (!checkpoint_optim(file, trainer->graph, trainer->optim, error))
         return false;
     if (!rundir_rewind(trainer->rundir, saved->mark, error))
@@ -279,6 +280,12 @@ static void measure_kernels(struct trainer *trainer, const struct freeze *freeze
     mem_free(path);
 }
 
+/* Steps over which layers that are thawed in the run come to the whole learning rate. */
+static uint64_t thaw_warmup(const struct trainer *trainer)
+{
+    return (uint64_t)floor(trainer->experiment.train.thaw_warmup * trainer->feed[DATASET_TRAIN].batches + 0.5);
+}
+
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
 {
     struct feature_cache *features[DATASET_SPLITS];
@@ -305,7 +312,7 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
         freeze_destroy(trainer->freeze);
     trainer->plan = plan;
     trainer->freeze = freeze;
-    optim_follow(trainer->optim, freeze);
+    optim_follow(trainer->optim, freeze, trainer->proof ? thaw_warmup(trainer) : 0);
     find_gradients(trainer);
     if (trainer->proof)
         freeze_proof_update(trainer->proof, freeze, trainer->graph);

@@ -185,8 +185,13 @@ void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_
 void trainer_feed_finish(struct trainer_feed *feed) THAW_NONNULL;
 
 /* --- trainer_save.c --- */
-/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning. */
-void trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning and
+ * false. */
+bool trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Whether the checkpoint of this epoch is to be kept for good. */
+bool trainer_keeps_epoch(const struct trainer *trainer, int epoch) THAW_NONNULL;
+/* Keeps the last checkpoint, written at the end of that epoch, by its number, and lets older ones go. */
+void trainer_keep_epoch(struct trainer *trainer, int epoch) THAW_NONNULL;
 /* The same for somebody who asked: `command` leaves its event before those; a failure is his. */
 bool trainer_save_asked(struct trainer *trainer, const struct run_command *command,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -238,6 +238,8 @@ static void after_a_live_thaw(void **state)
         make_pair(&whole, &parts, "sgd", "none");
         world_set(&whole, "thaw.epoch 4 = layer1 @ lr*0.1");
         world_set(&parts, "thaw.epoch 4 = layer1 @ lr*0.1");
+        world_set(&whole, "train.thaw_warmup=2"); /* of the first thaw it goes on beyond the first stop */
+        world_set(&parts, "train.thaw_warmup=2");
         world_run(&a, &whole, NULL);
         assert_int_equal(a.kinds[EVENT_THAW], 3);
         assert_int_equal(a.kinds[EVENT_LR], 2);
