@@ -14,6 +14,8 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/run/link.h"
+#include "thaw/run/run_find.h"
 
 int app_fail(const struct error *error)
 {
@@ -52,6 +54,7 @@ static void help_program(void)
          "  --ascii          draw with ASCII only\n"
          "  --no-color       no colours (as does the variable NO_COLOR)\n"
          "  --no-mouse       leave the mouse to the terminal\n"
+         "  --slow           for a slow line: draws what runs by itself every few seconds\n"
          "  --threads N      computing threads (all cores)\n"
          "  --samples DIR    the sample world's folder\n"
          "  --runs DIR       where runs are kept\n"
@@ -190,4 +193,23 @@ int app_options(const struct verb *verb, int argc, char **argv, const struct opt
     }
     argv[kept] = NULL;
     return kept;
+}
+
+char *app_run(const char *runs, const char *name, struct error *error)
+{
+    char *folder = run_folder(runs), *run = run_find(folder, name, error);
+    mem_free(folder);
+    return run;
+}
+
+struct link *app_link(const char *runs, const char *name, bool read_only, double rate, struct error *error)
+{
+    char host[LINK_HOST];
+    const char *rest;
+    if (link_split(name, host, &rest))
+        return link_call(host, rest, read_only, rate, error);
+    char *run = app_run(runs, name, error);
+    struct link *link = run ? link_open(run, read_only, error) : NULL;
+    mem_free(run);
+    return link;
 }

@@ -20,12 +20,20 @@ struct verb {
 };
 
 extern const struct verb verb_train, verb_resume, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
-    verb_cache, verb_bench, verb_samples;
+    verb_cache, verb_bench, verb_samples, verb_attach, verb_follow, verb_tell, verb_replay, verb_stream;
 extern const struct verb *const verbs[];
 extern const size_t verbs_count;
 
 /* The workbench: what `thaw` without a verb does. */
 int workbench(int argc, char **argv);
+/* The same on a run (`thaw attach`, `thaw replay`): verb's options with the workbench's own. */
+int workbench_on_run(const struct verb *verb, int argc, char **argv);
+
+/* The directory of a run as it was named on the command line, below --runs or the data home; caller frees. */
+char *app_run(const char *runs, const char *name, struct error *error);
+/* A link to it, or to HOST:RUN with at most `rate` bytes a second (0: all); link_destroy. */
+struct link;
+struct link *app_link(const char *runs, const char *name, bool read_only, double rate, struct error *error);
 
 /* Prints "thaw: <sentence>" on stderr and returns the kind's exit code. */
 int app_fail(const struct error *error);

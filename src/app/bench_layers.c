@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "thaw/base/mem.h"
+#include "thaw/compile/rig.h"
 
 enum { FORWARD, DATA, WEIGHTS, BACKWARD, PASSES };
 static const char *const pass_names[PASSES] = {"forward", "data", "weights", "backward"};
@@ -91,94 +92,7 @@ static bool multiplies(const struct layer *layer)
     return kind == OP_CONV || kind == OP_LINEAR;
 }
 
-/* --- one call --- */
-
-struct call_buffers {
-    float **in, **in_grad, *out, *out_grad, *saved, *workspace;
-    float *param[OP_PARAMS_MAX], *param_grad[OP_PARAMS_MAX];
-    bool *add;
-    float *no_grad[OP_PARAMS_MAX], **no_in_grad;
-};
-
-static float *noise(size_t count, uint64_t seed)
-{
-    enum { PERIOD = 1 << 16 }; /* drawing noise takes longer than most layers do */
-    float *values = mem_floats(count);
-    size_t fresh = count < PERIOD ? count : PERIOD;
-    bench_fill(values, fresh, seed);
-    for (size_t at = fresh; at < count; at += fresh)
-        memcpy(values + at, values, (count - at < fresh ? count - at : fresh) * sizeof *values);
-    return values;
-}
-
-static void buffers_init(struct call_buffers *buffers, const struct layer *layer, const struct op_attrs *attrs,
-                         int threads)
-{
-    const struct graph *graph = layer->graph;
-    const struct graph_node *node = &graph->node[layer->node];
-    const struct op_def *def = layer->def;
-    size_t inputs = (size_t)layer->inputs, out = shape4_count(layer->out), workspace = 0;
-    *buffers = (struct call_buffers){.in = mem_array(inputs, sizeof(float *)),
-                                     .in_grad = mem_array(inputs, sizeof(float *)),
-                                     .no_in_grad = mem_array(inputs, sizeof(float *)),
-                                     .add = mem_array(inputs, sizeof(bool)),
-                                     .out = mem_floats(out),
-                                     .out_grad = noise(out, 2)};
-    for (size_t i = 0; i < inputs; i++) {
-        buffers->in[i] = noise(shape4_count(layer->in[i]), 3 + i);
-        buffers->in_grad[i] = mem_floats(shape4_count(layer->in[i]));
-    }
-    for (int i = 0; i < node->params; i++) { /* copies: statistics move */
-        const struct graph_param *param = &graph->param[node->first_param + i];
-        buffers->param[i] = mem_floats(param->count);
-        memcpy(buffers->param[i], graph_param_values(graph, node->first_param + i), param->count * sizeof(float));
-        if (param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT)
-            buffers->param_grad[i] = mem_floats(param->count);
-    }
-    for (int backward = 0; backward < 2 && def->workspace_floats; backward++) {
-        size_t floats = def->workspace_floats(attrs, layer->in, layer->out, threads, backward != 0);
-        workspace = floats > workspace ? floats : workspace;
-    }
-    buffers->workspace = mem_floats(workspace);
-    if (def->saved_floats)
-        buffers->saved = mem_floats(def->saved_floats(attrs, layer->in, layer->out));
-}
-
-static void buffers_finish(struct call_buffers *buffers, int inputs)
-{
-    for (int i = 0; i < inputs; i++) {
-        mem_free_floats(buffers->in[i]);
-        mem_free_floats(buffers->in_grad[i]);
-    }
-    for (int i = 0; i < OP_PARAMS_MAX; i++) {
-        mem_free_floats(buffers->param[i]);
-        mem_free_floats(buffers->param_grad[i]);
-    }
-    mem_free_floats(buffers->out);
-    mem_free_floats(buffers->out_grad);
-    mem_free_floats(buffers->saved);
-    mem_free_floats(buffers->workspace);
-    mem_free(buffers->in);
-    mem_free(buffers->in_grad);
-    mem_free(buffers->no_in_grad);
-    mem_free(buffers->add);
-}
-
-struct pass_job {
-    const struct op_def *def;
-    struct op_call call;
-    int pass;
-};
-
-static void run_pass(void *context, uint64_t number)
-{
-    struct pass_job *job = context;
-    job->call.step = number;
-    if (job->pass == FORWARD)
-        job->def->forward(&job->call);
-    else
-        job->def->backward(&job->call);
-}
+/* --- one pass --- */
 
 /* Bytes that have to come or go once, whatever the algorithm. */
 static double least_bytes(const struct layer *layer, int pass)
@@ -224,45 +138,23 @@ static int pass_kernels(const struct layer *layer, int pass, const struct kernel
     return count;
 }
 
+static void run_pass(void *context, uint64_t number)
+{
+    (void)number;
+    (void)rig_run(context);
+}
+
 /* One pass by one kernel. Forward, the weights are in the form that a frozen layer keeps them in. */
 static struct measured measure_pass(const struct layer *layer, int pass, struct op_kernel kernel,
                                     const struct bench_settings *settings, struct team *team)
 {
-    const struct op_def *def = layer->def;
-    struct op_attrs attrs = layer->graph->node[layer->node].attrs;
-    if (pass != BACKWARD)
-        attrs.kernel[pass] = kernel.number;
-    struct call_buffers buffers;
-    buffers_init(&buffers, layer, &attrs, settings->threads);
-    struct pass_job job = {.def = def,
-                           .pass = pass,
-                           .call = {.attrs = &attrs,
-                                    .inputs = layer->inputs,
-                                    .in_shape = layer->in,
-                                    .in = (const float *const *)buffers.in,
-                                    .out_shape = layer->out,
-                                    .out = buffers.out,
-                                    .param = buffers.param,
-                                    .out_grad = buffers.out_grad,
-                                    .in_grad = pass == WEIGHTS ? buffers.no_in_grad : buffers.in_grad,
-                                    .in_grad_add = buffers.add,
-                                    .param_grad = pass == DATA ? buffers.no_grad : buffers.param_grad,
-                                    .saved = buffers.saved,
-                                    .workspace = buffers.workspace,
-                                    .batch_statistics = true,
-                                    .drop = true,
-                                    .seed = 1,
-                                    .team = team}};
-    size_t floats = def->prepared_floats && pass == FORWARD ? def->prepared_floats(&attrs, layer->in, layer->out) : 0;
-    float *prepared = floats ? mem_floats(floats) : NULL;
-    if (prepared)
-        def->prepare(&job.call, prepared);
-    job.call.prepared = prepared;
-    if (pass == BACKWARD) /* what forward saves and puts out is read */
-        def->forward(&job.call);
-    double seconds = bench_median(run_pass, &job, settings->steps, layer_share * settings->seconds, NULL);
-    mem_free_floats(prepared);
-    buffers_finish(&buffers, layer->inputs);
+    static const enum rig_pass rigged[PASSES] = {RIG_FORWARD, RIG_DATA, RIG_WEIGHTS, RIG_BACKWARD};
+    bool learns = pass == FORWARD && !multiplies(layer); /* statistics of the batch, active dropout */
+    struct rig *rig = rig_create(layer->graph, layer->node, layer->out.n, team);
+    struct rig_way *way = rig_way_create(rig, learns ? RIG_TRAINED : rigged[pass], kernel.number, true);
+    double seconds = bench_median(run_pass, way, settings->steps, layer_share * settings->seconds, NULL);
+    rig_way_destroy(way);
+    rig_destroy(rig);
     return (struct measured){.pass = pass,
                              .kernel = kernel,
                              .taken = true,

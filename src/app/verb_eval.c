@@ -7,13 +7,10 @@
 
 #include "app.h"
 #include "print.h"
-#include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/compile/exec.h"
 #include "thaw/data/dataset.h"
-#include "thaw/data/loader.h"
-#include "thaw/ops/loss.h"
+#include "thaw/train/evaluate.h"
 
 enum { LABELS_BYTES_MAX = 16 << 20, BATCH = 64 };
 
@@ -21,13 +18,6 @@ struct settings {
     const char *model, *weights, *data, *labels, *preprocess;
     int batch, threads;
     bool json;
-};
-
-struct sums {
-    double loss, seconds;
-    uint64_t images, correct, correct5, unreadable;
-    int done, of; /* batches, for the progress line */
-    bool terminal;
 };
 
 /* --- which output stands for which class --- */
@@ -94,118 +84,67 @@ static bool relabel(struct dataset *dataset, const struct model_argument *model,
 
 /* --- the pass --- */
 
-static void tell_progress(const struct sums *sums)
+static bool tell_progress(void *context, int done, int all)
 {
-    if (sums->terminal)
-        fprintf(stderr, "\r\033[K%d/%d", sums->done, sums->of);
-}
-
-static void measure(struct plan *plan, const struct batch *batch, int classes, struct sums *sums)
-{
-    static const struct loss_options options = {0};
-    const float *logits = exec_forward(plan, batch->input, batch->n, false, 0, 0);
-    struct loss_result result = loss_cross_entropy(logits, batch->label, batch->n, classes, &options, NULL, NULL, NULL);
-    sums->loss += result.loss * batch->n;
-    sums->images += (uint64_t)batch->n;
-    sums->correct += (uint64_t)result.correct;
-    sums->correct5 += (uint64_t)result.correct5;
-}
-
-static bool evaluate_images(const struct dataset_images *images, const struct graph *graph, struct plan *plan,
-                            int threads, struct sums *sums, struct error *error)
-{
-    struct loader_options options = {
-        .preprocess = graph->preprocess, .batch = plan_batch(plan), .augment = AUGMENT_NONE, .threads = threads};
-    struct loader *loader = loader_create(images, &options, error);
-    if (!loader)
-        return false;
-    sums->of = loader_batches(loader);
-    sums->done = 0;
-    loader_begin(loader, 1, 0);
-    for (struct batch *batch; (batch = loader_next(loader)); loader_release(loader, batch)) {
-        if (batch->n)
-            measure(plan, batch, graph->classes, sums);
-        sums->done++;
-        tell_progress(sums);
-    }
-    const struct loader_bad *bad;
-    sums->unreadable += loader_take_bad(loader, &bad);
-    loader_destroy(loader);
+    (void)context;
+    fprintf(stderr, "\r\033[K%d/%d", done, all);
     return true;
 }
 
-/* Files set aside on opening, of the parts that are judged. */
-static uint64_t set_aside(const struct dataset *dataset)
+static bool judge(const struct dataset *dataset, const struct graph *graph, const struct settings *settings,
+                  struct evaluation *evaluation, struct error *error)
 {
-    uint64_t count = 0;
-    char *train = path_join(dataset->path, "train/");
-    for (size_t i = 0; i < dataset->bad_count; i++)
-        count += !dataset->own_validation || strncmp(dataset->bad[i].path, train, strlen(train)) != 0;
-    mem_free(train);
-    return count;
-}
-
-static bool evaluate(const struct dataset *dataset, const struct graph *graph, const struct settings *settings,
-                     struct sums *sums, struct error *error)
-{
-    struct team *team = team_create(settings->threads);
-    struct plan_options options = {.batch = settings->batch, .training = false, .fold = true, .team = team};
-    struct plan *plan = plan_create(graph, NULL, &options, error);
-    bool good = plan != NULL;
-    double began = clock_monotonic();
-    sums->unreadable = set_aside(dataset);
-    for (int s = 0; good && s < DATASET_SPLITS; s++) {
-        bool judged = dataset->images[s].items && (s == DATASET_VAL || !dataset->own_validation);
-        if (judged)
-            good = evaluate_images(&dataset->images[s], graph, plan, team_threads(team), sums, error);
-    }
-    sums->seconds = clock_monotonic() - began;
-    if (sums->terminal)
+    bool terminal = isatty(STDERR_FILENO);
+    const struct evaluation_request request = {
+        .graph = graph,
+        .dataset = dataset,
+        .split = {[DATASET_TRAIN] = !dataset->own_validation, [DATASET_VAL] = true},
+        .batch = settings->batch,
+        .threads = settings->threads,
+        .tell = terminal ? tell_progress : NULL,
+    };
+    bool good = evaluate(&request, evaluation, error);
+    if (terminal)
         fprintf(stderr, "\r\033[K");
-    plan_destroy(plan);
-    team_destroy(team);
-    if (good && !sums->images)
-        good = error_set(error, ERROR_DATA, "%s: no image of its %s could be read", dataset->path,
-                         dataset->own_validation ? "validation part" : "classes");
     return good;
 }
 
 /* --- telling --- */
 
-static void report(const struct settings *settings, const struct graph *graph, const struct sums *sums)
+static void report(const struct settings *settings, const struct graph *graph, const struct evaluation *evaluation)
 {
-    double images = (double)sums->images, rate = images / (sums->seconds > 0 ? sums->seconds : 1e-9);
+    double images = (double)evaluation->images, seconds = evaluation->seconds;
+    double top1 = (double)evaluation->correct / images, top5 = (double)evaluation->correct5 / images;
+    double rate = images / (seconds > 0 ? seconds : 1e-9);
     if (settings->json) {
         app_json(json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:I, s:f, s:f}", "arch", graph->arch, "data",
                            print_json_text(settings->data), "classes", graph->classes, "images",
-                           (json_int_t)sums->images, "top1", print_json_real((double)sums->correct / images), "top5",
-                           print_json_real((double)sums->correct5 / images), "loss",
-                           print_json_real(sums->loss / images), "unreadable", (json_int_t)sums->unreadable, "seconds",
-                           sums->seconds, "images_per_second", rate));
+                           (json_int_t)evaluation->images, "top1", print_json_real(top1), "top5", print_json_real(top5),
+                           "loss", print_json_real(evaluation->loss), "unreadable", (json_int_t)evaluation->unreadable,
+                           "seconds", seconds, "images_per_second", rate));
         return;
     }
     char *data = print_plain(settings->data);
     printf("%s on %s\n", graph->arch, data);
     mem_free(data);
-    printf("top-1       %.2f %%\ntop-5       %.2f %%\nloss        %.4f\n", 100 * (double)sums->correct / images,
-           100 * (double)sums->correct5 / images, sums->loss / images);
-    printf("images      %llu in %.1f s, %.0f images/s\nunreadable  %llu\n", (unsigned long long)sums->images,
-           sums->seconds, rate, (unsigned long long)sums->unreadable);
+    printf("top-1       %.2f %%\ntop-5       %.2f %%\nloss        %.4f\n", 100 * top1, 100 * top5, evaluation->loss);
+    printf("images      %llu in %.1f s, %.0f images/s\nunreadable  %llu\n", (unsigned long long)evaluation->images,
+           seconds, rate, (unsigned long long)evaluation->unreadable);
 }
 
 static int run(const struct settings *settings)
 {
     struct error error = {0};
     struct model_argument model;
-    struct sums sums = {.terminal = isatty(STDERR_FILENO)};
+    struct evaluation evaluation;
     struct dataset *dataset = NULL;
     bool good = model_argument_open(&model, settings->model, settings->weights, settings->preprocess, &error);
     if (good)
         dataset = dataset_open(settings->data, NULL, 0, &error);
     good = dataset && relabel(dataset, &model, settings->labels, &error) &&
-           evaluate(dataset, model.graph, settings, &sums, &error);
+           judge(dataset, model.graph, settings, &evaluation, &error);
     if (good)
-        report(settings, model.graph, &sums);
+        report(settings, model.graph, &evaluation);
     dataset_destroy(dataset);
     model_argument_finish(&model);
     return good ? 0 : app_fail(&error);

@@ -14,14 +14,29 @@
 #include "ui.h"
 
 struct choices {
-    const char *theme, *threads, *samples, *runs, *models;
-    bool ascii, no_colour, no_mouse, offline;
+    const char *theme, *threads, *samples, *runs, *models, *speed;
+    bool ascii, no_colour, no_mouse, slow, offline, read_only;
+    bool on_run, replay; /* on a run that is there, which it begins with */
+    const char *run;     /* NULL: the last */
 };
 
 static bool make_samples(const char *folder, void (*tell)(void *context, int done, int all), void *context,
                          struct error *error)
 {
     return app_make_samples(folder, APP_AMERICAN_IMAGES, 1, tell, context, error);
+}
+
+/* How many times as fast as it was a recorded run is played, unless told otherwise. */
+static const double usual_speed = 10;
+
+static bool open_run(struct session *session, const struct choices *choices, struct error *error)
+{
+    double speed = usual_speed;
+    const char *run = choices->run ? choices->run : "last";
+    if (choices->speed && (!app_number(choices->speed, 0, 1e6, &speed) || speed <= 0))
+        return error_set(error, ERROR_USAGE, "--speed takes a number above 0, not %s", choices->speed);
+    return choices->replay ? session_replay(session, run, speed, error)
+                           : session_open_run(session, run, choices->read_only, error);
 }
 
 static int show(struct session *session, const struct choices *choices)
@@ -35,10 +50,11 @@ static int show(struct session *session, const struct choices *choices)
         .ascii = choices->ascii,
         .no_colour = choices->no_colour || (no_colour && no_colour[0]),
         .no_mouse = choices->no_mouse,
+        .slow = choices->slow,
         .start = SCREEN_TRAIN,
-        .greeting = "Press r to start the experiment, ? for help",
+        .greeting = choices->on_run ? NULL : "Press r to start the experiment, ? for help",
     };
-    bool done = ui_run(&options, session, &error);
+    bool done = (!choices->on_run || open_run(session, choices, &error)) && ui_run(&options, session, &error);
     mem_free(themes);
     return done ? 0 : app_fail(&error);
 }
@@ -53,7 +69,10 @@ static int run(const struct choices *choices, int threads, const char *experimen
                                       .models = choices->models,
                                       .threads = threads,
                                       .offline = choices->offline,
-                                      .experiment = experiment ? experiment : sample,
+                                      .engine = "/proc/self/exe",
+                                      .experiment = choices->on_run ? NULL
+                                                    : experiment    ? experiment
+                                                                    : sample,
                                       /* the experiments come last: without them it was never finished */
                                       .make_samples = file_exists(sample) ? NULL : make_samples};
     struct session *session = session_create(&options, &error);
@@ -79,27 +98,49 @@ static int refuse_word(const char *word)
     return app_usage(NULL, "%s is neither a verb nor an experiment file%s", word, hint);
 }
 
-int workbench(int argc, char **argv)
+static int begin(const struct verb *verb, int argc, char **argv, struct choices *chosen)
 {
-    struct choices choices = {0};
+    struct choices choices = *chosen;
     const struct option_row rows[] = {
-        {.name = "--theme", .value = &choices.theme},       {.name = "--threads", .value = &choices.threads},
-        {.name = "--samples", .value = &choices.samples},   {.name = "--runs", .value = &choices.runs},
-        {.name = "--models", .value = &choices.models},     {.name = "--ascii", .flag = &choices.ascii},
-        {.name = "--no-color", .flag = &choices.no_colour}, {.name = "--no-mouse", .flag = &choices.no_mouse},
+        {.name = "--theme", .value = &choices.theme},
+        {.name = "--threads", .value = &choices.threads},
+        {.name = "--samples", .value = &choices.samples},
+        {.name = "--runs", .value = &choices.runs},
+        {.name = "--models", .value = &choices.models},
+        {.name = "--ascii", .flag = &choices.ascii},
+        {.name = "--no-color", .flag = &choices.no_colour},
+        {.name = "--no-mouse", .flag = &choices.no_mouse},
+        {.name = "--slow", .flag = &choices.slow},
         {.name = "--offline", .flag = &choices.offline},
+        {.name = choices.replay ? "--speed" : "--read-only",
+         .value = choices.replay ? &choices.speed : NULL,
+         .flag = choices.replay ? NULL : &choices.read_only},
     };
-    argc = app_options(NULL, argc, argv, rows, THAW_LENGTH(rows));
+    argc = app_options(verb, argc, argv, rows, THAW_LENGTH(rows) - !choices.on_run);
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    if (argc > 1 && !file_exists(argv[1]))
+    if (!choices.on_run && argc > 1 && !file_exists(argv[1]))
         return refuse_word(argv[1]);
     if (argc > 2)
-        return app_usage(NULL, "one experiment file at most: %s is not expected", argv[2]);
+        return app_usage(verb, "one %s at most: %s is not expected", choices.on_run ? "run" : "experiment file",
+                         argv[2]);
+    choices.run = choices.on_run && argc == 2 ? argv[1] : NULL;
     double threads = 0;
     if (choices.threads && !app_number(choices.threads, 0, 1024, &threads))
-        return app_usage(NULL, "--threads takes a number from 0 (all cores) to 1024, not %s", choices.threads);
+        return app_usage(verb, "--threads takes a number from 0 (all cores) to 1024, not %s", choices.threads);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return app_usage(NULL, "the workbench needs a terminal; without one use thaw train EXPERIMENT.ini");
+        return app_usage(verb, choices.on_run
+                                   ? "the screens need a terminal; without one use thaw follow RUN"
+                                   : "the workbench needs a terminal; without one use thaw train EXPERIMENT.ini");
     return run(&choices, (int)threads, argc == 2 ? argv[1] : NULL);
+}
+
+int workbench(int argc, char **argv)
+{
+    return begin(NULL, argc, argv, &(struct choices){0});
+}
+
+int workbench_on_run(const struct verb *verb, int argc, char **argv)
+{
+    return begin(verb, argc, argv, &(struct choices){.on_run = true, .replay = verb == &verb_replay});
 }

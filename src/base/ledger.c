@@ -7,9 +7,37 @@
 #include <string.h>
 
 #include "thaw/base/file.h"
+#include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 
 enum { LEDGER_BYTES_MAX = 4 << 20 };
+
+/* The slot of a key: where it is, or would be. */
+static size_t *slot_of(const struct ledger *ledger, const char *key)
+{
+    size_t at = hash_bytes(key, strlen(key), (struct hash){0}).low & (ledger->slots - 1);
+    while (ledger->slot[at] > 0 && strcmp(ledger->line[ledger->slot[at] - 1].key, key) != 0)
+        at = (at + 1) & (ledger->slots - 1);
+    return &ledger->slot[at];
+}
+
+static void make_slots(struct ledger *ledger)
+{
+    ledger->slots = ledger->slots > 0 ? 4 * ledger->slots : 64;
+    mem_free(ledger->slot);
+    ledger->slot = mem_array(ledger->slots, sizeof *ledger->slot);
+    for (size_t i = 0; i < ledger->lines; i++)
+        *slot_of(ledger, ledger->line[i].key) = i + 1;
+}
+
+void ledger_add(struct ledger *ledger, const char *key, const char *value)
+{
+    ledger->line = mem_grow(ledger->line, ledger->lines + 1, sizeof *ledger->line);
+    ledger->line[ledger->lines++] = (struct ledger_line){mem_string(key), mem_string(value)};
+    if (2 * ledger->lines >= ledger->slots)
+        make_slots(ledger);
+    *slot_of(ledger, key) = ledger->lines;
+}
 
 void ledger_read(struct ledger *ledger, const char *path)
 {
@@ -24,8 +52,7 @@ void ledger_read(struct ledger *ledger, const char *path)
         if (!tab || tab == at || ledger->lines == LEDGER_LINES_MAX)
             continue;
         *tab = '\0';
-        ledger->line = mem_grow(ledger->line, ledger->lines + 1, sizeof *ledger->line);
-        ledger->line[ledger->lines++] = (struct ledger_line){mem_string(at), mem_string(tab + 1)};
+        ledger_add(ledger, at, tab + 1);
     }
     mem_free(text);
 }
@@ -37,15 +64,14 @@ void ledger_free(struct ledger *ledger)
         mem_free(ledger->line[i].value);
     }
     mem_free(ledger->line);
+    mem_free(ledger->slot);
     *ledger = (struct ledger){0};
 }
 
 const char *ledger_find(const struct ledger *ledger, const char *key)
 {
-    for (size_t i = ledger->lines; i-- > 0;)
-        if (!strcmp(ledger->line[i].key, key))
-            return ledger->line[i].value;
-    return NULL;
+    size_t line = ledger->slots > 0 ? *slot_of(ledger, key) : 0;
+    return line > 0 ? ledger->line[line - 1].value : NULL;
 }
 
 static char *one_line(const char *text)
@@ -94,9 +120,11 @@ bool ledger_put_all(const char *path, const struct ledger *lines, struct error *
 
 bool ledger_put(const char *path, const char *key, const char *value, struct error *error)
 {
-    struct ledger_line line = {one_line(key), one_line(value)};
-    bool good = ledger_put_all(path, &(struct ledger){&line, 1}, error);
-    mem_free(line.key);
-    mem_free(line.value);
+    struct ledger ledger = {0};
+    char *line = one_line(key);
+    ledger_add(&ledger, line, value);
+    bool good = ledger_put_all(path, &ledger, error);
+    ledger_free(&ledger);
+    mem_free(line);
     return good;
 }

@@ -131,10 +131,15 @@ static int available_cores(void)
     return count > 0 ? count : 1;
 }
 
+int team_cores(int threads)
+{
+    return threads > 0 ? threads : available_cores();
+}
+
 struct team *team_create(int threads)
 {
     struct team *team = mem_alloc(sizeof *team);
-    team->threads = threads > 0 ? threads : available_cores();
+    team->threads = team_cores(threads);
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->work, NULL);
     pthread_cond_init(&team->done, NULL);

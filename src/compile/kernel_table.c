@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/ledger.h"
 #include "thaw/base/machine.h"
 #include "thaw/base/mem.h"
-#include "thaw/base/rng.h"
+#include "thaw/compile/rig.h"
 
 enum { KEY = 256, RUNS = 3, TURNS = 12, IMAGES_MOST = 32 };
 static const double macs_wanted = 2e8, floats_most = 16e6; /* of one measured call */
@@ -67,16 +66,16 @@ static const char *find(const struct kernel_table *table, const char *key)
     return value;
 }
 
-/* --- values: "winograd 4x4 1.234 ms, sweep 2.345 ms" --- */
+/* --- values: "winograd 4x4 1.234 ms, sweep 2.345 ms, threads 2" --- */
 
-/* The time of a kernel in milliseconds; < 0: it has none. */
-static double time_of(const char *value, const char *name)
+/* The number behind a kernel (its milliseconds) or a word; < 0: it is not there. */
+static double number_of(const char *value, const char *word)
 {
-    size_t length = strlen(name);
+    size_t length = strlen(word);
     for (const char *at = value; at; at = strstr(at, ", ") ? strstr(at, ", ") + 2 : NULL) {
-        double time = -1;
-        if (strncmp(at, name, length) == 0 && at[length] == ' ' && sscanf(at + length, "%lf ms", &time) == 1)
-            return time > 0 && time < 1e9 ? time : -1;
+        double number = -1;
+        if (strncmp(at, word, length) == 0 && at[length] == ' ' && sscanf(at + length, "%lf", &number) == 1)
+            return number > 0 && number < 1e9 ? number : -1;
     }
     return -1;
 }
@@ -112,7 +111,7 @@ const char *kernel_table_find(const struct kernel_table *table, const struct gra
     double first = -1, least = -1;
     int count = value ? list_kernels(graph, node, job, images_measured(graph, node), list) : 0;
     for (int i = 0; i < count; i++) {
-        double time = time_of(value, list[i].name);
+        double time = number_of(value, list[i].name);
         if (no_winograd && list[i].transforms)
             continue;
         if (time < 0 && first < 0)
@@ -126,157 +125,75 @@ const char *kernel_table_find(const struct kernel_table *table, const struct gra
     return least > 0 && least < worth * first ? best : NULL;
 }
 
+double kernel_table_seconds(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
+                            bool kept, const char *kernel, int threads)
+{
+    char key[KEY];
+    make_key(key, graph, node, job, kept && job == OP_JOB_FORWARD);
+    const char *value = find(table, key);
+    double time = value ? number_of(value, kernel) : -1, by = value ? number_of(value, "threads") : -1;
+    by = by > 0 ? by : team_cores(0);
+    return time > 0 ? 1e-3 * time / images_measured(graph, node) * by / threads : -1;
+}
+
 /* --- measuring --- */
 
-/* The buffers of one convolution. */
-struct rig {
-    struct op_attrs attrs;
-    struct shape4 in_shape, out_shape;
-    float *in, *out, *weight, *bias, *gradient; /* `gradient`: of the input or of the weights */
-    const float *in_list[1];
-    float *param[OP_PARAMS_MAX], *in_grad[1], *param_grad[OP_PARAMS_MAX];
-    bool add[1];
-};
-
-static float *noise(size_t count)
-{
-    enum { PERIOD = 4096 };
-    float *values = mem_floats(count);
-    for (size_t i = 0; i < count && i < PERIOD; i++)
-        values[i] = (float)rng_uniform_at(1, 0, i) - 0.5f;
-    for (size_t at = PERIOD; at < count; at += PERIOD)
-        memcpy(values + at, values, (count - at < PERIOD ? count - at : PERIOD) * sizeof *values);
-    return values;
-}
-
-static void rig_init(struct rig *rig, const struct graph *graph, int node, enum op_job job)
-{
-    const struct graph_node *row = &graph->node[node];
-    size_t weights = graph->param[row->first_param].count;
-    *rig = (struct rig){.attrs = row->attrs, .in_shape = graph->node[row->input[0]].shape, .out_shape = row->shape};
-    rig->in_shape.n = rig->out_shape.n = images_measured(graph, node);
-    rig->in = noise(shape4_count(rig->in_shape));
-    rig->out = noise(shape4_count(rig->out_shape));
-    rig->weight = noise(weights);
-    rig->bias = noise((size_t)row->shape.c);
-    if (job != OP_JOB_FORWARD)
-        rig->gradient = mem_floats(job == OP_JOB_DATA_GRADIENT ? shape4_count(rig->in_shape) : weights);
-    rig->in_list[0] = rig->in;
-    rig->param[0] = rig->weight;
-    rig->param[1] = rig->bias;
-    rig->in_grad[0] = job == OP_JOB_DATA_GRADIENT ? rig->gradient : NULL;
-    rig->param_grad[0] = job == OP_JOB_WEIGHT_GRADIENT ? rig->gradient : NULL;
-}
-
-static void rig_finish(struct rig *rig)
-{
-    mem_free_floats(rig->in);
-    mem_free_floats(rig->out);
-    mem_free_floats(rig->weight);
-    mem_free_floats(rig->bias);
-    mem_free_floats(rig->gradient);
-}
-
-/* A kernel ready to be called. */
-struct way {
-    const struct op_def *def;
-    enum op_job job;
-    struct op_attrs attrs;
-    struct op_call call;
-    float *workspace, *form;
+/* A kernel being measured. */
+struct timed {
+    struct rig_way *way;
     double least; /* seconds of a call */
 };
 
-static void way_init(struct way *way, struct rig *rig, const struct op_def *def, enum op_job job, int number, bool kept,
-                     struct team *team)
+static void time_once(struct timed *timed)
 {
-    struct shape4 *in = &rig->in_shape, out = rig->out_shape;
-    *way = (struct way){.def = def, .job = job, .attrs = rig->attrs, .least = INFINITY};
-    way->attrs.kernel[job] = (unsigned char)number;
-    size_t prepared = kept && def->prepared_floats ? def->prepared_floats(&way->attrs, in, out) : 0;
-    way->workspace = mem_floats(def->workspace_floats(&way->attrs, in, out, team_threads(team), job != OP_JOB_FORWARD));
-    way->form = prepared ? mem_floats(prepared) : NULL;
-    way->call = (struct op_call){.attrs = &way->attrs,
-                                 .inputs = 1,
-                                 .in_shape = in,
-                                 .in = rig->in_list,
-                                 .out_shape = out,
-                                 .out = rig->out,
-                                 .param = rig->param,
-                                 .out_grad = rig->out,
-                                 .in_grad = rig->in_grad,
-                                 .in_grad_add = rig->add,
-                                 .param_grad = rig->param_grad,
-                                 .workspace = way->workspace,
-                                 .team = team};
-    if (way->form)
-        def->prepare(&way->call, way->form);
-    way->call.prepared = way->form;
-}
-
-static void way_finish(struct way *way)
-{
-    mem_free_floats(way->workspace);
-    mem_free_floats(way->form);
-}
-
-static void way_run(struct way *way)
-{
-    double began = clock_monotonic();
-    if (way->job == OP_JOB_FORWARD)
-        way->def->forward(&way->call);
-    else
-        way->def->backward(&way->call);
-    way->least = fmin(way->least, clock_monotonic() - began);
+    timed->least = fmin(timed->least, rig_run(timed->way));
 }
 
 /* The first call touches fresh memory and does not count. */
-static void way_time(struct way *way, double best)
+static void time_way(struct timed *timed, double best)
 {
-    way_run(way);
-    way->least = INFINITY;
-    for (int run = 0; run < RUNS && (run == 0 || way->least < hopeless * best); run++)
-        way_run(way);
+    rig_run(timed->way);
+    for (int run = 0; run < RUNS && (run == 0 || timed->least < hopeless * best); run++)
+        time_once(timed);
 }
 
 /* Times the ways of a job. Before one is held to be faster than the built-in choice, both are called in turns: else
  * whatever else the machine did for a moment would be remembered for good. */
-static void time_ways(struct way *way, int count)
+static void time_ways(struct timed *timed, int count)
 {
     int best = 0;
     for (int i = 0; i < count; i++) {
-        way_time(&way[i], way[best].least);
-        best = way[i].least < way[best].least ? i : best;
+        time_way(&timed[i], timed[best].least);
+        best = timed[i].least < timed[best].least ? i : best;
     }
-    for (int turn = 0; turn < TURNS && way[best].least < worth * way[0].least; turn++) {
-        way_run(&way[0]);
-        way_run(&way[best]);
+    for (int turn = 0; turn < TURNS && timed[best].least < worth * timed[0].least; turn++) {
+        time_once(&timed[0]);
+        time_once(&timed[best]);
     }
 }
 
-/* A line of times; "" where there is but one way. */
+/* A line of times, and who took them. */
 static char *measure(const struct graph *graph, int node, enum op_job job, bool kept, struct team *team)
 {
+    static const enum rig_pass pass[OP_JOBS] = {RIG_FORWARD, RIG_DATA, RIG_WEIGHTS};
     struct op_kernel list[OP_KERNELS_MAX];
-    struct way way[OP_KERNELS_MAX];
-    struct rig rig;
-    int count = list_kernels(graph, node, job, images_measured(graph, node), list);
-    char *line = mem_string("");
-    if (count < 2)
-        return line;
-    rig_init(&rig, graph, node, job);
-    rig.attrs.bias = job == OP_JOB_FORWARD && rig.attrs.bias;
+    struct timed timed[OP_KERNELS_MAX] = {{NULL, 0}};
+    int images = images_measured(graph, node), count = list_kernels(graph, node, job, images, list);
+    struct rig *rig = rig_create(graph, node, images, team);
     for (int i = 0; i < count; i++)
-        way_init(&way[i], &rig, op_get(graph->node[node].kind), job, list[i].number, kept, team);
-    time_ways(way, count);
+        timed[i] = (struct timed){rig_way_create(rig, pass[job], list[i].number, kept), INFINITY};
+    time_ways(timed, count);
+    char *line = mem_string("");
     for (int i = 0; i < count; i++) {
-        char *longer = mem_format("%s%s%s %.4f ms", line, i ? ", " : "", list[i].name, 1e3 * way[i].least);
+        char *longer = mem_format("%s%s %.4f ms, ", line, list[i].name, 1e3 * timed[i].least);
         mem_free(line);
         line = longer;
-        way_finish(&way[i]);
+        rig_way_destroy(timed[i].way);
     }
-    rig_finish(&rig);
-    return line;
+    rig_destroy(rig);
+    char *whole = mem_format("%sthreads %d", line, team_threads(team));
+    mem_free(line);
+    return whole;
 }
 
 /* Whether a line has a time for every way there is. */
@@ -284,16 +201,10 @@ static bool is_whole(const struct graph *graph, int node, enum op_job job, const
 {
     struct op_kernel list[OP_KERNELS_MAX];
     int count = list_kernels(graph, node, job, images_measured(graph, node), list);
-    for (int i = 0; i < count && count > 1; i++)
-        if (!value || time_of(value, list[i].name) < 0)
+    for (int i = 0; i < count; i++)
+        if (!value || number_of(value, list[i].name) < 0)
             return false;
     return true;
-}
-
-static void keep(struct ledger *ledger, const char *key, const char *value)
-{
-    ledger->line = mem_grow(ledger->line, ledger->lines + 1, sizeof *ledger->line);
-    ledger->line[ledger->lines++] = (struct ledger_line){mem_string(key), mem_string(value)};
 }
 
 int kernel_table_measure(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
@@ -312,8 +223,8 @@ int kernel_table_measure(struct kernel_table *table, const struct graph *graph, 
             if (is_whole(graph, node, job, find(table, key)))
                 continue;
             char *value = measure(graph, node, job, kept, team), *whole = with_machine(table, key);
-            keep(&table->fresh, key, value);
-            keep(&news, whole, value);
+            ledger_add(&table->fresh, key, value);
+            ledger_add(&news, whole, value);
             mem_free(value);
             mem_free(whole);
         }
@@ -363,7 +274,7 @@ bool kernel_table_save(const struct kernel_table *table, const struct graph *gra
             make_key(key, graph, node, kept ? OP_JOB_FORWARD : (enum op_job)which, kept);
             const char *value = find(table, key);
             if (value && !ledger_find(&table->record, key) && !ledger_find(&lines, key))
-                keep(&lines, key, value);
+                ledger_add(&lines, key, value);
         }
     bool good = ledger_put_all(path, &lines, error);
     ledger_free(&lines);

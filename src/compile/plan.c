@@ -143,9 +143,10 @@ static bool fits(const struct plan *plan)
     return machine_memory() == 0 || plan_bytes(plan) <= machine_memory();
 }
 
-static bool say_too_large(const struct plan *plan, size_t budget, struct error *error)
+static bool say_too_large(const struct plan *plan, struct error *error)
 {
-    const char *least = plan_recomputed(plan, NULL) > 0 ? "at least " : "";
+    size_t budget = plan->budget;
+    const char *least = plan->beyond || plan_recomputed(plan, NULL) > 0 ? "at least " : "";
     double bytes = (double)plan_bytes(plan), mib = 1 << 20;
     if (budget > 0 && plan_bytes(plan) > budget)
         return error_set(error, ERROR_FAILED,
@@ -160,16 +161,30 @@ static bool say_too_large(const struct plan *plan, size_t budget, struct error *
                      plan->training ? " or freeze more layers" : "");
 }
 
-static bool lay_out(struct plan *plan, size_t budget, struct error *error)
+/* Within the budget; where it cannot be, as small as the search makes it. What it takes at least is known before any
+ * workspace is: everything that lives together where all is kept, one value where some may be computed again. */
+static void lay_out(struct plan *plan)
 {
-    plan_place_permanent(plan);
+    plan_place_weights(plan);
+    plan->floats = plan_lives(plan);
+    if (plan->budget > 0)
+        plan->floats = plan->permanent + plan_largest_value(plan);
+    plan->beyond = !fits(plan);
+    if (plan->beyond)
+        return;
+    plan_place_workspace(plan);
     plan->floats = plan_lives(plan);
     if (fits(plan))
         plan_places(plan);
-    bool good = budget == 0 || plan_bytes(plan) <= budget || (plan->calls > 0 && plan_recompute(plan, budget));
-    if (good && fits(plan))
-        plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
-    return plan->arena != NULL || say_too_large(plan, budget, error);
+    bool large = plan->budget > 0 && plan_bytes(plan) > plan->budget;
+    bool good = !large || plan->calls == 0 || plan_recompute(plan, plan->budget);
+    (void)good; /* plan_fits tells */
+}
+
+bool plan_fits(const struct plan *plan, struct error *error)
+{
+    bool large = plan->budget > 0 && plan_bytes(plan) > plan->budget;
+    return (!large && fits(plan)) || say_too_large(plan, error);
 }
 
 static struct plan *new_plan(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options)
@@ -178,8 +193,10 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     size_t nodes = (size_t)graph->nodes;
     plan->graph = graph;
     plan->team = options->team;
+    plan->threads = options->team != NULL ? team_threads(options->team) : team_cores(options->threads);
     plan->batch = options->batch;
     plan->portion = options->portion;
+    plan->budget = options->budget;
     plan->training = options->training;
     plan->half = options->training ? options->half : PLAN_WHOLE;
     plan->fold = options->fold;
@@ -206,7 +223,7 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
 
 static void make_lanes(struct plan *plan)
 {
-    size_t threads = (size_t)team_threads(plan->team), inputs = 1;
+    size_t threads = (size_t)plan->threads, inputs = 1;
     for (int s = 0; s < plan->steps; s++) {
         size_t own = (size_t)plan->graph->node[plan->step[s].node].inputs;
         inputs = own > inputs ? own : inputs;
@@ -223,8 +240,8 @@ static void make_lanes(struct plan *plan)
     }
 }
 
-struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
-                         struct error *error)
+struct plan *plan_dry(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
+                      struct error *error)
 {
     if (!is_batch_good(graph, options->batch, error))
         return NULL;
@@ -235,7 +252,23 @@ struct plan *plan_create(const struct graph *graph, const struct freeze *freeze,
     plan_portions(plan);
     plan_choose_kernels(plan);
     plan->kernels = NULL;
-    if (!lay_out(plan, options->budget, error)) {
+    lay_out(plan);
+    return plan;
+}
+
+static bool take_memory(struct plan *plan, struct error *error)
+{
+    if (!plan_fits(plan, error))
+        return false;
+    plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
+    return plan->arena != NULL || say_too_large(plan, error);
+}
+
+struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
+                         struct error *error)
+{
+    struct plan *plan = plan_dry(graph, freeze, options, error);
+    if (plan == NULL || !take_memory(plan, error)) {
         plan_destroy(plan);
         return NULL;
     }
@@ -258,7 +291,7 @@ void plan_destroy(struct plan *plan)
         mem_free(plan->step[s].in_grad);
         mem_free(plan->step[s].in_grad_add);
     }
-    for (int i = 0; plan->lane != NULL && i <= team_threads(plan->team); i++) {
+    for (int i = 0; plan->lane != NULL && i <= plan->threads; i++) {
         mem_free(plan->lane[i].in_shape);
         mem_free(plan->lane[i].in);
     }

@@ -272,7 +272,7 @@ static size_t step_workspace(const struct plan *plan, const struct plan_step *st
                                  backward);
 }
 
-void plan_place_permanent(struct plan *plan)
+void plan_place_weights(struct plan *plan)
 {
     const struct graph *graph = plan->graph;
     size_t at = 0;
@@ -292,17 +292,35 @@ void plan_place_permanent(struct plan *plan)
             step->folded[1] = at;
             at += plan_align((size_t)row->shape.c);
         }
+    }
+    plan->workspace = plan->permanent = at;
+}
+
+size_t plan_largest_value(const struct plan *plan)
+{
+    size_t largest = 0;
+    for (int s = 0; s < plan->steps; s++) {
+        size_t floats = written_floats(plan, &plan->step[s]);
+        largest = floats > largest ? floats : largest;
+    }
+    return largest;
+}
+
+void plan_place_workspace(struct plan *plan)
+{
+    for (int s = 0; s < plan->steps; s++) {
+        const struct plan_step *step = &plan->step[s];
         for (int backward = 0; backward <= (int)step->backward; backward++) {
-            size_t floats = step_workspace(plan, step, team_threads(plan->team), backward != 0);
+            size_t floats = step_workspace(plan, step, plan->threads, backward != 0);
             plan->workspace_floats = floats > plan->workspace_floats ? floats : plan->workspace_floats;
         }
-        size_t alone = step->lanes ? plan_align(step_workspace(plan, step, 1, false) - prepared) : 0;
+        size_t prepared = plan_prepared_floats(plan, s),
+               alone = step->lanes ? plan_align(step_workspace(plan, step, 1, false) - prepared) : 0;
         plan->lane_workspace = alone > plan->lane_workspace ? alone : plan->lane_workspace;
     }
-    size_t lanes = plan->lane_workspace * (size_t)team_threads(plan->team);
+    size_t lanes = plan->lane_workspace * (size_t)plan->threads;
     plan->workspace_floats = lanes > plan->workspace_floats ? lanes : plan->workspace_floats;
-    plan->workspace = at;
-    plan->permanent = at + plan_align(plan->workspace_floats);
+    plan->permanent = plan->workspace + plan_align(plan->workspace_floats);
 }
 
 struct place {
@@ -378,8 +396,7 @@ static void add_lanes(struct plan *plan)
     for (int i = 0; i < plan->buffers; i++)
         plan->buffer[i].within = plan->buffer[i].offset;
     if (plan->lane_floats > 0)
-        plan->lanes_buffer =
-            add_buffer(plan, plan->lane_floats * (size_t)team_threads(plan->team), 0, plan->frozen_steps - 1);
+        plan->lanes_buffer = add_buffer(plan, plan->lane_floats * (size_t)plan->threads, 0, plan->frozen_steps - 1);
 }
 
 void plan_places(struct plan *plan)

@@ -64,20 +64,26 @@ void plan_prepare_step(struct plan *plan, int s, float *const *param)
     op_get(plan->graph->node[step->node].kind)->prepare(&call, plan_floats(plan, step->prepared));
 }
 
+const char *plan_step_kernel(const struct plan *plan, const struct plan_step *step, enum op_job job)
+{
+    const struct op_def *def = op_get(plan->graph->node[step->node].kind);
+    struct op_kernel list[OP_KERNELS_MAX];
+    if (def->kernels == NULL || (job != OP_JOB_FORWARD && !step->backward))
+        return NULL;
+    step->in_shape[0].n = step->images;
+    int count = def->kernels(&step->attrs, step->in_shape, plan_shape(plan, step->node, step->images), job, list);
+    for (int i = 0; i < count; i++) {
+        if (list[i].number == step->attrs.kernel[job])
+            return list[i].name;
+    }
+    return NULL;
+}
+
 const char *plan_kernel_name(const struct plan *plan, int node, enum op_job job)
 {
     for (int s = 0; s < plan->steps; s++) {
-        const struct plan_step *step = &plan->step[s];
-        const struct op_def *def = op_get(plan->graph->node[step->node].kind);
-        if (step->node != node || def->kernels == NULL || (job != OP_JOB_FORWARD && !step->backward))
-            continue;
-        struct op_kernel list[OP_KERNELS_MAX];
-        step->in_shape[0].n = step->images;
-        int count = def->kernels(&step->attrs, step->in_shape, plan_shape(plan, node, step->images), job, list);
-        for (int i = 0; i < count; i++) {
-            if (list[i].number == step->attrs.kernel[job])
-                return list[i].name;
-        }
+        if (plan->step[s].node == node)
+            return plan_step_kernel(plan, &plan->step[s], job);
     }
     return NULL;
 }

@@ -68,7 +68,7 @@ static bool starts_at(const struct plan *plan, int s)
 
 void plan_portions(struct plan *plan)
 {
-    int threads = team_threads(plan->team),
+    int threads = plan->threads,
         *images = mem_array((size_t)plan->steps + 1, sizeof *images); /* that fit from this step on */
     images[plan->frozen_steps] = plan->batch;
     for (int s = plan->frozen_steps - 1; s >= 0; s--) {

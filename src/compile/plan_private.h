@@ -63,9 +63,11 @@ struct plan_call {
 
 struct plan {
     const struct graph *graph;
-    struct team *team;
+    struct team *team; /* NULL: a dry plan */
+    int threads;
     const struct kernel_table *kernels; /* until the plan is made */
     int batch, portion, start;
+    size_t budget;
     enum plan_half half;
     bool training, fold, poison, no_winograd;
     int frontier;     /* nodes below it are inference only */
@@ -97,6 +99,7 @@ struct plan {
     struct team *alone;     /* of one */
     size_t permanent;       /* floats at the start of the arena that are no planned buffer */
     size_t floats;          /* of the arena */
+    bool beyond;            /* what the machine has: floats are the least that it would take, nothing has a place */
     struct arena *arena;
 
     /* of the forward pass last run, for its backward */
@@ -112,6 +115,8 @@ void plan_fold_weights(struct plan *plan) THAW_NONNULL;
 
 /* plan_kernels.c: sets attrs.kernel of every step. */
 void plan_choose_kernels(struct plan *plan) THAW_NONNULL;
+/* See plan_kernel_name. */
+const char *plan_step_kernel(const struct plan *plan, const struct plan_step *step, enum op_job job) THAW_NONNULL;
 /* Floats of a frozen step's prepared weights; 0: its kernel takes them as they are. */
 size_t plan_prepared_floats(const struct plan *plan, int step) THAW_NONNULL;
 /* Writes them, from the step's parameters or, folded, from others. */
@@ -120,9 +125,12 @@ void plan_prepare_step(struct plan *plan, int step, float *const *param) THAW_NO
 /* plan_portions.c: how many images the steps run together, and which values span the batch. */
 void plan_portions(struct plan *plan) THAW_NONNULL;
 
-/* plan_buffers.c: what is not planned by liveness, at the start of the arena: folded weights, the workspace all calls
- * share. */
-void plan_place_permanent(struct plan *plan) THAW_NONNULL;
+/* plan_buffers.c: what is not planned by liveness, at the start of the arena: folded and prepared weights; behind them the
+ * workspace that all calls share, whose size is asked for every number of images up to the batch and so takes a while. */
+void plan_place_weights(struct plan *plan) THAW_NONNULL;
+void plan_place_workspace(struct plan *plan) THAW_NONNULL;
+/* Floats of the largest value that a step writes. */
+size_t plan_largest_value(const struct plan *plan) THAW_NONNULL;
 /* Lives of everything else for the values dropped now, and the most floats that live together: no layout takes less. */
 size_t plan_lives(struct plan *plan) THAW_NONNULL;
 /* Their places behind what is permanent; sets plan->floats. */

@@ -146,7 +146,7 @@ static bool fill(struct dataset *dataset, struct choice *choice, uint64_t seed, 
 
 struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
 {
-    struct dataset *dataset = mem_alloc(sizeof(*dataset));
+    struct dataset *dataset = mem_alloc(sizeof *dataset);
     struct choice choice = {0};
     dataset->path = path_expand(path);
     bool done = false;
@@ -224,7 +224,7 @@ static int find_name(const char *const *names, int count, const char *name)
 /* Items in the order of their new labels; within one, the order stays. */
 static void relabel_images(struct dataset_images *images, const int *to, int count)
 {
-    struct dataset_item *sorted = mem_array(images->items + 1, sizeof(*sorted));
+    struct dataset_item *sorted = mem_array(images->items + 1, sizeof *sorted);
     size_t filled = 0;
     for (int label = 0; label < count; label++)
         for (size_t i = 0; i < images->items; i++)
@@ -238,7 +238,7 @@ static void relabel_images(struct dataset_images *images, const int *to, int cou
 
 bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
 {
-    int *to = mem_array((size_t)dataset->classes, sizeof(*to));
+    int *to = mem_array((size_t)dataset->classes, sizeof *to);
     bool done = true;
     for (int i = 0; i < dataset->classes && done; i++) {
         to[i] = find_name(names, count, dataset->class_name[i]);

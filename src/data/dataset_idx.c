@@ -166,7 +166,7 @@ static void add_items(struct dataset_images *images, const struct dataset_pixels
         start[label[i] + 1]++;
     for (int l = 0; l < 256; l++)
         start[l + 1] += start[l];
-    images->item = mem_array(count, sizeof(*images->item));
+    images->item = mem_array(count, sizeof *images->item);
     images->items = count;
     for (size_t i = 0; i < count; i++)
         images->item[start[label[i]]++] = (struct dataset_item){
@@ -175,7 +175,7 @@ static void add_items(struct dataset_images *images, const struct dataset_pixels
 
 static bool fill_split(struct dataset *dataset, enum dataset_split split, const char *path, struct error *error)
 {
-    struct dataset_pixels *pixels = dataset->pixels[split] = mem_alloc(sizeof(*pixels));
+    struct dataset_pixels *pixels = dataset->pixels[split] = mem_alloc(sizeof *pixels);
     struct idx labels = {0};
     char *labels_path = idx_open(&pixels->idx, path, error) && check_images(&pixels->idx, path, error)
                             ? find_labels(path, error)

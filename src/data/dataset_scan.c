@@ -25,17 +25,17 @@ static void *make_room(void *items, size_t count, size_t size)
 /* Takes the path. */
 static void set_aside(struct dataset *dataset, char *path, const char *reason)
 {
-    dataset->bad = make_room(dataset->bad, dataset->bad_count, sizeof(*dataset->bad));
+    dataset->bad = make_room(dataset->bad, dataset->bad_count, sizeof *dataset->bad);
     struct dataset_bad *bad = &dataset->bad[dataset->bad_count++];
     bad->path = path;
-    snprintf(bad->reason, sizeof(bad->reason), "%.*s", (int)sizeof(bad->reason) - 1, reason);
+    snprintf(bad->reason, sizeof bad->reason, "%.*s", (int)sizeof bad->reason - 1, reason);
 }
 
 /* Takes the path. */
 static void add_item(struct dataset *dataset, enum dataset_split split, char *path, int label)
 {
     struct dataset_images *images = &dataset->images[split];
-    images->item = make_room(images->item, images->items, sizeof(*images->item));
+    images->item = make_room(images->item, images->items, sizeof *images->item);
     images->item[images->items++] = (struct dataset_item){.path = path, .label = label};
 }
 

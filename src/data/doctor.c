@@ -56,7 +56,7 @@ static void examine_file(void *context, int task, int worker)
 /* Takes the text. */
 static void find(struct doctor_report *report, enum doctor_kind kind, char *text)
 {
-    report->finding = mem_grow(report->finding, report->findings + 1, sizeof(*report->finding));
+    report->finding = mem_grow(report->finding, report->findings + 1, sizeof *report->finding);
     report->finding[report->findings++] = (struct doctor_finding){.kind = kind, .text = text};
     report->count[kind]++;
 }
@@ -143,7 +143,7 @@ static void list_twins(const struct dataset *dataset, const struct examination *
 
 static void weigh_classes(const struct dataset *dataset, const struct examination *e, struct doctor_report *report)
 {
-    size_t(*count)[DATASET_SPLITS] = mem_array((size_t)dataset->classes, sizeof(*count));
+    size_t(*count)[DATASET_SPLITS] = mem_array((size_t)dataset->classes, sizeof *count);
     int least = 0, most = 0;
     for (int i = 0; i < e->files; i++)
         count[e->file[i].item->label][e->file[i].split] += e->file[i].read;
@@ -173,7 +173,7 @@ void doctor_examine(const struct dataset *dataset, int threads, void (*progress)
     *report = (struct doctor_report){0};
     struct examination e = {.progress = progress, .context = context};
     size_t total = dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items;
-    e.file = mem_array(total + 1, sizeof(*e.file));
+    e.file = mem_array(total + 1, sizeof *e.file);
     for (int s = 0; s < DATASET_SPLITS; s++)
         for (size_t i = 0; i < dataset->images[s].items; i++, e.files++)
             e.file[e.files] = (struct file){

@@ -77,7 +77,7 @@ static void hook(struct jpeg_decoder *decoder)
 
 struct jpeg_decoder *jpeg_decoder_create(void)
 {
-    struct jpeg_decoder *decoder = mem_alloc(sizeof(*decoder));
+    struct jpeg_decoder *decoder = mem_alloc(sizeof *decoder);
     hook(decoder);
     return decoder;
 }

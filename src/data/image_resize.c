@@ -141,7 +141,7 @@ struct resizer {
 static inline void widen(const uint8_t *from, ints16 *to)
 {
     bytes16 bytes;
-    memcpy(&bytes, from, sizeof(bytes));
+    memcpy(&bytes, from, sizeof bytes);
     *to = __builtin_convertvector(__builtin_convertvector(bytes, shorts16), ints16);
 }
 
@@ -182,7 +182,7 @@ THAW_SIMD static void resize_rows(const int *wide, const struct axis *axis, int 
         sum += 1 << (FRACTION_BITS - 1);
         for (int k = 0; k < taps; k++, column += COLUMN) {
             ints16 pixel;
-            memcpy(&pixel, column, sizeof(pixel));
+            memcpy(&pixel, column, sizeof pixel);
             sum += pixel * weight[k];
         }
         bytes16 done = clip(&sum);
@@ -205,7 +205,7 @@ static inline void blend_block(const uint8_t *from, size_t stride, const int *we
         }
     for (int v = 0; v < BLOCK / 16; v++) {
         bytes16 clipped = clip(&sum[v]);
-        memcpy(out + 16 * v, &clipped, sizeof(clipped));
+        memcpy(out + 16 * v, &clipped, sizeof clipped);
     }
 }
 

@@ -62,12 +62,12 @@ struct loader {
 
 static struct slot *slot_create(const struct loader *loader)
 {
-    struct slot *slot = mem_alloc(sizeof(*slot));
+    struct slot *slot = mem_alloc(sizeof *slot);
     size_t n = (size_t)loader->options.batch;
     slot->batch.input = mem_floats(n * loader->item_floats);
-    slot->batch.label = mem_array(n, sizeof(*slot->batch.label));
-    slot->batch.index = mem_array(n, sizeof(*slot->batch.index));
-    slot->filled = mem_array(n, sizeof(*slot->filled));
+    slot->batch.label = mem_array(n, sizeof *slot->batch.label);
+    slot->batch.index = mem_array(n, sizeof *slot->batch.index);
+    slot->filled = mem_array(n, sizeof *slot->filled);
     return slot;
 }
 
@@ -94,7 +94,7 @@ static struct slot *slot_of(struct loader *loader, int number)
     size_t left = loader->images->items - (size_t)number * (size_t)loader->options.batch;
     slot->places = left < (size_t)loader->options.batch ? (int)left : loader->options.batch;
     slot->done = 0;
-    memset(slot->filled, 0, (size_t)slot->places * sizeof(*slot->filled));
+    memset(slot->filled, 0, (size_t)slot->places * sizeof *slot->filled);
     return *at = slot;
 }
 
@@ -138,10 +138,10 @@ static void report_bad(struct loader *loader, uint32_t index, const struct error
         reason += name + 2;
     pthread_mutex_lock(&loader->mutex);
     loader->keeping[index] = KEEP_UNREADABLE;
-    loader->bad = mem_grow(loader->bad, loader->bad_count + 1, sizeof(*loader->bad));
+    loader->bad = mem_grow(loader->bad, loader->bad_count + 1, sizeof *loader->bad);
     loader->bad[loader->bad_count].index = index;
-    snprintf(loader->bad[loader->bad_count++].reason, sizeof(loader->bad->reason), "%.*s",
-             (int)sizeof(loader->bad->reason) - 1, reason);
+    snprintf(loader->bad[loader->bad_count++].reason, sizeof loader->bad->reason, "%.*s",
+             (int)sizeof loader->bad->reason - 1, reason);
     pthread_mutex_unlock(&loader->mutex);
 }
 
@@ -239,7 +239,7 @@ static void *work(void *context)
 static bool start_threads(struct loader *loader, struct error *error)
 {
     int wanted = loader->options.threads;
-    loader->thread = mem_array((size_t)wanted, sizeof(*loader->thread));
+    loader->thread = mem_array((size_t)wanted, sizeof *loader->thread);
     for (loader->options.threads = 0; loader->options.threads < wanted; loader->options.threads++) {
         int fault = pthread_create(&loader->thread[loader->options.threads], NULL, work, loader);
         if (fault != 0 && loader->options.threads == 0)
@@ -257,7 +257,7 @@ struct loader *loader_create(const struct dataset_images *images, const struct l
         error_set(error, ERROR_DATA, "no images to read");
         return NULL;
     }
-    struct loader *loader = mem_alloc(sizeof(*loader));
+    struct loader *loader = mem_alloc(sizeof *loader);
     loader->images = images;
     loader->options = *options;
     if (loader->options.threads < 1)
@@ -265,9 +265,9 @@ struct loader *loader_create(const struct dataset_images *images, const struct l
     const struct preprocess *p = &options->preprocess;
     loader->item_floats = (size_t)p->height * (size_t)p->width * (size_t)p->channels;
     loader->batches = (int)((images->items + (size_t)options->batch - 1) / (size_t)options->batch);
-    loader->order = mem_array(images->items, sizeof(*loader->order));
-    loader->cache = mem_array(images->items, sizeof(*loader->cache));
-    loader->keeping = mem_array(images->items, sizeof(*loader->keeping));
+    loader->order = mem_array(images->items, sizeof *loader->order);
+    loader->cache = mem_array(images->items, sizeof *loader->cache);
+    loader->keeping = mem_array(images->items, sizeof *loader->keeping);
     loader->place = images->items; /* nothing to do before loader_begin */
     loader->next = loader->batches;
     pthread_mutex_init(&loader->mutex, NULL);

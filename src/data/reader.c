@@ -27,7 +27,7 @@ struct source {
 
 struct reader *reader_create(void)
 {
-    struct reader *reader = mem_alloc(sizeof(*reader));
+    struct reader *reader = mem_alloc(sizeof *reader);
     reader->jpeg = jpeg_decoder_create();
     reader->resizer = resizer_create();
     return reader;

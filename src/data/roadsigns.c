@@ -111,7 +111,7 @@ static void multiply(float out[9], const float a[9], const float b[9])
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 3; j++)
             m[3 * i + j] = a[3 * i] * b[j] + a[3 * i + 1] * b[3 + j] + a[3 * i + 2] * b[6 + j];
-    memcpy(out, m, sizeof(m));
+    memcpy(out, m, sizeof m);
 }
 
 /* Where the sign stands and from where it is seen. Each step undoes one of the camera's, so that the product leads from
@@ -180,7 +180,7 @@ static void compose(struct photo *photo, enum roadsigns_country country, int lab
     struct rng rng;
     uint64_t place = rng_at((uint64_t)country << 32 | (uint64_t)label, RNG_SAMPLES, index);
     rng_init(&rng, rng_at(seed, RNG_SAMPLES, place), RNG_SAMPLES);
-    memset(photo, 0, sizeof(*photo));
+    memset(photo, 0, sizeof *photo);
     photo->sky = any_colour(&rng, .35, .95);
     photo->ground = any_colour(&rng, .1, .6);
     photo->horizon = between(&rng, .3, 1);
@@ -311,7 +311,7 @@ static void blur(struct colour *pixels, struct colour *scratch, int size, float 
             int first = axis == 0 ? line * size : line;
             blur_line(pixels + first, scratch + first, size, axis == 0 ? 1 : size, tap, reach);
         }
-        memcpy(pixels, scratch, (size_t)size * (size_t)size * sizeof(*pixels));
+        memcpy(pixels, scratch, (size_t)size * (size_t)size * sizeof *pixels);
     }
 }
 
@@ -351,8 +351,8 @@ bool roadsigns_draw(enum roadsigns_country country, int label, uint64_t seed, ui
                          SIDE_MOST, size);
     if (!image_create(image, size, size))
         return error_set(error, ERROR_FAILED, "not enough memory for %d x %d pixels", size, size);
-    struct photo *photo = mem_alloc(sizeof(*photo));
-    struct colour *pixels = mem_array(2 * (size_t)size * (size_t)size, sizeof(*pixels));
+    struct photo *photo = mem_alloc(sizeof *photo);
+    struct colour *pixels = mem_array(2 * (size_t)size * (size_t)size, sizeof *pixels);
     compose(photo, country, label, seed, index);
     for (int i = 0; i < size * size; i++)
         pixels[i] = expose(photo, i % size, i / size, size, size < 64 ? 3 : 2);

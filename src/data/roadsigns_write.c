@@ -79,7 +79,7 @@ static bool write_all(struct writing *w, void (*progress)(void *context, int don
                       struct error *error)
 {
     enum { AT_ONCE = 64 };
-    struct error *faults = mem_array(AT_ONCE, sizeof(*faults));
+    struct error *faults = mem_array(AT_ONCE, sizeof *faults);
     struct team *team = team_create(0);
     bool done = true;
     w->fault = faults;

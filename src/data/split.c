@@ -26,7 +26,7 @@ static void draw(bool *chosen, size_t count, size_t taken, uint64_t seed, const 
     struct hash name = hash_bytes(class_name, strlen(class_name), (struct hash){0, 0});
     struct rng rng;
     rng_init(&rng, rng_at(seed, RNG_SPLIT, name.low), RNG_SPLIT);
-    uint32_t *order = mem_array(count, sizeof(*order));
+    uint32_t *order = mem_array(count, sizeof *order);
     for (size_t i = 0; i < count; i++)
         order[i] = (uint32_t)i;
     rng_shuffle(&rng, order, count);
@@ -38,7 +38,7 @@ static void draw(bool *chosen, size_t count, size_t taken, uint64_t seed, const 
 void split_stratified(struct dataset *dataset, double share, uint64_t seed)
 {
     struct dataset_images *train = &dataset->images[DATASET_TRAIN], *val = &dataset->images[DATASET_VAL];
-    bool *chosen = mem_array(train->items + 1, sizeof(*chosen));
+    bool *chosen = mem_array(train->items + 1, sizeof *chosen);
     size_t total = 0;
     for (size_t first = 0, end; first < train->items; first = end) {
         int label = train->item[first].label;
@@ -48,7 +48,7 @@ void split_stratified(struct dataset *dataset, double share, uint64_t seed)
         draw(chosen + first, end - first, taken, seed, dataset->class_name[label]);
         total += taken;
     }
-    val->item = mem_array(total + 1, sizeof(*val->item));
+    val->item = mem_array(total + 1, sizeof *val->item);
     size_t kept = 0;
     for (size_t i = 0; i < train->items; i++) {
         if (chosen[i])

@@ -44,10 +44,10 @@ static int listen_at(const char *run, const char *name, mode_t mode, struct erro
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder, name);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
     unlinkat(folder, name, 0); /* of an engine that was killed: the run's lock is ours */
     mode_t before = umask(0177);
-    bool good = folder >= 0 && fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    bool good = folder >= 0 && fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     umask(before);
     good = good && fchmodat(folder, name, mode, 0) == 0 && listen(fd, 16) == 0;
     if (!good) {
@@ -74,7 +74,7 @@ struct door *door_open(const char *run, bool share, struct link *link, struct er
             return NULL;
         }
     }
-    struct door *door = mem_alloc(sizeof(*door));
+    struct door *door = mem_alloc(sizeof *door);
     door->run = mem_string(run);
     door->link = link;
     door->control = control;
@@ -98,7 +98,7 @@ static void take_command(void *context, struct viewer *viewer, const struct run_
         door->asked[door->askeds++] = (struct asked){id, command->id, viewer};
         return;
     }
-    snprintf(refused.sentence, sizeof(refused.sentence), "%.500s", error.text);
+    snprintf(refused.sentence, sizeof refused.sentence, "%.500s", error.text);
     viewer_answer(viewer, &refused);
 }
 
@@ -132,14 +132,14 @@ static void drop(struct door *door, int at)
 static void peer_name(int fd, char *name, size_t room)
 {
     struct ucred peer = {0};
-    socklen_t size = sizeof(peer);
+    socklen_t size = sizeof peer;
     struct passwd entry, *found = NULL;
     char texts[1024];
     snprintf(name, room, "someone");
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return;
     snprintf(name, room, "user %ld", (long)peer.uid);
-    if (getpwuid_r(peer.uid, &entry, texts, sizeof(texts), &found) == 0 && found)
+    if (getpwuid_r(peer.uid, &entry, texts, sizeof texts, &found) == 0 && found)
         snprintf(name, room, "%s", entry.pw_name);
 }
 
@@ -153,7 +153,7 @@ static void accept_all(struct door *door, int listener, bool writes)
             close(fd);
             continue;
         }
-        peer_name(fd, name, sizeof(name));
+        peer_name(fd, name, sizeof name);
         struct viewer_options options = {.run = door->run,
                                          .in = fd,
                                          .out = fd,

@@ -43,8 +43,7 @@ struct serving {
     const struct engine_host *host;
     int signals; /* a signalfd */
     int asked;   /* INT and TERM so far */
-    bool ended;
-    struct error *error;
+    bool began, ended;
 };
 
 static int block_signals(void)
@@ -69,7 +68,7 @@ static void post(struct serving *serving, enum run_command_kind kind)
 static void take_signals(struct serving *serving)
 {
     struct signalfd_siginfo info;
-    while (read(serving->signals, &info, sizeof(info)) == sizeof(info)) {
+    while (read(serving->signals, &info, sizeof info) == sizeof info) {
         bool ends = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
         if (ends && ++serving->asked > 1) { /* the first could not be followed */
             signal((int)info.ssi_signo, SIG_DFL);
@@ -87,6 +86,9 @@ static void take_signals(struct serving *serving)
 
 static void tell(struct serving *serving, const struct event *event)
 {
+    if (event && !serving->began && serving->host->ready)
+        serving->host->ready(serving->host->context, link_run(serving->link));
+    serving->began = serving->began || event;
     if (serving->host->tell)
         serving->host->tell(serving->host->context, event);
 }
@@ -136,7 +138,7 @@ static bool how_it_ended(const struct serving *serving, struct error *error)
 bool engine_serve(const struct engine_request *request, const struct engine_host *host, char **run, struct error *error)
 {
     struct error shut = {0};
-    struct serving serving = {.host = host, .signals = block_signals(), .error = error};
+    struct serving serving = {.host = host, .signals = block_signals()};
     *run = NULL;
     if (serving.signals < 0)
         return error_set_errno(error, ERROR_FAILED, errno, "cannot take signals");
@@ -146,8 +148,6 @@ bool engine_serve(const struct engine_request *request, const struct engine_host
         serving.door = door_open(*run, request->share, serving.link, &shut);
         if (!serving.door && request->share) /* somebody counts on it */
             post(&serving, RUN_STOP);
-        if (host->ready)
-            host->ready(host->context, *run);
         serve(&serving);
         door_close(serving.door);
     }

@@ -33,7 +33,7 @@ static void push(struct thread_link *own, const struct link_message *message, bo
     pthread_mutex_lock(&own->lock);
     if (own->count == own->room) {
         own->room = own->room ? 2 * own->room : 64;
-        own->inbox = mem_grow(own->inbox, own->room, sizeof(*own->inbox));
+        own->inbox = mem_grow(own->inbox, own->room, sizeof *own->inbox);
     }
     own->inbox[own->count++] = *message;
     pthread_mutex_unlock(&own->lock);
@@ -62,8 +62,8 @@ struct event_sink thread_link_sink(struct link *link)
 static bool refill(struct thread_link *own)
 {
     uint64_t ticks;
-    ssize_t unused = read(own->wake, &ticks, sizeof(ticks));
-    unused = read(own->timer, &ticks, sizeof(ticks));
+    ssize_t unused = read(own->wake, &ticks, sizeof ticks);
+    unused = read(own->timer, &ticks, sizeof ticks);
     (void)unused;
     mem_free(own->taken);
     own->taken_at = 0;
@@ -132,7 +132,7 @@ static const struct link_row row = {next, post, destroy};
 
 struct link *thread_link_create(struct error *error)
 {
-    struct thread_link *own = mem_alloc(sizeof(*own));
+    struct thread_link *own = mem_alloc(sizeof *own);
     own->wake = own->timer = -1;
     if (!link_init(&own->link, &row, "", "", error)) {
         mem_free(own);

@@ -173,7 +173,7 @@ static const struct link_row row = {next, post, destroy};
 
 struct link *engine_start(const char *program, const struct engine_request *request, struct error *error)
 {
-    struct starting_link *own = mem_alloc(sizeof(*own));
+    struct starting_link *own = mem_alloc(sizeof *own);
     int report[2] = {-1, -1}, asked = -1;
     own->report = -1;
     if (!link_init(&own->link, &row, "", "", error)) {
@@ -261,9 +261,9 @@ static void report(const char *format, ...)
     va_list args;
     char line[LINE_MOST];
     va_start(args, format);
-    int length = vsnprintf(line, sizeof(line) - 1, format, args);
+    int length = vsnprintf(line, sizeof line - 1, format, args);
     va_end(args);
-    length = length < (int)sizeof(line) - 1 ? length : (int)sizeof(line) - 2;
+    length = length < (int)sizeof line - 1 ? length : (int)sizeof line - 2;
     for (int i = 0; i < length; i++)
         if (line[i] == '\n')
             line[i] = ' ';
@@ -275,7 +275,7 @@ static void report(const char *format, ...)
 /* What libraries print goes to a log of its own; whoever started it is let go. */
 static void stand_alone(void *context, const char *run)
 {
-    (void)context;
+    *(bool *)context = true;
     char *log = path_join(run, "engine.log");
     report("ok %s", run);
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -299,8 +299,10 @@ int engine_main(void)
     struct engine_request request = {0};
     struct engine_host host = {.ready = stand_alone};
     char *text = NULL, *run = NULL;
+    bool began = false;
+    host.context = &began;
     bool good = read_request(&text, &request, &experiment, &error) && engine_serve(&request, &host, &run, &error);
-    if (!good && !run)
+    if (!good && !began)
         report("refused %d %s", (int)error.kind, error.text);
     mem_free(run);
     mem_free(text);

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +74,7 @@ char *fetch_by_hand(const char *url, const char *path)
 bool fetch_go_on(void *context)
 {
     struct fetch *fetch = context;
-    return !atomic_load(&fetch->cancelled);
+    return !job_cancelled(fetch->self);
 }
 
 bool fetch_sleep(struct fetch *fetch, double seconds)
@@ -266,15 +265,15 @@ static bool run(struct fetch *fetch, struct error *error)
     return good;
 }
 
-static void *run_thread(void *context)
+static bool run_job(struct job *job, void *context, struct error *error)
 {
     struct fetch *fetch = context;
-    struct error error = {.kind = ERROR_NONE};
-    bool done = run(fetch, &error);
+    fetch->self = job;
+    bool done = run(fetch, error);
     if (done)
-        error = (struct error){.kind = ERROR_NONE};
-    end(fetch, done ? FETCH_DONE : fetch_go_on(fetch) ? FETCH_FAILED : FETCH_CANCELLED, &error);
-    return NULL;
+        *error = (struct error){.kind = ERROR_NONE};
+    end(fetch, done ? FETCH_DONE : fetch_go_on(fetch) ? FETCH_FAILED : FETCH_CANCELLED, error);
+    return done;
 }
 
 /* --- from outside --- */
@@ -317,24 +316,19 @@ struct fetch *fetch_create(const struct fetch_request *request, struct error *er
     fetch->changed = request->changed;
     fetch->context = request->context;
     fetch->progress = (struct fetch_progress){.phase = FETCH_CONNECTING, .remaining = -1};
-    atomic_init(&fetch->cancelled, false);
     pthread_mutex_init(&fetch->lock, NULL);
     transfer_begin();
-    sigset_t all, old; /* signals go to the threads that have handlers for them */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int fault = pthread_create(&fetch->thread, NULL, run_thread, fetch);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (!fault)
+    fetch->job = job_start(
+        &(struct job_request){.run = run_job, .context = fetch, .what = "download a file", .wake = -1}, error);
+    if (fetch->job)
         return fetch;
-    error_set_errno(error, ERROR_FAILED, fault, "cannot start a thread for the download");
     release(fetch);
     return NULL;
 }
 
 void fetch_cancel(struct fetch *fetch)
 {
-    atomic_store(&fetch->cancelled, true);
+    job_cancel(fetch->job);
 }
 
 void fetch_progress(struct fetch *fetch, struct fetch_progress *progress)
@@ -348,7 +342,6 @@ void fetch_destroy(struct fetch *fetch)
 {
     if (!fetch)
         return;
-    fetch_cancel(fetch);
-    pthread_join(fetch->thread, NULL);
+    job_destroy(fetch->job);
     release(fetch);
 }

@@ -3,9 +3,9 @@
 #define THAW_FETCH_PRIVATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdint.h>
 
+#include "thaw/base/job.h"
 #include "thaw/fetch/fetch.h"
 
 enum { VALIDATOR_MAX = 160 };
@@ -19,12 +19,12 @@ struct fetch {
     void (*changed)(void *context);
     void *context;
 
-    pthread_t thread;
-    atomic_bool cancelled;
+    struct job *job;      /* its owner's */
     pthread_mutex_t lock; /* over progress */
     struct fetch_progress progress;
 
     /* of the fetch's thread alone */
+    struct job *self;
     double told, rate_at, rate_from; /* seconds, seconds, bytes */
 };
 

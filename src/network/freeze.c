@@ -12,17 +12,17 @@
 
 struct freeze *freeze_create(const struct graph *graph)
 {
-    struct freeze *freeze = mem_alloc(sizeof(*freeze));
+    struct freeze *freeze = mem_alloc(sizeof *freeze);
     freeze->nodes = graph->nodes;
-    freeze->fixed = mem_array((size_t)graph->nodes, sizeof(*freeze->fixed));
+    freeze->fixed = mem_array((size_t)graph->nodes, sizeof *freeze->fixed);
     return freeze;
 }
 
 struct freeze *freeze_copy(const struct freeze *freeze)
 {
-    struct freeze *copy = mem_alloc(sizeof(*copy));
+    struct freeze *copy = mem_alloc(sizeof *copy);
     copy->nodes = freeze->nodes;
-    copy->fixed = mem_array((size_t)freeze->nodes, sizeof(*copy->fixed));
+    copy->fixed = mem_array((size_t)freeze->nodes, sizeof *copy->fixed);
     memcpy(copy->fixed, freeze->fixed, (size_t)freeze->nodes);
     return copy;
 }

@@ -24,7 +24,7 @@ static bool refuse(struct error *error, const struct graph *graph, const char *w
     char names[NEAREST_KEPT * (GRAPH_NAME_MAX + 2)] = "";
     size_t length = 0;
     for (int i = 0; i < NEAREST_KEPT && nearest.name[i] != NULL; i++)
-        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", i > 0 ? ", " : "", nearest.name[i]);
+        length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", i > 0 ? ", " : "", nearest.name[i]);
     return error_set(error, ERROR_USAGE, "%s has no layer \"%.80s\"; the nearest names are %s", graph->arch, wanted,
                      names);
 }

@@ -34,7 +34,7 @@ static const struct digest *find(const struct freeze_proof *proof, int param)
 
 struct freeze_proof *freeze_proof_take(const struct freeze *freeze, const struct graph *graph)
 {
-    struct freeze_proof *proof = mem_alloc(sizeof(*proof));
+    struct freeze_proof *proof = mem_alloc(sizeof *proof);
     freeze_proof_update(proof, freeze, graph);
     return proof;
 }
@@ -59,7 +59,7 @@ int freeze_proof_check(const struct freeze_proof *proof, const struct graph *gra
 /* A tensor that stays frozen keeps its first digest: taking a new one would forgive a move not yet noticed. */
 void freeze_proof_update(struct freeze_proof *proof, const struct freeze *freeze, const struct graph *graph)
 {
-    struct digest *digest = mem_array((size_t)graph->params, sizeof(*digest));
+    struct digest *digest = mem_array((size_t)graph->params, sizeof *digest);
     int count = 0;
     for (int p = 0; p < graph->params; p++) {
         if (freeze_param_moves(freeze, graph, p))
@@ -79,7 +79,7 @@ struct hash freeze_proof_hash(const struct freeze_proof *proof)
     struct hash hash = {0, 0};
     for (int i = 0; i < proof->count; i++) {
         uint64_t row[3] = {(uint64_t)proof->digest[i].param, proof->digest[i].hash.high, proof->digest[i].hash.low};
-        hash = hash_bytes(row, sizeof(row), hash);
+        hash = hash_bytes(row, sizeof row, hash);
     }
     return hash;
 }

@@ -134,7 +134,7 @@ static bool take_object(struct run_command *command, const json_t *object, struc
         return error_set(error, ERROR_USAGE, "a command's text has more than %d bytes", RUN_COMMAND_TEXT_MAX);
     command->id = id ? (uint64_t)json_integer_value(id) : 0;
     command->text = text ? mem_string(json_string_value(text)) : NULL;
-    snprintf(command->by, sizeof(command->by), "%s", by ? json_string_value(by) : "");
+    snprintf(command->by, sizeof command->by, "%s", by ? json_string_value(by) : "");
     return true;
 }
 
@@ -145,7 +145,7 @@ static json_t *load(const char *line, size_t length, struct error *error)
     if (object && !json_is_object(object)) {
         json_decref(object);
         object = NULL;
-        snprintf(fault.text, sizeof(fault.text), "not an object");
+        snprintf(fault.text, sizeof fault.text, "not an object");
     }
     if (!object)
         error_set(error, ERROR_USAGE, "not a line of the protocol: %s", fault.text);
@@ -177,7 +177,7 @@ bool run_answer_from_json(struct run_answer *answer, const char *line, size_t le
     bool good = json_is_integer(id);
     *answer = (struct run_answer){.id = good ? (uint64_t)json_integer_value(id) : 0,
                                   .done = json_is_true(json_object_get(object, "done"))};
-    snprintf(answer->sentence, sizeof(answer->sentence), "%s", sentence ? sentence : "");
+    snprintf(answer->sentence, sizeof answer->sentence, "%s", sentence ? sentence : "");
     if (object && !good)
         error_set(error, ERROR_USAGE, "not an answer");
     json_decref(object);

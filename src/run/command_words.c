@@ -144,7 +144,7 @@ static bool find_kind(enum run_command_kind *kind, const char *name, struct erro
         nearest_offer(&nearest, row->name);
     }
     error_set(error, ERROR_USAGE, "there is no command \"%.40s\" for a run", name);
-    nearest_tell(&nearest, 1, NULL, error->text, sizeof(error->text));
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     return false;
 }
 
@@ -153,7 +153,7 @@ bool run_command_parse(struct run_command *command, const char *words, struct er
     char name[48];
     words += strspn(words, " \t");
     size_t length = strcspn(words, " \t");
-    snprintf(name, sizeof(name), "%.*s", (int)length, words);
+    snprintf(name, sizeof name, "%.*s", (int)length, words);
     *command = (struct run_command){0};
     if (!find_kind(&command->kind, name, error))
         return false;
@@ -173,7 +173,7 @@ static char *stop_words(const struct run_command *command)
     if (command->when != RUN_STOP_TIME)
         return mem_string(command->when == RUN_STOP_NOW ? "stop now" : "stop epoch");
     if (localtime_r(&at, &parts))
-        strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &parts);
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
     return mem_format("stop at %s", text);
 }
 

@@ -54,7 +54,7 @@ static json_t *u64_to_json(uint64_t value)
     char text[24];
     if (value <= INT64_MAX)
         return json_integer((json_int_t)value);
-    snprintf(text, sizeof(text), "%" PRIu64, value);
+    snprintf(text, sizeof text, "%" PRIu64, value);
     return json_string(text);
 }
 
@@ -252,8 +252,8 @@ static bool json_to_definitions(const json_t *json, struct metric_definitions *d
         const json_t *row = json_array_get(json, i);
         struct metric_definition *of = &definitions->of[definitions->count++];
         const char *better = json_string_value(json_object_get(row, "better"));
-        if (!json_to_text(json_object_get(row, "name"), of->name, sizeof(of->name)) || !better ||
-            !json_to_text(json_object_get(row, "unit"), of->unit, sizeof(of->unit)))
+        if (!json_to_text(json_object_get(row, "name"), of->name, sizeof of->name) || !better ||
+            !json_to_text(json_object_get(row, "unit"), of->unit, sizeof of->unit))
             return false;
         of->up = strcmp(better, "up") == 0;
     }
@@ -265,10 +265,10 @@ static bool json_to_layer(const json_t *row, struct event_layer *layer)
     json_int_t marks = json_integer_value(json_object_get(row, "marks"));
     layer->head = json_is_true(json_object_get(row, "head"));
     layer->marks = (int)marks;
-    return json_to_text(json_object_get(row, "name"), layer->name, sizeof(layer->name)) &&
-           json_to_text(json_object_get(row, "stage"), layer->stage, sizeof(layer->stage)) &&
-           json_to_text(json_object_get(row, "kind"), layer->kind, sizeof(layer->kind)) &&
-           json_to_text(json_object_get(row, "shape"), layer->shape, sizeof(layer->shape)) &&
+    return json_to_text(json_object_get(row, "name"), layer->name, sizeof layer->name) &&
+           json_to_text(json_object_get(row, "stage"), layer->stage, sizeof layer->stage) &&
+           json_to_text(json_object_get(row, "kind"), layer->kind, sizeof layer->kind) &&
+           json_to_text(json_object_get(row, "shape"), layer->shape, sizeof layer->shape) &&
            json_to_double(json_object_get(row, "params"), &layer->params) &&
            json_to_double(json_object_get(row, "macs"), &layer->macs) &&
            json_to_double(json_object_get(row, "activation_bytes"), &layer->activation_bytes) && marks >= 0 &&
@@ -280,7 +280,7 @@ static bool json_to_layers(const json_t *json, struct event_layer **layer, int *
 {
     size_t rows = json_array_size(json);
     mem_free(*layer);
-    *layer = rows ? mem_array(rows, sizeof(**layer)) : NULL;
+    *layer = rows ? mem_array(rows, sizeof **layer) : NULL;
     *count = (int)rows;
     for (size_t i = 0; i < rows; i++)
         if (!json_to_layer(json_array_get(json, i), &(*layer)[i]))
@@ -294,7 +294,7 @@ static bool json_to_ratios(const json_t *json, float **ratio, int *count)
     size_t length = at ? strlen(at) : 0;
     mem_free(*ratio);
     *count = 0;
-    *ratio = length ? mem_array(length / 2 + 1, sizeof(**ratio)) : NULL;
+    *ratio = length ? mem_array(length / 2 + 1, sizeof **ratio) : NULL;
     for (; at && *at; at += *at == ' ') {
         char *end = (char *)at + 1;
         float value = *at == '-' ? -1 : strtof(at, &end);
@@ -418,7 +418,7 @@ static bool object_to_event(const json_t *object, struct event *event, bool *kno
 bool event_from_json(struct event *event, bool *known, const char *line, size_t length, struct error *error)
 {
     json_error_t fault;
-    memset(event, 0, sizeof(*event));
+    memset(event, 0, sizeof *event);
     *known = false;
     json_t *object = json_loadb(line, length, 0, &fault);
     if (!object)

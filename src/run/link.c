@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "link_private.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 bool link_init(struct link *link, const struct link_row *row, const char *run, const char *host, struct error *error)
@@ -33,16 +34,28 @@ void link_destroy(struct link *link)
     mem_free(link);
 }
 
+bool link_split(const char *name, char host[LINK_HOST], const char **run)
+{
+    size_t length = strcspn(name, ":/");
+    *run = name;
+    host[0] = '\0';
+    if (name[length] != ':' || length == 0 || length >= LINK_HOST || file_exists(name))
+        return false;
+    snprintf(host, LINK_HOST, "%.*s", (int)length, name);
+    *run = name + length + 1;
+    return true;
+}
+
 void link_set_state(struct link *link, enum link_state state, const char *format, ...)
 {
-    char sentence[sizeof(link->sentence)];
+    char sentence[sizeof link->sentence];
     va_list args;
     va_start(args, format);
-    vsnprintf(sentence, sizeof(sentence), format, args);
+    vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     link->changed = link->changed || state != link->state || strcmp(sentence, link->sentence) != 0;
     link->state = state;
-    memcpy(link->sentence, sentence, sizeof(sentence));
+    memcpy(link->sentence, sentence, sizeof sentence);
 }
 
 bool link_watch(struct link *link, int fd, unsigned events)

@@ -32,7 +32,7 @@ static void stop_looking(struct file_link *own)
 static bool look_again(struct file_link *own)
 {
     uint64_t ticks;
-    ssize_t unused = read(own->timer, &ticks, sizeof(ticks));
+    ssize_t unused = read(own->timer, &ticks, sizeof ticks);
     (void)unused;
     if (own->link.state == LINK_ENDED || rundir_is_active(own->link.run))
         return false;
@@ -81,7 +81,7 @@ static const struct link_row row = {next, NULL, destroy};
 
 struct link *link_open_file(const char *run, uint64_t from, struct error *error)
 {
-    struct file_link *own = mem_alloc(sizeof(*own));
+    struct file_link *own = mem_alloc(sizeof *own);
     own->file.fd = own->timer = -1;
     if (!link_init(&own->link, &row, run, "", error)) {
         mem_free(own);

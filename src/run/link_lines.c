@@ -108,7 +108,7 @@ void link_protocol_watch(struct link *link, struct link_protocol *protocol, doub
 {
     char text[40];
     struct run_command watch = {.kind = RUN_WATCH, .value = (double)link->events, .rate = rate};
-    snprintf(text, sizeof(text), "%.17g", protocol->last_time);
+    snprintf(text, sizeof text, "%.17g", protocol->last_time);
     watch.text = link->events ? text : NULL;
     protocol->rate = rate;
     link_protocol_post(protocol, &watch);
@@ -156,7 +156,7 @@ static enum link_got take_line(struct link *link, struct link_protocol *protocol
                                const char *line, size_t length)
 {
     static const char event[] = "{\"kind\":";
-    if (length >= sizeof(event) && memcmp(line, event, sizeof(event) - 1) == 0) {
+    if (length >= sizeof event && memcmp(line, event, sizeof event - 1) == 0) {
         if (!link_take_event(link, message, line, length))
             return LINK_NOTHING;
         protocol->last_time = message->event.time;

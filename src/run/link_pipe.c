@@ -91,7 +91,7 @@ static bool spawn(struct pipe_link *own, int in, int out, int errors)
     int fault = posix_spawnp(&own->child, argv[0], &files, &how, argv, environ);
     if (fault) {
         own->child = 0;
-        snprintf(own->talk, sizeof(own->talk), "cannot start %.100s: %s", argv[0], strerror(fault));
+        snprintf(own->talk, sizeof own->talk, "cannot start %.100s: %s", argv[0], strerror(fault));
     }
     posix_spawnattr_destroy(&how);
     posix_spawn_file_actions_destroy(&files);
@@ -116,7 +116,7 @@ static bool call(struct pipe_link *own)
     own->called = clock_monotonic();
     bool good = pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0;
     if (!good)
-        snprintf(own->talk, sizeof(own->talk), "no descriptor is left");
+        snprintf(own->talk, sizeof own->talk, "no descriptor is left");
     good = good && spawn(own, to[0], from[1], errors[1]);
     if (!good) {
         close_both(to);
@@ -161,14 +161,14 @@ static void hear_errors(struct pipe_link *own)
 {
     char block[TALK];
     ssize_t got;
-    while (own->errors >= 0 && (got = read(own->errors, block, sizeof(block) - 1)) > 0) {
+    while (own->errors >= 0 && (got = read(own->errors, block, sizeof block - 1)) > 0) {
         block[got] = '\0';
         while (got > 0 && (block[got - 1] == '\n' || block[got - 1] == '\r'))
             block[--got] = '\0';
         const char *line = strrchr(block, '\n');
         line = line ? line + 1 : block;
         if (*line)
-            snprintf(own->talk, sizeof(own->talk), "%.400s", line);
+            snprintf(own->talk, sizeof own->talk, "%.400s", line);
     }
     for (char *at = own->talk; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
@@ -219,7 +219,7 @@ static enum link_got after_the_line(struct pipe_link *own)
 static void call_again(struct pipe_link *own)
 {
     uint64_t ticks;
-    if (read(own->timer, &ticks, sizeof(ticks)) != sizeof(ticks) || own->link.state == LINK_FAILED)
+    if (read(own->timer, &ticks, sizeof ticks) != sizeof ticks || own->link.state == LINK_FAILED)
         return;
     if (!call(own))
         wait_to_call(own);
@@ -273,7 +273,7 @@ struct link *link_call(const char *host, const char *run, bool read_only, double
         error_set(error, ERROR_USAGE, "\"%s\" is not the name of a host", host);
         return NULL;
     }
-    struct pipe_link *own = mem_alloc(sizeof(*own));
+    struct pipe_link *own = mem_alloc(sizeof *own);
     link_lines_init(&own->protocol.lines, -1, -1);
     own->errors = own->timer = -1;
     if (!link_init(&own->link, &row, run, host, error)) {

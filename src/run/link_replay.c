@@ -96,7 +96,7 @@ static enum link_got next(struct link *link, struct link_message *message)
 {
     struct replay_link *own = own_of(link);
     uint64_t ticks;
-    ssize_t unused = read(own->timer, &ticks, sizeof(ticks));
+    ssize_t unused = read(own->timer, &ticks, sizeof ticks);
     (void)unused;
     if (own->reset) {
         own->reset = false;
@@ -129,7 +129,7 @@ static const struct link_row row = {next, NULL, destroy};
 
 struct link *link_replay(const char *run, double speed, struct error *error)
 {
-    struct replay_link *own = mem_alloc(sizeof(*own));
+    struct replay_link *own = mem_alloc(sizeof *own);
     own->file.fd = own->timer = -1;
     if (!link_init(&own->link, &row, run, "", error)) {
         mem_free(own);

@@ -29,9 +29,9 @@ int link_connect(const char *run, const char *name)
     int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return -1;
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", folder, name);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
         fd = -1;
     }
@@ -115,7 +115,7 @@ static const struct link_row row = {next, post, destroy};
 
 static struct link *adopt(const char *run, int fd, bool writes, struct error *error)
 {
-    struct socket_link *own = mem_alloc(sizeof(*own));
+    struct socket_link *own = mem_alloc(sizeof *own);
     link_lines_init(&own->protocol.lines, fd, fd);
     if (!link_init(&own->link, &row, run, "", error)) {
         link_lines_finish(&own->protocol.lines);

@@ -50,7 +50,7 @@ static bool lock_take(struct rundir *rundir, struct error *error)
         nanosleep(&(struct timespec){0, LOCK_WAIT_NS}, NULL);
     }
     char text[32];
-    int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(rundir->lock, 0) != 0 || pwrite(rundir->lock, text, (size_t)length, 0) != length)
         return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot write its lock file", rundir->path);
     return true;
@@ -78,7 +78,7 @@ static bool events_repair(struct rundir *rundir, struct error *error)
     char block[4096];
     off_t size = events_size(rundir), keep = size;
     for (bool found = false; keep > 0 && !found;) {
-        off_t from = keep > (off_t)sizeof(block) ? keep - (off_t)sizeof(block) : 0;
+        off_t from = keep > (off_t)sizeof block ? keep - (off_t)sizeof block : 0;
         ssize_t got = pread(rundir->events, block, (size_t)(keep - from), from);
         if (got != keep - from)
             return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot read %s", rundir->path, RUNDIR_EVENTS);
@@ -94,7 +94,7 @@ static bool events_repair(struct rundir *rundir, struct error *error)
 
 static struct rundir *attach(char *path, struct error *error)
 {
-    struct rundir *rundir = mem_alloc(sizeof(*rundir));
+    struct rundir *rundir = mem_alloc(sizeof *rundir);
     *rundir = (struct rundir){.path = path, .events = -1, .lock = -1};
     if (lock_take(rundir, error) && events_open(rundir, error) && events_repair(rundir, error))
         return rundir;
@@ -127,7 +127,7 @@ static char *make_directory(const char *runs, const char *name, struct error *er
     time_t now = (time_t)clock_wall();
     struct tm parts;
     localtime_r(&now, &parts);
-    strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &parts);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &parts);
     for (int number = 1; number <= SAME_SECOND_MAX; number++) {
         path = number == 1 ? mem_format("%s/%s-%s", runs, stamp, clean)
                            : mem_format("%s/%s-%s-%d", runs, stamp, clean, number);
@@ -200,7 +200,8 @@ void rundir_close(struct rundir *rundir)
 
 void rundir_discard(struct rundir *rundir)
 {
-    static const char *const made[] = {RUNDIR_EVENTS, "experiment.ini", "thaw.log", RUNDIR_LOCK};
+    static const char *const made[] = {RUNDIR_EVENTS,  "experiment.ini", "thaw.log", "engine.log",
+                                       RUNDIR_CONTROL, RUNDIR_VIEW,      RUNDIR_LOCK};
     if (!rundir)
         return;
     for (size_t i = 0; i < THAW_LENGTH(made); i++) {
@@ -274,8 +275,8 @@ static off_t mark_with_checkpoint(const struct rundir *rundir, off_t mark)
     static const char start[] = "{\"kind\":\"checkpoint\"";
     char line[2048];
     for (;;) {
-        ssize_t got = pread(rundir->events, line, sizeof(line), mark);
-        bool follows = got >= (ssize_t)sizeof(start) && memcmp(line, start, sizeof(start) - 1) == 0;
+        ssize_t got = pread(rundir->events, line, sizeof line, mark);
+        bool follows = got >= (ssize_t)sizeof start && memcmp(line, start, sizeof start - 1) == 0;
         const char *end = follows ? memchr(line, '\n', (size_t)got) : NULL;
         if (!end)
             return mark;

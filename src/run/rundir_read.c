@@ -82,7 +82,7 @@ bool rundir_read(const char *path, const struct event_sink *sink, struct error *
 long rundir_lock_holder(int lock)
 {
     char text[32] = "";
-    ssize_t got = pread(lock, text, sizeof(text) - 1, 0);
+    ssize_t got = pread(lock, text, sizeof text - 1, 0);
     return got > 0 ? strtol(text, NULL, 10) : 0;
 }
 
@@ -104,7 +104,7 @@ bool rundir_is_active(const char *path)
 static bool is_step(const char *line, size_t length)
 {
     static const char start[] = "{\"kind\":\"step\"";
-    return length >= sizeof(start) - 1 && memcmp(line, start, sizeof(start) - 1) == 0;
+    return length >= sizeof start - 1 && memcmp(line, start, sizeof start - 1) == 0;
 }
 
 static double or_none(double figure)
@@ -115,7 +115,7 @@ static double or_none(double figure)
 static void summarise_story(struct rundir_summary *summary, const struct story *story)
 {
     const struct metric_definition *metric = story_metric(story);
-    memcpy(summary->model, story->run.u.run.model, sizeof(summary->model));
+    memcpy(summary->model, story->run.u.run.model, sizeof summary->model);
     mem_free(summary->data);
     summary->data = mem_string(story->run.u.run.data);
     summary->started = story->run.time;
@@ -215,7 +215,7 @@ struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error
     *count = 0;
     if (file_is_directory(runs) && !file_list_read(&names, runs, error))
         return NULL;
-    struct rundir_summary *list = mem_array(names.count + 1, sizeof(*list));
+    struct rundir_summary *list = mem_array(names.count + 1, sizeof *list);
     for (size_t i = 0; i < names.count; i++) {
         struct error passed_over = {0};
         char *path = path_join(runs, names.name[i]);
@@ -224,7 +224,7 @@ struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error
         mem_free(path);
     }
     file_list_free(&names);
-    qsort(list, *count, sizeof(*list), newer_first);
+    qsort(list, *count, sizeof *list, newer_first);
     return list;
 }
 

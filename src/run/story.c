@@ -99,7 +99,7 @@ static void take_layers(struct story *story, const struct event *event, double x
     story->layers = copy.u.layers.count;
     story->fixed = fits(story, copy.u.layers.fixed) ? mem_string(copy.u.layers.fixed) : NULL;
     story->fixed_first = story->fixed ? mem_string(story->fixed) : NULL;
-    story->update = mem_array((size_t)story->layers + 1, sizeof(*story->update));
+    story->update = mem_array((size_t)story->layers + 1, sizeof *story->update);
     for (int i = 0; i < story->layers; i++)
         story->update[i] = -1;
     mem_free(copy.u.layers.fixed);
@@ -115,7 +115,7 @@ static void add_step(struct story *story, const struct event *event)
         story->sum_epoch = event->epoch;
         story->images = 0;
         story->loss_sum = 0;
-        memset(story->figure_sum, 0, sizeof(story->figure_sum));
+        memset(story->figure_sum, 0, sizeof story->figure_sum);
     }
     story->images += (uint64_t)images;
     story->loss_sum += images * event->u.step_.loss;
@@ -185,7 +185,7 @@ static void take_eval(struct story *story, const struct event *event, double x)
 static void take_lr(struct story *story, const struct event *event, double x)
 {
     char text[64];
-    snprintf(text, sizeof(text), "lr %.3g -> %.3g", event->u.lr.from, event->u.lr.to);
+    snprintf(text, sizeof text, "lr %.3g -> %.3g", event->u.lr.from, event->u.lr.to);
     story->lr = event->u.lr.to;
     story_note_add(story, x, event, text, NULL);
 }
@@ -222,7 +222,7 @@ static void take_updates(struct story *story, const struct event *event, double 
     (void)x;
     int count = event->u.updates.count < story->layers ? event->u.updates.count : story->layers;
     if (count > 0)
-        memcpy(story->update, event->u.updates.ratio, (size_t)count * sizeof(*story->update));
+        memcpy(story->update, event->u.updates.ratio, (size_t)count * sizeof *story->update);
 }
 
 static void take_phase(struct story *story, const struct event *event, double x)
@@ -274,7 +274,7 @@ static void take_epochs(struct story *story, const struct event *event, double x
     char text[64];
     if (event->u.epochs.to > 0)
         story->epochs = event->u.epochs.to;
-    snprintf(text, sizeof(text), "epochs %d -> %d", event->u.epochs.from, event->u.epochs.to);
+    snprintf(text, sizeof text, "epochs %d -> %d", event->u.epochs.from, event->u.epochs.to);
     story_note_add(story, x, event, text, NULL);
 }
 

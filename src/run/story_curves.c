@@ -17,7 +17,7 @@ void story_curve_add(struct story_curve *curve, double x, double y)
         curve->points--;
     if (curve->points == curve->room) {
         curve->room = curve->room ? 2 * curve->room : 256;
-        curve->point = mem_grow(curve->point, curve->room, sizeof(*curve->point));
+        curve->point = mem_grow(curve->point, curve->room, sizeof *curve->point);
     }
     curve->point[curve->points++] = (struct story_point){x, y};
 }
@@ -26,10 +26,10 @@ void story_curve_add(struct story_curve *curve, double x, double y)
 void story_note_add(struct story *story, double x, const struct event *event, const char *text, const char *by)
 {
     if ((story->notes & (story->notes + 1)) == 0 || story->notes == 0)
-        story->note = mem_grow(story->note, 2 * (story->notes + 1), sizeof(*story->note));
+        story->note = mem_grow(story->note, 2 * (story->notes + 1), sizeof *story->note);
     struct story_note *note = &story->note[story->notes++];
     *note = (struct story_note){.x = x, .epoch = event->epoch, .kind = event->kind, .text = mem_string(text)};
-    snprintf(note->by, sizeof(note->by), "%s", by ? by : "");
+    snprintf(note->by, sizeof note->by, "%s", by ? by : "");
 }
 
 double story_x(const struct story *story, const struct event *event)
@@ -47,7 +47,7 @@ void story_take_thaws(struct story *story, const char *lines)
         size_t used = (size_t)(end - lines);
         if (used < length && epoch > 0 && epoch < 1000000) {
             end += *end == ' ';
-            story->thaw = mem_grow(story->thaw, story->thaws + 1, sizeof(*story->thaw));
+            story->thaw = mem_grow(story->thaw, story->thaws + 1, sizeof *story->thaw);
             story->thaw[story->thaws++] =
                 (struct story_thaw){.epoch = (int)epoch, .text = mem_format("%.*s", (int)(lines + length - end), end)};
         }

@@ -57,7 +57,7 @@ static void greet(struct viewer *viewer)
 
 struct viewer *viewer_create(const struct viewer_options *options, struct error *error)
 {
-    struct viewer *viewer = mem_alloc(sizeof(*viewer));
+    struct viewer *viewer = mem_alloc(sizeof *viewer);
     link_lines_init(&viewer->lines, options->in, options->out);
     if (!event_file_open(&viewer->file, options->run, error)) {
         link_lines_finish(&viewer->lines);
@@ -105,7 +105,7 @@ static void send(void *context, uint64_t number, const char *line, size_t length
     struct viewer *viewer = context;
     char skip[48];
     if (number > viewer->sent) {
-        snprintf(skip, sizeof(skip), "{\"skip\":%" PRIu64 "}", number - viewer->sent);
+        snprintf(skip, sizeof skip, "{\"skip\":%" PRIu64 "}", number - viewer->sent);
         put(viewer, skip);
     }
     link_lines_put(&viewer->lines, line, length);
@@ -183,7 +183,7 @@ static void send_events(struct viewer *viewer)
 static void refuse(struct viewer *viewer, uint64_t id, const char *sentence)
 {
     struct run_answer answer = {.id = id};
-    snprintf(answer.sentence, sizeof(answer.sentence), "%s", sentence);
+    snprintf(answer.sentence, sizeof answer.sentence, "%s", sentence);
     viewer_answer(viewer, &answer);
 }
 
@@ -206,7 +206,7 @@ static void take_command(struct viewer *viewer, const char *line, size_t length)
         return;
     }
     if (!command.by[0])
-        snprintf(command.by, sizeof(command.by), "%s", viewer->by);
+        snprintf(command.by, sizeof command.by, "%s", viewer->by);
     if (command.kind == RUN_WATCH)
         take_watch(viewer, &command);
     else if (run_command_row(command.kind)->writes && !viewer->writes)

@@ -31,7 +31,7 @@ static bool is_repeated(enum event_kind kind)
 static enum event_kind kind_of(const char *line, size_t length)
 {
     static const char start[] = "{\"kind\":\"";
-    enum { START = sizeof(start) - 1 };
+    enum { START = sizeof start - 1 };
     if (length < START || memcmp(line, start, START) != 0)
         return EVENT_KINDS;
     for (int kind = 0; kind < EVENT_KINDS; kind++) {

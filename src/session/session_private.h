@@ -3,11 +3,11 @@
 #define THAW_SESSION_PRIVATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
+#include "view_private.h"
+#include "thaw/base/job.h"
 #include "thaw/data/dataset.h"
 #include "thaw/network/freeze.h"
-#include "thaw/run/link.h"
 #include "thaw/run/rundir.h"
 #include "thaw/session/session.h"
 #include "thaw/shelf/catalog.h"
@@ -16,42 +16,16 @@
 #include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
 
-enum { SESSION_UNDO = 100, SESSION_COMPARED = 15, VIEWS_MAX = 16, VIEW_ASKED = 64, VIEW_NOTICES = 32 };
-enum { VIEW_RATE = 900 }; /* bytes a second of events over a line to another machine */
+enum { SESSION_UNDO = 100, SESSION_COMPARED = 15 };
 
-/* An image's time being measured; the thread reads all of it and writes what is behind the line. */
+/* An image's time being measured; the job reads all of it and writes what is behind the line. */
 struct session_timing {
-    pthread_t thread;
-    bool running;
+    struct job *job; /* NULL: nothing is measured */
     char name[64], weights[512];
-    int side;
+    int side, threads;
     /* --- */
     char arch[64], input[REMEMBER_INPUT];
     double seconds;
-    atomic_bool done;
-};
-
-struct view_asked {
-    uint64_t id;
-    char *words;
-};
-/* A run that is looked at. */
-struct view {
-    struct link *link;
-    struct story story;
-    struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */
-    int askeds;
-    /* session_run_layers.c */
-    struct session_layer *layer; /* NULL: not built */
-    int *layer_row;              /* row of the story; -1 for a stage's */
-    size_t layers;
-    int stages;
-    /* session_status.c */
-    struct session_results results;
-    unsigned *confusion;
-    char **result_class;
-    int result_classes;
-    bool results_known; /* results are those of the story's last evaluation */
 };
 
 /* The next run: model, freeze plan, data, settings, and the list of models that it is chosen from. What an experiment
@@ -186,33 +160,6 @@ void data_finish(struct draft *draft);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
-
-/* session_layers.c, for both kinds of rows */
-struct session_layer *layers_begin_stage(struct session_layer *row);               /* without marks; returns it */
-void layers_fill_marks(struct session_layer *row, unsigned marks, unsigned fixed); /* enum freeze_mark bits */
-void layers_join_stage(struct session_layer *stage, const struct session_layer *row);
-
-/* session_run_layers.c */
-size_t run_layers(struct view *view, const struct session_layer **layers);
-void run_layers_counts(struct view *view, struct session_freeze_counts *counts);
-bool run_layers_toggle(struct session *session, size_t row, unsigned marks, struct error *error);
-bool run_layers_upto(struct session *session, size_t row, struct error *error);
-bool run_layers_match(struct session *session, const char *patterns, bool frozen, struct error *error);
-bool run_layers_undo(struct session *session, struct error *error);
-void run_layers_finish(struct view *view); /* the story's layers are others */
-
-/* session_status.c */
-enum session_phase view_phase(const struct view *view);
-const char *view_words(const struct view *view);
-void results_forget(struct view *view);
-
-/* session_views.c */
-struct view *view_shown(const struct session *session); /* NULL: none */
-void view_notice(struct session *session, bool good, const char *format, ...) THAW_PRINTF(3, 4);
-bool view_post(struct session *session, const struct run_command *command, struct error *error);
-void views_follow(struct session *session); /* another one is shown, or it began or ended */
-size_t views_pump(struct session *session); /* the number of changes */
-void views_finish(struct session *session);
 
 /* session_runs.c */
 void runs_finish(struct session *session);

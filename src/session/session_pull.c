@@ -2,7 +2,6 @@
  * to the session's pipe; session_pump then takes in how far they are. */
 #include "config.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,30 +150,25 @@ static size_t take_pulls(struct session *session)
 /* --- an image's time --- */
 
 /* A network of the same make with fresh weights takes the same time. */
-static void *run_timing(void *context)
+static bool run_timing(struct job *job, void *context, struct error *error)
 {
-    struct session *session = context;
-    struct session_timing *timing = &session->timing;
-    struct error unused;
+    (void)job;
+    struct session_timing *timing = context;
     struct zoo_options options = {.height = timing->side, .width = timing->side};
     struct graph *graph = timing->weights[0]
-                              ? load_graph(&(struct load_request){.weights = timing->weights}, NULL, &unused)
-                              : zoo_build(timing->arch, &options, &unused);
-    double seconds = -1;
-    if (graph) {
-        struct team *team = team_create(session->threads);
-        if (!timing->weights[0])
-            graph_initialise(graph, 1);
-        seconds = remember_measure(graph, team, timing_seconds, &unused);
-        remember_input(timing->input, graph);
-        snprintf(timing->arch, sizeof timing->arch, "%s", graph->arch);
-        team_destroy(team);
-        graph_destroy(graph);
-    }
-    timing->seconds = seconds;
-    atomic_store(&timing->done, true);
-    wake(session);
-    return NULL;
+                              ? load_graph(&(struct load_request){.weights = timing->weights}, NULL, error)
+                              : zoo_build(timing->arch, &options, error);
+    if (!graph)
+        return false;
+    struct team *team = team_create(timing->threads);
+    if (!timing->weights[0])
+        graph_initialise(graph, 1);
+    timing->seconds = remember_measure(graph, team, timing_seconds, error);
+    remember_input(timing->input, graph);
+    snprintf(timing->arch, sizeof timing->arch, "%s", graph->arch);
+    team_destroy(team);
+    graph_destroy(graph);
+    return timing->seconds >= 0;
 }
 
 bool session_time_model(struct session *session, size_t row, struct error *error)
@@ -186,9 +180,9 @@ bool session_time_model(struct session *session, size_t row, struct error *error
     if (row >= session->draft->models)
         return error_set(error, ERROR_USAGE, "there is no model %zu", row + 1);
     const struct session_model *model = &session->draft->model[row];
-    if (timing->running)
+    if (timing->job)
         return error_set(error, ERROR_USAGE, "%s is being measured; one at a time", timing->name);
-    if (session->trainer && layers_training(session))
+    if (view_shown(session) && session_phase_is_live(view_phase(view_shown(session))))
         return error_set(error, ERROR_USAGE, "a run is training: nothing else would be measured rightly");
     bool known = zoo_find(model->arch, &room) != NULL;
     if (!known && !model->local)
@@ -197,19 +191,16 @@ bool session_time_model(struct session *session, size_t row, struct error *error
     snprintf(timing->arch, sizeof timing->arch, "%s", model->arch);
     snprintf(timing->weights, sizeof timing->weights, "%s", known ? "" : model->weights);
     timing->side = model->side;
-    atomic_store(&timing->done, false);
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int fault = pthread_create(&timing->thread, NULL, run_timing, session);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    timing->running = !fault;
-    return timing->running || error_set_errno(error, ERROR_FAILED, fault, "cannot start a thread to measure");
+    timing->threads = session->threads;
+    const struct job_request request = {
+        .run = run_timing, .context = timing, .what = "measure", .wake = session->wake[1]};
+    timing->job = job_start(&request, error);
+    return timing->job != NULL;
 }
 
 long session_timing(const struct session *session)
 {
-    for (size_t i = 0; session->timing.running && i < session->draft->models; i++)
+    for (size_t i = 0; session->timing.job && i < session->draft->models; i++)
         if (!strcmp(session->draft->model[i].name, session->timing.name))
             return (long)i;
     return -1;
@@ -218,13 +209,15 @@ long session_timing(const struct session *session)
 static size_t take_timing(struct session *session)
 {
     struct session_timing *timing = &session->timing;
-    if (!timing->running || !atomic_load(&timing->done))
+    struct error unused;
+    if (!timing->job || !job_ended(timing->job))
         return 0;
-    pthread_join(timing->thread, NULL);
-    timing->running = false;
-    if (timing->seconds > 0)
+    bool good = job_result(timing->job, &unused);
+    job_destroy(timing->job);
+    timing->job = NULL;
+    if (good)
         remember_time(timing->arch, timing->input, timing->seconds);
-    for (size_t i = 0; timing->seconds > 0 && i < session->draft->models; i++)
+    for (size_t i = 0; good && i < session->draft->models; i++)
         if (!strcmp(session->draft->model[i].arch, timing->arch) &&
             !strcmp(session->draft->model[i].input, timing->input))
             session->draft->model[i].seconds = timing->seconds;
@@ -243,6 +236,5 @@ void pull_finish(struct session *session)
         fetch_destroy(session->fetch[i]);
     mem_free(session->fetch);
     mem_free(session->pull);
-    if (session->timing.running)
-        pthread_join(session->timing.thread, NULL);
+    job_destroy(session->timing.job);
 }

@@ -137,10 +137,12 @@ static unsigned digit_value(char digit)
     return digit >= 'a' ? (unsigned)(digit - 'a') + 10 : (unsigned)(digit - '0');
 }
 
-static bool ask_plan(struct session *session, char *plan, struct error *error)
+static bool ask_plan(struct session *session, char *plan, const char *verb, const char *what, struct error *error)
 {
     struct run_command command = {.kind = RUN_PLAN, .text = plan};
-    bool good = view_post(session, &command, error);
+    char words[96];
+    snprintf(words, sizeof words, "%s %s", verb, what);
+    bool good = view_post(session, &command, words, error);
     mem_free(plan);
     return good;
 }
@@ -173,7 +175,7 @@ bool run_layers_toggle(struct session *session, size_t row, unsigned marks, stru
         unsigned own = (unsigned)view->story.layer[at].marks & marks, now = digit_value(plan[at]);
         plan[at] = "0123456789abcdef"[all_fixed ? now & ~own : now | own];
     }
-    return ask_plan(session, plan, error);
+    return ask_plan(session, plan, all_fixed ? "thaw" : "freeze", rows[row].name, error);
 }
 
 /* Behind the cut, batch-norm statistics stay as the run has them. */
@@ -194,18 +196,18 @@ bool run_layers_upto(struct session *session, size_t row, struct error *error)
         unsigned own = (unsigned)view->story.layer[at].marks;
         plan[at] = "0123456789abcdef"[i < end ? own : digit_value(plan[at]) & own & SESSION_STATISTICS];
     }
-    return ask_plan(session, plan, error);
+    return ask_plan(session, plan, "freeze all up to", rows[row].name, error);
 }
 
 bool run_layers_match(struct session *session, const char *patterns, bool frozen, struct error *error)
 {
     struct run_command command = run_command_make(frozen ? RUN_FREEZE : RUN_THAW, frozen ? 0 : 1, patterns);
-    bool good = view_post(session, &command, error);
+    bool good = view_post(session, &command, NULL, error);
     run_command_finish(&command);
     return good;
 }
 
 bool run_layers_undo(struct session *session, struct error *error)
 {
-    return view_post(session, &(struct run_command){.kind = RUN_UNDO}, error);
+    return view_post(session, &(struct run_command){.kind = RUN_UNDO}, NULL, error);
 }

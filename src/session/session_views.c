@@ -11,6 +11,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
+#include "thaw/run/run_find.h"
 
 /* A pump takes in no longer than this, so that keys are answered while a long run is read. */
 static const double pump_most = 0.02;
@@ -265,8 +266,8 @@ bool session_start(struct session *session, struct error *error)
 bool session_resume(struct session *session, const char *run, int epochs, struct error *error)
 {
     struct experiment experiment;
-    char *path = path_join(session->runs_folder, run), *file = path_join(path, "experiment.ini");
-    bool good = experiment_load(&experiment, file, error);
+    char *path = run_find(session->runs_folder, run, error), *file = path ? path_join(path, "experiment.ini") : NULL;
+    bool good = path && experiment_load(&experiment, file, error);
     struct engine_request request = {.experiment = &experiment, .resume = path, .epochs = epochs};
     good = good && begin(session, &request, error);
     mem_free(file);
@@ -285,23 +286,14 @@ static long find_view(const struct session *session, const char *host, const cha
     return -1;
 }
 
-/* "HOST:RUN": a colon before any slash, and no file of that name is here. */
-static bool split_host(const char *run, char host[128], const char **rest)
-{
-    size_t length = strcspn(run, ":/");
-    if (run[length] != ':' || length == 0 || length >= 128 || file_exists(run))
-        return false;
-    snprintf(host, 128, "%.*s", (int)length, run);
-    *rest = run + length + 1;
-    return true;
-}
-
 bool session_open_run(struct session *session, const char *run, bool read_only, struct error *error)
 {
-    char host[128] = "";
-    const char *rest = run;
-    bool remote = split_host(run, host, &rest);
-    char *path = remote ? mem_string(rest) : path_join(session->runs_folder, rest);
+    char host[LINK_HOST];
+    const char *rest;
+    bool remote = link_split(run, host, &rest);
+    char *path = remote ? mem_string(rest) : run_find(session->runs_folder, rest, error);
+    if (!path)
+        return false;
     long known = find_view(session, host, path);
     struct link *link = NULL;
     if (known >= 0)
@@ -318,8 +310,8 @@ bool session_open_run(struct session *session, const char *run, bool read_only, 
 
 bool session_replay(struct session *session, const char *run, double speed, struct error *error)
 {
-    char *path = path_join(session->runs_folder, run);
-    struct link *link = link_replay(path, speed, error);
+    char *path = run_find(session->runs_folder, run, error);
+    struct link *link = path ? link_replay(path, speed, error) : NULL;
     mem_free(path);
     if (link)
         add_view(session, link);
@@ -342,7 +334,7 @@ void session_replay_seek(struct session *session, int epoch)
 
 /* --- telling --- */
 
-bool view_post(struct session *session, const struct run_command *command, struct error *error)
+bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error)
 {
     struct view *view = view_shown(session);
     if (!view)
@@ -352,7 +344,7 @@ bool view_post(struct session *session, const struct run_command *command, struc
     uint64_t id = link_post(view->link, command, error);
     if (!id)
         return false;
-    view->asked[view->askeds++] = (struct view_asked){id, run_command_words(command)};
+    view->asked[view->askeds++] = (struct view_asked){id, words ? mem_string(words) : run_command_words(command)};
     session_wake(session->wake[1]);
     return true;
 }
@@ -362,7 +354,7 @@ bool session_tell(struct session *session, const char *words, struct error *erro
     struct run_command command;
     if (!run_command_parse(&command, words, error))
         return false;
-    bool good = view_post(session, &command, error);
+    bool good = view_post(session, &command, NULL, error);
     run_command_finish(&command);
     return good;
 }

@@ -19,7 +19,7 @@
 static const char *const outcome_names[] = {
     "loaded", "converted", "replaced", "does not fit", "missing", "unexpected", "ignored", "constant",
 };
-_Static_assert(sizeof outcome_names / sizeof *outcome_names == BIND_OUTCOMES, "one name an outcome");
+_Static_assert(THAW_LENGTH(outcome_names) == BIND_OUTCOMES, "one name an outcome");
 
 const char *bind_outcome_name(enum bind_outcome outcome)
 {

@@ -71,7 +71,7 @@ void plan_changes_push(struct plan_changes *changes, struct plan_change change)
 {
     if (changes->count == PLAN_CHANGES_MAX) {
         freeze_destroy(changes->change[0].before);
-        memmove(changes->change, changes->change + 1, (PLAN_CHANGES_MAX - 1) * sizeof(change));
+        memmove(changes->change, changes->change + 1, (PLAN_CHANGES_MAX - 1) * sizeof change);
         changes->count--;
     }
     changes->change[changes->count++] = change;
@@ -88,7 +88,7 @@ void plan_changes_finish(struct plan_changes *changes)
 static json_t *double_to_json(double value)
 {
     char text[64];
-    snprintf(text, sizeof(text), "%a", value);
+    snprintf(text, sizeof text, "%a", value);
     return json_string(text);
 }
 
@@ -100,7 +100,7 @@ static json_t *field_to_json(const struct checkpoint *checkpoint, const struct f
     case FIELD_INT:
         return json_integer(*(const int *)at);
     case FIELD_U64:
-        snprintf(text, sizeof(text), "%" PRIu64, *(const uint64_t *)at);
+        snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at);
         return json_string(text);
     case FIELD_DOUBLE:
         return double_to_json(*(const double *)at);
@@ -169,7 +169,7 @@ static bool write_to(char **bytes, size_t *size, const char *path, const struct 
 {
     const struct graph *graph = of->graph;
     size_t count = 0, room = (size_t)graph->params * (1 + OPTIM_SLOTS_MAX);
-    struct weights_output *outputs = mem_array(room, sizeof(*outputs));
+    struct weights_output *outputs = mem_array(room, sizeof *outputs);
     for (int p = 0; p < graph->params; p++) {
         if (of->touched[p])
             add_output(&outputs[count++], VALUES_PREFIX, &graph->param[p], graph_param_values(graph, p));
@@ -242,7 +242,7 @@ static void take_version_1(json_t *object)
     json_object_set_new(object, "sum_2", double_to_json(0));
     json_object_set_new(object, "sum_3", double_to_json(0));
     json_object_set_new(object, "best", double_to_json(best && strtod(best, NULL) >= 0 ? strtod(best, NULL) : NAN));
-    snprintf(anchor, sizeof(anchor), "%" PRIu64, SCHEDULE_NO_ANCHOR);
+    snprintf(anchor, sizeof anchor, "%" PRIu64, SCHEDULE_NO_ANCHOR);
     json_object_set_new(object, "lr_anchor", json_string(anchor));
     json_object_set_new(object, "epochs", json_integer(0));
     json_object_set_new(object, "changes", json_array());
@@ -279,7 +279,7 @@ struct checkpoint_file *checkpoint_open(const char *path, const struct graph *gr
     struct weights *weights = weights_open(path, error);
     if (!weights)
         return NULL;
-    struct checkpoint_file *file = mem_alloc(sizeof(*file));
+    struct checkpoint_file *file = mem_alloc(sizeof *file);
     file->weights = weights;
     if (read_fields(file, graph, checkpoint, error))
         return file;
@@ -301,7 +301,7 @@ static bool read_tensor(const struct checkpoint_file *file, const char *prefix, 
                         float *to, bool *found, struct error *error)
 {
     char name[NAME_MAX_BYTES];
-    snprintf(name, sizeof(name), "%s.%s", prefix, param->name);
+    snprintf(name, sizeof name, "%s.%s", prefix, param->name);
     long index = weights_find(file->weights, name);
     *found = index >= 0;
     if (!*found)

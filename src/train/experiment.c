@@ -70,7 +70,7 @@ static void remove_thaw(struct experiment *experiment, int at)
 {
     experiment->thaws--;
     memmove(&experiment->thaw[at], &experiment->thaw[at + 1],
-            (size_t)(experiment->thaws - at) * sizeof(experiment->thaw[0]));
+            (size_t)(experiment->thaws - at) * sizeof experiment->thaw[0]);
 }
 
 /* Kept in order of epochs; one an epoch. */
@@ -86,7 +86,7 @@ static bool store_thaw(struct experiment *experiment, const struct experiment_th
     if (experiment->thaws == EXPERIMENT_THAWS)
         return error_set(error, ERROR_USAGE, "[thaw] holds at most %d lines", EXPERIMENT_THAWS);
     memmove(&experiment->thaw[at + 1], &experiment->thaw[at],
-            (size_t)(experiment->thaws - at) * sizeof(experiment->thaw[0]));
+            (size_t)(experiment->thaws - at) * sizeof experiment->thaw[0]);
     experiment->thaw[at] = *thaw;
     experiment->thaws++;
     return true;
@@ -102,9 +102,9 @@ static bool set_thaw(struct experiment *experiment, const char *key, const char 
     const char *at = strchr(value, '@');
     char *layers = trimmed(value, at ? (size_t)(at - value) : strlen(value));
     char *factor = at ? trimmed(at + 1, strlen(at + 1)) : mem_string("lr*1");
-    bool good = strlen(layers) < sizeof(thaw.layers);
+    bool good = strlen(layers) < sizeof thaw.layers;
     if (!good)
-        error_set(error, ERROR_USAGE, "thaw.%s: more than %zu bytes of layers", key, sizeof(thaw.layers) - 1);
+        error_set(error, ERROR_USAGE, "thaw.%s: more than %zu bytes of layers", key, sizeof thaw.layers - 1);
     else if (!parse_factor(factor, &thaw.lr_factor))
         good =
             error_set(error, ERROR_USAGE, "thaw.%s = %s: behind @ comes a factor, as in layer4 @ lr*0.1", key, value);
@@ -281,8 +281,8 @@ static bool finish_assignment(struct reader *reader)
 static bool append_value(struct reader *reader, const char *value, const char *between)
 {
     size_t used = strlen(reader->value);
-    int more = snprintf(reader->value + used, sizeof(reader->value) - used, "%s%s", between, value);
-    if ((size_t)more < sizeof(reader->value) - used)
+    int more = snprintf(reader->value + used, sizeof reader->value - used, "%s%s", between, value);
+    if ((size_t)more < sizeof reader->value - used)
         return true;
     reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: value longer than %d bytes",
                              reader->experiment->source, reader->line, VALUE_MAX - 1);
@@ -299,7 +299,7 @@ static int take_assignment(void *context, const char *section, const char *key, 
         return append_value(reader, value, "");
     if (!finish_assignment(reader))
         return 0;
-    if (strlen(section) >= sizeof(reader->section) || strlen(key) >= sizeof(reader->key)) {
+    if (strlen(section) >= sizeof reader->section || strlen(key) >= sizeof reader->key) {
         reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: unknown key [%.40s] %.40s",
                                  reader->experiment->source, reader->line, section, key);
         return 0;
@@ -328,7 +328,7 @@ static int line_of(const char *text, int n)
 {
     struct reader reader = {.at = text};
     char line[PIECE_MAX + 4];
-    while (n-- > 0 && read_line(line, sizeof(line), &reader))
+    while (n-- > 0 && read_line(line, sizeof line, &reader))
         ;
     return reader.line;
 }
@@ -362,7 +362,7 @@ bool experiment_load(struct experiment *experiment, const char *path, struct err
     }
     struct experiment loaded;
     experiment_init(&loaded);
-    bool good = strlen(path) < sizeof(loaded.source) || error_set(error, ERROR_USAGE, "%s: path too long", path);
+    bool good = strlen(path) < sizeof loaded.source || error_set(error, ERROR_USAGE, "%s: path too long", path);
     if (good) {
         strcpy(loaded.source, path);
         char *folder = folder_of(path);

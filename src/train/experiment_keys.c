@@ -222,7 +222,7 @@ static bool parse_enum(const struct experiment_key *key, void *field, const char
 {
     for (int i = 0; key->names[i]; i++)
         if (strcmp(key->names[i], value) == 0) {
-            memcpy(field, &i, sizeof(i));
+            memcpy(field, &i, sizeof i);
             return true;
         }
     return error_set(error, ERROR_USAGE, "%s.%s = %s: not one of %s; the nearest is %s", key->section, key->key, value,
@@ -253,7 +253,7 @@ char *experiment_number(double value)
 {
     char text[40];
     for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, value);
+        snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;
     }
@@ -276,7 +276,7 @@ char *experiment_key_print(const struct experiment_key *key, const struct experi
     case EXPERIMENT_REAL:
         return experiment_number(*(const double *)field);
     case EXPERIMENT_ENUM:
-        memcpy(&number, field, sizeof(number));
+        memcpy(&number, field, sizeof number);
         return mem_string(key->names[number]);
     }
     return mem_string("");

@@ -23,9 +23,9 @@ static size_t node_floats(const struct graph *graph, int node)
 void feature_cut_init(struct feature_cut *cut, const struct graph *graph, int frontier)
 {
     *cut = (struct feature_cut){.frontier = frontier};
-    cut->node = mem_array((size_t)graph->nodes, sizeof(*cut->node));
+    cut->node = mem_array((size_t)graph->nodes, sizeof *cut->node);
     cut->nodes = plan_cut(graph, frontier, cut->node);
-    cut->floats = mem_array((size_t)cut->nodes, sizeof(*cut->floats));
+    cut->floats = mem_array((size_t)cut->nodes, sizeof *cut->floats);
     for (int i = 0; i < cut->nodes; i++)
         cut->row += cut->floats[i] = node_floats(graph, cut->node[i]);
 }
@@ -48,11 +48,11 @@ struct feature_cache *feature_cache_create(const struct feature_cache_options *o
     /* Node 0 is the input: a frontier right behind it leaves nothing to save. */
     if (frontier <= 1 || options->images->items == 0 || (augmented && options->loader.views == 0))
         return NULL;
-    struct feature_cache *features = mem_alloc(sizeof(*features));
+    struct feature_cache *features = mem_alloc(sizeof *features);
     *features = (struct feature_cache){.options = *options, .views = augmented ? options->loader.views : 1};
     features->options.freeze = features->freeze = freeze_copy(options->freeze);
     feature_cut_init(&features->cut, graph, frontier);
-    features->view = mem_array((size_t)features->views, sizeof(*features->view));
+    features->view = mem_array((size_t)features->views, sizeof *features->view);
     size_t size = tensor_type_size(options->type);
     double bytes = (double)options->images->items * (double)features->cut.row * (double)size * features->views;
     if (features->cut.nodes > 0 && bytes <= bytes_most &&

@@ -150,7 +150,7 @@ static bool move_to_memory(struct filling *filling, const struct error *fault, s
 {
     struct feature_cache *features = filling->features;
     char sentence[ERROR_TEXT_MAX + 64];
-    snprintf(sentence, sizeof(sentence), "features are kept in memory only: %s", fault->text);
+    snprintf(sentence, sizeof sentence, "features are kept in memory only: %s", fault->text);
     filling->watch->warn(filling->watch->context, sentence);
     features->no_files = true;
     struct feature_layout layout = feature_layout_of(features, &features->cut, filling->view);

@@ -59,11 +59,11 @@ static struct file_header make_header(const struct feature_layout *layout)
     size_t key_bytes = strlen(layout->key), blocks = (layout->items + FEATURE_BLOCK - 1) / FEATURE_BLOCK;
     struct file_header header = {
         .version = FILE_VERSION, .key_bytes = (uint32_t)key_bytes, .block_rows = FEATURE_BLOCK};
-    memcpy(header.magic, magic, sizeof(magic));
+    memcpy(header.magic, magic, sizeof magic);
     header.items = layout->items;
     header.row_bytes = layout->row_bytes;
     header.blocks = (uint32_t)blocks;
-    header.table_at = (sizeof(header) + key_bytes + 63) / 64 * 64;
+    header.table_at = (sizeof header + key_bytes + 63) / 64 * 64;
     header.data_at = (header.table_at + blocks * sizeof(struct block_entry) + PAGE - 1) / PAGE * PAGE;
     header.size = header.data_at + layout->items * layout->row_bytes;
     header.digest = hash_bytes(&header, offsetof(struct file_header, digest), (struct hash){0});
@@ -86,7 +86,7 @@ char *feature_file_path(const char *folder, const char *key)
 static struct feature_file *new_file(const struct feature_layout *layout)
 {
     struct file_header header = make_header(layout);
-    struct feature_file *file = mem_alloc(sizeof(*file));
+    struct feature_file *file = mem_alloc(sizeof *file);
     *file = (struct feature_file){.items = layout->items,
                                   .row_bytes = layout->row_bytes,
                                   .blocks = header.blocks,
@@ -94,8 +94,8 @@ static struct feature_file *new_file(const struct feature_layout *layout)
                                   .data_at = header.data_at,
                                   .size = header.size,
                                   .fd = -1};
-    file->valid = mem_array(file->blocks, sizeof(*file->valid));
-    file->bad = mem_array(file->blocks, sizeof(*file->bad));
+    file->valid = mem_array(file->blocks, sizeof *file->valid);
+    file->bad = mem_array(file->blocks, sizeof *file->bad);
     return file;
 }
 
@@ -151,8 +151,8 @@ static bool make_file(const char *path, const struct feature_layout *layout, str
     struct file_header header = make_header(layout);
     char *temporary = mem_format("%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
     int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && ftruncate(fd, (off_t)header.size) == 0 && write_all(fd, &header, sizeof(header), 0) &&
-                write_all(fd, layout->key, header.key_bytes, sizeof(header)) &&
+    bool good = fd >= 0 && ftruncate(fd, (off_t)header.size) == 0 && write_all(fd, &header, sizeof header, 0) &&
+                write_all(fd, layout->key, header.key_bytes, sizeof header) &&
                 (link(temporary, path) == 0 || errno == EEXIST);
     if (!good)
         error_set_errno(error, ERROR_FAILED, errno, "%s: cannot make it", path);
@@ -170,10 +170,10 @@ static bool is_ours(int fd, const struct feature_layout *layout)
     struct file_header header = make_header(layout), found;
     struct stat status;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || (uint64_t)status.st_size != header.size ||
-        pread(fd, &found, sizeof(found), 0) != sizeof(found) || memcmp(&found, &header, sizeof(found)) != 0)
+        pread(fd, &found, sizeof found, 0) != sizeof found || memcmp(&found, &header, sizeof found) != 0)
         return false;
     char *key = mem_alloc(header.key_bytes + 1);
-    bool same = pread(fd, key, header.key_bytes, sizeof(header)) == (ssize_t)header.key_bytes &&
+    bool same = pread(fd, key, header.key_bytes, sizeof header) == (ssize_t)header.key_bytes &&
                 memcmp(key, layout->key, header.key_bytes) == 0;
     mem_free(key);
     return same;
@@ -277,7 +277,7 @@ void feature_file_forget(struct feature_file *file, size_t block)
     static const struct block_entry nothing;
     file->valid[block] = false;
     if (!file->memory)
-        (void)write_all(file->fd, &nothing, sizeof(nothing), file->table_at + block * sizeof(nothing));
+        (void)write_all(file->fd, &nothing, sizeof nothing, file->table_at + block * sizeof nothing);
 }
 
 uint32_t feature_file_bad(const struct feature_file *file, size_t block)
@@ -306,7 +306,7 @@ bool feature_file_look(struct feature_file *file, size_t block)
     struct block_entry entry;
     if (file->valid[block] || file->memory)
         return file->valid[block];
-    memcpy(&entry, file->map + file->table_at + block * sizeof(entry), sizeof(entry));
+    memcpy(&entry, file->map + file->table_at + block * sizeof entry, sizeof entry);
     if (entry.there != is_there)
         return false;
     const void *rows = feature_file_row(file, block * FEATURE_BLOCK);
@@ -336,7 +336,7 @@ bool feature_file_write(struct feature_file *file, size_t block, const void *row
     } else {
         struct block_entry entry = {.digest = digest_rows(file, block, rows, bad), .bad = bad, .there = is_there};
         if (!write_all(file->fd, rows, bytes, row_at(file, block * FEATURE_BLOCK)) ||
-            !write_all(file->fd, &entry, sizeof(entry), file->table_at + block * sizeof(entry)))
+            !write_all(file->fd, &entry, sizeof entry, file->table_at + block * sizeof entry))
             return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot write it", file->path);
     }
     file->bad[block] = bad;
@@ -366,10 +366,10 @@ bool feature_file_summarise(const char *path, struct feature_summary *summary)
     if (fd < 0)
         return false;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-        bool told = pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
-                    memcmp(header.magic, magic, sizeof(magic)) == 0 && header.key_bytes <= KEY_MAX;
+        bool told = pread(fd, &header, sizeof header, 0) == sizeof header &&
+                    memcmp(header.magic, magic, sizeof magic) == 0 && header.key_bytes <= KEY_MAX;
         summary->key = mem_alloc(told ? header.key_bytes + 1 : 1);
-        if (told && pread(fd, summary->key, header.key_bytes, sizeof(header)) != (ssize_t)header.key_bytes)
+        if (told && pread(fd, summary->key, header.key_bytes, sizeof header) != (ssize_t)header.key_bytes)
             summary->key[0] = '\0';
         summary->bytes = (uint64_t)status.st_blocks * 512;
         summary->used = (double)status.st_mtim.tv_sec + 1e-9 * (double)status.st_mtim.tv_nsec;

@@ -60,7 +60,7 @@ static struct hash hash_images(const struct dataset_images *images)
         stat_item(&images->item[i], &status, &path);
         int64_t figures[] = {(int64_t)status.st_size, (int64_t)status.st_mtim.tv_sec, (int64_t)status.st_mtim.tv_nsec};
         hash = hash_bytes(images->item[i].path, strlen(images->item[i].path) + 1, hash);
-        hash = hash_bytes(figures, sizeof(figures), hash);
+        hash = hash_bytes(figures, sizeof figures, hash);
     }
     mem_free(path);
     return hash;
@@ -109,7 +109,7 @@ void feature_key_init(struct feature_key *key, const struct graph *graph, int fr
                       const struct dataset_images *images, const struct loader_options *loader)
 {
     key->graph = graph;
-    key->prefix = mem_array((size_t)graph->nodes + 1, sizeof(*key->prefix));
+    key->prefix = mem_array((size_t)graph->nodes + 1, sizeof *key->prefix);
     for (int node = 0; node < frontier; node++)
         key->prefix[node + 1] = hash_node(key, node, key->prefix[node]);
     key->rest = describe_rest(images, loader);

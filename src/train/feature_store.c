@@ -64,7 +64,7 @@ struct feature_stored *feature_store_list(const char *folder, size_t *count)
         char *path = path_join(folder, names.name[i]);
         bool good = feature_file_summarise(path, &summary);
         if (good && ends_in(path, ".features")) {
-            list = mem_grow(list, *count + 1, sizeof(*list));
+            list = mem_grow(list, *count + 1, sizeof *list);
             take(&list[(*count)++], path, &summary);
             path = NULL;
         } else if (good && ends_in(path, ".tmp") && clock_wall() - summary.used > litter_seconds) {
@@ -75,7 +75,7 @@ struct feature_stored *feature_store_list(const char *folder, size_t *count)
     }
     file_list_free(&names);
     if (*count)
-        qsort(list, *count, sizeof(*list), by_use);
+        qsort(list, *count, sizeof *list, by_use);
     return list;
 }
 

@@ -96,15 +96,15 @@ static const struct row *row_of(const struct optim *optim)
 
 struct optim *optim_create(const struct graph *graph, const struct optim_settings *settings, struct team *team)
 {
-    struct optim *optim = mem_alloc(sizeof(*optim));
+    struct optim *optim = mem_alloc(sizeof *optim);
     size_t params = (size_t)graph->params;
     *optim = (struct optim){.graph = graph, .settings = *settings, .team = team};
     for (int s = 0; s < row_of(optim)->slots; s++)
-        optim->slot[s] = mem_array(params, sizeof(*optim->slot[s]));
-    optim->updates = mem_array(params, sizeof(*optim->updates));
-    optim->warmup = mem_array(params, sizeof(*optim->warmup));
-    optim->moves = mem_array(params, sizeof(*optim->moves));
-    optim->scalars = mem_array(params, sizeof(*optim->scalars));
+        optim->slot[s] = mem_array(params, sizeof *optim->slot[s]);
+    optim->updates = mem_array(params, sizeof *optim->updates);
+    optim->warmup = mem_array(params, sizeof *optim->warmup);
+    optim->moves = mem_array(params, sizeof *optim->moves);
+    optim->scalars = mem_array(params, sizeof *optim->scalars);
     return optim;
 }
 
@@ -139,7 +139,7 @@ static void add_blocks(struct optim *optim, int param)
     size_t count = optim->graph->param[param].count;
     for (size_t start = 0; start < count; start += BLOCK) {
         size_t left = count - start;
-        optim->block = mem_grow(optim->block, (size_t)optim->blocks + 1, sizeof(*optim->block));
+        optim->block = mem_grow(optim->block, (size_t)optim->blocks + 1, sizeof *optim->block);
         optim->block[optim->blocks++] =
             (struct block){.param = param, .start = start, .count = left < BLOCK ? (int)left : BLOCK};
     }
@@ -217,7 +217,7 @@ static void run_block(void *context, int task, int worker)
     for (int s = 0; s < row_of(optim)->slots; s++)
         state[s] = optim->slot[s][block->param] + block->start;
     if (optim->measuring)
-        memcpy(before, p, (size_t)block->count * sizeof(*p));
+        memcpy(before, p, (size_t)block->count * sizeof *p);
     row_of(optim)->update(p, g + block->start, state[0], state[1], block->count, &optim->scalars[block->param]);
     if (optim->measuring)
         measure(block, before, p);

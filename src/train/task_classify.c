@@ -20,7 +20,7 @@ struct classify {
 
 static float *balanced_weights(const struct dataset *dataset)
 {
-    float *weights = mem_array((size_t)dataset->classes, sizeof(*weights));
+    float *weights = mem_array((size_t)dataset->classes, sizeof *weights);
     double images = (double)dataset->images[DATASET_TRAIN].items;
     for (int c = 0; c < dataset->classes; c++) {
         size_t of_class = dataset_class_count(dataset, DATASET_TRAIN, c);
@@ -31,7 +31,7 @@ static float *balanced_weights(const struct dataset *dataset)
 
 static void *create(const struct experiment *experiment, const struct dataset *dataset)
 {
-    struct classify *state = mem_alloc(sizeof(*state));
+    struct classify *state = mem_alloc(sizeof *state);
     state->classes = dataset->classes;
     if (experiment->train.class_weights == CLASS_WEIGHTS_BALANCED)
         state->weights = balanced_weights(dataset);

@@ -141,7 +141,7 @@ struct trainer *trainer_create(const struct trainer_options *options, struct err
     struct rundir *rundir = open_rundir(experiment, options->resume, error);
     if (!rundir)
         return NULL;
-    struct trainer *trainer = mem_alloc(sizeof(*trainer));
+    struct trainer *trainer = mem_alloc(sizeof *trainer);
     trainer->experiment = *experiment;
     trainer->sink = *options->sink;
     trainer->rundir = rundir;
@@ -157,7 +157,7 @@ struct trainer *trainer_create(const struct trainer_options *options, struct err
     atomic_init(&trainer->abandoned, false);
     atomic_init(&trainer->closed, false);
     pthread_mutex_init(&trainer->mutex, NULL);
-    snprintf(trainer->status.run_path, sizeof(trainer->status.run_path), "%s", rundir_path(rundir));
+    snprintf(trainer->status.run_path, sizeof trainer->status.run_path, "%s", rundir_path(rundir));
     if (write_experiment(trainer, error) && open_log(trainer, error))
         return trainer;
     trainer_destroy(trainer);

@@ -18,7 +18,7 @@ static void set_aside(struct trainer *trainer, enum dataset_split split, size_t 
     struct trainer_feed *feed = &trainer->feed[split];
     const struct dataset_images *images = &trainer->dataset->images[split];
     if (!feed->told)
-        feed->told = mem_array(images->items, sizeof(*feed->told));
+        feed->told = mem_array(images->items, sizeof *feed->told);
     if (!feed->told[index])
         trainer_warn(trainer, "%s: set aside: %s", images->item[index].path, reason);
     feed->told[index] = true;
@@ -73,7 +73,7 @@ static bool emit_features(struct trainer *trainer, enum dataset_split split, con
     event.u.features.bytes = fill->bytes;
     event.u.features.seconds = seconds;
     event.u.features.in_memory = fill->in_memory;
-    snprintf(event.u.features.from, sizeof(event.u.features.from), "%s", fill->from ? fill->from : "");
+    snprintf(event.u.features.from, sizeof event.u.features.from, "%s", fill->from ? fill->from : "");
     return trainer_emit(trainer, &event);
 }
 
@@ -144,9 +144,9 @@ bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch,
         loader_destroy(feed->loader);
         feed->loader = NULL;
         if (!feed->order) {
-            feed->order = mem_array(images->items, sizeof(*feed->order));
-            feed->listed.label = mem_array((size_t)feed->loading.batch, sizeof(*feed->listed.label));
-            feed->listed.index = mem_array((size_t)feed->loading.batch, sizeof(*feed->listed.index));
+            feed->order = mem_array(images->items, sizeof *feed->order);
+            feed->listed.label = mem_array((size_t)feed->loading.batch, sizeof *feed->listed.label);
+            feed->listed.index = mem_array((size_t)feed->loading.batch, sizeof *feed->listed.index);
         }
         loader_order(&feed->loading, epoch, feed->order, images->items);
         return true;

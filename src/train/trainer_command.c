@@ -17,7 +17,7 @@
 static void answer(struct trainer *trainer, const struct run_command *command, bool done, const char *sentence)
 {
     struct run_answer answer = {.id = command->id, .done = done};
-    snprintf(answer.sentence, sizeof(answer.sentence), "%s", sentence);
+    snprintf(answer.sentence, sizeof answer.sentence, "%s", sentence);
     if (trainer->sink.answer)
         trainer->sink.answer(trainer->sink.context, &answer);
 }
@@ -26,8 +26,8 @@ void trainer_tell_command(struct trainer *trainer, const struct run_command *com
 {
     struct event event = {.kind = EVENT_COMMAND, .u.command.done = done};
     event.u.command.command = run_command_to_json(command);
-    snprintf(event.u.command.by, sizeof(event.u.command.by), "%s", command->by);
-    snprintf(event.u.command.sentence, sizeof(event.u.command.sentence), "%.*s", EVENT_TEXT_MAX - 1, sentence);
+    snprintf(event.u.command.by, sizeof event.u.command.by, "%s", command->by);
+    snprintf(event.u.command.sentence, sizeof event.u.command.sentence, "%.*s", EVENT_TEXT_MAX - 1, sentence);
     trainer_emit(trainer, &event);
     event_finish(&event);
 }
@@ -146,7 +146,7 @@ static bool change_plan(struct trainer *trainer, const struct plan_wish *wish, s
     freeze_destroy(wish->plan);
     if (wish->command)
         accept(trainer, wish->command);
-    snprintf(error->text, sizeof(error->text), "it is so already");
+    snprintf(error->text, sizeof error->text, "it is so already");
     return true;
 }
 
@@ -233,7 +233,7 @@ static bool change_pause(struct trainer *trainer, const struct run_command *comm
     if (trainer->ending)
         return error_set(error, ERROR_USAGE, "the run is ending");
     if (trainer->paused == paused)
-        snprintf(error->text, sizeof(error->text), paused ? "it is paused already" : "it is not paused");
+        snprintf(error->text, sizeof error->text, paused ? "it is paused already" : "it is not paused");
     accept(trainer, command);
     set_pause(trainer, paused);
     return true;
@@ -258,7 +258,7 @@ static bool note(struct trainer *trainer, const struct run_command *command, str
     if (!command->text || !command->text[0])
         return error_set(error, ERROR_USAGE, "a note without words");
     accept(trainer, command);
-    memcpy(event.u.note.by, command->by, sizeof(event.u.note.by));
+    memcpy(event.u.note.by, command->by, sizeof event.u.note.by);
     trainer_emit(trainer, &event);
     return true;
 }
@@ -306,7 +306,7 @@ static bool change_epochs(struct trainer *trainer, const struct run_command *com
     if (trainer_is_stale(trainer))
         at->stale = 0;
     else if (now == (int)wanted)
-        snprintf(error->text, sizeof(error->text), "it is so already");
+        snprintf(error->text, sizeof error->text, "it is so already");
     struct event event = {.kind = EVENT_EPOCHS, .u.epochs = {now, (int)wanted}};
     at->epochs = trainer->experiment.train.epochs = (int)wanted;
     if (now != at->epochs)
@@ -397,7 +397,7 @@ void trainer_collect(struct trainer *trainer, bool wait)
             obey(trainer, command);
             run_command_finish(command);
         } else {
-            trainer->pending = mem_grow(trainer->pending, trainer->pendings + 1, sizeof(*trainer->pending));
+            trainer->pending = mem_grow(trainer->pending, trainer->pendings + 1, sizeof *trainer->pending);
             trainer->pending[trainer->pendings++] = *command;
         }
         mem_free(command);
@@ -412,7 +412,7 @@ void trainer_obey_pending(struct trainer *trainer)
         run_command_finish(&trainer->pending[done++]);
     }
     trainer->pendings -= done;
-    memmove(trainer->pending, trainer->pending + done, trainer->pendings * sizeof(*trainer->pending));
+    memmove(trainer->pending, trainer->pending + done, trainer->pendings * sizeof *trainer->pending);
 }
 
 bool trainer_obey(struct trainer *trainer)
@@ -451,12 +451,12 @@ void trainer_close_commands(struct trainer *trainer)
 void trainer_post(struct trainer *trainer, const struct run_command *command)
 {
     char sentence[96];
-    struct run_command *copy = mem_alloc(sizeof(*copy));
+    struct run_command *copy = mem_alloc(sizeof *copy);
     *copy = run_command_copy(command);
     if (queue_try_push(trainer->commands, copy))
         return;
     run_command_finish(copy);
     mem_free(copy);
-    snprintf(sentence, sizeof(sentence), "%d commands are waiting already: try again", TRAINER_COMMANDS);
+    snprintf(sentence, sizeof sentence, "%d commands are waiting already: try again", TRAINER_COMMANDS);
     answer(trainer, command, false, atomic_load(&trainer->closed) ? "the run has ended" : sentence);
 }

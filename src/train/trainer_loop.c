@@ -33,11 +33,11 @@ static bool reduce(struct trainer *trainer, struct task_sums *sums)
     const struct reducer *reducer = trainer->reducer;
     if (!reducer->sum)
         return true;
-    memcpy(all + BEFORE, sums->of, sizeof(sums->of));
+    memcpy(all + BEFORE, sums->of, sizeof sums->of);
     if (!reducer->sum(reducer->context, trainer->reduced, trainer->reduceds, all, THAW_LENGTH(all), &trainer->failure))
         return false;
     *sums = (struct task_sums){.loss = all[0], .images = (uint64_t)all[1]};
-    memcpy(sums->of, all + BEFORE, sizeof(sums->of));
+    memcpy(sums->of, all + BEFORE, sizeof sums->of);
     return true;
 }
 

@@ -24,7 +24,7 @@ static struct hash hash_items(const struct dataset *dataset)
     for (size_t i = 0; i < images->items; i++) {
         const char *name = path_base(images->item[i].path);
         hash = hash_bytes(name, strlen(name), hash);
-        hash = hash_bytes(&images->item[i].label, sizeof(images->item[i].label), hash);
+        hash = hash_bytes(&images->item[i].label, sizeof images->item[i].label, hash);
     }
     return hash;
 }
@@ -69,7 +69,7 @@ static void freshen_classes(struct trainer *trainer, const struct bind_report *r
     bool same = layer < 0 || same_classes(trainer->dataset, trainer->experiment.model.weights);
     size_t row = layer >= 0 ? (size_t)graph->node[layer].first_param : 0; /* a parameter's */
     bool loaded = layer >= 0 && row < report->rows && report->row[row].outcome <= BIND_CONVERTED;
-    snprintf(trainer->match, sizeof(trainer->match), "%s%s", bind_report_sentence(report, sentence),
+    snprintf(trainer->match, sizeof trainer->match, "%s%s", bind_report_sentence(report, sentence),
              !same && loaded ? "; the class layer starts fresh: it learned other classes" : "");
     for (int p = 0; p < graph->params; p++)
         if (!same && graph->param[p].node == layer)
@@ -95,15 +95,15 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     if (!trainer->graph)
         return false;
     struct checkpoint *at = &trainer->at;
-    snprintf(at->arch, sizeof(at->arch), "%s", trainer->graph->arch);
+    snprintf(at->arch, sizeof at->arch, "%s", trainer->graph->arch);
     at->seed = experiment->train.seed;
     at->images_batch = experiment->train.batch;
     at->lr.base = experiment->train.lr;
     at->epochs = experiment->train.epochs;
-    trainer->touched = mem_array((size_t)trainer->graph->params, sizeof(*trainer->touched));
+    trainer->touched = mem_array((size_t)trainer->graph->params, sizeof *trainer->touched);
     if (experiment_is_scratch(experiment))
         return true;
-    snprintf(at->base_path, sizeof(at->base_path), "%s", experiment->model.weights);
+    snprintf(at->base_path, sizeof at->base_path, "%s", experiment->model.weights);
     return hash_file(&at->base_hash, experiment->model.weights, error);
 }
 
@@ -366,11 +366,11 @@ static void prepare_engine(struct trainer *trainer)
         mem_free(record);
     }
     trainer->optim = optim_create(trainer->graph, &settings, trainer->team);
-    trainer->gradient = mem_array(params, sizeof(*trainer->gradient));
-    trainer->reduced = mem_array(params, sizeof(*trainer->reduced));
+    trainer->gradient = mem_array(params, sizeof *trainer->gradient);
+    trainer->reduced = mem_array(params, sizeof *trainer->reduced);
     trainer->row_node = layer_rows_nodes(trainer->graph, &trainer->rows);
-    trainer->row_ratio = mem_array((size_t)trainer->rows, sizeof(*trainer->row_ratio));
-    trainer->node_ratio = mem_array((size_t)trainer->graph->nodes, sizeof(*trainer->node_ratio));
+    trainer->row_ratio = mem_array((size_t)trainer->rows, sizeof *trainer->row_ratio);
+    trainer->node_ratio = mem_array((size_t)trainer->graph->nodes, sizeof *trainer->node_ratio);
     trainer->logits_gradient = mem_floats((size_t)experiment->train.batch * (size_t)trainer->graph->classes);
 }
 
@@ -384,7 +384,7 @@ void trainer_prove(struct trainer *trainer)
     event.u.proof.digest = freeze_proof_hash(trainer->proof);
     event.u.proof.held = moved < 0;
     if (moved >= 0)
-        snprintf(event.u.proof.moved, sizeof(event.u.proof.moved), "%s", trainer->graph->param[moved].name);
+        snprintf(event.u.proof.moved, sizeof event.u.proof.moved, "%s", trainer->graph->param[moved].name);
     trainer_pace_end(&trainer->proving);
     if (event.u.proof.tensors == 0)
         return;

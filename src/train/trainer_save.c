@@ -20,7 +20,7 @@
 static void tell_file(struct trainer *trainer, const char *file, bool best)
 {
     struct event event = {.kind = EVENT_CHECKPOINT, .u.checkpoint.best = best};
-    snprintf(event.u.checkpoint.file, sizeof(event.u.checkpoint.file), "%s", file);
+    snprintf(event.u.checkpoint.file, sizeof event.u.checkpoint.file, "%s", file);
     trainer_emit(trainer, &event);
 }
 
@@ -134,11 +134,11 @@ static void drop_older(struct trainer *trainer)
     char *folder = rundir_file(trainer->rundir, "checkpoints");
     int count = 0, left = trainer->experiment.run.keep_last;
     if (file_list_read(&names, folder, &unused)) {
-        int *epochs = mem_array(names.count + 1, sizeof(*epochs));
+        int *epochs = mem_array(names.count + 1, sizeof *epochs);
         for (size_t i = 0; i < names.count; i++)
             if (epoch_of(names.name[i]))
                 epochs[count++] = epoch_of(names.name[i]);
-        qsort(epochs, (size_t)count, sizeof(*epochs), newer_first);
+        qsort(epochs, (size_t)count, sizeof *epochs, newer_first);
         for (int i = 0; i < count; i++) {
             if (left-- > 0 || trainer_keeps_epoch(trainer, epochs[i]))
                 continue;
@@ -173,7 +173,7 @@ void trainer_keep_epoch(struct trainer *trainer, int epoch)
     char name[64];
     if (trainer->experiment.run.keep_last == 0 && !trainer_keeps_epoch(trainer, epoch))
         return;
-    snprintf(name, sizeof(name), "checkpoints/epoch-%04d.safetensors", epoch);
+    snprintf(name, sizeof name, "checkpoints/epoch-%04d.safetensors", epoch);
     char *from = rundir_file(trainer->rundir, TRAINER_LAST), *to = rundir_file(trainer->rundir, name);
     if (name_file(from, to, &error))
         tell_file(trainer, name, false);

@@ -43,7 +43,7 @@ void trainer_warn(struct trainer *trainer, const char *format, ...)
     struct event event = {.kind = EVENT_WARNING};
     va_list args;
     va_start(args, format);
-    vsnprintf(event.u.warning.text, sizeof(event.u.warning.text), format, args);
+    vsnprintf(event.u.warning.text, sizeof event.u.warning.text, format, args);
     va_end(args);
     log_write(trainer->log, LOG_WARNING, "train", "%s", event.u.warning.text);
     trainer_emit(trainer, &event);
@@ -57,7 +57,7 @@ static char *thaws_text(const struct experiment *experiment)
     char *text = NULL;
     for (int i = 0; i < experiment->thaws; i++) {
         char key[32], *before = text;
-        snprintf(key, sizeof(key), "thaw.epoch %d", experiment->thaw[i].epoch);
+        snprintf(key, sizeof key, "thaw.epoch %d", experiment->thaw[i].epoch);
         char *value = experiment_get(experiment, key);
         text = mem_format("%s%s%d %s", before ? before : "", before ? "\n" : "", experiment->thaw[i].epoch, value);
         mem_free(value);
@@ -82,10 +82,10 @@ static bool tell_run(struct trainer *trainer)
     struct event event = {.kind = EVENT_RUN};
     struct freeze_counts counts = freeze_counts(trainer->freeze, trainer->graph);
     event.u.run.version = EVENT_VERSION;
-    snprintf(event.u.run.program, sizeof(event.u.run.program), "%s", PACKAGE_STRING);
-    snprintf(event.u.run.task, sizeof(event.u.run.task), "%s", trainer->task->name);
-    snprintf(event.u.run.model, sizeof(event.u.run.model), "%s", trainer->graph->arch);
-    snprintf(event.u.run.data, sizeof(event.u.run.data), "%.*s", EVENT_TEXT_MAX - 1, experiment->data.path);
+    snprintf(event.u.run.program, sizeof event.u.run.program, "%s", PACKAGE_STRING);
+    snprintf(event.u.run.task, sizeof event.u.run.task, "%s", trainer->task->name);
+    snprintf(event.u.run.model, sizeof event.u.run.model, "%s", trainer->graph->arch);
+    snprintf(event.u.run.data, sizeof event.u.run.data, "%.*s", EVENT_TEXT_MAX - 1, experiment->data.path);
     event.u.run.classes = trainer->dataset->classes;
     event.u.run.batch = experiment->train.batch;
     event.u.run.train_images = (int)trainer->dataset->images[DATASET_TRAIN].items;
@@ -97,7 +97,7 @@ static bool tell_run(struct trainer *trainer)
     event.u.run.seed = experiment->train.seed;
     event.u.run.memory = plan_bytes(trainer->plan) + trainer->graph->values_count * sizeof(float);
     event.u.run.recomputed = plan_recomputed(trainer->plan, &event.u.run.recomputed_share);
-    snprintf(event.u.run.weights, sizeof(event.u.run.weights), "%s", trainer->match);
+    snprintf(event.u.run.weights, sizeof event.u.run.weights, "%s", trainer->match);
     event.u.run.metrics = trainer->task->metrics;
     event.u.run.thaws = thaws_text(experiment);
     trainer->began = trainer_emit(trainer, &event);
@@ -158,7 +158,7 @@ static float rounded(float ratio)
     char text[32];
     if (!isfinite(ratio) || ratio < 0)
         return -1;
-    snprintf(text, sizeof(text), "%.3g", (double)ratio);
+    snprintf(text, sizeof text, "%.3g", (double)ratio);
     return strtof(text, NULL);
 }
 
@@ -187,6 +187,6 @@ void trainer_tell_done(struct trainer *trainer)
     event.u.done.best_epoch = at->best_epoch;
     event.u.done.val_loss = at->val_loss;
     event.u.done.seconds = at->elapsed;
-    snprintf(event.u.done.text, sizeof(event.u.done.text), "%.*s", EVENT_TEXT_MAX - 1, trainer->failure.text);
+    snprintf(event.u.done.text, sizeof event.u.done.text, "%.*s", EVENT_TEXT_MAX - 1, trainer->failure.text);
     trainer_emit(trainer, &event);
 }

@@ -14,7 +14,7 @@
 
 struct canvas *canvas_create(int width, int height)
 {
-    struct canvas *canvas = mem_alloc(sizeof(*canvas));
+    struct canvas *canvas = mem_alloc(sizeof *canvas);
     canvas_resize(canvas, width, height);
     return canvas;
 }
@@ -32,7 +32,7 @@ void canvas_resize(struct canvas *canvas, int width, int height)
     mem_free(canvas->cell);
     canvas->width = width > 0 ? width : 0;
     canvas->height = height > 0 ? height : 0;
-    canvas->cell = mem_array((size_t)canvas->width * (size_t)canvas->height + 1, sizeof(*canvas->cell));
+    canvas->cell = mem_array((size_t)canvas->width * (size_t)canvas->height + 1, sizeof *canvas->cell);
     canvas_clear(canvas);
 }
 
@@ -143,7 +143,7 @@ int canvas_format(struct canvas *canvas, int x, int y, int width, enum theme_rol
     char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return canvas_text(canvas, x, y, width, role, attrs, text);
 }

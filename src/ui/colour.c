@@ -64,10 +64,10 @@ int colour_fit(int colours, int colour, bool *dim)
 {
     if (colour < 0 || colours == 0)
         return -1;
+    if (colours > 256)
+        return colour;
     int rgb[3];
     rgb_of(colour, rgb);
-    if (colours > 256)
-        return !(colour & COLOUR_RGB) && colour < 8 ? colour : rgb[0] << 16 | rgb[1] << 8 | rgb[2];
     if (!(colour & COLOUR_RGB) && colour < colours)
         return colour;
     if (colours == 256)

@@ -6,8 +6,8 @@
 
 enum { COLOUR_RGB = 0x1000000 };
 
-/* A colour (-1, 0..255, COLOUR_RGB | rrggbb) as a terminal with so many colours (0, 8, 16, 256, more: direct) numbers it;
- * -1 is its own. With 8 or 16 colours a grey becomes the terminal's own colour, and *dim says whether to dim it, for a
+/* A colour (-1, 0..255, COLOUR_RGB | rrggbb) as a terminal with so many colours (0, 8, 16, 256, more: true colours) can
+ * show it, in the same form; -1 is its own. With 8 or 16 colours a grey becomes the terminal's own colour, and *dim says whether to dim it, for a
  * basic grey may be the ground itself; dim NULL: greys are matched too (images). */
 int colour_fit(int colours, int colour, bool *dim);
 

@@ -8,7 +8,7 @@
 #include "screen.h"
 
 static const struct command_table *const shared[] = {&command_frame, &command_session};
-enum { SHARED = sizeof(shared) / sizeof(shared[0]) };
+enum { SHARED = THAW_LENGTH(shared) };
 
 const struct command *command_at(int number, int *screen)
 {

@@ -29,7 +29,7 @@ void ui_call(struct ui *ui, const struct command *command, const char *argument)
     }
     if (!*argument && command->argument != ARGUMENT_NONE && command->argument != ARGUMENT_TEXT) {
         char line[48];
-        snprintf(line, sizeof(line), "%s ", command->name);
+        snprintf(line, sizeof line, "%s ", command->name);
         ui_ask_command(ui, line);
         return;
     }
@@ -50,8 +50,8 @@ static void say_unknown(struct ui *ui, const char *name)
     struct nearest nearest = {.wanted = name};
     for (int i = 0; (command = command_at(i, NULL)); i++)
         nearest_offer(&nearest, command->name);
-    snprintf(sentence, sizeof(sentence), "There is no command \"%s\"", name);
-    nearest_tell(&nearest, 1, "? lists them", sentence, sizeof(sentence));
+    snprintf(sentence, sizeof sentence, "There is no command \"%s\"", name);
+    nearest_tell(&nearest, 1, "? lists them", sentence, sizeof sentence);
     ui_say(ui, UI_ERROR, "%s", sentence);
 }
 
@@ -62,7 +62,7 @@ void ui_do_line(struct ui *ui, const char *line)
     size_t length = strcspn(line, " ");
     if (length == 0)
         return;
-    snprintf(name, sizeof(name), "%.*s", (int)length, line);
+    snprintf(name, sizeof name, "%.*s", (int)length, line);
     char *argument = mem_string(line + length + strspn(line + length, " "));
     for (size_t end = strlen(argument); end > 0 && argument[end - 1] == ' ';)
         argument[--end] = 0;

@@ -70,21 +70,24 @@ static void freeze(const struct command_call *call)
         ui_fail(ui, &error);
         return;
     }
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
+        return; /* what comes of it comes as a notice */
     struct session_freeze_counts counts;
     char trainable[WORDS_MAX], still[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
-    ui_say(ui, UI_GOOD, "%s %s%s: %s values learn, %s are frozen", call->argument,
-           call->command->value ? "frozen" : "thawed", ui_training(ui) ? " from the next batch" : "",
-           words_count(trainable, counts.trainable), words_count(still, counts.frozen));
+    ui_say(ui, UI_GOOD, "%s %s: %s values learn, %s are frozen", call->argument,
+           call->command->value ? "frozen" : "thawed", words_count(trainable, counts.trainable),
+           words_count(still, counts.frozen));
 }
 
 static void undo(const struct command_call *call)
 {
     struct ui *ui = call->ui;
-    if (session_undo_freeze(ui->session))
-        ui_say(ui, UI_INFO, "Undone%s", ui_training(ui) ? " from the next batch" : "");
-    else
-        ui_say(ui, UI_WARNING, "Nothing to undo");
+    struct error error;
+    if (!session_undo_freeze(ui->session, &error))
+        ui_fail(ui, &error);
+    else if (session_subject(ui->session) == SESSION_NEXT_RUN)
+        ui_say(ui, UI_INFO, "Undone");
 }
 
 static void start(const struct command_call *call)
@@ -107,7 +110,7 @@ static void start(const struct command_call *call)
 static void open_run(const struct command_call *call)
 {
     struct error error;
-    if (session_open_run(call->ui->session, call->argument, &error))
+    if (session_open_run(call->ui->session, call->argument, false, &error))
         ui_go(call->ui, SCREEN_TRAIN);
     else
         ui_fail(call->ui, &error);

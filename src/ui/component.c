@@ -34,7 +34,7 @@ bool component_opening(struct ui *ui, struct canvas *canvas, struct rect area)
     if (opening == NULL)
         return false;
     char title[128];
-    snprintf(title, sizeof(title), "%c%s ...", toupper((unsigned char)opening[0]), opening + 1);
+    snprintf(title, sizeof title, "%c%s ...", toupper((unsigned char)opening[0]), opening + 1);
     component_empty(canvas, area, title, "It comes here by itself, in a moment.");
     return true;
 }
@@ -108,7 +108,7 @@ const char *component_mark_name(enum session_mark mark)
 
 static void set_filter(struct component_filter *filter, struct ui *ui, const char *text)
 {
-    snprintf(filter->text, sizeof(filter->text), "%s", text);
+    snprintf(filter->text, sizeof filter->text, "%s", text);
     filter->changed(filter->context, ui);
     ui_dirty(ui);
 }
@@ -130,7 +130,7 @@ void component_filter_ask(struct component_filter *filter, struct ui *ui, const 
         set_filter(filter, ui, argument);
         return;
     }
-    snprintf(filter->before, sizeof(filter->before), "%s", filter->text);
+    snprintf(filter->before, sizeof filter->before, "%s", filter->text);
     ui_ask(ui, &(struct ui_ask){.label = "filter: ",
                                 .initial = filter->text,
                                 .history = "filter",

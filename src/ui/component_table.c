@@ -51,14 +51,14 @@ static size_t arrange_given(struct component_table *table)
     size_t shown;
     table->fault[0] = '\0';
     const size_t *row = table->shown(table->context, table, &shown);
-    memcpy(table->row, row, shown * sizeof(*row));
+    memcpy(table->row, row, shown * sizeof *row);
     return shown;
 }
 
 void component_table_arrange(struct component_table *table, size_t count)
 {
     long selected = component_table_selected(table);
-    table->row = mem_grow(table->row, count + 1, sizeof(*table->row));
+    table->row = mem_grow(table->row, count + 1, sizeof *table->row);
     table->count = count;
     list_set_rows(&table->list, (int)(table->shown != NULL ? arrange_given(table) : arrange_own(table)));
     for (int i = 0; selected >= 0 && i < table->list.rows; i++)

@@ -63,12 +63,12 @@ static void fill_rows(struct help *help, struct ui *ui)
     const struct command *row;
     while (command_at(all, NULL))
         all++;
-    help->row = mem_grow(help->row, (size_t)all, sizeof(*help->row));
+    help->row = mem_grow(help->row, (size_t)all, sizeof *help->row);
     for (int pass = 0; pass < 6; pass++) /* what a typed key means here comes first */
         for (int i = 0; (row = command_at(i, &screen)) != NULL; i++) {
             char keys[64], text[256];
-            keymap_all_keys(ui->keymap, row, keys, sizeof(keys));
-            snprintf(text, sizeof(text), "%s %s %s %s", keys, row->name, row->label, row->help);
+            keymap_all_keys(ui->keymap, row, keys, sizeof keys);
+            snprintf(text, sizeof text, "%s %s %s %s", keys, row->name, row->label, row->help);
             bool key = is_key(keys, help->filter.text), shown = key || filter_match(help->filter.text, text);
             if (shown && !is_hidden(help, row, screen) && group_of(help, screen) + (key ? 0 : 3) == pass)
                 help->row[count++] = i;
@@ -147,11 +147,11 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     bool other = group_of(fill->help, screen) == 2;
     cell->role = other ? THEME_DIM : column == 0 ? THEME_KEY : THEME_TEXT;
     if (column == 0 && other)
-        snprintf(cell->text, sizeof(cell->text), "%s", screen_table[screen]->title);
+        snprintf(cell->text, sizeof cell->text, "%s", screen_table[screen]->title);
     else if (column == 0)
-        keymap_all_keys(fill->ui->keymap, command, cell->text, sizeof(cell->text));
+        keymap_all_keys(fill->ui->keymap, command, cell->text, sizeof cell->text);
     else
-        snprintf(cell->text, sizeof(cell->text), "%s%s", column == 1 ? ":" : "",
+        snprintf(cell->text, sizeof cell->text, "%s%s", column == 1 ? ":" : "",
                  column == 1 ? command->name : command->help);
 }
 
@@ -162,7 +162,7 @@ void help_draw(struct help *help, struct ui *ui, struct rect area)
     struct rect box = layout_centre(area, 100, area.h);
     canvas_fill(ui->canvas, box, ' ', THEME_TEXT, 0);
     char title[64];
-    snprintf(title, sizeof(title), "Help: %s", screen_table[help->screen]->title);
+    snprintf(title, sizeof title, "Help: %s", screen_table[help->screen]->title);
     canvas_box(ui->canvas, box, THEME_BORDER, title);
     struct rect inside = layout_inset(box, 2, 1), line = layout_cut_top(&inside, 1);
     struct rect foot = layout_cut_bottom(&inside, 1);

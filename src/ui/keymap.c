@@ -24,7 +24,7 @@ struct keymap {
 /* The word that is no key is left in `word`. */
 static bool parse_keys(struct binding keys[KEYS_PER_COMMAND], const char *text, char word[32])
 {
-    memset(keys, 0, sizeof(*keys) * KEYS_PER_COMMAND);
+    memset(keys, 0, sizeof *keys * KEYS_PER_COMMAND);
     int count = 0, used;
     while (sscanf(text, " %31s%n", word, &used) == 1) {
         text += used;
@@ -37,12 +37,12 @@ static bool parse_keys(struct binding keys[KEYS_PER_COMMAND], const char *text, 
 
 struct keymap *keymap_create(void)
 {
-    struct keymap *keymap = mem_alloc(sizeof(*keymap));
+    struct keymap *keymap = mem_alloc(sizeof *keymap);
     const struct command *row;
     char word[32];
     while (command_at(keymap->commands, NULL))
         keymap->commands++;
-    keymap->keys = mem_array((size_t)keymap->commands, sizeof(*keymap->keys));
+    keymap->keys = mem_array((size_t)keymap->commands, sizeof *keymap->keys);
     for (int i = 0; (row = command_at(i, NULL)) != NULL; i++)
         if (!parse_keys(keymap->keys[i], row->keys, word))
             abort(); /* a mistake in a table; a test walks them */
@@ -99,7 +99,7 @@ bool keymap_bind(struct keymap *keymap, const char *name, const char *keys, stru
         }
     for (int i = 0; (row = command_at(i, NULL)) != NULL; i++)
         if (strcmp(row->name, name) == 0)
-            memcpy(keymap->keys[i], parsed, sizeof(parsed));
+            memcpy(keymap->keys[i], parsed, sizeof parsed);
     return true;
 }
 

@@ -319,18 +319,18 @@ static void draw_legend(struct canvas *canvas, struct rect line, const struct pl
     char text[96];
     int full = 0;
     for (size_t i = 0; i < plot->series_count; i++)
-        full += legend_entry(text, sizeof(text), plot, &plot->series[i], true) + 5;
+        full += legend_entry(text, sizeof text, plot, &plot->series[i], true) + 5;
     if (plot->has_cursor) {
         char number[24];
         plot_number(number, plot->cursor, 0, false);
-        snprintf(text, sizeof(text), "%s %s", plot->x_label ? plot->x_label : "x", number);
+        snprintf(text, sizeof text, "%s %s", plot->x_label ? plot->x_label : "x", number);
         if (x + text_width(text) < right)
             x += canvas_text(canvas, x, line.y, right - x, THEME_CURSOR, 0, text) + 2;
     }
     bool values = x + full <= right + 2;
     for (size_t i = 0; i < plot->series_count; i++) {
         const struct plot_series *series = &plot->series[i];
-        int width = legend_entry(text, sizeof(text), plot, series, values);
+        int width = legend_entry(text, sizeof text, plot, series, values);
         if (x + width + 3 > right)
             return;
         for (int k = 0; k < 2; k++)
@@ -349,7 +349,7 @@ static void draw_inside(struct canvas *canvas, const struct plot *plot, const st
     struct grid grid = {.area = view->area, .ascii = canvas->ascii};
     grid.dots_x = view->area.w * (grid.ascii ? 1 : 2);
     grid.dots_y = view->area.h * (grid.ascii ? 1 : 4);
-    grid.ink = mem_array((size_t)view->area.w * (size_t)view->area.h, sizeof(*grid.ink));
+    grid.ink = mem_array((size_t)view->area.w * (size_t)view->area.h, sizeof *grid.ink);
     for (size_t i = 0; i < plot->series_count; i++)
         draw_series(&grid, view, &plot->series[i]);
     draw_marks(canvas, &grid, plot, view);
@@ -358,7 +358,7 @@ static void draw_inside(struct canvas *canvas, const struct plot *plot, const st
     draw_ink(canvas, &grid);
     if (!any) {
         static const char text[] = "nothing to show yet";
-        struct rect spot = layout_centre(view->area, (int)sizeof(text) - 1, 1);
+        struct rect spot = layout_centre(view->area, (int)sizeof text - 1, 1);
         canvas_text(canvas, spot.x, spot.y, spot.w, THEME_DIM, 0, text);
     }
     mem_free(grid.ink);

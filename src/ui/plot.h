@@ -37,6 +37,9 @@ struct plot {
     const struct plot_mark *marks;
     size_t mark_count;
     struct plot_window window;
+    /* Open ends stand still while points come: they are round numbers beyond the data, x from 0 to steady_x at most.
+     * steady_x 0: they are the data's. */
+    double steady_x;
     bool log_x, log_y; /* values that are not positive are left out */
     bool percent;      /* y is a share: ticks as percent, window within 0..1 */
     bool legend;       /* names, and values at the cursor (or the last ones), on the first line */

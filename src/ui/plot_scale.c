@@ -74,6 +74,39 @@ static struct range settle(struct range data, double low, double high, bool log,
     return (struct range){open_low ? out.low - span * pad : out.low, open_high ? out.high + span * pad : out.high};
 }
 
+/* The next of five steps a decade: an axis that grows by them is drawn anew five times while the data grow tenfold. */
+static double step_up(double value)
+{
+    static const double steps[] = {1, 1.6, 2.5, 4, 6.4, 10};
+    double power = pow(10, floor(log10(value)));
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (value <= steps[i] * power * (1 + 1e-9))
+            return steps[i] * power;
+    return value;
+}
+
+/* Open ends moved out to where they stay for a while. */
+static void steady_ends(const struct plot *plot, struct range *x)
+{
+    if (plot->steady_x <= 0 || !isfinite(x->high) || x->high <= 0)
+        return;
+    x->high = fmax(x->high, fmin(plot->steady_x, step_up(x->high)));
+    x->low = plot->log_x ? x->low : fmin(x->low, 0);
+}
+
+/* To ticks around the data. */
+static void steady_y(const struct plot *plot, struct range data, struct range *y)
+{
+    double ticks[2], step;
+    if (plot->steady_x <= 0 || plot->log_y || !(data.high > data.low) ||
+        plot_ticks(data.low, data.high, 3, ticks, 2, &step) == 0)
+        return;
+    if (!isfinite(plot->window.y0))
+        y->low = floor(data.low / step + 1e-9) * step;
+    if (!isfinite(plot->window.y1))
+        y->high = ceil(data.high / step - 1e-9) * step;
+}
+
 static bool shows(double value, bool log)
 {
     return isfinite(value) && (!log || value > 0);
@@ -89,6 +122,7 @@ struct plot_window plot_fit(const struct plot *plot, bool *any)
                 widen(&x, p.x);
         }
     *any = isfinite(x.low);
+    steady_ends(plot, &x);
     x = settle(x, plot->window.x0, plot->window.x1, plot->log_x, 0);
     for (size_t i = 0; i < plot->series_count; i++)
         for (size_t j = 0; j < plot->series[i].count; j++) {
@@ -96,7 +130,9 @@ struct plot_window plot_fit(const struct plot *plot, bool *any)
             if (p.x >= x.low && p.x <= x.high && shows(p.y, plot->log_y))
                 widen(&y, p.y);
         }
+    struct range data = y;
     y = settle(y, plot->window.y0, plot->window.y1, plot->log_y, 0.04);
+    steady_y(plot, data, &y);
     if (plot->percent && !plot->log_y) {
         y.low = y.low < 0 ? 0 : y.low;
         y.high = y.high > 1 ? 1 : y.high;

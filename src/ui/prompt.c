@@ -32,8 +32,8 @@ struct prompt {
 
 struct prompt *prompt_create(void)
 {
-    struct prompt *prompt = mem_alloc(sizeof(*prompt));
-    prompt->offered = mem_alloc(sizeof(*prompt->offered));
+    struct prompt *prompt = mem_alloc(sizeof *prompt);
+    prompt->offered = mem_alloc(sizeof *prompt->offered);
     return prompt;
 }
 
@@ -53,7 +53,7 @@ static struct history *find_history(struct prompt *prompt, const char *name)
     for (int i = 0; name && i < HISTORIES; i++) {
         struct history *history = &prompt->history[i];
         if (!history->name[0])
-            snprintf(history->name, sizeof(history->name), "%s", name);
+            snprintf(history->name, sizeof history->name, "%s", name);
         if (strcmp(history->name, name) == 0)
             return history;
     }
@@ -64,7 +64,7 @@ void prompt_open(struct prompt *prompt, const struct ui_ask *ask)
 {
     prompt->open = true;
     prompt->ask = *ask;
-    snprintf(prompt->label, sizeof(prompt->label), "%s", ask->label);
+    snprintf(prompt->label, sizeof prompt->label, "%s", ask->label);
     input_set(&prompt->input, ask->initial ? ask->initial : "");
     prompt->past = find_history(prompt, ask->history);
     prompt->at = prompt->past ? prompt->past->count : 0;
@@ -85,7 +85,7 @@ static void remember(struct history *history, const char *line)
         return;
     if (history->count == HISTORY_LINES) {
         mem_free(history->line[0]);
-        memmove(history->line, history->line + 1, sizeof(history->line[0]) * (HISTORY_LINES - 1));
+        memmove(history->line, history->line + 1, sizeof history->line[0] * (HISTORY_LINES - 1));
         history->count--;
     }
     history->line[history->count++] = mem_string(line);
@@ -95,7 +95,7 @@ static void remember(struct history *history, const char *line)
 static void finish(struct prompt *prompt, struct ui *ui, bool accepted)
 {
     char line[LINE];
-    snprintf(line, sizeof(line), "%s", prompt->input.text);
+    snprintf(line, sizeof line, "%s", prompt->input.text);
     if (accepted)
         remember(prompt->past, line);
     prompt->open = false;
@@ -134,7 +134,7 @@ static void complete_line(struct prompt *prompt, struct ui *ui, int step)
         bool longer = common > strlen(prompt->input.text);
         if (longer || offered->count == 1) {
             char line[LINE];
-            snprintf(line, sizeof(line), "%.*s", (int)common, offered->text[0]);
+            snprintf(line, sizeof line, "%.*s", (int)common, offered->text[0]);
             input_set(&prompt->input, line);
             if (offered->count == 1)
                 offered->count = 0;
@@ -156,7 +156,7 @@ static void walk_history(struct prompt *prompt, struct ui *ui, int step)
     if (!past || prompt->at + step < 0 || prompt->at + step > past->count)
         return;
     if (prompt->at == past->count)
-        snprintf(prompt->typed, sizeof(prompt->typed), "%s", prompt->input.text);
+        snprintf(prompt->typed, sizeof prompt->typed, "%s", prompt->input.text);
     prompt->at += step;
     input_set(&prompt->input, prompt->at == past->count ? prompt->typed : past->line[prompt->at]);
     edited(prompt, ui);

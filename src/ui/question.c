@@ -32,7 +32,7 @@ void question_open(struct question *question, const char *text, void (*yes)(void
                    void *context)
 {
     *question = (struct question){.open = true, .yes = yes, .context = context};
-    snprintf(question->text, sizeof(question->text), "%s", text);
+    snprintf(question->text, sizeof question->text, "%s", text);
 }
 
 bool question_is_open(const struct question *question)

@@ -20,7 +20,7 @@ struct screen {
     struct command go; /* shows the screen; its run is ui_show */
     void *(*create)(struct ui *ui);
     void (*destroy)(void *state);
-    /* Draws all of `area` (already blank, already the clip). Called at most ~15 times a second while a run trains and
+    /* Draws all of `area` (already blank, already the clip). Called a few times a second at most while a run trains, and
      * after every key. */
     void (*draw)(void *state, struct ui *ui, struct canvas *canvas, struct rect area);
     struct command_table commands; /* by key, click or name, on this screen */

@@ -37,7 +37,7 @@ struct data {
 static void forget_preview(struct data *data)
 {
     mem_free(data->preview.rgb);
-    memset(&data->preview, 0, sizeof(data->preview));
+    memset(&data->preview, 0, sizeof data->preview);
 }
 
 static void refresh(void *state, struct ui *ui)
@@ -48,7 +48,7 @@ static void refresh(void *state, struct ui *ui)
     list_set_rows(&data->list[PANE_PLACES], (int)session_data_places(ui->session, &places));
     list_set_rows(&data->list[PANE_BAD], now == NULL ? 0 : (int)now->bad_count);
     if (now != NULL && (data->seen == NULL || strcmp(now->path, data->seen_path) != 0)) {
-        snprintf(data->seen_path, sizeof(data->seen_path), "%s", now->path);
+        snprintf(data->seen_path, sizeof data->seen_path, "%s", now->path);
         data->filter.text[0] = '\0';
         data->number = 0;
         data->val = false;
@@ -59,7 +59,7 @@ static void refresh(void *state, struct ui *ui)
     if (now == NULL)
         data->pane = PANE_PLACES;
     int classes = now == NULL ? 0 : now->classes, shown = 0;
-    data->row = mem_grow(data->row, (size_t)classes + 1, sizeof(*data->row));
+    data->row = mem_grow(data->row, (size_t)classes + 1, sizeof *data->row);
     for (int i = 0; i < classes; i++)
         if (filter_match(data->filter.text, now->class_row[i].name))
             data->row[shown++] = i;
@@ -68,7 +68,7 @@ static void refresh(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct data *data = mem_alloc(sizeof(*data));
+    struct data *data = mem_alloc(sizeof *data);
     data->filter.changed = refresh;
     data->filter.context = data;
     refresh(data, ui);
@@ -106,10 +106,10 @@ static void fill_place(void *context, int row, int column, struct table_cell *ce
     const char *path = ((const char *const *)context)[row];
     const char *leaf = component_leaf(path);
     if (column == 0) {
-        snprintf(cell->text, sizeof(cell->text), "%s", leaf);
+        snprintf(cell->text, sizeof cell->text, "%s", leaf);
     } else {
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%.*s", (int)(leaf - path), path);
+        snprintf(cell->text, sizeof cell->text, "%.*s", (int)(leaf - path), path);
     }
 }
 
@@ -133,15 +133,15 @@ static void fill_class(void *context, int index, int column, struct table_cell *
     const struct session_class *row = &fill->now->class_row[fill->data->row[index]];
     switch (column) {
     case CLASS_NAME:
-        snprintf(cell->text, sizeof(cell->text), "%s", row->name);
+        snprintf(cell->text, sizeof cell->text, "%s", row->name);
         break;
     case CLASS_TRAIN:
         cell->role = row->train == 0 ? THEME_ERROR : 2 * row->train < fill->most ? THEME_WARNING : THEME_TEXT;
-        snprintf(cell->text, sizeof(cell->text), "%zu", row->train);
+        snprintf(cell->text, sizeof cell->text, "%zu", row->train);
         break;
     case CLASS_VAL:
         cell->role = row->val == 0 ? THEME_WARNING : THEME_TEXT;
-        snprintf(cell->text, sizeof(cell->text), "%zu", row->val);
+        snprintf(cell->text, sizeof cell->text, "%zu", row->val);
         break;
     case CLASS_BALANCE:
         cell->role = 2 * row->train < fill->most ? THEME_WARNING : THEME_BAR;
@@ -167,11 +167,11 @@ static void fill_bad(void *context, int row, int column, struct table_cell *cell
     const struct bad_fill *fill = context;
     const struct session_bad *bad = &fill->now->bad[row];
     if (column == 0) {
-        snprintf(cell->text, sizeof(cell->text), "%s", inner_path(fill->now, bad->path));
+        snprintf(cell->text, sizeof cell->text, "%s", inner_path(fill->now, bad->path));
         return;
     }
     cell->role = THEME_WARNING;
-    snprintf(cell->text, sizeof(cell->text), "%s", bad->reason);
+    snprintf(cell->text, sizeof cell->text, "%s", bad->reason);
 }
 
 static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -181,8 +181,7 @@ static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas,
     component_heading(canvas, &area, "places", "", data->pane == PANE_PLACES);
     if (count == 0) {
         char text[160], open[COMPONENT_KEY];
-        snprintf(text, sizeof(text),
-                 "None yet. Press %s and type the path of a folder with a folder of images a class.",
+        snprintf(text, sizeof text, "None yet. Press %s and type the path of a folder with a folder of images a class.",
                  component_key(ui, "browse", open));
         paragraph_draw(canvas, area, THEME_TEXT, 0, text);
         return;
@@ -195,10 +194,10 @@ static void draw_classes(struct data *data, const struct session_data *now, stru
 {
     char right[160];
     if (data->filter.text[0] != '\0')
-        snprintf(right, sizeof(right), "filter \"%s\": %d of %d", data->filter.text, data->list[PANE_CLASSES].rows,
+        snprintf(right, sizeof right, "filter \"%s\": %d of %d", data->filter.text, data->list[PANE_CLASSES].rows,
                  now->classes);
     else
-        snprintf(right, sizeof(right), "%d", now->classes);
+        snprintf(right, sizeof right, "%d", now->classes);
     component_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
     struct class_fill fill = {data, now, 0};
     for (int i = 0; i < now->classes; i++)
@@ -211,7 +210,7 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
 {
     static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
     char right[32];
-    snprintf(right, sizeof(right), "%zu", now->bad_count);
+    snprintf(right, sizeof right, "%zu", now->bad_count);
     component_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
     if (now->bad_count == 0) {
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
@@ -229,7 +228,7 @@ static void load_preview(struct data *data, struct ui *ui, int label)
     forget_preview(data);
     *preview = (struct preview){.tried = true, .val = data->val, .label = label, .number = data->number};
     if (!session_preview(ui->session, data->val, label, data->number, &preview->width, &preview->height, &preview->rgb,
-                         preview->path, sizeof(preview->path), &preview->error))
+                         preview->path, sizeof preview->path, &preview->error))
         preview->rgb = NULL;
 }
 
@@ -242,7 +241,7 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
     if (data->number >= count)
         data->number = count > 0 ? count - 1 : 0;
     if (count > 0)
-        snprintf(right, sizeof(right), "%zu of %zu", data->number + 1, count);
+        snprintf(right, sizeof right, "%zu of %zu", data->number + 1, count);
     component_heading(canvas, &area, data->val ? "validation image" : "training image", right, false);
     if (count == 0) {
         paragraph_draw(canvas, area, THEME_DIM, 0, "No such images in this class.");
@@ -256,19 +255,19 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
     }
     canvas_image(canvas, area, data->preview.rgb, data->preview.width, data->preview.height);
     canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0,
-                text_tail(path, sizeof(path), inner_path(now, data->preview.path), line.w));
+                text_tail(path, sizeof path, inner_path(now, data->preview.path), line.w));
 }
 
 static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect area)
 {
     char path[512];
     char counts[128];
-    snprintf(counts, sizeof(counts), "%zu training and %zu validation images%s", now->train, now->val,
+    snprintf(counts, sizeof counts, "%zu training and %zu validation images%s", now->train, now->val,
              now->own_validation ? "" : " (split off)");
     struct rect line = layout_cut_top(&area, 1);
     int right = text_width(counts);
     canvas_text(canvas, line.x, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
-                text_tail(path, sizeof(path), now->path, line.w - right - 2));
+                text_tail(path, sizeof path, now->path, line.w - right - 2));
     canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_TEXT, 0, counts);
 }
 
@@ -278,7 +277,7 @@ static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas
     struct rect top;
     layout_rows(area, 0.45, 8, 6, 1, &top, &area);
     snprintf(
-        text, sizeof(text),
+        text, sizeof text,
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
         "train/ and val/ if you have both.",
         component_key(ui, "browse", open));

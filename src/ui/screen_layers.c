@@ -54,7 +54,7 @@ static bool is_shown(const struct layers *layers, const struct session_layer *al
     if (layers->filter.text[0] == '\0')
         return all[row].is_stage || is_unfolded(layers, &all[row]);
     char text[128];
-    snprintf(text, sizeof(text), "%s %s", all[row].name, all[row].kind);
+    snprintf(text, sizeof text, "%s %s", all[row].name, all[row].kind);
     if (!all[row].is_stage)
         return filter_match(layers->filter.text, text);
     for (size_t i = row + 1; i < count && !all[i].is_stage; i++)
@@ -70,14 +70,14 @@ static void refresh(void *state, struct ui *ui)
     size_t count = session_layers(ui->session, &all), shown = 0;
     long model = session_chosen_model(ui->session);
     if (model != layers->model || count != layers->count) {
-        memset(layers->unfolded, 0, sizeof(layers->unfolded));
+        memset(layers->unfolded, 0, sizeof layers->unfolded);
         layers->filter.text[0] = '\0';
         layers->model = model;
         layers->count = count;
         list_set_rows(&layers->list, 0);
     }
     size_t before = layers->list.selected >= 0 ? layers->row[layers->list.selected] : 0;
-    layers->row = mem_grow(layers->row, count + 1, sizeof(*layers->row));
+    layers->row = mem_grow(layers->row, count + 1, sizeof *layers->row);
     int select = 0;
     for (size_t i = 0; i < count; i++) {
         if (!is_shown(layers, all, count, i))
@@ -93,7 +93,7 @@ static void refresh(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct layers *layers = mem_alloc(sizeof(*layers));
+    struct layers *layers = mem_alloc(sizeof *layers);
     layers->model = -1;
     layers->filter.changed = refresh;
     layers->filter.context = layers;
@@ -120,7 +120,7 @@ static void fill_mark(struct table_cell *cell, enum session_mark mark)
 {
     cell->role = component_mark_role(mark);
     cell->attrs = mark == SESSION_MARK_THAWED ? CELL_BOLD : 0;
-    snprintf(cell->text, sizeof(cell->text), "%s", component_mark_sign(mark));
+    snprintf(cell->text, sizeof cell->text, "%s", component_mark_sign(mark));
 }
 
 /* Ratios from 1e-6 to 1e-1 on a bar of six cells, the figure behind it. */
@@ -134,7 +134,7 @@ static void fill_update(struct table_cell *cell, float ratio)
     for (int i = 0; i < 6; i++)
         strcat(bar, i < steps ? "■" : "·");
     cell->role = THEME_THAWED;
-    snprintf(cell->text, sizeof(cell->text), "%s %.0e", bar, (double)ratio);
+    snprintf(cell->text, sizeof cell->text, "%s %.0e", bar, (double)ratio);
 }
 
 static void fill_cell(void *context, int index, int column, struct table_cell *cell)
@@ -148,27 +148,27 @@ static void fill_cell(void *context, int index, int column, struct table_cell *c
         cell->fold = !row->is_stage ? 3 : is_unfolded(fill->layers, row) ? 2 : 1;
         cell->indent = row->is_stage ? 0 : 2;
         cell->role = row->all == SESSION_MARK_NONE ? THEME_DIM : component_mark_role(row->all);
-        snprintf(cell->text, sizeof(cell->text), "%s", row->name);
+        snprintf(cell->text, sizeof cell->text, "%s", row->name);
         break;
     case LAYER_KIND:
         cell->role = THEME_DIM;
         cell->attrs = 0;
-        snprintf(cell->text, sizeof(cell->text), "%s", row->kind);
+        snprintf(cell->text, sizeof cell->text, "%s", row->kind);
         break;
     case LAYER_SHAPE:
-        snprintf(cell->text, sizeof(cell->text), "%s", row->shape);
+        snprintf(cell->text, sizeof cell->text, "%s", row->shape);
         break;
     case LAYER_PARAMS:
         if (row->params > 0)
-            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, row->params));
+            snprintf(cell->text, sizeof cell->text, "%s", words_count(words, row->params));
         break;
     case LAYER_MACS:
         if (row->macs > 0)
-            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, row->macs));
+            snprintf(cell->text, sizeof cell->text, "%s", words_count(words, row->macs));
         break;
     case LAYER_MEMORY:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, row->activation_bytes));
+        snprintf(cell->text, sizeof cell->text, "%s", words_bytes(words, row->activation_bytes));
         break;
     case LAYER_WEIGHTS:
         fill_mark(cell, row->weights);
@@ -208,7 +208,7 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
         x += bar;
         char percent[WORDS_MAX];
         if (share > 0 && share < 0.0005)
-            snprintf(percent, sizeof(percent), "< 0.1%%");
+            snprintf(percent, sizeof percent, "< 0.1%%");
         else
             component_percent(percent, share);
         x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, " %s  ", percent);
@@ -247,7 +247,7 @@ static void draw_details(const struct session_layer *row, struct ui *ui, struct 
     struct rect line = layout_cut_top(&area, 1);
     field_draw(canvas, line.x, line.y, line.w, LABEL, "kind", row->kind);
     line = layout_cut_top(&area, 1);
-    snprintf(value, sizeof(value), "%s, %s", row->shape, words_bytes(words, row->activation_bytes));
+    snprintf(value, sizeof value, "%s, %s", row->shape, words_bytes(words, row->activation_bytes));
     field_draw(canvas, line.x, line.y, line.w, LABEL, "output", value);
     line = layout_cut_top(&area, 1);
     field_draw(canvas, line.x, line.y, line.w, LABEL, "parameters", words_count(words, row->params));
@@ -255,7 +255,7 @@ static void draw_details(const struct session_layer *row, struct ui *ui, struct 
     field_draw(canvas, line.x, line.y, line.w, LABEL, "MACs", words_count(words, row->macs));
     if (row->update_ratio >= 0) {
         line = layout_cut_top(&area, 1);
-        snprintf(value, sizeof(value), "%.1e of the weights, last step", (double)row->update_ratio);
+        snprintf(value, sizeof value, "%.1e of the weights, last step", (double)row->update_ratio);
         field_draw(canvas, line.x, line.y, line.w, LABEL, "update", value);
     }
     layout_cut_top(&area, 1);
@@ -285,7 +285,7 @@ static void draw_details(const struct session_layer *row, struct ui *ui, struct 
 static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char text[200], models[COMPONENT_KEY];
-    snprintf(text, sizeof(text), "Press %s to choose one. Its layers come here, to freeze and thaw.",
+    snprintf(text, sizeof text, "Press %s to choose one. Its layers come here, to freeze and thaw.",
              component_key(ui, "models", models));
     if (!component_opening(ui, canvas, area))
         component_empty(canvas, area, "No model chosen", text);
@@ -303,7 +303,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     const struct session_model *models;
     session_models(ui->session, &models);
     char what[COMPONENT_TEXT * 2];
-    snprintf(what, sizeof(what), "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
+    snprintf(what, sizeof what, "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
     component_heading(canvas, &area, models[layers->model].name, what, true);
     draw_totals(ui, canvas, layout_cut_top(&area, 2));
     layout_cut_top(&area, area.h > 20 ? 1 : 0);
@@ -336,7 +336,8 @@ static const struct session_layer *selected_layer(const struct layers *layers, s
 
 static void say_now(struct ui *ui, const char *what, const char *name)
 {
-    ui_say(ui, UI_INFO, "%s %s%s", name, what, ui_training(ui) ? " from the next batch" : "");
+    if (session_subject(ui->session) == SESSION_NEXT_RUN) /* a run answers by a notice */
+        ui_say(ui, UI_INFO, "%s %s", name, what);
 }
 
 /* What a command may mark, with the words for it. */
@@ -369,9 +370,9 @@ static void toggle(const struct command_call *call)
     if (layer == NULL)
         return;
     enum session_mark mark;
-    memcpy(&mark, (const char *)layer + kind->mark, sizeof(mark));
+    memcpy(&mark, (const char *)layer + kind->mark, sizeof mark);
     char name[96];
-    snprintf(name, sizeof(name), "%s%s", layer->name, kind->of);
+    snprintf(name, sizeof name, "%s%s", layer->name, kind->of);
     say_now(call->ui, mark == SESSION_MARK_FROZEN ? "is frozen" : "is thawed", name);
 }
 
@@ -383,7 +384,7 @@ static void cut(const struct command_call *call)
     if (layer == NULL)
         return;
     char name[96];
-    snprintf(name, sizeof(name), "All up to %s", layer->name);
+    snprintf(name, sizeof name, "All up to %s", layer->name);
     if (!session_freeze_upto(call->ui->session, row, &error))
         ui_fail(call->ui, &error);
     else

@@ -87,7 +87,7 @@ static const size_t *shown(void *context, struct component_table *table, size_t 
     struct error error = {0};
     const size_t *rows;
     if (!session_filter_models(models->ui->session, table->filter.text, &error))
-        snprintf(table->fault, sizeof(table->fault), "%.150s", error.text);
+        snprintf(table->fault, sizeof table->fault, "%.150s", error.text);
     session_sort_models(models->ui->session, table->sort < 0 ? SESSION_MODEL_COLUMNS : session_column[table->sort],
                         table->descending);
     *count = session_shown_models(models->ui->session, &rows);
@@ -118,7 +118,7 @@ static void come(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct models *models = mem_alloc(sizeof(*models));
+    struct models *models = mem_alloc(sizeof *models);
     models->ui = ui;
     models->table = (struct component_table){.filter = {.changed = refresh, .context = models},
                                              .column = columns,
@@ -148,16 +148,16 @@ static void fill_local(const struct models *models, const struct session_model *
     if (pull != NULL && !session_pull_ended(pull->phase)) {
         cell->role = THEME_EVENT;
         if (pull->total > 0)
-            snprintf(cell->text, sizeof(cell->text), "%.0f%%", 100 * pull->received / pull->total);
+            snprintf(cell->text, sizeof cell->text, "%.0f%%", 100 * pull->received / pull->total);
         else
-            snprintf(cell->text, sizeof(cell->text), "pulling");
+            snprintf(cell->text, sizeof cell->text, "pulling");
         return;
     }
     if (pull != NULL && pull->phase == SESSION_PULL_FAILED && !model->local) {
         cell->role = THEME_ERROR;
         text = "failed";
     }
-    snprintf(cell->text, sizeof(cell->text), "%s", text);
+    snprintf(cell->text, sizeof cell->text, "%s", text);
 }
 
 static void fill_mark(const struct models *models, size_t row, struct table_cell *cell)
@@ -166,13 +166,13 @@ static void fill_mark(const struct models *models, size_t row, struct table_cell
     bool chosen = session_chosen_model(models->ui->session) == (long)row;
     bool marked = strcmp(identify(&models->all[row], text), models->marked) == 0;
     cell->role = chosen ? THEME_GOOD : THEME_EVENT;
-    snprintf(cell->text, sizeof(cell->text), "%s", chosen ? "●" : marked ? "◆" : " ");
+    snprintf(cell->text, sizeof cell->text, "%s", chosen ? "●" : marked ? "◆" : " ");
 }
 
 static void fill_figure(struct table_cell *cell, double value, double scale, const char *format)
 {
     if (isfinite(value))
-        snprintf(cell->text, sizeof(cell->text), format, scale * value);
+        snprintf(cell->text, sizeof cell->text, format, scale * value);
 }
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
@@ -189,19 +189,19 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         break;
     case MODEL_NAME:
         cell->role = model->local || model->scratch ? THEME_TEXT : THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", model->name);
+        snprintf(cell->text, sizeof cell->text, "%s", model->name);
         break;
     case MODEL_FAMILY:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", model->family);
+        snprintf(cell->text, sizeof cell->text, "%s", model->family);
         break;
     case MODEL_PARAMS:
         if (isfinite(model->params))
-            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->params));
+            snprintf(cell->text, sizeof cell->text, "%s", words_count(words, model->params));
         break;
     case MODEL_MACS:
         if (isfinite(model->macs))
-            snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, model->macs));
+            snprintf(cell->text, sizeof cell->text, "%s", words_count(words, model->macs));
         break;
     case MODEL_TOP1:
         fill_figure(cell, model->top1, 1, "%.2f");
@@ -210,14 +210,14 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         fill_figure(cell, model->top5, 1, "%.2f");
         break;
     case MODEL_INPUT:
-        snprintf(cell->text, sizeof(cell->text), "%s", model->input);
+        snprintf(cell->text, sizeof cell->text, "%s", model->input);
         break;
     case MODEL_SECONDS:
         fill_figure(cell, model->seconds, 1e3, model->seconds < 0.01 ? "%.2f" : "%.1f");
         break;
     case MODEL_SIZE:
         if (isfinite(model->file_bytes) && model->file_bytes > 0)
-            snprintf(cell->text, sizeof(cell->text), "%s", words_bytes(words, model->file_bytes));
+            snprintf(cell->text, sizeof cell->text, "%s", words_bytes(words, model->file_bytes));
         break;
     case MODEL_LOCAL:
         fill_local(models, model, cell);
@@ -229,7 +229,7 @@ static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char text[400], open[COMPONENT_KEY], rescan[COMPONENT_KEY];
     snprintf(
-        text, sizeof(text),
+        text, sizeof text,
         "Put weights files (safetensors, .pth, .h5, .keras, .onnx) where thaw looks and press %s to look again, or "
         "press %s to open one by its path. `thaw samples` makes small sample models.",
         component_key(ui, "rescan", rescan), component_key(ui, "browse", open));
@@ -310,7 +310,7 @@ static void pull_question(struct models *models, struct ui *ui, const struct ses
 {
     char text[900], words[WORDS_MAX];
     bool sized = isfinite(model->file_bytes) && model->file_bytes > 0;
-    snprintf(text, sizeof(text), "The weights of %s are not on this disk.\nPull %s%sfrom %s?", model->name,
+    snprintf(text, sizeof text, "The weights of %s are not on this disk.\nPull %s%sfrom %s?", model->name,
              sized ? words_bytes(words, model->file_bytes) : "", sized ? " " : "", model->url);
     ui_confirm(ui, text, pull_confirmed, models);
 }
@@ -370,7 +370,7 @@ static void mark(const struct command_call *call)
         models->marked[0] = '\0';
         return;
     }
-    snprintf(models->marked, sizeof(models->marked), "%s", text);
+    snprintf(models->marked, sizeof models->marked, "%s", text);
     ui_say(call->ui, UI_INFO, "%s is marked: the selected model is compared with it", model->name);
 }
 

@@ -56,7 +56,7 @@ static void draw_matches(struct canvas *canvas, struct rect area, const struct s
     if (odd == 0 || area.h < 3)
         return;
     layout_cut_top(&area, 1);
-    snprintf(right, sizeof(right), "%zu", odd);
+    snprintf(right, sizeof right, "%zu", odd);
     component_heading(canvas, &area, "not taken as they are", right, false);
     for (size_t i = 0; i < count && area.h > 0; i++) {
         if (is_plain(&match[i]))
@@ -80,13 +80,13 @@ static void draw_matches(struct canvas *canvas, struct rect area, const struct s
 static void draw_receiving(const struct session_pull *pull, struct canvas *canvas, struct rect line)
 {
     char text[160], got[WORDS_MAX], all[WORDS_MAX], rate[WORDS_MAX], left[WORDS_MAX];
-    size_t used = (size_t)snprintf(text, sizeof(text), "%s", words_bytes(got, pull->received));
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", words_bytes(got, pull->received));
     if (pull->total > 0)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, " of %s", words_bytes(all, pull->total));
+        used += (size_t)snprintf(text + used, sizeof text - used, " of %s", words_bytes(all, pull->total));
     if (pull->rate > 0)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, ", %s/s", words_bytes(rate, pull->rate));
+        used += (size_t)snprintf(text + used, sizeof text - used, ", %s/s", words_bytes(rate, pull->rate));
     if (pull->remaining >= 0)
-        snprintf(text + used, sizeof(text) - used, ", %s left", words_seconds(left, pull->remaining));
+        snprintf(text + used, sizeof text - used, ", %s left", words_seconds(left, pull->remaining));
     gauge_draw(canvas, line, pull->total > 0 ? pull->received / pull->total : 0, THEME_BAR, text);
 }
 

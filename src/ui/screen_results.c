@@ -91,8 +91,8 @@ static void refresh(void *state, struct ui *ui)
     struct results *results = state;
     const struct session_results *now = session_results(ui->session);
     int classes = now == NULL ? 0 : now->classes, pairs = 0;
-    results->class_row = mem_grow(results->class_row, (size_t)classes + 1, sizeof(*results->class_row));
-    results->pair_row = mem_grow(results->pair_row, (size_t)classes * (size_t)classes + 1, sizeof(*results->pair_row));
+    results->class_row = mem_grow(results->class_row, (size_t)classes + 1, sizeof *results->class_row);
+    results->pair_row = mem_grow(results->pair_row, (size_t)classes * (size_t)classes + 1, sizeof *results->pair_row);
     for (int i = 0; i < classes; i++) {
         struct class_row row;
         count_class(now, i, &row);
@@ -106,7 +106,7 @@ static void refresh(void *state, struct ui *ui)
                     (struct pair_row){i, k, cell_at(now, i, k), (double)cell_at(now, i, k) / row.images};
     }
     if (pairs > 1)
-        qsort(results->pair_row, (size_t)pairs, sizeof(*results->pair_row), compare_pairs);
+        qsort(results->pair_row, (size_t)pairs, sizeof *results->pair_row, compare_pairs);
     list_set_rows(&results->classes, classes);
     list_set_rows(&results->pairs, pairs);
     if (results->row >= classes)
@@ -115,7 +115,7 @@ static void refresh(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct results *results = mem_alloc(sizeof(*results));
+    struct results *results = mem_alloc(sizeof *results);
     results->sort = CLASS_RECALL;
     refresh(results, ui);
     return results;
@@ -191,11 +191,11 @@ static void draw_cell(const struct results *results, const struct session_result
     bool diagonal = truth == predicted;
     char text[24];
     if (count == 0)
-        snprintf(text, sizeof(text), "·");
+        snprintf(text, sizeof text, "·");
     else if (results->shares)
-        snprintf(text, sizeof(text), "%.0f%%", 100 * rate);
+        snprintf(text, sizeof text, "%.0f%%", 100 * rate);
     else
-        snprintf(text, sizeof(text), "%u", count);
+        snprintf(text, sizeof text, "%u", count);
     int width = results->cell_width, cells = text_width(text);
     enum theme_role role = here ? THEME_SELECTED : rate_role(rate, diagonal && images > 0);
     if (here)
@@ -246,7 +246,7 @@ static void draw_matrix(struct results *results, const struct session_results *n
         bool here = results->pane == PANE_MATRIX && label == results->column;
         char name[128];
         int wide = results->cell_width - 1;
-        abbreviate(now, label, wide, name, sizeof(name));
+        abbreviate(now, label, wide, name, sizeof name);
         int cells = text_width(name), shift = cells < wide ? wide - cells : 0;
         canvas_text(canvas, x0 + c * results->cell_width + 1 + shift, area.y, wide, here ? THEME_TITLE : THEME_DIM,
                     here ? CELL_BOLD : 0, name);
@@ -278,26 +278,26 @@ static void fill_class(void *context, int index, int column, struct table_cell *
     char words[WORDS_MAX];
     switch (column) {
     case CLASS_NAME:
-        snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->label]);
+        snprintf(cell->text, sizeof cell->text, "%s", fill->now->class_name[row->label]);
         break;
     case CLASS_IMAGES:
-        snprintf(cell->text, sizeof(cell->text), "%u", row->images);
+        snprintf(cell->text, sizeof cell->text, "%u", row->images);
         break;
     case CLASS_RECALL:
         cell->role = row->recall < 0 ? THEME_DIM : rate_role(row->recall, true);
-        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->recall));
+        snprintf(cell->text, sizeof cell->text, "%s", component_percent(words, row->recall));
         break;
     case CLASS_BAR:
         cell->role = rate_role(row->recall, true);
         cell->bar = row->recall < 0 ? 0 : row->recall;
         break;
     case CLASS_PRECISION:
-        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->precision));
+        snprintf(cell->text, sizeof cell->text, "%s", component_percent(words, row->precision));
         break;
     case CLASS_WORST:
         cell->role = THEME_DIM;
         if (row->worst >= 0)
-            snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->worst]);
+            snprintf(cell->text, sizeof cell->text, "%s", fill->now->class_name[row->worst]);
         break;
     }
 }
@@ -326,13 +326,13 @@ static void fill_pair(void *context, int index, int column, struct table_cell *c
     const struct pair_row *row = &fill->results->pair_row[index];
     char words[WORDS_MAX];
     if (column == 0)
-        snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->truth]);
+        snprintf(cell->text, sizeof cell->text, "%s", fill->now->class_name[row->truth]);
     else if (column == 1)
-        snprintf(cell->text, sizeof(cell->text), "%s", fill->now->class_name[row->predicted]);
+        snprintf(cell->text, sizeof cell->text, "%s", fill->now->class_name[row->predicted]);
     else if (column == 2)
-        snprintf(cell->text, sizeof(cell->text), "%u", row->count);
+        snprintf(cell->text, sizeof cell->text, "%u", row->count);
     else
-        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, row->share));
+        snprintf(cell->text, sizeof cell->text, "%s", component_percent(words, row->share));
     if (column >= 2)
         cell->role = rate_role(row->share, false);
 }
@@ -369,7 +369,7 @@ static void draw_summary(const struct session_results *now, struct ui *ui, struc
                        component_percent(words, share));
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu validation images   ",
                        now->correct, now->images);
-    snprintf(text, sizeof(text), "%s on %s", status.model, component_leaf(status.data));
+    snprintf(text, sizeof text, "%s on %s", status.model, component_leaf(status.data));
     canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
 }
 
@@ -399,11 +399,11 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct results *results = state;
     const struct session_results *now = session_results(ui->session);
     refresh(results, ui);
-    memset(results->tabs, 0, sizeof(results->tabs));
+    memset(results->tabs, 0, sizeof results->tabs);
     results->cells = results->classes.area = results->pairs.area = (struct rect){0, 0, 0, 0};
     if (now == NULL) {
         char text[240], train[COMPONENT_KEY], runs[COMPONENT_KEY];
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  ui_training(ui) ? "The first epoch is not over. Its evaluation comes here; press %s for the curves."
                                  : "Press %s to train, or %s to reopen a run.",
                  component_key(ui, "train", train), component_key(ui, "runs", runs));

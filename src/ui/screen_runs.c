@@ -43,7 +43,7 @@ static void read_runs(struct runs *runs, struct ui *ui)
 {
     const struct session_run *all;
     runs->count = session_runs(ui->session, &all);
-    runs->run = mem_grow(runs->run, runs->count + 1, sizeof(*runs->run));
+    runs->run = mem_grow(runs->run, runs->count + 1, sizeof *runs->run);
     for (size_t i = 0; i < runs->count; i++) {
         struct run *run = &runs->run[i];
         *run = (struct run){.started = all[i].started,
@@ -54,11 +54,11 @@ static void read_runs(struct runs *runs, struct ui *ui)
                             .frozen = all[i].frozen,
                             .done = all[i].epochs_done,
                             .epochs = all[i].epochs};
-        snprintf(run->path, sizeof(run->path), "%s", all[i].path);
-        snprintf(run->name, sizeof(run->name), "%s", all[i].name);
-        snprintf(run->model, sizeof(run->model), "%s", all[i].model);
-        snprintf(run->data, sizeof(run->data), "%s", all[i].data);
-        snprintf(run->state, sizeof(run->state), "%s", all[i].state);
+        snprintf(run->path, sizeof run->path, "%s", all[i].path);
+        snprintf(run->name, sizeof run->name, "%s", all[i].name);
+        snprintf(run->model, sizeof run->model, "%s", all[i].model);
+        snprintf(run->data, sizeof run->data, "%s", all[i].data);
+        snprintf(run->state, sizeof run->state, "%s", all[i].state);
     }
     runs->read_at = clock_monotonic();
 }
@@ -103,7 +103,7 @@ static bool passes(void *context, const char *filter, size_t thing)
 {
     const struct run *run = &((const struct runs *)context)->run[thing];
     char text[512];
-    snprintf(text, sizeof(text), "%s %s %s %s", run->name, run->model, run->data, run->state);
+    snprintf(text, sizeof text, "%s %s %s %s", run->name, run->model, run->data, run->state);
     return filter_match(filter, text);
 }
 
@@ -130,7 +130,7 @@ static void changed(void *state, struct ui *ui)
 
 static void *create(struct ui *ui)
 {
-    struct runs *runs = mem_alloc(sizeof(*runs));
+    struct runs *runs = mem_alloc(sizeof *runs);
     runs->table = (struct component_table){.list = {.selected = -1},
                                            .filter = {.changed = arrange, .context = runs},
                                            .column = columns,
@@ -188,32 +188,32 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     switch (column) {
     case RUN_MARK:
         cell->role = THEME_EVENT;
-        snprintf(cell->text, sizeof(cell->text), "%s", strcmp(run->path, runs->marked) == 0 ? "●" : " ");
+        snprintf(cell->text, sizeof cell->text, "%s", strcmp(run->path, runs->marked) == 0 ? "●" : " ");
         break;
     case RUN_WHEN:
-        snprintf(cell->text, sizeof(cell->text), "%s", when(date, run->started));
+        snprintf(cell->text, sizeof cell->text, "%s", when(date, run->started));
         break;
     case RUN_NAME:
-        snprintf(cell->text, sizeof(cell->text), "%s", run_title(run->name));
+        snprintf(cell->text, sizeof cell->text, "%s", run_title(run->name));
         break;
     case RUN_MODEL:
-        snprintf(cell->text, sizeof(cell->text), "%s", run->model);
+        snprintf(cell->text, sizeof cell->text, "%s", run->model);
         break;
     case RUN_DATA:
-        snprintf(cell->text, sizeof(cell->text), "%s", component_leaf(run->data));
+        snprintf(cell->text, sizeof cell->text, "%s", component_leaf(run->data));
         break;
     case RUN_EPOCHS:
-        snprintf(cell->text, sizeof(cell->text), "%d/%d", run->done, run->epochs);
+        snprintf(cell->text, sizeof cell->text, "%d/%d", run->done, run->epochs);
         break;
     case RUN_BEST:
-        snprintf(cell->text, sizeof(cell->text), "%s", component_percent(words, run->best));
+        snprintf(cell->text, sizeof cell->text, "%s", component_percent(words, run->best));
         break;
     case RUN_TRAINABLE:
-        snprintf(cell->text, sizeof(cell->text), "%s", words_count(words, run->trainable));
+        snprintf(cell->text, sizeof cell->text, "%s", words_count(words, run->trainable));
         break;
     case RUN_STATE:
         cell->role = state_role(run->state);
-        snprintf(cell->text, sizeof(cell->text), "%s", run->state);
+        snprintf(cell->text, sizeof cell->text, "%s", run->state);
         break;
     }
 }
@@ -247,14 +247,14 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
     char words[WORDS_MAX], more[WORDS_MAX], value[5][600];
     const char *labels[5] = {"model", "data", "trained", "accuracy", "folder"};
     component_heading(canvas, &area, run->name, run->state, true);
-    snprintf(value[0], sizeof(value[0]), "%s, %s trainable and %s frozen", run->model,
+    snprintf(value[0], sizeof value[0], "%s, %s trainable and %s frozen", run->model,
              words_count(words, run->trainable), words_count(more, run->frozen));
-    snprintf(value[1], sizeof(value[1]), "%s", run->data);
-    snprintf(value[2], sizeof(value[2]), "%d of %d epochs in %s", run->done, run->epochs,
+    snprintf(value[1], sizeof value[1], "%s", run->data);
+    snprintf(value[2], sizeof value[2], "%d of %d epochs in %s", run->done, run->epochs,
              words_seconds(words, run->seconds));
-    snprintf(value[3], sizeof(value[3]), "best %s, last %s", component_percent(words, run->best),
+    snprintf(value[3], sizeof value[3], "best %s, last %s", component_percent(words, run->best),
              component_percent(more, run->last));
-    text_tail(value[4], sizeof(value[4]), run->path, area.w - LABEL);
+    text_tail(value[4], sizeof value[4], run->path, area.w - LABEL);
     for (int i = 0; i < 5 && area.h > 0; i++) {
         struct rect line = layout_cut_top(&area, 1);
         field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
@@ -269,7 +269,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct runs *runs = state;
     if (runs->count == 0) {
         char text[160], train[COMPONENT_KEY];
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  "Press %s to go to Train and start one. Each run keeps its curves, checkpoints and "
                  "settings, and is listed here.",
                  component_key(ui, "train", train));
@@ -290,7 +290,7 @@ static void open_selected(struct runs *runs, struct ui *ui)
     if (selected < 0)
         return;
     const struct run *run = &runs->run[selected];
-    if (!session_open_run(ui->session, run->path, &error)) {
+    if (!session_open_run(ui->session, run->path, false, &error)) {
         ui_fail(ui, &error);
         return;
     }
@@ -314,7 +314,7 @@ static void mark(const struct command_call *call)
         runs->marked[0] = '\0';
         return;
     }
-    snprintf(runs->marked, sizeof(runs->marked), "%s", run->path);
+    snprintf(runs->marked, sizeof runs->marked, "%s", run->path);
     ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
 }
 

@@ -13,7 +13,7 @@
 static void *create(struct ui *ui)
 {
     (void)ui;
-    struct screen_train *train = mem_alloc(sizeof(*train));
+    struct screen_train *train = mem_alloc(sizeof *train);
     train->smooth = 0.6;
     train->window = plot_window_all();
     return train;
@@ -43,7 +43,7 @@ static void notice_run(struct screen_train *train, struct ui *ui)
     session_status(ui->session, &status);
     if (strcmp(status.run, train->run) == 0 && status.phase != SESSION_PREPARING)
         return;
-    snprintf(train->run, sizeof(train->run), "%s", status.run);
+    snprintf(train->run, sizeof train->run, "%s", status.run);
     train->has_cursor = false;
     train->window = plot_window_all();
 }

@@ -24,26 +24,26 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         cell->role = fill->ready ? THEME_GOOD : THEME_DIM;
         cell->attrs = fill->ready ? CELL_BOLD : 0;
         if (column == FORM_KEY)
-            snprintf(cell->text, sizeof(cell->text), "▶ start training");
+            snprintf(cell->text, sizeof cell->text, "▶ start training");
         return;
     }
     const struct session_setting *setting = &fill->setting[row - 1];
     switch (column) {
     case FORM_KEY:
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->key);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->key);
         break;
     case FORM_VALUE:
         cell->role = THEME_TITLE;
         cell->tail = strchr(setting->value, '/') != NULL;
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->value[0] == '\0' ? "-" : setting->value);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->value[0] == '\0' ? "-" : setting->value);
         break;
     case FORM_VALUES:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->values == NULL ? "" : setting->values);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->values == NULL ? "" : setting->values);
         break;
     case FORM_HELP:
         cell->role = THEME_DIM;
-        snprintf(cell->text, sizeof(cell->text), "%s", setting->help == NULL ? "" : setting->help);
+        snprintf(cell->text, sizeof cell->text, "%s", setting->help == NULL ? "" : setting->help);
         break;
     }
 }
@@ -94,10 +94,10 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     if (model != NULL) {
         struct session_freeze_counts counts;
         session_freeze_counts(ui->session, &counts);
-        int used = snprintf(text, sizeof(text), "%s values, %s frozen", words_count(a, counts.trainable),
+        int used = snprintf(text, sizeof text, "%s values, %s frozen", words_count(a, counts.trainable),
                             words_count(b, counts.frozen));
         if (counts.seconds_epoch > 0)
-            snprintf(text + used, sizeof(text) - (size_t)used, "; about %s an epoch, %s of memory",
+            snprintf(text + used, sizeof text - (size_t)used, "; about %s an epoch, %s of memory",
                      words_seconds(a, counts.seconds_epoch), words_bytes(b, counts.train_bytes));
         field_draw(canvas, x, ++y, w, LABEL, "trains", text);
     }
@@ -144,7 +144,7 @@ static void step_choice(struct ui *ui, const struct session_setting *setting, in
 {
     char words[256], *word[CHOICES_MAX];
     int count = 0, now = 0;
-    snprintf(words, sizeof(words), "%s", setting->values);
+    snprintf(words, sizeof words, "%s", setting->values);
     for (char *at = words; at != NULL && count < CHOICES_MAX;) {
         char *bar = strstr(at, " | ");
         if (bar != NULL)
@@ -154,8 +154,8 @@ static void step_choice(struct ui *ui, const struct session_setting *setting, in
         word[count++] = at;
         at = bar == NULL ? NULL : bar + 3;
     }
-    char key[sizeof(setting->key)];
-    snprintf(key, sizeof(key), "%s", setting->key);
+    char key[sizeof setting->key];
+    snprintf(key, sizeof key, "%s", setting->key);
     set_value(ui, key, word[(now + by + count) % count]);
 }
 
@@ -183,11 +183,11 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
         return;
     }
     char label[48];
-    snprintf(train->editing, sizeof(train->editing), "%s", setting->key);
+    snprintf(train->editing, sizeof train->editing, "%s", setting->key);
     int used =
-        snprintf(label, sizeof(label), "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
-    if (used >= (int)sizeof(label) || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
-        snprintf(label, sizeof(label), "%.40s = ", setting->key);
+        snprintf(label, sizeof label, "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
+    if (used >= (int)sizeof label || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
+        snprintf(label, sizeof label, "%.40s = ", setting->key);
     ui_ask(ui, &(struct ui_ask){.label = label,
                                 .initial = setting->value,
                                 .history = "setting",

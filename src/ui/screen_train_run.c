@@ -22,33 +22,38 @@ double screen_train_last_x(struct ui *ui)
     return last;
 }
 
-static const char *phase_words(enum session_phase phase, enum theme_role *role)
+static enum theme_role phase_role(enum session_phase phase)
 {
-    static const struct {
-        const char *words;
-        enum theme_role role;
-    } look[] = {
-        [SESSION_IDLE] = {"idle", THEME_DIM},
-        [SESSION_PREPARING] = {"preparing", THEME_WARNING},
-        [SESSION_RUNNING] = {"▶ training", THEME_GOOD},
-        [SESSION_PAUSED] = {"paused", THEME_WARNING},
-        [SESSION_VALIDATING] = {"validating", THEME_VAL},
-        [SESSION_DONE] = {"✓ done", THEME_GOOD},
-        [SESSION_FAILED] = {"✗ failed", THEME_ERROR},
-        [SESSION_RECORDED] = {"reopened", THEME_EVENT},
+    static const enum theme_role roles[SESSION_PHASES] = {
+        [SESSION_IDLE] = THEME_DIM,         [SESSION_STARTING] = THEME_WARNING,    [SESSION_PREPARING] = THEME_WARNING,
+        [SESSION_FEATURES] = THEME_WARNING, [SESSION_RUNNING] = THEME_GOOD,        [SESSION_PAUSED] = THEME_WARNING,
+        [SESSION_VALIDATING] = THEME_VAL,   [SESSION_FINISHED] = THEME_GOOD,       [SESSION_STOPPED] = THEME_WARNING,
+        [SESSION_EARLY] = THEME_GOOD,       [SESSION_INTERRUPTED] = THEME_WARNING, [SESSION_FAILED] = THEME_ERROR,
+        [SESSION_BROKEN_OFF] = THEME_ERROR,
     };
-    *role = look[phase].role;
-    return look[phase].words;
+    return roles[phase];
+}
+
+static const char *phase_sign(const struct session_status *status)
+{
+    if (status->replay)
+        return status->speed > 0 ? "▶ " : "";
+    return status->phase == SESSION_RUNNING    ? "▶ "
+           : status->phase == SESSION_FINISHED ? "✓ "
+           : status->phase == SESSION_FAILED   ? "✗ "
+                                               : "";
 }
 
 static void draw_title(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
-    enum theme_role role;
     char text[400];
-    const char *phase = phase_words(status->phase, &role);
     int x = line.x, end = line.x + line.w;
-    x += canvas_text(canvas, x, line.y, end - x, role, CELL_BOLD, phase) + 2;
-    snprintf(text, sizeof(text), "%s on %s", status->model, component_leaf(status->data));
+    if (status->replay)
+        snprintf(text, sizeof text, "%sreplay %gx", phase_sign(status), status->speed);
+    else
+        snprintf(text, sizeof text, "%s%s", phase_sign(status), status->words);
+    x += canvas_text(canvas, x, line.y, end - x, phase_role(status->phase), CELL_BOLD, text) + 2;
+    snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
     const char *run = component_leaf(status->run);
     int width = text_width(run);
@@ -61,19 +66,19 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
     struct rect epochs, batches;
     char text[64];
     layout_columns(line, 0.5, 20, 20, 2, &epochs, &batches);
-    bool live = status->phase >= SESSION_PREPARING && status->phase <= SESSION_VALIDATING;
+    bool live = session_phase_is_live(status->phase);
     double batch = status->batches > 0 ? (double)status->batch / status->batches : 0;
-    double done = status->epoch - 1 + (live ? batch : 1);
-    snprintf(text, sizeof(text), "epoch %d of %d", status->epoch, status->epochs);
+    double done = live && status->epoch > 0 ? status->epoch - 1 + batch : status->epochs_done;
+    snprintf(text, sizeof text, "epoch %d of %d", live ? status->epoch : status->epochs_done, status->epochs);
     gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
     if (status->phase == SESSION_VALIDATING)
-        snprintf(text, sizeof(text), "validating");
+        snprintf(text, sizeof text, "validating");
     else if (status->features_all > 0)
-        snprintf(text, sizeof(text), "frozen part, image %zu of %zu", status->features_done, status->features_all);
-    else if (status->phase == SESSION_PREPARING)
-        snprintf(text, sizeof(text), "preparing");
+        snprintf(text, sizeof text, "frozen part, image %zu of %zu", status->features_done, status->features_all);
+    else if (status->phase == SESSION_PREPARING || status->phase == SESSION_STARTING)
+        snprintf(text, sizeof text, "%s", status->words);
     else
-        snprintf(text, sizeof(text), "batch %d of %d", status->batch, status->batches);
+        snprintf(text, sizeof text, "batch %d of %d", status->batch, status->batches);
     if (status->features_all > 0)
         batch = (double)status->features_done / (double)status->features_all;
     if (live)
@@ -95,9 +100,9 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
     char words[WORDS_MAX], text[64];
     int x = line.x, y = line.y, end = line.x + line.w;
     bool val = status->val_accuracy >= 0;
-    snprintf(text, sizeof(text), "%.4f", status->loss);
+    snprintf(text, sizeof text, "%.4f", status->loss);
     x = put_field(canvas, x, y, end, "loss", THEME_TRAIN, status->step > 0 ? text : "-") - 1;
-    snprintf(text, sizeof(text), "%.4f", status->val_loss);
+    snprintf(text, sizeof text, "%.4f", status->val_loss);
     x = put_field(canvas, x, y, end, "val", THEME_VAL, val ? text : "-");
     x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN,
                   component_percent(words, status->step > 0 ? status->accuracy : -1)) -
@@ -105,7 +110,7 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
     x = put_field(canvas, x, y, end, "val", THEME_VAL, component_percent(words, status->val_accuracy));
     if (status->best_accuracy < 0)
         return;
-    snprintf(text, sizeof(text), "%s (epoch %d)", component_percent(words, status->best_accuracy), status->best_epoch);
+    snprintf(text, sizeof text, "%s (epoch %d)", component_percent(words, status->best_accuracy), status->best_epoch);
     put_field(canvas, x, y, end, "best", THEME_GOOD, text);
 }
 
@@ -113,16 +118,16 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
 {
     char words[WORDS_MAX], text[64];
     int x = line.x, y = line.y, end = line.x + line.w;
-    snprintf(text, sizeof(text), "%.4g", status->lr);
+    snprintf(text, sizeof text, "%.4g", status->lr);
     x = put_field(canvas, x, y, end, "lr", THEME_TITLE, status->step > 0 ? text : "-");
     if (status->images_per_second > 0) {
-        snprintf(text, sizeof(text), "%s", words_count(words, status->images_per_second));
+        snprintf(text, sizeof text, "%s", words_count(words, status->images_per_second));
         x = put_field(canvas, x, y, end, "images/s", THEME_TITLE, text);
     }
     x = put_field(canvas, x, y, end, "elapsed", THEME_TITLE, words_seconds(words, status->elapsed));
     if (status->remaining > 0)
         x = put_field(canvas, x, y, end, "left", THEME_TITLE, words_seconds(words, status->remaining));
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)status->step);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)status->step);
     put_field(canvas, x, y, end, "steps", THEME_TITLE, text);
 }
 
@@ -180,6 +185,14 @@ static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
     return used;
 }
 
+/* Where a live run's axes end that they stand still: a line that draws all of the plot anew with each point is a slow one. */
+static double steady_x(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return ui_training(ui) && status.epochs > 0 ? status.epochs : 0;
+}
+
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
 {
     const struct story_point *points[2];
@@ -202,6 +215,7 @@ static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *
                         .marks = marks,
                         .mark_count = collect_marks(ui, marks),
                         .window = train->window,
+                        .steady_x = steady_x(ui),
                         .log_x = train->log_x,
                         .log_y = loss && train->log_y,
                         .percent = !loss,
@@ -246,7 +260,7 @@ static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
     const struct story_note *notes;
     char right[24];
     size_t count = session_notes(ui->session, &notes);
-    snprintf(right, sizeof(right), "%zu", count);
+    snprintf(right, sizeof right, "%zu", count);
     component_heading(canvas, &area, "events, newest first", right, false);
     for (size_t i = count; i-- > 0 && area.h > 0;)
         draw_note(canvas, layout_cut_top(&area, 1), &notes[i]);

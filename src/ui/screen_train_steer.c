@@ -2,10 +2,7 @@
  * from every screen. Called through the table in screen_train.c. */
 #include "config.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "overlay.h"
 #include "screen_train.h"
@@ -18,22 +15,28 @@ static bool is_on(struct ui *ui)
     return ui_training(ui);
 }
 
+/* What comes of a command comes as a notice. */
+static void tell(struct ui *ui, const char *words)
+{
+    struct error error;
+    if (is_on(ui) && !session_tell(ui->session, words, &error))
+        ui_fail(ui, &error);
+}
+
 void screen_train_pause(const struct command_call *call)
 {
-    struct ui *ui = call->ui;
     struct session_status status;
-    if (!is_on(ui))
-        return;
-    session_status(ui->session, &status);
-    session_pause(ui->session, status.phase != SESSION_PAUSED);
-    ui_say(ui, UI_INFO, status.phase == SESSION_PAUSED ? "Going on" : "Pausing after this batch");
+    session_status(call->ui->session, &status);
+    if (status.replay)
+        session_replay_speed(call->ui->session, status.speed > 0 ? 0 : SCREEN_TRAIN_SPEED);
+    else
+        tell(call->ui, status.phase == SESSION_PAUSED ? "continue" : "pause");
 }
 
 static void stop_now(void *context, struct ui *ui)
 {
     (void)context;
-    session_stop(ui->session);
-    ui_say(ui, UI_INFO, "Stopping after this batch");
+    tell(ui, "stop now");
 }
 
 void screen_train_stop(const struct command_call *call)
@@ -44,45 +47,29 @@ void screen_train_stop(const struct command_call *call)
 
 void screen_train_save(const struct command_call *call)
 {
-    if (!is_on(call->ui))
-        return;
-    session_save(call->ui->session);
-    ui_say(call->ui, UI_INFO, "A checkpoint is written after this batch");
-}
-
-static void set_lr(struct ui *ui, double lr)
-{
-    session_set_lr(ui->session, lr);
-    ui_say(ui, UI_INFO, "Learning rate %.4g from the next batch", lr);
+    tell(call->ui, "save");
 }
 
 void screen_train_lr(const struct command_call *call)
 {
+    char words[96];
     if (!is_on(call->ui))
         return;
     if (!*call->argument) {
         ui_ask_command(call->ui, "lr ");
         return;
     }
-    char *end;
-    double lr = strtod(call->argument, &end);
-    while (isspace((unsigned char)*end))
-        end++;
-    if (end == call->argument || *end || !isfinite(lr) || lr <= 0)
-        ui_say(call->ui, UI_ERROR, "\"%s\" is not a learning rate: a number above 0", call->argument);
-    else
-        set_lr(call->ui, lr);
+    snprintf(words, sizeof words, "lr %.80s", call->argument);
+    tell(call->ui, words);
 }
 
 void screen_train_scale_lr(const struct command_call *call)
 {
     struct session_status status;
-    char text[32];
-    if (!is_on(call->ui))
-        return;
+    char words[48];
     session_status(call->ui->session, &status);
-    snprintf(text, sizeof(text), "%.3g", status.lr * call->command->value / 100);
-    set_lr(call->ui, strtod(text, NULL));
+    snprintf(words, sizeof words, "lr %.3g", status.lr * call->command->value / 100);
+    tell(call->ui, words);
 }
 
 /* The deepest stage with something frozen in it: what gradual thawing takes next. */
@@ -94,12 +81,12 @@ void screen_train_thaw_next(const struct command_call *call)
     for (size_t i = session_layers(ui->session, &all); i-- > 0;) {
         if (!all[i].is_stage || (all[i].all != SESSION_MARK_FROZEN && all[i].all != SESSION_MARK_PARTLY))
             continue;
-        char name[sizeof(all[i].name)];
-        snprintf(name, sizeof(name), "%s", all[i].name);
+        char name[sizeof all[i].name];
+        snprintf(name, sizeof name, "%s", all[i].name);
         if (!session_freeze_match(ui->session, name, false, &error))
             ui_fail(ui, &error);
-        else
-            ui_say(ui, UI_GOOD, "%s thaws%s", name, ui_training(ui) ? " from the next batch" : "");
+        else if (session_subject(ui->session) == SESSION_NEXT_RUN)
+            ui_say(ui, UI_GOOD, "%s thaws", name);
         return;
     }
     ui_say(ui, UI_WARNING, "Nothing is frozen any more");

@@ -1,6 +1,6 @@
-/* The terminal through ncurses: the only file that includes it. A blit compares the canvas with what was sent before and
- * hands ncurses only the cells that differ; input comes back as term events. Colours are asked of ncurses a pair at a
- * time (alloc_pair keeps its own cache). Signals: a fatal one writes a prepared string that restores the terminal, for
+/* The terminal through ncurses: the only file that includes it. ncurses knows the terminal's sequences, its keys and its
+ * mouse; what is drawn goes past it (term_output.c), for it has no colours beyond those that terminfo knows and is generous
+ * with attributes. A blit compares the canvas with what was sent before. Signals: a fatal one writes a prepared string that restores the terminal, for
  * endwin is not safe in a handler; the others wake the main loop through a pipe. That is why this file has the program's
  * only static state: handlers can see nothing else. Called by ui.c and ui_loop.c. */
 #include "config.h"
@@ -20,17 +20,20 @@
 
 #include "colour.h"
 #include "term.h"
+#include "term_output.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
 struct term {
     SCREEN *screen;
+    WINDOW *keys; /* a pad: asking it for keys draws nothing */
     bool ascii, mouse, cursor, resized, styled;
     int colours;
-    struct theme theme; /* the roles below belong to it */
-    int role_pair[THEME_ROLES];
-    unsigned role_attrs[THEME_ROLES];
-    struct cell *sent; /* what the terminal shows; NULL: not known */
+    struct theme theme;             /* the roles below belong to it */
+    struct glyph role[THEME_ROLES]; /* without a code */
+    struct output output;
+    size_t bytes;       /* sent */
+    struct glyph *sent; /* what the terminal shows; NULL: not known */
     int sent_width, sent_height;
     struct sigaction old_fatal[5], old_wake[4];
     /* for double clicks and drags */
@@ -93,7 +96,7 @@ static void release_signals(struct term *term)
 static void remember(const char *sequence)
 {
     size_t length = sequence && sequence != (char *)-1 ? strlen(sequence) : 0;
-    if (caught.restore_size + length > sizeof(caught.restore))
+    if (caught.restore_size + length > sizeof caught.restore)
         return;
     memcpy(caught.restore + caught.restore_size, sequence ? sequence : "", length);
     caught.restore_size += length;
@@ -127,7 +130,7 @@ static void define_keys(void)
     for (size_t i = 0; i < THAW_LENGTH(extended); i++)
         for (int bits = 1; bits < 8; bits++) { /* xterm numbers them 1 + shift + 2 alt + 4 control */
             char name[16];
-            snprintf(name, sizeof(name), "%s%d", extended[i].name, bits + 1);
+            snprintf(name, sizeof name, "%s%d", extended[i].name, bits + 1);
             const char *sequence = tigetstr(name);
             if (sequence && sequence != (char *)-1)
                 define_key(sequence, EXTENDED + (int)i * 8 + bits);
@@ -166,16 +169,86 @@ static bool check_terminal(struct error *error)
     return true;
 }
 
+/* Whether the terminal takes true colours though terminfo does not say so. A GNU screen inherits the variable of the
+ * terminal around it. */
+static bool is_true_colour(void)
+{
+    const char *says = getenv("COLORTERM"), *name = getenv("TERM");
+    bool inherited = getenv("STY") && !strncmp(name, "screen", 6);
+    return says && (!strcmp(says, "truecolor") || !strcmp(says, "24bit")) && !inherited;
+}
+
 static void start_colours(struct term *term, bool wanted)
 {
     const char *no_color = getenv("NO_COLOR");
     if ((no_color && *no_color) || !wanted || !has_colors())
         return;
     start_color();
-    use_default_colors();
-    term->colours = COLORS > 256 ? 1 << 24 : COLORS;
+    term->colours = COLORS > 256 || (term->output.codes.ansi && is_true_colour()) ? 1 << 24 : COLORS;
     if (term->colours < 8)
         term->colours = 0;
+}
+
+/* --- sequences --- */
+static const char *capability(const char *name)
+{
+    const char *code = tigetstr(name);
+    return code && code != (char *)-1 ? code : "";
+}
+
+/* Without the delays that terminals of metal needed: "$<5/>". */
+static void copy_code(char to[32], const char *code)
+{
+    size_t used = 0;
+    for (; *code && used < 31; code++) {
+        const char *end = code[0] == '$' && code[1] == '<' ? strchr(code, '>') : NULL;
+        if (end)
+            code = end;
+        else
+            to[used++] = *code;
+    }
+    to[used] = 0;
+}
+
+static void move_code(char code[32], int x, int y)
+{
+    copy_code(code, tparm(capability("cup"), (long)y, (long)x, 0L, 0L, 0L, 0L, 0L, 0L, 0L));
+}
+
+static void colour_code(char code[32], bool ground, int colour)
+{
+    if (colour & COLOUR_RGB)
+        snprintf(code, 32, "\033[%d;2;%d;%d;%dm", ground ? 48 : 38, colour >> 16 & 255, colour >> 8 & 255,
+                 colour & 255);
+    else if (COLORS > 256 && colour >= 8) /* such a terminal counts true colours */
+        snprintf(code, 32, "\033[%d;5;%dm", ground ? 48 : 38, colour);
+    else
+        copy_code(code, tparm(capability(ground ? "setab" : "setaf"), (long)colour, 0L, 0L, 0L, 0L, 0L, 0L, 0L, 0L));
+}
+
+static void learn_codes(struct output_codes *codes)
+{
+    static const struct {
+        int terminfo;
+        unsigned attr;
+    } videos[] = {{2, CELL_UNDERLINE}, {4, CELL_REVERSE}, {16, CELL_DIM}, {32, CELL_BOLD}};
+    char home[32];
+    codes->move = move_code;
+    codes->colour = colour_code;
+    copy_code(codes->off, capability("sgr0"));
+    copy_code(codes->bold, capability("bold"));
+    copy_code(codes->dim, capability("dim"));
+    copy_code(codes->reverse, capability("rev"));
+    copy_code(codes->underline, capability("smul"));
+    move_code(home, 0, 0);
+    codes->ansi = strcmp(home, "\033[1;1H") == 0 && strstr(codes->off, "\033[") && !strcmp(capability("el"), "\033[K");
+    if (codes->ansi) /* what more terminfo says ends a character set that is never begun */
+        snprintf(codes->off, sizeof codes->off, "\033[m");
+    codes->repeat = codes->ansi && *capability("rep");
+    codes->corner = tigetflag("am") <= 0 || tigetflag("xenl") > 0;
+    int without = tigetnum("ncv");
+    for (size_t i = 0; without > 0 && i < THAW_LENGTH(videos); i++)
+        codes->without_colour |= without & videos[i].terminfo ? videos[i].attr : 0;
 }
 
 static void start_mouse(struct term *term, bool wanted)
@@ -201,7 +274,7 @@ struct term *term_create(const struct term_options *options, struct error *error
         setlocale(LC_CTYPE, "C");
     if (!check_terminal(error) || !make_pipe(error))
         return NULL;
-    struct term *term = mem_alloc(sizeof(*term));
+    struct term *term = mem_alloc(sizeof *term);
     tcgetattr(STDIN_FILENO, &caught.modes);
     set_escdelay(25);
     term->screen = newterm(NULL, stdout, stdin);
@@ -221,10 +294,11 @@ struct term *term_create(const struct term_options *options, struct error *error
     cbreak();
     noecho();
     nonl();
-    keypad(stdscr, TRUE);
-    nodelay(stdscr, TRUE);
-    leaveok(stdscr, FALSE);
+    term->keys = newpad(1, 1);
+    keypad(term->keys, TRUE);
+    nodelay(term->keys, TRUE);
     curs_set(0);
+    learn_codes(&term->output.codes);
     start_colours(term, !options->no_colour);
     refresh(); /* ncurses sets the terminal up here; the mouse comes after */
     start_mouse(term, !options->no_mouse);
@@ -244,10 +318,12 @@ void term_destroy(struct term *term)
         mousemask(0, NULL);
     }
     curs_set(1);
+    delwin(term->keys);
     endwin();
     release_signals(term);
     delscreen(term->screen);
     close_pipe();
+    output_finish(&term->output);
     mem_free(term->sent);
     mem_free(term);
 }
@@ -307,94 +383,122 @@ int term_colours(const struct term *term)
     return term->colours;
 }
 
-/* --- colours --- */
+/* --- blit --- */
 static void style_roles(struct term *term, const struct theme *theme)
 {
-    if (term->styled && memcmp(&term->theme, theme, sizeof(*theme)) == 0)
+    if (term->styled && memcmp(&term->theme, theme, sizeof *theme) == 0)
         return;
     term->theme = *theme;
     term->styled = true;
     for (int i = 0; i < THEME_ROLES; i++) {
         struct theme_style style = theme->style[i];
         bool dim = false;
-        int fg = colour_fit(term->colours, style.fg, &dim);
-        int bg = colour_fit(term->colours, style.bg, NULL);
-        term->role_pair[i] = fg < 0 && bg < 0 ? 0 : alloc_pair(fg, bg);
-        term->role_attrs[i] = style.attrs | (dim ? CELL_DIM : 0u);
+        term->role[i] = (struct glyph){.fg = colour_fit(term->colours, style.fg, &dim),
+                                       .bg = colour_fit(term->colours, style.bg, NULL)};
+        term->role[i].attrs = style.attrs | (dim ? CELL_DIM : 0u);
     }
-    term_forget(term);
 }
 
-static int rgb_pair(const struct term *term, const struct cell *cell)
+static int image_colour(const struct term *term, const uint8_t rgb[3])
 {
-    int fg = COLOUR_RGB | cell->fg[0] << 16 | cell->fg[1] << 8 | cell->fg[2];
-    int bg = COLOUR_RGB | cell->bg[0] << 16 | cell->bg[1] << 8 | cell->bg[2];
-    return alloc_pair(colour_fit(term->colours, fg, NULL), colour_fit(term->colours, bg, NULL));
+    return colour_fit(term->colours, COLOUR_RGB | rgb[0] << 16 | rgb[1] << 8 | rgb[2], NULL);
 }
 
-/* --- blit --- */
-static bool same_cell(const struct cell *a, const struct cell *b)
+static struct glyph glyph_of(const struct term *term, const struct cell *cell)
 {
-    return a->code == b->code && a->role == b->role && a->attrs == b->attrs && a->rgb == b->rgb &&
-           (!a->rgb || (memcmp(a->fg, b->fg, 3) == 0 && memcmp(a->bg, b->bg, 3) == 0));
-}
-
-static void send_cell(struct term *term, int x, int y, const struct cell *cell)
-{
-    wchar_t text[2] = {(wchar_t)cell->code, 0};
+    struct glyph glyph = {.code = cell->code, .attrs = cell->attrs};
     if (cell->code >= 0x80 && term->ascii)
-        text[0] = L'?';
-    unsigned bits = cell->attrs;
-    int pair = 0;
+        glyph.code = '?';
     if (cell->rgb && term->colours) {
-        pair = rgb_pair(term, cell);
-    } else {
-        pair = term->role_pair[cell->role];
-        bits |= term->role_attrs[cell->role];
+        glyph.fg = image_colour(term, cell->fg);
+        glyph.bg = image_colour(term, cell->bg);
+        return glyph;
     }
-    attr_t attrs = (bits & CELL_BOLD ? A_BOLD : 0) | (bits & CELL_REVERSE ? A_REVERSE : 0) |
-                   (bits & CELL_UNDERLINE ? A_UNDERLINE : 0) | (bits & CELL_DIM ? A_DIM : 0);
-    cchar_t out;
-    if (setcchar(&out, text, attrs, (short)0, &pair) == OK)
-        mvadd_wch(y, x, &out);
+    const struct glyph *role = &term->role[cell->role < THEME_ROLES ? cell->role : THEME_TEXT];
+    glyph.fg = role->fg;
+    glyph.bg = role->bg;
+    glyph.attrs |= role->attrs;
+    return glyph;
+}
+
+/* All of it, however slow the line is; a terminal that is gone is noticed by poll. */
+static void send(struct output *output)
+{
+    size_t sent = 0;
+    while (sent < output->count) {
+        ssize_t wrote = write(STDOUT_FILENO, output->bytes + sent, output->count - sent);
+        if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+            break;
+        sent += wrote > 0 ? (size_t)wrote : 0;
+    }
+    output->count = 0;
+}
+
+size_t term_bytes(const struct term *term)
+{
+    return term->bytes;
 }
 
 void term_forget(struct term *term)
 {
     mem_free(term->sent);
     term->sent = NULL;
-    clearok(curscr, TRUE);
+}
+
+/* An empty screen, in the terminal and in `sent`. */
+static void start_over(struct term *term, const struct canvas *canvas)
+{
+    size_t count = (size_t)canvas->width * (size_t)canvas->height;
+    char clear[32];
+    mem_free(term->sent);
+    term->sent = mem_array(count + 1, sizeof *term->sent);
+    term->sent_width = canvas->width;
+    term->sent_height = canvas->height;
+    for (size_t i = 0; i < count; i++)
+        term->sent[i] = (struct glyph){.code = ' ', .fg = -1, .bg = -1};
+    output_forget(&term->output);
+    copy_code(clear, capability("clear"));
+    output_text(&term->output, term->output.codes.off);
+    output_text(&term->output, clear);
+}
+
+/* The text cursor; most screens have none. */
+static void show_cursor(struct term *term, const struct canvas *canvas)
+{
+    char code[32];
+    bool cursor = canvas->cursor_x >= 0 && canvas->cursor_y >= 0;
+    struct output *output = &term->output;
+    if (cursor != term->cursor) {
+        copy_code(code, capability(cursor ? "cnorm" : "civis"));
+        output_text(output, code);
+        term->cursor = cursor;
+    }
+    if (!cursor || (output->x == canvas->cursor_x && output->y == canvas->cursor_y))
+        return;
+    move_code(code, canvas->cursor_x, canvas->cursor_y);
+    output_text(output, code);
+    output->x = canvas->cursor_x;
+    output->y = canvas->cursor_y;
 }
 
 void term_blit(struct term *term, const struct canvas *canvas, const struct theme *theme)
 {
     style_roles(term, theme);
-    size_t count = (size_t)canvas->width * (size_t)canvas->height;
-    bool all = !term->sent || term->sent_width != canvas->width || term->sent_height != canvas->height;
-    if (all) {
-        mem_free(term->sent);
-        term->sent = mem_array(count + 1, sizeof(*term->sent));
-        term->sent_width = canvas->width;
-        term->sent_height = canvas->height;
-        erase();
+    if (!term->sent || term->sent_width != canvas->width || term->sent_height != canvas->height)
+        start_over(term, canvas);
+    size_t width = (size_t)canvas->width;
+    struct glyph *line = mem_array(width + 1, sizeof *line);
+    for (int y = 0; y < canvas->height; y++) {
+        struct glyph *sent = term->sent + (size_t)y * width;
+        for (size_t x = 0; x < width; x++)
+            line[x] = glyph_of(term, &canvas->cell[(size_t)y * width + x]);
+        output_line(&term->output, y, line, sent, canvas->width, y + 1 == canvas->height);
+        memcpy(sent, line, width * sizeof *line);
     }
-    for (int y = 0; y < canvas->height && y < LINES; y++)
-        for (int x = 0; x < canvas->width && x < COLS; x++) {
-            size_t at = (size_t)y * (size_t)canvas->width + (size_t)x;
-            if (!all && same_cell(&canvas->cell[at], &term->sent[at]))
-                continue;
-            if (canvas->cell[at].code != 0)
-                send_cell(term, x, y, &canvas->cell[at]);
-            term->sent[at] = canvas->cell[at];
-        }
-    bool cursor = canvas->cursor_x >= 0 && canvas->cursor_y >= 0;
-    if (cursor != term->cursor) {
-        curs_set(cursor ? 1 : 0);
-        term->cursor = cursor;
-    }
-    if (cursor)
-        move(canvas->cursor_y, canvas->cursor_x);
-    refresh();
+    mem_free(line);
+    show_cursor(term, canvas);
+    term->bytes += term->output.count;
+    send(&term->output);
 }
 
 /* --- input --- */
@@ -533,7 +637,7 @@ static bool decode(struct term *term, struct term_event *event, int kind, wint_t
         return true;
     /* Escape and a key in one breath is Alt. */
     wint_t next;
-    int next_kind = get_wch(&next);
+    int next_kind = wget_wch(term->keys, &next);
     if (next_kind == KEY_CODE_YES && next == KEY_MOUSE)
         fetch_mice(term);
     if (next_kind == ERR || (next_kind == KEY_CODE_YES && next == KEY_MOUSE))
@@ -551,7 +655,7 @@ static bool decode(struct term *term, struct term_event *event, int kind, wint_t
 bool term_read(struct term *term, struct term_event *event)
 {
     for (;;) {
-        memset(event, 0, sizeof(*event));
+        memset(event, 0, sizeof *event);
         if (take_resize(term)) {
             event->kind = TERM_RESIZE;
             term_size(term, &event->width, &event->height);
@@ -563,7 +667,7 @@ bool term_read(struct term *term, struct term_event *event)
             continue;
         }
         wint_t code = 0;
-        int kind = get_wch(&code);
+        int kind = wget_wch(term->keys, &code);
         if (kind == ERR)
             return false;
         if (kind == KEY_CODE_YES && code == KEY_MOUSE) {

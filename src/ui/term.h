@@ -71,6 +71,7 @@ bool term_is_ascii(const struct term *term) THAW_NONNULL;
 int term_colours(const struct term *term) THAW_NONNULL; /* 0 mono, 8, 16, 256, 1 << 24 */
 /* Sends the cells that changed since the last blit. */
 void term_blit(struct term *term, const struct canvas *canvas, const struct theme *theme) THAW_NONNULL;
-void term_forget(struct term *term) THAW_NONNULL; /* the next blit redraws everything (Ctrl-L) */
+size_t term_bytes(const struct term *term) THAW_NONNULL; /* sent by blits so far */
+void term_forget(struct term *term) THAW_NONNULL;        /* the next blit redraws everything (Ctrl-L) */
 
 #endif

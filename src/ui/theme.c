@@ -55,16 +55,16 @@ const char *theme_role_name(enum theme_role role)
 
 void theme_init_default(struct theme *theme)
 {
-    memset(theme, 0, sizeof(*theme));
-    snprintf(theme->name, sizeof(theme->name), "default");
+    memset(theme, 0, sizeof *theme);
+    snprintf(theme->name, sizeof theme->name, "default");
     for (size_t i = 0; i < THEME_ROLES; i++)
         theme->style[roles[i].role] = roles[i].style;
 }
 
 void theme_init_mono(struct theme *theme)
 {
-    memset(theme, 0, sizeof(*theme));
-    snprintf(theme->name, sizeof(theme->name), "mono");
+    memset(theme, 0, sizeof *theme);
+    snprintf(theme->name, sizeof theme->name, "mono");
     for (size_t i = 0; i < THEME_ROLES; i++)
         theme->style[roles[i].role] = (struct theme_style){-1, -1, roles[i].mono};
 }
@@ -164,7 +164,7 @@ static int take(void *context, const char *section, const char *key, const char 
     for (size_t i = 0; i < THEME_ROLES; i++)
         if (strcmp(key, roles[i].name) == 0) {
             char copy[128];
-            snprintf(copy, sizeof(copy), "%s", value);
+            snprintf(copy, sizeof copy, "%s", value);
             const char *bad = parse_style(&reader->theme->style[roles[i].role], copy);
             reader->seen[roles[i].role] = true;
             return bad ? fault(reader, "cannot read the style word", bad,
@@ -187,7 +187,7 @@ static bool refuse_file(const struct theme *theme, const char *path, struct erro
         nearest_offer(&nearest, list.name[i]);
     }
     error_set(error, ERROR_USAGE, "%s: the theme cannot be read", path);
-    nearest_tell(&nearest, 1, NULL, error->text, sizeof(error->text));
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     if (listed)
         file_list_free(&list);
     mem_free(folder);
@@ -236,7 +236,7 @@ bool theme_load(struct theme *theme, const char *name_or_path, const char *theme
     /* The two built-in looks need no file, so that a program that is not installed starts too. */
     if (file_exists(path) || (!mono && strcmp(name_or_path, "default") != 0)) {
         const char *base = path_base(path);
-        snprintf(theme->name, sizeof(theme->name), "%.*s", (int)strcspn(base, "."), base);
+        snprintf(theme->name, sizeof theme->name, "%.*s", (int)strcspn(base, "."), base);
         done = load_file(theme, path, error);
     }
     mem_free(path);

@@ -30,7 +30,7 @@ static void greet(struct ui *ui)
 /* --- life --- */
 struct ui *ui_create(const struct ui_options *options, struct session *session, struct term *term, struct error *error)
 {
-    struct ui *ui = mem_alloc(sizeof(*ui));
+    struct ui *ui = mem_alloc(sizeof *ui);
     ui->session = session;
     ui->themes_folder = options->themes_folder;
     ui->term = term;
@@ -85,7 +85,7 @@ void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(ui->message, sizeof(ui->message), format, args);
+    vsnprintf(ui->message, sizeof ui->message, format, args);
     va_end(args);
     ui->message_kind = kind;
     ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
@@ -133,8 +133,7 @@ bool ui_training(struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    return status.phase == SESSION_PREPARING || status.phase == SESSION_RUNNING || status.phase == SESSION_PAUSED ||
-           status.phase == SESSION_VALIDATING;
+    return session_phase_is_live(status.phase) && !status.replay;
 }
 
 void ui_show(const struct command_call *call)
@@ -210,6 +209,9 @@ void ui_pump(struct ui *ui)
 {
     if (session_pump(ui->session) == 0)
         return;
+    struct session_notice notice;
+    while (session_take_notice(ui->session, &notice))
+        ui_say(ui, notice.good ? UI_GOOD : UI_ERROR, "%s", notice.text);
     ui->dirty = true;
     greet(ui);
     for (int i = 0; i < SCREENS; i++)
@@ -248,13 +250,10 @@ static void draw_status(struct ui *ui, struct rect line)
     char text[96];
     if (!ui_training(ui))
         return;
-    const char *phase = status.phase == SESSION_PAUSED       ? "paused "
-                        : status.phase == SESSION_PREPARING  ? "preparing "
-                        : status.phase == SESSION_VALIDATING ? "validating "
-                                                             : "";
-    int used = snprintf(text, sizeof(text), "● %sepoch %d/%d", phase, status.epoch, status.epochs);
-    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof(text))
-        snprintf(text + used, sizeof(text) - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
+    int used = snprintf(text, sizeof text, "● %s%sepoch %d/%d", status.phase == SESSION_RUNNING ? "" : status.words,
+                        status.phase == SESSION_RUNNING ? "" : " ", status.epoch, status.epochs);
+    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
     int width = text_width(text);
     if (width < line.w)
         canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, text);
@@ -311,7 +310,7 @@ static void draw_hint(struct ui *ui, int *x, int end, const char *name, const ch
 static void draw_keys(struct ui *ui)
 {
     struct screen_hint hints[SCREEN_HINTS];
-    memset(hints, 0, sizeof(hints));
+    memset(hints, 0, sizeof hints);
     struct rect line = ui->layout.keys;
     int count = screen_table[ui->current]->keys(ui->state[ui->current], ui, hints);
     char help[16], quit[16];

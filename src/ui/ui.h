@@ -18,6 +18,7 @@ struct ui_options {
     const char *theme;         /* name or path; NULL: "default" */
     const char *themes_folder; /* NULL: the installed one */
     bool ascii, no_colour, no_mouse;
+    bool slow; /* the line is: what runs by itself is drawn every few seconds */
     enum screen_id start;
     const char *greeting; /* first message, once the experiment is open; NULL: none */
     int width, height;    /* without a terminal only */

@@ -1,5 +1,6 @@
 /* The main loop: waits for keys, signals, the session, or the clock; hands events to the ui; draws. A key is answered
- * with a drawing at once; what the session says is drawn at most 15 times a second. Called by app/. */
+ * with a drawing at once; what the session says is drawn twice a second, which a person can read, and no more often than
+ * the line carries. Called by app/. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,21 +10,49 @@
 #include "thaw/base/clock.h"
 #include "ui.h"
 
-static const double frame = 1.0 / 15, idle_frame = 0.5;
+/* How often what runs by itself is drawn. */
+static const struct pace {
+    double frame, clock; /* seconds between two drawings: of what the session says, of clocks that tick */
+    double rate;         /* bytes a second that these drawings may take together */
+    bool grows;          /* with the terminal's size, from 80 x 24 */
+} usual = {0.5, 1, 1600, true}, slow = {3, 5, 180, false};
+
+struct beat {
+    const struct pace *pace;
+    double drawn; /* when last */
+    double pause; /* until the line has carried that */
+};
+
+/* Seconds from the last drawing to the next. */
+static double span(const struct ui *ui, const struct beat *beat)
+{
+    double usual_span = ui->dirty ? beat->pace->frame : beat->pace->clock;
+    return usual_span > beat->pause ? usual_span : beat->pause;
+}
 
 /* Milliseconds until there is something to draw by itself; -1: only an event changes anything. */
-static int patience(struct ui *ui, double drawn)
+static int patience(struct ui *ui, const struct beat *beat)
 {
-    double since = clock_monotonic() - drawn, wait = -1;
-    if (ui->dirty)
-        wait = frame - since;
-    else if (ui_training(ui)) /* clocks tick: elapsed, time left */
-        wait = idle_frame - since;
+    double wait = -1, now = clock_monotonic();
+    if (ui->dirty || ui_training(ui)) /* clocks tick: elapsed, time left */
+        wait = beat->drawn + span(ui, beat) - now;
     else if (ui->message[0] && ui->message_since > 0)
-        wait = ui->message_since + UI_MESSAGE_SECONDS + 0.05 - clock_monotonic();
+        wait = ui->message_since + UI_MESSAGE_SECONDS + 0.05 - now;
     else
         return -1;
     return wait > 0 ? (int)(wait * 1000) + 1 : 0;
+}
+
+/* What a key asks for is no part of the budget. */
+static void draw(struct ui *ui, struct beat *beat, double now, bool urgent)
+{
+    size_t before = term_bytes(ui->term);
+    double size = ui->canvas->width * ui->canvas->height / (80.0 * 24);
+    double rate = beat->pace->rate * (beat->pace->grows && size > 1 ? size : 1);
+    ui_draw(ui);
+    beat->drawn = now;
+    if (!urgent)
+        beat->pause = (double)(term_bytes(ui->term) - before) / rate;
 }
 
 /* An interrupt asks to leave as the key does; a second one does not ask. The others leave at once. */
@@ -36,16 +65,16 @@ static void on_signal(struct ui *ui, int number, bool *asked)
         ui->quit = true;
 }
 
-static bool run(struct ui *ui, struct error *error)
+static bool run(struct ui *ui, const struct pace *pace, struct error *error)
 {
     bool asked = false;
-    double drawn = 0;
+    struct beat beat = {.pace = pace};
     struct pollfd fds[3] = {{.fd = term_fd(ui->term), .events = POLLIN},
                             {.fd = term_wake_fd(ui->term), .events = POLLIN},
                             {.fd = session_wake_fd(ui->session), .events = POLLIN}};
     ui_draw(ui);
     while (!ui->quit) {
-        int ready = poll(fds, 3, patience(ui, drawn));
+        int ready = poll(fds, 3, patience(ui, &beat));
         if (ready < 0 && errno != EINTR)
             return error_set_errno(error, ERROR_FAILED, errno, "cannot wait for the keyboard");
         for (int i = 0; i < 3 && ready <= 0; i++)
@@ -67,12 +96,10 @@ static bool run(struct ui *ui, struct error *error)
             return false;
         }
         double now = clock_monotonic();
-        bool due = now - drawn >= (ui->dirty ? frame : idle_frame);
+        bool due = (ui->dirty || ui_training(ui)) && now - beat.drawn >= span(ui, &beat);
         bool ages = ui->message_since > 0 && now - ui->message_since > UI_MESSAGE_SECONDS && ui->message[0];
-        if (!ui->quit && (urgent || ages || (due && (ui->dirty || ui_training(ui))))) {
-            ui_draw(ui);
-            drawn = now;
-        }
+        if (!ui->quit && (urgent || ages || due))
+            draw(ui, &beat, now, urgent);
     }
     return true;
 }
@@ -84,7 +111,7 @@ bool ui_run(const struct ui_options *options, struct session *session, struct er
     if (!term)
         return false;
     struct ui *ui = ui_create(options, session, term, error);
-    bool done = run(ui, error);
+    bool done = run(ui, options->slow ? &slow : &usual, error);
     ui_destroy(ui);
     return done;
 }

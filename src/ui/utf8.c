@@ -65,7 +65,7 @@ int code_width(uint32_t code)
         return width;
     if (code < 0xa0)
         return 0;
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+    for (size_t i = 0; i < THAW_LENGTH(ranges); i++)
         if (code >= ranges[i].first && code <= ranges[i].last)
             return ranges[i].width;
     return 1;

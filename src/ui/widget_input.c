@@ -9,7 +9,7 @@
 
 void input_set(struct input *input, const char *text)
 {
-    snprintf(input->text, sizeof(input->text), "%s", text);
+    snprintf(input->text, sizeof input->text, "%s", text);
     input->cursor = (int)strlen(input->text);
     input->scroll = 0;
 }
@@ -74,7 +74,7 @@ static bool type_code(struct input *input, uint32_t code)
     char bytes[5];
     int count = utf8_put(bytes, code);
     size_t length = strlen(input->text);
-    if (code_width(code) == 0 || length + (size_t)count >= sizeof(input->text))
+    if (code_width(code) == 0 || length + (size_t)count >= sizeof input->text)
         return false;
     char *at = input->text + input->cursor;
     memmove(at + count, at, strlen(at) + 1);

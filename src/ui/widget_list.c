@@ -157,9 +157,9 @@ static void draw_cell(struct canvas *canvas, int x, int y, int width, const stru
         x += 2;
         width -= 2;
     }
-    char tail[sizeof(cell->text) + 4];
+    char tail[sizeof cell->text + 4];
     draw_aligned(canvas, x, y, width, column->align, role, attrs,
-                 cell->tail ? text_tail(tail, sizeof(tail), cell->text, width) : cell->text);
+                 cell->tail ? text_tail(tail, sizeof tail, cell->text, width) : cell->text);
 }
 
 void scrollbar_draw(struct canvas *canvas, struct rect area, int rows, int top, int visible)

@@ -34,7 +34,7 @@ static const struct way {
     {.name = "train with colours, decoded", .augment = AUGMENT_STANDARD, .cached = true},
     {.name = "eval, from files", .from_file = true},
 };
-enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+enum { WAYS = THAW_LENGTH(ways) };
 
 struct file {
     const struct dataset_item *item;
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     if (!dataset)
         return fail(&error);
     const struct dataset_images *images = &dataset->images[DATASET_TRAIN];
-    struct file *file = mem_array(images->items, sizeof(*file));
+    struct file *file = mem_array(images->items, sizeof *file);
     bool good = true;
     size_t opened = 0;
     while (good && opened < images->items) {

@@ -489,4 +489,4 @@ const struct gradient_case gradient_cases[] = {
      .in = {{3, 4, 4, 3}},
      .attrs = {.eps = 1e-3f, .momentum = 0.01f, .no_scale = true, .no_shift = true}},
 };
-const size_t gradient_cases_count = sizeof gradient_cases / sizeof gradient_cases[0];
+const size_t gradient_cases_count = THAW_LENGTH(gradient_cases);

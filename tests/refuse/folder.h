@@ -21,7 +21,7 @@ static inline int remove_folder(void **state)
 {
     (void)state;
     char command[64];
-    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
 }
 

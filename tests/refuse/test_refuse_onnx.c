@@ -82,7 +82,7 @@ struct tensor_case {
     const char *location, *offset, *length; /* external data */
     const char *sentence;
 };
-#define BYTES(text) text, sizeof text - 1
+#define BYTES(text) text, sizeof(text) - 1
 #define FOUR        "\0\0\x80\x3f"
 
 static const struct tensor_case tensor_cases[] = {

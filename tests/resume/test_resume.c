@@ -124,11 +124,15 @@ static void prefer_the_last_ways(const char *path)
     ledger_read(&ledger, path);
     assert_true(ledger.lines > 3);
     for (size_t i = 0; i < ledger.lines; i++) {
-        const char *comma = strrchr(ledger.line[i].value, ','), *digit = comma ? comma + strcspn(comma, ".") - 1 : NULL;
-        while (digit && digit[-1] != ' ') /* of ", panels 2.3456 ms" */
+        const char *line = ledger.line[i].value, *end = NULL,
+                   *digit; /* "sweep 3.4567 ms, panels 2.3456 ms, threads 2" */
+        for (const char *at = line; (at = strstr(at, " ms")); at++)
+            end = at;
+        if (!end)
+            continue;
+        for (digit = end; digit > line && digit[-1] != ' ';)
             digit--;
-        char *value = digit ? mem_format("%.*s0.000001 ms", (int)(digit - ledger.line[i].value), ledger.line[i].value)
-                            : mem_string(ledger.line[i].value);
+        char *value = mem_format("%.*s0.000001%s", (int)(digit - line), line, end);
         assert_true(ledger_put(path, ledger.line[i].key, value, &error));
         mem_free(value);
     }

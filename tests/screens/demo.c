@@ -32,9 +32,9 @@ static void fill(void *context, int row, int column, struct table_cell *cell)
     if (column == 0) {
         cell->fold = row == 0 ? 2 : 3;
         cell->indent = row == 0 ? 0 : 2;
-        snprintf(cell->text, sizeof(cell->text), "%s", names[row % 4]);
+        snprintf(cell->text, sizeof cell->text, "%s", names[row % 4]);
     } else if (column == 1)
-        snprintf(cell->text, sizeof(cell->text), "%d", row * 1000);
+        snprintf(cell->text, sizeof cell->text, "%d", row * 1000);
     else
         cell->bar = row / 19.0;
 }
@@ -110,15 +110,15 @@ static bool take(struct demo *demo, const struct term_event *event)
     char name[16];
     if (event->kind == TERM_RESIZE) {
         canvas_resize(demo->canvas, event->width, event->height);
-        snprintf(demo->event, sizeof(demo->event), "size %d x %d", event->width, event->height);
+        snprintf(demo->event, sizeof demo->event, "size %d x %d", event->width, event->height);
     } else if (event->kind == TERM_MOUSE) {
         if (event->mouse != TERM_RELEASE)
-            snprintf(demo->event, sizeof(demo->event), "%s %d at %d,%d", mice[event->mouse], event->button, event->x,
+            snprintf(demo->event, sizeof demo->event, "%s %d at %d,%d", mice[event->mouse], event->button, event->x,
                      event->y);
         list_mouse(&demo->list, event);
     } else {
         key_name(name, event->key, event->modifiers);
-        snprintf(demo->event, sizeof(demo->event), "key %s", name);
+        snprintf(demo->event, sizeof demo->event, "key %s", name);
         if (event->key == TERM_KEY_DOWN || event->key == TERM_KEY_UP)
             list_move(&demo->list, event->key == TERM_KEY_DOWN ? MOVE_DOWN : MOVE_UP);
         if (event->key == 'A')

@@ -20,8 +20,8 @@ struct maker {
 static void begin_stage(struct maker *maker, const char *name, bool head)
 {
     struct session_layer *row = &maker->row[maker->count];
-    memset(row, 0, sizeof(*row));
-    snprintf(row->name, sizeof(row->name), "%s", name);
+    memset(row, 0, sizeof *row);
+    snprintf(row->name, sizeof row->name, "%s", name);
     row->is_stage = true;
     row->in_head = maker->head = head;
     row->stage = ++maker->stage;
@@ -39,20 +39,20 @@ static void end_stage(struct maker *maker)
         stage->activation_bytes += maker->row[i].activation_bytes;
         maker->present[maker->stage_row] |= maker->present[i];
     }
-    snprintf(stage->kind, sizeof(stage->kind), "%zu layer%s", layers, layers == 1 ? "" : "s");
-    snprintf(stage->shape, sizeof(stage->shape), "%s", maker->row[maker->count - 1].shape);
+    snprintf(stage->kind, sizeof stage->kind, "%zu layer%s", layers, layers == 1 ? "" : "s");
+    snprintf(stage->shape, sizeof stage->shape, "%s", maker->row[maker->count - 1].shape);
 }
 
 static struct session_layer *add(struct maker *maker, const char *name, const char *kind, unsigned present)
 {
     struct session_layer *row = &maker->row[maker->count];
-    memset(row, 0, sizeof(*row));
-    snprintf(row->name, sizeof(row->name), "%s", name);
-    snprintf(row->kind, sizeof(row->kind), "%s", kind);
+    memset(row, 0, sizeof *row);
+    snprintf(row->name, sizeof row->name, "%s", name);
+    snprintf(row->kind, sizeof row->kind, "%s", kind);
     if (maker->side > 0)
-        snprintf(row->shape, sizeof(row->shape), "%dx%dx%d", maker->side, maker->side, maker->channels);
+        snprintf(row->shape, sizeof row->shape, "%dx%dx%d", maker->side, maker->side, maker->channels);
     else
-        snprintf(row->shape, sizeof(row->shape), "%d", maker->channels);
+        snprintf(row->shape, sizeof row->shape, "%d", maker->channels);
     row->in_head = maker->head;
     row->stage = maker->stage;
     row->activation_bytes = 4.0 * maker->channels * (maker->side > 0 ? maker->side * maker->side : 1);
@@ -63,7 +63,7 @@ static struct session_layer *add(struct maker *maker, const char *name, const ch
 static void add_conv(struct maker *maker, const char *name, int size, int stride, int out, bool depthwise)
 {
     char kind[24];
-    snprintf(kind, sizeof(kind), "%s %dx%d%s", depthwise ? "depthwise" : "conv", size, size, stride > 1 ? " /2" : "");
+    snprintf(kind, sizeof kind, "%s %dx%d%s", depthwise ? "depthwise" : "conv", size, size, stride > 1 ? " /2" : "");
     double in = depthwise ? 1 : maker->channels;
     maker->side /= stride;
     maker->channels = out;
@@ -98,16 +98,16 @@ static void make_resnet(struct maker *maker, const int blocks[], int stages, int
     if (!small)
         maker->side /= 2;
     for (int s = 0; s < stages; s++) {
-        snprintf(name, sizeof(name), "layer%d", s + 1);
+        snprintf(name, sizeof name, "layer%d", s + 1);
         begin_stage(maker, name, false);
         for (int b = 0; b < blocks[s]; b++) {
             for (int c = 1; c <= 2; c++) {
-                snprintf(name, sizeof(name), "layer%d.%d.conv%d", s + 1, b, c);
+                snprintf(name, sizeof name, "layer%d.%d.conv%d", s + 1, b, c);
                 add_conv(maker, name, 3, c == 1 && b == 0 && s > 0 ? 2 : 1, width << s, false);
-                snprintf(name, sizeof(name), "layer%d.%d.bn%d", s + 1, b, c);
+                snprintf(name, sizeof name, "layer%d.%d.bn%d", s + 1, b, c);
                 add_norm(maker, name);
             }
-            snprintf(name, sizeof(name), "layer%d.%d.add", s + 1, b);
+            snprintf(name, sizeof name, "layer%d.%d.add", s + 1, b);
             add(maker, name, "add, relu", 0);
         }
         end_stage(maker);
@@ -126,18 +126,18 @@ static void make_plain(struct maker *maker, int classes)
     char name[64];
     int index = 0;
     for (int s = 0; s < 5; s++) {
-        snprintf(name, sizeof(name), "block%d", s + 1);
+        snprintf(name, sizeof name, "block%d", s + 1);
         begin_stage(maker, name, false);
         for (int c = 0; c < (s < 2 ? 2 : 3); c++) {
-            snprintf(name, sizeof(name), "features.%d", index++);
+            snprintf(name, sizeof name, "features.%d", index++);
             add_conv(maker, name, 3, 1, width[s], false);
-            snprintf(name, sizeof(name), "features.%d", index++);
+            snprintf(name, sizeof name, "features.%d", index++);
             add_norm(maker, name);
-            snprintf(name, sizeof(name), "features.%d", index++);
+            snprintf(name, sizeof name, "features.%d", index++);
             add(maker, name, "relu", 0);
         }
         maker->side /= 2;
-        snprintf(name, sizeof(name), "features.%d", index++);
+        snprintf(name, sizeof name, "features.%d", index++);
         add(maker, name, "max pool 2x2 /2", 0);
         end_stage(maker);
     }
@@ -157,15 +157,15 @@ static void make_depthwise(struct maker *maker, int classes)
     add_norm(maker, "conv1_bn");
     end_stage(maker);
     for (int b = 0; b < 13; b++) {
-        snprintf(name, sizeof(name), "block%d", b + 1);
+        snprintf(name, sizeof name, "block%d", b + 1);
         begin_stage(maker, name, false);
-        snprintf(name, sizeof(name), "conv_dw_%d", b + 1);
+        snprintf(name, sizeof name, "conv_dw_%d", b + 1);
         add_conv(maker, name, 3, stride[b], maker->channels, true);
-        snprintf(name, sizeof(name), "conv_dw_%d_bn", b + 1);
+        snprintf(name, sizeof name, "conv_dw_%d_bn", b + 1);
         add_norm(maker, name);
-        snprintf(name, sizeof(name), "conv_pw_%d", b + 1);
+        snprintf(name, sizeof name, "conv_pw_%d", b + 1);
         add_conv(maker, name, 1, 1, width[b], false);
-        snprintf(name, sizeof(name), "conv_pw_%d_bn", b + 1);
+        snprintf(name, sizeof name, "conv_pw_%d_bn", b + 1);
         add_norm(maker, name);
         end_stage(maker);
     }

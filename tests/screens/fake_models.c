@@ -230,7 +230,7 @@ static const char *ask_text(const void *row)
 {
     static char text[512];
     const struct session_model *model = row;
-    snprintf(text, sizeof(text), "%s %s %s %s", model->name, model->arch, model->title, model->input);
+    snprintf(text, sizeof text, "%s %s %s %s", model->name, model->arch, model->title, model->input);
     return text;
 }
 
@@ -263,7 +263,7 @@ bool session_filter_models(struct session *session, const char *filter, struct e
     if (query == NULL)
         return false;
     query_destroy(query);
-    snprintf(session->model_filter, sizeof(session->model_filter), "%s", filter);
+    snprintf(session->model_filter, sizeof session->model_filter, "%s", filter);
     return true;
 }
 
@@ -335,14 +335,14 @@ size_t session_compare_models(struct session *session, size_t a, size_t b, const
 {
     struct session_difference *row = session->difference;
     const struct session_model *one = &fake_models[a], *other = &fake_models[b];
-    memset(row, 0, sizeof(session->difference));
+    memset(row, 0, sizeof session->difference);
     row[0] = (struct session_difference){.label = "architecture", .differs = strcmp(one->arch, other->arch) != 0};
-    snprintf(row[0].a, sizeof(row[0].a), "%s", one->arch);
-    snprintf(row[0].b, sizeof(row[0].b), "%s", other->arch);
+    snprintf(row[0].a, sizeof row[0].a, "%s", one->arch);
+    snprintf(row[0].b, sizeof row[0].b, "%s", other->arch);
     row[1] = (struct session_difference){.label = "multiply-adds", .differs = one->macs != other->macs};
     row[1].better = one->macs < other->macs ? -1 : one->macs > other->macs;
-    snprintf(row[1].a, sizeof(row[1].a), "%.0f M", one->macs / 1e6);
-    snprintf(row[1].b, sizeof(row[1].b), "%.0f M", other->macs / 1e6);
+    snprintf(row[1].a, sizeof row[1].a, "%.0f M", one->macs / 1e6);
+    snprintf(row[1].b, sizeof row[1].b, "%.0f M", other->macs / 1e6);
     *rows = row;
     return 2;
 }
@@ -359,7 +359,7 @@ bool session_pull(struct session *session, const char *name, struct error *error
     if (strcmp(name, "resnet50-imagenet1k_v2") != 0)
         return error_set(error, ERROR_USAGE, "%s: not in the catalog", name);
     session->pull = (struct session_pull){.phase = SESSION_PULL_RECEIVING, .total = 102540417, .remaining = -1};
-    snprintf(session->pull.name, sizeof(session->pull.name), "%s", name);
+    snprintf(session->pull.name, sizeof session->pull.name, "%s", name);
     return true;
 }
 
@@ -389,7 +389,7 @@ void fake_pump_pull(struct session *session)
             &pull->error, ERROR_FAILED,
             "resnet50-11ad3fa6.pth: its SHA-256 begins with 00c0ffee, 11ad3fa6 was expected: a damaged or another "
             "file; it was removed");
-        snprintf(pull->by_hand, sizeof(pull->by_hand),
+        snprintf(pull->by_hand, sizeof pull->by_hand,
                  "curl -L -C - -o resnet50-11ad3fa6.pth https://example.org/models/resnet50-11ad3fa6.pth");
     }
 }

@@ -35,8 +35,8 @@ static const char *const places[] = {"/data/samples/indian", "/data/samples/amer
 static void set_setting(struct session_setting *setting, const char *key, const char *value, const char *values,
                         const char *help)
 {
-    snprintf(setting->key, sizeof(setting->key), "%s", key);
-    snprintf(setting->value, sizeof(setting->value), "%s", value);
+    snprintf(setting->key, sizeof setting->key, "%s", key);
+    snprintf(setting->value, sizeof setting->value, "%s", value);
     setting->values = values;
     setting->help = help;
     setting->choice = strstr(values, " | ") != NULL;
@@ -61,7 +61,7 @@ static void init_settings(struct session_setting *s)
 struct session *session_create(const struct session_options *options, struct error *error)
 {
     (void)options;
-    struct session *session = mem_alloc(sizeof(*session));
+    struct session *session = mem_alloc(sizeof *session);
     if (pipe(session->pipe) != 0) {
         error_set(error, ERROR_FAILED, "no pipe");
         mem_free(session);
@@ -202,7 +202,7 @@ size_t session_layers(const struct session *session, const struct session_layer 
 
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts)
 {
-    memset(counts, 0, sizeof(*counts));
+    memset(counts, 0, sizeof *counts);
     bool above = false;
     for (size_t i = 0; session->model >= 0 && i < session->layers; i++) {
         const struct session_layer *row = &session->layer[i];
@@ -226,10 +226,10 @@ void session_freeze_counts(const struct session *session, struct session_freeze_
 static void push_undo(struct session *session)
 {
     if (session->undos == UNDO_MAX) {
-        memmove(session->undo[0], session->undo[1], sizeof(session->undo[0]) * (UNDO_MAX - 1));
+        memmove(session->undo[0], session->undo[1], sizeof session->undo[0] * (UNDO_MAX - 1));
         session->undos--;
     }
-    memcpy(session->undo[session->undos++], session->fixed, sizeof(session->fixed));
+    memcpy(session->undo[session->undos++], session->fixed, sizeof session->fixed);
 }
 
 static void note_freeze(struct session *session, bool frozen, const char *what)
@@ -237,8 +237,10 @@ static void note_freeze(struct session *session, bool frozen, const char *what)
     char text[128];
     if (!fake_is_live(session))
         return;
-    snprintf(text, sizeof(text), "%s %s", frozen ? "froze" : "thawed", what);
+    snprintf(text, sizeof text, "%s %s", frozen ? "froze" : "thawed", what);
     fake_note(session, EVENT_THAW, text);
+    session->has_notice = session->notice.good = true;
+    snprintf(session->notice.text, sizeof session->notice.text, "%s %s", frozen ? "freeze" : "thaw", what);
 }
 
 static size_t row_end(const struct session *session, size_t row)
@@ -300,11 +302,11 @@ bool session_freeze_match(struct session *session, const char *patterns, bool fr
     return true;
 }
 
-bool session_undo_freeze(struct session *session)
+bool session_undo_freeze(struct session *session, struct error *error)
 {
     if (session->undos == 0)
-        return false;
-    memcpy(session->fixed, session->undo[--session->undos], sizeof(session->fixed));
+        return error_set(error, ERROR_USAGE, "nothing to undo");
+    memcpy(session->fixed, session->undo[--session->undos], sizeof session->fixed);
     fake_update_marks(session);
     return true;
 }
@@ -325,7 +327,7 @@ bool session_choose_data(struct session *session, const char *path, struct error
     if (!known)
         return error_set(error, ERROR_DATA, "%s: no such folder", path);
     session->has_data = true;
-    snprintf(session->data_path, sizeof(session->data_path), "%s", path);
+    snprintf(session->data_path, sizeof session->data_path, "%s", path);
     if (session->model >= 0)
         fake_build_layers(session);
     return true;
@@ -378,7 +380,7 @@ bool session_set(struct session *session, const char *assignment, struct error *
         bool number = strchr("0123456789", setting->value[0]) != NULL;
         if (number && (end == equals + 1 || *end != '\0'))
             return error_set(error, ERROR_USAGE, "%s: \"%s\" is not a number", setting->key, equals + 1);
-        snprintf(setting->value, sizeof(setting->value), "%s", equals + 1);
+        snprintf(setting->value, sizeof setting->value, "%s", equals + 1);
         return true;
     }
     return error_set(error, ERROR_USAGE, "%s: no such setting", assignment);

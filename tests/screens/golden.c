@@ -22,7 +22,7 @@ static const char role_letter[] = {
     [THEME_VAL] = 'v',      [THEME_AXIS] = 'x',       [THEME_EVENT] = 'm',    [THEME_CURSOR] = 'c',
     [THEME_BAR] = 'b',      [THEME_BAR_EMPTY] = 'o',  [THEME_INPUT] = 'i',
 };
-_Static_assert(sizeof(role_letter) == THEME_ROLES, "a letter for every role");
+_Static_assert(sizeof role_letter == THEME_ROLES, "a letter for every role");
 
 static char letter_of(const struct cell *cell)
 {

@@ -39,8 +39,8 @@ struct harness {
     VTermScreen *screen;
     bool alternate, cursor;
     int mouse;
-    char last, held[16]; /* for expand */
-    size_t held_count;
+    char last[4], held[16]; /* for expand */
+    size_t last_size, held_count;
 };
 
 /* --- libvterm --- */
@@ -73,6 +73,19 @@ static void write_back(const char *bytes, size_t length, void *user)
 }
 
 /* libvterm 0.1 repeats a character (CSI n b) one column short of the edge wrongly, so repeats are written out for it. */
+static void write_out(struct harness *harness, const char *held, size_t count)
+{
+    if (count > 3 && held[0] == '\033' && held[count - 1] == 'b') {
+        for (int n = atoi(held + 2); n > 0; n--)
+            vterm_input_write(harness->vterm, harness->last, harness->last_size);
+        return;
+    }
+    vterm_input_write(harness->vterm, held, count);
+    bool goes_on = ((unsigned char)held[0] & 0xc0) == 0x80; /* of a character in UTF-8 */
+    harness->last_size = goes_on && harness->last_size < sizeof harness->last ? harness->last_size : 0;
+    harness->last[harness->last_size++] = held[0];
+}
+
 static void expand(struct harness *harness, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -81,16 +94,10 @@ static void expand(struct harness *harness, const char *bytes, size_t length)
         size_t count = harness->held_count;
         bool open = count == 1   ? byte == '\033'
                     : count == 2 ? byte == '['
-                                 : byte >= '0' && byte <= '9' && count < sizeof(harness->held);
+                                 : byte >= '0' && byte <= '9' && count < sizeof harness->held;
         if (open)
             continue;
-        if (count > 3 && byte == 'b') {
-            for (int n = atoi(held + 2); n > 0; n--)
-                vterm_input_write(harness->vterm, &harness->last, 1);
-        } else
-            vterm_input_write(harness->vterm, held, count);
-        if (count == 1)
-            harness->last = byte;
+        write_out(harness, held, count);
         harness->held_count = 0;
     }
 }
@@ -113,12 +120,14 @@ static void set_environment(const char *const *env)
     setenv("TERM", "xterm-256color", 1);
     setenv("LC_ALL", "C.UTF-8", 1);
     unsetenv("NO_COLOR");
+    unsetenv("COLORTERM");
+    unsetenv("STY");
     unsetenv("LINES");
     unsetenv("COLUMNS");
     for (; env && *env; env++) {
         const char *equals = strchr(*env, '=');
         char name[64];
-        snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - *env) : (int)strlen(*env), *env);
+        snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - *env) : (int)strlen(*env), *env);
         if (equals)
             setenv(name, equals + 1, 1);
         else
@@ -128,7 +137,7 @@ static void set_environment(const char *const *env)
 
 struct harness *harness_start(const struct harness_options *options)
 {
-    struct harness *harness = mem_alloc(sizeof(*harness));
+    struct harness *harness = mem_alloc(sizeof *harness);
     struct winsize size = {.ws_row = (unsigned short)options->height, .ws_col = (unsigned short)options->width};
     harness->width = options->width;
     harness->height = options->height;
@@ -190,7 +199,7 @@ static bool take_in(struct harness *harness, double seconds)
     char bytes[8192];
     if (poll(&fd, 1, (int)(seconds * 1000)) <= 0 || !(fd.revents & POLLIN))
         return false;
-    ssize_t got = read(harness->fd, bytes, sizeof(bytes));
+    ssize_t got = read(harness->fd, bytes, sizeof bytes);
     if (got <= 0)
         return false;
     harness->bytes += (size_t)got;
@@ -226,7 +235,7 @@ void harness_wait(struct harness *harness, const char *text)
     if (harness_sees(harness, text, 10))
         return;
     char what[128];
-    snprintf(what, sizeof(what), "\"%s\" did not come", text);
+    snprintf(what, sizeof what, "\"%s\" did not come", text);
     fail_with_screen(harness, what);
 }
 
@@ -376,7 +385,7 @@ static int colour_of(const VTermColor *colour)
 struct harness_cell harness_cell(struct harness *harness, int x, int y)
 {
     VTermScreenCell cell;
-    memset(&cell, 0, sizeof(cell));
+    memset(&cell, 0, sizeof cell);
     vterm_screen_get_cell(harness->screen, (VTermPos){.row = y, .col = x}, &cell);
     return (struct harness_cell){.code = cell.chars[0],
                                  .fg = colour_of(&cell.fg),

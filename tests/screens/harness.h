@@ -13,7 +13,7 @@ struct harness;
 struct harness_options {
     const char *const *argv; /* the program first; NULL ends */
     const char *const *env;  /* "NAME=value" sets, "NAME" removes; NULL ends; may be NULL. Over TERM=xterm-256color and
-                                LC_ALL=C.UTF-8, NO_COLOR removed */
+                                LC_ALL=C.UTF-8, NO_COLOR, COLORTERM and STY removed */
     int width, height;
 };
 struct harness *harness_start(const struct harness_options *options);

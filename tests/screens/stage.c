@@ -45,8 +45,8 @@ void stage_type(struct stage *stage, const char *keys)
     char word[64];
     while (*keys != '\0') {
         size_t length = strcspn(keys, " ");
-        assert_true(length < sizeof(word));
-        snprintf(word, sizeof(word), "%.*s", (int)length, keys);
+        assert_true(length < sizeof word);
+        snprintf(word, sizeof word, "%.*s", (int)length, keys);
         if (length > 0 && !ui_type(stage->ui, word))
             fail_msg("\"%s\" cannot be typed", word);
         ui_draw(stage->ui);

@@ -98,6 +98,31 @@ static void test_colours(void **state)
     leave(harness);
 }
 
+/* A picture has its own colours where the terminal says that it takes them, whatever terminfo knows. */
+static void test_true_colours(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *env[4];
+        bool wanted;
+    } forms[] = {{{"COLORTERM=truecolor", NULL}, true},
+                 {{"COLORTERM=24bit", NULL}, true},
+                 {{NULL}, false},
+                 {{"COLORTERM=truecolor", "STY=1.x", "TERM=screen", NULL}, false}}; /* inherited through GNU screen */
+    for (size_t i = 0; i < THAW_LENGTH(forms); i++) {
+        struct harness *harness = start(forms[i].env, 80, 24);
+        harness_wait(harness, "$");
+        harness_settle(harness);
+        int count = 0;
+        for (int y = 0; y < 24; y++)
+            for (int x = 0; x < 80; x++)
+                count += harness_cell(harness, x, y).fg >= 0x1000000;
+        if (forms[i].wanted ? count < 50 : count > 0)
+            fail_msg("form %zu: %d cells in true colours", i, count);
+        leave(harness);
+    }
+}
+
 static void test_keys(void **state)
 {
     (void)state;
@@ -234,9 +259,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_draws),   cmocka_unit_test(test_ascii), cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_keys),    cmocka_unit_test(test_mouse), cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_economy), cmocka_unit_test(test_ends),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_draws),        cmocka_unit_test(test_ascii),   cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_true_colours), cmocka_unit_test(test_keys),    cmocka_unit_test(test_mouse),
+        cmocka_unit_test(test_resize),       cmocka_unit_test(test_economy), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("harness", tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static void check_forms(const char *name, bool empty, const char *keys, int step
         if (steps > 0)
             stage_train(&stage, steps);
         stage_type(&stage, then);
-        snprintf(golden, sizeof(golden), "%s-%s", name, forms[i].suffix);
+        snprintf(golden, sizeof golden, "%s-%s", name, forms[i].suffix);
         stage_check(&stage, golden);
         stage_close(&stage);
     }

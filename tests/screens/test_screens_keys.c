@@ -287,7 +287,7 @@ static void test_a_start_waits_for_what_is_being_opened(void **state)
         fake_session_opening(stage.session, "opening indian-transfer.ini");
         type(i == 0 ? "r" : "g Enter");
         see("as soon as all is open");
-        assert_int_equal(status_now().phase, i == 0 ? SESSION_IDLE : SESSION_DONE);
+        assert_int_equal(status_now().phase, i == 0 ? SESSION_IDLE : SESSION_FINISHED);
         fake_session_opening(stage.session, NULL);
         stage_train(&stage, 1);
         assert_int_equal(status_now().phase, SESSION_PREPARING);
@@ -341,8 +341,8 @@ static void test_stop_asks(void **state)
     assert_int_equal(status_now().phase, SESSION_RUNNING);
     type("X y");
     stage_train(&stage, 1);
-    assert_int_equal(status_now().phase, SESSION_DONE);
-    see("✓ done");
+    assert_int_equal(status_now().phase, SESSION_STOPPED);
+    see("stopped");
 }
 
 static void test_thawing_while_it_trains(void **state)
@@ -350,7 +350,7 @@ static void test_thawing_while_it_trains(void **state)
     (void)state;
     begin_run();
     type("t");
-    see("layer3 thaws from the next batch");
+    see("thaw layer3");
     type("t 2");
     const struct session_layer *all;
     size_t count = session_layers(stage.session, &all);
@@ -410,9 +410,9 @@ static void test_reopening_a_run(void **state)
     type("6 s s"); /* by name, then by model */
     see("model");
     type("g / s c r a t c h Enter Enter");
-    assert_int_equal(status_now().phase, SESSION_RECORDED);
+    assert_int_equal(status_now().phase, SESSION_FINISHED);
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
-    see("reopened");
+    see("finished");
     type("5");
     see("right");
 }

@@ -16,11 +16,15 @@ struct ledger_line {
 struct ledger {
     struct ledger_line *line; /* the oldest first */
     size_t lines;
+    size_t slots; /* a power of two, more than half of them empty */
+    size_t *slot; /* [slots] lines by the hash of their keys: 1 + the newest line of that key, or 0 */
 };
 /* No such file, or none that can be read: empty. Free it. */
 void ledger_read(struct ledger *ledger, const char *path) THAW_NONNULL;
 void ledger_free(struct ledger *ledger) THAW_NONNULL;
 const char *ledger_find(const struct ledger *ledger, const char *key) THAW_NONNULL; /* or NULL; borrowed */
+/* Adds a line that stands before older ones of its key; the file is not touched. Both texts are copied. */
+void ledger_add(struct ledger *ledger, const char *key, const char *value) THAW_NONNULL;
 
 /* Puts key and value into the file, in the place of an older value; makes its folder. Tabs and line ends become spaces. */
 bool ledger_put(const char *path, const char *key, const char *value, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

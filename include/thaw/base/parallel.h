@@ -12,6 +12,8 @@ struct team;
 /* threads >= 1 counts the caller, which works too; 0 means one for each core this process may use. */
 struct team *team_create(int threads);
 void team_destroy(struct team *team);
+/* The threads that a team made so has, where the system gives them: without one. */
+int team_cores(int threads);
 int team_threads(const struct team *team) THAW_NONNULL;
 
 typedef void (*team_task)(void *context, int task, int worker); /* 0 <= worker < team_threads */

@@ -24,6 +24,11 @@ int kernel_table_measure(struct kernel_table *table, const struct graph *graph, 
 const char *kernel_table_find(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
                               bool kept, bool no_winograd) THAW_NONNULL;
 
+/* Seconds an image in which a kernel was measured to do a job of a node, as it would be on so many threads; -1: it was
+ * not measured. */
+double kernel_table_seconds(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
+                            bool kept, const char *kernel, int threads) THAW_NONNULL;
+
 /* Writes to a run's record what is known of `graph`'s jobs and was not read from it. */
 bool kernel_table_save(const struct kernel_table *table, const struct graph *graph, const char *path,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;

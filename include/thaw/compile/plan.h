@@ -29,6 +29,7 @@ struct plan_options {
     int portion;         /* images that the frozen half takes at a time; 0: what the cache holds, by layer */
     bool poison;         /* NaN into every buffer when its life ends (only to test that nothing reads it later) */
     struct team *team;   /* its size may not change any bit of the results */
+    int threads;         /* of the team that a dry plan is thought for; 0: one for each core */
     int start;           /* a node below the frontier at which exec_frozen_from is to begin; 0: none */
     enum plan_half half; /* FROZEN and THAWED: with `training`; exec runs that half only */
 };
@@ -38,6 +39,13 @@ struct plan;
  * not suffice. freeze NULL: none frozen. */
 struct plan *plan_create(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
                          struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
+/* The same plan, to the byte, without its memory: it can be asked for what it would take and do, and is never run. It
+ * needs no team, no weights (graph_seal is enough), and is not refused for its size: plan_fits tells. plan_bytes of one
+ * that would not fit this machine anyhow may be less than it would take. */
+struct plan *plan_dry(const struct graph *graph, const struct freeze *freeze, const struct plan_options *options,
+                      struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
+/* Whether plan_create would have it, as far as the budget and the machine's memory go; the sentence where not. */
+bool plan_fits(const struct plan *plan, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void plan_destroy(struct plan *plan);
 /* Folds again from graph->values: call it when values below the plan's frontier were changed from outside (an
  * inference plan that validates while another plan trains). Cheap: one pass over the folded weights. */

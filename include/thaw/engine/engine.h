@@ -23,7 +23,7 @@ struct link *engine_run_here(const struct engine_request *request, struct error 
 
 /* What the main thread of an engine does besides serving; any may be NULL. */
 struct engine_host {
-    /* The run directory is made and the doors are open. */
+    /* Its first event is written: what could be wrong with its model and data is known, and the doors are open. */
     void (*ready)(void *context, const char *run);
     /* An event of the run, in order; and ten times a second while it trains, with NULL. */
     void (*tell)(void *context, const struct event *event);

@@ -42,6 +42,10 @@ struct link *link_call(const char *host, const char *run, bool read_only, double
 struct link *link_replay(const char *run, double speed, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void link_destroy(struct link *link); /* takes NULL; the run goes on */
 
+enum { LINK_HOST = 128 };
+/* Parts "HOST:RUN": a colon before any slash, where no file of that name is here. false: it names a run here. */
+bool link_split(const char *name, char host[LINK_HOST], const char **run) THAW_NONNULL;
+
 int link_fd(const struct link *link) THAW_NONNULL; /* an epoll descriptor */
 enum link_got link_next(struct link *link, struct link_message *message) THAW_NONNULL;
 /* Sends a command and gives it an id, which is returned; 0: it cannot be sent, and the error says why (read-only, ended,

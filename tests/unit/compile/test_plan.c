@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -236,21 +237,32 @@ static void backward_stops_where_nothing_learns_below(void **state)
     plan_destroy(plan);
 }
 
+static double processor_seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* At once: what takes a while for each image of a batch comes after. */
 static void impossible_sizes_are_refused_with_a_sentence(void **state)
 {
     struct fixture *fixture = *state;
     static const struct {
         int batch;
+        size_t budget;
         enum error_kind kind;
         const char *says;
-    } rows[] = {{0, ERROR_USAGE, "at least one"},
-                {-3, ERROR_USAGE, "at least one"},
-                {INT_MAX, ERROR_USAGE, "small cannot take a batch of 2147483647 images"},
-                {INT_MAX / 100, ERROR_FAILED, "GB of memory for a batch of 21474836 images"}};
+    } rows[] = {{0, 0, ERROR_USAGE, "at least one"},
+                {-3, 0, ERROR_USAGE, "at least one"},
+                {INT_MAX, 0, ERROR_USAGE, "small cannot take a batch of 2147483647 images"},
+                {INT_MAX / 100, 0, ERROR_FAILED, "GB of memory for a batch of 21474836 images"},
+                {INT_MAX / 100, (size_t)1 << 30, ERROR_FAILED, "MiB of memory for a batch of 21474836 images"}};
     for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
         struct error error = {0};
-        struct plan_options options = {.batch = rows[i].batch, .training = true, .fold = true, .team = fixture->team};
+        struct plan_options options = {
+            .batch = rows[i].batch, .budget = rows[i].budget, .training = true, .fold = true, .team = fixture->team};
+        double start = processor_seconds();
         assert_null(plan_create(fixture->graph, fixture->freeze, &options, &error));
+        assert_true(processor_seconds() - start < 1);
         assert_int_equal(error.kind, rows[i].kind);
         if (strstr(error.text, rows[i].says) == NULL)
             fail_msg("\"%s\" does not say \"%s\"", error.text, rows[i].says);

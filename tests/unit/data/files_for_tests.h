@@ -50,7 +50,7 @@ static inline void put_file(const char *folder, const char *name, const void *by
 static inline void put_image(const char *folder, const char *name, int width, int height, uint8_t level)
 {
     char header[64];
-    int start = snprintf(header, sizeof(header), "P6\n%d %d\n255\n", width, height);
+    int start = snprintf(header, sizeof header, "P6\n%d %d\n255\n", width, height);
     size_t pixels = (size_t)width * (size_t)height * 3;
     char *bytes = mem_alloc((size_t)start + pixels);
     memcpy(bytes, header, (size_t)start);

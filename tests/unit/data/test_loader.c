@@ -32,8 +32,8 @@ static struct loader_options options_of(int threads, enum augment augment, size_
 static int set_up(void **state)
 {
     char *folder = new_folder();
-    struct dataset_images *part = mem_alloc(sizeof(*part));
-    part->item = mem_array(IMAGES + 1, sizeof(*part->item));
+    struct dataset_images *part = mem_alloc(sizeof *part);
+    part->item = mem_array(IMAGES + 1, sizeof *part->item);
     part->items = IMAGES;
     for (int i = 0; i < IMAGES; i++) {
         char *name = mem_format("%02d.ppm", i);
@@ -71,7 +71,7 @@ static void check_views(const struct dataset_images *part, const struct loader_o
         assert_true(image_load(&image, part->item[batch->index[i]].path, &error));
         augment_view(&image, &options->preprocess, options->augment, key, &view);
         image_normalise(&view, &options->preprocess, expected);
-        assert_memory_equal(batch->input + i * 8 * 8 * 3, expected, sizeof(expected));
+        assert_memory_equal(batch->input + i * 8 * 8 * 3, expected, sizeof expected);
         assert_int_equal(batch->label[i], part->item[batch->index[i]].label);
         image_finish(&view);
         image_finish(&image);
@@ -87,9 +87,9 @@ static struct hash epoch_digest(const struct dataset_images *part, const struct 
     *images = 0;
     loader_begin(loader, epoch, 0);
     for (int number = 0; (batch = loader_next(loader)); number++) {
-        hash = hash_bytes(&number, sizeof(number), hash);
-        hash = hash_bytes(batch->index, (size_t)batch->n * sizeof(*batch->index), hash);
-        hash = hash_bytes(batch->label, (size_t)batch->n * sizeof(*batch->label), hash);
+        hash = hash_bytes(&number, sizeof number, hash);
+        hash = hash_bytes(batch->index, (size_t)batch->n * sizeof *batch->index, hash);
+        hash = hash_bytes(batch->label, (size_t)batch->n * sizeof *batch->label, hash);
         hash = hash_bytes(batch->input, (size_t)batch->n * 8 * 8 * 3 * sizeof(float), hash);
         check_views(part, options, epoch, batch);
         *images += batch->n;
@@ -145,11 +145,11 @@ static void test_resume(void **state)
         loader_begin(loader, 3, first);
         for (int number = first; (batch = loader_next(loader)); number++) {
             if (first == 0) {
-                memcpy(seen + start[number], batch->index, (size_t)batch->n * sizeof(*seen));
+                memcpy(seen + start[number], batch->index, (size_t)batch->n * sizeof *seen);
                 start[number + 1] = start[number] + batch->n;
             }
             assert_int_equal(batch->n, start[number + 1] - start[number]);
-            assert_memory_equal(seen + start[number], batch->index, (size_t)batch->n * sizeof(*seen));
+            assert_memory_equal(seen + start[number], batch->index, (size_t)batch->n * sizeof *seen);
             check_views(*state, &options, 3, batch);
             loader_release(loader, batch);
         }
@@ -173,12 +173,12 @@ static void test_order(void **state)
         loader_begin(loader, epochs[i], 0);
         struct batch *batch = loader_next(loader);
         assert_int_equal(batch->n, IMAGES - 2);
-        memcpy(order[i], batch->index, (size_t)batch->n * sizeof(**order));
+        memcpy(order[i], batch->index, (size_t)batch->n * sizeof **order);
         loader_release(loader, batch);
         loader_destroy(loader);
     }
-    assert_memory_not_equal(order[0], order[1], sizeof(*order));
-    assert_memory_equal(order[0], order[2], sizeof(*order));
+    assert_memory_not_equal(order[0], order[1], sizeof *order);
+    assert_memory_equal(order[0], order[2], sizeof *order);
     for (int i = 1; i < IMAGES - 2; i++)
         assert_true(order[3][i] > order[3][i - 1]);
 }

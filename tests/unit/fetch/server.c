@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "thaw/base/macros.h"
+
 enum { PATHS = 64, HEAD = 4096 };
 
 unsigned char server_file[SERVER_BYTES], server_other[SERVER_BYTES];
@@ -191,7 +193,7 @@ static bool answer_with_file(int to, const char *path, int count, const char *ra
         answer.lie = count == 2 ? 7 : 0, answer.cut = count == 1 ? SERVER_BYTES / 2 : 0;
     static const char *const names[] = {"/whole", "/plain",   "/drop",    "/deaf", "/short",
                                         "/wrong", "/twisted", "/changes", "/sly"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < THAW_LENGTH(names); i++)
         if (is(path, names[i])) {
             answer_file(to, &answer, range, if_range);
             return true;

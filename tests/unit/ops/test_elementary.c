@@ -88,7 +88,7 @@ static void functions_are_accurate(void **state)
         {"cumulative", cumulative_of, cumulative_double, 12.5f, 7},
         {"density", density_of, density_double, 12.5f, 3},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
         double worst = 0;
         float at = 0;
         for (uint32_t bits = 0x2f000000; float_of(bits) <= rows[i].most; bits += 97) {
@@ -112,7 +112,7 @@ static void far_away_is_the_limit(void **state)
 {
     (void)state;
     static const float far[] = {100, 1e4f, 1e30f, INFINITY};
-    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+    for (size_t i = 0; i < THAW_LENGTH(far); i++) {
         assert_true(sigmoid_of(far[i]) == 1 && sigmoid_of(-far[i]) < 1e-37f && sigmoid_of(-far[i]) >= 0);
         assert_true(tanh_of(far[i]) == 1 && tanh_of(-far[i]) == -1);
         assert_true(cumulative_of(far[i]) == 1 && cumulative_of(-far[i]) < 1e-37f && cumulative_of(-far[i]) >= 0);
@@ -129,13 +129,13 @@ static void activations_follow_their_definitions(void **state)
     static const struct op_attrs attrs = {.alpha = 0.3f, .beta = 0.45f, .low = -1.25f, .high = 2.5f};
     static const enum op_kind kinds[] = {OP_RELU,       OP_RELU6,      OP_SIGMOID, OP_HARD_SIGMOID, OP_SILU,
                                          OP_HARD_SWISH, OP_LEAKY_RELU, OP_GELU,    OP_TANH,         OP_CLIP};
-    _Static_assert(sizeof kinds / sizeof *kinds == OP_ACTIVATIONS - 1, "all but none");
+    _Static_assert(THAW_LENGTH(kinds) == OP_ACTIVATIONS - 1, "all but none");
     static float in[COUNT], out[COUNT], place[COUNT], slope[COUNT], ones[COUNT];
     for (int i = 0; i < COUNT; i++) {
         in[i] = (float)(i - COUNT / 2) * 0.00513f + 0.0007f;
         ones[i] = 1;
     }
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    for (size_t k = 0; k < THAW_LENGTH(kinds); k++) {
         const struct op_def *op = op_get(kinds[k]);
         memcpy(place, in, sizeof place);
         activate(op->activation, &attrs, out, in, COUNT);

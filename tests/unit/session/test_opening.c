@@ -105,11 +105,11 @@ static void all_comes_behind_the_first_pump(void **state)
     struct session *session = begin(true);
     assert_string_equal(session_opening(session), "opening small.ini");
     usleep(20000);
-    assert_false(atomic_load(&drawing)); /* the front end draws first */
-    session_pump(session);
+    assert_false(atomic_load(&drawing));    /* the front end draws first */
+    size_t changes = session_pump(session); /* which may see the first drawing already */
     while (!atomic_load(&drawing))
         usleep(1000);
-    assert_true(session_pump(session) > 0);
+    assert_true(changes + session_pump(session) > 0);
     assert_string_equal(session_opening(session), "drawing sample road signs: 51 of 100");
     assert_null(session_data(session));
     assert_int_equal(session_models(session, &models), 0);

@@ -583,7 +583,7 @@ static void test_mixed_prefixes(void **state)
 {
     (void)state;
     static const char *const prefixes[][2] = {{"backbone.", ""}, {"module.", "module.model."}, {"", "model.backbone."}};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+    for (size_t i = 0; i < THAW_LENGTH(prefixes); i++) {
         struct error error = {0};
         struct bind_report report;
         struct bind_identity identity;

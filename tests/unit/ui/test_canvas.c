@@ -41,9 +41,9 @@ static void test_utf8(void **state)
     }
     assert_int_equal(text_width("a漢e\xcc\x81"), 4); /* a combining accent takes no cell */
     char tail[32];
-    assert_string_equal(text_tail(tail, sizeof(tail), "/data/漢字", 10), "/data/漢字");
-    assert_string_equal(text_tail(tail, sizeof(tail), "/data/漢字", 8), "…ta/漢字");
-    assert_string_equal(text_tail(tail, sizeof(tail), "/data/漢字", 4), "…字"); /* half of one cannot be shown */
+    assert_string_equal(text_tail(tail, sizeof tail, "/data/漢字", 10), "/data/漢字");
+    assert_string_equal(text_tail(tail, sizeof tail, "/data/漢字", 8), "…ta/漢字");
+    assert_string_equal(text_tail(tail, sizeof tail, "/data/漢字", 4), "…字"); /* half of one cannot be shown */
 }
 
 static void test_text(void **state)

@@ -132,7 +132,7 @@ static void test_bind(void **state)
     struct error error;
     char keys[64];
     assert_true(keymap_bind(keymap, "stop", "F9 C-x", &error));
-    keymap_all_keys(keymap, command_named("stop", -1), keys, sizeof(keys));
+    keymap_all_keys(keymap, command_named("stop", -1), keys, sizeof keys);
     assert_string_equal(keys, "F9 C-x");
     struct term_event event = {.kind = TERM_KEY, .key = 'X'};
     assert_null(keymap_find(keymap, SCREEN_TRAIN, &event)); /* the default is gone */

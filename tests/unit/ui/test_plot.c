@@ -260,12 +260,38 @@ static void test_dumps(void **state)
     mem_free(all);
 }
 
+/* While points come, the ends move in a few large steps, hold the data, and pass neither 0 nor the last x. */
+static void test_steady(void **state)
+{
+    (void)state;
+    enum { POINTS = 360 };
+    static struct session_point points[POINTS];
+    struct canvas *canvas = canvas_create(80, 20);
+    struct plot_window before = {0};
+    int moved = 0;
+    for (size_t count = 1; count <= POINTS; count++) {
+        points[count - 1] = (struct session_point){0.05 * (double)count, 3 * exp(-0.01 * (double)count)};
+        const struct plot_series series = {.name = "a", .points = points, .count = count};
+        const struct plot plot = {
+            .series = &series, .series_count = 1, .window = plot_window_all(), .steady_x = 18, .legend = true};
+        struct plot_view view;
+        plot_draw(canvas, (struct rect){0, 0, 80, 20}, &plot, &view);
+        const struct plot_window *now = &view.window;
+        assert_true(now->x0 == 0 && now->x1 >= points[count - 1].x && now->x1 <= 18);
+        assert_true(now->y0 >= 0 && now->y0 <= points[count - 1].y && now->y1 >= points[0].y);
+        moved += now->x1 != before.x1 || now->y0 != before.y0 || now->y1 != before.y1;
+        before = *now;
+    }
+    assert_in_range(moved, 5, 30);
+    canvas_destroy(canvas);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ticks), cmocka_unit_test(test_values),   cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_zoom),  cmocka_unit_test(test_crossing), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_dumps),
+        cmocka_unit_test(test_ticks),  cmocka_unit_test(test_values),   cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_zoom),   cmocka_unit_test(test_crossing), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_steady), cmocka_unit_test(test_dumps),
     };
     return cmocka_run_group_tests_name("plot", tests, NULL, NULL);
 }

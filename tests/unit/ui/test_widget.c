@@ -27,7 +27,7 @@ static void fill(void *context, int row, int column, struct table_cell *cell)
     if (column == 2)
         cell->bar = row / 10.0;
     else
-        snprintf(cell->text, sizeof(cell->text), column == 0 ? "row %d" : "%d", row);
+        snprintf(cell->text, sizeof cell->text, column == 0 ? "row %d" : "%d", row);
     if (column == 0) {
         cell->fold = row % 4 == 0 ? 1 + (row == 4) : 3;
         cell->indent = row % 4 == 0 ? 0 : 2;
@@ -153,9 +153,9 @@ static void test_input(void **state)
     assert_string_equal(input.text, "");
     struct term_event enter = {.kind = TERM_KEY, .key = TERM_KEY_ENTER};
     assert_false(input_key(&input, &enter));
-    for (size_t i = 0; i < sizeof(input.text) + 10; i++)
+    for (size_t i = 0; i < sizeof input.text + 10; i++)
         input_key(&input, &(struct term_event){.kind = TERM_KEY, .key = 0xfc});
-    assert_int_equal(strlen(input.text), (sizeof(input.text) - 1) / 2 * 2);
+    assert_int_equal(strlen(input.text), (sizeof input.text - 1) / 2 * 2);
 }
 
 static void test_input_scrolls(void **state)

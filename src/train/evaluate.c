@@ -1,0 +1,101 @@
+/* Judging a model on labelled images. Called by the eval verb. */
+#include "config.h"
+
+#include "thaw/train/evaluate.h"
+
+#include <string.h>
+
+#include "thaw/base/clock.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
+#include "thaw/ops/loss.h"
+
+struct judging {
+    const struct evaluation_request *request;
+    struct team *team;
+    struct plan *plan;
+    struct evaluation *sums;
+};
+
+static void measure(const struct judging *judging, enum dataset_split split, const struct batch *batch)
+{
+    static const struct loss_options options = {0};
+    const struct evaluation_request *request = judging->request;
+    struct evaluation *sums = judging->sums;
+    const float *logits = exec_forward(judging->plan, batch->input, batch->n, false, 0, 0);
+    struct loss_result result =
+        loss_cross_entropy(logits, batch->label, batch->n, request->graph->classes, &options, NULL, NULL, NULL);
+    sums->loss += result.loss * batch->n;
+    sums->images += (uint64_t)batch->n;
+    sums->correct += (uint64_t)result.correct;
+    sums->correct5 += (uint64_t)result.correct5;
+    if (request->each)
+        request->each(request->context, split, batch, logits);
+}
+
+static bool judge_split(const struct judging *judging, enum dataset_split split, struct error *error)
+{
+    const struct evaluation_request *request = judging->request;
+    struct loader_options options = {.preprocess = request->graph->preprocess,
+                                     .batch = request->batch,
+                                     .augment = AUGMENT_NONE,
+                                     .threads = team_threads(judging->team)};
+    struct loader *loader = loader_create(&request->dataset->images[split], &options, error);
+    if (!loader)
+        return false;
+    bool goes_on = true;
+    int done = 0, all = loader_batches(loader);
+    loader_begin(loader, 1, 0);
+    for (struct batch *batch; goes_on && (batch = loader_next(loader)); loader_release(loader, batch)) {
+        if (batch->n)
+            measure(judging, split, batch);
+        goes_on = !request->tell || request->tell(request->context, ++done, all);
+    }
+    const struct loader_bad *bad;
+    judging->sums->unreadable += loader_take_bad(loader, &bad);
+    loader_destroy(loader);
+    return goes_on || error_set(error, ERROR_STOPPED, "stopped before all images were judged");
+}
+
+/* Files set aside on opening. Where no folder says of which split they would have been, they count for any. */
+static uint64_t count_set_aside(const struct evaluation_request *request)
+{
+    const struct dataset *dataset = request->dataset;
+    uint64_t count = 0;
+    char *folder = path_join(dataset->path, "train/");
+    for (size_t i = 0; i < dataset->bad_count; i++) {
+        bool train = strncmp(dataset->bad[i].path, folder, strlen(folder)) == 0;
+        count += !dataset->own_validation || request->split[train ? DATASET_TRAIN : DATASET_VAL];
+    }
+    mem_free(folder);
+    return count;
+}
+
+static const char *judged_words(const struct evaluation_request *request)
+{
+    bool train = request->split[DATASET_TRAIN], val = request->split[DATASET_VAL];
+    return train == val ? "classes" : val ? "validation part" : "training part";
+}
+
+bool evaluate(const struct evaluation_request *request, struct evaluation *evaluation, struct error *error)
+{
+    struct judging judging = {.request = request, .team = team_create(request->threads), .sums = evaluation};
+    struct plan_options options = {.batch = request->batch, .training = false, .fold = true, .team = judging.team};
+    judging.plan = plan_create(request->graph, NULL, &options, error);
+    bool good = judging.plan != NULL;
+    double began = clock_monotonic();
+    *evaluation = (struct evaluation){.unreadable = count_set_aside(request)};
+    for (enum dataset_split s = 0; good && s < DATASET_SPLITS; s++)
+        if (request->split[s] && request->dataset->images[s].items)
+            good = judge_split(&judging, s, error);
+    evaluation->seconds = clock_monotonic() - began;
+    plan_destroy(judging.plan);
+    team_destroy(judging.team);
+    if (evaluation->images)
+        evaluation->loss /= (double)evaluation->images;
+    else if (good)
+        good = error_set(error, ERROR_DATA, "%s: no image of its %s could be read", request->dataset->path,
+                         judged_words(request));
+    return good;
+}
