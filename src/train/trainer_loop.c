@@ -280,6 +280,8 @@ static bool run_epoch(struct trainer *trainer)
 void trainer_loop(struct trainer *trainer)
 {
     bool going = true;
+    if (trainer->at.epoch > trainer->experiment.train.epochs)
+        trainer_repeat(trainer); /* it may have been extended */
     while (going && trainer->at.epoch <= trainer->experiment.train.epochs) {
         if (trainer_is_stale(trainer)) {
             trainer->how = EVENT_DONE_EARLY;
@@ -292,7 +294,7 @@ void trainer_loop(struct trainer *trainer)
             going = false;
         }
     }
-    if (trainer->ending)
+    if (trainer->ending && !going && trainer->event_epoch == trainer->at.epoch)
         trainer_obey_pending(trainer);
     if (trainer->ending && trainer->failure.kind == ERROR_NONE) {
         trainer->saving.owed = true;

@@ -35,7 +35,8 @@ static void tell_checkpoint(struct trainer *trainer, bool best, const struct err
 
 static struct checkpoint_of all_of(const struct trainer *trainer)
 {
-    return (struct checkpoint_of){trainer->graph, trainer->freeze, trainer->optim, trainer->touched, &trainer->changes};
+    return (struct checkpoint_of){trainer->graph,   trainer->freeze,   trainer->optim,
+                                  trainer->touched, &trainer->changes, &trainer->recorded};
 }
 
 static bool write_file(struct trainer *trainer, bool best, struct error *error)
@@ -44,6 +45,16 @@ static bool write_file(struct trainer *trainer, bool best, struct error *error)
     char *path = rundir_file(trainer->rundir, best ? TRAINER_BEST : TRAINER_LAST);
     trainer->at.mark = rundir_mark(trainer->rundir);
     bool good = checkpoint_write(path, &trainer->at, &of, error) || error_wrap(error, "no checkpoint");
+    mem_free(path);
+    return good;
+}
+
+bool trainer_write_last(struct trainer *trainer, uint64_t mark, struct error *error)
+{
+    struct checkpoint_of of = all_of(trainer);
+    char *path = rundir_file(trainer->rundir, TRAINER_LAST);
+    trainer->at.mark = mark;
+    bool good = checkpoint_write(path, &trainer->at, &of, error);
     mem_free(path);
     return good;
 }

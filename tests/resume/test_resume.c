@@ -194,12 +194,17 @@ static void resumed_without_what_was_kept(void **state)
     }
 }
 
-static void save_then_die(struct world_log *log, const struct event *event)
+static void save_and_thaw(struct world_log *log, const struct event *event)
 {
     if (event->kind == EVENT_STEP && event->step == log->at)
         world_post(log, RUN_SAVE, 0, NULL);
     if (event->kind == EVENT_STEP && event->step == log->at + 1)
-        world_post(log, RUN_THAW, 1, "layer2"); /* by hand behind the checkpoint: lost with it, from the log too */
+        world_post(log, RUN_THAW, 1, "layer2"); /* by hand behind the checkpoint: done again behind a kill */
+}
+
+static void save_then_die(struct world_log *log, const struct event *event)
+{
+    save_and_thaw(log, event);
     if (event->kind == EVENT_STEP && event->step == log->at + 3)
         kill(getpid(), SIGKILL);
 }
@@ -212,6 +217,7 @@ static void saved_mid_epoch_then_killed(void **state)
     char path[512];
     make_pair(&whole, &parts, "adamw", "none");
     assert_true(world_run_in_child(&b, &parts, NULL));
+    a = (struct world_log){.react = save_and_thaw, .at = 9};
     world_run(&a, &whole, NULL);
     world_find_run(&parts, path);
     world_read(path, &c);
