@@ -161,6 +161,8 @@ struct event {
             char by[64];
             bool done;
             char sentence[EVENT_TEXT_MAX]; /* why it was refused */
+            int number; /* of those that were done, 1..; done again after a kill it is the same; 0: refused */
+            int batch;  /* before which one of the epoch, 0.. */
         } command;
         struct {
             char from[EVENT_TEXT_MAX];
