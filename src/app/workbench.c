@@ -87,9 +87,8 @@ static int run(const struct choices *choices, int threads, const char *experimen
 static int refuse_word(const char *word)
 {
     char hint[96] = "";
-    size_t length = strlen(word);
     struct nearest nearest = {.wanted = word};
-    if (strchr(word, '/') || (length > 4 && !strcmp(word + length - 4, ".ini")))
+    if (strchr(word, '/') || path_has_ending(word, ".ini"))
         return app_usage(NULL, "%s: there is no such file", word);
     for (size_t i = 0; i < verbs_count; i++)
         nearest_offer(&nearest, verbs[i]->name);

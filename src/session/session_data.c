@@ -74,7 +74,7 @@ static bool fit_head(struct session *session, struct error *error)
     char arch[64], weights[512];
     snprintf(arch, sizeof arch, "%s", session->draft->graph->arch);
     const char *file = session->draft->experiment.model.weights;
-    snprintf(weights, sizeof weights, "%s", strcmp(file, "none") ? file : "");
+    snprintf(weights, sizeof weights, "%s", load_is_scratch(file) ? "" : file);
     bool fitted = models_choose(session, arch, weights, error);
     if (fitted && session->draft->freeze->nodes == freeze->nodes)
         memcpy(session->draft->freeze->fixed, freeze->fixed, (size_t)freeze->nodes);

@@ -36,28 +36,19 @@ size_t session_settings(const struct session *session, const struct session_sett
     return count;
 }
 
-/* A name of the catalog becomes the file on this disk. */
-static bool find_weights(const struct session *session, char *weights, size_t room, struct error *error)
-{
-    if (!weights[0] || strchr(weights, '/') || file_exists(weights) || !session->draft->catalog)
-        return true;
-    char *path = catalog_weights(session->draft->catalog, weights, error);
-    if (path)
-        snprintf(weights, room, "%s", path);
-    mem_free(path);
-    return path != NULL;
-}
-
 static bool choose_named(struct session *session, struct error *error)
 {
     char arch[64], weights[512];
     snprintf(arch, sizeof arch, "%s", session->draft->experiment.model.name);
     snprintf(weights, sizeof weights, "%s", session->draft->experiment.model.weights);
-    if (!strcmp(weights, "none"))
+    if (load_is_scratch(weights))
         weights[0] = '\0';
     if (!arch[0] && !weights[0])
         return true;
-    if (!find_weights(session, weights, sizeof weights, error) || !models_choose(session, arch, weights, error))
+    const struct catalog *catalog = session->draft->catalog;
+    if (catalog && !load_find_weights(weights, sizeof weights, catalog, error))
+        return false;
+    if (!models_choose(session, arch, weights, error))
         return false;
     session->draft->chosen = listing_find(session, session->draft->graph->arch, weights);
     if (session->draft->chosen < 0 && weights[0] && listing_open_file(session, weights))

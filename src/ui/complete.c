@@ -153,10 +153,9 @@ static void offer_themes(struct completions *out, struct ui *ui, const char *hea
     offer(out, head, typed, "mono", "");
     if (file_is_directory(folder) && file_list_read(&list, folder, &error)) {
         for (size_t i = 0; i < list.count; i++) {
-            size_t length = strlen(list.name[i]);
-            if (length < 5 || strcmp(list.name[i] + length - 4, ".ini") != 0)
+            if (!path_has_ending(list.name[i], ".ini"))
                 continue;
-            char *name = mem_format("%.*s", (int)length - 4, list.name[i]);
+            char *name = mem_format("%.*s", (int)strlen(list.name[i]) - 4, list.name[i]);
             offer(out, head, typed, name, "");
             mem_free(name);
         }
