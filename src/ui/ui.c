@@ -249,7 +249,7 @@ void ui_event(struct ui *ui, const struct term_event *event)
         ui->message[0] = 0;     /* it was seen, and what comes now has more to say */
     if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
         const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
-        if (command && strcmp(command->name, "quit") == 0 && !ui_training(ui))
+        if (command && strcmp(command->name, "quit") == 0 && !session_leaving_stops(ui->session))
             ui->quit = true;
     } else if (overlay_event(ui, event))
         return;
