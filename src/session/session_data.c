@@ -84,9 +84,21 @@ static bool fit_head(struct session *session, struct error *error)
     return fitted;
 }
 
+/* The samples are offered anyway. */
+void data_remember(const struct session *session)
+{
+    const char *path = session->draft->dataset->path;
+    size_t length = strlen(session->samples);
+    if (strncmp(path, session->samples, length) != 0 || path[length] != '/')
+        recent_add("data", path);
+}
+
 bool session_choose_data(struct session *session, const char *path, struct error *error)
 {
-    return opening_settle(session, error) && data_choose(session, path, error) && fit_head(session, error);
+    if (!opening_settle(session, error) || !data_choose(session, path, error) || !fit_head(session, error))
+        return false;
+    data_remember(session);
+    return true;
 }
 
 const struct session_data *session_data(const struct session *session)
@@ -117,6 +129,11 @@ size_t session_data_places(const struct session *session, const char *const **pa
                 mem_free(path);
             }
         file_list_free(&list);
+        char *recent[RECENT_MAX];
+        for (size_t i = 0, count = recent_read("data", recent); i < count; i++) {
+            add_place(own, recent[i]);
+            mem_free(recent[i]);
+        }
         if (own->draft->dataset)
             add_place(own, own->draft->dataset->path);
     }

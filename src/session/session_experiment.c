@@ -94,5 +94,27 @@ bool session_load_experiment(struct session *session, const char *path, struct e
                 choose_named(session, error) && (!session->draft->graph || layers_from_experiment(session, error));
     if (!done)
         session->draft->experiment = before;
+    else if (session->draft->dataset)
+        data_remember(session);
+    return done;
+}
+
+bool session_save_experiment(struct session *session, const char *path, struct error *error)
+{
+    if (!opening_settle(session, error))
+        return false;
+    if (!session->draft->graph || !session->draft->dataset)
+        return error_set(error, ERROR_USAGE, "a model and data are to be chosen before an experiment can be written");
+    struct experiment before = session->draft->experiment;
+    bool done = layers_to_experiment(session, error);
+    struct experiment experiment = session->draft->experiment;
+    session->draft->experiment = before;
+    if (!done)
+        return false;
+    if (experiment.train.threads == session->threads) /* said at the start, not by the experiment */
+        experiment.train.threads = 0;
+    char *text = experiment_text(&experiment);
+    done = file_write_atomic(path, text, strlen(text), error);
+    mem_free(text);
     return done;
 }

@@ -244,6 +244,9 @@ void session_view(struct session *session, size_t view, struct session_view *fou
     (void)view;
     *found = (struct session_view){.phase = session->status.phase, .words = session->status.words};
     snprintf(found->name, sizeof found->name, "%.120s", strrchr(session->status.run, '/') + 1);
+    snprintf(found->attach, sizeof found->attach, "%s", found->name);
+    found->here = session->here;
+    found->replay = session->status.replay;
 }
 
 long session_shown_view(const struct session *session)
@@ -260,6 +263,16 @@ void session_close_view(struct session *session, size_t view)
 {
     (void)view;
     fake_phase(session, SESSION_IDLE);
+}
+
+void fake_session_here(struct session *session)
+{
+    session->here = true;
+}
+
+bool session_leaving_stops(struct session *session)
+{
+    return fake_is_live(session) && session->here && !session->status.replay;
 }
 
 enum session_subject session_subject(const struct session *session)
