@@ -25,6 +25,11 @@ json_t *print_json_text(const char *text)
     return string;
 }
 
+json_t *print_json_told(const char *text)
+{
+    return text[0] ? print_json_text(text) : json_null();
+}
+
 json_t *print_json_texts(char *const *text, size_t count)
 {
     json_t *list = json_array();

@@ -34,7 +34,7 @@ static json_t *run_object(const struct rundir_summary *run)
                      run->epochs_done, "epochs", run->epochs, "best_accuracy", share_json(run->best_accuracy),
                      "last_accuracy", share_json(run->last_accuracy), "params_trainable",
                      (json_int_t)run->params_trainable, "params_frozen", (json_int_t)run->params_frozen, "tags",
-                     print_json_texts(run->labels.tag, run->labels.tags), "note", print_json_text(run->labels.note));
+                     print_json_texts(run->labels.tag, run->labels.tags), "note", print_json_told(run->labels.note));
 }
 
 static void share_text(char *text, size_t room, double share)

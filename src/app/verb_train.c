@@ -210,19 +210,14 @@ static json_t *count_json(bool known, uint64_t value)
     return known ? json_integer((json_int_t)value) : json_null();
 }
 
-static json_t *text_json(const char *text)
-{
-    return text[0] ? print_json_text(text) : json_null();
-}
-
 static void finish_json(const struct report *report, const struct trainer_status *status, const char *how)
 {
     const struct event *run = &report->run, *epoch = &report->epoch, *eval = &report->eval, *proof = &report->proof;
     bool began = run->u.run.version > 0, passed = epoch->kind == EVENT_EPOCH, judged = eval->kind == EVENT_EVAL;
     json_t *object = json_pack(
         "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", print_json_text(status->run_path), "how", how,
-        "model", text_json(run->u.run.model), "weights", text_json(run->u.run.weights), "data",
-        text_json(run->u.run.data), "epochs", passed ? epoch->epoch : 0, "classes",
+        "model", print_json_told(run->u.run.model), "weights", print_json_told(run->u.run.weights), "data",
+        print_json_told(run->u.run.data), "epochs", passed ? epoch->epoch : 0, "classes",
         count_json(began, (uint64_t)run->u.run.classes), "best_accuracy", known_json(judged, status->best_accuracy),
         "best_epoch", count_json(judged, (uint64_t)status->best_epoch), "accuracy",
         known_json(judged, eval->u.eval.accuracy), "loss", known_json(judged, eval->u.eval.loss));

@@ -91,11 +91,6 @@ const struct catalog_row *catalog_rows(const struct catalog *catalog, size_t *co
     return catalog->row;
 }
 
-const char *catalog_models(const struct catalog *catalog)
-{
-    return catalog->models;
-}
-
 /* --- rows by name and by file --- */
 
 /* Whether `word` is among the words of the list. */

@@ -361,28 +361,6 @@ void trainer_status(struct trainer *trainer, struct trainer_status *status)
     pthread_mutex_unlock(&trainer->mutex);
 }
 
-static void *copy_of(const void *block, size_t count, size_t item)
-{
-    void *copy = mem_array(count ? count : 1, item);
-    return memcpy(copy, block, count * item);
-}
-
-bool trainer_predictions(struct trainer *trainer, struct trainer_predictions *predictions)
-{
-    pthread_mutex_lock(&trainer->mutex);
-    const struct trainer_predictions *own = &trainer->predictions;
-    bool some = own->images > 0;
-    if (some) {
-        *predictions = *own;
-        predictions->label = copy_of(own->label, own->images, sizeof *own->label);
-        predictions->predicted = copy_of(own->predicted, own->images, sizeof *own->predicted);
-        predictions->probability = copy_of(own->probability, own->images, sizeof *own->probability);
-        predictions->index = copy_of(own->index, own->images, sizeof *own->index);
-    }
-    pthread_mutex_unlock(&trainer->mutex);
-    return some;
-}
-
 void trainer_predictions_finish(struct trainer_predictions *predictions)
 {
     mem_free(predictions->label);

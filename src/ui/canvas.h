@@ -26,6 +26,7 @@ struct cell {
 struct canvas {
     int width, height;
     bool ascii;        /* characters outside ASCII become their nearest look */
+    bool console;      /* the Linux console: of what is outside Latin it has lines and blocks alone */
     bool mono;         /* images are dithered instead of coloured */
     struct cell *cell; /* [height][width] */
     struct rect clip;

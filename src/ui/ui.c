@@ -40,6 +40,7 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->session = session;
     ui->themes_folder = options->themes_folder;
     ui->term = term;
+    ui->slow = options->slow;
     bool mono = options->no_colour || (term && term_colours(term) == 0), fault = false;
     if (mono)
         theme_init_mono(&ui->theme);
@@ -50,6 +51,7 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
         term_size(term, &width, &height);
     ui->canvas = canvas_create(width, height);
     ui->canvas->ascii = options->ascii || (term && term_is_ascii(term));
+    ui->canvas->console = term && term_is_console(term);
     ui->canvas->mono = mono;
     ui->layout = layout_frame(width, height);
     ui->keymap = keymap_create();
@@ -98,6 +100,11 @@ static void say(struct ui *ui, enum ui_message_kind kind, const char *format, va
     ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
     ui->message_holds = NULL;
     ui->dirty = true;
+}
+
+void ui_again(struct ui *ui)
+{
+    ui->again = true;
 }
 
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
@@ -153,11 +160,6 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
 {
     question_open(ui->question, text, yes, context);
     ui->dirty = true;
-}
-
-bool ui_ascii(const struct ui *ui)
-{
-    return ui->canvas->ascii;
 }
 
 bool ui_training(struct ui *ui)
@@ -403,7 +405,7 @@ void ui_draw(struct ui *ui)
 {
     struct canvas *canvas = ui->canvas;
     canvas_clear(canvas);
-    ui->dirty = false;
+    ui->dirty = ui->again = false;
     if (ui->layout.too_small) {
         draw_small(ui);
     } else {

@@ -64,9 +64,6 @@ void scrollbar_draw(struct canvas *canvas, struct rect area, int rows, int top, 
 void bar_draw(struct canvas *canvas, int x, int y, int width, double share, enum theme_role role);
 /* A progress bar with text in its middle. share < 0: not known. */
 void gauge_draw(struct canvas *canvas, struct rect area, double share, enum theme_role role, const char *text);
-/* A line of eighth blocks (levels " .:-=+*#" in ASCII), scaled to [low, high]; newest at the right. */
-void spark_draw(struct canvas *canvas, int x, int y, int width, const float *values, int count, float low, float high,
-                enum theme_role role);
 
 /* --- a line of text being edited --- */
 struct input {

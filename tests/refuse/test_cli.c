@@ -383,6 +383,7 @@ static const struct result results[] = {
     {0, "layers", {"models", "show", "resnet20", "--json"}},
     {0, "catalog", {"models", "show", "resnet50-imagenet1k_v2", "--json"}},
     {0, "findings", {"data", "check", "@hostile", "--json"}},
+    {0, "folder", {"samples", "@\377drawn", "--american", "1", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json", "-failed", "best>=50", "tag:x", "--trash"}},
     {0, "removed", {"runs", "empty-trash", "--runs", "@good", "--json"}},
@@ -747,6 +748,7 @@ static void tells_exact_numbers(void **state)
     const json_t *told = json_array_get(json_object_get(root, "runs"), 0);
     assert_true(json_real_value(json_object_get(told, "started")) == json_real_value(json_object_get(first, "time")));
     assert_true(json_real_value(json_object_get(told, "started")) > 1e9);
+    assert_true(json_is_null(json_object_get(told, "note")));
     json_decref(root);
     json_decref(first);
     finish(&outcome);

@@ -113,6 +113,30 @@ static void test_opening(void **state)
     }
 }
 
+/* A large terminal has room for a page of images; keys and clicks go through them. */
+static void test_gallery(void **state)
+{
+    (void)state;
+    struct stage stage;
+    int x, y;
+    stage_open(&stage, 200, 60, false);
+    stage_type(&stage, "3 Enter v");
+    stage_expect(&stage, "1 of 50");
+    stage_expect(&stage, "0000.png");
+    stage_expect(&stage, "0008.png");
+    stage_expect_not(&stage, "0009.png");
+    stage_find(&stage, "0004.png", &x, &y);
+    stage_click(&stage, TERM_PRESS, x, y - 3); /* the picture above it */
+    stage_expect(&stage, "5 of 50");
+    stage_type(&stage, "n n n n n");
+    stage_expect(&stage, "0017.png");
+    stage_expect(&stage, "val/stop/0009.png");
+    ui_resize(stage.ui, 80, 24); /* one at a time */
+    stage_expect(&stage, "val/stop/0009.png");
+    stage_expect_not(&stage, "0017.png");
+    stage_close(&stage);
+}
+
 /* --- nothing that matters is unreadable on 80 columns --- */
 
 /* Walks down a list; what a row has no room for is told in full while it is selected. */
@@ -221,18 +245,29 @@ static void test_columns_beside_the_screen(void **state)
     stage_expect_not(&stage, "▸");
     stage_type(&stage, "h h h h h h h h");
     stage_expect(&stage, "▸");
+    stage_type(&stage, "Enter");
+    stage_expect_not(&stage, "memory W");
+    stage_type(&stage, "Tab Tab");
+    stage_expect(&stage, "memory W");
     stage_close(&stage);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_data),          cmocka_unit_test(test_train),
-        cmocka_unit_test(test_results),       cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_opening),       cmocka_unit_test(test_rows_are_whole),
-        cmocka_unit_test(test_help_is_whole), cmocka_unit_test(test_settings_help_fits),
-        cmocka_unit_test(test_heads_differ),  cmocka_unit_test(test_columns_beside_the_screen),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_train),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_opening),
+        cmocka_unit_test(test_gallery),
+        cmocka_unit_test(test_rows_are_whole),
+        cmocka_unit_test(test_help_is_whole),
+        cmocka_unit_test(test_settings_help_fits),
+        cmocka_unit_test(test_heads_differ),
+        cmocka_unit_test(test_columns_beside_the_screen),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,8 +52,6 @@ const struct catalog_row *catalog_find(const struct catalog *catalog, const char
 /* The row that a file on disk is: by its name, or by size and digest whatever it is called. NULL: none. */
 const struct catalog_row *catalog_match(const struct catalog *catalog, const char *path) THAW_NONNULL;
 
-/* Folder that pulled files go to. Borrowed; may not exist. */
-const char *catalog_models(const struct catalog *catalog) THAW_NONNULL;
 /* Where the row's file is on this disk, in the models folder or among the samples; NULL: it is not. Caller frees. */
 char *catalog_locate(const struct catalog *catalog, const struct catalog_row *row) THAW_NONNULL;
 /* The weights file that `name` stands for: a path to a file, a name that catalog_find knows, or the name of a file in

@@ -75,8 +75,6 @@ struct trainer_command {
 /* Never blocks on training. TRAINER_STOP also ends a pause. */
 void trainer_post(struct trainer *trainer, const struct trainer_command *command) THAW_NONNULL;
 void trainer_status(struct trainer *trainer, struct trainer_status *status) THAW_NONNULL;
-/* Copies; the caller finishes them. false while there are none. */
-bool trainer_predictions(struct trainer *trainer, struct trainer_predictions *predictions) THAW_NONNULL;
 void trainer_predictions_finish(struct trainer_predictions *predictions) THAW_NONNULL;
 /* One update/weight ratio (RMS of the last update over RMS of the weights) a node of the graph; -1 where nothing moved.
  * Returns how many were written. */

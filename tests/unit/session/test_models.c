@@ -296,11 +296,6 @@ static void filtered_and_sorted(void **state)
     enum session_model_column column;
     assert_true(session_model_column_find("top5", &column) && column == SESSION_MODEL_TOP5);
     assert_false(session_model_column_find("top6", &column));
-    const struct session_word *words;
-    size_t examples = session_filter_words(&words);
-    assert_true(examples > 10);
-    for (size_t i = 0; i < examples; i++)
-        must(session_filter_models(session, words[i].name, &error), &error);
     filter("", &rows);
 }
 
