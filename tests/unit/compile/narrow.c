@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../src/source/zoo/family.h"
+#include "src/source/zoo/family.h"
 
 enum { STAGES = 3, BLOCKS = 4, WIDTH = 8 };
 static const struct zoo_norm norm = {1e-5f, 0.1f};

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "../../../src/compile/plan_private.h"
-#include "../network/small_graph.h"
 #include "narrow.h"
+#include "src/compile/plan_private.h"
+#include "tests/unit/network/small_graph.h"
 #include "thaw/compile/exec.h"
 #include "thaw/source/zoo.h"
 
