@@ -14,6 +14,8 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/run/link.h"
+#include "thaw/run/run_find.h"
 
 int app_fail(const struct error *error)
 {
@@ -97,29 +99,29 @@ char *app_words(char **word, int words)
     return all;
 }
 
-const struct verb_part *app_part(const struct verb_part *parts, const char *name)
+const struct verb_action *app_action(const struct verb_action *actions, const char *name)
 {
-    for (; parts->name; parts++)
-        if (!strcmp(parts->name, name))
-            return parts;
+    for (; actions->name; actions++)
+        if (!strcmp(actions->name, name))
+            return actions;
     return NULL;
 }
 
-int app_part_run(const struct verb *verb, const struct verb_part *part, struct verb_call *call)
+int app_action_run(const struct verb *verb, const struct verb_action *action, struct verb_call *call)
 {
     call->word++;
     call->words--;
-    if (call->words < part->least || call->words > part->most)
-        return app_usage(verb, "%s needs %s", part->name, part->needs);
-    return part->run(call);
+    if (call->words < action->least || call->words > action->most)
+        return app_usage(verb, "%s needs %s", action->name, action->needs);
+    return action->run(call);
 }
 
-void app_part_suggest(const struct verb_part *parts, const char *word)
+void app_action_suggest(const struct verb_action *actions, const char *word)
 {
     char hint[64] = "", *plain = print_plain(word);
     struct nearest nearest = {.wanted = word};
-    for (; parts->name; parts++)
-        nearest_offer(&nearest, parts->name);
+    for (; actions->name; actions++)
+        nearest_offer(&nearest, actions->name);
     const char *name = nearest.name[0];
     bool longer = !strncmp(word, name, strlen(name)); /* "pulled" is a filter's own */
     if (!longer && !word[strcspn(word, "<>=!:-")])
@@ -239,4 +241,23 @@ int app_options(const struct verb *verb, int argc, char **argv, const struct opt
     }
     argv[kept] = NULL;
     return kept;
+}
+
+char *app_run(const char *runs, const char *name, struct error *error)
+{
+    char *folder = run_folder(runs), *run = run_find(folder, name, error);
+    mem_free(folder);
+    return run;
+}
+
+struct link *app_link(const char *runs, const char *name, bool read_only, double rate, struct error *error)
+{
+    char host[LINK_HOST];
+    const char *rest;
+    if (link_split(name, host, &rest))
+        return link_call(host, rest, read_only, rate, error);
+    char *run = app_run(runs, name, error);
+    struct link *link = run ? link_open(run, read_only, error) : NULL;
+    mem_free(run);
+    return link;
 }

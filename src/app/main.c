@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "thaw/engine/engine.h"
 
-const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &verb_data,  &verb_eval,
-                                    &verb_predict, &verb_runs,   &verb_cache,  &verb_bench, &verb_samples};
-const size_t verbs_count = THAW_LENGTH(verbs);
+const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
+                                    &verb_predict, &verb_runs,   &verb_attach, &verb_follow, &verb_tell, &verb_replay,
+                                    &verb_stream,  &verb_cache,  &verb_bench,  &verb_samples};
+const size_t verbs_count = sizeof verbs / sizeof verbs[0];
 
 /* No file that is opened later may come to be standard output or error: what is printed would go into it. Writing to
  * what was closed fails, as it should. */
@@ -33,6 +35,8 @@ static int run(int argc, char **argv)
         puts(PACKAGE_STRING);
         return 0;
     }
+    if (argc == 2 && !strcmp(argv[1], "engine")) /* nobody types it: what starts a run in a process of its own does */
+        return engine_main();
     for (size_t i = 0; argc > 1 && i < verbs_count; i++)
         if (!strcmp(argv[1], verbs[i]->name))
             return verbs[i]->run(argc - 1, argv + 1);

@@ -1,20 +1,12 @@
 /* Event kinds and their fields, as tables. A new field is one row here and one member in struct event; a new kind is
- * one enum value, one struct and one row of `kind_table`. event_json.c walks the tables both ways.
- * What the fields mean (units: seconds, accuracies 0..1):
- *   run          version, program, model, data; classes; images of both parts; epochs, steps an epoch; learnable values;
- *                memory of a step, layers computed again for it and their share of the multiply-adds
- *   step         loss and learning rate of this step; images and correct ones among them; speed
- *   epoch        mean loss and accuracy over the epoch's training images, seconds of training
- *   eval         loss, top-1, top-5 over the validation part, seconds, whether it is the best so far
- *   lr           base learning rate before and after
- *   thaw         which patterns, frozen or thawed, by hand or by schedule, learnable values after it
- *   features     of which part; images, those computed now, behind which layer, bytes kept, only in memory, seconds
- *   freeze-proof tensors compared, one digest over all, whether all held, the first that moved
- *   checkpoint   file and whether it is the best; warning: a sentence; pause: paused or continued
- *   fork         the checkpoint a resumed run went on from; done: how it ended, best epoch, last validation loss */
+ * one enum value, one struct and one row of `kind_table`. event_json.c, event_copy and event_finish walk the tables. */
 #include "config.h"
 
 #include "event_fields.h"
+
+#include <string.h>
+
+#include "thaw/base/mem.h"
 
 #define FIELD(json, kind, member)                                                                                      \
     {                                                                                                                  \
@@ -30,9 +22,11 @@ static const struct event_field common_fields[] = {
 static const struct event_field run_fields[] = {
     FIELD("version", EVENT_FIELD_INT, u.run.version),
     FIELD("program", EVENT_FIELD_TEXT, u.run.program),
+    FIELD("task", EVENT_FIELD_TEXT, u.run.task),
     FIELD("model", EVENT_FIELD_TEXT, u.run.model),
     FIELD("data", EVENT_FIELD_TEXT, u.run.data),
     FIELD("classes", EVENT_FIELD_INT, u.run.classes),
+    FIELD("batch", EVENT_FIELD_INT, u.run.batch),
     FIELD("train_images", EVENT_FIELD_INT, u.run.train_images),
     FIELD("val_images", EVENT_FIELD_INT, u.run.val_images),
     FIELD("epochs", EVENT_FIELD_INT, u.run.epochs),
@@ -44,22 +38,29 @@ static const struct event_field run_fields[] = {
     FIELD("recomputed", EVENT_FIELD_INT, u.run.recomputed),
     FIELD("recomputed_share", EVENT_FIELD_DOUBLE, u.run.recomputed_share),
     FIELD("weights", EVENT_FIELD_TEXT, u.run.weights),
+    FIELD("parent", EVENT_FIELD_TEXT, u.run.parent),
+    FIELD("metrics", EVENT_FIELD_DEFINITIONS, u.run.metrics),
+    FIELD("thaws", EVENT_FIELD_LONG, u.run.thaws),
+};
+static const struct event_field layers_fields[] = {
+    FIELD("layers", EVENT_FIELD_LAYERS, u.layers.layer),
+    FIELD("fixed", EVENT_FIELD_LONG, u.layers.fixed),
 };
 static const struct event_field step_fields[] = {
     FIELD("loss", EVENT_FIELD_DOUBLE, u.step_.loss),
     FIELD("lr", EVENT_FIELD_DOUBLE, u.step_.lr),
     FIELD("images_per_second", EVENT_FIELD_DOUBLE, u.step_.images_per_second),
     FIELD("images", EVENT_FIELD_INT, u.step_.images),
-    FIELD("correct", EVENT_FIELD_INT, u.step_.correct),
+    FIELD("metrics", EVENT_FIELD_METRICS, u.step_.metrics),
 };
 static const struct event_field epoch_fields[] = {
     FIELD("loss", EVENT_FIELD_DOUBLE, u.epoch_.loss),
-    FIELD("accuracy", EVENT_FIELD_DOUBLE, u.epoch_.accuracy),
+    FIELD("metrics", EVENT_FIELD_METRICS, u.epoch_.metrics),
     FIELD("seconds", EVENT_FIELD_DOUBLE, u.epoch_.seconds),
 };
 static const struct event_field eval_fields[] = {
-    FIELD("loss", EVENT_FIELD_DOUBLE, u.eval.loss), FIELD("accuracy", EVENT_FIELD_DOUBLE, u.eval.accuracy),
-    FIELD("top5", EVENT_FIELD_DOUBLE, u.eval.top5), FIELD("seconds", EVENT_FIELD_DOUBLE, u.eval.seconds),
+    FIELD("loss", EVENT_FIELD_DOUBLE, u.eval.loss),       FIELD("metrics", EVENT_FIELD_METRICS, u.eval.metrics),
+    FIELD("seconds", EVENT_FIELD_DOUBLE, u.eval.seconds), FIELD("images", EVENT_FIELD_INT, u.eval.images),
     FIELD("best", EVENT_FIELD_BOOL, u.eval.best),
 };
 static const struct event_field lr_fields[] = {
@@ -67,11 +68,21 @@ static const struct event_field lr_fields[] = {
     FIELD("to", EVENT_FIELD_DOUBLE, u.lr.to),
 };
 static const struct event_field thaw_fields[] = {
-    FIELD("layers", EVENT_FIELD_TEXT, u.thaw.layers),
+    FIELD("layers", EVENT_FIELD_LONG, u.thaw.layers),
+    FIELD("fixed", EVENT_FIELD_LONG, u.thaw.fixed),
     FIELD("frozen", EVENT_FIELD_BOOL, u.thaw.frozen),
     FIELD("by_hand", EVENT_FIELD_BOOL, u.thaw.by_hand),
+    FIELD("lr_factor", EVENT_FIELD_DOUBLE, u.thaw.lr_factor),
     FIELD("params_trainable", EVENT_FIELD_U64, u.thaw.params_trainable),
     FIELD("params_frozen", EVENT_FIELD_U64, u.thaw.params_frozen),
+};
+static const struct event_field updates_fields[] = {
+    FIELD("ratios", EVENT_FIELD_RATIOS, u.updates.ratio),
+};
+static const struct event_field phase_fields[] = {
+    FIELD("phase", EVENT_FIELD_PHASE, u.phase.phase),
+    FIELD("done", EVENT_FIELD_INT, u.phase.done),
+    FIELD("all", EVENT_FIELD_INT, u.phase.all),
 };
 static const struct event_field features_fields[] = {
     FIELD("validation", EVENT_FIELD_BOOL, u.features.validation), FIELD("images", EVENT_FIELD_INT, u.features.images),
@@ -95,12 +106,25 @@ static const struct event_field warning_fields[] = {
 static const struct event_field pause_fields[] = {
     FIELD("paused", EVENT_FIELD_BOOL, u.pause.paused),
 };
+static const struct event_field epochs_fields[] = {
+    FIELD("from", EVENT_FIELD_INT, u.epochs.from),
+    FIELD("to", EVENT_FIELD_INT, u.epochs.to),
+};
+static const struct event_field note_fields[] = {
+    FIELD("text", EVENT_FIELD_LONG, u.note.text),
+    FIELD("by", EVENT_FIELD_TEXT, u.note.by),
+};
+static const struct event_field command_fields[] = {
+    FIELD("command", EVENT_FIELD_LONG, u.command.command), FIELD("by", EVENT_FIELD_TEXT, u.command.by),
+    FIELD("done", EVENT_FIELD_BOOL, u.command.done),       FIELD("sentence", EVENT_FIELD_TEXT, u.command.sentence),
+    FIELD("number", EVENT_FIELD_INT, u.command.number),    FIELD("batch", EVENT_FIELD_INT, u.command.batch),
+};
 static const struct event_field fork_fields[] = {
     FIELD("from", EVENT_FIELD_TEXT, u.fork.from),
 };
 static const struct event_field done_fields[] = {
     FIELD("how", EVENT_FIELD_HOW, u.done.how),
-    FIELD("best_accuracy", EVENT_FIELD_DOUBLE, u.done.best_accuracy),
+    FIELD("best", EVENT_FIELD_DOUBLE, u.done.best),
     FIELD("best_epoch", EVENT_FIELD_INT, u.done.best_epoch),
     FIELD("val_loss", EVENT_FIELD_DOUBLE, u.done.val_loss),
     FIELD("seconds", EVENT_FIELD_DOUBLE, u.done.seconds),
@@ -118,16 +142,22 @@ struct kind_row {
     }
 static const struct kind_row kind_table[] = {
     [EVENT_RUN] = KIND("run", run_fields),
+    [EVENT_LAYERS] = KIND("layers", layers_fields),
     [EVENT_STEP] = KIND("step", step_fields),
     [EVENT_EPOCH] = KIND("epoch", epoch_fields),
     [EVENT_EVAL] = KIND("eval", eval_fields),
     [EVENT_LR] = KIND("lr", lr_fields),
     [EVENT_THAW] = KIND("thaw", thaw_fields),
+    [EVENT_UPDATES] = KIND("updates", updates_fields),
+    [EVENT_PHASE] = KIND("phase", phase_fields),
     [EVENT_FEATURES] = KIND("features", features_fields),
     [EVENT_FREEZE_PROOF] = KIND("freeze-proof", proof_fields),
     [EVENT_CHECKPOINT] = KIND("checkpoint", checkpoint_fields),
     [EVENT_WARNING] = KIND("warning", warning_fields),
     [EVENT_PAUSE] = KIND("pause", pause_fields),
+    [EVENT_EPOCHS] = KIND("epochs", epochs_fields),
+    [EVENT_NOTE] = KIND("note", note_fields),
+    [EVENT_COMMAND] = KIND("command", command_fields),
     [EVENT_FORK] = KIND("fork", fork_fields),
     [EVENT_DONE] = KIND("done", done_fields),
 };
@@ -137,6 +167,15 @@ static const char *const done_names[] = {
     [EVENT_DONE_FINISHED] = "finished",       [EVENT_DONE_STOPPED] = "stopped", [EVENT_DONE_EARLY] = "early",
     [EVENT_DONE_INTERRUPTED] = "interrupted", [EVENT_DONE_FAILED] = "failed",
 };
+
+static const char *const phase_names[] = {
+    [EVENT_PHASE_PREPARING] = "preparing",
+    [EVENT_PHASE_FEATURES] = "features",
+    [EVENT_PHASE_TRAINING] = "training",
+    [EVENT_PHASE_VALIDATING] = "validating",
+};
+_Static_assert(THAW_LENGTH(phase_names) == EVENT_PHASES, "a name for each phase");
+_Static_assert(THAW_LENGTH(done_names) == EVENT_DONES, "a name for each end");
 
 const char *event_kind_name(enum event_kind kind)
 {
@@ -148,6 +187,58 @@ const char *event_done_name(enum event_done how)
     return (size_t)how < THAW_LENGTH(done_names) ? done_names[how] : NULL;
 }
 
+const char *event_phase_name(enum event_phase phase)
+{
+    return (size_t)phase < THAW_LENGTH(phase_names) ? phase_names[phase] : NULL;
+}
+
+/* The members that a copy needs of its own. */
+static void copy_owned(struct event *event, const struct event_field *field)
+{
+    void *at = (char *)event + field->offset;
+    char **text = at;
+    if (field->type == EVENT_FIELD_LONG && *text)
+        *text = mem_string(*text);
+    else if (field->type == EVENT_FIELD_LAYERS || field->type == EVENT_FIELD_RATIOS) {
+        size_t item = field->type == EVENT_FIELD_LAYERS ? sizeof(struct event_layer) : sizeof(float);
+        void **block = at, *copy;
+        int count = *event_count_of(event, field);
+        copy = count > 0 ? mem_array((size_t)count, item) : NULL;
+        if (copy)
+            memcpy(copy, *block, (size_t)count * item);
+        *block = copy;
+    }
+}
+
+struct event event_copy(const struct event *event)
+{
+    struct event copy = *event;
+    size_t count;
+    const struct event_field *field = event_fields(event->kind, &count);
+    for (size_t i = 0; i < count; i++)
+        copy_owned(&copy, &field[i]);
+    return copy;
+}
+
+void event_finish(struct event *event)
+{
+    size_t count;
+    const struct event_field *field = event_fields(event->kind, &count);
+    for (size_t i = 0; i < count; i++) {
+        enum event_field_type type = field[i].type;
+        void **block = (void **)((char *)event + field[i].offset);
+        if (type != EVENT_FIELD_LONG && type != EVENT_FIELD_LAYERS && type != EVENT_FIELD_RATIOS)
+            continue;
+        mem_free(*block);
+        *block = NULL;
+    }
+}
+
+int *event_count_of(struct event *event, const struct event_field *field)
+{
+    return (int *)((char *)event + field->offset + field->size);
+}
+
 const struct event_field *event_fields_common(size_t *count)
 {
     *count = THAW_LENGTH(common_fields);
@@ -156,6 +247,7 @@ const struct event_field *event_fields_common(size_t *count)
 
 const struct event_field *event_fields(enum event_kind kind, size_t *count)
 {
-    *count = kind_table[kind].fields;
-    return kind_table[kind].field;
+    bool known = kind < EVENT_KINDS; /* EVENT_KINDS stands for "none yet" */
+    *count = known ? kind_table[kind].fields : 0;
+    return known ? kind_table[kind].field : NULL;
 }

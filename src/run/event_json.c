@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,52 @@ static json_t *u64_to_json(uint64_t value)
     return json_string(text);
 }
 
+static json_t *metrics_to_json(const struct metrics *metrics)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < metrics->count; i++)
+        json_object_set_new(object, metrics->of[i].name, double_to_json(metrics->of[i].value));
+    return object;
+}
+
+static json_t *definitions_to_json(const struct metric_definitions *definitions)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < definitions->count; i++) {
+        const struct metric_definition *of = &definitions->of[i];
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "name", text_to_json(of->name), "unit",
+                                              text_to_json(of->unit), "better", of->up ? "up" : "down"));
+    }
+    return list;
+}
+
+static json_t *layers_to_json(const struct event_layer *layer, int count)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o, s:b, s:f, s:f, s:f, s:i}", "name", text_to_json(layer[i].name),
+                            "stage", text_to_json(layer[i].stage), "kind", text_to_json(layer[i].kind), "shape",
+                            text_to_json(layer[i].shape), "head", layer[i].head, "params", layer[i].params, "macs",
+                            layer[i].macs, "activation_bytes", layer[i].activation_bytes, "marks", layer[i].marks));
+    return list;
+}
+
+/* "1.23e-04 - 5e-06": three digits each, as numbers in JSON would take twenty. */
+static json_t *ratios_to_json(const float *ratio, int count)
+{
+    enum { EACH = 12 };
+    char *text = mem_alloc((size_t)count * EACH + 1), *at = text;
+    for (int i = 0; i < count; i++) {
+        double value = (double)ratio[i];
+        at += isfinite(value) && value >= 0 ? snprintf(at, EACH, i ? " %.3g" : "%.3g", value)
+                                            : snprintf(at, EACH, i ? " -" : "-");
+    }
+    json_t *json = json_string(text);
+    mem_free(text);
+    return json;
+}
+
 static json_t *field_to_json(const struct event *event, const struct event_field *field)
 {
     const void *at = (const char *)event + field->offset;
@@ -77,6 +124,18 @@ static json_t *field_to_json(const struct event *event, const struct event_field
         return json_string(text);
     case EVENT_FIELD_HOW:
         return json_string(event_done_name(*(const enum event_done *)at));
+    case EVENT_FIELD_PHASE:
+        return json_string(event_phase_name(*(const enum event_phase *)at));
+    case EVENT_FIELD_LONG:
+        return *(char *const *)at ? text_to_json(*(char *const *)at) : NULL;
+    case EVENT_FIELD_METRICS:
+        return metrics_to_json(at);
+    case EVENT_FIELD_DEFINITIONS:
+        return definitions_to_json(at);
+    case EVENT_FIELD_LAYERS:
+        return layers_to_json(*(struct event_layer *const *)at, *event_count_of((struct event *)event, field));
+    case EVENT_FIELD_RATIOS:
+        return ratios_to_json(*(float *const *)at, *event_count_of((struct event *)event, field));
     }
     return NULL;
 }
@@ -84,7 +143,7 @@ static json_t *field_to_json(const struct event *event, const struct event_field
 static void fields_to_json(json_t *object, const struct event *event, const struct event_field *field, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        json_object_set_new(object, field[i].name, field_to_json(event, &field[i]));
+        json_object_set_new(object, field[i].name, field_to_json(event, &field[i])); /* no value: no key */
 }
 
 char *event_to_json(const struct event *event)
@@ -134,6 +193,18 @@ static bool json_to_u64(const json_t *json, uint64_t *value)
     return errno == 0 && *end == '\0';
 }
 
+static bool json_to_phase(const json_t *json, enum event_phase *phase)
+{
+    const char *text = json_string_value(json), *name;
+    for (int i = 0; text && (name = event_phase_name((enum event_phase)i)); i++) {
+        if (strcmp(name, text) == 0) {
+            *phase = (enum event_phase)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool json_to_how(const json_t *json, enum event_done *how)
 {
     const char *text = json_string_value(json), *name;
@@ -158,7 +229,92 @@ static bool json_to_text(const json_t *json, char *text, size_t size)
     return true;
 }
 
-static bool json_to_field(const json_t *json, struct event *event, const struct event_field *field)
+static bool json_to_metrics(json_t *json, struct metrics *metrics)
+{
+    const char *name;
+    json_t *value;
+    double number;
+    *metrics = (struct metrics){0};
+    json_object_foreach(json, name, value)
+    {
+        if (!json_to_double(value, &number))
+            return false;
+        metrics_set(metrics, name, number);
+    }
+    return json_is_object(json);
+}
+
+static bool json_to_definitions(const json_t *json, struct metric_definitions *definitions)
+{
+    size_t count = json_array_size(json);
+    *definitions = (struct metric_definitions){0};
+    for (size_t i = 0; i < count && i < METRICS_MAX; i++) {
+        const json_t *row = json_array_get(json, i);
+        struct metric_definition *of = &definitions->of[definitions->count++];
+        const char *better = json_string_value(json_object_get(row, "better"));
+        if (!json_to_text(json_object_get(row, "name"), of->name, sizeof of->name) || !better ||
+            !json_to_text(json_object_get(row, "unit"), of->unit, sizeof of->unit))
+            return false;
+        of->up = strcmp(better, "up") == 0;
+    }
+    return json_is_array(json);
+}
+
+static bool json_to_layer(const json_t *row, struct event_layer *layer)
+{
+    json_int_t marks = json_integer_value(json_object_get(row, "marks"));
+    layer->head = json_is_true(json_object_get(row, "head"));
+    layer->marks = (int)marks;
+    return json_to_text(json_object_get(row, "name"), layer->name, sizeof layer->name) &&
+           json_to_text(json_object_get(row, "stage"), layer->stage, sizeof layer->stage) &&
+           json_to_text(json_object_get(row, "kind"), layer->kind, sizeof layer->kind) &&
+           json_to_text(json_object_get(row, "shape"), layer->shape, sizeof layer->shape) &&
+           json_to_double(json_object_get(row, "params"), &layer->params) &&
+           json_to_double(json_object_get(row, "macs"), &layer->macs) &&
+           json_to_double(json_object_get(row, "activation_bytes"), &layer->activation_bytes) && marks >= 0 &&
+           marks <= 15;
+}
+
+/* A line holds the rows that it counts, so memory is bounded by the line. */
+static bool json_to_layers(const json_t *json, struct event_layer **layer, int *count)
+{
+    size_t rows = json_array_size(json);
+    mem_free(*layer);
+    *layer = rows ? mem_array(rows, sizeof **layer) : NULL;
+    *count = (int)rows;
+    for (size_t i = 0; i < rows; i++)
+        if (!json_to_layer(json_array_get(json, i), &(*layer)[i]))
+            return false;
+    return json_is_array(json);
+}
+
+static bool json_to_ratios(const json_t *json, float **ratio, int *count)
+{
+    const char *at = json_string_value(json);
+    size_t length = at ? strlen(at) : 0;
+    mem_free(*ratio);
+    *count = 0;
+    *ratio = length ? mem_array(length / 2 + 1, sizeof **ratio) : NULL;
+    for (; at && *at; at += *at == ' ') {
+        char *end = (char *)at + 1;
+        float value = *at == '-' ? -1 : strtof(at, &end);
+        if (end == at || (*end && *end != ' '))
+            return false;
+        (*ratio)[(*count)++] = value;
+        at = end;
+    }
+    return at != NULL;
+}
+
+static bool json_to_long(const json_t *json, char **text)
+{
+    const char *from = json_string_value(json);
+    mem_free(*text);
+    *text = from ? mem_string(from) : NULL;
+    return from != NULL;
+}
+
+static bool json_to_field(json_t *json, struct event *event, const struct event_field *field)
 {
     void *at = (char *)event + field->offset;
     switch (field->type) {
@@ -180,6 +336,18 @@ static bool json_to_field(const json_t *json, struct event *event, const struct 
         return json_string_value(json) && hash_parse(at, json_string_value(json));
     case EVENT_FIELD_HOW:
         return json_to_how(json, at);
+    case EVENT_FIELD_PHASE:
+        return json_to_phase(json, at);
+    case EVENT_FIELD_LONG:
+        return json_to_long(json, at);
+    case EVENT_FIELD_METRICS:
+        return json_to_metrics(json, at);
+    case EVENT_FIELD_DEFINITIONS:
+        return json_to_definitions(json, at);
+    case EVENT_FIELD_LAYERS:
+        return json_to_layers(json, at, event_count_of(event, field));
+    case EVENT_FIELD_RATIOS:
+        return json_to_ratios(json, at, event_count_of(event, field));
     }
     return false;
 }
@@ -188,12 +356,40 @@ static bool fields_from_json(const json_t *object, struct event *event, const st
                              struct error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        const json_t *json = json_object_get(object, field[i].name);
+        json_t *json = json_object_get(object, field[i].name);
         if (json && !json_to_field(json, event, &field[i]))
             return error_set(error, ERROR_FAILED, "event \"%s\": \"%s\" has a value of another kind",
                              event_kind_name(event->kind), field[i].name);
     }
     return true;
+}
+
+/* --- version 1, which knew accuracies only, as fields of their own --- */
+
+static void take_metric(const json_t *object, const char *name, struct metrics *metrics)
+{
+    const json_t *value = json_object_get(object, name);
+    if (json_is_number(value))
+        metrics_set(metrics, name, json_number_value(value));
+}
+
+static void take_version_1(const json_t *object, struct event *event)
+{
+    double images = json_number_value(json_object_get(object, "images"));
+    const json_t *correct = json_object_get(object, "correct"), *best = json_object_get(object, "best_accuracy");
+    static const struct metric_definitions definitions = {2, {{"accuracy", "share", true}, {"top5", "share", true}}};
+    if (event->kind == EVENT_RUN && event->u.run.version == 1)
+        event->u.run.metrics = definitions;
+    if (event->kind == EVENT_STEP && json_is_number(correct) && images > 0)
+        metrics_set(&event->u.step_.metrics, "accuracy", json_number_value(correct) / images);
+    if (event->kind == EVENT_EPOCH)
+        take_metric(object, "accuracy", &event->u.epoch_.metrics);
+    if (event->kind == EVENT_EVAL) {
+        take_metric(object, "accuracy", &event->u.eval.metrics);
+        take_metric(object, "top5", &event->u.eval.metrics);
+    }
+    if (event->kind == EVENT_DONE && json_is_number(best))
+        event->u.done.best = json_number_value(best) >= 0 ? json_number_value(best) : NAN;
 }
 
 static bool object_to_event(const json_t *object, struct event *event, bool *known, struct error *error)
@@ -213,7 +409,10 @@ static bool object_to_event(const json_t *object, struct event *event, bool *kno
     if (!fields_from_json(object, event, field, count, error))
         return false;
     field = event_fields(event->kind, &count);
-    return fields_from_json(object, event, field, count, error);
+    if (!fields_from_json(object, event, field, count, error))
+        return false;
+    take_version_1(object, event);
+    return true;
 }
 
 bool event_from_json(struct event *event, bool *known, const char *line, size_t length, struct error *error)
@@ -226,5 +425,7 @@ bool event_from_json(struct event *event, bool *known, const char *line, size_t 
         return error_set(error, ERROR_FAILED, "not an event: %s at byte %d", fault.text, fault.position);
     bool good = object_to_event(object, event, known, error);
     json_decref(object);
+    if (!good && *known)
+        event_finish(event);
     return good;
 }

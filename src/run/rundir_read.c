@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "rundir_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/story.h"
 
 /* Walks the whole lines of events.jsonl. Read, not mapped: a resume may cut the file while it is looked at. */
 struct lines {
@@ -71,6 +73,8 @@ bool rundir_read(const char *path, const struct event_sink *sink, struct error *
             error_wrap(error, "%s/%s: line %d", path, RUNDIR_EVENTS, lines.number);
         else if (known && (good = check_version(&event, path, error)))
             sink->emit(sink->context, &event);
+        if (good && known)
+            event_finish(&event);
     }
     mem_free(lines.text);
     return good;
@@ -84,7 +88,7 @@ long rundir_lock_holder(int lock)
 }
 
 /* A holder's number and a living process are not enough: numbers are given out again. The lock itself decides. */
-static bool is_active(const char *path)
+bool rundir_is_active(const char *path)
 {
     char *file = path_join(path, RUNDIR_LOCK);
     int lock = open(file, O_RDONLY | O_CLOEXEC);
@@ -104,64 +108,69 @@ static bool is_step(const char *line, size_t length)
     return length >= sizeof start - 1 && memcmp(line, start, sizeof start - 1) == 0;
 }
 
-static void summarise_event(struct rundir_summary *summary, const struct event *event)
+static double or_none(double figure)
 {
-    summary->done = event->kind == EVENT_DONE;
-    summary->seconds = event->elapsed;
-    switch (event->kind) {
-    case EVENT_RUN:
-        memcpy(summary->model, event->u.run.model, sizeof summary->model);
-        mem_free(summary->data);
-        summary->data = mem_string(event->u.run.data);
-        summary->started = event->time;
-        summary->epochs = event->u.run.epochs;
-        summary->params_trainable = event->u.run.params_trainable;
-        summary->params_frozen = event->u.run.params_frozen;
-        break;
-    case EVENT_EPOCH:
-        summary->epochs_done = event->epoch;
-        break;
-    case EVENT_EVAL:
-        summary->last_accuracy = event->u.eval.accuracy;
-        if (event->u.eval.accuracy > summary->best_accuracy)
-            summary->best_accuracy = event->u.eval.accuracy;
-        break;
-    case EVENT_THAW:
-        summary->params_trainable = event->u.thaw.params_trainable;
-        summary->params_frozen = event->u.thaw.params_frozen;
-        break;
-    case EVENT_DONE:
-        summary->how = event->u.done.how;
-        break;
-    default:
-        break;
-    }
+    return isnan(figure) ? -1 : figure;
+}
+
+static void summarise_story(struct rundir_summary *summary, const struct story *story)
+{
+    const struct metric_definition *metric = story_metric(story);
+    memcpy(summary->model, story->run.u.run.model, sizeof summary->model);
+    mem_free(summary->data);
+    summary->data = mem_string(story->run.u.run.data);
+    summary->started = story->run.time;
+    summary->seconds = story->elapsed;
+    summary->epochs = story->epochs;
+    summary->epochs_done = story->epochs_done;
+    summary->params_trainable = story->trainable;
+    summary->params_frozen = story->frozen;
+    summary->last_accuracy = metric ? or_none(metrics_get(&story->val_figures, metric->name)) : -1;
+    summary->best_accuracy = or_none(story->best);
+    summary->done = story->done.kind == EVENT_DONE;
+    summary->how = summary->done ? story->done.u.done.how : EVENT_DONE_FAILED;
+}
+
+/* One line into the story; those of a newer program and the first one are looked at. */
+static bool take_line(struct story *story, const struct rundir_summary *summary, const char *line, size_t length,
+                      int number, struct error *error)
+{
+    struct event event;
+    bool known;
+    if (!event_from_json(&event, &known, line, length, error))
+        return error_wrap(error, "%s/%s: line %d", summary->path, RUNDIR_EVENTS, number);
+    bool good = true;
+    if (story->run.kind != EVENT_RUN && !(known && event.kind == EVENT_RUN))
+        good = error_set(error, ERROR_FAILED, "%s: its events do not begin with a \"run\" line", summary->path);
+    good = good && (!known || check_version(&event, summary->path, error));
+    if (good && known)
+        story_add(story, &event);
+    if (known)
+        event_finish(&event);
+    return good;
 }
 
 static bool summarise_lines(struct lines *lines, struct rundir_summary *summary, struct error *error)
 {
-    struct event event;
+    struct story story;
     const char *line, *last_step = NULL;
     size_t length, last_length = 0;
-    bool known, began = false;
-    while ((line = lines_next(lines, &length))) {
-        last_step = is_step(line, length) ? line : NULL;
+    bool good = true;
+    story_init(&story);
+    while (good && (line = lines_next(lines, &length))) {
+        last_step = is_step(line, length) && story.run.kind == EVENT_RUN ? line : NULL;
         last_length = length;
-        if (last_step)
-            continue;
-        if (!event_from_json(&event, &known, line, length, error))
-            return error_wrap(error, "%s/%s: line %d", summary->path, RUNDIR_EVENTS, lines->number);
-        if (!began && !(known && event.kind == EVENT_RUN))
-            return error_set(error, ERROR_FAILED, "%s: its events do not begin with a \"run\" line", summary->path);
-        began = true;
-        if (known && !check_version(&event, summary->path, error))
-            return false;
-        if (known)
-            summarise_event(summary, &event);
+        if (!last_step)
+            good = take_line(&story, summary, line, length, lines->number, error);
     }
-    if (last_step && event_from_json(&event, &known, last_step, last_length, error))
-        summarise_event(summary, &event);
-    return began || error_set(error, ERROR_FAILED, "%s: no events in it yet", summary->path);
+    if (good && last_step)
+        good = take_line(&story, summary, last_step, last_length, lines->number, error);
+    if (good && story.run.kind != EVENT_RUN)
+        good = error_set(error, ERROR_FAILED, "%s: no events in it yet", summary->path);
+    if (good)
+        summarise_story(summary, &story);
+    story_finish(&story);
+    return good;
 }
 
 static bool summarise_events(const char *path, struct rundir_summary *summary, struct error *error)
@@ -196,7 +205,7 @@ static bool summarise(const char *path, struct run_cache *cache, struct rundir_s
         rundir_summary_finish(summary);
         return false;
     }
-    summary->active = is_active(path);
+    summary->active = rundir_is_active(path);
     bool labelled = run_labels_read(&summary->labels, path, &unused); /* else it is shown without */
     (void)labelled;
     return true;

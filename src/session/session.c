@@ -1,5 +1,5 @@
-/* The session: creation, wake-ups, events. The trainer's thread pushes events into the inbox and writes a byte to the
- * pipe; everything else runs on the front end's one thread. */
+/* The session: creation and wake-ups. Threads behind it write a byte to the pipe, links have descriptors of their own;
+ * everything else runs on the front end's one thread. */
 #include "config.h"
 
 #include "thaw/session/session.h"
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "session_private.h"
@@ -35,6 +36,7 @@ void draft_destroy(struct draft *draft)
     if (!draft)
         return;
     experiment_rows_finish(draft);
+    recent_finish(draft);
     data_finish(draft);
     layers_finish(draft);
     models_finish(draft);
@@ -55,7 +57,10 @@ struct session *session_create(const struct session_options *options, struct err
     }
     struct session *session = mem_alloc(sizeof *session);
     memcpy(session->wake, wake, sizeof wake);
-    pthread_mutex_init(&session->lock, NULL);
+    session->waits = epoll_create1(EPOLL_CLOEXEC);
+    epoll_ctl(session->waits, EPOLL_CTL_ADD, wake[0], &(struct epoll_event){.events = EPOLLIN});
+    session->shown_view = -1;
+    session->engine = options->engine ? mem_string(options->engine) : NULL;
     session->samples = home_folder(options->samples, PATH_DATA, "samples");
     session->runs_folder = home_folder(options->runs, PATH_DATA, "runs");
     session->models_folder = home_folder(options->models, PATH_DATA, "models");
@@ -64,7 +69,6 @@ struct session *session_create(const struct session_options *options, struct err
     session->sort = SESSION_MODEL_COLUMNS;
     session->draft = draft_create();
     session->draft->experiment.train.threads = options->threads;
-    history_init(&session->history);
     if (!options->experiment)
         session_rescan_models(session);
     else if (!opening_create(session, options, error)) {
@@ -79,15 +83,16 @@ void session_destroy(struct session *session)
     if (!session)
         return;
     opening_finish(session);
-    run_finish(session);
+    views_finish(session);
+    runs_finish(session);
     draft_destroy(session->draft);
     pull_finish(session);
     view_finish(session);
-    mem_free(session->inbox);
+    mem_free(session->engine);
     mem_free(session->samples);
     mem_free(session->runs_folder);
     mem_free(session->models_folder);
-    pthread_mutex_destroy(&session->lock);
+    close(session->waits);
     close(session->wake[0]);
     close(session->wake[1]);
     mem_free(session);
@@ -95,7 +100,7 @@ void session_destroy(struct session *session)
 
 int session_wake_fd(const struct session *session)
 {
-    return session->wake[0];
+    return session->waits;
 }
 
 void session_wake(int descriptor)
@@ -109,23 +114,5 @@ size_t session_pump(struct session *session)
     char drained[64];
     while (read(session->wake[0], drained, sizeof drained) > 0)
         ;
-    pthread_mutex_lock(&session->lock);
-    struct event *events = session->inbox;
-    size_t count = session->inbox_count;
-    session->inbox = NULL;
-    session->inbox_count = session->inbox_room = 0;
-    pthread_mutex_unlock(&session->lock);
-    if (!session->recorded) {
-        for (size_t i = 0; i < count; i++) {
-            history_add(&session->history, &events[i]);
-            if (events[i].kind == EVENT_THAW && !events[i].u.thaw.by_hand)
-                layers_apply(session, events[i].u.thaw.layers, events[i].u.thaw.frozen);
-            if (events[i].kind == EVENT_DONE)
-                layers_run_ended(session);
-            if (events[i].kind == EVENT_EVAL || events[i].kind == EVENT_DONE)
-                session->results_known = false;
-        }
-    }
-    mem_free(events);
-    return count + pull_pump(session) + opening_pump(session);
+    return views_pump(session) + pull_pump(session) + opening_pump(session);
 }

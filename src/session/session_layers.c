@@ -14,15 +14,6 @@ _Static_assert(SESSION_WEIGHTS == (int)FREEZE_WEIGHTS && SESSION_AFFINE == (int)
                    SESSION_STATISTICS == (int)FREEZE_STATISTICS && SESSION_DROPOUT == (int)FREEZE_DROPOUT,
                "marks pass through unchanged");
 
-bool layers_training(const struct session *session)
-{
-    if (!session->trainer || session->recorded)
-        return false;
-    struct trainer_status status;
-    trainer_status(session->trainer, &status);
-    return status.phase != TRAINER_DONE && status.phase != TRAINER_FAILED;
-}
-
 static void kind_text(char *text, size_t room, const struct graph_node *node, const struct shape4 *in)
 {
     const struct op_attrs *attrs = &node->attrs;
@@ -111,8 +102,7 @@ void layers_finish(struct draft *draft)
         freeze_destroy(draft->undo[i]);
     draft->undos = 0;
     freeze_destroy(draft->freeze);
-    freeze_destroy(draft->scheduled);
-    draft->freeze = draft->scheduled = NULL;
+    draft->freeze = NULL;
     mem_free(draft->layer);
     mem_free(draft->layer_node);
     draft->layer = NULL;
@@ -134,54 +124,61 @@ static enum session_mark mark_of(unsigned marks, unsigned fixed, enum freeze_mar
     return fixed & which ? SESSION_MARK_FROZEN : SESSION_MARK_THAWED;
 }
 
+struct session_layer *layers_begin_stage(struct session_layer *row)
+{
+    row->weights = row->affine = row->statistics = row->dropout = row->all = SESSION_MARK_NONE;
+    row->update_ratio = -1;
+    return row;
+}
+
+void layers_fill_marks(struct session_layer *row, unsigned marks, unsigned fixed)
+{
+    row->weights = mark_of(marks, fixed, FREEZE_WEIGHTS);
+    row->affine = mark_of(marks, fixed, FREEZE_AFFINE);
+    row->statistics = mark_of(marks, fixed, FREEZE_STATISTICS);
+    row->dropout = mark_of(marks, fixed, FREEZE_DROPOUT);
+    row->all = join(join(row->weights, row->affine), join(row->statistics, row->dropout));
+}
+
+void layers_join_stage(struct session_layer *stage, const struct session_layer *row)
+{
+    if (!stage)
+        return;
+    stage->weights = join(stage->weights, row->weights);
+    stage->affine = join(stage->affine, row->affine);
+    stage->statistics = join(stage->statistics, row->statistics);
+    stage->dropout = join(stage->dropout, row->dropout);
+    stage->all = join(stage->all, row->all);
+    if (row->update_ratio > stage->update_ratio)
+        stage->update_ratio = row->update_ratio;
+}
+
 void layers_mark(struct session *session)
 {
     struct session_layer *stage = NULL;
     for (size_t i = 0; i < session->draft->layers; i++) {
         struct session_layer *row = &session->draft->layer[i];
+        int node = session->draft->layer_node[i];
         if (row->is_stage) {
-            stage = row;
-            row->weights = row->affine = row->statistics = row->dropout = row->all = SESSION_MARK_NONE;
+            stage = layers_begin_stage(row);
             continue;
         }
-        int node = session->draft->layer_node[i];
-        unsigned marks = freeze_marks(session->draft->graph, node), fixed = session->draft->freeze->fixed[node];
-        row->weights = mark_of(marks, fixed, FREEZE_WEIGHTS);
-        row->affine = mark_of(marks, fixed, FREEZE_AFFINE);
-        row->statistics = mark_of(marks, fixed, FREEZE_STATISTICS);
-        row->dropout = mark_of(marks, fixed, FREEZE_DROPOUT);
-        row->all = join(join(row->weights, row->affine), join(row->statistics, row->dropout));
-        if (!stage)
-            continue;
-        stage->weights = join(stage->weights, row->weights);
-        stage->affine = join(stage->affine, row->affine);
-        stage->statistics = join(stage->statistics, row->statistics);
-        stage->dropout = join(stage->dropout, row->dropout);
-        stage->all = join(stage->all, row->all);
+        layers_fill_marks(row, freeze_marks(session->draft->graph, node), session->draft->freeze->fixed[node]);
+        layers_join_stage(stage, row);
     }
 }
 
-static void take_update_ratios(struct session *session)
+/* The run whose layers are meant; NULL: the next one's. */
+static struct view *subject_of(const struct session *session)
 {
-    int nodes = session->draft->graph ? session->draft->graph->nodes : 0;
-    float *ratio = mem_array((size_t)nodes, sizeof *ratio);
-    int known = layers_training(session) ? trainer_layer_updates(session->trainer, ratio, nodes) : 0;
-    struct session_layer *stage = NULL;
-    for (size_t i = 0; i < session->draft->layers; i++) {
-        struct session_layer *row = &session->draft->layer[i];
-        int node = session->draft->layer_node[i];
-        row->update_ratio = node >= 0 && node < known ? ratio[node] : -1;
-        if (row->is_stage)
-            stage = row;
-        else if (stage && row->update_ratio > stage->update_ratio)
-            stage->update_ratio = row->update_ratio;
-    }
-    mem_free(ratio);
+    return session_subject(session) == SESSION_SHOWN_RUN ? view_shown(session) : NULL;
 }
 
 size_t session_layers(const struct session *session, const struct session_layer **layers)
 {
-    take_update_ratios((struct session *)session);
+    struct view *view = subject_of(session);
+    if (view)
+        return run_layers(view, layers);
     *layers = session->draft->layer;
     return session->draft->layers;
 }
@@ -198,60 +195,27 @@ static void push_undo(struct session *session)
     session->draft->undo[session->draft->undos++] = freeze_copy(session->draft->freeze);
 }
 
-/* Patterns in pieces that fit a command, cut at blanks. */
-static void post_patterns(struct session *session, enum trainer_command_kind kind, const char *patterns)
-{
-    while (*patterns) {
-        size_t length = strlen(patterns);
-        if (length >= EVENT_TEXT_MAX) {
-            length = EVENT_TEXT_MAX - 1;
-            while (length > 0 && patterns[length] != ' ')
-                length--;
-        }
-        struct trainer_command command = {.kind = kind, .value = 1};
-        snprintf(command.layers, sizeof command.layers, "%.*s", (int)length, patterns);
-        trainer_post(session->trainer, &command);
-        patterns += length;
-        patterns += strspn(patterns, " ");
-    }
-}
-
-/* The trainer has its own freeze plan: tell it the differences, as patterns, frozen and thawed ones apart. */
-static void post_differences(struct session *session, const struct freeze *before)
-{
-    if (!layers_training(session))
-        return;
-    for (int frozen = 0; frozen < 2; frozen++) {
-        struct freeze *touched = freeze_create(session->draft->graph);
-        for (int node = 0; node < session->draft->graph->nodes; node++) {
-            unsigned now = session->draft->freeze->fixed[node], then = before->fixed[node];
-            freeze_set(touched, session->draft->graph, node, frozen ? now & ~then : then & ~now, true);
-        }
-        char *patterns = freeze_describe(touched, session->draft->graph);
-        post_patterns(session, frozen ? TRAINER_FREEZE : TRAINER_THAW, patterns);
-        mem_free(patterns);
-        freeze_destroy(touched);
-    }
-}
-
-static void changed(struct session *session)
-{
-    post_differences(session, session->draft->undo[session->draft->undos - 1]);
-    layers_mark(session);
-}
-
 static bool has_model(struct session *session, struct error *error)
 {
     return opening_settle(session, error) &&
            (session->draft->graph || error_set(error, ERROR_USAGE, "no model is chosen"));
 }
 
+/* Whether there is such a row of the subject. */
+static bool has_row(struct session *session, size_t row, struct error *error)
+{
+    const struct session_layer *unused;
+    if (!subject_of(session) && !has_model(session, error))
+        return false;
+    return row < session_layers(session, &unused) || error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
+}
+
 bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, struct error *error)
 {
-    if (!has_model(session, error))
+    if (!has_row(session, row, error))
         return false;
-    if (row >= session->draft->layers)
-        return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
+    if (subject_of(session))
+        return run_layers_toggle(session, row, marks, error);
     size_t end = row + 1;
     if (session->draft->layer[row].is_stage)
         while (end < session->draft->layers && !session->draft->layer[end].is_stage)
@@ -271,27 +235,29 @@ bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, 
     for (size_t i = first; i < end; i++)
         freeze_set(session->draft->freeze, session->draft->graph, session->draft->layer_node[i],
                    freeze_marks(session->draft->graph, session->draft->layer_node[i]) & marks, !all_fixed);
-    changed(session);
+    layers_mark(session);
     return true;
 }
 
 bool session_freeze_upto(struct session *session, size_t row, struct error *error)
 {
-    if (!has_model(session, error))
+    if (!has_row(session, row, error))
         return false;
-    if (row >= session->draft->layers)
-        return error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
+    if (subject_of(session))
+        return run_layers_upto(session, row, error);
     push_undo(session);
     if (!freeze_upto(session->draft->freeze, session->draft->graph, session->draft->layer[row].name, error)) {
         freeze_destroy(session->draft->undo[--session->draft->undos]);
         return false;
     }
-    changed(session);
+    layers_mark(session);
     return true;
 }
 
 bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
 {
+    if (subject_of(session))
+        return run_layers_match(session, patterns, frozen, error);
     if (!has_model(session, error))
         return false;
     push_undo(session);
@@ -300,47 +266,21 @@ bool session_freeze_match(struct session *session, const char *patterns, bool fr
         session->draft->freeze = session->draft->undo[--session->draft->undos];
         return false;
     }
-    changed(session);
-    return true;
-}
-
-bool session_undo_freeze(struct session *session)
-{
-    if (!session->draft->undos)
-        return false;
-    struct freeze *before = session->draft->freeze;
-    session->draft->freeze = session->draft->undo[--session->draft->undos];
-    post_differences(session, before);
-    freeze_destroy(before);
     layers_mark(session);
     return true;
 }
 
-void layers_apply(struct session *session, const char *patterns, bool frozen)
+bool session_undo_freeze(struct session *session, struct error *error)
 {
-    struct error unused;
-    if (!session->draft->freeze)
-        return;
-    struct freeze *before = freeze_copy(session->draft->freeze);
-    if (freeze_match(session->draft->freeze, session->draft->graph, patterns, frozen, &unused)) {
-        if (!session->draft->scheduled)
-            session->draft->scheduled = freeze_create(session->draft->graph);
-        for (int node = 0; node < session->draft->graph->nodes; node++)
-            session->draft->scheduled->fixed[node] |= before->fixed[node] & ~session->draft->freeze->fixed[node];
-        layers_mark(session);
-    }
-    freeze_destroy(before);
-}
-
-void layers_run_ended(struct session *session)
-{
-    if (!session->draft->scheduled)
-        return;
-    for (int node = 0; node < session->draft->graph->nodes; node++)
-        freeze_set(session->draft->freeze, session->draft->graph, node, session->draft->scheduled->fixed[node], true);
-    freeze_destroy(session->draft->scheduled);
-    session->draft->scheduled = NULL;
+    struct draft *draft = session->draft;
+    if (subject_of(session))
+        return run_layers_undo(session, error);
+    if (!draft->undos)
+        return error_set(error, ERROR_USAGE, "nothing to undo");
+    freeze_destroy(draft->freeze);
+    draft->freeze = draft->undo[--draft->undos];
     layers_mark(session);
+    return true;
 }
 
 bool layers_from_experiment(struct session *session, struct error *error)
@@ -460,6 +400,10 @@ static double step_bytes(const struct session *session)
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts)
 {
     *counts = (struct session_freeze_counts){0};
+    if (subject_of(session)) {
+        run_layers_counts(subject_of(session), counts);
+        return;
+    }
     if (!session->draft->graph)
         return;
     struct freeze_counts of_plan = freeze_counts(session->draft->freeze, session->draft->graph);

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 
-#include "history.h"
 #include "thaw/base/job.h"
 #include "thaw/data/dataset.h"
 #include "thaw/network/freeze.h"
@@ -15,9 +14,9 @@
 #include "thaw/shelf/remember.h"
 #include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
-#include "thaw/train/trainer.h"
+#include "view_private.h"
 
-enum { SESSION_UNDO = 100, SESSION_EVENTS_MAX = 1 << 16, SESSION_COMPARED = 15 };
+enum { SESSION_UNDO = 100, SESSION_COMPARED = 15, RECENT_MAX = 12 };
 
 /* An image's time being measured; the job reads all of it and writes what is behind the line. */
 struct session_timing {
@@ -50,7 +49,6 @@ struct draft {
 
     /* session_layers.c */
     struct freeze *freeze;
-    struct freeze *scheduled; /* what the run's schedule has thawed; NULL: nothing */
     struct freeze *undo[SESSION_UNDO];
     int undos;
     struct session_layer *layer;
@@ -66,6 +64,10 @@ struct draft {
     char **place;
     size_t places;
 
+    /* session_recent.c */
+    char *recent[RECENT_MAX]; /* experiments, as last asked for */
+    size_t recents;
+
     /* session_experiment.c */
     struct experiment experiment;
     struct session_setting *setting;
@@ -76,15 +78,14 @@ struct session {
     char *samples, *runs_folder, *models_folder;
     int threads;
 
-    /* events from the trainer's thread: pushed under the lock, taken by session_pump; the pipe wakes the front end */
-    int wake[2];
-    pthread_mutex_t lock;
-    struct event *inbox;
-    size_t inbox_count, inbox_room;
+    int wake[2];  /* a pipe; other threads write a byte */
+    int waits;    /* an epoll set: the pipe and the views' links */
+    char *engine; /* NULL: runs train in this process */
 
     /* session_open.c */
     struct session_opening *opening; /* NULL: nothing is being opened */
     struct error opening_fault;      /* of kind NONE: it was opened */
+    struct error why_instead;        /* of kind NONE: it was the one to begin with */
     bool opening_news;               /* since the last pump */
 
     /* session_models_shown.c */
@@ -104,16 +105,17 @@ struct session {
 
     struct draft *draft; /* never NULL; changes as a whole when an experiment has been opened */
 
-    /* session_run.c */
-    struct trainer *trainer;
-    struct history history; /* of the live or the reopened run */
-    bool recorded;          /* what is shown is a reopened run */
-    char run_path[512];
-    struct session_results results;
-    unsigned *confusion;
-    char **result_class;
-    int result_classes;
-    bool results_known; /* results are those of the history's last evaluation */
+    /* session_views.c */
+    struct view *view[VIEWS_MAX];
+    size_t views;
+    long shown_view; /* -1: none */
+    enum session_subject subject;
+    bool was_live; /* what views_follow saw last */
+    const struct view *was_shown;
+    struct session_notice notice[VIEW_NOTICES];
+    int notices;
+
+    /* session_runs.c */
     struct rundir_summary *summary;
     struct session_run *run;
     size_t runs;
@@ -153,13 +155,15 @@ bool models_choose(struct session *session, const char *arch, const char *weight
 /* session_layers.c */
 void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
 void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
-void layers_apply(struct session *session, const char *patterns, bool frozen); /* the trainer's own change */
-void layers_run_ended(
-    struct session *session); /* what its schedule thawed is frozen again: the plan is the next run's */
 bool layers_from_experiment(struct session *session, struct error *error);
+/* A folder or a file that was opened; name: "data", "experiments". The last first, those that are gone left out; the
+ * caller frees each path. */
+void recent_add(const char *name, const char *path);
+size_t recent_read(const char *name, char *path[RECENT_MAX]);
+void recent_finish(struct draft *draft);
+void data_remember(const struct session *session); /* the chosen data */
 bool layers_to_experiment(struct session *session, struct error *error);
 void layers_finish(struct draft *draft);
-bool layers_training(const struct session *session);
 
 /* session_data.c */
 bool data_choose(struct session *session, const char *path, struct error *error);
@@ -168,8 +172,7 @@ void data_finish(struct draft *draft);
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
 
-/* session_run.c */
-void run_forget(struct session *session); /* stops, saves and drops the run */
-void run_finish(struct session *session);
+/* session_runs.c */
+void runs_finish(struct session *session);
 
 #endif

@@ -182,7 +182,7 @@ bool session_time_model(struct session *session, size_t row, struct error *error
     const struct session_model *model = &session->draft->model[row];
     if (timing->job)
         return error_set(error, ERROR_USAGE, "%s is being measured; one at a time", timing->name);
-    if (session->trainer && layers_training(session))
+    if (view_shown(session) && session_phase_is_live(view_phase(view_shown(session))))
         return error_set(error, ERROR_USAGE, "a run is training: nothing else would be measured rightly");
     bool known = zoo_find(model->arch, &room) != NULL;
     if (!known && !model->local)

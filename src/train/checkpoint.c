@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,33 +34,66 @@ static const struct field fields[] = {
     FIELD("batch", FIELD_INT, batch),
     FIELD("step", FIELD_U64, step),
     FIELD("thaws_done", FIELD_INT, thaws_done),
+    FIELD("epochs", FIELD_INT, epochs),
     FIELD("sum_loss", FIELD_DOUBLE, sums.loss),
     FIELD("sum_images", FIELD_U64, sums.images),
-    FIELD("sum_correct", FIELD_U64, sums.correct),
-    FIELD("sum_correct5", FIELD_U64, sums.correct5),
+    FIELD("sum_0", FIELD_DOUBLE, sums.of[0]),
+    FIELD("sum_1", FIELD_DOUBLE, sums.of[1]),
+    FIELD("sum_2", FIELD_DOUBLE, sums.of[2]),
+    FIELD("sum_3", FIELD_DOUBLE, sums.of[3]),
     FIELD("epoch_seconds", FIELD_DOUBLE, epoch_seconds),
     FIELD("elapsed", FIELD_DOUBLE, elapsed),
-    FIELD("base_lr", FIELD_DOUBLE, base_lr),
+    FIELD("base_lr", FIELD_DOUBLE, lr.base),
+    FIELD("lr_anchor", FIELD_U64, lr.anchor),
     FIELD("val_loss", FIELD_DOUBLE, val_loss),
-    FIELD("val_accuracy", FIELD_DOUBLE, val_accuracy),
-    FIELD("best_accuracy", FIELD_DOUBLE, best_accuracy),
+    FIELD("best", FIELD_DOUBLE, best),
     FIELD("best_epoch", FIELD_INT, best_epoch),
     FIELD("stale", FIELD_INT, stale),
     FIELD("mark", FIELD_U64, mark),
     FIELD("seed", FIELD_U64, seed),
     FIELD("images_batch", FIELD_INT, images_batch),
+    FIELD("batches", FIELD_INT, batches),
+    FIELD("parent", FIELD_TEXT, parent),
+    FIELD("classes_hash", FIELD_HASH, classes_hash),
     FIELD("arch", FIELD_TEXT, arch),
     FIELD("base_path", FIELD_TEXT, base_path),
     FIELD("base_hash", FIELD_HASH, base_hash),
     FIELD("data_hash", FIELD_HASH, data_hash),
 };
 
+_Static_assert(TASK_SUMS == 4, "a row for each sum");
+
 struct checkpoint_file {
     struct weights *weights;
     json_t *object;
 };
 
+/* --- changes of the plan --- */
+
+void plan_changes_push(struct plan_changes *changes, struct plan_change change)
+{
+    if (changes->count == PLAN_CHANGES_MAX) {
+        freeze_destroy(changes->change[0].before);
+        memmove(changes->change, changes->change + 1, (PLAN_CHANGES_MAX - 1) * sizeof change);
+        changes->count--;
+    }
+    changes->change[changes->count++] = change;
+}
+
+void plan_changes_finish(struct plan_changes *changes)
+{
+    while (changes->count > 0)
+        freeze_destroy(changes->change[--changes->count].before);
+}
+
 /* --- writing --- */
+
+static json_t *double_to_json(double value)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%a", value);
+    return json_string(text);
+}
 
 static json_t *field_to_json(const struct checkpoint *checkpoint, const struct field *field)
 {
@@ -72,8 +106,7 @@ static json_t *field_to_json(const struct checkpoint *checkpoint, const struct f
         snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)at);
         return json_string(text);
     case FIELD_DOUBLE:
-        snprintf(text, sizeof text, "%a", *(const double *)at);
-        return json_string(text);
+        return double_to_json(*(const double *)at);
     case FIELD_TEXT:
         return json_string(at);
     case FIELD_HASH:
@@ -83,19 +116,54 @@ static json_t *field_to_json(const struct checkpoint *checkpoint, const struct f
     return NULL;
 }
 
-static char *describe(const struct checkpoint *checkpoint, const struct graph *graph, const struct freeze *freeze,
-                      struct optim *optim)
+static json_t *freeze_to_json(const struct freeze *freeze)
 {
-    json_t *object = json_object(), *fixed = json_array(), *updates = json_array();
+    json_t *fixed = json_array();
+    for (int node = 0; node < freeze->nodes; node++)
+        json_array_append_new(fixed, json_integer(freeze->fixed[node]));
+    return fixed;
+}
+
+static json_t *changes_to_json(const struct plan_changes *changes)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < changes->count; i++) {
+        const struct plan_change *change = &changes->change[i];
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "fixed", freeze_to_json(change->before), "lr_from",
+                                              double_to_json(change->lr_from), "lr_to", double_to_json(change->lr_to)));
+    }
+    return list;
+}
+
+static json_t *recorded_to_json(const struct recorded_commands *recorded)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < recorded->count; i++) {
+        const struct recorded_command *of = &recorded->of[i];
+        char *line = run_command_to_json(&of->command);
+        json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:s}", "number", of->number, "epoch", of->epoch, "batch",
+                                              of->batch, "command", line));
+        mem_free(line);
+    }
+    return list;
+}
+
+static char *describe(const struct checkpoint *checkpoint, const struct checkpoint_of *of)
+{
+    json_t *object = json_object(), *updates = json_array(), *warmups = json_array();
     json_object_set_new(object, "version", json_integer(CHECKPOINT_VERSION));
     for (size_t i = 0; i < THAW_LENGTH(fields); i++)
         json_object_set_new(object, fields[i].name, field_to_json(checkpoint, &fields[i]));
-    for (int node = 0; node < freeze->nodes; node++)
-        json_array_append_new(fixed, json_integer(freeze->fixed[node]));
-    for (int p = 0; p < graph->params; p++)
-        json_array_append_new(updates, json_integer((json_int_t)*optim_updates(optim, p)));
-    json_object_set_new(object, "fixed", fixed);
+    for (int p = 0; p < of->graph->params; p++) {
+        json_array_append_new(updates, json_integer((json_int_t)*optim_updates(of->optim, p)));
+        json_array_append_new(warmups, json_integer((json_int_t)*optim_warmup(of->optim, p)));
+    }
+    json_object_set_new(object, "fixed", freeze_to_json(of->freeze));
+    json_object_set_new(object, "changes", changes_to_json(of->changes));
+    json_object_set_new(object, "recorded", recorded_to_json(of->recorded));
+    json_object_set_new(object, "recorded_last", json_integer(of->recorded->last));
     json_object_set_new(object, "updates", updates);
+    json_object_set_new(object, "warmups", warmups);
     char *dumped = json_dumps(object, JSON_COMPACT), *text = mem_string(dumped);
     free(dumped);
     json_decref(object);
@@ -115,19 +183,20 @@ static void add_output(struct weights_output *output, const char *prefix, const 
 
 /* To the file, or, with `bytes`, to memory. */
 static bool write_to(char **bytes, size_t *size, const char *path, const struct checkpoint *checkpoint,
-                     const struct graph *graph, const struct freeze *freeze, struct optim *optim, const bool *touched,
-                     struct error *error)
+                     const struct checkpoint_of *of, struct error *error)
 {
+    const struct graph *graph = of->graph;
     size_t count = 0, room = (size_t)graph->params * (1 + OPTIM_SLOTS_MAX);
     struct weights_output *outputs = mem_array(room, sizeof *outputs);
     for (int p = 0; p < graph->params; p++) {
-        if (touched[p])
+        if (of->touched[p])
             add_output(&outputs[count++], VALUES_PREFIX, &graph->param[p], graph_param_values(graph, p));
-        for (int s = 0; s < optim_slots(optim); s++)
-            if (optim_slot(optim, p, s))
-                add_output(&outputs[count++], optim_slot_name(optim, s), &graph->param[p], optim_slot(optim, p, s));
+        for (int s = 0; s < optim_slots(of->optim); s++)
+            if (optim_slot(of->optim, p, s))
+                add_output(&outputs[count++], optim_slot_name(of->optim, s), &graph->param[p],
+                           optim_slot(of->optim, p, s));
     }
-    char *text = describe(checkpoint, graph, freeze, optim);
+    char *text = describe(checkpoint, of);
     const char *metadata[] = {METADATA_KEY, text, NULL};
     bool good = true;
     if (bytes)
@@ -141,17 +210,17 @@ static bool write_to(char **bytes, size_t *size, const char *path, const struct 
     return good;
 }
 
-bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
-                      const struct freeze *freeze, struct optim *optim, const bool *touched, struct error *error)
+bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct checkpoint_of *of,
+                      struct error *error)
 {
-    return write_to(NULL, NULL, path, checkpoint, graph, freeze, optim, touched, error);
+    return write_to(NULL, NULL, path, checkpoint, of, error);
 }
 
-char *checkpoint_bytes(size_t *size, const char *path, const struct checkpoint *checkpoint, const struct graph *graph,
-                       const struct freeze *freeze, struct optim *optim, const bool *touched, struct error *error)
+char *checkpoint_bytes(size_t *size, const char *path, const struct checkpoint *checkpoint,
+                       const struct checkpoint_of *of, struct error *error)
 {
     char *bytes = NULL;
-    return write_to(&bytes, size, path, checkpoint, graph, freeze, optim, touched, error) ? bytes : NULL;
+    return write_to(&bytes, size, path, checkpoint, of, error) ? bytes : NULL;
 }
 
 /* --- reading --- */
@@ -180,6 +249,27 @@ static bool json_to_field(const json_t *json, struct checkpoint *checkpoint, con
     return *end == '\0';
 }
 
+/* Version 1 knew accuracies only, and counts of images; none was -1. */
+static void take_version_1(json_t *object)
+{
+    static const char *const names[][2] = {{"sum_correct", "sum_0"}, {"sum_correct5", "sum_1"}};
+    const char *best = json_string_value(json_object_get(object, "best_accuracy"));
+    char anchor[24], none[HASH_TEXT];
+    for (size_t i = 0; i < THAW_LENGTH(names); i++)
+        json_object_set(object, names[i][1], json_object_get(object, names[i][0]));
+    json_object_set_new(object, "sum_2", double_to_json(0));
+    json_object_set_new(object, "sum_3", double_to_json(0));
+    json_object_set_new(object, "best", double_to_json(best && strtod(best, NULL) >= 0 ? strtod(best, NULL) : NAN));
+    snprintf(anchor, sizeof anchor, "%" PRIu64, SCHEDULE_NO_ANCHOR);
+    json_object_set_new(object, "lr_anchor", json_string(anchor));
+    json_object_set_new(object, "epochs", json_integer(0));
+    json_object_set_new(object, "batches", json_integer(0));
+    json_object_set_new(object, "parent", json_string(""));
+    hash_text(none, (struct hash){0, 0});
+    json_object_set_new(object, "classes_hash", json_string(none));
+    json_object_set_new(object, "changes", json_array());
+}
+
 static bool read_fields(struct checkpoint_file *file, const struct graph *graph, struct checkpoint *checkpoint,
                         struct error *error)
 {
@@ -189,9 +279,12 @@ static bool read_fields(struct checkpoint_file *file, const struct graph *graph,
         return error_set(error, ERROR_WEIGHTS, "%s: not a checkpoint of a run", path);
     file->object = json_loads(text, 0, NULL);
     json_int_t version = json_integer_value(json_object_get(file->object, "version"));
-    if (version != CHECKPOINT_VERSION)
-        return error_set(error, ERROR_WEIGHTS, "%s: a checkpoint of version %d, this program reads %d", path,
+    if (version < 1 || version > CHECKPOINT_VERSION)
+        return error_set(error, ERROR_WEIGHTS, "%s: a checkpoint of version %d, this program reads up to %d", path,
                          (int)version, CHECKPOINT_VERSION);
+    if (version == 1)
+        take_version_1(file->object);
+    checkpoint->version = (int)version;
     for (size_t i = 0; i < THAW_LENGTH(fields); i++)
         if (!json_to_field(json_object_get(file->object, fields[i].name), checkpoint, &fields[i]))
             return error_set(error, ERROR_WEIGHTS, "%s: \"%s\" of the checkpoint is missing or of another kind", path,
@@ -257,15 +350,49 @@ bool checkpoint_values(const struct checkpoint_file *file, struct graph *graph, 
     return true;
 }
 
-bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze, struct error *error)
+static bool json_to_freeze(const json_t *fixed, struct freeze *freeze, const char *path, struct error *error)
 {
-    const json_t *fixed = json_object_get(file->object, "fixed");
     if ((int)json_array_size(fixed) != freeze->nodes)
-        return error_set(error, ERROR_WEIGHTS, "%s: freeze marks of %d layers, wanted are %d",
-                         weights_path(file->weights), (int)json_array_size(fixed), freeze->nodes);
+        return error_set(error, ERROR_WEIGHTS, "%s: freeze marks of %d layers, wanted are %d", path,
+                         (int)json_array_size(fixed), freeze->nodes);
     for (int node = 0; node < freeze->nodes; node++)
         freeze->fixed[node] =
             (unsigned char)(json_integer_value(json_array_get(fixed, (size_t)node)) & (json_int_t)FREEZE_ALL);
+    return true;
+}
+
+bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze, struct error *error)
+{
+    return json_to_freeze(json_object_get(file->object, "fixed"), freeze, weights_path(file->weights), error);
+}
+
+static bool json_to_double(const json_t *json, double *value)
+{
+    const char *text = json_string_value(json);
+    char *end = "";
+    *value = text ? strtod(text, &end) : 0;
+    return text && *end == '\0';
+}
+
+bool checkpoint_changes(const struct checkpoint_file *file, const struct graph *graph, struct plan_changes *changes,
+                        struct error *error)
+{
+    const json_t *list = json_object_get(file->object, "changes");
+    const char *path = weights_path(file->weights);
+    plan_changes_finish(changes);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        struct plan_change change = {.before = freeze_create(graph)};
+        bool good = json_to_freeze(json_object_get(row, "fixed"), change.before, path, error);
+        if (good && (!json_to_double(json_object_get(row, "lr_from"), &change.lr_from) ||
+                     !json_to_double(json_object_get(row, "lr_to"), &change.lr_to)))
+            good = error_set(error, ERROR_WEIGHTS, "%s: a change of its freeze plan has no learning rates", path);
+        if (!good) {
+            freeze_destroy(change.before);
+            return false;
+        }
+        plan_changes_push(changes, change);
+    }
     return true;
 }
 
@@ -273,8 +400,10 @@ bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *gr
                       struct error *error)
 {
     const json_t *updates = json_object_get(file->object, "updates");
+    const json_t *warmups = json_object_get(file->object, "warmups"); /* none of version 1 */
     for (int p = 0; p < graph->params; p++) {
         *optim_updates(optim, p) = (uint64_t)json_integer_value(json_array_get(updates, (size_t)p));
+        *optim_warmup(optim, p) = (uint64_t)json_integer_value(json_array_get(warmups, (size_t)p));
         for (int s = 0; s < optim_slots(optim); s++) {
             bool found;
             float *state = optim_slot(optim, p, s);
@@ -289,4 +418,21 @@ bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *gr
         }
     }
     return true;
+}
+
+void checkpoint_recorded(const struct checkpoint_file *file, struct recorded_commands *recorded)
+{
+    const json_t *list = json_object_get(file->object, "recorded");
+    recorded_finish(recorded);
+    recorded->last = (int)json_integer_value(json_object_get(file->object, "recorded_last"));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        const char *line = json_string_value(json_object_get(row, "command"));
+        struct recorded_command of = {.number = (int)json_integer_value(json_object_get(row, "number")),
+                                      .epoch = (int)json_integer_value(json_object_get(row, "epoch")),
+                                      .batch = (int)json_integer_value(json_object_get(row, "batch"))};
+        struct error unused;
+        if (line && run_command_from_json(&of.command, line, strlen(line), &unused))
+            recorded_add(recorded, &of);
+    }
 }

@@ -34,6 +34,7 @@ void experiment_init(struct experiment *experiment)
     experiment->train.momentum = 0.9;
     experiment->train.weight_decay = 1e-4;
     experiment->train.schedule = SCHEDULE_COSINE;
+    experiment->train.thaw_warmup = 0.5;
     experiment->train.step_epochs = 30;
     experiment->train.step_gamma = 0.1;
     experiment->train.seed = 1;
@@ -393,6 +394,16 @@ bool experiment_load(struct experiment *experiment, const char *path, struct err
     return good;
 }
 
+bool experiment_parse(struct experiment *experiment, const char *text, struct error *error)
+{
+    struct experiment parsed;
+    experiment_init(&parsed);
+    bool good = check_line_lengths(text, "experiment", error) && parse_text(&parsed, text, "", error);
+    if (good)
+        *experiment = parsed;
+    return good;
+}
+
 /* --- the resolved copy --- */
 
 static char *absolute_value(const struct experiment_key *key, const struct experiment *experiment)
@@ -443,10 +454,9 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
 {
     const struct experiment *e = experiment;
     double fraction;
-    bool scratch = !e->model.weights[0] || strcmp(e->model.weights, "none") == 0;
     if (!e->data.path[0])
         return error_set(error, ERROR_USAGE, "data.path is not set: which images to train on");
-    if (!e->model.name[0] && scratch)
+    if (!e->model.name[0] && experiment_is_scratch(e))
         return error_set(error, ERROR_USAGE, "neither model.name nor model.weights is set: what to train");
     if (strcmp(e->model.head, "linear") != 0)
         return error_set(error, ERROR_USAGE, "model.head = %s: not one of linear", e->model.head);

@@ -33,11 +33,19 @@ static double (*const factors[])(const struct experiment *, double, double, uint
 };
 _Static_assert(THAW_LENGTH(factors) == SCHEDULES, "a row for each schedule");
 
-double schedule_lr(const struct experiment *experiment, double base, uint64_t position, int batches)
+static double scheduled(const struct experiment *experiment, double base, uint64_t position, int batches)
 {
     double warm = floor(experiment->train.warmup * batches + 0.5), at = (double)position;
     if (at < warm)
         return base * (at + 1) / warm;
     double all = (double)experiment->train.epochs * batches - warm;
     return base * factors[experiment->train.schedule](experiment, at - warm, all, position / (uint64_t)batches);
+}
+
+double schedule_lr(const struct experiment *experiment, struct schedule_base base, uint64_t position, int batches)
+{
+    if (base.anchor == SCHEDULE_NO_ANCHOR)
+        return scheduled(experiment, base.base, position, batches);
+    double then = scheduled(experiment, 1, base.anchor, batches);
+    return then > 0 ? base.base * (scheduled(experiment, 1, position, batches) / then) : base.base;
 }

@@ -10,6 +10,8 @@
 #include "thaw/base/mem.h"
 #include "thaw/ops/loss.h"
 
+enum { CORRECT, CORRECT5 }; /* what the sums are of: images */
+
 struct classify {
     int classes;
     struct loss_options options;
@@ -55,9 +57,16 @@ static double measure(void *context, const float *output, const struct batch *ba
         loss_cross_entropy(output, batch->label, batch->n, state->classes, &state->options, NULL, gradient, NULL);
     sums->loss += result.loss * batch->n;
     sums->images += (uint64_t)batch->n;
-    sums->correct += (uint64_t)result.correct;
-    sums->correct5 += (uint64_t)result.correct5;
+    sums->of[CORRECT] += result.correct;
+    sums->of[CORRECT5] += result.correct5;
     return result.loss;
+}
+
+static void figures(const struct task_sums *sums, struct metrics *metrics)
+{
+    double images = (double)sums->images;
+    metrics_set(metrics, "accuracy", sums->of[CORRECT] / images);
+    metrics_set(metrics, "top5", sums->of[CORRECT5] / images);
 }
 
 /* The likeliest class and its softmax probability. */
@@ -74,7 +83,7 @@ static int likeliest(const float *logits, int classes, float *probability)
     return best;
 }
 
-static void predict(void *context, const float *output, const struct batch *batch, struct trainer_predictions *rows)
+static void predict(void *context, const float *output, const struct batch *batch, struct task_predictions *rows)
 {
     struct classify *state = context;
     for (int i = 0; i < batch->n; i++) {
@@ -88,8 +97,10 @@ static void predict(void *context, const float *output, const struct batch *batc
 
 const struct task task_classify = {
     .name = "classify",
+    .metrics = {2, {{"accuracy", "share", true}, {"top5", "share", true}}},
     .create = create,
     .destroy = destroy,
     .measure = measure,
+    .figures = figures,
     .predict = predict,
 };

@@ -38,17 +38,14 @@ void trainer_report_bad(struct trainer *trainer, enum dataset_split split)
 struct watch {
     struct trainer *trainer;
     enum dataset_split split;
-    double said; /* when the status was last told */
 };
 
 static bool go_on(void *context, size_t done, size_t all)
 {
     struct watch *watch = context;
     struct trainer *trainer = watch->trainer;
-    trainer->features_done = done;
-    trainer->features_all = all;
     trainer_tick(trainer, true);
-    trainer_publish(trainer, TRAINER_PREPARING);
+    trainer_linger(trainer, done, all);
     trainer_collect(trainer, false);
     return !trainer->ending;
 }
@@ -98,12 +95,9 @@ static bool fill(struct trainer *trainer, enum dataset_split split, struct plan 
     struct feature_cache_fill came_to;
     struct error error = {0};
     double began = clock_monotonic();
-    trainer_publish(trainer, TRAINER_PREPARING);
+    trainer_enter(trainer, EVENT_PHASE_FEATURES);
     bool good = feature_cache_fill(feed->features, feed->view, &watch, frozen, &came_to, &error);
-    trainer->features_done = trainer->features_all = 0;
     trainer_tick(trainer, true);
-    if (good && split == DATASET_TRAIN && came_to.computed > 0)
-        trainer->fill_seconds = clock_monotonic() - began;
     if (good)
         return emit_features(trainer, split, &came_to, clock_monotonic() - began);
     return error.kind != ERROR_NONE && do_without(trainer, split, &error);

@@ -1,5 +1,5 @@
-/* The inside of a trainer, shared by trainer.c (the door), trainer_prepare.c, trainer_loop.c and trainer_save.c; tests
- * look in to move what must not move. Everything is the trainer thread's own but what stands below `mutex`. */
+/* The inside of a trainer, shared by trainer.c (the door) and trainer_*.c; tests look in to move what must not move.
+ * Everything is the trainer thread's own but what stands below `mutex`. */
 #ifndef THAW_TRAIN_TRAINER_PRIVATE_H
 #define THAW_TRAIN_TRAINER_PRIVATE_H
 
@@ -16,10 +16,12 @@
 #include "thaw/run/rundir.h"
 #include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"
+#include "trainer_feed.h"
 
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
 #define TRAINER_KERNELS "kernels"
+#define TRAINER_PARENT  "parent" /* of a fork: its run directory, the checkpoint; a line each */
 
 enum { TRAINER_COMMANDS = 1024 };
 
@@ -31,19 +33,10 @@ struct trainer_pace {
     bool owed;          /* put off */
 };
 
-/* One part of the data on its way to the network. */
-struct trainer_feed {
-    struct loader_options loading;
-    int batches;
-    struct feature_cache *features; /* NULL: not kept */
-    struct error why;               /* they are not, where it is to be said */
-    bool uncached;                  /* they could not be, under this freeze plan */
-    int view;                       /* of the features in use */
-    struct loader *loader;          /* NULL: the batches are those in `order` */
-    uint32_t *order;                /* [items] of the epoch */
-    struct batch listed;            /* without inputs */
-    int next;                       /* batch of `order` */
-    bool *told;                     /* [items], unreadable and said so; NULL: none */
+/* What it is busy with. Said only where it lasts, and what follows it then, too. */
+struct trainer_phase {
+    enum event_phase now, told;
+    double began, said; /* clock_monotonic */
 };
 
 struct trainer {
@@ -51,11 +44,18 @@ struct trainer {
     struct event_sink sink;
     struct rundir *rundir;
     struct log *log;
-    bool resuming, began; /* began: the first event is written */
+    bool resuming;
+    char *fork, *checkpoint;                 /* where it begins from; NULL: from the weights */
+    int extended;                            /* to so many epochs where it goes on; 0: not */
+    bool began, speaking;                    /* there is a first event; one of this process */
+    bool holds_first;                        /* it begins with a checkpoint of its own */
+    struct recorded_commands recorded;       /* to be done again */
+    const struct recorded_command *repeated; /* that is done again now, or NULL */
 
     struct dataset *dataset;
     struct graph *graph;
     struct freeze *freeze;
+    struct plan_changes changes; /* of it, for undo */
     struct freeze_proof *proof;
     struct team *team;
     struct kernel_table *kernels; /* NULL: the built-in rule */
@@ -67,90 +67,134 @@ struct trainer {
     const struct task *task;
     void *task_state;
     struct trainer_feed feed[DATASET_SPLITS];
-    float *logits_gradient;             /* (batch, classes) */
-    float **gradient;                   /* [params], of the plan; NULL where none */
-    bool *touched;                      /* [params], moves or has moved */
-    bool replanned;                     /* since the batches were begun */
-    size_t features_done, features_all; /* images, while features are computed; else 0 */
-    char match[EVENT_TEXT_MAX];         /* how the pretrained weights matched */
-    bool statistics_fixed;              /* batch-norm statistics of thawed layers */
+    float *logits_gradient;     /* (batch, classes) */
+    float **gradient;           /* [params], of the plan; NULL where none */
+    bool *touched;              /* [params], moves or has moved */
+    bool replanned;             /* since the batches were begun */
+    char match[EVENT_TEXT_MAX]; /* how the pretrained weights matched */
+    bool statistics_fixed;      /* batch-norm statistics of thawed layers */
+
+    struct trainer_phase phase;
+    int *row_node; /* [rows], of the rows of layers in events */
+    int rows;
+    float *node_ratio, *row_ratio; /* [nodes], [rows]: update over weights */
+    double updates_said;           /* clock_monotonic */
 
     struct trainer_pace proving, saving, telling; /* proof of freeze; checkpoints; predictions.json */
     char *best_held;                              /* the best checkpoint, not written yet; NULL: none */
     size_t best_bytes;
-    int predicted_epoch; /* of `predictions` */
+    struct task_predictions predictions; /* of the last evaluation */
+    int predicted_epoch;
 
-    struct checkpoint at;     /* the cursor and all that a checkpoint holds */
-    int event_epoch;          /* what events are filed under: the epoch that runs, or just ended */
-    double ticked;            /* clock_monotonic up to which at.elapsed counts */
-    double rate, val_seconds; /* images a second, smoothed; of the last evaluation */
-    double fill_seconds;      /* of the last view of training images whose features were computed */
-    double lr;                /* of the last step */
-    enum event_done how;      /* why it ends */
-    bool paused, ending;      /* ending: a stop was asked for */
-    struct error failure;     /* kind != NONE: the run fails */
+    struct checkpoint at; /* the cursor and all that a checkpoint holds */
+    int event_epoch;      /* what events are filed under: the epoch that runs, or just ended */
+    double ticked;        /* clock_monotonic up to which at.elapsed counts */
+    double val_seconds;   /* of the last evaluation */
+    enum event_done how;  /* why it ends */
+    bool ending;          /* a stop was asked for, and its time has come */
+    bool stop_behind;     /* the epoch that runs is to be the last */
+    double stop_time;     /* seconds since 1970; 0: none */
+    bool paused;
+    uint64_t pause_behind; /* a pause comes behind this step; 0: none */
+    struct error failure;  /* kind != NONE: the run fails */
 
-    struct queue *commands; /* struct trainer_command *, allocated */
-    struct trainer_command *pending;
+    struct queue *commands; /* struct run_command *, allocated */
+    struct run_command *pending;
     size_t pendings;
 
     pthread_t thread;
     bool started, joined;
-    atomic_bool abandoned; /* by trainer_destroy; holds even where the queue is full */
+    atomic_bool abandoned; /* by trainer_destroy */
+    atomic_bool closed;    /* commands are refused from now on */
 
     pthread_mutex_t mutex;
     struct trainer_status status;
-    struct trainer_predictions predictions;
-    float *ratio; /* [ratios] */
-    int ratios;
 };
 
-/* --- trainer.c --- */
+/* --- trainer_tell.c --- */
 /* Appends to events.jsonl, then calls the sink. false: it could not be appended; the run fails. */
 bool trainer_emit(struct trainer *trainer, struct event *event) THAW_NONNULL;
 /* A warning event and a line in the log. */
 void trainer_warn(struct trainer *trainer, const char *format, ...) THAW_NONNULL_ARGS(1, 2) THAW_PRINTF(2, 3);
 /* Brings at.elapsed up to now, or (counting false) leaves the time since the last call out. */
 void trainer_tick(struct trainer *trainer, bool counting) THAW_NONNULL;
-/* Copies cursor, means and speed to the status. */
-void trainer_publish(struct trainer *trainer, enum trainer_phase phase) THAW_NONNULL;
-/* Takes what is in the queue: stops at once to `ending`, the rest to `pending`. wait: sleeps until something comes. */
-void trainer_collect(struct trainer *trainer, bool wait) THAW_NONNULL;
+/* The first events of a run, or of going on with one. */
+bool trainer_tell_begin(struct trainer *trainer) THAW_NONNULL;
+/* It is busy with something else from now on. */
+void trainer_enter(struct trainer *trainer, enum event_phase phase) THAW_NONNULL;
+/* To be called now and then while it is: says so once it has lasted, and how far it is. Images; 0 of 0: not counted. */
+void trainer_linger(struct trainer *trainer, size_t done, size_t all) THAW_NONNULL;
+/* Which layers learn, where that was not said for a while. */
+void trainer_tell_updates(struct trainer *trainer) THAW_NONNULL;
+/* The last event. */
+void trainer_tell_done(struct trainer *trainer) THAW_NONNULL;
 
+/* --- trainer_command.c --- */
+/* Takes what is in the queue: stops are seen to at once, the rest goes to `pending`. wait: sleeps until something
+ * comes, or until it is time to stop. */
+void trainer_collect(struct trainer *trainer, bool wait) THAW_NONNULL;
+/* Does again what was recorded of this place. */
+void trainer_repeat(struct trainer *trainer) THAW_NONNULL;
+/* Does what is pending. */
+void trainer_obey_pending(struct trainer *trainer) THAW_NONNULL;
+/* Takes commands, does them, and stays here while paused. false: the run ends. */
+bool trainer_obey(struct trainer *trainer) THAW_NONNULL;
+/* Refuses whatever waits, and all that comes from now on. */
+void trainer_close_commands(struct trainer *trainer) THAW_NONNULL;
+/* Another number of epochs for a run that goes on. */
+void trainer_extend(struct trainer *trainer, int epochs) THAW_NONNULL;
+/* The event of a command: right before what it does, or as refused. */
+void trainer_tell_command(struct trainer *trainer, const struct run_command *command, bool done,
+                          const char *sentence) THAW_NONNULL;
+/* The thaw of a [thaw] line; where it cannot be made, a warning says so. */
+void trainer_scheduled_thaw(struct trainer *trainer, const struct experiment_thaw *thaw) THAW_NONNULL;
+/* The learning rate of the next step. */
+double trainer_lr(const struct trainer *trainer) THAW_NONNULL;
+
+/* --- trainer_loop.c --- */
 /* Whether it is its turn again. */
 bool trainer_is_due(const struct trainer_pace *pace) THAW_NONNULL;
 void trainer_pace_begin(struct trainer_pace *pace) THAW_NONNULL;
 void trainer_pace_end(struct trainer_pace *pace) THAW_NONNULL;
+void trainer_loop(struct trainer *trainer) THAW_NONNULL;
+/* It has come to the end of the patience of train.early_stop. */
+bool trainer_is_stale(const struct trainer *trainer) THAW_NONNULL;
 
 /* --- trainer_prepare.c --- */
 bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Compiles for a freeze plan and takes it over; on failure all is as before and `freeze` stays the caller's. */
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Steps over which layers that are thawed in the run come to the whole learning rate. */
+uint64_t trainer_thaw_warmup(const struct trainer *trainer) THAW_NONNULL;
 /* The proof of freeze as an event. */
 void trainer_prove(struct trainer *trainer) THAW_NONNULL;
 
-/* --- trainer_batches.c --- */
-/* Starts an epoch's batches, behind making features complete where they are kept. false: a stop came in between, or the
- * run fails. */
-bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first) THAW_NONNULL;
-/* The next batch, NULL at the end; `input` is NULL where features stand for it. Give it back with trainer_release. */
-struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
-/* Warns of images that the loader could not read. */
-void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_feed_finish(struct trainer_feed *feed) THAW_NONNULL;
-
-/* --- trainer_loop.c --- */
-void trainer_loop(struct trainer *trainer) THAW_NONNULL;
+/* --- trainer_resume.c --- */
+/* Takes over what the run directory has, or the checkpoint that is forked from. *data_changed: other training images than
+ * when it was written. */
+bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Behind the first plan: makes the events agree with what was taken over, after whatever would be lost with them has been
+ * saved. */
+bool trainer_settle_events(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* --- trainer_save.c --- */
-/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning. */
-void trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning and
+ * false. */
+bool trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Whether the checkpoint of this epoch is to be kept for good. */
+bool trainer_keeps_epoch(const struct trainer *trainer, int epoch) THAW_NONNULL;
+/* Writes the last checkpoint alone, without a word. */
+bool trainer_write_last(struct trainer *trainer, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Keeps the last checkpoint, written at the end of that epoch, by its number, and lets older ones go. */
+void trainer_keep_epoch(struct trainer *trainer, int epoch) THAW_NONNULL;
+/* The same for somebody who asked: `command` leaves its event before those; a failure is his. */
+bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error) THAW_NONNULL;
 /* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */
 void trainer_keep_best(struct trainer *trainer, bool now) THAW_NONNULL;
 /* predictions.json: what Results shows of a reopened run; a failure is a warning. */
 void trainer_save_predictions(struct trainer *trainer) THAW_NONNULL;
 /* model.safetensors: the best model, or where there is none the last, for eval, predict and other programs. */
 void trainer_export(struct trainer *trainer) THAW_NONNULL;
+void trainer_predictions_finish(struct task_predictions *predictions) THAW_NONNULL;
 
 #endif

@@ -11,7 +11,7 @@
 
 struct plot_series {
     const char *name;
-    const struct session_point *points;
+    const struct story_point *points;
     size_t count;
     enum theme_role role;
     char marker;   /* in ASCII: '.', 'o', '*', '+' */

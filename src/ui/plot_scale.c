@@ -117,7 +117,7 @@ struct plot_window plot_fit(const struct plot *plot, bool *any)
     struct range x = {NAN, NAN}, y = {NAN, NAN};
     for (size_t i = 0; i < plot->series_count; i++)
         for (size_t j = 0; j < plot->series[i].count; j++) {
-            struct session_point p = plot->series[i].points[j];
+            struct story_point p = plot->series[i].points[j];
             if (shows(p.x, plot->log_x) && shows(p.y, plot->log_y))
                 widen(&x, p.x);
         }
@@ -126,7 +126,7 @@ struct plot_window plot_fit(const struct plot *plot, bool *any)
     x = settle(x, plot->window.x0, plot->window.x1, plot->log_x, 0);
     for (size_t i = 0; i < plot->series_count; i++)
         for (size_t j = 0; j < plot->series[i].count; j++) {
-            struct session_point p = plot->series[i].points[j];
+            struct story_point p = plot->series[i].points[j];
             if (p.x >= x.low && p.x <= x.high && shows(p.y, plot->log_y))
                 widen(&y, p.y);
         }

@@ -290,7 +290,7 @@ static void open_selected(struct runs *runs, struct ui *ui)
     if (selected < 0)
         return;
     const struct run *run = &runs->run[selected];
-    if (!session_open_run(ui->session, run->path, &error)) {
+    if (!session_open_run(ui->session, run->path, false, &error)) {
         ui_fail(ui, &error);
         return;
     }

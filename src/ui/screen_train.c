@@ -239,6 +239,8 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
         hints[count++] = (struct screen_hint){"stop", NULL};
         hints[count++] = (struct screen_hint){"lr", NULL};
         hints[count++] = (struct screen_hint){"thaw-next", NULL};
+        if (!session_leaving_stops(ui->session))
+            hints[count++] = (struct screen_hint){"detach", NULL};
     } else {
         hints[count++] = (struct screen_hint){"results", NULL};
         hints[count++] = (struct screen_hint){"settings", "next run"};

@@ -9,6 +9,8 @@
 
 enum train_plot { TRAIN_PLOT_AUTO, TRAIN_PLOT_BOTH, TRAIN_PLOT_LOSS, TRAIN_PLOT_ACCURACY, TRAIN_PLOTS };
 
+enum { SCREEN_TRAIN_SPEED = 10 }; /* times, that a replay goes on with */
+
 struct screen_train {
     bool form;            /* the settings, though there is a run to look at */
     struct list settings; /* row 0 starts, the others are the session's settings */

@@ -14,7 +14,7 @@ double screen_train_last_x(struct ui *ui)
 {
     double last = 0;
     for (enum session_curve curve = 0; curve < SESSION_CURVES; curve++) {
-        const struct session_point *points;
+        const struct story_point *points;
         size_t count = session_curve(ui->session, curve, &points);
         if (count > 0 && points[count - 1].x > last)
             last = points[count - 1].x;
@@ -22,32 +22,37 @@ double screen_train_last_x(struct ui *ui)
     return last;
 }
 
-static const char *phase_words(enum session_phase phase, enum theme_role *role)
+static enum theme_role phase_role(enum session_phase phase)
 {
-    static const struct {
-        const char *words;
-        enum theme_role role;
-    } look[] = {
-        [SESSION_IDLE] = {"idle", THEME_DIM},
-        [SESSION_PREPARING] = {"preparing", THEME_WARNING},
-        [SESSION_RUNNING] = {"▶ training", THEME_GOOD},
-        [SESSION_PAUSED] = {"paused", THEME_WARNING},
-        [SESSION_VALIDATING] = {"validating", THEME_VAL},
-        [SESSION_DONE] = {"✓ done", THEME_GOOD},
-        [SESSION_FAILED] = {"✗ failed", THEME_ERROR},
-        [SESSION_RECORDED] = {"reopened", THEME_EVENT},
+    static const enum theme_role roles[SESSION_PHASES] = {
+        [SESSION_IDLE] = THEME_DIM,         [SESSION_STARTING] = THEME_WARNING,    [SESSION_PREPARING] = THEME_WARNING,
+        [SESSION_FEATURES] = THEME_WARNING, [SESSION_RUNNING] = THEME_GOOD,        [SESSION_PAUSED] = THEME_WARNING,
+        [SESSION_VALIDATING] = THEME_VAL,   [SESSION_FINISHED] = THEME_GOOD,       [SESSION_STOPPED] = THEME_WARNING,
+        [SESSION_EARLY] = THEME_GOOD,       [SESSION_INTERRUPTED] = THEME_WARNING, [SESSION_FAILED] = THEME_ERROR,
+        [SESSION_BROKEN_OFF] = THEME_ERROR,
     };
-    *role = look[phase].role;
-    return look[phase].words;
+    return roles[phase];
+}
+
+static const char *phase_sign(const struct session_status *status)
+{
+    if (status->replay)
+        return status->speed > 0 ? "▶ " : "";
+    return status->phase == SESSION_RUNNING    ? "▶ "
+           : status->phase == SESSION_FINISHED ? "✓ "
+           : status->phase == SESSION_FAILED   ? "✗ "
+                                               : "";
 }
 
 static void draw_title(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
-    enum theme_role role;
     char text[400];
-    const char *phase = phase_words(status->phase, &role);
     int x = line.x, end = line.x + line.w;
-    x += canvas_text(canvas, x, line.y, end - x, role, CELL_BOLD, phase) + 2;
+    if (status->replay)
+        snprintf(text, sizeof text, "%sreplay %gx", phase_sign(status), status->speed);
+    else
+        snprintf(text, sizeof text, "%s%s", phase_sign(status), status->words);
+    x += canvas_text(canvas, x, line.y, end - x, phase_role(status->phase), CELL_BOLD, text) + 2;
     snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
     const char *run = component_leaf(status->run);
@@ -61,17 +66,17 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
     struct rect epochs, batches;
     char text[64];
     layout_columns(line, 0.5, 20, 20, 2, &epochs, &batches);
-    bool live = status->phase >= SESSION_PREPARING && status->phase <= SESSION_VALIDATING;
+    bool live = session_phase_is_live(status->phase);
     double batch = status->batches > 0 ? (double)status->batch / status->batches : 0;
-    double done = status->epoch - 1 + (live ? batch : 1);
-    snprintf(text, sizeof text, "epoch %d of %d", status->epoch, status->epochs);
+    double done = live && status->epoch > 0 ? status->epoch - 1 + batch : status->epochs_done;
+    snprintf(text, sizeof text, "epoch %d of %d", live ? status->epoch : status->epochs_done, status->epochs);
     gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
     if (status->phase == SESSION_VALIDATING)
         snprintf(text, sizeof text, "validating");
     else if (status->features_all > 0)
         snprintf(text, sizeof text, "frozen part, image %zu of %zu", status->features_done, status->features_all);
-    else if (status->phase == SESSION_PREPARING)
-        snprintf(text, sizeof text, "preparing");
+    else if (status->phase == SESSION_PREPARING || status->phase == SESSION_STARTING)
+        snprintf(text, sizeof text, "%s", status->words);
     else
         snprintf(text, sizeof text, "batch %d of %d", status->batch, status->batches);
     if (status->features_all > 0)
@@ -165,7 +170,7 @@ static const char *note_sign(enum event_kind kind, enum theme_role *role)
 /* Thaws, rates, warnings, and of the bests only the last: the others say nothing that the curve does not. */
 static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
 {
-    const struct session_note *notes;
+    const struct story_note *notes;
     size_t count = session_notes(ui->session, &notes), used = 0, best = count;
     for (size_t i = 0; i < count; i++)
         if (notes[i].kind == EVENT_EVAL)
@@ -190,7 +195,7 @@ static double steady_x(struct ui *ui)
 
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
 {
-    const struct session_point *points[2];
+    const struct story_point *points[2];
     struct plot_mark marks[MARKS_MAX];
     size_t train_count = session_curve(ui->session, loss ? SESSION_TRAIN_LOSS : SESSION_TRAIN_ACCURACY, &points[0]);
     size_t val_count = session_curve(ui->session, loss ? SESSION_VAL_LOSS : SESSION_VAL_ACCURACY, &points[1]);
@@ -241,7 +246,7 @@ static void draw_plots(struct screen_train *train, struct ui *ui, struct canvas 
 
 /* --- what happened, and who learns --- */
 
-static void draw_note(struct canvas *canvas, struct rect line, const struct session_note *note)
+static void draw_note(struct canvas *canvas, struct rect line, const struct story_note *note)
 {
     enum theme_role role;
     const char *sign = note_sign(note->kind, &role);
@@ -252,7 +257,7 @@ static void draw_note(struct canvas *canvas, struct rect line, const struct sess
 
 static void draw_notes(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    const struct session_note *notes;
+    const struct story_note *notes;
     char right[24];
     size_t count = session_notes(ui->session, &notes);
     snprintf(right, sizeof right, "%zu", count);
@@ -288,7 +293,7 @@ static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
 static void draw_foot(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     if (area.h == 1) {
-        const struct session_note *notes;
+        const struct story_note *notes;
         size_t count = session_notes(ui->session, &notes);
         if (count > 0)
             draw_note(canvas, area, &notes[count - 1]);

@@ -2,10 +2,7 @@
  * from every screen. Called through the table in screen_train.c. */
 #include "config.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "overlay.h"
 #include "screen_train.h"
@@ -16,13 +13,6 @@ static bool is_off(struct ui *ui)
     return !ui_training(ui);
 }
 
-static bool is_going(struct ui *ui)
-{
-    struct session_status status;
-    session_status(ui->session, &status);
-    return ui_training(ui) && status.phase != SESSION_PAUSED;
-}
-
 /* Says so when no run is on. */
 static bool is_on(struct ui *ui)
 {
@@ -31,23 +21,28 @@ static bool is_on(struct ui *ui)
     return ui_training(ui);
 }
 
+/* What comes of a command comes as a notice. */
+static void tell(struct ui *ui, const char *words)
+{
+    struct error error;
+    if (is_on(ui) && !session_tell(ui->session, words, &error))
+        ui_fail(ui, &error);
+}
+
 void screen_train_pause(const struct command_call *call)
 {
-    struct ui *ui = call->ui;
     struct session_status status;
-    if (!is_on(ui))
-        return;
-    session_status(ui->session, &status);
-    session_pause(ui->session, status.phase != SESSION_PAUSED);
-    if (status.phase != SESSION_PAUSED)
-        ui_say_while(ui, is_going, UI_INFO, "Pausing after this batch");
+    session_status(call->ui->session, &status);
+    if (status.replay)
+        session_replay_speed(call->ui->session, status.speed > 0 ? 0 : SCREEN_TRAIN_SPEED);
+    else
+        tell(call->ui, status.phase == SESSION_PAUSED ? "continue" : "pause");
 }
 
 static void stop_now(void *context, struct ui *ui)
 {
     (void)context;
-    session_stop(ui->session);
-    ui_say_while(ui, ui_training, UI_INFO, "Stopping after this batch");
+    tell(ui, "stop now");
 }
 
 void screen_train_stop(const struct command_call *call)
@@ -58,45 +53,29 @@ void screen_train_stop(const struct command_call *call)
 
 void screen_train_save(const struct command_call *call)
 {
-    if (!is_on(call->ui))
-        return;
-    session_save(call->ui->session);
-    ui_say_while(call->ui, ui_training, UI_INFO, "A checkpoint is written after this batch");
-}
-
-static void set_lr(struct ui *ui, double lr)
-{
-    session_set_lr(ui->session, lr);
-    ui_say_while(ui, ui_training, UI_INFO, "Learning rate %.4g from the next batch", lr);
+    tell(call->ui, "save");
 }
 
 void screen_train_lr(const struct command_call *call)
 {
+    char words[96];
     if (!is_on(call->ui))
         return;
     if (!*call->argument) {
         ui_ask_command(call->ui, "lr ");
         return;
     }
-    char *end;
-    double lr = strtod(call->argument, &end);
-    while (isspace((unsigned char)*end))
-        end++;
-    if (end == call->argument || *end || !isfinite(lr) || lr <= 0)
-        ui_say(call->ui, UI_ERROR, "\"%s\" is not a learning rate: a number above 0", call->argument);
-    else
-        set_lr(call->ui, lr);
+    snprintf(words, sizeof words, "lr %.80s", call->argument);
+    tell(call->ui, words);
 }
 
 void screen_train_scale_lr(const struct command_call *call)
 {
     struct session_status status;
-    char text[32];
-    if (!is_on(call->ui))
-        return;
+    char words[48];
     session_status(call->ui->session, &status);
-    snprintf(text, sizeof text, "%.3g", status.lr * call->command->value / 100);
-    set_lr(call->ui, strtod(text, NULL));
+    snprintf(words, sizeof words, "lr %.3g", status.lr * call->command->value / 100);
+    tell(call->ui, words);
 }
 
 /* The deepest stage with something frozen in it: what gradual thawing takes next. */
@@ -114,8 +93,10 @@ void screen_train_thaw_next(const struct command_call *call)
             ui_fail(ui, &error);
             return;
         }
+        if (session_subject(ui->session) == SESSION_SHOWN_RUN)
+            return;
         undo_froze(ui->undo);
-        ui_say(ui, UI_GOOD, "%s thaws%s", name, ui_training(ui) ? " from the next batch" : "");
+        ui_say(ui, UI_GOOD, "%s thaws", name);
         return;
     }
     ui_say(ui, UI_WARNING, "Nothing is frozen any more");

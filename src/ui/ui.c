@@ -25,8 +25,11 @@ static void greet(struct ui *ui)
 {
     if (session_opening(ui->session))
         return;
+    const struct error *why = session_opened_instead(ui->session);
     if (ui->starts)
         ui_do(ui, "start", "");
+    else if (why && ui->greeting)
+        ui_say(ui, UI_WARNING, "What was open last could not be opened: %s. The sample is open instead", why->text);
     else if (ui->greeting && !ui->message[0])
         ui_say_while(ui, is_idle, UI_INFO, "%s", ui->greeting);
     ui->starts = false;
@@ -63,6 +66,8 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->current = options->start;
     ui_go(ui, options->start);
     ui->greeting = options->greeting;
+    ui->sample = options->sample;
+    ui->keep = options->keep;
     greet(ui);
     if (fault)
         ui_fail(ui, error);
@@ -146,7 +151,7 @@ void ui_go(struct ui *ui, enum screen_id screen)
 
 void ui_ask(struct ui *ui, const struct ui_ask *ask)
 {
-    prompt_open(ui->prompt, ask);
+    prompt_open(ui->prompt, ui, ask);
     ui->dirty = true;
 }
 
@@ -162,12 +167,22 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
     ui->dirty = true;
 }
 
+/* What cannot be written is forgotten: it is no reason to be kept from starting or leaving. */
+void ui_keep(struct ui *ui)
+{
+    struct error unused;
+    if (!ui->keep || session_opening(ui->session) || session_chosen_model(ui->session) < 0 ||
+        !session_data(ui->session))
+        return;
+    bool kept = session_save_experiment(ui->session, ui->keep, &unused);
+    (void)kept;
+}
+
 bool ui_training(struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    return status.phase == SESSION_PREPARING || status.phase == SESSION_RUNNING || status.phase == SESSION_PAUSED ||
-           status.phase == SESSION_VALIDATING;
+    return session_phase_is_live(status.phase) && !status.replay;
 }
 
 void ui_show(const struct command_call *call)
@@ -234,7 +249,7 @@ void ui_event(struct ui *ui, const struct term_event *event)
         ui->message[0] = 0;     /* it was seen, and what comes now has more to say */
     if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
         const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
-        if (command && strcmp(command->name, "quit") == 0 && !ui_training(ui))
+        if (command && strcmp(command->name, "quit") == 0 && !session_leaving_stops(ui->session))
             ui->quit = true;
     } else if (overlay_event(ui, event))
         return;
@@ -255,6 +270,9 @@ void ui_pump(struct ui *ui)
 {
     if (session_pump(ui->session) == 0)
         return;
+    struct session_notice notice;
+    while (session_take_notice(ui->session, &notice))
+        ui_say(ui, notice.good ? UI_GOOD : UI_ERROR, "%s", notice.text);
     ui->dirty = true;
     greet(ui);
     for (int i = 0; i < SCREENS; i++)
@@ -292,10 +310,9 @@ static void draw_status(struct ui *ui, struct rect line)
     session_status(ui->session, &status);
     if (!ui_training(ui))
         return;
-    const char *phase = status.phase == SESSION_PAUSED       ? "paused "
-                        : status.phase == SESSION_PREPARING  ? "preparing "
-                        : status.phase == SESSION_VALIDATING ? "validating "
-                                                             : "";
+    char phase[32] = "";
+    if (status.phase != SESSION_RUNNING)
+        snprintf(phase, sizeof phase, "%s ", status.words);
     char forms[4][96], percent[24] = "";
     if (status.val_accuracy >= 0)
         snprintf(percent, sizeof percent, "  %.1f%%", status.val_accuracy * 100);

@@ -129,7 +129,8 @@ enum undone undo_last(struct undo *undo, struct session *session, char *what, si
     while (undo->steps > 0) {
         struct step step = undo->step[--undo->steps];
         bool frozen = step.changes == 0;
-        if (frozen && !session_undo_freeze(session)) { /* another model was chosen since */
+        struct error unused;
+        if (frozen && !session_undo_freeze(session, &unused)) { /* another model was chosen since */
             drop(&step);
             continue;
         }

@@ -23,6 +23,7 @@
 #include "thaw/data/image.h"
 #include "thaw/run/rundir.h"
 #include "thaw/shelf/load.h"
+#include "thaw/source/bind.h"
 
 struct world world;
 
@@ -143,15 +144,49 @@ struct experiment world_experiment(void)
     return experiment;
 }
 
+static void keep_text(char text[1024], const char *from)
+{
+    snprintf(text, 1024, "%s", from ? from : "");
+}
+
+/* What an event owns is gone behind the call. */
+static void keep(struct world_log *log, const struct event *event)
+{
+    struct event *last = &log->last[event->kind];
+    log->kinds[event->kind]++;
+    *last = *event;
+    if (event->kind == EVENT_RUN) {
+        keep_text(log->thaws, event->u.run.thaws);
+        last->u.run.thaws = NULL;
+    } else if (event->kind == EVENT_LAYERS) {
+        keep_text(log->fixed, event->u.layers.fixed);
+        last->u.layers.layer = NULL;
+        last->u.layers.fixed = NULL;
+    } else if (event->kind == EVENT_THAW) {
+        keep_text(log->layers, event->u.thaw.layers);
+        keep_text(log->fixed, event->u.thaw.fixed);
+        last->u.thaw.layers = last->u.thaw.fixed = NULL;
+    } else if (event->kind == EVENT_UPDATES) {
+        last->u.updates.ratio = NULL;
+    } else if (event->kind == EVENT_COMMAND) {
+        keep_text(log->command, event->u.command.command);
+        last->u.command.command = NULL;
+    } else if (event->kind == EVENT_NOTE) {
+        last->u.note.text = NULL;
+    }
+}
+
 static void take(void *context, const struct event *event)
 {
     struct world_log *log = context;
-    log->kinds[event->kind]++;
-    log->last[event->kind] = *event;
+    keep(log, event);
     if (event->kind == EVENT_STEP && event->step < WORLD_STEPS_MAX) {
         log->loss[event->step] = event->u.step_.loss;
+        log->lr[event->step] = event->u.step_.lr;
         log->last_step = event->step;
     }
+    if (event->kind == EVENT_PAUSE)
+        atomic_store(&log->paused, event->u.pause.paused);
     if (event->kind == EVENT_EPOCH && event->epoch < 64)
         log->epoch_loss[event->epoch] = event->u.epoch_.loss;
     if (event->kind == EVENT_EVAL && event->epoch < 64) {
@@ -162,14 +197,52 @@ static void take(void *context, const struct event *event)
         log->react(log, event);
 }
 
-static void run(struct world_log *log, const struct experiment *experiment, const char *resume,
-                struct trainer_status *status)
+static void hear(void *context, const struct run_answer *answer)
+{
+    struct world_log *log = context;
+    if (log->answers < WORLD_ANSWERS)
+        log->answer[log->answers] = *answer;
+    log->last_answer = *answer;
+    log->answers++;
+}
+
+void world_sink(struct event_sink *sink, struct world_log *log)
+{
+    *sink = (struct event_sink){.emit = take, .answer = hear, .context = log};
+}
+
+static void post(struct world_log *log, struct run_command command)
+{
+    static uint64_t id;
+    command.id = ++id;
+    strcpy(command.by, "test");
+    trainer_post(log->trainer, &command);
+    run_command_finish(&command);
+}
+
+void world_post(struct world_log *log, enum run_command_kind kind, double value, const char *text)
+{
+    post(log, run_command_make(kind, value, text));
+}
+
+void world_post_stop(struct world_log *log, enum run_stop_when when, double value)
+{
+    struct run_command command = run_command_make(RUN_STOP, value, NULL);
+    command.when = when;
+    post(log, command);
+}
+
+static void run(struct world_log *log, const struct trainer_options *wanted, struct trainer_status *status)
 {
     struct error error = {0};
     void (*react)(struct world_log *, const struct event *) = log->react;
     uint64_t at = log->at;
     *log = (struct world_log){.react = react, .at = at};
-    log->trainer = trainer_create(experiment, resume, &(struct event_sink){take, log}, &error);
+    struct event_sink sink;
+    world_sink(&sink, log);
+    struct trainer_options options = *wanted;
+    options.sink = &sink;
+    log->trainer = trainer_create(&options, &error);
     world_must(log->trainer, &error);
     world_must(trainer_start(log->trainer, &error), &error);
     trainer_join(log->trainer);
@@ -179,17 +252,28 @@ static void run(struct world_log *log, const struct experiment *experiment, cons
     log->trainer = NULL;
 }
 
-void world_run(struct world_log *log, const struct experiment *experiment, const char *resume)
+void world_run_options(struct world_log *log, const struct trainer_options *options)
 {
     struct trainer_status status;
-    run(log, experiment, resume, &status);
+    run(log, options, &status);
     if (log->kinds[EVENT_DONE] != 1)
         fail_msg("%s", status.error.text);
 }
 
+void world_run(struct world_log *log, const struct experiment *experiment, const char *resume)
+{
+    world_run_options(log, &(struct trainer_options){.experiment = experiment, .resume = resume});
+}
+
+void world_run_failing_options(struct world_log *log, const struct trainer_options *options,
+                               struct trainer_status *status)
+{
+    run(log, options, status);
+}
+
 void world_run_failing(struct world_log *log, const struct experiment *experiment, struct trainer_status *status)
 {
-    run(log, experiment, NULL, status);
+    run(log, &(struct trainer_options){.experiment = experiment}, status);
 }
 
 bool world_run_in_child(struct world_log *log, const struct experiment *experiment, const char *resume)
@@ -225,7 +309,7 @@ void world_read(const char *run, struct world_log *log)
 {
     struct error error = {0};
     *log = (struct world_log){0};
-    world_must(rundir_read(run, &(struct event_sink){take, log}, &error), &error);
+    world_must(rundir_read(run, &(struct event_sink){.emit = take, .context = log}, &error), &error);
 }
 
 static float *read_values(const struct weights *weights, size_t index, size_t *bytes)

@@ -41,11 +41,11 @@ static void fill(void *context, int row, int column, struct table_cell *cell)
 
 static void draw_plot(struct canvas *canvas, struct rect area)
 {
-    static struct session_point train[400], val[9];
+    static struct story_point train[400], val[9];
     for (int i = 0; i < 400; i++)
-        train[i] = (struct session_point){i / 40.0, 2.0 * exp(-i / 120.0) + 0.2 * sin(i * 1.7) + 0.25};
+        train[i] = (struct story_point){i / 40.0, 2.0 * exp(-i / 120.0) + 0.2 * sin(i * 1.7) + 0.25};
     for (int i = 0; i < 9; i++)
-        val[i] = (struct session_point){i + 1, 1.6 * exp(-(i + 1) / 4.0) + 0.4};
+        val[i] = (struct story_point){i + 1, 1.6 * exp(-(i + 1) / 4.0) + 0.4};
     const struct plot_series series[] = {{"train", train, 400, THEME_TRAIN, '.', false, 0.9},
                                          {"val", val, 9, THEME_VAL, '*', true, 0}};
     const struct plot_mark marks[] = {{4, "thaw layer4", THEME_EVENT}, {7.5, "lr 0.001", THEME_EVENT}};

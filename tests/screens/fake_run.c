@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fake_state.h"
+#include "thaw/run/command.h"
 
 static const struct session_run run_rows[RUNS] = {
     {"/data/runs/20261120-091200-indian-head", "20261120-091200-indian-head", "resnet20 american signs",
@@ -25,24 +26,25 @@ static const struct session_run run_rows[RUNS] = {
 
 bool fake_is_live(const struct session *session)
 {
-    return session->status.phase >= SESSION_PREPARING && session->status.phase <= SESSION_VALIDATING;
+    return session_phase_is_live(session->status.phase);
 }
 
 void fake_note(struct session *session, enum event_kind kind, const char *text)
 {
     if (session->notes == NOTES_MAX)
         return;
-    struct session_note *note = &session->note[session->notes++];
+    struct story_note *note = &session->note[session->notes++];
     note->x = (double)session->status.step / FAKE_STEPS_EPOCH;
     note->kind = kind;
-    snprintf(note->text, sizeof note->text, "%s", text);
+    note->text = session->note_text[session->notes - 1];
+    snprintf(note->text, sizeof session->note_text[0], "%s", text);
 }
 
 static void add_point(struct session *session, enum session_curve curve, double y)
 {
     if (session->points[curve] < POINTS_MAX)
         session->curve[curve][session->points[curve]++] =
-            (struct session_point){(double)session->status.step / FAKE_STEPS_EPOCH, y};
+            (struct story_point){(double)session->status.step / FAKE_STEPS_EPOCH, y};
 }
 
 static double noise(uint64_t step)
@@ -85,7 +87,7 @@ static void end_epoch(struct session *session)
     }
     fill_results(session, status->val_accuracy);
     if (status->epoch >= status->epochs) {
-        status->phase = SESSION_DONE;
+        fake_phase(session, SESSION_FINISHED);
         fake_note(session, EVENT_DONE, "finished");
     }
 }
@@ -93,7 +95,7 @@ static void end_epoch(struct session *session)
 static void make_step(struct session *session)
 {
     struct session_status *status = &session->status;
-    status->phase = SESSION_RUNNING;
+    fake_phase(session, SESSION_RUNNING);
     status->step++;
     double e = (double)status->step / FAKE_STEPS_EPOCH;
     status->epoch = (int)((status->step - 1) / FAKE_STEPS_EPOCH) + 1;
@@ -125,15 +127,16 @@ size_t session_pump(struct session *session)
         return 1;
     }
     bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
-    for (int i = 0; may && i < session->steps && status->phase != SESSION_DONE; i++, made++)
+    for (int i = 0; may && i < session->steps && status->phase != SESSION_FINISHED; i++, made++)
         make_step(session);
     if (session->finish || (session->stopping && fake_is_live(session))) {
-        status->phase = SESSION_DONE;
+        fake_phase(session, session->finish ? SESSION_FINISHED : SESSION_STOPPED);
         status->remaining = -1;
         fake_note(session, EVENT_DONE, session->finish ? "finished" : "stopped by hand");
         session->stopping = session->finish = false;
         made++;
     }
+    made += session->has_notice;
     struct session_freeze_counts counts;
     session_freeze_counts(session, &counts);
     status->trainable = counts.trainable;
@@ -145,6 +148,9 @@ size_t session_pump(struct session *session)
 void session_status(struct session *session, struct session_status *status)
 {
     *status = session->status;
+    if (!status->words)
+        status->words = "idle";
+    status->epochs_done = session_phase_is_live(status->phase) ? status->epoch - 1 : status->epoch;
 }
 
 static void reset_run(struct session *session)
@@ -167,7 +173,8 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "a run is training already");
     reset_run(session);
     struct session_status *status = &session->status;
-    status->phase = SESSION_PREPARING;
+    session->recorded = false;
+    fake_phase(session, SESSION_PREPARING);
     snprintf(status->run, sizeof status->run, "/data/runs/20261123-1000-%.400s", session->setting[SETTINGS - 1].value);
     snprintf(status->model, sizeof status->model, "%s", fake_models[session->model].name);
     snprintf(status->data, sizeof status->data, "%s", session->data_path);
@@ -178,25 +185,14 @@ bool session_start(struct session *session, struct error *error)
     return true;
 }
 
-void session_pause(struct session *session, bool paused)
+static void answer(struct session *session, bool good, const char *words, const char *sentence)
 {
-    if (fake_is_live(session)) {
-        session->status.phase = paused ? SESSION_PAUSED : SESSION_RUNNING;
-        fake_note(session, EVENT_PAUSE, paused ? "paused" : "continued");
-    }
+    session->has_notice = true;
+    session->notice.good = good;
+    snprintf(session->notice.text, sizeof session->notice.text, "%s%s%s", words, sentence[0] ? ": " : "", sentence);
 }
 
-void session_stop(struct session *session)
-{
-    session->stopping = true;
-}
-
-void session_save(struct session *session)
-{
-    fake_note(session, EVENT_CHECKPOINT, "saved by hand");
-}
-
-void session_set_lr(struct session *session, double lr)
+static void set_lr(struct session *session, double lr)
 {
     char text[64];
     snprintf(text, sizeof text, "lr %g -> %g", session->status.lr, lr);
@@ -204,9 +200,157 @@ void session_set_lr(struct session *session, double lr)
     fake_note(session, EVENT_LR, text);
 }
 
+bool session_tell(struct session *session, const char *words, struct error *error)
+{
+    struct run_command command;
+    if (!run_command_parse(&command, words, error))
+        return false;
+    if (!fake_is_live(session)) {
+        run_command_finish(&command);
+        return error_set(error, ERROR_FAILED, "nobody trains in it");
+    }
+    answer(session, true, words, "");
+    if (command.kind == RUN_PAUSE || command.kind == RUN_CONTINUE) {
+        fake_phase(session, command.kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
+        fake_note(session, EVENT_PAUSE, command.kind == RUN_PAUSE ? "paused" : "continued");
+    } else if (command.kind == RUN_STOP) {
+        session->stopping = true;
+    } else if (command.kind == RUN_SAVE) {
+        fake_note(session, EVENT_CHECKPOINT, "saved by hand");
+    } else if (command.kind == RUN_LR) {
+        set_lr(session, command.value);
+    }
+    run_command_finish(&command);
+    ssize_t unused = write(session->pipe[1], "", 1);
+    (void)unused;
+    return true;
+}
+
+bool session_take_notice(struct session *session, struct session_notice *notice)
+{
+    bool has = session->has_notice;
+    *notice = session->notice;
+    session->has_notice = false;
+    return has;
+}
+
+size_t session_views(struct session *session)
+{
+    return session->status.phase != SESSION_IDLE;
+}
+
+void session_view(struct session *session, size_t view, struct session_view *found)
+{
+    (void)view;
+    *found = (struct session_view){.phase = session->status.phase, .words = session->status.words};
+    snprintf(found->name, sizeof found->name, "%.120s", strrchr(session->status.run, '/') + 1);
+    snprintf(found->attach, sizeof found->attach, "%s", found->name);
+    found->here = session->here;
+    found->replay = session->status.replay;
+}
+
+long session_shown_view(const struct session *session)
+{
+    return session->status.phase == SESSION_IDLE ? -1 : 0;
+}
+
+void session_show_view(struct session *session, size_t view)
+{
+    (void)session, (void)view;
+}
+
+void session_close_view(struct session *session, size_t view)
+{
+    (void)view;
+    fake_phase(session, SESSION_IDLE);
+}
+
+void fake_session_here(struct session *session)
+{
+    session->here = true;
+}
+
+bool session_leaving_stops(struct session *session)
+{
+    return fake_is_live(session) && session->here && !session->status.replay;
+}
+
+enum session_subject session_subject(const struct session *session)
+{
+    return session->subject;
+}
+
+void session_set_subject(struct session *session, enum session_subject subject)
+{
+    session->subject = subject;
+}
+
+bool session_resume(struct session *session, const char *run, int epochs, struct error *error)
+{
+    (void)run, (void)epochs;
+    return session_start(session, error);
+}
+
+bool session_replay(struct session *session, const char *run, double speed, struct error *error)
+{
+    if (!session_open_run(session, run, true, error))
+        return false;
+    session->status.replay = true;
+    session->status.speed = speed;
+    return true;
+}
+
+void session_replay_speed(struct session *session, double speed)
+{
+    session->status.speed = speed;
+}
+
+void session_replay_seek(struct session *session, int epoch)
+{
+    (void)session, (void)epoch;
+}
+
+size_t session_thaws(const struct session *session, const struct story_thaw **thaws)
+{
+    (void)session;
+    *thaws = NULL;
+    return 0;
+}
+
+bool session_phase_is_live(enum session_phase phase)
+{
+    return phase >= SESSION_STARTING && phase <= SESSION_VALIDATING;
+}
+
+/* The subject follows as the session's own does. */
+void fake_phase(struct session *session, enum session_phase phase)
+{
+    static const char *const words[SESSION_PHASES] = {
+        [SESSION_IDLE] = "idle",
+        [SESSION_STARTING] = "starting",
+        [SESSION_PREPARING] = "preparing",
+        [SESSION_RUNNING] = "training",
+        [SESSION_PAUSED] = "paused",
+        [SESSION_VALIDATING] = "validating",
+        [SESSION_FINISHED] = "finished",
+        [SESSION_STOPPED] = "stopped",
+        [SESSION_EARLY] = "stopped early",
+        [SESSION_FAILED] = "failed",
+        [SESSION_INTERRUPTED] = "interrupted",
+        [SESSION_BROKEN_OFF] = "broken off",
+        [SESSION_FEATURES] = "computing features",
+    };
+    bool was = fake_is_live(session);
+    session->status.phase = phase;
+    session->status.words = words[phase];
+    session->status.writes = fake_is_live(session);
+    if (was != fake_is_live(session))
+        session->subject = was ? SESSION_NEXT_RUN : SESSION_SHOWN_RUN;
+}
+
 void fake_session_fail(struct session *session, const char *sentence)
 {
-    session->status.phase = SESSION_FAILED;
+    fake_phase(session, SESSION_FAILED);
     error_set(&session->status.error, ERROR_FAILED, "%s", sentence);
 }
 
@@ -220,13 +364,13 @@ void fake_session_finish_run(struct session *session)
     session->finish = true;
 }
 
-size_t session_curve(const struct session *session, enum session_curve curve, const struct session_point **points)
+size_t session_curve(const struct session *session, enum session_curve curve, const struct story_point **points)
 {
     *points = session->curve[curve];
     return session->points[curve];
 }
 
-size_t session_notes(const struct session *session, const struct session_note **notes)
+size_t session_notes(const struct session *session, const struct story_note **notes)
 {
     *notes = session->note;
     return session->notes;
@@ -245,8 +389,9 @@ size_t session_runs(struct session *session, const struct session_run **runs)
     return session->empty ? 0 : RUNS;
 }
 
-bool session_open_run(struct session *session, const char *path, struct error *error)
+bool session_open_run(struct session *session, const char *path, bool read_only, struct error *error)
 {
+    (void)read_only;
     size_t row = 0;
     while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
         row++;
@@ -264,7 +409,11 @@ bool session_open_run(struct session *session, const char *path, struct error *e
     status->lr = 0.05;
     for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
         make_step(session);
-    status->phase = SESSION_RECORDED;
+    fake_phase(session, strcmp(run_rows[row].state, "stopped") == 0    ? SESSION_STOPPED
+                        : strcmp(run_rows[row].state, "finished") == 0 ? SESSION_FINISHED
+                                                                       : SESSION_BROKEN_OFF);
+    session->recorded = true;
+    session->subject = SESSION_NEXT_RUN;
     status->elapsed = run_rows[row].seconds;
     status->remaining = -1;
     return true;

@@ -75,7 +75,7 @@ struct session *session_create(const struct session_options *options, struct err
     session->model_column = SESSION_MODEL_COLUMNS;
     session->steps = 1;
     for (int c = 0; c < SESSION_CURVES; c++)
-        session->curve[c] = mem_array(POINTS_MAX, sizeof(struct session_point));
+        session->curve[c] = mem_array(POINTS_MAX, sizeof(struct story_point));
     init_settings(session->setting);
     session->status.val_accuracy = session->status.best_accuracy = session->status.accuracy = -1;
     session->status.remaining = -1;
@@ -241,6 +241,8 @@ static void note_freeze(struct session *session, bool frozen, const char *what)
         return;
     snprintf(text, sizeof text, "%s %s", frozen ? "froze" : "thawed", what);
     fake_note(session, EVENT_THAW, text);
+    session->has_notice = session->notice.good = true;
+    snprintf(session->notice.text, sizeof session->notice.text, "%s %s", frozen ? "freeze" : "thaw", what);
 }
 
 static size_t row_end(const struct session *session, size_t row)
@@ -302,10 +304,10 @@ bool session_freeze_match(struct session *session, const char *patterns, bool fr
     return true;
 }
 
-bool session_undo_freeze(struct session *session)
+bool session_undo_freeze(struct session *session, struct error *error)
 {
     if (session->undos == 0)
-        return false;
+        return error_set(error, ERROR_USAGE, "nothing to undo");
     memcpy(session->fixed, session->undo[--session->undos], sizeof session->fixed);
     fake_update_marks(session);
     return true;
@@ -390,4 +392,29 @@ bool session_load_experiment(struct session *session, const char *path, struct e
 {
     (void)session;
     return error_set(error, ERROR_USAGE, "%s: no such file", path);
+}
+
+bool session_save_experiment(struct session *session, const char *path, struct error *error)
+{
+    if (session->model < 0 || !session->has_data)
+        return error_set(error, ERROR_USAGE, "%s: nothing to write yet", path);
+    return true;
+}
+
+size_t session_recent_experiments(const struct session *session, const char *const **paths)
+{
+    static const char *const recent[] = {"/home/user/flowers.ini", "/home/user/signs.ini"};
+    *paths = recent;
+    return session->empty ? 0 : THAW_LENGTH(recent);
+}
+
+void session_remember_experiment(const char *path)
+{
+    (void)path;
+}
+
+const struct error *session_opened_instead(const struct session *session)
+{
+    (void)session;
+    return NULL;
 }

@@ -28,10 +28,16 @@ struct session {
     char data_path[256];
     struct session_setting setting[SETTINGS];
     struct session_status status;
-    struct session_point *curve[SESSION_CURVES];
+    struct story_point *curve[SESSION_CURVES];
     size_t points[SESSION_CURVES];
-    struct session_note note[NOTES_MAX];
+    struct story_note note[NOTES_MAX];
+    char note_text[NOTES_MAX][128];
     size_t notes;
+    enum session_subject subject;
+    bool here; /* runs train in this process */
+    struct session_notice notice;
+    bool has_notice;
+    bool recorded; /* a run that was reopened */
     int steps;
     bool stopping, break_proof, finish;
     unsigned confusion[FAKE_CLASSES * FAKE_CLASSES];
@@ -44,6 +50,7 @@ extern const struct session_class fake_classes[FAKE_CLASSES];
 
 void fake_build_layers(struct session *session);
 void fake_pump_pull(struct session *session);
+void fake_phase(struct session *session, enum session_phase phase);
 bool fake_is_live(const struct session *session);
 void fake_update_marks(struct session *session); /* and the update ratios */
 void fake_note(struct session *session, enum event_kind kind, const char *text);

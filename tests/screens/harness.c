@@ -192,6 +192,19 @@ void harness_stop(struct harness *harness)
     mem_free(harness);
 }
 
+void harness_hang_up(struct harness *harness)
+{
+    double until = clock_monotonic() + 10;
+    close(harness->fd);
+    close(harness->slave);
+    harness->fd = harness->slave = -1;
+    while (!has_ended(harness) && clock_monotonic() < until)
+        poll(NULL, 0, 10);
+    bool ended = has_ended(harness);
+    harness_stop(harness);
+    assert_true(ended);
+}
+
 /* Takes in what comes within `seconds`; false when nothing did. */
 static bool take_in(struct harness *harness, double seconds)
 {

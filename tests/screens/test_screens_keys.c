@@ -290,7 +290,7 @@ static void test_a_start_waits_for_what_is_being_opened(void **state)
         fake_session_opening(stage.session, "opening indian-transfer.ini");
         type(i == 0 ? "r" : "g Enter");
         see("as soon as all is open");
-        assert_int_equal(status_now().phase, i == 0 ? SESSION_IDLE : SESSION_DONE);
+        assert_int_equal(status_now().phase, i == 0 ? SESSION_IDLE : SESSION_FINISHED);
         fake_session_opening(stage.session, NULL);
         stage_train(&stage, 1);
         assert_int_equal(status_now().phase, SESSION_PREPARING);
@@ -411,8 +411,8 @@ static void test_stop_asks(void **state)
     assert_int_equal(status_now().phase, SESSION_RUNNING);
     type("X y");
     stage_train(&stage, 1);
-    assert_int_equal(status_now().phase, SESSION_DONE);
-    see("✓ done");
+    assert_int_equal(status_now().phase, SESSION_STOPPED);
+    see("stopped");
 }
 
 static void test_thawing_while_it_trains(void **state)
@@ -420,7 +420,8 @@ static void test_thawing_while_it_trains(void **state)
     (void)state;
     begin_run();
     type("t");
-    see("layer3 thaws from the next batch");
+    stage_train(&stage, 1); /* the run answers */
+    see("thaw layer3");
     type("t 2");
     const struct session_layer *all;
     size_t count = session_layers(stage.session, &all);
@@ -454,6 +455,46 @@ static void test_failure_and_moved_tensor_are_loud(void **state)
     see("the disk is full");
 }
 
+/* --- leaving --- */
+
+/* Where the run trains in a process of its own nothing is asked, and nothing stops. */
+static void test_leaving_lets_the_run_go_on(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"q", "d", ": q u i t Enter", ": d e t a c h Enter"};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        stage.ui->quit = false;
+        type(keys[i]);
+        miss("[y] yes");
+        assert_true(stage.ui->quit);
+        stage_train(&stage, 1);
+        assert_int_equal(status_now().phase, SESSION_RUNNING);
+    }
+    stage.ui->quit = false;
+    ui_resize(stage.ui, 40, 10);
+    type("q");
+    assert_true(stage.ui->quit);
+}
+
+static void test_leaving_asks_where_it_stops_a_run(void **state)
+{
+    (void)state;
+    type("4 d");
+    see("No run is training: q leaves");
+    assert_false(stage.ui->quit);
+    type("1");
+    fake_session_here(stage.session);
+    begin_run();
+    type("d");
+    see("in this process and would stop");
+    type("q");
+    see("Stop it and leave?");
+    assert_false(stage.ui->quit);
+    type("y");
+    assert_true(stage.ui->quit);
+}
+
 /* --- results, runs --- */
 
 static void test_results(void **state)
@@ -480,9 +521,9 @@ static void test_reopening_a_run(void **state)
     type("6 s s"); /* by name, then by model */
     see("model");
     type("g / s c r a t c h Enter Enter");
-    assert_int_equal(status_now().phase, SESSION_RECORDED);
+    assert_int_equal(status_now().phase, SESSION_FINISHED);
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
-    see("reopened");
+    see("finished");
     type("5");
     see("right");
 }
@@ -543,14 +584,27 @@ static void test_messages_go(void **state)
     miss("There is no command");
     begin_run();
     type("X y");
-    see("Stopping after this batch");
-    stage_train(&stage, 1); /* it stops, and nothing is stopping any more */
-    miss("Stopping after this batch");
+    stage_train(&stage, 1); /* the run answers */
+    see("stop now");
     type("p");
     see("No run is training");
     stage_click(&stage, TERM_PRESS, 70, 10);
     type("r");
     see("Training starts");
+}
+
+/* What was used before is offered where a file is asked for, before any key; Esc leaves it at once. */
+static void test_recent_files_are_offered(void **state)
+{
+    (void)state;
+    type("3 o");
+    see("indian  american  hymenoptera");
+    type("Esc");
+    miss("folder of images:");
+    type(": l o a d Enter");
+    see("flowers.ini  signs.ini");
+    type("Tab Tab");
+    see(":load /home/user/flowers.ini");
 }
 
 static void test_clicks_close_prompts(void **state)
@@ -658,12 +712,15 @@ int main(void)
         WITH_STAGE(test_thawing_while_it_trains),
         WITH_STAGE(test_cursor_and_zoom),
         WITH_STAGE(test_failure_and_moved_tensor_are_loud),
+        WITH_STAGE(test_leaving_lets_the_run_go_on),
+        WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
         WITH_STAGE(test_results),
         WITH_STAGE(test_reopening_a_run),
         WITH_STAGE(test_esc_stays),
         WITH_STAGE(test_space_marks),
         WITH_STAGE(test_filters_without_hits_say_so),
         WITH_STAGE(test_messages_go),
+        WITH_STAGE(test_recent_files_are_offered),
         WITH_STAGE(test_clicks_close_prompts),
         WITH_STAGE(test_completions_are_clicked),
         WITH_STAGE(test_mouse),

@@ -19,7 +19,8 @@ static struct harness *start(const char *option, const char *value, int width, i
 {
     char *program = mem_format("%s/tests/screens/workbench", getenv("THAW_BUILDDIR"));
     char *themes = mem_format("THAW_THEMES=%s/themes", getenv("THAW_SRCDIR"));
-    const char *argv[] = {program, option, value, NULL}, *env[] = {themes, "XDG_CONFIG_HOME=/nonexistent", NULL};
+    const char *argv[] = {program, "--here", option, value, NULL},
+               *env[] = {themes, "XDG_CONFIG_HOME=/nonexistent", NULL};
     struct harness *harness =
         harness_start(&(struct harness_options){.argv = argv, .env = env, .width = width, .height = height});
     mem_free(program);

@@ -6,6 +6,10 @@
 #include "thaw/run/event.h"
 #include "thaw/run/run_labels.h"
 
+/* The engine's doors in it: one for the user's own, and one for others that takes no command that writes. */
+#define RUNDIR_CONTROL "control.sock"
+#define RUNDIR_VIEW    "view.sock"
+
 struct rundir;
 
 /* Makes runs/<YYYYMMDD-HHMMSS>-<name>[-2..] below `runs` (created), mode 0700, locked by this process. */
@@ -24,13 +28,16 @@ char *rundir_file(const struct rundir *rundir, const char *name) THAW_NONNULL; /
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
 uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
-/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The event of the checkpoint
- * itself, where it follows the mark, stays. A mark behind the end, or not between two lines, cuts nothing. */
+/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The events of the checkpoint
+ * itself, where they follow the mark, stay. A mark behind the end, or not between two lines, cuts nothing. */
 bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
  * version that is newer than EVENT_VERSION is an error. */
 bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Whether a living process holds the run's lock. */
+bool rundir_is_active(const char *path) THAW_NONNULL;
 
 /* What the Runs screen lists, from the first and last lines. */
 struct rundir_summary {

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "thaw/base/error.h"
-#include "thaw/run/event.h"
 #include "thaw/session/models.h"
+#include "thaw/session/views.h"
 
 /* Draws the sample world and tells how far it is; called on another thread. */
 typedef bool (*session_make_samples)(const char *folder, void (*tell)(void *context, int done, int all), void *context,
@@ -25,9 +25,11 @@ struct session_options {
     bool offline;           /* no downloads */
     const char *experiment; /* to begin with, opened behind the caller's back from the first pump on; NULL: none */
     session_make_samples make_samples; /* before that; NULL: the sample world is there */
+    const char *instead;               /* experiment that is opened where the other cannot be; NULL: none */
+    const char *engine;                /* program that runs are started in, "/proc/self/exe"; NULL: in this process */
 };
 struct session *session_create(const struct session_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* A run that still trains is stopped and saved. */
+/* A run in this process is stopped and saved; all others go on. */
 void session_destroy(struct session *session);
 
 /* --- wake-ups and events --- */
@@ -39,8 +41,14 @@ size_t session_pump(struct session *session) THAW_NONNULL;
  * before; a call that needs them waits a second, then says that they are still being opened. Valid until called again. */
 const char *session_opening(const struct session *session) THAW_NONNULL;
 const struct error *session_opening_fault(const struct session *session) THAW_NONNULL; /* NULL: none */
+/* Why the experiment to begin with was not opened, where the one instead was; NULL: it was. */
+const struct error *session_opened_instead(const struct session *session) THAW_NONNULL;
 
-/* --- layers and their freeze state --- */
+/* --- layers and their freeze state: of the next run, or of the run that is shown --- */
+enum session_subject { SESSION_NEXT_RUN, SESSION_SHOWN_RUN };
+/* SHOWN_RUN from the moment that a run trains until it ends, else NEXT_RUN; until the front end says otherwise. */
+enum session_subject session_subject(const struct session *session) THAW_NONNULL;
+void session_set_subject(struct session *session, enum session_subject subject) THAW_NONNULL;
 enum session_mark { SESSION_MARK_NONE, SESSION_MARK_FROZEN, SESSION_MARK_THAWED, SESSION_MARK_PARTLY };
 struct session_layer {
     char name[64];  /* stage ("layer1") or node ("layer1.0.conv1") */
@@ -71,14 +79,16 @@ enum session_marks {
     SESSION_DROPOUT = 8,
     SESSION_ALL = 15
 };
-/* Freezes a row that is not fully frozen, thaws one that is. While a run trains, it is posted to the trainer. */
+/* Freezes a row that is not fully frozen, thaws one that is. All four calls act on the subject: the next run's plan changes
+ * at once, the shown run's is asked for (views.h) and shows when the run has changed it. */
 bool session_toggle_freeze(struct session *session, size_t row, unsigned marks,
                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Freezes all up to and including the row, thaws the rest ("the cut"). */
 bool session_freeze_upto(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool session_freeze_match(struct session *session, const char *patterns, bool frozen,
                           struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-bool session_undo_freeze(struct session *session) THAW_NONNULL; /* false: nothing to undo */
+/* ERROR_USAGE: nothing to undo. */
+bool session_undo_freeze(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* --- data --- */
 struct session_class {
@@ -119,71 +129,13 @@ bool session_set(struct session *session, const char *assignment, struct error *
 /* Replaces everything by a file's experiment: model, freeze plan, data, settings. */
 bool session_load_experiment(struct session *session, const char *path,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-
-/* --- the run: live or reopened, the same calls --- */
-enum session_phase {
-    SESSION_IDLE,
-    SESSION_PREPARING,
-    SESSION_RUNNING,
-    SESSION_PAUSED,
-    SESSION_VALIDATING,
-    SESSION_DONE,
-    SESSION_FAILED,
-    SESSION_RECORDED, /* a reopened run */
-};
-struct session_status {
-    enum session_phase phase;
-    char run[512], model[64], data[256];
-    int epoch, epochs, batch, batches;
-    uint64_t step;
-    double lr, loss, accuracy, val_loss, val_accuracy, best_accuracy; /* accuracies 0..1, -1: none yet */
-    int best_epoch;
-    double images_per_second, elapsed, remaining; /* remaining -1: not known */
-    double trainable, frozen;
-    size_t features_done, features_all; /* images whose frozen part is known, while it is computed ahead; else 0 */
-    bool proof_held;                    /* last proof of freeze */
-    int proof_tensors;                  /* 0: none taken yet */
-    struct error error;                 /* FAILED */
-};
-void session_status(struct session *session, struct session_status *status) THAW_NONNULL;
-bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-void session_pause(struct session *session, bool paused) THAW_NONNULL;
-void session_stop(struct session *session) THAW_NONNULL;
-void session_save(struct session *session) THAW_NONNULL;
-void session_set_lr(struct session *session, double lr) THAW_NONNULL;
-
-enum session_curve {
-    SESSION_TRAIN_LOSS,     /* a point a step */
-    SESSION_VAL_LOSS,       /* a point an epoch */
-    SESSION_TRAIN_ACCURACY, /* a point a step, 0..1 */
-    SESSION_VAL_ACCURACY,
-    SESSION_LR,
-    SESSION_CURVES
-};
-struct session_point {
-    double x; /* epochs done, fractional */
-    double y;
-};
-/* Valid until the next session_pump. */
-size_t session_curve(const struct session *session, enum session_curve curve,
-                     const struct session_point **points) THAW_NONNULL;
-/* Marks on the plot: thaws, changes of lr, best, pauses, warnings. Valid until the next session_pump. */
-struct session_note {
-    double x;
-    enum event_kind kind;
-    char text[EVENT_TEXT_MAX];
-};
-size_t session_notes(const struct session *session, const struct session_note **notes) THAW_NONNULL;
-
-/* --- results of the last evaluation of the live or reopened run --- */
-struct session_results {
-    int classes;
-    const char *const *class_name;
-    const unsigned *confusion; /* [classes][classes]: rows true, columns predicted */
-    size_t images, correct;
-};
-/* NULL: none yet. Valid until the next session_pump. */
-const struct session_results *session_results(struct session *session) THAW_NONNULL;
+/* The other way round. ERROR_USAGE: there is no model or no data yet. */
+bool session_save_experiment(struct session *session, const char *path,
+                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Experiment files that front ends loaded, the last first, kept from one start to the next: session_remember_experiment
+ * says that one was. Valid until called again. */
+size_t session_recent_experiments(const struct session *session, const char *const **paths) THAW_NONNULL;
+void session_remember_experiment(const char *path) THAW_NONNULL;
 
 /* --- runs --- */
 struct session_run {
@@ -195,6 +147,5 @@ struct session_run {
     const char *state; /* "finished", "stopped", "running", "broken off" */
 };
 size_t session_runs(struct session *session, const struct session_run **runs) THAW_NONNULL; /* re-read on each call */
-bool session_open_run(struct session *session, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

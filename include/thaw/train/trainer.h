@@ -1,83 +1,43 @@
-/* The trainer: one background thread that runs an experiment. Commands go in and take effect at the next batch; events
- * come out through a sink; snapshots are copied out under a lock. Its only upward call is the sink. */
+/* The trainer: one background thread that runs an experiment. Commands go in, take effect between two batches and are
+ * answered; events and answers come out through a sink. Its only upward calls are the sink's. */
 #ifndef THAW_TRAIN_TRAINER_H
 #define THAW_TRAIN_TRAINER_H
 
-#include "thaw/data/dataset.h"
-#include "thaw/network/freeze.h"
+#include "thaw/run/command.h"
 #include "thaw/run/event.h"
-#include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
 
-enum trainer_phase {
-    TRAINER_PREPARING, /* reading weights and data, building the plan */
-    TRAINER_RUNNING,
-    TRAINER_PAUSED,
-    TRAINER_VALIDATING,
-    TRAINER_DONE,
-    TRAINER_FAILED,
-    TRAINER_PHASES
+struct trainer_options {
+    const struct experiment *experiment;
+    const char *resume;     /* a run directory, to go on there from its last checkpoint; NULL: a new run */
+    const char *fork;       /* a run directory, from whose checkpoint a new run begins; NULL: from the weights */
+    const char *checkpoint; /* of `fork`, as "checkpoint" events name it, or "last", "best", "epoch-0005"; NULL: last */
+    int epochs;             /* of a run that goes on: so many in all, also where it had ended; 0: as it was */
+    const struct event_sink *sink; /* called on the trainer's thread; events are in events.jsonl by then */
 };
 
-struct trainer_status {
-    enum trainer_phase phase;
-    int epoch, epochs;  /* epoch 1.. */
-    int batch, batches; /* of this epoch, done / all */
-    uint64_t step;
-    double lr, loss, accuracy;     /* of the running epoch so far; accuracy 0..1 */
-    double val_loss, val_accuracy; /* last evaluation; -1: none yet */
-    double best_accuracy;
-    int best_epoch;
-    double images_per_second;
-    double elapsed, remaining; /* seconds; remaining -1: not known yet */
-    size_t plan_bytes;
-    size_t features_done, features_all; /* images, while what the frozen part gives is computed ahead; else 0 */
-    char run_path[512];
-    struct error error; /* phase FAILED */
-};
-
-/* Results of the last evaluation: one row an image of the validation part. */
-struct trainer_predictions {
-    int classes;
-    size_t images;
-    int *label, *predicted; /* [images] */
-    float *probability;     /* [images], of the predicted class */
-    uint32_t *index;        /* [images], into the validation part */
-};
+/* In the run directory, once it has ended or saved: the best weights, for other programs and to go on from. */
+#define TRAINER_MODEL "model.safetensors"
 
 struct trainer;
 
-/* Copies the experiment; opens the run directory (a new one, or with resume_path that run's, continuing from its last
- * checkpoint). Heavy work happens on the thread. The sink is called on the trainer's thread, after the event has been
- * appended to events.jsonl. */
-struct trainer *trainer_create(const struct experiment *experiment, const char *resume_path,
-                               const struct event_sink *sink, struct error *error)
-    THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
+/* Copies what the options hold and opens the run directory. Heavy work happens on the thread. */
+struct trainer *trainer_create(const struct trainer_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool trainer_start(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void trainer_join(struct trainer *trainer) THAW_NONNULL;
 void trainer_destroy(struct trainer *trainer); /* stops and joins first */
 
-enum trainer_command_kind {
-    TRAINER_PAUSE,
-    TRAINER_CONTINUE,
-    TRAINER_STOP,      /* finish the batch, evaluate nothing more, save, end */
-    TRAINER_INTERRUPT, /* the same, recorded as interrupted */
-    TRAINER_SAVE,      /* a checkpoint now */
-    TRAINER_SET_LR,    /* value: the new base learning rate */
-    TRAINER_FREEZE,    /* layers: patterns */
-    TRAINER_THAW,      /* layers: patterns; value: learning-rate factor, 1 for the same */
+/* Never blocks on training; from any thread. A copy is taken. The sink's `answer` is called once for each command: on the
+ * trainer's thread, or, where the run has ended or too many wait already, from here. */
+void trainer_post(struct trainer *trainer, const struct run_command *command) THAW_NONNULL;
+
+/* What no event tells. */
+enum trainer_state { TRAINER_RUNNING, TRAINER_DONE, TRAINER_FAILED };
+struct trainer_status {
+    enum trainer_state state;
+    char run_path[512];
+    struct error error; /* of FAILED */
 };
-struct trainer_command {
-    enum trainer_command_kind kind;
-    double value;
-    char layers[EVENT_TEXT_MAX];
-};
-/* Never blocks on training. TRAINER_STOP also ends a pause. */
-void trainer_post(struct trainer *trainer, const struct trainer_command *command) THAW_NONNULL;
 void trainer_status(struct trainer *trainer, struct trainer_status *status) THAW_NONNULL;
-void trainer_predictions_finish(struct trainer_predictions *predictions) THAW_NONNULL;
-/* One update/weight ratio (RMS of the last update over RMS of the weights) a node of the graph; -1 where nothing moved.
- * Returns how many were written. */
-int trainer_layer_updates(struct trainer *trainer, float *ratio, int room) THAW_NONNULL;
 
 #endif

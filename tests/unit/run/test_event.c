@@ -17,6 +17,52 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 
+/* Lists of a length that the bits say. */
+static void fill_list(struct event *event, const struct event_field *field, uint64_t bits)
+{
+    void *at = (char *)event + field->offset;
+    int count = (int)(bits % METRICS_MAX);
+    struct metrics *metrics = at;
+    struct metric_definitions *definitions = at;
+    if (field->type == EVENT_FIELD_METRICS || field->type == EVENT_FIELD_DEFINITIONS) {
+        for (int i = 0; i < count; i++) {
+            char name[METRIC_NAME];
+            snprintf(name, sizeof name, "m%d\"", i);
+            if (field->type == EVENT_FIELD_METRICS)
+                metrics_set(metrics, name, (double)(bits >> 11) / (i + 3));
+            else
+                definitions->of[definitions->count++] = (struct metric_definition){"x", "share", bits & 1};
+        }
+        return;
+    }
+    *event_count_of(event, field) = count;
+    if (field->type == EVENT_FIELD_RATIOS) {
+        float *ratio = mem_array((size_t)count + 1, sizeof *ratio);
+        for (int i = 0; i < count; i++)
+            ratio[i] = i % 2 ? -1 : strtof("1.23e-4", NULL);
+        *(float **)at = ratio;
+        return;
+    }
+    struct event_layer *layer = mem_array((size_t)count + 1, sizeof *layer);
+    for (int i = 0; i < count; i++)
+        layer[i] = (struct event_layer){"layer1.0.conv1", "layer1", "conv 3x3", "8x8x16", i & 1, 432, 1e9, 4096, 5};
+    *(struct event_layer **)at = layer;
+}
+
+static void assert_list_equal(const struct event *a, const struct event *b, const struct event_field *field)
+{
+    const void *left = (const char *)a + field->offset, *right = (const char *)b + field->offset;
+    if (field->type == EVENT_FIELD_METRICS || field->type == EVENT_FIELD_DEFINITIONS) {
+        assert_memory_equal(left, right, field->size);
+        return;
+    }
+    int count = *event_count_of((struct event *)a, field);
+    assert_int_equal(count, *event_count_of((struct event *)b, field));
+    size_t item = field->type == EVENT_FIELD_RATIOS ? sizeof(float) : sizeof(struct event_layer);
+    if (count > 0)
+        assert_memory_equal(*(void *const *)left, *(void *const *)right, (size_t)count * item);
+}
+
 /* Any value that the field can hold, from a generator. */
 static void fill_field(struct event *event, const struct event_field *field, struct rng *rng)
 {
@@ -45,7 +91,16 @@ static void fill_field(struct event *event, const struct event_field *field, str
         *(struct hash *)at = (struct hash){any.bits, ~any.bits};
         break;
     case EVENT_FIELD_HOW:
-        *(enum event_done *)at = (enum event_done)(any.bits % 5);
+        *(enum event_done *)at = (enum event_done)(any.bits % EVENT_DONES);
+        break;
+    case EVENT_FIELD_PHASE:
+        *(enum event_phase *)at = (enum event_phase)(any.bits % EVENT_PHASES);
+        break;
+    case EVENT_FIELD_LONG:
+        *(char **)at = any.bits % 3 ? mem_format("%0*d \"\xc3\xa9\"", (int)(any.bits % 2000) + 1, 7) : NULL;
+        break;
+    default:
+        fill_list(event, field, any.bits);
         break;
     }
 }
@@ -53,8 +108,13 @@ static void fill_field(struct event *event, const struct event_field *field, str
 static void assert_field_equal(const struct event *a, const struct event *b, const struct event_field *field)
 {
     const char *left = (const char *)a + field->offset, *right = (const char *)b + field->offset;
+    const char *const *text = (const void *)left, *const *other = (const void *)right;
     if (field->type == EVENT_FIELD_TEXT)
         assert_string_equal(left, right);
+    else if (field->type == EVENT_FIELD_LONG)
+        assert_true(*text ? *other && strcmp(*text, *other) == 0 : !*other);
+    else if (field->type > EVENT_FIELD_LONG)
+        assert_list_equal(a, b, field);
     else
         assert_memory_equal(left, right, field->size);
 }
@@ -85,9 +145,44 @@ static void every_field_comes_back(void **state)
                 assert_field_equal(&event, &back, &common[i]);
             for (size_t i = 0; i < own; i++)
                 assert_field_equal(&event, &back, &field[i]);
+            struct event copy = event_copy(&back);
+            for (size_t i = 0; i < own; i++)
+                assert_field_equal(&event, &copy, &field[i]);
+            event_finish(&copy);
+            event_finish(&back);
+            event_finish(&event);
             mem_free(line);
         }
     }
+}
+
+/* A run of the version before: accuracies were fields of their own. */
+static void version_1_is_read(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "{\"kind\":\"run\",\"version\":1,\"model\":\"resnet20\",\"epochs\":3}",
+        "{\"kind\":\"step\",\"loss\":1.5,\"images\":32,\"correct\":24}",
+        "{\"kind\":\"epoch\",\"loss\":1.25,\"accuracy\":0.5}",
+        "{\"kind\":\"eval\",\"loss\":1,\"accuracy\":0.75,\"top5\":1,\"best\":true}",
+        "{\"kind\":\"thaw\",\"layers\":\"layer4\",\"frozen\":false}",
+        "{\"kind\":\"done\",\"how\":\"finished\",\"best_accuracy\":-1}",
+    };
+    struct event event[THAW_LENGTH(lines)];
+    struct error error = {0};
+    bool known;
+    for (size_t i = 0; i < THAW_LENGTH(lines); i++)
+        assert_true(event_from_json(&event[i], &known, lines[i], strlen(lines[i]), &error) && known);
+    assert_string_equal(event[0].u.run.metrics.of[0].name, "accuracy");
+    assert_true(event[0].u.run.metrics.of[0].up);
+    assert_true(metrics_get(&event[1].u.step_.metrics, "accuracy") == 0.75);
+    assert_true(metrics_get(&event[2].u.epoch_.metrics, "accuracy") == 0.5);
+    assert_true(metrics_get(&event[3].u.eval.metrics, "accuracy") == 0.75);
+    assert_true(metrics_get(&event[3].u.eval.metrics, "top5") == 1);
+    assert_string_equal(event[4].u.thaw.layers, "layer4");
+    assert_true(isnan(event[5].u.done.best));
+    for (size_t i = 0; i < THAW_LENGTH(lines); i++)
+        event_finish(&event[i]);
 }
 
 static void numbers_that_are_not_finite(void **state)
@@ -146,9 +241,8 @@ static void newer_older_and_broken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_comes_back),
-        cmocka_unit_test(numbers_that_are_not_finite),
-        cmocka_unit_test(text_that_is_no_utf8),
+        cmocka_unit_test(every_field_comes_back),      cmocka_unit_test(version_1_is_read),
+        cmocka_unit_test(numbers_that_are_not_finite), cmocka_unit_test(text_that_is_no_utf8),
         cmocka_unit_test(newer_older_and_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,7 @@ static struct event run_event(double time)
     event.u.run.params_trainable = 12;
     strcpy(event.u.run.model, "resnet20");
     strcpy(event.u.run.data, "signs");
+    event.u.run.metrics = (struct metric_definitions){1, {{"accuracy", "share", true}}};
     return event;
 }
 
@@ -63,7 +64,9 @@ static struct event step_event(uint64_t step)
 
 static struct event eval_event(int epoch, double accuracy)
 {
-    return (struct event){.kind = EVENT_EVAL, .epoch = epoch, .u.eval.accuracy = accuracy};
+    struct event event = {.kind = EVENT_EVAL, .epoch = epoch};
+    metrics_set(&event.u.eval.metrics, "accuracy", accuracy);
+    return event;
 }
 
 struct seen {
@@ -83,7 +86,7 @@ static struct seen read_all(const char *path)
 {
     struct seen seen = {0};
     struct error error = {0};
-    if (!rundir_read(path, &(struct event_sink){note, &seen}, &error))
+    if (!rundir_read(path, &(struct event_sink){.emit = note, .context = &seen}, &error))
         fail_msg("%s", error.text);
     return seen;
 }
@@ -287,8 +290,8 @@ static void newer_version_is_refused(void **state)
     struct seen seen = {0};
     event.u.run.version = EVENT_VERSION + 1;
     append(rundir, event);
-    assert_false(rundir_read(rundir_path(rundir), &(struct event_sink){note, &seen}, &error));
-    assert_non_null(strstr(error.text, "format version 2"));
+    assert_false(rundir_read(rundir_path(rundir), &(struct event_sink){.emit = note, .context = &seen}, &error));
+    assert_non_null(strstr(error.text, "format version 3"));
     rundir_close(rundir);
 }
 

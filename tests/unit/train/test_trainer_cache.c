@@ -47,7 +47,7 @@ static struct said said_of(const char *run)
 {
     struct said said = {0};
     struct error error = {0};
-    if (!rundir_read(run, &(struct event_sink){count, &said}, &error))
+    if (!rundir_read(run, &(struct event_sink){.emit = count, .context = &said}, &error))
         fail_msg("%s", error.text);
     return said;
 }
@@ -65,7 +65,8 @@ static void assert_near(const struct world_log *a, const struct world_log *b, do
     for (int epoch = 1; epoch <= a->evals; epoch++)
         if (!(fabs(a->val_loss[epoch] - b->val_loss[epoch]) <= tolerance * (1 + fabs(b->val_loss[epoch]))))
             fail_msg("epoch %d: validation loss %.9g and %.9g", epoch, a->val_loss[epoch], b->val_loss[epoch]);
-    assert_true(a->last[EVENT_EVAL].u.eval.accuracy == b->last[EVENT_EVAL].u.eval.accuracy);
+    assert_true(metrics_get(&a->last[EVENT_EVAL].u.eval.metrics, "accuracy") ==
+                metrics_get(&b->last[EVENT_EVAL].u.eval.metrics, "accuracy"));
     assert_int_equal(a->last[EVENT_DONE].u.done.best_epoch, b->last[EVENT_DONE].u.done.best_epoch);
 }
 
@@ -127,20 +128,16 @@ static void move_frontier(struct world_log *log, const struct event *event)
 {
     static const struct {
         uint64_t step;
-        enum trainer_command_kind kind;
+        enum run_command_kind kind;
         const char *layers;
-    } moves[] = {{3, TRAINER_FREEZE, "layer3.0.*"},
-                 {6, TRAINER_THAW, "layer2 layer3.0.*"},
-                 {9, TRAINER_FREEZE, "layer2"},
-                 {14, TRAINER_THAW, "*"},
-                 {18, TRAINER_FREEZE, "conv1 bn1 layer1 layer2"}};
-    for (size_t i = 0; i < THAW_LENGTH(moves); i++) {
-        struct trainer_command command = {.kind = moves[i].kind, .value = 1};
-        if (event->kind != EVENT_STEP || event->step != moves[i].step)
-            continue;
-        snprintf(command.layers, sizeof command.layers, "%s", moves[i].layers);
-        trainer_post(log->trainer, &command);
-    }
+    } moves[] = {{3, RUN_FREEZE, "layer3.0.*"},
+                 {6, RUN_THAW, "layer2 layer3.0.*"},
+                 {9, RUN_FREEZE, "layer2"},
+                 {14, RUN_THAW, "*"},
+                 {18, RUN_FREEZE, "conv1 bn1 layer1 layer2"}};
+    for (size_t i = 0; i < THAW_LENGTH(moves); i++)
+        if (event->kind == EVENT_STEP && event->step == moves[i].step)
+            world_post(log, moves[i].kind, 1, moves[i].layers);
 }
 
 /* Frozen and thawed in the middle of epochs: what is kept follows, from what is at hand or from the images; and with the

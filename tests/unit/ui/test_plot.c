@@ -44,7 +44,7 @@ static void test_ticks(void **state)
 static void test_values(void **state)
 {
     (void)state;
-    static const struct session_point points[] = {{0, 1}, {1, 3}, {2, NAN}, {3, 5}};
+    static const struct story_point points[] = {{0, 1}, {1, 3}, {2, NAN}, {3, 5}};
     struct plot_series series = {.points = points, .count = 4};
     double value;
     assert_false(plot_value_at(&series, -0.1, &value));
@@ -69,7 +69,7 @@ static struct plot_view draw(struct canvas *canvas, const struct plot *plot)
 static void test_columns(void **state)
 {
     (void)state;
-    static const struct session_point points[] = {{1, 1}, {100, 2}};
+    static const struct story_point points[] = {{1, 1}, {100, 2}};
     struct plot_series series = {.points = points, .count = 2};
     struct plot plot = {.series = &series, .series_count = 1, .window = plot_window_all()};
     struct canvas *canvas = canvas_create(60, 12);
@@ -90,7 +90,7 @@ static void test_columns(void **state)
 static void test_zoom(void **state)
 {
     (void)state;
-    static const struct session_point points[] = {{0, 1}, {10, 2}};
+    static const struct story_point points[] = {{0, 1}, {10, 2}};
     struct plot_series series = {.points = points, .count = 2};
     struct plot plot = {.series = &series, .series_count = 1, .window = plot_window_all()};
     struct canvas *canvas = canvas_create(60, 12);
@@ -118,7 +118,7 @@ static void test_zoom(void **state)
 static void test_crossing(void **state)
 {
     (void)state;
-    static const struct session_point low[] = {{0, 0}, {1, 0}}, high[] = {{0, 1}, {1, 1}};
+    static const struct story_point low[] = {{0, 0}, {1, 0}}, high[] = {{0, 1}, {1, 1}};
     struct plot_series series[2] = {{.points = low, .count = 2, .role = THEME_TRAIN},
                                     {.points = high, .count = 2, .role = THEME_VAL}};
     struct plot plot = {.series = series, .series_count = 2, .window = {0, 1, 0, 1.5}};
@@ -147,14 +147,14 @@ static void test_hostile(void **state)
                                  1e9,  2.5,      3,         -7,      4.9e-324, 1e15,    1e15 + 1};
     struct canvas *canvas = canvas_create(70, 30);
     for (uint64_t round = 0; round < 4000; round++) {
-        struct session_point points[2][8];
+        struct story_point points[2][8];
         struct plot_series series[2];
         uint64_t bits = stir(round * 100);
         for (int s = 0; s < 2; s++) {
             for (int i = 0; i < 8; i++) {
                 uint64_t pick = stir(round * 100 + 1 + (uint64_t)(s * 8 + i));
-                points[s][i] = (struct session_point){bits & 1 ? i : odd[pick % THAW_LENGTH(odd)],
-                                                      odd[(pick >> 20) % THAW_LENGTH(odd)]};
+                points[s][i] = (struct story_point){bits & 1 ? i : odd[pick % THAW_LENGTH(odd)],
+                                                    odd[(pick >> 20) % THAW_LENGTH(odd)]};
             }
             series[s] = (struct plot_series){"s", points[s],     (bits >> 8) % 9,   THEME_TRAIN,
                                              0,   bits >> 2 & 1, bits & 8 ? 0.9 : 0};
@@ -187,14 +187,14 @@ static void test_hostile(void **state)
 }
 
 /* --- dumps --- */
-static struct session_point train[200], val[6];
+static struct story_point train[200], val[6];
 
 static void make_data(void)
 {
     for (int i = 0; i < 200; i++)
-        train[i] = (struct session_point){i / 33.0, 2.2 * exp(-i / 50.0) + 0.15 * sin(i * 1.7) + 0.2};
+        train[i] = (struct story_point){i / 33.0, 2.2 * exp(-i / 50.0) + 0.15 * sin(i * 1.7) + 0.2};
     for (int i = 0; i < 6; i++)
-        val[i] = (struct session_point){i + 1, 1.7 * exp(-(i + 1) / 2.0) + 0.35};
+        val[i] = (struct story_point){i + 1, 1.7 * exp(-(i + 1) / 2.0) + 0.35};
 }
 
 static void add(char **all, const char *name, struct canvas *canvas, const struct plot *plot)
@@ -210,8 +210,8 @@ static void test_dumps(void **state)
 {
     (void)state;
     make_data();
-    static const struct session_point flat[] = {{0, 0.5}, {1, 0.5}}, one[] = {{3, 7}};
-    static const struct session_point gap[] = {{0, 0}, {1, 1}, {2, NAN}, {3, 1}, {4, INFINITY}, {5, 0}, {6, 1}};
+    static const struct story_point flat[] = {{0, 0.5}, {1, 0.5}}, one[] = {{3, 7}};
+    static const struct story_point gap[] = {{0, 0}, {1, 1}, {2, NAN}, {3, 1}, {4, INFINITY}, {5, 0}, {6, 1}};
     struct plot_series both[] = {{"train", train, 200, THEME_TRAIN, '.', false, 0.9},
                                  {"val", val, 6, THEME_VAL, '*', true, 0}};
     struct plot_mark marks[] = {
@@ -265,12 +265,12 @@ static void test_steady(void **state)
 {
     (void)state;
     enum { POINTS = 360 };
-    static struct session_point points[POINTS];
+    static struct story_point points[POINTS];
     struct canvas *canvas = canvas_create(80, 20);
     struct plot_window before = {0};
     int moved = 0;
     for (size_t count = 1; count <= POINTS; count++) {
-        points[count - 1] = (struct session_point){0.05 * (double)count, 3 * exp(-0.01 * (double)count)};
+        points[count - 1] = (struct story_point){0.05 * (double)count, 3 * exp(-0.01 * (double)count)};
         const struct plot_series series = {.name = "a", .points = points, .count = count};
         const struct plot plot = {
             .series = &series, .series_count = 1, .window = plot_window_all(), .steady_x = 18, .legend = true};

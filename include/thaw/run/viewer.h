@@ -1,0 +1,32 @@
+/* The serving end of the protocol: one viewer of a run. Reads the run's file, so that a slow one costs no memory and is
+ * never waited for, and sends what the viewer asked for; takes its commands. One caller thread, which polls. */
+#ifndef THAW_RUN_VIEWER_H
+#define THAW_RUN_VIEWER_H
+
+#include "thaw/run/command.h"
+
+struct viewer;
+struct viewer_options {
+    const char *run; /* the run's directory */
+    int in, out;     /* descriptors; the viewer's own from here on, set not to block */
+    bool writes;     /* commands that write are taken */
+    const char *by;  /* who it is, where its commands do not say */
+    /* A command that passed all checks; its answer is to be given by viewer_answer, once. Commands that may not pass are
+     * answered by the viewer itself. */
+    void (*command)(void *context, struct viewer *viewer, const struct run_command *command);
+    void *context;
+};
+/* Greets. NULL: the run's file cannot be read, or there is no memory; the descriptors are closed. */
+struct viewer *viewer_create(const struct viewer_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void viewer_destroy(struct viewer *viewer); /* takes NULL */
+
+int viewer_in(const struct viewer *viewer) THAW_NONNULL;  /* to poll for reading; -1: it reads no more */
+int viewer_out(const struct viewer *viewer) THAW_NONNULL; /* to poll for writing where it is blocked; else -1 */
+/* Reads commands, sends what there is. false: it is gone, or took nothing for VIEWER_PATIENCE seconds: destroy it. */
+bool viewer_serve(struct viewer *viewer) THAW_NONNULL;
+enum { VIEWER_PATIENCE = 60 };
+void viewer_answer(struct viewer *viewer, const struct run_answer *answer) THAW_NONNULL;
+/* The run has ended: it is sent what is left, then let go. */
+void viewer_end(struct viewer *viewer) THAW_NONNULL;
+
+#endif

@@ -1,0 +1,159 @@
+/* A run in this process: alone with its link, or served. */
+#include "config.h"
+
+#include "thaw/engine/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "engine_private.h"
+#include "thaw/base/mem.h"
+
+enum { TICK_MS = 100 };
+
+struct link *engine_run_here(const struct engine_request *request, struct error *error)
+{
+    struct link *link = thread_link_create(error);
+    if (!link)
+        return NULL;
+    struct event_sink sink = thread_link_sink(link);
+    struct trainer_options options = {
+        .experiment = request->experiment, .resume = request->resume, .epochs = request->epochs, .sink = &sink};
+    struct trainer *trainer = trainer_create(&options, error);
+    if (trainer)
+        thread_link_adopt(link, trainer);
+    if (trainer && trainer_start(trainer, error))
+        return link;
+    link_destroy(link);
+    return NULL;
+}
+
+/* --- signals --- */
+
+struct serving {
+    struct link *link;
+    struct door *door;
+    const struct engine_host *host;
+    int signals; /* a signalfd */
+    int asked;   /* INT and TERM so far */
+    bool began, ended;
+};
+
+static int block_signals(void)
+{
+    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (size_t i = 0; i < THAW_LENGTH(handled); i++)
+        sigaddset(&signals, handled[i]);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* every thread started from here on inherits it */
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void post(struct serving *serving, enum run_command_kind kind)
+{
+    struct error unused;
+    struct run_command command = {.kind = kind};
+    link_post(serving->link, &command, &unused);
+}
+
+static void take_signals(struct serving *serving)
+{
+    struct signalfd_siginfo info;
+    while (read(serving->signals, &info, sizeof info) == sizeof info) {
+        bool ends = info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+        if (ends && ++serving->asked > 1) { /* the first could not be followed */
+            signal((int)info.ssi_signo, SIG_DFL);
+            sigset_t one;
+            sigemptyset(&one);
+            sigaddset(&one, (int)info.ssi_signo);
+            pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+            raise((int)info.ssi_signo);
+        }
+        post(serving, info.ssi_signo == SIGINT ? RUN_INTERRUPT : info.ssi_signo == SIGTERM ? RUN_STOP : RUN_SAVE);
+    }
+}
+
+/* --- serving --- */
+
+static void tell(struct serving *serving, const struct event *event)
+{
+    if (event && !serving->began && serving->host->ready)
+        serving->host->ready(serving->host->context, link_run(serving->link));
+    serving->began = serving->began || event;
+    if (serving->host->tell)
+        serving->host->tell(serving->host->context, event);
+}
+
+/* What the trainer said since the last look. */
+static void take_messages(struct serving *serving)
+{
+    struct link_message message;
+    enum link_got got;
+    while ((got = link_next(serving->link, &message)) != LINK_NOTHING) {
+        if (got == LINK_EVENT) {
+            tell(serving, &message.event);
+            event_finish(&message.event);
+        } else if (got == LINK_ANSWER) {
+            door_answer(serving->door, &message.answer);
+        }
+    }
+    enum link_state state = link_state(serving->link);
+    serving->ended = state == LINK_ENDED || state == LINK_FAILED;
+}
+
+static void serve(struct serving *serving)
+{
+    while (!serving->ended) {
+        struct pollfd fds[DOOR_FDS + 2] = {{.fd = serving->signals, .events = POLLIN},
+                                           {.fd = link_fd(serving->link), .events = POLLIN}};
+        int count = 2 + door_poll(serving->door, fds + 2);
+        bool ticks = serving->host->tell || door_viewers(serving->door) > 0;
+        poll(fds, (nfds_t)count, ticks ? TICK_MS : -1);
+        take_signals(serving);
+        take_messages(serving);
+        door_serve(serving->door);
+        tell(serving, NULL);
+    }
+}
+
+static bool how_it_ended(const struct serving *serving, struct error *error)
+{
+    struct trainer_status status;
+    trainer_status(thread_link_trainer(serving->link), &status);
+    if (status.state != TRAINER_FAILED)
+        return true;
+    *error = status.error;
+    return false;
+}
+
+bool engine_serve(const struct engine_request *request, const struct engine_host *host, char **run, struct error *error)
+{
+    struct error shut = {0};
+    struct serving serving = {.host = host, .signals = block_signals()};
+    *run = NULL;
+    if (serving.signals < 0)
+        return error_set_errno(error, ERROR_FAILED, errno, "cannot take signals");
+    serving.link = engine_run_here(request, error);
+    if (serving.link) {
+        *run = mem_string(link_run(serving.link));
+        serving.door = door_open(*run, request->share, serving.link, &shut);
+        if (!serving.door && request->share) /* somebody counts on it */
+            post(&serving, RUN_STOP);
+        serve(&serving);
+        door_close(serving.door);
+    }
+    bool good = serving.link && how_it_ended(&serving, error);
+    if (good && !serving.door && request->share)
+        good = error_set(error, ERROR_FAILED, "%s", shut.text);
+    link_destroy(serving.link);
+    close(serving.signals);
+    return good;
+}

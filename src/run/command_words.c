@@ -1,0 +1,201 @@
+/* Commands as a person types them: words in, words out. */
+#include "config.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "thaw/base/clock.h"
+#include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
+#include "thaw/run/command.h"
+
+static bool refuse(enum run_command_kind kind, struct error *error)
+{
+    const struct run_command_row *row = run_command_row(kind);
+    return error_set(error, ERROR_USAGE, "%s takes %s: %s", row->name, row->synopsis[0] ? row->synopsis : "nothing",
+                     row->help);
+}
+
+static bool parse_real(const char *text, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && !*end && isfinite(*value);
+}
+
+/* The next time that the clock shows HH:MM, here. */
+static bool next_time(const char *text, double *value)
+{
+    int hour, minute, used = 0;
+    time_t now = (time_t)clock_wall();
+    struct tm parts;
+    if (sscanf(text, "%d:%2d%n", &hour, &minute, &used) != 2 || text[used] || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || !localtime_r(&now, &parts))
+        return false;
+    parts.tm_hour = hour;
+    parts.tm_min = minute;
+    parts.tm_sec = 0;
+    parts.tm_isdst = -1;
+    time_t at = mktime(&parts);
+    if (at <= now) {
+        parts.tm_mday++;
+        parts.tm_isdst = -1;
+        at = mktime(&parts);
+    }
+    *value = (double)at;
+    return at > now;
+}
+
+static bool take_stop(struct run_command *command, const char *rest)
+{
+    double minutes;
+    command->when = RUN_STOP_NOW;
+    if (!rest[0] || strcmp(rest, "now") == 0)
+        return true;
+    command->when = strcmp(rest, "epoch") == 0 ? RUN_STOP_EPOCH : RUN_STOP_TIME;
+    if (command->when == RUN_STOP_EPOCH)
+        return true;
+    if (rest[0] == '+' && parse_real(rest + 1, &minutes) && minutes > 0) {
+        command->value = clock_wall() + 60 * minutes;
+        return true;
+    }
+    return next_time(rest, &command->value);
+}
+
+static char *trimmed(const char *text, size_t length)
+{
+    while (length && isspace((unsigned char)*text))
+        text++, length--;
+    while (length && isspace((unsigned char)text[length - 1]))
+        length--;
+    return mem_format("%.*s", (int)length, text);
+}
+
+/* "layer4 layer3 @ lr*0.1" */
+static bool take_thaw(struct run_command *command, const char *rest)
+{
+    const char *at = strchr(rest, '@');
+    int used = 0;
+    command->value = 1;
+    command->text = trimmed(rest, at ? (size_t)(at - rest) : strlen(rest));
+    if (at) {
+        char *factor = trimmed(at + 1, strlen(at + 1));
+        bool good = sscanf(factor, "lr *%n", &used) == 0 && used > 0 && factor[used] == '*';
+        good = good && parse_real(factor + used + 1 + strspn(factor + used + 1, " "), &command->value);
+        mem_free(factor);
+        if (!good || command->value <= 0)
+            return false;
+    }
+    return command->text[0] != '\0';
+}
+
+static bool take_count(struct run_command *command, const char *rest, double otherwise)
+{
+    command->value = otherwise;
+    if (!rest[0])
+        return otherwise > 0;
+    return parse_real(rest, &command->value) && command->value == floor(command->value) && command->value >= 1 &&
+           command->value <= 1e6;
+}
+
+static bool take_text(struct run_command *command, const char *rest)
+{
+    command->text = mem_string(rest);
+    return rest[0] && strlen(rest) <= RUN_COMMAND_TEXT_MAX;
+}
+
+static bool take_rest(struct run_command *command, const char *rest)
+{
+    switch (command->kind) {
+    case RUN_LR:
+        return parse_real(rest, &command->value) && command->value > 0;
+    case RUN_STEP:
+        return take_count(command, rest, 1);
+    case RUN_EPOCHS:
+        return take_count(command, rest, 0);
+    case RUN_STOP:
+        return take_stop(command, rest);
+    case RUN_THAW:
+        return take_thaw(command, rest);
+    case RUN_FREEZE:
+    case RUN_NOTE:
+    case RUN_PLAN:
+        return take_text(command, rest);
+    default:
+        return !rest[0];
+    }
+}
+
+static bool find_kind(enum run_command_kind *kind, const char *name, struct error *error)
+{
+    struct nearest nearest = {.wanted = name};
+    for (int i = 0; i < RUN_COMMANDS; i++) {
+        const struct run_command_row *row = run_command_row((enum run_command_kind)i);
+        if (!row->typed)
+            continue;
+        if (strcmp(row->name, name) == 0) {
+            *kind = (enum run_command_kind)i;
+            return true;
+        }
+        nearest_offer(&nearest, row->name);
+    }
+    error_set(error, ERROR_USAGE, "there is no command \"%.40s\" for a run", name);
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    return false;
+}
+
+bool run_command_parse(struct run_command *command, const char *words, struct error *error)
+{
+    char name[48];
+    words += strspn(words, " \t");
+    size_t length = strcspn(words, " \t");
+    snprintf(name, sizeof name, "%.*s", (int)length, words);
+    *command = (struct run_command){0};
+    if (!find_kind(&command->kind, name, error))
+        return false;
+    char *rest = trimmed(words + length, strlen(words + length));
+    bool good = take_rest(command, rest) || refuse(command->kind, error);
+    mem_free(rest);
+    if (!good)
+        run_command_finish(command);
+    return good;
+}
+
+static char *stop_words(const struct run_command *command)
+{
+    char text[32] = "";
+    time_t at = (time_t)command->value;
+    struct tm parts;
+    if (command->when != RUN_STOP_TIME)
+        return mem_string(command->when == RUN_STOP_NOW ? "stop now" : "stop epoch");
+    if (localtime_r(&at, &parts))
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
+    return mem_format("stop at %s", text);
+}
+
+char *run_command_words(const struct run_command *command)
+{
+    const char *name = run_command_row(command->kind)->name;
+    switch (command->kind) {
+    case RUN_LR:
+        return mem_format("%s %.6g", name, command->value);
+    case RUN_STEP:
+    case RUN_EPOCHS:
+        return mem_format("%s %.0f", name, command->value);
+    case RUN_STOP:
+        return stop_words(command);
+    case RUN_THAW:
+        if (command->value > 0 && command->value != 1)
+            return mem_format("%s %s @ lr*%g", name, command->text ? command->text : "", command->value);
+        return mem_format("%s %s", name, command->text ? command->text : "");
+    case RUN_FREEZE:
+    case RUN_NOTE:
+        return mem_format("%s %s", name, command->text ? command->text : "");
+    default:
+        return mem_string(name);
+    }
+}

@@ -1,0 +1,117 @@
+/* See the header. Read, not mapped: a resume may cut the file while it is looked at. */
+#include "config.h"
+
+#include "event_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rundir_private.h"
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+
+enum { BLOCK = 1 << 16 };
+
+bool event_file_open(struct event_file *file, const char *run, struct error *error)
+{
+    struct stat status;
+    char *path = path_join(run, RUNDIR_EVENTS);
+    *file = (struct event_file){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    bool good = file->fd >= 0 || error_set_errno(error, ERROR_FAILED, errno, "%s: cannot open it", path);
+    if (good && (fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode))) {
+        good = error_set(error, ERROR_FAILED, "%s: not a regular file", path);
+        close(file->fd);
+        file->fd = -1;
+    }
+    mem_free(path);
+    return good;
+}
+
+void event_file_close(struct event_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    mem_free(file->buffer);
+    *file = (struct event_file){.fd = -1};
+}
+
+void event_file_rewind(struct event_file *file)
+{
+    file->have = file->at = file->last_length = 0;
+    file->offset = 0;
+    file->number = 0;
+}
+
+off_t event_file_size(const struct event_file *file)
+{
+    struct stat status;
+    return fstat(file->fd, &status) == 0 ? status.st_size : 0;
+}
+
+/* Whether the last line that was handed out still stands where it stood. */
+static bool still_there(const struct event_file *file)
+{
+    char now[EVENT_FILE_LAST];
+    off_t end = file->offset + (off_t)file->at;
+    if (event_file_size(file) < file->offset + (off_t)file->have)
+        return false;
+    ssize_t got = pread(file->fd, now, file->last_length, end - (off_t)file->last_length);
+    return got == (ssize_t)file->last_length && memcmp(now, file->last, file->last_length) == 0;
+}
+
+/* Reads on behind what is in the buffer; false: nothing more is there. */
+static bool read_more(struct event_file *file)
+{
+    if (file->at > 0) {
+        memmove(file->buffer, file->buffer + file->at, file->have - file->at);
+        file->offset += (off_t)file->at;
+        file->have -= file->at;
+        file->at = 0;
+    }
+    if (file->have + BLOCK > file->room) {
+        file->room = file->have + 2 * BLOCK;
+        file->buffer = mem_grow(file->buffer, file->room, 1);
+    }
+    ssize_t got = pread(file->fd, file->buffer + file->have, BLOCK, file->offset + (off_t)file->have);
+    if (got > 0)
+        file->have += (size_t)got;
+    return got > 0;
+}
+
+static void hand_out(struct event_file *file, const char *end, const char **line, size_t *length)
+{
+    *line = file->buffer + file->at;
+    *length = (size_t)(end - *line);
+    file->at += *length + 1;
+    file->number++;
+    file->last_length = *length + 1 < EVENT_FILE_LAST ? *length + 1 : EVENT_FILE_LAST;
+    memcpy(file->last, file->buffer + file->at - file->last_length, file->last_length);
+    if (*length > EVENT_LINE_MAX)
+        *length = 0;
+}
+
+enum event_file_got event_file_next(struct event_file *file, const char **line, size_t *length)
+{
+    size_t looked = 0;
+    bool checked = false;
+    for (;;) {
+        size_t left = file->have - file->at;
+        const char *from = file->buffer + file->at;
+        const char *end = left > looked ? memchr(from + looked, '\n', left - looked) : NULL;
+        if (end) {
+            hand_out(file, end, line, length);
+            return EVENT_FILE_LINE;
+        }
+        looked = left;
+        if (!checked && !still_there(file)) {
+            event_file_rewind(file);
+            return EVENT_FILE_CUT;
+        }
+        checked = true;
+        if (!read_more(file))
+            return EVENT_FILE_NOTHING;
+    }
+}

@@ -1,0 +1,253 @@
+/* See the header; the protocol is in thaw-run(5). */
+#include "config.h"
+
+#include "thaw/run/viewer.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rundir_private.h"
+#include "thaw/base/clock.h"
+#include "thaw/base/mem.h"
+#include "viewer_private.h"
+
+enum { PENDING_MOST = 256 << 10, LINE_MOST = RUN_COMMAND_TEXT_MAX + (64 << 10), LINES_AT_ONCE = 4096 };
+
+struct viewer {
+    char *run, *by;
+    struct link_lines lines;
+    struct event_file file;
+    struct viewer_thin thin;
+    bool writes, watching, ending, said_bye;
+    uint64_t from;    /* the first event that it wants */
+    uint64_t sent;    /* number of the next one that it has */
+    double from_time; /* of the event before it, as the viewer knows it; NAN: it knows none */
+    double moved;     /* clock_monotonic, when it last took something */
+    void (*command)(void *context, struct viewer *viewer, const struct run_command *command);
+    void *context;
+};
+
+static void put(struct viewer *viewer, const char *line)
+{
+    link_lines_put(&viewer->lines, line, strlen(line));
+}
+
+static void put_json(struct viewer *viewer, json_t *object)
+{
+    char *line = json_dumps(object, JSON_COMPACT);
+    if (line)
+        put(viewer, line);
+    free(line);
+    json_decref(object);
+}
+
+static void greet(struct viewer *viewer)
+{
+    json_t *run = json_string(viewer->run);
+    put_json(viewer,
+             json_pack("{s:i, s:s, s:o, s:b, s:b}", "thaw", 1, "program", PACKAGE_STRING, "run",
+                       run ? run : json_string("?"), "writes", viewer->writes, "alive", rundir_is_active(viewer->run)));
+}
+
+struct viewer *viewer_create(const struct viewer_options *options, struct error *error)
+{
+    struct viewer *viewer = mem_alloc(sizeof *viewer);
+    link_lines_init(&viewer->lines, options->in, options->out);
+    if (!event_file_open(&viewer->file, options->run, error)) {
+        link_lines_finish(&viewer->lines);
+        mem_free(viewer);
+        return NULL;
+    }
+    fcntl(options->in, F_SETFL, fcntl(options->in, F_GETFL) | O_NONBLOCK);
+    fcntl(options->out, F_SETFL, fcntl(options->out, F_GETFL) | O_NONBLOCK);
+    viewer->run = mem_string(options->run);
+    viewer->by = mem_string(options->by);
+    viewer->writes = options->writes;
+    viewer->command = options->command;
+    viewer->context = options->context;
+    viewer->moved = clock_monotonic();
+    greet(viewer);
+    return viewer;
+}
+
+void viewer_destroy(struct viewer *viewer)
+{
+    if (!viewer)
+        return;
+    viewer_thin_finish(&viewer->thin);
+    event_file_close(&viewer->file);
+    link_lines_finish(&viewer->lines);
+    mem_free(viewer->run);
+    mem_free(viewer->by);
+    mem_free(viewer);
+}
+
+int viewer_in(const struct viewer *viewer)
+{
+    return viewer->lines.in;
+}
+
+int viewer_out(const struct viewer *viewer)
+{
+    return link_lines_pending(&viewer->lines) ? viewer->lines.out : -1;
+}
+
+/* --- events --- */
+
+static void send(void *context, uint64_t number, const char *line, size_t length)
+{
+    struct viewer *viewer = context;
+    char skip[48];
+    if (number > viewer->sent) {
+        snprintf(skip, sizeof skip, "{\"skip\":%" PRIu64 "}", number - viewer->sent);
+        put(viewer, skip);
+    }
+    link_lines_put(&viewer->lines, line, length);
+    viewer->sent = number + 1;
+}
+
+static void begin_again(struct viewer *viewer)
+{
+    put(viewer, "{\"reset\":true}");
+    viewer->from = viewer->sent = 0;
+    viewer->from_time = NAN;
+    event_file_rewind(&viewer->file);
+}
+
+/* Whether the event before the first one that is wanted is the one that the viewer knows. */
+static bool is_known(const struct viewer *viewer, const char *line, size_t length)
+{
+    struct event event;
+    struct error unused;
+    bool known;
+    if (isnan(viewer->from_time) || !event_from_json(&event, &known, line, length, &unused))
+        return false;
+    double time = event.time;
+    event_finish(&event);
+    return !known || time == viewer->from_time;
+}
+
+/* A line of the file; false: the viewer begins again. */
+static bool take_line(struct viewer *viewer, const char *line, size_t length)
+{
+    uint64_t number = viewer->file.number - 1;
+    if (number + 1 == viewer->from && !is_known(viewer, line, length)) {
+        begin_again(viewer);
+        return false;
+    }
+    if (number >= viewer->from)
+        viewer_thin_take(&viewer->thin, number, line, length, send, viewer);
+    return true;
+}
+
+/* The file ends before the first event that is wanted: it was cut back. */
+static bool is_behind(const struct viewer *viewer)
+{
+    return viewer->file.number < viewer->from;
+}
+
+static void send_events(struct viewer *viewer)
+{
+    const char *line;
+    size_t length;
+    for (int i = 0; i < LINES_AT_ONCE && link_lines_pending(&viewer->lines) < PENDING_MOST; i++) {
+        switch (event_file_next(&viewer->file, &line, &length)) {
+        case EVENT_FILE_LINE:
+            take_line(viewer, line, length);
+            continue;
+        case EVENT_FILE_CUT:
+            begin_again(viewer);
+            continue;
+        case EVENT_FILE_NOTHING:
+            if (is_behind(viewer)) {
+                begin_again(viewer);
+                continue;
+            }
+            viewer_thin_flush(&viewer->thin, viewer->ending, send, viewer);
+            if (viewer->ending && !viewer->said_bye)
+                put(viewer, "{\"bye\":\"ended\"}");
+            viewer->said_bye = viewer->ending;
+            return;
+        }
+    }
+}
+
+/* --- commands --- */
+
+static void refuse(struct viewer *viewer, uint64_t id, const char *sentence)
+{
+    struct run_answer answer = {.id = id};
+    snprintf(answer.sentence, sizeof answer.sentence, "%s", sentence);
+    viewer_answer(viewer, &answer);
+}
+
+static void take_watch(struct viewer *viewer, const struct run_command *command)
+{
+    double from = command->value > 0 && command->value < 1e15 ? floor(command->value) : 0;
+    viewer->from = viewer->sent = (uint64_t)from;
+    viewer->from_time = command->text ? strtod(command->text, NULL) : NAN;
+    viewer->watching = true;
+    event_file_rewind(&viewer->file);
+    viewer_thin_start(&viewer->thin, command->rate, (double)event_file_size(&viewer->file));
+}
+
+static void take_command(struct viewer *viewer, const char *line, size_t length)
+{
+    struct error error = {0};
+    struct run_command command;
+    if (!run_command_from_json(&command, line, length, &error)) {
+        refuse(viewer, 0, error.text);
+        return;
+    }
+    if (!command.by[0])
+        snprintf(command.by, sizeof command.by, "%s", viewer->by);
+    if (command.kind == RUN_WATCH)
+        take_watch(viewer, &command);
+    else if (run_command_row(command.kind)->writes && !viewer->writes)
+        refuse(viewer, command.id, "this run may only be looked at from here (read-only)");
+    else if (viewer->ending)
+        refuse(viewer, command.id, "the run has ended");
+    else
+        viewer->command(viewer->context, viewer, &command);
+    run_command_finish(&command);
+}
+
+void viewer_answer(struct viewer *viewer, const struct run_answer *answer)
+{
+    char *line = run_answer_to_json(answer);
+    put(viewer, line);
+    mem_free(line);
+}
+
+void viewer_end(struct viewer *viewer)
+{
+    viewer->ending = true;
+}
+
+bool viewer_serve(struct viewer *viewer)
+{
+    const char *line;
+    size_t length, before = link_lines_pending(&viewer->lines);
+    bool going = viewer->lines.in >= 0 && link_lines_read(&viewer->lines);
+    while (link_lines_next(&viewer->lines, &line, &length))
+        take_command(viewer, line, length);
+    if (!going || viewer->lines.got_size - viewer->lines.got_at > LINE_MOST)
+        return false;
+    if (viewer->watching)
+        send_events(viewer);
+    size_t wanted = link_lines_pending(&viewer->lines);
+    if (!link_lines_flush(&viewer->lines))
+        return false;
+    double now = clock_monotonic();
+    if (link_lines_pending(&viewer->lines) < wanted || (before == 0 && wanted == 0))
+        viewer->moved = now;
+    if (viewer->said_bye && link_lines_pending(&viewer->lines) == 0)
+        return false;
+    return now - viewer->moved < VIEWER_PATIENCE;
+}

@@ -1,0 +1,204 @@
+/* What is read off the shown run's story: status, curves, marks, results. */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "results.h"
+#include "session_private.h"
+#include "thaw/base/mem.h"
+
+bool session_phase_is_live(enum session_phase phase)
+{
+    return phase >= SESSION_STARTING && phase <= SESSION_VALIDATING;
+}
+
+enum session_phase view_phase(const struct view *view)
+{
+    static const enum session_phase phases[] = {
+        [STORY_PREPARING] = SESSION_PREPARING,     [STORY_FEATURES] = SESSION_FEATURES,
+        [STORY_TRAINING] = SESSION_RUNNING,        [STORY_PAUSED] = SESSION_PAUSED,
+        [STORY_VALIDATING] = SESSION_VALIDATING,   [STORY_FINISHED] = SESSION_FINISHED,
+        [STORY_STOPPED] = SESSION_STOPPED,         [STORY_EARLY] = SESSION_EARLY,
+        [STORY_INTERRUPTED] = SESSION_INTERRUPTED, [STORY_FAILED] = SESSION_FAILED,
+        [STORY_BROKEN_OFF] = SESSION_BROKEN_OFF,
+    };
+    _Static_assert(THAW_LENGTH(phases) == STORY_STATES, "one a state");
+    enum link_state line = link_state(view->link);
+    if (line == LINK_FAILED && view->story.done.kind != EVENT_DONE)
+        return SESSION_FAILED;
+    if (line == LINK_STARTING)
+        return SESSION_STARTING;
+    bool alive = line == LINK_LIVE || line == LINK_WAITING;
+    return phases[story_state(&view->story, alive)];
+}
+
+const char *view_words(const struct view *view)
+{
+    enum session_phase phase = view_phase(view);
+    bool alive = session_phase_is_live(phase);
+    if (phase == SESSION_STARTING)
+        return link_host(view->link)[0] ? "calling" : "starting";
+    if (phase == SESSION_FAILED)
+        return story_state_word(STORY_FAILED);
+    return story_state_word(story_state(&view->story, alive));
+}
+
+static double or_none(double figure)
+{
+    return isnan(figure) ? -1 : figure;
+}
+
+static void fill_figures(const struct story *story, struct session_status *status)
+{
+    const struct metric_definition *metric = story_metric(story);
+    status->accuracy = status->val_accuracy = -1;
+    if (metric) {
+        status->accuracy = or_none(metrics_get(&story->figures, metric->name));
+        status->val_accuracy = or_none(metrics_get(&story->val_figures, metric->name));
+    }
+    status->best_accuracy = or_none(story->best);
+    status->best_loss = or_none(story->best_loss);
+    status->best_epoch = story->best_epoch;
+    status->loss = story->loss;
+    status->val_loss = isnan(story->val_loss) ? -1 : story->val_loss;
+}
+
+static void fill_story(const struct story *story, struct session_status *status)
+{
+    if (story->run.kind == EVENT_RUN) {
+        snprintf(status->model, sizeof status->model, "%s", story->run.u.run.model);
+        snprintf(status->data, sizeof status->data, "%s", story->run.u.run.data);
+    }
+    status->epoch = story->epoch;
+    status->epochs = story->epochs;
+    status->epochs_done = story->epochs_done;
+    status->batch = story_batch(story, &status->batches);
+    status->step = story->step;
+    status->lr = story->lr;
+    fill_figures(story, status);
+    status->images_per_second = story->rate;
+    status->elapsed = story->elapsed;
+    status->remaining = story_remaining(story);
+    status->trainable = (double)story->trainable;
+    status->frozen = (double)story->frozen;
+    status->features_kept = story_keeps_features(story);
+    if (status->phase == SESSION_FEATURES) {
+        status->features_done = (size_t)(story->phase_done > 0 ? story->phase_done : 0);
+        status->features_all = (size_t)(story->phase_all > 0 ? story->phase_all : 0);
+    }
+    if (story->proof.kind == EVENT_FREEZE_PROOF) {
+        status->proof_held = story->proof.u.proof.held;
+        status->proof_tensors = story->proof.u.proof.tensors;
+    }
+}
+
+/* Why it failed: the run's own last words, or the link's. */
+static void fill_error(const struct view *view, struct session_status *status)
+{
+    const struct event *done = &view->story.done;
+    if (status->phase != SESSION_FAILED)
+        return;
+    const char *why = done->kind == EVENT_DONE ? done->u.done.text : link_sentence(view->link);
+    error_set(&status->error, ERROR_FAILED, "%s", why);
+}
+
+void session_status(struct session *session, struct session_status *status)
+{
+    const struct view *view = view_shown(session);
+    *status = (struct session_status){.phase = SESSION_IDLE,
+                                      .words = "idle",
+                                      .accuracy = -1,
+                                      .val_accuracy = -1,
+                                      .best_accuracy = -1,
+                                      .remaining = -1};
+    if (!view)
+        return;
+    status->phase = view_phase(view);
+    status->words = view_words(view);
+    snprintf(status->run, sizeof status->run, "%s", link_run(view->link));
+    snprintf(status->host, sizeof status->host, "%s", link_host(view->link));
+    status->writes = link_writes(view->link) && session_phase_is_live(status->phase);
+    status->replay = link_is_replay(view->link);
+    status->speed = link_speed(view->link);
+    if (link_state(view->link) == LINK_WAITING)
+        snprintf(status->line, sizeof status->line, "%.250s", link_sentence(view->link));
+    fill_story(&view->story, status);
+    fill_error(view, status);
+}
+
+size_t session_curve(const struct session *session, enum session_curve curve, const struct story_point **points)
+{
+    const struct view *view = view_shown(session);
+    *points = NULL;
+    if (!view)
+        return 0;
+    const struct story *story = &view->story;
+    const struct story_curve *curves[SESSION_CURVES] = {
+        [SESSION_TRAIN_LOSS] = &story->train_loss,
+        [SESSION_VAL_LOSS] = &story->val_loss_curve,
+        [SESSION_TRAIN_ACCURACY] = &story->train_figure[0],
+        [SESSION_VAL_ACCURACY] = &story->val_figure[0],
+        [SESSION_LR] = &story->lr_curve,
+    };
+    *points = curves[curve]->point;
+    return curves[curve]->points;
+}
+
+size_t session_notes(const struct session *session, const struct story_note **notes)
+{
+    const struct view *view = view_shown(session);
+    *notes = view ? view->story.note : NULL;
+    return view ? view->story.notes : 0;
+}
+
+size_t session_thaws(const struct session *session, const struct story_thaw **thaws)
+{
+    const struct view *view = view_shown(session);
+    *thaws = view ? view->story.thaw : NULL;
+    return view ? view->story.thaws : 0;
+}
+
+/* --- results --- */
+
+void results_forget(struct view *view)
+{
+    mem_free(view->confusion);
+    for (int i = 0; i < view->result_classes; i++)
+        mem_free(view->result_class[i]);
+    mem_free(view->result_class);
+    view->confusion = NULL;
+    view->result_class = NULL;
+    view->result_classes = 0;
+    view->results = (struct session_results){0};
+    view->results_known = false;
+}
+
+/* Live and recorded runs have them in predictions.json, rewritten at evaluations. */
+static void read_results(struct view *view)
+{
+    struct results_read read;
+    struct error unused;
+    results_forget(view);
+    view->results_known = true;
+    if (link_host(view->link)[0] || !link_run(view->link)[0] || !results_read(&read, link_run(view->link), &unused))
+        return;
+    view->confusion = read.confusion;
+    view->result_class = read.class_name;
+    view->result_classes = read.classes;
+    view->results = (struct session_results){
+        .classes = read.classes,
+        .class_name = (const char *const *)read.class_name,
+        .confusion = read.confusion,
+        .images = read.images,
+        .correct = read.correct,
+    };
+}
+
+const struct session_results *session_results(struct session *session)
+{
+    struct view *view = view_shown(session);
+    if (view && !view->results_known)
+        read_results(view);
+    return view && view->results.classes ? &view->results : NULL;
+}

@@ -1,0 +1,63 @@
+/* Views, shared by the session_*.c files only: a run that is looked at, its rows of layers, its status. */
+#ifndef THAW_SESSION_VIEW_PRIVATE_H
+#define THAW_SESSION_VIEW_PRIVATE_H
+
+#include "thaw/run/link.h"
+#include "thaw/session/session.h"
+
+enum { VIEWS_MAX = 16, VIEW_ASKED = 64, VIEW_NOTICES = 32 };
+enum { VIEW_RATE = 900 }; /* bytes a second of events over a line to another machine */
+
+struct view_asked {
+    uint64_t id;
+    char *words;
+};
+/* A run that is looked at. */
+struct view {
+    struct link *link;
+    bool here; /* it trains in this process */
+    struct story story;
+    struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */
+    int askeds;
+    /* session_run_layers.c */
+    struct session_layer *layer; /* NULL: not built */
+    int *layer_row;              /* row of the story; -1 for a stage's */
+    size_t layers;
+    int stages;
+    /* session_status.c */
+    struct session_results results;
+    unsigned *confusion;
+    char **result_class;
+    int result_classes;
+    bool results_known; /* results are those of the story's last evaluation */
+};
+
+/* session_layers.c, for both kinds of rows */
+struct session_layer *layers_begin_stage(struct session_layer *row);               /* without marks; returns it */
+void layers_fill_marks(struct session_layer *row, unsigned marks, unsigned fixed); /* enum freeze_mark bits */
+void layers_join_stage(struct session_layer *stage, const struct session_layer *row);
+
+/* session_run_layers.c */
+size_t run_layers(struct view *view, const struct session_layer **layers);
+void run_layers_counts(struct view *view, struct session_freeze_counts *counts);
+bool run_layers_toggle(struct session *session, size_t row, unsigned marks, struct error *error);
+bool run_layers_upto(struct session *session, size_t row, struct error *error);
+bool run_layers_match(struct session *session, const char *patterns, bool frozen, struct error *error);
+bool run_layers_undo(struct session *session, struct error *error);
+void run_layers_finish(struct view *view); /* the story's layers are others */
+
+/* session_status.c */
+enum session_phase view_phase(const struct view *view);
+const char *view_words(const struct view *view);
+void results_forget(struct view *view);
+
+/* session_views.c */
+struct view *view_shown(const struct session *session); /* NULL: none */
+void view_notice(struct session *session, bool good, const char *format, ...) THAW_PRINTF(3, 4);
+/* To the shown run. words: what its answer is told with; NULL: the command's own. */
+bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error);
+void views_follow(struct session *session); /* another one is shown, or it began or ended */
+size_t views_pump(struct session *session); /* the number of changes */
+void views_finish(struct session *session);
+
+#endif
