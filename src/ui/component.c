@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "component.h"
+#include "thaw/run/run_find.h"
 
 char *component_key(const struct ui *ui, const char *command, char key[COMPONENT_KEY])
 {
@@ -69,6 +70,13 @@ const char *component_leaf(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
+}
+
+const char *component_run_title(const char *run)
+{
+    const char *name = component_leaf(run);
+    size_t stamp = run_stamp(name);
+    return name[stamp] ? name + stamp : name;
 }
 
 const char *component_mark_sign(enum session_mark mark)
