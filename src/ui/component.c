@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "component.h"
-#include "thaw/run/run_find.h"
 
 char *component_key(const struct ui *ui, const char *command, char key[COMPONENT_KEY])
 {
@@ -75,8 +74,9 @@ const char *component_leaf(const char *path)
 const char *component_run_title(const char *run)
 {
     const char *name = component_leaf(run);
-    size_t stamp = run_stamp(name);
-    return name[stamp] ? name + stamp : name;
+    size_t day = strspn(name, "0123456789");
+    size_t second = day == 8 && name[day] == '-' ? strspn(name + day + 1, "0123456789") : 0;
+    return second == 6 && name[15] == '-' && name[16] != '\0' ? name + 16 : name;
 }
 
 const char *component_mark_sign(enum session_mark mark)
