@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "component_table.h"
+#include "screen_runs.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
@@ -268,9 +268,17 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         component_empty(canvas, area, "No runs yet", text);
         return;
     }
+    struct rect side = {0, 0, 0, 0};
+    if (area.w >= 140 && area.h >= 36)
+        layout_columns(area, 0.48, 84, 56, 2, &area, &side);
     struct rect details = layout_cut_bottom(&area, area.h >= 16 ? 8 : 0);
     component_table_draw(&runs->table, canvas, area, fill_cell, runs);
     draw_details(runs, canvas, details);
+    long selected = component_table_selected(&runs->table);
+    if (rect_empty(side) || selected < 0)
+        return;
+    const char *path = runs->run[selected].path, *marked = runs->marked;
+    runs_draw_look(ui, canvas, side, path, marked[0] != '\0' && strcmp(marked, path) != 0 ? marked : NULL);
 }
 
 /* --- doing --- */

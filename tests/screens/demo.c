@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "key.h"
-#include "layout.h"
-#include "plot.h"
-#include "term.h"
+#include "src/ui/key.h"
+#include "src/ui/layout.h"
+#include "src/ui/plot.h"
+#include "src/ui/term.h"
+#include "src/ui/widget.h"
 #include "thaw/base/mem.h"
-#include "widget.h"
 
 struct demo {
     struct term *term;

@@ -436,3 +436,38 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
     status->remaining = -1;
     return true;
 }
+
+/* --- looks at runs: the first is still being read --- */
+
+static void fill_curve(struct story_curve *curve, struct story_point *point, size_t points, double step, double from,
+                       double to)
+{
+    for (size_t i = 0; i < points; i++) {
+        double x = step * (double)(i + 1);
+        point[i] = (struct story_point){x, to + (from - to) * exp(-x / 4) + 0.02 * noise(i)};
+    }
+    *curve = (struct story_curve){.point = point, .points = points};
+}
+
+const struct session_look *session_look(struct session *session, const char *path)
+{
+    enum { EPOCHS = 20, STEPS = 100 };
+    static struct story story[RUNS];
+    static struct session_look look[RUNS];
+    static struct story_point point[RUNS][4][STEPS];
+    size_t row = 0;
+    while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
+        row++;
+    if (row == RUNS || row == 3)
+        return NULL;
+    (void)session;
+    double best = run_rows[row].best_accuracy;
+    story[row].epochs = run_rows[row].epochs;
+    fill_curve(&story[row].train_loss, point[row][0], STEPS, 0.2, 2.3, 1.1 - best);
+    fill_curve(&story[row].val_loss_curve, point[row][1], EPOCHS, 1, 2.2, 1.2 - best);
+    fill_curve(&story[row].train_figure[0], point[row][2], STEPS, 0.2, 0.1, best);
+    fill_curve(&story[row].val_figure[0], point[row][3], EPOCHS, 1, 0.1, best);
+    look[row] =
+        (struct session_look){&story[row], row == 1 ? "" : "train.lr = 0.02\ntrain.batch = 20\nfreeze.upto = trunk"};
+    return &look[row];
+}

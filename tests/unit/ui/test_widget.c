@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "key.h"
+#include "src/ui/key.h"
+#include "src/ui/widget.h"
 #include "thaw/base/mem.h"
-#include "widget.h"
 
 static void assert_dump(const struct canvas *canvas, const char *wanted)
 {
