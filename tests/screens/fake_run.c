@@ -189,7 +189,8 @@ static void answer(struct session *session, bool good, const char *words, const 
 {
     session->has_notice = true;
     session->notice.good = good;
-    snprintf(session->notice.text, sizeof session->notice.text, "%s%s%s", words, sentence[0] ? ": " : "", sentence);
+    snprintf(session->notice.text, sizeof session->notice.text, "%.150s%s%.500s", words, sentence[0] ? ": " : "",
+             sentence);
 }
 
 static void set_lr(struct session *session, double lr)
@@ -209,7 +210,14 @@ bool session_tell(struct session *session, const char *words, struct error *erro
         run_command_finish(&command);
         return error_set(error, ERROR_FAILED, "nobody trains in it");
     }
-    answer(session, true, words, "");
+    bool freezes = command.kind == RUN_FREEZE || command.kind == RUN_THAW || command.kind == RUN_UNDO;
+    if (freezes &&
+        !(command.kind == RUN_UNDO ? session_undo_freeze(session, error)
+                                   : session_freeze_match(session, command.text, command.kind == RUN_FREEZE, error))) {
+        answer(session, false, words, error->text);
+    } else {
+        answer(session, true, words, "");
+    }
     if (command.kind == RUN_PAUSE || command.kind == RUN_CONTINUE) {
         fake_phase(session, command.kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
         fake_note(session, EVENT_PAUSE, command.kind == RUN_PAUSE ? "paused" : "continued");
@@ -268,6 +276,16 @@ void session_close_view(struct session *session, size_t view)
 void fake_session_here(struct session *session)
 {
     session->here = true;
+}
+
+void fake_session_line(struct session *session, const char *sentence)
+{
+    snprintf(session->status.line, sizeof session->status.line, "%s", sentence);
+}
+
+void fake_session_read_only(struct session *session)
+{
+    session->status.writes = false;
 }
 
 bool session_leaving_stops(struct session *session)
@@ -343,7 +361,7 @@ void fake_phase(struct session *session, enum session_phase phase)
     bool was = fake_is_live(session);
     session->status.phase = phase;
     session->status.words = words[phase];
-    session->status.writes = fake_is_live(session);
+    session->status.writes = fake_is_live(session) && (session->status.writes || !was);
     if (was != fake_is_live(session))
         session->subject = was ? SESSION_NEXT_RUN : SESSION_SHOWN_RUN;
 }

@@ -40,6 +40,14 @@ void miss(const char *text)
     stage_expect_not(&stage, text);
 }
 
+void click_tab(const char *tab)
+{
+    int x, y;
+    stage_find(&stage, tab, &x, &y);
+    assert_int_equal(y, 0);
+    stage_click(&stage, TERM_PRESS, x, y);
+}
+
 struct session_status status_now(void)
 {
     struct session_status status;

@@ -12,6 +12,7 @@ int close_stage(void **state);
 void type(const char *keys);
 void see(const char *text);
 void miss(const char *text);
+void click_tab(const char *tab); /* as the tab line shows it: "4 Train" */
 struct session_status status_now(void);
 double trainable_now(void);
 void begin_run(void); /* chooses a model and data, starts, makes a few steps */

@@ -72,7 +72,7 @@ static void test_messages_go(void **state)
     stage_train(&stage, 1); /* the run answers */
     see("stop now");
     type("p");
-    see("No run is training");
+    see("takes no commands: it has ended");
     stage_click(&stage, TERM_PRESS, 70, 10);
     type("r");
     see("Training starts");
@@ -96,7 +96,7 @@ static void test_clicks_close_prompts(void **state)
 {
     (void)state;
     type(": q u i t");
-    stage_click(&stage, TERM_PRESS, 30, 0); /* what is clicked is done, too */
+    click_tab("4 Train"); /* what is clicked is done, too */
     miss(":quit");
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
     type("1 / v g g");
