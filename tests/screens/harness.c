@@ -21,10 +21,10 @@
 #include <cmocka.h>
 #include <vterm.h>
 
-#include "canvas.h"
 #include "harness.h"
-#include "key.h"
-#include "term.h"
+#include "src/ui/canvas.h"
+#include "src/ui/key.h"
+#include "src/ui/term.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fake_state.h"
-#include "ui.h"
+#include "src/ui/ui.h"
 
 struct ticker {
     int fd, every;
