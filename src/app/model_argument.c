@@ -116,7 +116,7 @@ bool model_source_run(struct model_source *source, const char *runs, struct erro
     if (source->weights || zoo_find(name, &room))
         return true;
     char *folder = run_folder(runs);
-    bool any = run_matches(folder, name) > 0;
+    bool any = !strcmp(name, "last") || run_matches(folder, name) > 0;
     char *path = any ? run_find(folder, name, error) : NULL;
     bool good = !any || (path && take_directory(source, path, error));
     if (path && good) {

@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 #include "thaw/session/session.h"
@@ -49,25 +50,21 @@ static void list_line(const struct session_model *model)
     mem_free(name);
 }
 
-static json_t *text_or_null(const char *text)
-{
-    return text[0] ? print_json_text(text) : json_null();
-}
-
 static json_t *list_object(const struct session_model *model)
 {
-    json_t *object =
-        json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:s}", "name", print_json_text(model->name),
-                  "arch", model->arch, "family", model->family, "title", model->title, "weights",
-                  text_or_null(model->weights), "format", model->format, "input", model->input, "classes",
-                  model->classes, "params", print_json_real(model->params), "macs", print_json_real(model->macs),
-                  "file_bytes", print_json_real(model->file_bytes), "preprocess", model->preprocess);
-    json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog", text_or_null(model->catalog),
-        "source", text_or_null(model->source), "licence", text_or_null(model->licence), "url", text_or_null(model->url),
-        "notes", text_or_null(model->notes), "top1", print_json_real(model->top1), "top5", print_json_real(model->top5),
-        "local", model->local, "scratch", model->scratch, "default", model->is_default, "seconds",
-        print_json_real(model->seconds), "used", model->used > 0 ? json_real(model->used) : json_null());
+    json_t *object = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:s}", "name",
+                               print_json_text(model->name), "arch", model->arch, "family", model->family, "title",
+                               model->title, "weights", print_json_told(model->weights), "format",
+                               print_json_told(model->format), "input", model->input, "classes", model->classes,
+                               "params", print_json_real(model->params), "macs", print_json_real(model->macs),
+                               "file_bytes", print_json_real(model->file_bytes), "preprocess", model->preprocess);
+    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog",
+                             print_json_told(model->catalog), "source", print_json_told(model->source), "licence",
+                             print_json_told(model->licence), "url", print_json_told(model->url), "notes",
+                             print_json_told(model->notes), "top1", print_json_real(model->top1), "top5",
+                             print_json_real(model->top5), "local", model->local, "scratch", model->scratch, "default",
+                             model->is_default, "seconds", print_json_real(model->seconds), "used",
+                             model->used > 0 ? json_real(model->used) : json_null());
     json_object_update(object, more);
     json_decref(more);
     return object;
@@ -141,12 +138,17 @@ static long find_row(struct session *session, const char *name, struct error *er
     struct nearest nearest = {.wanted = name};
     for (size_t i = 0; i < count; i++)
         nearest_offer(&nearest, models[i].name);
+    if (strchr(name, '/') && !file_exists(name)) {
+        error_set(error, ERROR_WEIGHTS, "%s: there is no such file", name);
+        return -1;
+    }
     error_set(error, ERROR_USAGE, "%s: not in the list that `thaw models` shows", name);
     nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     return -1;
 }
 
-int models_compare(const char *a, const char *b, bool json)
+/* Two models of the list side by side. */
+static int models_compare(const char *a, const char *b, bool json)
 {
     struct error error = {0};
     const struct session_difference *row;
@@ -203,7 +205,8 @@ static bool time_one(struct session *session, const char *name, bool json, json_
     return true;
 }
 
-int models_time(char **name, int count, bool json)
+/* Measures an image's time of models that can be built, and remembers it. */
+static int models_time(char **name, int count, bool json)
 {
     struct error error = {0};
     struct session *session = open_session(&error);

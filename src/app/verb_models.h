@@ -10,9 +10,5 @@ int models_show(const char *name, const char *runs, bool json);
 int models_pull(char **name, int count, bool offline, bool json);
 /* Holds weights against their published digest and against figures of PyTorch. */
 int models_verify(const char *name, const char *runs, bool json);
-/* Measures an image's time of models that can be built, and remembers it. */
-int models_time(char **name, int count, bool json);
-/* Two models of the list side by side. */
-int models_compare(const char *a, const char *b, bool json);
 
 #endif

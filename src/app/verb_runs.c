@@ -1,7 +1,7 @@
 /* thaw runs: the runs there are, newest first; what keeps order among them is in verb_runs_keep.c. */
 #include "config.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "print.h"
@@ -33,7 +33,7 @@ static json_t *field_json(const struct rundir_summary *run, const struct run_fie
     case RUN_FIELD_INT:
         return *(const int *)at >= 0 ? json_integer(*(const int *)at) : json_null();
     case RUN_FIELD_U64:
-        return json_integer((json_int_t) * (const uint64_t *)at);
+        return print_json_u64(*(const uint64_t *)at);
     case RUN_FIELD_BOOL:
     case RUN_FIELD_HOW:
         break; /* the state says it */
@@ -113,15 +113,34 @@ static size_t tell_list(const struct rundir_summary *list, size_t count, const c
     return shown;
 }
 
-static int list_runs(const struct verb_call *call)
+struct order {
+    const struct query_column *column;
+    bool reverse;
+};
+
+/* Of equals the newer first. */
+static int compare(const void *a, const void *b, void *context)
+{
+    const struct order *by = context;
+    const struct rundir_summary *left = a, *right = b;
+    int order = query_order(by->column, by->reverse, a, b);
+    return order ? order : (left->started < right->started) - (left->started > right->started);
+}
+
+static int list_runs(const struct verb_call *call, const char *sort)
 {
     struct error error = {0};
     size_t count = 0;
     struct rundir_summary *list = NULL;
     char *filter = app_words(call->word, call->words);
     struct query *query = query_create(filter, run_columns, &error);
-    if (query)
+    struct order order = {.reverse = sort && sort[0] == '-'};
+    if (query && sort)
+        order.column = query_sort_column(run_columns, sort + order.reverse, &error);
+    if (query && (order.column || !sort))
         list = rundir_list(call->runs, &count, &error);
+    if (list && sort)
+        qsort_r(list, count, sizeof *list, compare, &order);
     if (list && !tell_list(list, count, call->runs, query, call->json) && call->words)
         app_part_suggest(runs_parts, call->word[0]);
     int code = list ? 0 : app_fail(&error);
@@ -134,19 +153,17 @@ static int list_runs(const struct verb_call *call)
 static int runs(int argc, char **argv)
 {
     bool trash = false;
-    const char *given = NULL;
+    const char *given = NULL, *sort = NULL;
     struct verb_call call = {0};
-    const struct option_row rows[] = {{.name = "--json", .flag = &call.json},
-                                      {.name = "--runs", .value = &given},
-                                      {.name = "--trash", .flag = &trash},
-                                      {.name = "--yes", .flag = &call.yes},
-                                      {.name = "-"}};
+    const struct option_row rows[] = {{.name = "--json", .flag = &call.json}, {.name = "--runs", .value = &given},
+                                      {.name = "--sort", .value = &sort},     {.name = "--trash", .flag = &trash},
+                                      {.name = "--yes", .flag = &call.yes},   {.name = "-"}};
     argc = app_options(&verb_runs, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     const struct verb_part *part = argc > 1 ? app_part(runs_parts, argv[1]) : NULL;
-    if (trash && part)
-        return app_usage(&verb_runs, "--trash is for the list");
+    if ((trash || sort) && part)
+        return app_usage(&verb_runs, "%s is for the list", trash ? "--trash" : "--sort");
     if (call.yes && (!part || strcmp(part->name, "empty-trash") != 0))
         return app_usage(&verb_runs, "--yes is for empty-trash");
     char *folder = run_folder(given), *shown = trash ? run_trash(folder) : mem_string(folder);
@@ -159,7 +176,7 @@ static int runs(int argc, char **argv)
         error_set(&error, ERROR_USAGE, "%s: no such folder", given);
         code = app_fail(&error);
     } else {
-        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call);
+        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call, sort);
     }
     mem_free(shown);
     mem_free(folder);
@@ -168,21 +185,25 @@ static int runs(int argc, char **argv)
 
 const struct verb verb_runs = {
     .name = "runs",
-    .synopsis = "[FILTER] [--trash] | rename RUN NAME | tag RUN [-]TAG... | note RUN TEXT | delete RUN... |\n"
+    .synopsis = "[FILTER] [--sort [-]COLUMN] [--trash] | rename RUN NAME | tag RUN [-]TAG... | note RUN TEXT | delete "
+                "RUN... |\n"
                 "                 restore RUN... | empty-trash [--yes]  [--runs DIR] [--json]",
     .help = "lists the runs, newest first; renames, tags, deletes them",
-    .options = "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
-               "                   figures: best last (%) epochs params (M, that learn) minutes days; word: tagged;\n"
-               "                   texts: name: model: data: state: tag: note:\n"
-               "  --trash          lists what was deleted\n"
-               "  rename RUN NAME  another name behind its time stamp\n"
-               "  tag RUN TAG...   puts tags on a run; -TAG takes one off; without TAG, shows them\n"
-               "  note RUN TEXT    puts a note on a run, in the place of the one it has; '' takes it off\n"
-               "  delete RUN...    into the trash, the folder .trash beside the runs\n"
-               "  restore RUN...   back from there\n"
-               "  empty-trash      removes what is in it for good; asks on a terminal, needs --yes elsewhere\n"
-               "  --runs DIR       the folder of runs (runs in the data home)\n"
-               "  --json           one JSON object on stdout\n\n" APP_RUN_HELP
-               "A run that trains is neither renamed nor deleted.\n",
+    .options =
+        "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
+        "                   figures: best last (%) loss epochs params (M, that learn) classes images minutes days;\n"
+        "                   words: tagged resumed forked; texts: name: model: data: state: weights: parent: fault:\n"
+        "                   tag: note:\n"
+        "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
+        "  --trash          lists what was deleted\n"
+        "  rename RUN NAME  another name behind its time stamp\n"
+        "  tag RUN TAG...   puts tags on a run; -TAG takes one off; without TAG, shows them\n"
+        "  note RUN TEXT    puts a note on a run, in the place of the one it has; '' takes it off\n"
+        "  delete RUN...    into the trash, the folder .trash beside the runs\n"
+        "  restore RUN...   back from there\n"
+        "  empty-trash      removes what is in it for good; asks on a terminal, needs --yes elsewhere\n"
+        "  --runs DIR       the folder of runs (runs in the data home)\n"
+        "  --json           one JSON object on stdout\n\n" APP_RUN_HELP
+        "A run that trains is neither renamed nor deleted.\n",
     .run = runs,
 };

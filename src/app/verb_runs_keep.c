@@ -142,7 +142,7 @@ static void tell_labels(const char *path, const struct run_labels *labels, bool 
 {
     if (json) {
         app_json(json_pack("{s:o, s:o, s:o}", "run", print_json_text(path), "tags",
-                           print_json_texts(labels->tag, labels->tags), "note", print_json_text(labels->note)));
+                           print_json_texts(labels->tag, labels->tags), "note", print_json_told(labels->note)));
         return;
     }
     char *name = print_plain(path_base(path)), *tags = print_plain(labels->all), *note = print_plain(labels->note);

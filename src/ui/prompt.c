@@ -253,9 +253,14 @@ void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line,
         if (width > row.w - 4)
             break;
     }
-    for (int i = first; i < offered->count && x < end; i++) {
+    for (int i = first; i < offered->count; i++) {
         const char *part = last_part(offered->text[i]);
-        prompt->hit[i] = (struct rect){x, row.y, text_width(part), 1};
+        int cells = text_width(part), more = i + 1 < offered->count ? 5 : 0; /* room to say that there are more */
+        if (x + cells + more > end && i > first) {
+            canvas_format(canvas, x, row.y, end - x, THEME_DIM, 0, "+%d", offered->count - i);
+            return;
+        }
+        prompt->hit[i] = (struct rect){x, row.y, cells, 1};
         x += canvas_text(canvas, x, row.y, end - x, i == prompt->chosen ? THEME_SELECTED : THEME_DIM, 0, part) + 2;
     }
 }

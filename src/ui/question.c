@@ -90,8 +90,7 @@ void question_event(struct question *question, struct ui *ui, const struct term_
 
 void question_draw(struct question *question, struct canvas *canvas, struct rect area)
 {
-    struct rect nowhere = {0, 0, WIDTH - 6, 0};
-    int lines = paragraph_draw(canvas, nowhere, THEME_TEXT, 0, question->text);
+    int lines = paragraph_height(WIDTH - 6, question->text);
     struct rect box = layout_centre(area, WIDTH, lines + 5);
     question->box = box;
     canvas_fill(canvas, box, ' ', THEME_TEXT, 0);

@@ -456,6 +456,13 @@ static void flip(const struct command_call *call)
     fold(call->state, call->ui, FLIP);
 }
 
+/* Left and right fold here. */
+static void columns_beside(const struct command_call *call)
+{
+    struct list *list = &((struct layers *)call->state)->list;
+    list->shift = list->shift < list->most_shift ? list->shift + 1 : 0;
+}
+
 static void filter(const struct command_call *call)
 {
     component_filter_ask(&((struct layers *)call->state)->filter, call->ui, call->argument);
@@ -477,6 +484,7 @@ static const struct command commands[] = {
     {"fold", "z", "fold", "fold or unfold the row's stage", .run = flip},
     {"fold-all", "-", "fold all", "fold every stage", .run = fold_all, .value = 0},
     {"unfold-all", "+", "unfold all", "unfold every stage", .run = fold_all, .value = 1},
+    {"columns", "Tab", "columns", "show the columns beside the screen", .run = columns_beside},
     {"filter", "/", "filter", "show layers with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
     {"back", "Esc", "back", "clear the filter", .run = back},
 };

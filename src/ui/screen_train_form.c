@@ -113,28 +113,37 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     return model != NULL && data != NULL;
 }
 
+/* On narrow terminals the selected row's help and what it allows stand below. */
+static void draw_row_help(const struct fill *fill, int row, struct canvas *canvas, struct rect area)
+{
+    const char *help = "trains with the settings below, in the background", *values = "";
+    if (row > 0) {
+        help = fill->setting[row - 1].help == NULL ? "" : fill->setting[row - 1].help;
+        values = fill->setting[row - 1].values == NULL ? "" : fill->setting[row - 1].values;
+    }
+    canvas_text(canvas, area.x, area.y, area.w, THEME_DIM, 0, help);
+    if (values[0] != '\0' && area.h > 1)
+        canvas_format(canvas, area.x, area.y + 1, area.w, THEME_DIM, 0, "allowed: %s", values);
+}
+
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     static const struct column columns[FORM_COLUMNS] = {
         [FORM_KEY] = {"setting", 22, 1, ALIGN_LEFT, 4},
-        [FORM_VALUE] = {"value", 16, 1, ALIGN_LEFT, 3},
+        [FORM_VALUE] = {"value", 30, 1, ALIGN_LEFT, 3},
         [FORM_VALUES] = {"allowed", 26, 1, ALIGN_LEFT, 2},
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
     struct fill fill = {.live = ui_training(ui)};
+    bool narrow = area.w < 140;
     component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
-    struct rect help = layout_cut_bottom(&area, area.w < 120 ? 1 : 0);
-    table_draw(canvas, area, &train->settings, columns, FORM_COLUMNS, fill_cell, &fill, true);
-    int row = train->settings.selected;
-    if (rect_empty(help))
-        return;
-    const char *text = "trains with the settings below, in the background";
-    if (row > 0)
-        text = fill.setting[row - 1].help == NULL ? "" : fill.setting[row - 1].help;
-    canvas_text(canvas, help.x, help.y, help.w, THEME_DIM, 0, text);
+    struct rect help = layout_cut_bottom(&area, narrow ? 2 : 0);
+    table_draw(canvas, area, &train->settings, columns, narrow ? FORM_VALUES : FORM_COLUMNS, fill_cell, &fill, true);
+    if (!rect_empty(help))
+        draw_row_help(&fill, train->settings.selected, canvas, help);
 }
 
 static void set_value(struct ui *ui, const char *key, const char *value)

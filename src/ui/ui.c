@@ -40,6 +40,7 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->session = session;
     ui->themes_folder = options->themes_folder;
     ui->term = term;
+    ui->slow = options->slow;
     bool mono = options->no_colour || (term && term_colours(term) == 0), fault = false;
     if (mono)
         theme_init_mono(&ui->theme);
@@ -50,6 +51,7 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
         term_size(term, &width, &height);
     ui->canvas = canvas_create(width, height);
     ui->canvas->ascii = options->ascii || (term && term_is_ascii(term));
+    ui->canvas->console = term && term_is_console(term);
     ui->canvas->mono = mono;
     ui->layout = layout_frame(width, height);
     ui->keymap = keymap_create();
@@ -98,6 +100,11 @@ static void say(struct ui *ui, enum ui_message_kind kind, const char *format, va
     ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
     ui->message_holds = NULL;
     ui->dirty = true;
+}
+
+void ui_again(struct ui *ui)
+{
+    ui->again = true;
 }
 
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
@@ -153,11 +160,6 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
 {
     question_open(ui->question, text, yes, context);
     ui->dirty = true;
-}
-
-bool ui_ascii(const struct ui *ui)
-{
-    return ui->canvas->ascii;
 }
 
 bool ui_training(struct ui *ui)
@@ -285,21 +287,30 @@ bool ui_type(struct ui *ui, const char *keys)
 }
 
 /* --- drawing --- */
-/* What a training run says on every screen, at the right of the tabs. */
+/* What a training run says on every screen, at the right of the tabs: as much as there is room for. */
 static void draw_status(struct ui *ui, struct rect line)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    char text[96];
     if (!ui_training(ui))
         return;
-    int used = snprintf(text, sizeof text, "● %s%sepoch %d/%d", status.phase == SESSION_RUNNING ? "" : status.words,
-                        status.phase == SESSION_RUNNING ? "" : " ", status.epoch, status.epochs);
-    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof text)
-        snprintf(text + used, sizeof text - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
-    int width = text_width(text);
-    if (width < line.w)
-        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, text);
+    char phase[32] = "";
+    if (status.phase != SESSION_RUNNING)
+        snprintf(phase, sizeof phase, "%s ", status.words);
+    char forms[4][96], percent[24] = "";
+    if (status.val_accuracy >= 0)
+        snprintf(percent, sizeof percent, "  %.1f%%", status.val_accuracy * 100);
+    snprintf(forms[0], sizeof forms[0], "● %sepoch %d/%d%s", phase, status.epoch, status.epochs, percent);
+    snprintf(forms[1], sizeof forms[1], "● %s%d/%d%s", phase, status.epoch, status.epochs, percent);
+    snprintf(forms[2], sizeof forms[2], "● %s%d/%d", phase, status.epoch, status.epochs);
+    snprintf(forms[3], sizeof forms[3], "●");
+    for (size_t i = 0; i < THAW_LENGTH(forms); i++) {
+        int width = text_width(forms[i]);
+        if (width >= line.w)
+            continue;
+        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, forms[i]);
+        return;
+    }
 }
 
 static void draw_tabs(struct ui *ui)
@@ -314,23 +325,29 @@ static void draw_tabs(struct ui *ui)
     draw_status(ui, line);
 }
 
-static void draw_message(struct ui *ui)
+/* Above the keys; what does not fit takes lines of the body, for sentences are no use cut. */
+static void draw_lines(struct ui *ui, enum theme_role role, const char *text)
 {
-    static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
     struct rect line = ui->layout.message;
-    bool old = ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS;
-    if (old || (ui->message_holds && !ui->message_holds(ui)))
-        ui->message[0] = 0;
-    if (!ui->message[0])
-        return;
-    /* A sentence that does not fit takes lines of the body: errors are no use cut. */
-    struct rect nowhere = {0, 0, line.w, 0};
-    int lines = paragraph_draw(ui->canvas, nowhere, THEME_TEXT, 0, ui->message);
+    int lines = paragraph_height(line.w, text);
     lines = lines > 5 ? 5 : lines;
     line.y -= lines - 1;
     line.h = lines;
     canvas_fill(ui->canvas, line, ' ', THEME_TEXT, 0);
-    paragraph_draw(ui->canvas, line, roles[ui->message_kind], 0, ui->message);
+    paragraph_draw(ui->canvas, line, role, 0, text);
+}
+
+/* Without a message: what the selected row has no room for. */
+static void draw_message(struct ui *ui)
+{
+    static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
+    bool old = ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS;
+    if (old || (ui->message_holds && !ui->message_holds(ui)))
+        ui->message[0] = 0;
+    if (ui->message[0])
+        draw_lines(ui, roles[ui->message_kind], ui->message);
+    else if (ui->canvas->whole[0])
+        draw_lines(ui, THEME_DIM, ui->canvas->whole);
 }
 
 static void draw_hint(struct ui *ui, int *x, int end, const char *name, const char *label)
@@ -389,7 +406,7 @@ void ui_draw(struct ui *ui)
 {
     struct canvas *canvas = ui->canvas;
     canvas_clear(canvas);
-    ui->dirty = false;
+    ui->dirty = ui->again = false;
     if (ui->layout.too_small) {
         draw_small(ui);
     } else {
@@ -398,6 +415,8 @@ void ui_draw(struct ui *ui)
         canvas_clip(canvas, all);
         draw_tabs(ui);
         draw_keys(ui);
+        if (help_is_open(ui->help) || chooser_is_open(ui->chooser))
+            canvas->whole[0] = 0; /* what lies below is not looked at */
         if (help_is_open(ui->help))
             help_draw(ui->help, ui, ui->layout.body);
         if (prompt_is_open(ui->prompt))

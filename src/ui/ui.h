@@ -49,6 +49,8 @@ struct ui {
     enum screen_id current;
     void *state[SCREENS]; /* screens' own, made when first needed */
     bool dirty, quit;
+    bool again; /* draw at once, after a look at the keyboard */
+    bool slow;  /* the line is */
     enum ui_message_kind message_kind;
     char message[512];
     double message_since;                 /* clock_monotonic; 0: stays until the next key */
@@ -67,6 +69,7 @@ struct ui {
 
 /* --- for screens --- */
 void ui_dirty(struct ui *ui); /* draw again soon */
+void ui_again(struct ui *ui); /* while drawing: not all is there yet, draw again at once unless a key comes first */
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same, gone as soon as it is no longer true. */
 void ui_say_while(struct ui *ui, bool (*holds)(struct ui *ui), enum ui_message_kind kind, const char *format, ...)
@@ -104,7 +107,6 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice);
 /* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
 
-bool ui_ascii(const struct ui *ui);
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */

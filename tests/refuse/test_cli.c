@@ -258,6 +258,8 @@ static const struct refusal refusals[] = {
     {2, "delete needs a run", {"runs", "delete"}},
     {2, "empty-trash needs no more", {"runs", "empty-trash", "now"}},
     {2, "--yes is for empty-trash", {"runs", "delete", "some", "--yes"}},
+    {2, "no column \"bset\" to sort by; it can be best,", {"runs", "--sort", "bset"}},
+    {2, "--sort is for the list", {"runs", "delete", "x", "--sort", "best"}},
     {2, "--trash is for the list", {"runs", "tag", "some", "--trash"}},
     {2, "--runs is for show and verify", {"models", "compare", "a", "b", "--runs", "@good"}},
     /* what was probably meant */
@@ -280,6 +282,12 @@ static const struct refusal refusals[] = {
     {2, "the nearest is resnet18", {"models", "compare", "resnet18", "resnet81"}},
     {2, "the nearest is block-cached", {"bench", "--regime", "block-cach"}},
     {2, "the nearest is train.lr", {"train", "@short.ini", "--set", "train.learning_rate=1"}},
+    {2, "lr=1: not section.key=value; the nearest is train.lr", {"train", "@short.ini", "--set", "lr=1"}},
+    {2, "the nearest is --clear", {"cache", "clear"}},
+    {2, "no weights of that name; the nearest is resnet18", {"models", "pull", "resnet81"}},
+    {2, "missing.json: No such file", {"bench", "--compare", "@missing.json"}},
+    {4, "there is no such file", {"models", "time", "./nope.pth"}},
+    {2, "there are no runs in it", {"eval", "--model", "last", "--data", "@good", "--runs", "@good"}},
     {2, "the nearest is train.early_stop", {"train", "@short.ini", "--set", "train.patience=1"}},
     {2, "the nearest is data.val", {"train", "@short.ini", "--set", "data.validation_share=1"}},
     {2, "thaw-experiment(5)", {"train", "@short.ini", "--set", "train.xyzzy=1"}},
@@ -375,6 +383,7 @@ static const struct result results[] = {
     {0, "layers", {"models", "show", "resnet20", "--json"}},
     {0, "catalog", {"models", "show", "resnet50-imagenet1k_v2", "--json"}},
     {0, "findings", {"data", "check", "@hostile", "--json"}},
+    {0, "folder", {"samples", "@\377drawn", "--american", "1", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json", "-failed", "best>=50", "tag:x", "--trash"}},
     {0, "removed", {"runs", "empty-trash", "--runs", "@good", "--json"}},
@@ -688,6 +697,7 @@ static void keeps_order_among_runs(void **state)
 {
     (void)state;
     expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@kept", "--set", "run.name=plain"), NULL, NULL);
+    expect_text(EXPECT(0, "runs", "--sort", "-best", "--runs", "@kept"), "1 of 1 runs", NULL);
     expect_text(EXPECT(0, "runs", "rename", "plain", "better", "--runs", "@kept"), "-plain is now ", NULL);
     assert_true(has_run("kept", "-better"));
     expect_text(EXPECT(0, "resume", "better", "--runs", "@kept"), "going on from", NULL); /* nothing in it broke */
@@ -734,6 +744,7 @@ static void tells_exact_numbers(void **state)
     const json_t *told = json_array_get(json_object_get(root, "runs"), 0);
     assert_true(json_real_value(json_object_get(told, "started")) == json_real_value(json_object_get(first, "time")));
     assert_true(json_real_value(json_object_get(told, "started")) > 1e9);
+    assert_true(json_is_null(json_object_get(told, "note")));
     json_decref(root);
     json_decref(first);
     finish(&outcome);
