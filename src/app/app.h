@@ -19,7 +19,7 @@ struct verb {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_train, verb_resume, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
+extern const struct verb verb_train, verb_resume, verb_fork, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
     verb_cache, verb_bench, verb_samples, verb_attach, verb_follow, verb_tell, verb_replay, verb_stream;
 extern const struct verb *const verbs[];
 extern const size_t verbs_count;

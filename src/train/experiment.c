@@ -34,6 +34,7 @@ void experiment_init(struct experiment *experiment)
     experiment->train.momentum = 0.9;
     experiment->train.weight_decay = 1e-4;
     experiment->train.schedule = SCHEDULE_COSINE;
+    experiment->train.thaw_warmup = 0.5;
     experiment->train.step_epochs = 30;
     experiment->train.step_gamma = 0.1;
     experiment->train.seed = 1;

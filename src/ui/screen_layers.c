@@ -292,6 +292,18 @@ static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
         component_empty(canvas, area, "No model chosen", text);
 }
 
+/* Whose layers these are. */
+static void draw_heading(const struct layers *layers, struct ui *ui, struct canvas *canvas, struct rect *area)
+{
+    const struct session_model *models;
+    struct session_status status;
+    session_status(ui->session, &status);
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
+        component_heading(canvas, area, component_leaf(status.run), "this run: changes act at the next batch", true);
+    else if (layers->model >= 0 && (size_t)layers->model < session_models(ui->session, &models))
+        component_heading(canvas, area, models[layers->model].name, "next run", true);
+}
+
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct layers *layers = state;
@@ -301,11 +313,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         draw_empty(ui, canvas, area);
         return;
     }
-    const struct session_model *models;
-    session_models(ui->session, &models);
-    char what[COMPONENT_TEXT * 2];
-    snprintf(what, sizeof what, "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
-    component_heading(canvas, &area, models[layers->model].name, what, true);
+    draw_heading(layers, ui, canvas, &area);
     draw_totals(ui, canvas, layout_cut_top(&area, 2));
     layout_cut_top(&area, area.h > 20 ? 1 : 0);
     draw_legend(canvas, layout_cut_bottom(&area, 1));

@@ -351,21 +351,63 @@ static void expect_plain(const struct outcome *outcome, int code, const char *wh
                  outcome->out, outcome->err);
 }
 
+/* Calls `each` with the name of every verb that `thaw --help` lists. */
+static void for_verbs(void (*each)(const char *verb))
+{
+    struct outcome outcome = run((const char *const[]){"--help", NULL});
+    char *at = strstr(outcome.out, "\nverbs:\n"), name[32];
+    int count = 0;
+    expect_plain(&outcome, 0, "--help");
+    assert_non_null(at);
+    for (at += 8; sscanf(at, "  %31s", name) == 1 && !strncmp(at, "  ", 2); at = strchr(at, '\n') + 1, count++)
+        each(name);
+    assert_true(count >= 10);
+    finish(&outcome);
+}
+
+static void expect_help(const char *verb)
+{
+    char *usage = mem_format("usage: thaw %s ", verb);
+    struct outcome outcome = run((const char *const[]){verb, "--help", NULL});
+    expect_plain(&outcome, 0, verb);
+    assert_int_equal(strncmp(outcome.out, usage, strlen(usage)), 0);
+    assert_string_equal(outcome.err, "");
+    mem_free(usage);
+    finish(&outcome);
+}
+
 static void helps(void **state)
 {
     (void)state;
-    static const char *const verb[] = {"train",   "resume", "models", "data",   "eval",
-                                       "predict", "runs",   "bench",  "samples"};
-    for (size_t i = 0; i < THAW_LENGTH(verb); i++) {
-        const char *words[] = {verb[i], "--help", NULL};
-        char *usage = mem_format("usage: thaw %s ", verb[i]);
-        struct outcome outcome = run(words);
-        expect_plain(&outcome, 0, verb[i]);
-        assert_int_equal(strncmp(outcome.out, usage, strlen(usage)), 0);
-        assert_string_equal(outcome.err, "");
-        mem_free(usage);
-        finish(&outcome);
-    }
+    for_verbs(expect_help);
+}
+
+/* Of every verb, whatever verbs there come to be: its name and its options are found near, and its output must arrive. */
+static void expect_manners(const char *verb)
+{
+    char *misspelt = mem_format("%.*s%c", (int)strlen(verb) - 1, verb, verb[0] == 'x' ? 'y' : 'x');
+    char *near = mem_format("the nearest is %s\n", verb);
+    struct outcome option = run((const char *const[]){verb, "--hlep", NULL});
+    struct outcome name = run((const char *const[]){misspelt, NULL});
+    struct outcome full =
+        run_into((const char *const[]){verb, "--help", NULL}, open("/dev/full", O_WRONLY | O_CLOEXEC));
+    if (option.code != 2 || !strstr(option.err, "unknown option --hlep; the nearest is --help\n"))
+        fail_msg("%s --hlep: exit %d, %s", verb, option.code, option.err);
+    if (name.code != 2 || !strstr(name.err, near))
+        fail_msg("%s: exit %d, %s", misspelt, name.code, name.err);
+    if (full.code != 1 || !strstr(full.err, "thaw: standard output: No space left on device\n"))
+        fail_msg("%s --help > /dev/full: exit %d, %s", verb, full.code, full.err);
+    finish(&option);
+    finish(&name);
+    finish(&full);
+    mem_free(misspelt);
+    mem_free(near);
+}
+
+static void has_manners(void **state)
+{
+    (void)state;
+    for_verbs(expect_manners);
 }
 
 struct result {
@@ -798,6 +840,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),
         cmocka_unit_test(helps),
+        cmocka_unit_test(has_manners),
         cmocka_unit_test(speaks_json),
         cmocka_unit_test(disarms_names),
         cmocka_unit_test(needs_its_output),

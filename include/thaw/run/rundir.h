@@ -28,8 +28,8 @@ char *rundir_file(const struct rundir *rundir, const char *name) THAW_NONNULL; /
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
 uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
-/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The event of the checkpoint
- * itself, where it follows the mark, stays. A mark behind the end, or not between two lines, cuts nothing. */
+/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The events of the checkpoint
+ * itself, where they follow the mark, stay. A mark behind the end, or not between two lines, cuts nothing. */
 bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
