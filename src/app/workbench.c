@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/quote.h"
 #include "thaw/session/session.h"
 #include "ui.h"
 
@@ -63,6 +65,24 @@ static bool open_run(struct session *session, const struct choices *choices, str
                            : session_open_run(session, run, choices->read_only, error);
 }
 
+/* How to come back to what goes on; said once the terminal is as it was. */
+static void tell_what_goes_on(struct session *session)
+{
+    for (size_t i = 0, count = session_views(session); i < count; i++) {
+        struct session_view view;
+        session_view(session, i, &view);
+        if (view.here || view.replay || !session_phase_is_live(view.phase))
+            continue;
+        char *plain = print_plain(view.attach), *word = quote_word(plain);
+        if (view.name[0])
+            printf("%s goes on training; to come back:\n  thaw attach %s\n", view.name, word);
+        else
+            puts("The run that was being started goes on; to come back:\n  thaw attach");
+        mem_free(word);
+        mem_free(plain);
+    }
+}
+
 static int show(struct session *session, const struct choices *choices, const struct places *places,
                 const char *greeting)
 {
@@ -83,6 +103,7 @@ static int show(struct session *session, const struct choices *choices, const st
     };
     bool done = (!choices->on_run || open_run(session, choices, &error)) && ui_run(&options, session, &error);
     mem_free(themes);
+    tell_what_goes_on(session);
     return done ? 0 : app_fail(&error);
 }
 

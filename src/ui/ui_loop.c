@@ -57,10 +57,11 @@ static void draw(struct ui *ui, struct beat *beat, double now, bool urgent)
         beat->pause = (double)(term_bytes(ui->term) - before) / rate;
 }
 
-/* An interrupt asks to leave as the key does; a second one does not ask. The others leave at once. */
+/* An interrupt asks to leave as the key does; a second one does not ask. The others leave at once: a run stops only where
+ * it trains in this process, saved. */
 static void on_signal(struct ui *ui, int number, bool *asked)
 {
-    if (number == SIGINT && ui_training(ui) && !*asked) {
+    if (number == SIGINT && session_leaving_stops(ui->session) && !*asked) {
         *asked = true;
         ui_do(ui, "quit", "");
     } else if (number != 0)

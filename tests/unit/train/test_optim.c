@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/schedule.h"
 #include "optim_figures.h"
+#include "src/train/schedule.h"
 #include "thaw/base/mem.h"
 #include "thaw/train/optim.h"
 
