@@ -15,6 +15,7 @@
 
 #include "stage.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/command.h"
 
 static struct stage stage;
 
@@ -415,10 +416,12 @@ static void test_stop_asks(void **state)
 {
     (void)state;
     begin_run();
-    type("X n");
+    type("X Esc X Enter");
     stage_train(&stage, 1);
     assert_int_equal(status_now().phase, SESSION_RUNNING);
-    type("X y");
+    type("X");
+    see("at the epoch's end");
+    type("j Enter");
     stage_train(&stage, 1);
     assert_int_equal(status_now().phase, SESSION_STOPPED);
     see("stopped");
@@ -462,6 +465,84 @@ static void test_failure_and_moved_tensor_are_loud(void **state)
     stage_train(&stage, 1);
     see("failed");
     see("the disk is full");
+}
+
+/* --- commands of a run, and of a replay --- */
+
+/* Each that a person may give is there by its name, with the help and the words of the run's own table. */
+static void test_a_runs_commands_are_all_there(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < RUN_COMMANDS; kind++) {
+        const struct run_command_row *row = run_command_row((enum run_command_kind)kind);
+        const struct command *command = command_named(row->name, SCREEN_TRAIN);
+        if (!row->typed) {
+            assert_null(command);
+            continue;
+        }
+        assert_non_null(command);
+        assert_string_equal(command->help, row->help);
+        assert_string_equal(command->takes ? command->takes : "", row->synopsis);
+    }
+}
+
+static void test_a_run_is_told_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *typed, *said;
+    } told[] = {{": p a u s e Enter", "pause"},
+                {": c o n t i n u e Enter", "continue"},
+                {": s t e p Space 3 Enter", "step 3"},
+                {": l r Space 0 . 0 1 Enter", "lr 0.01"},
+                {": e p o c h s Space 3 0 Enter", "epochs 30"},
+                {": n o t e Space l o u d Enter", "note loud"},
+                {": t h a w Space l a y e r 3 Space @ Space l r * 0 . 1 Enter", "thaw layer3 @ lr*0.1"},
+                {": u n d o Enter", "undo"},
+                {": s a v e Enter", "save"},
+                {": s t o p Space e p o c h Enter", "stop epoch"}};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(told); i++) {
+        type("6"); /* whatever is in front */
+        type(told[i].typed);
+        stage_train(&stage, 1);
+        see(told[i].said);
+    }
+    assert_int_equal(status_now().epochs, 30);
+    type("4 : l r Space");
+    see("RATE: the learning rate of the next step");
+    type("Esc : l r Space m u c h Enter");
+    see("Lr takes RATE");
+    type(": s t o p Space Tab Tab");
+    see("now  epoch");
+}
+
+static void test_replay(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_true(session_replay(stage.session, "20261120-091200-indian-head", 10, &error));
+    type("4");
+    see("replay 10x");
+    see("│ replay 4 Train");
+    type("p");
+    see("replay, paused");
+    type("p >");
+    see("replay 20x");
+    type("< <");
+    see("replay 5x");
+    type(": s p e e d Space 3 Enter");
+    see("replay 3x");
+    type(": s e e k Space 7 Enter");
+    assert_int_equal(status_now().epoch, 7);
+    type(".");
+    assert_int_equal(status_now().epoch, 8);
+    type(", ,");
+    assert_int_equal(status_now().epoch, 6);
+    type("X");
+    see("takes no commands: a replay");
+    type(": s e e k Space x Enter");
+    see("seek takes an epoch");
 }
 
 /* --- whose a screen is --- */
@@ -667,7 +748,7 @@ static void test_messages_go(void **state)
     stage_click(&stage, TERM_PRESS, 10, 8);
     miss("There is no command");
     begin_run();
-    type("X y");
+    type("X j Enter");
     stage_train(&stage, 1); /* the run answers */
     see("stop now");
     type("p");
@@ -796,6 +877,9 @@ int main(void)
         WITH_STAGE(test_thawing_while_it_trains),
         WITH_STAGE(test_cursor_and_zoom),
         WITH_STAGE(test_failure_and_moved_tensor_are_loud),
+        WITH_STAGE(test_a_runs_commands_are_all_there),
+        WITH_STAGE(test_a_run_is_told_by_name),
+        WITH_STAGE(test_replay),
         WITH_STAGE(test_tabs_tell_whose_a_screen_is),
         WITH_STAGE(test_undo_is_of_what_the_screen_shows),
         WITH_STAGE(test_read_only_says_so),
