@@ -54,7 +54,6 @@ struct draft {
     struct session_layer *layer;
     int *layer_node; /* node of each row; -1 for a stage's row */
     size_t layers;
-    double multiply_adds_a_second; /* of this machine, measured once; 0: not yet */
 
     /* session_data.c */
     struct dataset *dataset;
@@ -115,6 +114,10 @@ struct session {
     struct session_notice notice[VIEW_NOTICES];
     int notices;
 
+    /* session_cost.c */
+    bool measures;
+    struct costs *costs; /* NULL: nobody has asked yet */
+
     /* session_look.c */
     struct session_looks *looks; /* NULL: nobody has looked yet */
 
@@ -135,6 +138,11 @@ bool opening_create(struct session *session, const struct session_options *optio
 bool opening_settle(struct session *session, struct error *error); /* false: still going on, though it was waited for */
 size_t opening_pump(struct session *session);                      /* the number of changes */
 void opening_finish(struct session *session);
+
+/* session_cost.c */
+size_t cost_pump(struct session *session); /* the number of changes */
+void cost_rest(struct session *session);   /* a run begins: nothing more is measured beside it */
+void cost_finish(struct session *session);
 
 /* session_look.c */
 size_t look_pump(struct session *session); /* the number of changes */

@@ -67,11 +67,32 @@ static const char *value_of(struct ui *ui, const char *key)
     return "";
 }
 
+/* What moves, and what that takes on this machine. */
+static void draw_what_trains(struct ui *ui, struct canvas *canvas, struct rect line, int label)
+{
+    struct session_freeze_counts counts;
+    struct session_cost cost;
+    char a[WORDS_MAX], b[WORDS_MAX], epochs[COMPONENT_TEXT];
+    int x = line.x + label, end = line.x + line.w;
+    session_freeze_counts(ui->session, &counts);
+    session_cost(ui->session, &cost);
+    canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0, "trains");
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "%s values, %s frozen",
+                       words_count(a, counts.trainable), words_count(b, counts.frozen));
+    if (component_epochs(epochs, &cost)[0] != '\0')
+        x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; epoch %s", epochs);
+    if (cost.refused[0] != '\0')
+        canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s of memory: more than it may have",
+                      words_bytes(a, cost.bytes));
+    else if (cost.bytes > 0)
+        canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; memory %s", words_bytes(a, cost.bytes));
+}
+
 /* Three lines: which model, which data, what moves. What is missing says where to get it. */
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 9 };
-    char a[WORDS_MAX], b[WORDS_MAX], key[COMPONENT_KEY], text[700];
+    char key[COMPONENT_KEY];
     long row = session_chosen_model(ui->session);
     const struct session_layer *layers;
     const char *model = session_layers(ui->session, &layers) == 0 ? NULL : value_of(ui, "model.name");
@@ -100,16 +121,8 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
                       component_key(ui, "data-screen", key));
-    if (model != NULL) {
-        struct session_freeze_counts counts;
-        session_freeze_counts(ui->session, &counts);
-        int used = snprintf(text, sizeof text, "%s values, %s frozen", words_count(a, counts.trainable),
-                            words_count(b, counts.frozen));
-        if (counts.seconds_epoch > 0)
-            snprintf(text + used, sizeof text - (size_t)used, "; about %s an epoch, %s of memory",
-                     words_seconds(a, counts.seconds_epoch), words_bytes(b, counts.train_bytes));
-        field_draw(canvas, x, ++y, w, LABEL, "trains", text);
-    }
+    if (model != NULL)
+        draw_what_trains(ui, canvas, (struct rect){x, ++y, w, 1}, LABEL);
     return model != NULL && data != NULL;
 }
 
