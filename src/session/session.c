@@ -85,6 +85,7 @@ void session_destroy(struct session *session)
     opening_finish(session);
     views_finish(session);
     runs_finish(session);
+    look_finish(session);
     draft_destroy(session->draft);
     pull_finish(session);
     view_finish(session);
@@ -114,5 +115,5 @@ size_t session_pump(struct session *session)
     char drained[64];
     while (read(session->wake[0], drained, sizeof drained) > 0)
         ;
-    return views_pump(session) + pull_pump(session) + opening_pump(session);
+    return views_pump(session) + pull_pump(session) + look_pump(session) + opening_pump(session);
 }

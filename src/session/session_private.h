@@ -115,6 +115,9 @@ struct session {
     struct session_notice notice[VIEW_NOTICES];
     int notices;
 
+    /* session_look.c */
+    struct session_looks *looks; /* NULL: nobody has looked yet */
+
     /* session_runs.c */
     struct rundir_summary *summary;
     struct session_run *run;
@@ -132,6 +135,10 @@ bool opening_create(struct session *session, const struct session_options *optio
 bool opening_settle(struct session *session, struct error *error); /* false: still going on, though it was waited for */
 size_t opening_pump(struct session *session);                      /* the number of changes */
 void opening_finish(struct session *session);
+
+/* session_look.c */
+size_t look_pump(struct session *session); /* the number of changes */
+void look_finish(struct session *session);
 
 /* session_listing.c */
 void listing_finish(struct draft *draft);

@@ -90,8 +90,7 @@ static void set(const struct command_call *call)
         ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
 }
 
-/* value: whether it freezes */
-static void freeze(const struct command_call *call)
+static void freeze_next(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
@@ -99,15 +98,28 @@ static void freeze(const struct command_call *call)
         ui_fail(ui, &error);
         return;
     }
-    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
-        return; /* what comes of it comes as a notice */
     undo_froze(ui->undo);
     struct session_freeze_counts counts;
     char trainable[WORDS_MAX], still[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
-    ui_say(ui, UI_GOOD, "%s %s: %s values learn, %s are frozen", call->argument,
+    ui_say(ui, UI_GOOD, "%s%s %s: %s values learn, %s are frozen",
+           session_shown_view(ui->session) < 0 ? "" : "Next run: ", call->argument,
            call->command->value ? "frozen" : "thawed", words_count(trainable, counts.trainable),
            words_count(still, counts.frozen));
+}
+
+/* value: whether it freezes. What a run makes of it comes as a notice. */
+static void freeze(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    enum session_subject subject = ui_subject(ui), before = session_subject(ui->session);
+    if (subject == SESSION_SHOWN_RUN) {
+        ui_tell(ui, call->command->value ? "freeze" : "thaw", call->argument);
+        return;
+    }
+    session_set_subject(ui->session, subject);
+    freeze_next(call);
+    session_set_subject(ui->session, before);
 }
 
 static void undo(const struct command_call *call)
@@ -115,12 +127,15 @@ static void undo(const struct command_call *call)
     struct ui *ui = call->ui;
     struct error error;
     char what[160];
-    if (session_subject(ui->session) == SESSION_SHOWN_RUN) { /* its plan alone; it answers by a notice */
-        if (!session_undo_freeze(ui->session, &error))
-            ui_fail(ui, &error);
+    if (ui_subject(ui) == SESSION_SHOWN_RUN) { /* its plan alone */
+        ui_tell(ui, "undo", "");
         return;
     }
-    switch (undo_last(ui->undo, ui->session, what, sizeof what, &error)) {
+    enum session_subject before = session_subject(ui->session);
+    session_set_subject(ui->session, SESSION_NEXT_RUN);
+    enum undone undone = undo_last(ui->undo, ui->session, what, sizeof what, &error);
+    session_set_subject(ui->session, before);
+    switch (undone) {
     case UNDO_NOTHING:
         ui_say(ui, UI_WARNING, "Nothing to undo");
         break;

@@ -50,6 +50,9 @@ bool help_is_open(const struct help *help);
 void help_event(struct help *help, struct ui *ui, const struct term_event *event);
 void help_draw(struct help *help, struct ui *ui, struct rect area);
 
+/* --- the tab line (ui_tabs.c); sets ui->tab_hit --- */
+void tab_line_draw(struct ui *ui);
+
 /* Opens the `:` line with a beginning. */
 void ui_ask_command(struct ui *ui, const char *beginning);
 /* Does a line of it: "lr 0.01". */

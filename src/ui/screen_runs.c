@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "component_table.h"
+#include "screen_runs.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
@@ -172,14 +172,6 @@ static enum theme_role state_role(const char *state)
     return strcmp(state, "running") == 0 ? THEME_THAWED : THEME_WARNING;
 }
 
-/* A run's name without the time that it begins with: that has a column of its own. */
-static const char *run_title(const char *name)
-{
-    size_t day = strspn(name, "0123456789");
-    size_t second = day == 8 && name[day] == '-' ? strspn(name + day + 1, "0123456789") : 0;
-    return second == 6 && name[15] == '-' && name[16] != '\0' ? name + 16 : name;
-}
-
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
     const struct runs *runs = context;
@@ -194,7 +186,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof cell->text, "%s", when(date, run->started));
         break;
     case RUN_NAME:
-        snprintf(cell->text, sizeof cell->text, "%s", run_title(run->name));
+        snprintf(cell->text, sizeof cell->text, "%s", component_run_title(run->name));
         break;
     case RUN_MODEL:
         snprintf(cell->text, sizeof cell->text, "%s", run->model);
@@ -224,7 +216,7 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
     int x = line.x, y = line.y, end = line.x + line.w;
     if (line.h < 1)
         return;
-    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", run_title(other->name));
+    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", component_run_title(other->name));
     if (run->best >= 0 && other->best >= 0) {
         double points = 100 * (run->best - other->best);
         x += canvas_format(canvas, x, y, end - x, points >= 0 ? THEME_GOOD : THEME_WARNING, CELL_BOLD, "%+.1f points",
@@ -276,9 +268,17 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         component_empty(canvas, area, "No runs yet", text);
         return;
     }
+    struct rect side = {0, 0, 0, 0};
+    if (area.w >= 140 && area.h >= 36)
+        layout_columns(area, 0.48, 84, 56, 2, &area, &side);
     struct rect details = layout_cut_bottom(&area, area.h >= 16 ? 8 : 0);
     component_table_draw(&runs->table, canvas, area, fill_cell, runs);
     draw_details(runs, canvas, details);
+    long selected = component_table_selected(&runs->table);
+    if (rect_empty(side) || selected < 0)
+        return;
+    const char *path = runs->run[selected].path, *marked = runs->marked;
+    runs_draw_look(ui, canvas, side, path, marked[0] != '\0' && strcmp(marked, path) != 0 ? marked : NULL);
 }
 
 /* --- doing --- */
@@ -315,7 +315,7 @@ static void mark(const struct command_call *call)
         return;
     }
     snprintf(runs->marked, sizeof runs->marked, "%s", run->path);
-    ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
+    ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", component_run_title(run->name));
 }
 
 static void filter(const struct command_call *call)
@@ -374,6 +374,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
 
 const struct screen screen_runs = {
     .title = "Runs",
+    .subject = SUBJECT_NONE,
     .go = {"runs", "6", "runs", "Runs: reopen and compare", .run = ui_show},
     .create = create,
     .destroy = destroy,

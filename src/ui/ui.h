@@ -112,6 +112,14 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
 
 void ui_keep(struct ui *ui);     /* writes down what the next run is, for the next start */
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
+/* Whose layers a command changes: as the screen in front, but nobody changes a run that has ended. */
+enum session_subject ui_subject(struct ui *ui);
+/* Whether the shown run takes commands from here; where it does not, says why. */
+bool ui_may_steer(struct ui *ui);
+/* Gives the shown run a command of run/command.h, where it takes any. What comes of it comes as a notice. */
+void ui_tell(struct ui *ui, const char *command, const char *argument);
+/* "ended", "read-only", ...: why it does not; "": it does. */
+const char *ui_no_steering(const struct session_status *status);
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */
 /* term may be NULL; otherwise the ui owns it from here on. */

@@ -47,6 +47,15 @@ static void miss(const char *text)
     stage_expect_not(&stage, text);
 }
 
+/* As the tab line shows it: "4 Train". */
+static void click_tab(const char *tab)
+{
+    int x, y;
+    stage_find(&stage, tab, &x, &y);
+    assert_int_equal(y, 0);
+    stage_click(&stage, TERM_PRESS, x, y);
+}
+
 static struct session_status status_now(void)
 {
     struct session_status status;
@@ -455,6 +464,81 @@ static void test_failure_and_moved_tensor_are_loud(void **state)
     see("the disk is full");
 }
 
+/* --- whose a screen is --- */
+
+static void test_tabs_tell_whose_a_screen_is(void **state)
+{
+    (void)state;
+    see(" next run 1 Models  2 Layers  3 Data  4 Train │ no run 5 Results │ 6 Runs");
+    begin_run();
+    see(" next run 1 Models  3 Data │ run 2 Layers  4 Train  5 Results │ 6 Runs");
+    type("e"); /* the form is the next run's */
+    see(" next run 1 Models  3 Data  4 Train │ run 2 Layers  5 Results │ 6 Runs");
+    type("e 2");
+    see("run 20261123-1000-indian");
+    type("x");
+    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
+    see("next run: resnet20");
+    type("x");
+    see("run 20261123-1000-indian");
+    fake_session_finish_run(stage.session);
+    stage_train(&stage, 1);
+    see("next run: resnet20");
+    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
+    type("x Space");
+    see("takes no commands: it has ended");
+}
+
+/* On the form of the next run a setting is taken back, not what the run thawed. */
+static void test_undo_is_of_what_the_screen_shows(void **state)
+{
+    (void)state;
+    const struct session_setting *settings;
+    begin_run();
+    type("t");
+    stage_train(&stage, 1);
+    double thawed = trainable_now();
+    type("e : s e t Space t r a i n . l r = 0 . 5 Enter u");
+    session_settings(stage.session, &settings);
+    assert_string_equal(settings[3].value, "0.05");
+    assert_true(trainable_now() == thawed);
+    type("e u");
+    stage_train(&stage, 1);
+    assert_true(trainable_now() < thawed);
+}
+
+/* Who only looks is told so where a key would change something. */
+static void test_read_only_says_so(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"p", "X", "w", ">", "t", "=", "2 Space", "c", ": t h a w Space f c Enter"};
+    begin_run();
+    fake_session_read_only(stage.session);
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        double before = trainable_now();
+        type(keys[i]);
+        see("takes no commands: read-only");
+        assert_true(trainable_now() == before);
+        assert_int_equal(status_now().phase, SESSION_RUNNING);
+    }
+}
+
+static void test_a_lost_line_is_seen_everywhere(void **state)
+{
+    (void)state;
+    begin_run();
+    fake_session_line(stage.session, "the line to lab7 is gone; trying again in 4 s");
+    for (int screen = 0; screen < SCREENS; screen++) {
+        char key[2] = {(char)('1' + screen), '\0'};
+        type(key);
+        see("The line to lab7 is gone; trying again in 4 s");
+        see("○");
+    }
+    fake_session_line(stage.session, "");
+    miss("lab7");
+    miss("○");
+}
+
 /* --- leaving --- */
 
 /* Where the run trains in a process of its own nothing is asked, and nothing stops. */
@@ -587,7 +671,7 @@ static void test_messages_go(void **state)
     stage_train(&stage, 1); /* the run answers */
     see("stop now");
     type("p");
-    see("No run is training");
+    see("takes no commands: it has ended");
     stage_click(&stage, TERM_PRESS, 70, 10);
     type("r");
     see("Training starts");
@@ -611,7 +695,7 @@ static void test_clicks_close_prompts(void **state)
 {
     (void)state;
     type(": q u i t");
-    stage_click(&stage, TERM_PRESS, 30, 0); /* what is clicked is done, too */
+    click_tab("4 Train"); /* what is clicked is done, too */
     miss(":quit");
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
     type("1 / v g g");
@@ -644,7 +728,7 @@ static void test_mouse(void **state)
     stage_click(&stage, TERM_PRESS, 10, 4);
     assert_int_equal(session_chosen_model(stage.session), 2);
     stage_click(&stage, TERM_WHEEL_DOWN, 10, 8);
-    stage_click(&stage, TERM_PRESS, 2, 0); /* the first tab */
+    click_tab("1 Models");
     assert_int_equal(stage.ui->current, SCREEN_MODELS);
 }
 
@@ -712,6 +796,10 @@ int main(void)
         WITH_STAGE(test_thawing_while_it_trains),
         WITH_STAGE(test_cursor_and_zoom),
         WITH_STAGE(test_failure_and_moved_tensor_are_loud),
+        WITH_STAGE(test_tabs_tell_whose_a_screen_is),
+        WITH_STAGE(test_undo_is_of_what_the_screen_shows),
+        WITH_STAGE(test_read_only_says_so),
+        WITH_STAGE(test_a_lost_line_is_seen_everywhere),
         WITH_STAGE(test_leaving_lets_the_run_go_on),
         WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
         WITH_STAGE(test_results),

@@ -147,5 +147,13 @@ struct session_run {
     const char *state; /* "finished", "stopped", "running", "broken off" */
 };
 size_t session_runs(struct session *session, const struct session_run **runs) THAW_NONNULL; /* re-read on each call */
+/* A run of the list, without opening it. */
+struct session_look {
+    const struct story *story;
+    const char *settings; /* those that are not the usual ones, a line each: "train.lr = 0.02" */
+};
+/* NULL: it is being read behind the caller's back; session_pump tells when it can be asked for again. Valid until the next
+ * look or pump. */
+const struct session_look *session_look(struct session *session, const char *path) THAW_NONNULL;
 
 #endif
