@@ -84,7 +84,7 @@ static bool take_thaw(struct run_command *command, const char *rest)
     command->text = trimmed(rest, at ? (size_t)(at - rest) : strlen(rest));
     if (at) {
         char *factor = trimmed(at + 1, strlen(at + 1));
-        bool good = sscanf(factor, "lr *%n", &used) == 0 && used > 0 && factor[used] == '*';
+        bool good = sscanf(factor, "lr %n", &used) == 0 && used > 0 && factor[used] == '*';
         good = good && parse_real(factor + used + 1 + strspn(factor + used + 1, " "), &command->value);
         mem_free(factor);
         if (!good || command->value <= 0)

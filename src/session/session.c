@@ -13,6 +13,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
 
 static char *home_folder(const char *given, enum path_home home, const char *name)
 {
@@ -62,7 +63,7 @@ struct session *session_create(const struct session_options *options, struct err
     session->shown_view = -1;
     session->engine = options->engine ? mem_string(options->engine) : NULL;
     session->samples = home_folder(options->samples, PATH_DATA, "samples");
-    session->runs_folder = home_folder(options->runs, PATH_DATA, "runs");
+    session->runs_folder = run_folder(options->runs);
     session->models_folder = home_folder(options->models, PATH_DATA, "models");
     session->threads = options->threads;
     session->offline = options->offline;

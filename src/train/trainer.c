@@ -12,6 +12,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
 #include "thaw/shelf/load.h"
 #include "trainer_private.h"
 
@@ -82,15 +83,6 @@ static void *run_thread(void *context)
 
 /* --- creating and destroying --- */
 
-static char *runs_folder(const struct experiment *experiment)
-{
-    if (experiment->run.dir[0])
-        return path_expand(experiment->run.dir);
-    char *home = path_home(PATH_DATA), *runs = path_join(home, "runs");
-    mem_free(home);
-    return runs;
-}
-
 /* "mobilenet-signs": the architecture, or the weights file without what follows its last dot; and the data's folder. */
 static char *run_name(const struct experiment *experiment)
 {
@@ -107,7 +99,7 @@ static struct rundir *open_rundir(const struct experiment *experiment, const cha
 {
     if (resume_path)
         return rundir_open(resume_path, error);
-    char *runs = runs_folder(experiment), *name = run_name(experiment);
+    char *runs = run_folder(experiment->run.dir[0] ? experiment->run.dir : NULL), *name = run_name(experiment);
     struct rundir *rundir = rundir_create(runs, name, error);
     mem_free(runs);
     mem_free(name);

@@ -14,7 +14,7 @@
 enum { RUN_MARK, RUN_WHEN, RUN_NAME, RUN_MODEL, RUN_DATA, RUN_EPOCHS, RUN_BEST, RUN_TRAINABLE, RUN_STATE, RUN_COLUMNS };
 static const struct component_column columns[RUN_COLUMNS] = {
     [RUN_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
-    [RUN_WHEN] = {{"when", 16, 0, ALIGN_LEFT, 30}, "when they began", true},
+    [RUN_WHEN] = {{"when", 11, 0, ALIGN_LEFT, 80}, "when they began", true},
     [RUN_NAME] = {{"run", 12, 2, ALIGN_LEFT, 90}, "name", false},
     [RUN_MODEL] = {{"model", 14, 2, ALIGN_LEFT, 20}, "model", false},
     [RUN_DATA] = {{"data", 10, 1, ALIGN_LEFT, 40}, "data", false},
@@ -156,11 +156,16 @@ static void destroy(void *state)
 
 /* --- drawing --- */
 
-static const char *when(char text[32], double started)
+/* The year only where it is not that of the newest run: then the day is enough. */
+static const char *when(const struct runs *runs, char text[32], double started)
 {
-    time_t seconds = (time_t)started;
-    struct tm local;
-    if (localtime_r(&seconds, &local) == NULL || strftime(text, 32, "%Y-%m-%d %H:%M", &local) == 0)
+    double newest = 0;
+    for (size_t i = 0; i < runs->count; i++)
+        newest = runs->run[i].started > newest ? runs->run[i].started : newest;
+    time_t seconds = (time_t)started, last = (time_t)newest;
+    struct tm local, local_last;
+    if (localtime_r(&seconds, &local) == NULL || localtime_r(&last, &local_last) == NULL ||
+        strftime(text, 32, local.tm_year == local_last.tm_year ? "%m-%d %H:%M" : "%Y-%m-%d", &local) == 0)
         snprintf(text, 32, "-");
     return text;
 }
@@ -183,7 +188,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof cell->text, "%s", strcmp(run->path, runs->marked) == 0 ? "●" : " ");
         break;
     case RUN_WHEN:
-        snprintf(cell->text, sizeof cell->text, "%s", when(date, run->started));
+        snprintf(cell->text, sizeof cell->text, "%s", when(runs, date, run->started));
         break;
     case RUN_NAME:
         snprintf(cell->text, sizeof cell->text, "%s", component_run_title(run->name));
@@ -242,8 +247,13 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
     snprintf(value[0], sizeof value[0], "%s, %s trainable and %s frozen", run->model,
              words_count(words, run->trainable), words_count(more, run->frozen));
     snprintf(value[1], sizeof value[1], "%s", run->data);
-    snprintf(value[2], sizeof value[2], "%d of %d epochs in %s", run->done, run->epochs,
-             words_seconds(words, run->seconds));
+    time_t started = (time_t)run->started;
+    struct tm local;
+    char begun[40] = "";
+    if (localtime_r(&started, &local) != NULL)
+        strftime(begun, sizeof begun, ", begun %Y-%m-%d %H:%M", &local);
+    snprintf(value[2], sizeof value[2], "%d of %d epochs in %s%s", run->done, run->epochs,
+             words_seconds(words, run->seconds), begun);
     snprintf(value[3], sizeof value[3], "best %s, last %s", component_percent(words, run->best),
              component_percent(more, run->last));
     text_tail(value[4], sizeof value[4], run->path, area.w - LABEL);

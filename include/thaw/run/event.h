@@ -76,7 +76,7 @@ struct event {
             char program[32], task[16], model[64], data[EVENT_TEXT_MAX];
             int classes, batch, train_images, val_images, epochs, steps_per_epoch;
             uint64_t params_trainable, params_frozen, seed;
-            uint64_t memory;              /* bytes: values of the network, and all that a step needs beside them */
+            uint64_t memory;              /* bytes: all that the run takes at a time, see train_bytes in train/cost.h */
             int recomputed;               /* calls of layers that a step makes a second time for want of memory ... */
             double recomputed_share;      /* ... and their share of the forward pass's multiply-adds, 0..1 */
             char weights[EVENT_TEXT_MAX]; /* how the pretrained weights matched; "" without them */
