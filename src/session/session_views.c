@@ -265,7 +265,8 @@ static bool make_experiment(struct session *session, struct experiment *experime
     *experiment = session->draft->experiment;
     if (!experiment->run.dir[0])
         snprintf(experiment->run.dir, sizeof experiment->run.dir, "%s", session->runs_folder);
-    return experiment_check(experiment, error);
+    return experiment_check(experiment, error) &&
+           experiment_check_thaws(experiment, session->draft->graph, session->draft->freeze, error);
 }
 
 static bool begin(struct session *session, const struct engine_request *request, struct error *error)
