@@ -52,6 +52,9 @@ char *path_join(const char *directory, const char *name) THAW_NONNULL; /* caller
 char *path_expand(const char *path) THAW_NONNULL;                      /* a leading ~/ ; caller frees */
 const char *path_base(const char *path) THAW_NONNULL;                  /* borrowed, the part behind the last slash */
 
+/* Where the open file or directory is by now; NULL: it was removed, or that is not told. Caller frees. */
+char *path_of_descriptor(int fd);
+
 enum path_home { PATH_CONFIG, PATH_DATA, PATH_CACHE, PATH_STATE };
 /* $XDG_..._HOME/thaw, or its default below $HOME; caller frees. Not created. */
 char *path_home(enum path_home which);

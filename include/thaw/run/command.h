@@ -67,7 +67,7 @@ char *run_command_words(const struct run_command *command) THAW_NONNULL;
 
 /* One JSON line without the newline; caller frees. */
 char *run_command_to_json(const struct run_command *command) THAW_NONNULL;
-/* The reverse; every field is checked. ERROR_USAGE. */
+/* The reverse; every field is checked. ERROR_USAGE; the id is there where one could be read. */
 bool run_command_from_json(struct run_command *command, const char *line, size_t length,
                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
