@@ -3,6 +3,7 @@
 
 #include "print.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -88,6 +89,11 @@ void print_json(FILE *stream, const json_t *json)
 json_t *print_json_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *print_json_u64(uint64_t value)
+{
+    return value <= INT64_MAX ? json_integer((json_int_t)value) : json_sprintf("%" PRIu64, value);
 }
 
 char *print_plain(const char *text)

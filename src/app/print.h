@@ -3,6 +3,7 @@
 #define THAW_APP_PRINT_H
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* A JSON string of any bytes: what is not UTF-8 becomes '?' for each byte outside ASCII. */
@@ -13,6 +14,9 @@ json_t *print_json_told(const char *text);                 /* the same, "": null
 json_t *print_json_texts(char *const *text, size_t count); /* an array of them */
 /* A JSON number, or null where it is not finite. */
 json_t *print_json_real(double value);
+
+/* A JSON integer, or a string of its digits where it is over 2^63, as in events. */
+json_t *print_json_u64(uint64_t value);
 
 /* The text with control characters replaced by '?', so that a file's name cannot steer the terminal; caller frees. */
 char *print_plain(const char *text);

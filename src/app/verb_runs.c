@@ -1,13 +1,13 @@
 /* thaw runs: the runs there are, newest first; what keeps order among them is in verb_runs_keep.c. */
 #include "config.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_fields.h"
 #include "thaw/run/run_find.h"
 #include "thaw/run/run_keep.h"
 #include "thaw/run/run_state.h"
@@ -20,21 +20,41 @@ static const char *state(const struct rundir_summary *run)
     return run_state_word(run->active, run->done, run->how);
 }
 
-static json_t *share_json(double share)
+static json_t *field_json(const struct rundir_summary *run, const struct run_field *field)
 {
-    return print_json_real(share >= 0 ? share : NAN);
+    const void *at = (const char *)run + field->offset;
+    switch (field->type) {
+    case RUN_FIELD_TEXT:
+        return print_json_told(at);
+    case RUN_FIELD_STRING:
+        return print_json_told(*(char *const *)at);
+    case RUN_FIELD_DOUBLE:
+        return *(const double *)at >= 0 ? print_json_real(*(const double *)at) : json_null();
+    case RUN_FIELD_INT:
+        return *(const int *)at >= 0 ? json_integer(*(const int *)at) : json_null();
+    case RUN_FIELD_U64:
+        return print_json_u64(*(const uint64_t *)at);
+    case RUN_FIELD_BOOL:
+    case RUN_FIELD_HOW:
+        break; /* the state says it */
+    }
+    return NULL;
 }
 
 static json_t *run_object(const struct rundir_summary *run)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:o}", "path",
-                     print_json_text(run->path), "name", print_json_text(run->name), "state", state(run), "model",
-                     print_json_text(run->model), "data", print_json_text(run->data), "started",
-                     print_json_real(run->started), "seconds", print_json_real(run->seconds), "epochs_done",
-                     run->epochs_done, "epochs", run->epochs, "best_accuracy", share_json(run->best_accuracy),
-                     "last_accuracy", share_json(run->last_accuracy), "params_trainable",
-                     (json_int_t)run->params_trainable, "params_frozen", (json_int_t)run->params_frozen, "tags",
-                     print_json_texts(run->labels.tag, run->labels.tags), "note", print_json_told(run->labels.note));
+    size_t count;
+    const struct run_field *field = run_fields(&count);
+    json_t *object = json_pack("{s:o, s:o, s:s}", "path", print_json_text(run->path), "name",
+                               print_json_text(run->name), "state", state(run));
+    for (size_t i = 0; i < count; i++) {
+        json_t *json = field_json(run, &field[i]);
+        if (json)
+            json_object_set_new(object, field[i].name, json);
+    }
+    json_object_set_new(object, "tags", print_json_texts(run->labels.tag, run->labels.tags));
+    json_object_set_new(object, "note", print_json_told(run->labels.note));
+    return object;
 }
 
 static void share_text(char *text, size_t room, double share)
@@ -122,7 +142,7 @@ static int list_runs(const struct verb_call *call, const char *sort)
     if (list && sort)
         qsort_r(list, count, sizeof *list, compare, &order);
     if (list && !tell_list(list, count, call->runs, query, call->json) && call->words)
-        app_part_suggest(runs_parts, call->word[0]);
+        app_action_suggest(runs_actions, call->word[0]);
     int code = list ? 0 : app_fail(&error);
     rundir_list_free(list, count);
     query_destroy(query);
@@ -141,10 +161,10 @@ static int runs(int argc, char **argv)
     argc = app_options(&verb_runs, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    const struct verb_part *part = argc > 1 ? app_part(runs_parts, argv[1]) : NULL;
-    if ((trash || sort) && part)
+    const struct verb_action *action = argc > 1 ? app_action(runs_actions, argv[1]) : NULL;
+    if ((trash || sort) && action)
         return app_usage(&verb_runs, "%s is for the list", trash ? "--trash" : "--sort");
-    if (call.yes && (!part || strcmp(part->name, "empty-trash") != 0))
+    if (call.yes && (!action || strcmp(action->name, "empty-trash") != 0))
         return app_usage(&verb_runs, "--yes is for empty-trash");
     char *folder = run_folder(given), *shown = trash ? run_trash(folder) : mem_string(folder);
     call.word = argv + 1;
@@ -156,7 +176,7 @@ static int runs(int argc, char **argv)
         error_set(&error, ERROR_USAGE, "%s: no such folder", given);
         code = app_fail(&error);
     } else {
-        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call, sort);
+        code = action ? app_action_run(&verb_runs, action, &call) : list_runs(&call, sort);
     }
     mem_free(shown);
     mem_free(folder);
@@ -169,19 +189,21 @@ const struct verb verb_runs = {
                 "RUN... |\n"
                 "                 restore RUN... | empty-trash [--yes]  [--runs DIR] [--json]",
     .help = "lists the runs, newest first; renames, tags, deletes them",
-    .options = "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
-               "                   figures: best last (%) epochs params (M, that learn) minutes days; word: tagged;\n"
-               "                   texts: name: model: data: state: tag: note:\n"
-               "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
-               "  --trash          lists what was deleted\n"
-               "  rename RUN NAME  another name behind its time stamp\n"
-               "  tag RUN TAG...   puts tags on a run; -TAG takes one off; without TAG, shows them\n"
-               "  note RUN TEXT    puts a note on a run, in the place of the one it has; '' takes it off\n"
-               "  delete RUN...    into the trash, the folder .trash beside the runs\n"
-               "  restore RUN...   back from there\n"
-               "  empty-trash      removes what is in it for good; asks on a terminal, needs --yes elsewhere\n"
-               "  --runs DIR       the folder of runs (runs in the data home)\n"
-               "  --json           one JSON object on stdout\n\n" APP_RUN_HELP
-               "A run that trains is neither renamed nor deleted.\n",
+    .options =
+        "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
+        "                   figures: best last (%) loss epochs params (M, that learn) classes images minutes days;\n"
+        "                   words: tagged resumed forked; texts: name: model: data: state: weights: parent: fault:\n"
+        "                   tag: note:\n"
+        "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
+        "  --trash          lists what was deleted\n"
+        "  rename RUN NAME  another name behind its time stamp\n"
+        "  tag RUN TAG...   puts tags on a run; -TAG takes one off; without TAG, shows them\n"
+        "  note RUN TEXT    puts a note on a run, in the place of the one it has; '' takes it off\n"
+        "  delete RUN...    into the trash, the folder .trash beside the runs\n"
+        "  restore RUN...   back from there\n"
+        "  empty-trash      removes what is in it for good; asks on a terminal, needs --yes elsewhere\n"
+        "  --runs DIR       the folder of runs (runs in the data home)\n"
+        "  --json           one JSON object on stdout\n\n" APP_RUN_HELP
+        "A run that trains is neither renamed nor deleted.\n",
     .run = runs,
 };

@@ -2,7 +2,6 @@
  * thread tells its progress under a lock; whoever asked polls it. */
 #include "config.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/quote.h"
 
 enum { TRIES = 4, RETRY_SECONDS_MOST = 60 };
 static const double stall_seconds = 30, retry_seconds = 1, tell_seconds = 0.1, rate_seconds = 3;
@@ -32,28 +32,9 @@ char *fetch_address(const char *url, const char *mirror)
     return mirror && mirror[0] ? path_join(mirror, path_base(url)) : mem_string(url);
 }
 
-/* In single quotes where the text needs them. */
-static char *quoted(const char *text)
-{
-    size_t quotes = 0, used = 0;
-    bool plain = text[0] != '\0';
-    for (const char *at = text; *at; at++) {
-        plain = plain && (isalnum((unsigned char)*at) || strchr("/._-:+,=@%", *at));
-        quotes += *at == '\'';
-    }
-    if (plain)
-        return mem_string(text);
-    char *to = mem_alloc(strlen(text) + 3 * quotes + 3);
-    to[used++] = '\'';
-    for (const char *at = text; *at; at++)
-        used += (size_t)sprintf(to + used, *at == '\'' ? "'\\''" : "%c", *at);
-    strcpy(to + used, "'");
-    return to;
-}
-
 char *fetch_by_hand(const char *url, const char *path)
 {
-    char *from = quoted(url), *to = quoted(path);
+    char *from = quote_word(url), *to = quote_word(path);
     char *command = mem_format("curl -L --fail -o %s %s", to, from);
     mem_free(from);
     mem_free(to);

@@ -115,10 +115,9 @@ static const struct event_field note_fields[] = {
     FIELD("by", EVENT_FIELD_TEXT, u.note.by),
 };
 static const struct event_field command_fields[] = {
-    FIELD("command", EVENT_FIELD_LONG, u.command.command),
-    FIELD("by", EVENT_FIELD_TEXT, u.command.by),
-    FIELD("done", EVENT_FIELD_BOOL, u.command.done),
-    FIELD("sentence", EVENT_FIELD_TEXT, u.command.sentence),
+    FIELD("command", EVENT_FIELD_LONG, u.command.command), FIELD("by", EVENT_FIELD_TEXT, u.command.by),
+    FIELD("done", EVENT_FIELD_BOOL, u.command.done),       FIELD("sentence", EVENT_FIELD_TEXT, u.command.sentence),
+    FIELD("number", EVENT_FIELD_INT, u.command.number),    FIELD("batch", EVENT_FIELD_INT, u.command.batch),
 };
 static const struct event_field fork_fields[] = {
     FIELD("from", EVENT_FIELD_TEXT, u.fork.from),

@@ -18,6 +18,7 @@
 #include "link_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/quote.h"
 
 extern char **environ;
 
@@ -36,26 +37,6 @@ struct pipe_link {
     bool filling;    /* what was left out is being told again */
 };
 
-/* A word that another machine's shell takes as it is. */
-static char *quoted(const char *word)
-{
-    size_t room = 3;
-    for (const char *at = word; *at; at++)
-        room += *at == '\'' ? 4 : 1;
-    char *text = mem_alloc(room), *to = text;
-    *to++ = '\'';
-    for (; *word; word++) {
-        if (*word == '\'') {
-            memcpy(to, "'\\''", 4);
-            to += 4;
-        } else {
-            *to++ = *word;
-        }
-    }
-    *to++ = '\'';
-    return text;
-}
-
 /* $THAW_SSH is a program with its options, parted by blanks. */
 static size_t ssh_words(char *words, char **argv, size_t room)
 {
@@ -70,7 +51,7 @@ static bool spawn(struct pipe_link *own, int in, int out, int errors)
     enum { WORDS = 24 };
     const char *set = getenv("THAW_SSH");
     char *words = mem_string(set && set[0] ? set : "ssh -C -o ServerAliveInterval=15 -o BatchMode=yes");
-    char *argv[WORDS + 5], *run = quoted(own->link.run), *command = mem_format("thaw stream %s", run);
+    char *argv[WORDS + 5], *run = quote_word(own->link.run), *command = mem_format("thaw stream %s", run);
     size_t count = ssh_words(words, argv, WORDS);
     argv[count++] = own->link.host;
     argv[count++] = command;

@@ -18,9 +18,10 @@
 #include "thaw/base/file.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_fields.h"
 
 #define CACHE_FILE   "run-summaries" /* not "runs": all homes may be one folder */
-#define CACHE_FORMAT "thaw-runs-1 "
+#define CACHE_FORMAT "thaw-runs-2 "
 enum { CACHE_BYTES_MAX = 32 << 20, ENTRIES_MAX = 10000 };
 
 /* A file written so many seconds ago may be written again within the clock's grain, with the same times. */
@@ -33,89 +34,74 @@ struct run_cache {
 
 /* --- what an entry holds --- */
 
-enum field_type { FIELD_TEXT, FIELD_STRING, FIELD_DOUBLE, FIELD_INT, FIELD_U64, FIELD_BOOL };
-struct field {
-    const char *name;
-    enum field_type type;
-    size_t offset, size;
-};
-#define FIELD(type, member)                                                                                            \
-    {                                                                                                                  \
-#member, type, offsetof(struct rundir_summary, member), sizeof(((struct rundir_summary *)0)->member)           \
-    }
-static const struct field fields[] = {
-    FIELD(FIELD_TEXT, model),
-    FIELD(FIELD_STRING, data),
-    FIELD(FIELD_DOUBLE, started),
-    FIELD(FIELD_DOUBLE, seconds),
-    FIELD(FIELD_INT, epochs_done),
-    FIELD(FIELD_INT, epochs),
-    FIELD(FIELD_DOUBLE, best_accuracy),
-    FIELD(FIELD_DOUBLE, last_accuracy),
-    FIELD(FIELD_U64, params_trainable),
-    FIELD(FIELD_U64, params_frozen),
-    FIELD(FIELD_BOOL, done),
-    FIELD(FIELD_INT, how),
-};
-_Static_assert(sizeof(enum event_done) == sizeof(int), "it is kept as an int");
-
 /* Doubles in hexadecimal: to the bit, and with those that are no numbers. Integers as text: JSON's end at 2^63. */
-static json_t *field_to_json(const struct rundir_summary *summary, const struct field *field)
+static json_t *field_to_json(const struct rundir_summary *summary, const struct run_field *field)
 {
     const void *at = (const char *)summary + field->offset;
     char text[40];
     switch (field->type) {
-    case FIELD_TEXT:
+    case RUN_FIELD_TEXT:
         return json_string(at);
-    case FIELD_STRING:
+    case RUN_FIELD_STRING:
         return json_string(*(char *const *)at);
-    case FIELD_DOUBLE:
+    case RUN_FIELD_DOUBLE:
         snprintf(text, sizeof text, "%a", *(const double *)at);
         break;
-    case FIELD_INT:
+    case RUN_FIELD_INT:
+    case RUN_FIELD_HOW:
         snprintf(text, sizeof text, "%d", *(const int *)at);
         break;
-    case FIELD_U64:
+    case RUN_FIELD_U64:
         snprintf(text, sizeof text, "%llu", (unsigned long long)*(const uint64_t *)at);
         break;
-    case FIELD_BOOL:
+    case RUN_FIELD_BOOL:
         return json_boolean(*(const bool *)at);
     }
     return json_string(text);
 }
 
-static bool field_from_json(const json_t *json, struct rundir_summary *summary, const struct field *field)
+static bool field_from_json(const json_t *json, struct rundir_summary *summary, const struct run_field *field)
 {
     void *at = (char *)summary + field->offset;
     const char *text = json_string_value(json);
     char *end = NULL;
-    if (field->type == FIELD_BOOL) {
+    if (field->type == RUN_FIELD_BOOL) {
         *(bool *)at = json_is_true(json);
         return json_is_boolean(json);
     }
-    if (!text || (field->type == FIELD_TEXT && strlen(text) >= field->size))
+    if (!text || (field->type == RUN_FIELD_TEXT && strlen(text) >= field->size))
         return false;
     switch (field->type) {
-    case FIELD_TEXT:
+    case RUN_FIELD_TEXT:
         strcpy(at, text);
         return true;
-    case FIELD_STRING:
+    case RUN_FIELD_STRING:
         mem_free(*(char **)at);
         *(char **)at = mem_string(text);
         return true;
-    case FIELD_DOUBLE:
+    case RUN_FIELD_DOUBLE:
         *(double *)at = strtod(text, &end);
         break;
-    case FIELD_INT:
+    case RUN_FIELD_INT:
+    case RUN_FIELD_HOW:
         *(int *)at = (int)strtol(text, &end, 10);
         break;
-    case FIELD_U64:
+    case RUN_FIELD_U64:
         *(uint64_t *)at = strtoull(text, &end, 10);
         break;
-    case FIELD_BOOL:
+    case RUN_FIELD_BOOL:
         break;
     }
     return end && end != text && !*end;
+}
+
+static void free_strings(struct rundir_summary *summary)
+{
+    size_t count;
+    const struct run_field *fields = run_fields(&count);
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].type == RUN_FIELD_STRING)
+            mem_free(*(char **)((char *)summary + fields[i].offset));
 }
 
 /* --- the file --- */
@@ -229,15 +215,15 @@ bool run_cache_get(struct run_cache *cache, const struct run_cache_key *key, str
 {
     json_t *entry = key->file[0] ? json_object_get(cache->entries, key->file) : NULL;
     const char *state = json_string_value(json_object_get(entry, "state"));
+    size_t count;
+    const struct run_field *fields = run_fields(&count);
     struct rundir_summary read = {.path = summary->path, .name = summary->name};
     bool good = state && !strcmp(state, key->state);
-    for (size_t i = 0; good && i < THAW_LENGTH(fields); i++)
+    for (size_t i = 0; good && i < count; i++)
         good = field_from_json(json_object_get(entry, fields[i].name), &read, &fields[i]);
-    if (!good) {
-        mem_free(read.data);
+    free_strings(good ? summary : &read);
+    if (!good)
         return false;
-    }
-    mem_free(summary->data);
     *summary = read;
     json_object_set(cache->used, key->file, entry);
     return true;
@@ -245,11 +231,13 @@ bool run_cache_get(struct run_cache *cache, const struct run_cache_key *key, str
 
 void run_cache_put(struct run_cache *cache, const struct run_cache_key *key, const struct rundir_summary *summary)
 {
+    size_t count;
+    const struct run_field *fields = run_fields(&count);
     if (!key->file[0])
         return;
     json_t *entry = json_object();
     json_object_set_new(entry, "state", json_string(key->state));
-    for (size_t i = 0; i < THAW_LENGTH(fields); i++)
+    for (size_t i = 0; i < count; i++)
         json_object_set_new(entry, fields[i].name, field_to_json(summary, &fields[i]));
     json_object_set(cache->entries, key->file, entry);
     json_object_set_new(cache->used, key->file, entry);

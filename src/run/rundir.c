@@ -339,16 +339,19 @@ uint64_t rundir_mark(const struct rundir *rundir)
     return (uint64_t)events_size(rundir);
 }
 
-/* The end of the checkpoint's own line right behind the mark, or the mark. */
+/* The end of the checkpoint's own lines right behind the mark (a file may have two names), or the mark. */
 static off_t mark_with_checkpoint(const struct rundir *rundir, off_t mark)
 {
     static const char start[] = "{\"kind\":\"checkpoint\"";
     char line[2048];
-    ssize_t got = pread(rundir->events, line, sizeof line, mark);
-    if (got < (ssize_t)sizeof start || memcmp(line, start, sizeof start - 1) != 0)
-        return mark;
-    const char *end = memchr(line, '\n', (size_t)got);
-    return end ? mark + (end - line) + 1 : mark;
+    for (;;) {
+        ssize_t got = pread(rundir->events, line, sizeof line, mark);
+        bool follows = got >= (ssize_t)sizeof start && memcmp(line, start, sizeof start - 1) == 0;
+        const char *end = follows ? memchr(line, '\n', (size_t)got) : NULL;
+        if (!end)
+            return mark;
+        mark += end - line + 1;
+    }
 }
 
 bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -113,22 +114,48 @@ static double or_none(double figure)
     return isnan(figure) ? -1 : figure;
 }
 
+static void replace_text(char **text, const char *by)
+{
+    mem_free(*text);
+    *text = mem_string(by);
+}
+
+static void summarise_run(struct rundir_summary *summary, const struct story *story)
+{
+    const struct event *run = &story->run;
+    memcpy(summary->model, run->u.run.model, sizeof summary->model);
+    memcpy(summary->program, run->u.run.program, sizeof summary->program);
+    replace_text(&summary->data, run->u.run.data);
+    replace_text(&summary->weights, run->u.run.weights);
+    replace_text(&summary->parent, run->u.run.parent);
+    summary->started = run->time;
+    summary->seed = run->u.run.seed;
+    summary->classes = run->u.run.classes;
+    summary->train_images = run->u.run.train_images;
+    summary->val_images = run->u.run.val_images;
+}
+
 static void summarise_story(struct rundir_summary *summary, const struct story *story)
 {
     const struct metric_definition *metric = story_metric(story);
-    memcpy(summary->model, story->run.u.run.model, sizeof summary->model);
-    mem_free(summary->data);
-    summary->data = mem_string(story->run.u.run.data);
-    summary->started = story->run.time;
+    summarise_run(summary, story);
+    summary->updated = story->time;
     summary->seconds = story->elapsed;
     summary->epochs = story->epochs;
     summary->epochs_done = story->epochs_done;
+    summary->resumed = (int)story->resumed;
+    summary->step = story->step;
     summary->params_trainable = story->trainable;
     summary->params_frozen = story->frozen;
+    snprintf(summary->metric, sizeof summary->metric, "%s", metric ? metric->name : "");
     summary->last_accuracy = metric ? or_none(metrics_get(&story->val_figures, metric->name)) : -1;
     summary->best_accuracy = or_none(story->best);
+    summary->best_epoch = story->best_epoch > 0 ? story->best_epoch : -1;
+    summary->train_loss = story->epochs_done > 0 || story->step > 0 ? story->loss : NAN;
+    summary->val_loss = story->val_loss;
     summary->done = story->done.kind == EVENT_DONE;
     summary->how = summary->done ? story->done.u.done.how : EVENT_DONE_FAILED;
+    replace_text(&summary->fault, summary->done ? story->done.u.done.text : "");
 }
 
 /* One line into the story; those of a newer program and the first one are looked at. */
@@ -188,12 +215,15 @@ static bool summarise(const char *path, struct run_cache *cache, struct rundir_s
 {
     struct error unused;
     struct run_cache_key key;
-    *summary = (struct rundir_summary){.best_accuracy = -1, .last_accuracy = -1};
+    *summary = (struct rundir_summary){
+        .best_accuracy = -1, .last_accuracy = -1, .best_epoch = -1, .train_loss = NAN, .val_loss = NAN};
     summary->path = mem_string(path);
     for (size_t length = strlen(path); length > 1 && summary->path[length - 1] == '/'; length--)
         summary->path[length - 1] = '\0';
     summary->name = mem_string(path_base(summary->path));
-    summary->data = mem_string("");
+    char **const text[] = {&summary->data, &summary->weights, &summary->parent, &summary->fault};
+    for (size_t i = 0; i < THAW_LENGTH(text); i++)
+        *text[i] = mem_string("");
     bool good = run_cache_key(path, &key), known = good && cache && run_cache_get(cache, &key, summary);
     if (!good)
         error_set(error, ERROR_FAILED, "%s: not a run directory (no %s in it)", path, RUNDIR_EVENTS);
@@ -221,8 +251,11 @@ void rundir_summary_finish(struct rundir_summary *summary)
     mem_free(summary->path);
     mem_free(summary->name);
     mem_free(summary->data);
+    mem_free(summary->weights);
+    mem_free(summary->parent);
+    mem_free(summary->fault);
     run_labels_finish(&summary->labels);
-    summary->path = summary->name = summary->data = NULL;
+    *summary = (struct rundir_summary){0};
 }
 
 static int newer_first(const void *a, const void *b)

@@ -13,6 +13,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
 
 static char *home_folder(const char *given, enum path_home home, const char *name)
 {
@@ -36,6 +37,7 @@ void draft_destroy(struct draft *draft)
     if (!draft)
         return;
     experiment_rows_finish(draft);
+    recent_finish(draft);
     data_finish(draft);
     layers_finish(draft);
     models_finish(draft);
@@ -61,7 +63,7 @@ struct session *session_create(const struct session_options *options, struct err
     session->shown_view = -1;
     session->engine = options->engine ? mem_string(options->engine) : NULL;
     session->samples = home_folder(options->samples, PATH_DATA, "samples");
-    session->runs_folder = home_folder(options->runs, PATH_DATA, "runs");
+    session->runs_folder = run_folder(options->runs);
     session->models_folder = home_folder(options->models, PATH_DATA, "models");
     session->threads = options->threads;
     session->offline = options->offline;
@@ -84,6 +86,7 @@ void session_destroy(struct session *session)
     opening_finish(session);
     views_finish(session);
     runs_finish(session);
+    look_finish(session);
     draft_destroy(session->draft);
     pull_finish(session);
     view_finish(session);
@@ -113,5 +116,5 @@ size_t session_pump(struct session *session)
     char drained[64];
     while (read(session->wake[0], drained, sizeof drained) > 0)
         ;
-    return views_pump(session) + pull_pump(session) + opening_pump(session);
+    return views_pump(session) + pull_pump(session) + look_pump(session) + opening_pump(session);
 }

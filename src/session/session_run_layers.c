@@ -102,6 +102,11 @@ size_t run_layers(struct view *view, const struct session_layer **layers)
     return view->layers;
 }
 
+static bool can_learn(enum session_mark mark)
+{
+    return mark == SESSION_MARK_THAWED || mark == SESSION_MARK_PARTLY;
+}
+
 void run_layers_counts(struct view *view, struct session_freeze_counts *counts)
 {
     const struct story *story = &view->story;
@@ -110,10 +115,14 @@ void run_layers_counts(struct view *view, struct session_freeze_counts *counts)
     counts->trainable = (double)story->trainable;
     counts->frozen = (double)story->frozen;
     counts->train_bytes = story->run.kind == EVENT_RUN ? (double)story->run.u.run.memory : 0;
+    bool below = false;
     for (size_t i = 0; i < count; i++) {
         if (rows[i].is_stage)
             continue;
+        bool learns = can_learn(rows[i].weights) || can_learn(rows[i].affine);
         counts->macs_forward += rows[i].macs;
+        counts->macs_backward += rows[i].macs * (learns + below); /* as of a chain: the rows do not tell branches */
+        below = below || learns;
         if (rows[i].all == SESSION_MARK_FROZEN)
             counts->layers_frozen++;
         else if (rows[i].all != SESSION_MARK_NONE)

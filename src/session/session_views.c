@@ -85,7 +85,7 @@ static void make_room(struct session *session)
         drop_view(session, session->shown_view == 0 ? 1 : 0);
 }
 
-static void add_view(struct session *session, struct link *link)
+static struct view *add_view(struct session *session, struct link *link)
 {
     struct epoll_event event = {.events = EPOLLIN};
     make_room(session);
@@ -95,6 +95,7 @@ static void add_view(struct session *session, struct link *link)
     epoll_ctl(session->waits, EPOLL_CTL_ADD, link_fd(link), &event);
     session->view[session->views++] = view;
     session_show_view(session, session->views - 1);
+    return view;
 }
 
 size_t session_views(struct session *session)
@@ -123,6 +124,17 @@ void session_close_view(struct session *session, size_t view)
     views_follow(session);
 }
 
+/* Its name where the verb looks for names, else its directory. */
+static void fill_attach(const struct view *view, struct session_view *found)
+{
+    const char *host = link_host(view->link), *run = link_run(view->link), *name = path_base(run);
+    char *folder = run_folder(NULL);
+    size_t length = strlen(folder);
+    bool known = strncmp(run, folder, length) == 0 && run[length] == '/' && name == run + length + 1;
+    snprintf(found->attach, sizeof found->attach, "%s%s%s", host, host[0] ? ":" : "", known ? name : run);
+    mem_free(folder);
+}
+
 void session_view(struct session *session, size_t at, struct session_view *found)
 {
     *found = (struct session_view){.phase = SESSION_IDLE, .words = ""};
@@ -131,8 +143,21 @@ void session_view(struct session *session, size_t at, struct session_view *found
     const struct view *view = session->view[at];
     const char *host = link_host(view->link), *name = path_base(link_run(view->link));
     snprintf(found->name, sizeof found->name, "%s%s%s", host, host[0] ? ":" : "", name);
+    fill_attach(view, found);
     found->phase = view_phase(view);
     found->words = view_words(view);
+    found->epoch = view->story.epoch;
+    found->epochs = view->story.epochs;
+    found->here = view->here;
+    found->replay = link_is_replay(view->link);
+}
+
+bool session_leaving_stops(struct session *session)
+{
+    for (size_t i = 0; i < session->views; i++)
+        if (session->view[i]->here && session_phase_is_live(view_phase(session->view[i])))
+            return true;
+    return false;
 }
 
 /* --- the subject of Layers --- */
@@ -248,7 +273,7 @@ static bool begin(struct session *session, const struct engine_request *request,
     struct link *link =
         session->engine ? engine_start(session->engine, request, error) : engine_run_here(request, error);
     if (link)
-        add_view(session, link);
+        add_view(session, link)->here = !session->engine;
     return link != NULL;
 }
 

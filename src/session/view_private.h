@@ -15,6 +15,7 @@ struct view_asked {
 /* A run that is looked at. */
 struct view {
     struct link *link;
+    bool here; /* it trains in this process */
     struct story story;
     struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */
     int askeds;

@@ -52,6 +52,9 @@ static const struct field fields[] = {
     FIELD("mark", FIELD_U64, mark),
     FIELD("seed", FIELD_U64, seed),
     FIELD("images_batch", FIELD_INT, images_batch),
+    FIELD("batches", FIELD_INT, batches),
+    FIELD("parent", FIELD_TEXT, parent),
+    FIELD("classes_hash", FIELD_HASH, classes_hash),
     FIELD("arch", FIELD_TEXT, arch),
     FIELD("base_path", FIELD_TEXT, base_path),
     FIELD("base_hash", FIELD_HASH, base_hash),
@@ -132,17 +135,35 @@ static json_t *changes_to_json(const struct plan_changes *changes)
     return list;
 }
 
+static json_t *recorded_to_json(const struct recorded_commands *recorded)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < recorded->count; i++) {
+        const struct recorded_command *of = &recorded->of[i];
+        char *line = run_command_to_json(&of->command);
+        json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:s}", "number", of->number, "epoch", of->epoch, "batch",
+                                              of->batch, "command", line));
+        mem_free(line);
+    }
+    return list;
+}
+
 static char *describe(const struct checkpoint *checkpoint, const struct checkpoint_of *of)
 {
-    json_t *object = json_object(), *updates = json_array();
+    json_t *object = json_object(), *updates = json_array(), *warmups = json_array();
     json_object_set_new(object, "version", json_integer(CHECKPOINT_VERSION));
     for (size_t i = 0; i < THAW_LENGTH(fields); i++)
         json_object_set_new(object, fields[i].name, field_to_json(checkpoint, &fields[i]));
-    for (int p = 0; p < of->graph->params; p++)
+    for (int p = 0; p < of->graph->params; p++) {
         json_array_append_new(updates, json_integer((json_int_t)*optim_updates(of->optim, p)));
+        json_array_append_new(warmups, json_integer((json_int_t)*optim_warmup(of->optim, p)));
+    }
     json_object_set_new(object, "fixed", freeze_to_json(of->freeze));
     json_object_set_new(object, "changes", changes_to_json(of->changes));
+    json_object_set_new(object, "recorded", recorded_to_json(of->recorded));
+    json_object_set_new(object, "recorded_last", json_integer(of->recorded->last));
     json_object_set_new(object, "updates", updates);
+    json_object_set_new(object, "warmups", warmups);
     char *dumped = json_dumps(object, JSON_COMPACT), *text = mem_string(dumped);
     free(dumped);
     json_decref(object);
@@ -233,7 +254,7 @@ static void take_version_1(json_t *object)
 {
     static const char *const names[][2] = {{"sum_correct", "sum_0"}, {"sum_correct5", "sum_1"}};
     const char *best = json_string_value(json_object_get(object, "best_accuracy"));
-    char anchor[24];
+    char anchor[24], none[HASH_TEXT];
     for (size_t i = 0; i < THAW_LENGTH(names); i++)
         json_object_set(object, names[i][1], json_object_get(object, names[i][0]));
     json_object_set_new(object, "sum_2", double_to_json(0));
@@ -242,6 +263,10 @@ static void take_version_1(json_t *object)
     snprintf(anchor, sizeof anchor, "%" PRIu64, SCHEDULE_NO_ANCHOR);
     json_object_set_new(object, "lr_anchor", json_string(anchor));
     json_object_set_new(object, "epochs", json_integer(0));
+    json_object_set_new(object, "batches", json_integer(0));
+    json_object_set_new(object, "parent", json_string(""));
+    hash_text(none, (struct hash){0, 0});
+    json_object_set_new(object, "classes_hash", json_string(none));
     json_object_set_new(object, "changes", json_array());
 }
 
@@ -375,8 +400,10 @@ bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *gr
                       struct error *error)
 {
     const json_t *updates = json_object_get(file->object, "updates");
+    const json_t *warmups = json_object_get(file->object, "warmups"); /* none of version 1 */
     for (int p = 0; p < graph->params; p++) {
         *optim_updates(optim, p) = (uint64_t)json_integer_value(json_array_get(updates, (size_t)p));
+        *optim_warmup(optim, p) = (uint64_t)json_integer_value(json_array_get(warmups, (size_t)p));
         for (int s = 0; s < optim_slots(optim); s++) {
             bool found;
             float *state = optim_slot(optim, p, s);
@@ -391,4 +418,21 @@ bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *gr
         }
     }
     return true;
+}
+
+void checkpoint_recorded(const struct checkpoint_file *file, struct recorded_commands *recorded)
+{
+    const json_t *list = json_object_get(file->object, "recorded");
+    recorded_finish(recorded);
+    recorded->last = (int)json_integer_value(json_object_get(file->object, "recorded_last"));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        const char *line = json_string_value(json_object_get(row, "command"));
+        struct recorded_command of = {.number = (int)json_integer_value(json_object_get(row, "number")),
+                                      .epoch = (int)json_integer_value(json_object_get(row, "epoch")),
+                                      .batch = (int)json_integer_value(json_object_get(row, "batch"))};
+        struct error unused;
+        if (line && run_command_from_json(&of.command, line, strlen(line), &unused))
+            recorded_add(recorded, &of);
+    }
 }

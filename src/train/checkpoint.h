@@ -4,13 +4,14 @@
  *   values.NAME        every parameter and running statistic that moves or has moved in this run
  *   SLOT.NAME          optimiser moments of what moves now ("momentum", "exp_avg", "exp_avg_sq")
  * Metadata "thaw.checkpoint": one JSON object with the fields of struct checkpoint, "fixed" (freeze marks by node),
- * "changes" (what undo takes back) and "updates" (optimiser steps by parameter). Doubles are C hexadecimal text, so that
+ * "changes" (what undo takes back), "recorded" and "recorded_last" (commands to be done again), "updates" and "warmups" (optimiser steps by parameter, done and of its warm-up). Doubles are C hexadecimal text, so that
  * they come back to the bit. Dropout masks, order and augmentation are pure functions of (seed, epoch, step), so there is
  * no generator state to keep. Everything else a run stands on comes again from its base weights file, which `base_hash`
  * must still match. Files of version 1 are read. */
 #ifndef THAW_TRAIN_CHECKPOINT_H
 #define THAW_TRAIN_CHECKPOINT_H
 
+#include "recorded.h"
 #include "schedule.h"
 #include "task.h"
 #include "thaw/train/optim.h"
@@ -35,6 +36,9 @@ struct checkpoint {
     /* what it was made with */
     uint64_t seed;
     int images_batch; /* experiment's train.batch */
+    int batches;      /* of an epoch; 0: not known */
+    char parent[CHECKPOINT_PATH];
+    struct hash classes_hash; /* of their names; {0,0}: not known */
     char arch[64], base_path[CHECKPOINT_PATH];
     struct hash base_hash, data_hash; /* of the weights file ({0,0}: none) and of the list of training images */
 };
@@ -59,6 +63,7 @@ struct checkpoint_of {
     struct optim *optim;
     const bool *touched; /* [graph->params], has moved in this run */
     const struct plan_changes *changes;
+    const struct recorded_commands *recorded; /* that are still to be done again */
 };
 bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct checkpoint_of *of,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
@@ -79,6 +84,8 @@ bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *graph, struct optim *optim,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The commands that are still to be done again; what is no command is left out. */
+void checkpoint_recorded(const struct checkpoint_file *file, struct recorded_commands *recorded) THAW_NONNULL;
 /* What undo takes back. */
 bool checkpoint_changes(const struct checkpoint_file *file, const struct graph *graph, struct plan_changes *changes,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -35,6 +35,7 @@ void experiment_init(struct experiment *experiment)
     experiment->train.momentum = 0.9;
     experiment->train.weight_decay = 1e-4;
     experiment->train.schedule = SCHEDULE_COSINE;
+    experiment->train.thaw_warmup = 0.5;
     experiment->train.step_epochs = 30;
     experiment->train.step_gamma = 0.1;
     experiment->train.seed = 1;
@@ -442,10 +443,9 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
 {
     const struct experiment *e = experiment;
     double fraction;
-    bool scratch = !e->model.weights[0] || strcmp(e->model.weights, "none") == 0;
     if (!e->data.path[0])
         return error_set(error, ERROR_USAGE, "data.path is not set: which images to train on");
-    if (!e->model.name[0] && scratch)
+    if (!e->model.name[0] && experiment_is_scratch(e))
         return error_set(error, ERROR_USAGE, "neither model.name nor model.weights is set: what to train");
     if (strcmp(e->model.head, "linear") != 0)
         return error_set(error, ERROR_USAGE, "model.head = %s: not one of linear", e->model.head);

@@ -19,7 +19,6 @@
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const decode_names[] = {"exact", "fast", NULL};
-static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
 static const char *const memory_names[] = {"auto", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
@@ -29,7 +28,6 @@ static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(decode_names) == IMAGE_DECODES + 1, "a name for each");
-_Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(kernel_names) == KERNEL_CHOICES + 1, "a name for each");
@@ -103,6 +101,8 @@ static const struct experiment_key keys[] = {
     REAL("train", "label_smoothing", train.label_smoothing, 0, 0.999, "fraction", "spread over the other classes"),
     ENUM("train", "schedule", train.schedule, schedule_names, "constant | step | cosine", "learning rate over the run"),
     REAL("train", "warmup", train.warmup, 0, 1e6, "epochs", "linear rise of the learning rate at the start"),
+    REAL("train", "thaw_warmup", train.thaw_warmup, 0, 1e6, "epochs",
+         "linear rise of the learning rate of layers that are thawed in the run; 0: none"),
     INT("train", "step_epochs", train.step_epochs, 1, 1e6, "epochs", "step schedule: every so many epochs ..."),
     REAL("train", "step_gamma", train.step_gamma, 0, 1e3, "factor", "... the learning rate is multiplied by this"),
     ENUM("train", "class_weights", train.class_weights, weighting_names, "none | balanced",
@@ -119,6 +119,8 @@ static const struct experiment_key keys[] = {
     PATH("run", "dir", run.dir, "folder", "where run directories go; empty: the data home"),
     TEXT("run", "name", run.name, "name", "last part of the run directory's name; empty: model and data"),
     INT("run", "checkpoint_every", run.checkpoint_every, 1, 1e6, "epochs", "from one checkpoint to the next"),
+    INT("run", "keep_last", run.keep_last, 0, 1e6, "checkpoints", "that are kept of the last ones, beside last and best"),
+    INT("run", "keep_every", run.keep_every, 0, 1e6, "epochs", "whose checkpoints are kept for good; 0: none"),
 };
 /* clang-format on */
 

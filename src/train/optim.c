@@ -37,7 +37,7 @@ struct optim {
     struct optim_settings settings;
     struct team *team;
     float **slot[OPTIM_SLOTS_MAX]; /* [params] */
-    uint64_t *updates;             /* [params] */
+    uint64_t *updates, *warmup;    /* [params] */
     bool *moves;                   /* [params] */
     struct block *block;
     int blocks;
@@ -102,6 +102,7 @@ struct optim *optim_create(const struct graph *graph, const struct optim_setting
     for (int s = 0; s < row_of(optim)->slots; s++)
         optim->slot[s] = mem_array(params, sizeof *optim->slot[s]);
     optim->updates = mem_array(params, sizeof *optim->updates);
+    optim->warmup = mem_array(params, sizeof *optim->warmup);
     optim->moves = mem_array(params, sizeof *optim->moves);
     optim->scalars = mem_array(params, sizeof *optim->scalars);
     return optim;
@@ -113,7 +114,7 @@ static void drop_state(struct optim *optim, int param)
         mem_free_floats(optim->slot[s][param]);
         optim->slot[s][param] = NULL;
     }
-    optim->updates[param] = 0;
+    optim->updates[param] = optim->warmup[param] = 0;
     optim->moves[param] = false;
 }
 
@@ -126,6 +127,7 @@ void optim_destroy(struct optim *optim)
     for (int s = 0; s < OPTIM_SLOTS_MAX; s++)
         mem_free(optim->slot[s]);
     mem_free(optim->updates);
+    mem_free(optim->warmup);
     mem_free(optim->moves);
     mem_free(optim->scalars);
     mem_free(optim->block);
@@ -143,7 +145,7 @@ static void add_blocks(struct optim *optim, int param)
     }
 }
 
-void optim_follow(struct optim *optim, const struct freeze *freeze)
+void optim_follow(struct optim *optim, const struct freeze *freeze, uint64_t warmup)
 {
     optim->blocks = 0;
     optim->measured = false;
@@ -156,9 +158,18 @@ void optim_follow(struct optim *optim, const struct freeze *freeze)
         }
         for (int s = 0; s < row_of(optim)->slots && !optim->moves[p]; s++)
             optim->slot[s][p] = mem_floats(param->count);
+        if (!optim->moves[p])
+            optim->warmup[p] = warmup;
         optim->moves[p] = true;
         add_blocks(optim, p);
     }
+}
+
+/* What a parameter's warm-up leaves of the learning rate, in the update that is counted last. */
+static double warmed(const struct optim *optim, int param, double lr)
+{
+    uint64_t updates = optim->updates[param], warmup = optim->warmup[param];
+    return updates < warmup ? lr * ((double)updates / (double)warmup) : lr;
 }
 
 /* torch computes these in double and applies them to float32 tensors. */
@@ -220,7 +231,7 @@ void optim_step(struct optim *optim, float *const *gradient, double lr)
         if (!optim->moves[p] || !gradient[p])
             continue;
         optim->updates[p]++;
-        optim->scalars[p] = scalars_of(optim, p, lr);
+        optim->scalars[p] = scalars_of(optim, p, warmed(optim, p, lr));
     }
     team_run(optim->team, optim->blocks, run_block, optim);
     optim->measured = true;
@@ -245,6 +256,11 @@ float *optim_slot(const struct optim *optim, int param, int slot)
 uint64_t *optim_updates(struct optim *optim, int param)
 {
     return &optim->updates[param];
+}
+
+uint64_t *optim_warmup(struct optim *optim, int param)
+{
+    return &optim->warmup[param];
 }
 
 int optim_ratios(const struct optim *optim, float *ratio, int room)

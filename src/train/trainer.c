@@ -5,11 +5,14 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
 #include "thaw/shelf/load.h"
 #include "trainer_private.h"
 
@@ -41,6 +44,22 @@ static void set_state(struct trainer *trainer, enum trainer_state state)
     pthread_mutex_unlock(&trainer->mutex);
 }
 
+/* Of a run that never began nothing stays. */
+static void let_go(struct trainer *trainer, bool stays)
+{
+    static const char *const made[] = {TRAINER_PARENT, TRAINER_LAST, TRAINER_KERNELS};
+    for (size_t i = 0; i < THAW_LENGTH(made) && !stays; i++) {
+        char *path = rundir_file(trainer->rundir, made[i]);
+        unlink(path);
+        mem_free(path);
+    }
+    if (stays)
+        rundir_close(trainer->rundir);
+    else
+        rundir_discard(trainer->rundir);
+    trainer->rundir = NULL;
+}
+
 /* The run directory is let go before the state says so: who waits for the end may open it at once. */
 static void *run_thread(void *context)
 {
@@ -57,25 +76,12 @@ static void *run_thread(void *context)
         log_write(trainer->log, LOG_ERROR, "train", "%s", trainer->failure.text);
     log_close(trainer->log);
     trainer->log = NULL;
-    if (trainer->began || trainer->resuming)
-        rundir_close(trainer->rundir);
-    else
-        rundir_discard(trainer->rundir);
-    trainer->rundir = NULL;
+    let_go(trainer, trainer->began || trainer->resuming);
     set_state(trainer, trainer->failure.kind == ERROR_NONE ? TRAINER_DONE : TRAINER_FAILED);
     return NULL;
 }
 
 /* --- creating and destroying --- */
-
-static char *runs_folder(const struct experiment *experiment)
-{
-    if (experiment->run.dir[0])
-        return path_expand(experiment->run.dir);
-    char *home = path_home(PATH_DATA), *runs = path_join(home, "runs");
-    mem_free(home);
-    return runs;
-}
 
 /* "mobilenet-signs": the architecture, or the weights file without what follows its last dot; and the data's folder. */
 static char *run_name(const struct experiment *experiment)
@@ -93,7 +99,7 @@ static struct rundir *open_rundir(const struct experiment *experiment, const cha
 {
     if (resume_path)
         return rundir_open(resume_path, error);
-    char *runs = runs_folder(experiment), *name = run_name(experiment);
+    char *runs = run_folder(experiment->run.dir[0] ? experiment->run.dir : NULL), *name = run_name(experiment);
     struct rundir *rundir = rundir_create(runs, name, error);
     mem_free(runs);
     mem_free(name);
@@ -117,26 +123,44 @@ static bool open_log(struct trainer *trainer, struct error *error)
     return trainer->log != NULL;
 }
 
-/* Weights of the catalog by name become the file on this disk; the run then names that. */
-static bool find_weights(struct experiment *experiment, struct error *error)
+/* Where a fork begins from is written down before anything else: it may be killed before it has a checkpoint. */
+static bool name_parent(const struct trainer *trainer, const struct trainer_options *options, struct error *error)
 {
-    char *weights = experiment->model.weights;
-    if (!weights[0] || !strcmp(weights, "none") || strchr(weights, '/') || file_exists(weights))
-        return true;
-    char *path = load_weights_path(weights, error);
-    bool fits = path && strlen(path) < sizeof experiment->model.weights;
-    if (fits)
-        strcpy(weights, path);
-    else if (path)
-        error_set(error, ERROR_USAGE, "%s: path too long", path);
-    mem_free(path);
-    return fits;
+    char *parent = realpath(options->fork, NULL), *file = rundir_file(trainer->rundir, TRAINER_PARENT);
+    char *text =
+        mem_format("%s\n%s\n", parent ? parent : options->fork, options->checkpoint ? options->checkpoint : "last");
+    bool good = file_write_atomic(file, text, strlen(text), error);
+    mem_free(text);
+    mem_free(file);
+    free(parent);
+    return good;
+}
+
+/* A run that has no checkpoint of its own begins from its parent's, where it has one. */
+static bool find_parent(struct trainer *trainer, struct error *error)
+{
+    enum { MOST = 1 << 16 };
+    char *last = rundir_file(trainer->rundir, TRAINER_LAST), *file = rundir_file(trainer->rundir, TRAINER_PARENT);
+    char *text = file_exists(file) && !file_exists(last) ? file_read_text(file, MOST, error) : NULL;
+    bool good = text || file_exists(last) || !file_exists(file);
+    if (text) {
+        size_t length = strcspn(text, "\n");
+        const char *name = text + length + (text[length] == '\n');
+        trainer->fork = mem_format("%.*s", (int)length, text);
+        trainer->checkpoint = mem_format("%.*s", (int)strcspn(name, "\n"), name);
+    }
+    mem_free(text);
+    mem_free(file);
+    mem_free(last);
+    return good;
 }
 
 struct trainer *trainer_create(const struct trainer_options *options, struct error *error)
 {
     struct experiment found = *options->experiment, *experiment = &found;
-    if (!experiment_check(experiment, error) || !find_weights(experiment, error))
+    char *weights = experiment->model.weights; /* the run names the file, not the name that it has in the catalog */
+    if (!experiment_check(experiment, error) ||
+        !load_find_weights(weights, sizeof experiment->model.weights, NULL, error))
         return NULL;
     struct rundir *rundir = open_rundir(experiment, options->resume, error);
     if (!rundir)
@@ -158,7 +182,8 @@ struct trainer *trainer_create(const struct trainer_options *options, struct err
     atomic_init(&trainer->closed, false);
     pthread_mutex_init(&trainer->mutex, NULL);
     snprintf(trainer->status.run_path, sizeof trainer->status.run_path, "%s", rundir_path(rundir));
-    if (write_experiment(trainer, error) && open_log(trainer, error))
+    bool named = options->resume || !options->fork || name_parent(trainer, options, error);
+    if (named && find_parent(trainer, error) && write_experiment(trainer, error) && open_log(trainer, error))
         return trainer;
     trainer_destroy(trainer);
     return NULL;
@@ -219,14 +244,14 @@ void trainer_destroy(struct trainer *trainer)
     trainer_close_commands(trainer); /* of one that was never started */
     free_engine(trainer);
     log_close(trainer->log);
-    /* Still open only where it was never started: then nothing is in it that is worth keeping. */
-    if (trainer->rundir && !trainer->resuming)
-        rundir_discard(trainer->rundir);
-    else
-        rundir_close(trainer->rundir);
+    if (trainer->rundir) /* it was never started */
+        let_go(trainer, trainer->resuming);
     queue_destroy(trainer->commands);
     mem_free(trainer->pending);
     mem_free(trainer->best_held);
+    mem_free(trainer->fork);
+    mem_free(trainer->checkpoint);
+    recorded_finish(&trainer->recorded);
     trainer_predictions_finish(&trainer->predictions);
     pthread_mutex_destroy(&trainer->mutex);
     mem_free(trainer);

@@ -18,13 +18,15 @@ static void answer(struct trainer *trainer, const struct run_command *command, b
 {
     struct run_answer answer = {.id = command->id, .done = done};
     snprintf(answer.sentence, sizeof answer.sentence, "%s", sentence);
-    if (trainer->sink.answer)
+    if (trainer->sink.answer && !trainer->repeated)
         trainer->sink.answer(trainer->sink.context, &answer);
 }
 
 void trainer_tell_command(struct trainer *trainer, const struct run_command *command, bool done, const char *sentence)
 {
-    struct event event = {.kind = EVENT_COMMAND, .u.command.done = done};
+    struct event event = {.kind = EVENT_COMMAND, .u.command = {.done = done, .batch = trainer->at.batch}};
+    if (done)
+        event.u.command.number = trainer->repeated ? trainer->repeated->number : ++trainer->recorded.last;
     event.u.command.command = run_command_to_json(command);
     snprintf(event.u.command.by, sizeof event.u.command.by, "%s", command->by);
     snprintf(event.u.command.sentence, sizeof event.u.command.sentence, "%.*s", EVENT_TEXT_MAX - 1, sentence);
@@ -39,7 +41,7 @@ static void accept(struct trainer *trainer, const struct run_command *command)
 
 static void refuse(struct trainer *trainer, const struct run_command *command, const char *sentence)
 {
-    if (run_command_row(command->kind)->writes && trainer->began && trainer->rundir)
+    if (run_command_row(command->kind)->writes && trainer->speaking && trainer->rundir)
         trainer_tell_command(trainer, command, false, sentence);
     answer(trainer, command, false, sentence);
 }
@@ -348,6 +350,20 @@ static void obey(struct trainer *trainer, const struct run_command *command)
         answer(trainer, command, true, error.text);
 }
 
+void trainer_repeat(struct trainer *trainer)
+{
+    struct recorded_command command;
+    while (trainer->failure.kind == ERROR_NONE &&
+           recorded_take(&trainer->recorded, trainer->at.epoch, trainer->at.batch, &command)) {
+        struct error error = {0};
+        trainer->repeated = &command;
+        if (!handlers[command.command.kind](trainer, &command.command, &error))
+            trainer_warn(trainer, "a command of before cannot be done again: %s", error.text);
+        trainer->repeated = NULL;
+        run_command_finish(&command.command);
+    }
+}
+
 static bool is_stop(const struct run_command *command)
 {
     return command->kind == RUN_STOP || command->kind == RUN_INTERRUPT;
@@ -417,6 +433,7 @@ void trainer_obey_pending(struct trainer *trainer)
 
 bool trainer_obey(struct trainer *trainer)
 {
+    trainer_repeat(trainer);
     trainer_collect(trainer, false);
     for (;;) {
         trainer_obey_pending(trainer);

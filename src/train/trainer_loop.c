@@ -226,12 +226,13 @@ static bool end_epoch(struct trainer *trainer)
     at->sums = (struct task_sums){0};
     at->epoch_seconds = 0;
     bool last = done >= trainer->experiment.train.epochs || trainer_is_stale(trainer);
-    trainer->saving.owed = trainer->saving.owed || best || last || done % trainer->experiment.run.checkpoint_every == 0;
-    bool now = trainer->saving.owed && (last || trainer_is_due(&trainer->saving));
+    bool kept = trainer_keeps_epoch(trainer, done), every = done % trainer->experiment.run.checkpoint_every == 0;
+    trainer->saving.owed = trainer->saving.owed || best || last || kept || every;
+    bool now = trainer->saving.owed && (last || kept || trainer_is_due(&trainer->saving));
     if (best)
         trainer_keep_best(trainer, now);
-    if (now)
-        trainer_save(trainer);
+    if (now && trainer_save(trainer))
+        trainer_keep_epoch(trainer, done);
     if (last)
         settle(trainer);
     return trainer->failure.kind == ERROR_NONE;
@@ -279,6 +280,8 @@ static bool run_epoch(struct trainer *trainer)
 void trainer_loop(struct trainer *trainer)
 {
     bool going = true;
+    if (trainer->at.epoch > trainer->experiment.train.epochs)
+        trainer_repeat(trainer); /* it may have been extended */
     while (going && trainer->at.epoch <= trainer->experiment.train.epochs) {
         if (trainer_is_stale(trainer)) {
             trainer->how = EVENT_DONE_EARLY;
@@ -291,7 +294,7 @@ void trainer_loop(struct trainer *trainer)
             going = false;
         }
     }
-    if (trainer->ending)
+    if (trainer->ending && !going && trainer->event_epoch == trainer->at.epoch)
         trainer_obey_pending(trainer);
     if (trainer->ending && trainer->failure.kind == ERROR_NONE) {
         trainer->saving.owed = true;

@@ -2,6 +2,7 @@
  * first events. Also what a live change of the freeze plan does again: trainer_replan. */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,14 @@ static struct hash hash_items(const struct dataset *dataset)
     return hash;
 }
 
+static struct hash hash_classes(const struct dataset *dataset)
+{
+    struct hash hash = {0, 0};
+    for (int c = 0; c < dataset->classes; c++)
+        hash = hash_bytes(dataset->class_name[c], strlen(dataset->class_name[c]) + 1, hash);
+    return hash;
+}
+
 static bool prepare_data(struct trainer *trainer, struct error *error)
 {
     const struct experiment *experiment = &trainer->experiment;
@@ -39,6 +48,7 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
         return error_set(error, ERROR_DATA, "%s: no training images, only %zu for validation", trainer->dataset->path,
                          trainer->dataset->images[DATASET_VAL].items);
     trainer->at.data_hash = hash_items(trainer->dataset);
+    trainer->at.classes_hash = hash_classes(trainer->dataset);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
     return true;
 }
@@ -127,76 +137,6 @@ static bool try_thaws(const struct trainer *trainer, struct error *error)
     return true;
 }
 
-/* --- going on from a checkpoint --- */
-
-static bool check_same_run(struct trainer *trainer, const struct checkpoint *saved, struct error *error)
-{
-    const struct checkpoint *at = &trainer->at;
-    const char *path = rundir_path(trainer->rundir);
-    if (saved->seed != at->seed || saved->images_batch != at->images_batch)
-        return error_set(error, ERROR_USAGE, "%s: its checkpoint was made with train.seed = %llu and train.batch = %d",
-                         path, (unsigned long long)saved->seed, saved->images_batch);
-    if (!hash_equal(saved->base_hash, at->base_hash))
-        return error_set(
-            error, ERROR_WEIGHTS,
-            "%s: the weights that the run in %s began with were other ones; its frozen layers come from there",
-            at->base_path[0] ? at->base_path : saved->base_path, path);
-    return true;
-}
-
-/* More epochs than it has done, where a number of them is asked for. */
-static bool check_extension(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
-{
-    if (trainer->extended == 0 || trainer->extended >= saved->epoch)
-        return true;
-    return error_set(error, ERROR_USAGE, "%s: it is in epoch %d, so it cannot end behind epoch %d",
-                     rundir_path(trainer->rundir), saved->epoch, trainer->extended);
-}
-
-static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
-                            struct error *error)
-{
-    struct hash data_hash = trainer->at.data_hash;
-    if (!check_same_run(trainer, saved, error) || !check_extension(trainer, saved, error) ||
-        !checkpoint_values(file, trainer->graph, trainer->touched, error) ||
-        !checkpoint_freeze(file, trainer->freeze, error) ||
-        !checkpoint_changes(file, trainer->graph, &trainer->changes, error))
-        return false;
-    optim_follow(trainer->optim, trainer->freeze);
-    if (!checkpoint_optim(file, trainer->graph, trainer->optim, error))
-        return false;
-    if (!rundir_rewind(trainer->rundir, saved->mark, error))
-        return false;
-    trainer->at = *saved;
-    trainer->at.data_hash = data_hash;
-    trainer->at.epochs = saved->epochs > 0 ? saved->epochs : trainer->experiment.train.epochs;
-    trainer->experiment.train.epochs = trainer->at.epochs;
-    trainer->event_epoch = saved->batch == 0 && saved->epoch > 1 ? saved->epoch - 1 : saved->epoch;
-    trainer->began = true;
-    return true;
-}
-
-/* A run that was killed before its first checkpoint begins again. *data_changed: other training images than then. */
-static bool prepare_resume(struct trainer *trainer, bool *data_changed, struct error *error)
-{
-    struct checkpoint saved = {0};
-    char *path = rundir_file(trainer->rundir, TRAINER_LAST);
-    bool good = true;
-    *data_changed = false;
-    if (!file_exists(path)) {
-        good = rundir_rewind(trainer->rundir, 0, error);
-        if (trainer->extended > 0)
-            trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
-    } else {
-        struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
-        good = file && take_checkpoint(trainer, file, &saved, error);
-        checkpoint_close(file);
-        *data_changed = good && !hash_equal(saved.data_hash, trainer->at.data_hash);
-    }
-    mem_free(path);
-    return good;
-}
-
 /* --- plan --- */
 
 /* What is kept of this part under a freeze plan; NULL: nothing, with the reason in `why` where it is to be said. */
@@ -279,6 +219,11 @@ static void measure_kernels(struct trainer *trainer, const struct freeze *freeze
     mem_free(path);
 }
 
+uint64_t trainer_thaw_warmup(const struct trainer *trainer)
+{
+    return (uint64_t)floor(trainer->experiment.train.thaw_warmup * trainer->feed[DATASET_TRAIN].batches + 0.5);
+}
+
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
 {
     struct feature_cache *features[DATASET_SPLITS];
@@ -305,7 +250,7 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
         freeze_destroy(trainer->freeze);
     trainer->plan = plan;
     trainer->freeze = freeze;
-    optim_follow(trainer->optim, freeze);
+    optim_follow(trainer->optim, freeze, trainer->proof ? trainer_thaw_warmup(trainer) : 0);
     find_gradients(trainer);
     if (trainer->proof)
         freeze_proof_update(trainer->proof, freeze, trainer->graph);
@@ -343,6 +288,21 @@ static void prepare_loading(struct trainer *trainer)
             .fast = train && experiment->data.decode == IMAGE_DECODE_FAST,
         };
     }
+    trainer->at.batches = trainer->feed[DATASET_TRAIN].batches;
+}
+
+/* A fork computes as its parent did, as far as that had come. */
+static void copy_kernels(const struct trainer *trainer, const char *record)
+{
+    struct error error = {0};
+    struct file_map map;
+    char *from = path_join(trainer->fork, TRAINER_KERNELS);
+    if (file_exists(from) && file_map_open(&map, from, &error)) {
+        if (!file_write_atomic(record, map.data, map.size, &error))
+            log_write(trainer->log, LOG_WARNING, "kernels", "%s", error.text);
+        file_map_close(&map);
+    }
+    mem_free(from);
 }
 
 static void prepare_engine(struct trainer *trainer)
@@ -355,6 +315,8 @@ static void prepare_engine(struct trainer *trainer)
     trainer->team = team_create(experiment->train.threads);
     if (experiment->train.kernels == KERNELS_MEASURED) {
         char *record = rundir_file(trainer->rundir, TRAINER_KERNELS);
+        if (trainer->fork)
+            copy_kernels(trainer, record);
         trainer->kernels = kernel_table_open(record);
         mem_free(record);
     }
@@ -407,9 +369,8 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         return false;
     prepare_engine(trainer);
     prepare_loading(trainer);
-    if (trainer->resuming && !prepare_resume(trainer, &data_changed, error))
-        return false;
-    if (!trainer_replan(trainer, trainer->freeze, error))
+    if (!trainer_take_over(trainer, &data_changed, error) || !trainer_replan(trainer, trainer->freeze, error) ||
+        !trainer_settle_events(trainer, error))
         return false;
     trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);
     trainer->ticked = clock_monotonic();

@@ -16,10 +16,12 @@
 #include "thaw/run/rundir.h"
 #include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"
+#include "trainer_feed.h"
 
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
 #define TRAINER_KERNELS "kernels"
+#define TRAINER_PARENT  "parent" /* of a fork: its run directory, the checkpoint; a line each */
 
 enum { TRAINER_COMMANDS = 1024 };
 
@@ -37,28 +39,18 @@ struct trainer_phase {
     double began, said; /* clock_monotonic */
 };
 
-/* One part of the data on its way to the network. */
-struct trainer_feed {
-    struct loader_options loading;
-    int batches;
-    struct feature_cache *features; /* NULL: not kept */
-    struct error why;               /* they are not, where it is to be said */
-    bool uncached;                  /* they could not be, under this freeze plan */
-    int view;                       /* of the features in use */
-    struct loader *loader;          /* NULL: the batches are those in `order` */
-    uint32_t *order;                /* [items] of the epoch */
-    struct batch listed;            /* without inputs */
-    int next;                       /* batch of `order` */
-    bool *told;                     /* [items], unreadable and said so; NULL: none */
-};
-
 struct trainer {
     struct experiment experiment;
     struct event_sink sink;
     struct rundir *rundir;
     struct log *log;
-    bool resuming, began; /* began: the first event is written */
-    int extended;         /* to so many epochs where it goes on; 0: not */
+    bool resuming;
+    char *fork, *checkpoint;                 /* where it begins from; NULL: from the weights */
+    int extended;                            /* to so many epochs where it goes on; 0: not */
+    bool began, speaking;                    /* there is a first event; one of this process */
+    bool holds_first;                        /* it begins with a checkpoint of its own */
+    struct recorded_commands recorded;       /* to be done again */
+    const struct recorded_command *repeated; /* that is done again now, or NULL */
 
     struct dataset *dataset;
     struct graph *graph;
@@ -141,6 +133,8 @@ void trainer_tell_done(struct trainer *trainer) THAW_NONNULL;
 /* Takes what is in the queue: stops are seen to at once, the rest goes to `pending`. wait: sleeps until something
  * comes, or until it is time to stop. */
 void trainer_collect(struct trainer *trainer, bool wait) THAW_NONNULL;
+/* Does again what was recorded of this place. */
+void trainer_repeat(struct trainer *trainer) THAW_NONNULL;
 /* Does what is pending. */
 void trainer_obey_pending(struct trainer *trainer) THAW_NONNULL;
 /* Takes commands, does them, and stays here while paused. false: the run ends. */
@@ -170,23 +164,29 @@ bool trainer_is_stale(const struct trainer *trainer) THAW_NONNULL;
 bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Compiles for a freeze plan and takes it over; on failure all is as before and `freeze` stays the caller's. */
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Steps over which layers that are thawed in the run come to the whole learning rate. */
+uint64_t trainer_thaw_warmup(const struct trainer *trainer) THAW_NONNULL;
 /* The proof of freeze as an event. */
 void trainer_prove(struct trainer *trainer) THAW_NONNULL;
 
-/* --- trainer_batches.c --- */
-/* Starts an epoch's batches, behind making features complete where they are kept. false: a stop came in between, or the
- * run fails. */
-bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first) THAW_NONNULL;
-/* The next batch, NULL at the end; `input` is NULL where features stand for it. Give it back with trainer_release. */
-struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
-/* Warns of images that the loader could not read. */
-void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_feed_finish(struct trainer_feed *feed) THAW_NONNULL;
+/* --- trainer_resume.c --- */
+/* Takes over what the run directory has, or the checkpoint that is forked from. *data_changed: other training images than
+ * when it was written. */
+bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Behind the first plan: makes the events agree with what was taken over, after whatever would be lost with them has been
+ * saved. */
+bool trainer_settle_events(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* --- trainer_save.c --- */
-/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning. */
-void trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning and
+ * false. */
+bool trainer_save(struct trainer *trainer) THAW_NONNULL;
+/* Whether the checkpoint of this epoch is to be kept for good. */
+bool trainer_keeps_epoch(const struct trainer *trainer, int epoch) THAW_NONNULL;
+/* Writes the last checkpoint alone, without a word. */
+bool trainer_write_last(struct trainer *trainer, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Keeps the last checkpoint, written at the end of that epoch, by its number, and lets older ones go. */
+void trainer_keep_epoch(struct trainer *trainer, int epoch) THAW_NONNULL;
 /* The same for somebody who asked: `command` leaves its event before those; a failure is his. */
 bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error) THAW_NONNULL;
 /* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */

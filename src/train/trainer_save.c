@@ -10,26 +10,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/bind.h"
 #include "trainer_private.h"
 
+static void tell_file(struct trainer *trainer, const char *file, bool best)
+{
+    struct event event = {.kind = EVENT_CHECKPOINT, .u.checkpoint.best = best};
+    snprintf(event.u.checkpoint.file, sizeof event.u.checkpoint.file, "%s", file);
+    trainer_emit(trainer, &event);
+}
+
 /* What writing one came to. */
 static void tell_checkpoint(struct trainer *trainer, bool best, const struct error *error)
 {
-    struct event event = {.kind = EVENT_CHECKPOINT, .u.checkpoint.best = best};
-    snprintf(event.u.checkpoint.file, sizeof event.u.checkpoint.file, "%s", best ? TRAINER_BEST : TRAINER_LAST);
     if (error->kind == ERROR_NONE)
-        trainer_emit(trainer, &event);
+        tell_file(trainer, best ? TRAINER_BEST : TRAINER_LAST, best);
     else
         trainer_warn(trainer, "%s", error->text);
 }
 
 static struct checkpoint_of all_of(const struct trainer *trainer)
 {
-    return (struct checkpoint_of){trainer->graph, trainer->freeze, trainer->optim, trainer->touched, &trainer->changes};
+    return (struct checkpoint_of){trainer->graph,   trainer->freeze,   trainer->optim,
+                                  trainer->touched, &trainer->changes, &trainer->recorded};
 }
 
 static bool write_file(struct trainer *trainer, bool best, struct error *error)
@@ -42,12 +49,22 @@ static bool write_file(struct trainer *trainer, bool best, struct error *error)
     return good;
 }
 
-static void write_now(struct trainer *trainer, bool best)
+bool trainer_write_last(struct trainer *trainer, uint64_t mark, struct error *error)
+{
+    struct checkpoint_of of = all_of(trainer);
+    char *path = rundir_file(trainer->rundir, TRAINER_LAST);
+    trainer->at.mark = mark;
+    bool good = checkpoint_write(path, &trainer->at, &of, error);
+    mem_free(path);
+    return good;
+}
+
+static bool write_now(struct trainer *trainer, bool best)
 {
     struct error error = {0};
     bool good = write_file(trainer, best, &error);
-    (void)good; /* the sentence says so */
     tell_checkpoint(trainer, best, &error);
+    return good;
 }
 
 static void hold_best(struct trainer *trainer)
@@ -90,13 +107,92 @@ static void write_held(struct trainer *trainer)
     mem_free(path);
 }
 
-void trainer_save(struct trainer *trainer)
+bool trainer_save(struct trainer *trainer)
 {
     trainer_pace_begin(&trainer->saving);
     if (trainer->best_held)
         write_held(trainer);
-    write_now(trainer, false);
+    bool good = write_now(trainer, false);
     trainer_pace_end(&trainer->saving);
+    return good;
+}
+
+/* --- checkpoints of epochs --- */
+
+bool trainer_keeps_epoch(const struct trainer *trainer, int epoch)
+{
+    int every = trainer->experiment.run.keep_every;
+    return every > 0 && epoch % every == 0;
+}
+
+/* Of "epoch-0005.safetensors"; 0: another file. */
+static int epoch_of(const char *name)
+{
+    int epoch = 0, used = 0;
+    return sscanf(name, "epoch-%d.safetensors%n", &epoch, &used) == 1 && used > 0 && !name[used] ? epoch : 0;
+}
+
+static int newer_first(const void *a, const void *b)
+{
+    return *(const int *)b - *(const int *)a;
+}
+
+/* Removes what is neither one of the last nor kept for good. */
+static void drop_older(struct trainer *trainer)
+{
+    struct error unused = {0};
+    struct file_list names;
+    char *folder = rundir_file(trainer->rundir, "checkpoints");
+    int count = 0, left = trainer->experiment.run.keep_last;
+    if (file_list_read(&names, folder, &unused)) {
+        int *epochs = mem_array(names.count + 1, sizeof *epochs);
+        for (size_t i = 0; i < names.count; i++)
+            if (epoch_of(names.name[i]))
+                epochs[count++] = epoch_of(names.name[i]);
+        qsort(epochs, (size_t)count, sizeof *epochs, newer_first);
+        for (int i = 0; i < count; i++) {
+            if (left-- > 0 || trainer_keeps_epoch(trainer, epochs[i]))
+                continue;
+            char *path = mem_format("%s/epoch-%04d.safetensors", folder, epochs[i]);
+            unlink(path);
+            mem_free(path);
+        }
+        mem_free(epochs);
+        file_list_free(&names);
+    }
+    mem_free(folder);
+}
+
+/* A second name of the same file where the file system has that, else a copy. */
+static bool name_file(const char *from, const char *to, struct error *error)
+{
+    struct file_map map;
+    unlink(to);
+    if (link(from, to) == 0)
+        return true;
+    bool good = file_map_open(&map, from, error);
+    if (good) {
+        good = file_write_atomic(to, map.data, map.size, error);
+        file_map_close(&map);
+    }
+    return good;
+}
+
+void trainer_keep_epoch(struct trainer *trainer, int epoch)
+{
+    struct error error = {0};
+    char name[64];
+    if (trainer->experiment.run.keep_last == 0 && !trainer_keeps_epoch(trainer, epoch))
+        return;
+    snprintf(name, sizeof name, "checkpoints/epoch-%04d.safetensors", epoch);
+    char *from = rundir_file(trainer->rundir, TRAINER_LAST), *to = rundir_file(trainer->rundir, name);
+    if (name_file(from, to, &error))
+        tell_file(trainer, name, false);
+    else
+        trainer_warn(trainer, "the checkpoint of epoch %d is not kept: %s", epoch, error.text);
+    mem_free(from);
+    mem_free(to);
+    drop_older(trainer);
 }
 
 bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error)
@@ -188,7 +284,7 @@ void trainer_export(struct trainer *trainer)
 {
     struct error error = {0};
     load_best(trainer);
-    char *path = rundir_file(trainer->rundir, "model.safetensors");
+    char *path = rundir_file(trainer->rundir, TRAINER_MODEL);
     const char *const *names = (const char *const *)trainer->dataset->class_name;
     if (!bind_export(trainer->graph, path, TENSOR_F32, names, &error))
         trainer_warn(trainer, "no model exported: %s", error.text);

@@ -100,7 +100,8 @@ static bool tell_run(struct trainer *trainer)
     snprintf(event.u.run.weights, sizeof event.u.run.weights, "%s", trainer->match);
     event.u.run.metrics = trainer->task->metrics;
     event.u.run.thaws = thaws_text(experiment);
-    trainer->began = trainer_emit(trainer, &event);
+    snprintf(event.u.run.parent, sizeof event.u.run.parent, "%.*s", EVENT_TEXT_MAX - 1, trainer->at.parent);
+    trainer->began = trainer->speaking = trainer_emit(trainer, &event);
     event_finish(&event);
     return trainer->began;
 }
@@ -112,7 +113,8 @@ bool trainer_tell_begin(struct trainer *trainer)
     struct event event = {.kind = EVENT_FORK, .u.fork.from = TRAINER_LAST};
     bool untold = trainer->at.version == 1; /* whose events knew no layers */
     trainer->at.version = CHECKPOINT_VERSION;
-    return trainer_emit(trainer, &event) && (!untold || tell_layers(trainer));
+    trainer->speaking = trainer_emit(trainer, &event);
+    return trainer->speaking && (!untold || tell_layers(trainer));
 }
 
 /* --- what it is busy with --- */
@@ -122,7 +124,7 @@ static const double lasts = 0.25, between = 0.5; /* seconds */
 static void tell_phase(struct trainer *trainer, size_t done, size_t all)
 {
     struct event event = {.kind = EVENT_PHASE, .u.phase = {trainer->phase.now, (int)done, (int)all}};
-    if (!trainer->began) /* nothing comes before the first line */
+    if (!trainer->speaking) /* nothing comes before the first line */
         return;
     trainer->phase.told = trainer->phase.now;
     trainer->phase.said = clock_monotonic();

@@ -14,11 +14,30 @@ static void quit_now(void *context, struct ui *ui)
 
 static void quit(const struct command_call *call)
 {
-    if (ui_training(call->ui))
+    if (session_leaving_stops(call->ui->session))
         ui_confirm(call->ui, "A run is training. Stop it and leave? Its last state is saved and can be resumed.",
                    quit_now, NULL);
     else
         call->ui->quit = true;
+}
+
+static bool is_idle(struct ui *ui)
+{
+    return !ui_training(ui);
+}
+
+/* Leaves, but only where there is something to come back to. */
+static void detach(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    char key[16];
+    keymap_first_key(ui->keymap, command_named("quit", -1), key);
+    if (session_leaving_stops(ui->session))
+        ui_say(ui, UI_WARNING, "The run trains in this process and would stop: %s asks", key);
+    else if (ui_training(ui))
+        ui->quit = true;
+    else
+        ui_say_while(ui, is_idle, UI_WARNING, "No run is training: %s leaves", key);
 }
 
 /* What Esc closes has a row with its screen, or takes the keys itself: here nothing is open. */
@@ -70,7 +89,8 @@ static void move(const struct command_call *call)
 }
 
 static const struct command rows[] = {
-    {"quit", "q", "quit", "leave thaw; asks first while a run trains", .run = quit},
+    {"quit", "q", "quit", "leave thaw; a run that trains goes on", .run = quit},
+    {"detach", "d", "detach", "leave the run training; thaw attach comes back", .run = detach},
     {"back", "Esc", "back", "close what is open; never leaves the screen", .run = back},
     {"help", "? F1", "help", "list the commands; type to filter", .run = help},
     {"command", ":", "command", "type a command by name; Tab completes", .run = ask_command},

@@ -49,8 +49,35 @@ static void load(const struct command_call *call)
         return;
     }
     undo_forget(ui->undo);
+    session_remember_experiment(call->argument);
     ui_say(ui, UI_GOOD, "%s is loaded", call->argument);
     ui_go(ui, SCREEN_TRAIN);
+}
+
+static void sample(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!ui->sample || !session_load_experiment(ui->session, ui->sample, &error)) {
+        if (ui->sample)
+            ui_fail(ui, &error);
+        return;
+    }
+    undo_forget(ui->undo);
+    ui_say(ui, UI_GOOD, "The sample is open");
+    ui_go(ui, SCREEN_TRAIN);
+}
+
+static void write_file(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_save_experiment(ui->session, call->argument, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    session_remember_experiment(call->argument);
+    ui_say(ui, UI_GOOD, "%s is written; thaw train runs it", call->argument);
 }
 
 static void set(const struct command_call *call)
@@ -63,8 +90,7 @@ static void set(const struct command_call *call)
         ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
 }
 
-/* value: whether it freezes */
-static void freeze(const struct command_call *call)
+static void freeze_next(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
@@ -72,15 +98,28 @@ static void freeze(const struct command_call *call)
         ui_fail(ui, &error);
         return;
     }
-    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
-        return; /* what comes of it comes as a notice */
     undo_froze(ui->undo);
     struct session_freeze_counts counts;
     char trainable[WORDS_MAX], still[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
-    ui_say(ui, UI_GOOD, "%s %s: %s values learn, %s are frozen", call->argument,
+    ui_say(ui, UI_GOOD, "%s%s %s: %s values learn, %s are frozen",
+           session_shown_view(ui->session) < 0 ? "" : "Next run: ", call->argument,
            call->command->value ? "frozen" : "thawed", words_count(trainable, counts.trainable),
            words_count(still, counts.frozen));
+}
+
+/* value: whether it freezes. What a run makes of it comes as a notice. */
+static void freeze(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    enum session_subject subject = ui_subject(ui), before = session_subject(ui->session);
+    if (subject == SESSION_SHOWN_RUN) {
+        ui_tell(ui, call->command->value ? "freeze" : "thaw", call->argument);
+        return;
+    }
+    session_set_subject(ui->session, subject);
+    freeze_next(call);
+    session_set_subject(ui->session, before);
 }
 
 static void undo(const struct command_call *call)
@@ -88,12 +127,15 @@ static void undo(const struct command_call *call)
     struct ui *ui = call->ui;
     struct error error;
     char what[160];
-    if (session_subject(ui->session) == SESSION_SHOWN_RUN) { /* its plan alone; it answers by a notice */
-        if (!session_undo_freeze(ui->session, &error))
-            ui_fail(ui, &error);
+    if (ui_subject(ui) == SESSION_SHOWN_RUN) { /* its plan alone */
+        ui_tell(ui, "undo", "");
         return;
     }
-    switch (undo_last(ui->undo, ui->session, what, sizeof what, &error)) {
+    enum session_subject before = session_subject(ui->session);
+    session_set_subject(ui->session, SESSION_NEXT_RUN);
+    enum undone undone = undo_last(ui->undo, ui->session, what, sizeof what, &error);
+    session_set_subject(ui->session, before);
+    switch (undone) {
     case UNDO_NOTHING:
         ui_say(ui, UI_WARNING, "Nothing to undo");
         break;
@@ -124,6 +166,7 @@ static void start(const struct command_call *call)
     } else if (!session_start(ui->session, &error)) {
         ui_fail(ui, &error);
     } else {
+        ui_keep(ui);
         ui_say(ui, UI_GOOD, "Training starts");
         ui_go(ui, SCREEN_TRAIN);
     }
@@ -141,7 +184,9 @@ static void open_run(const struct command_call *call)
 static const struct command rows[] = {
     {"model", "", "model", "choose weights or an architecture", .run = choose_model, .argument = ARGUMENT_MODEL},
     {"data", "", "data", "choose a dataset by its path", .run = choose_data, .argument = ARGUMENT_DATA},
-    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_PATH},
+    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_EXPERIMENT},
+    {"sample", "E", "sample", "open the sample experiment", .run = sample},
+    {"write", "", "write", "write the settings into an experiment file", .run = write_file, .argument = ARGUMENT_PATH},
     {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING},
     {"freeze", "", "freeze", "freeze layers: freeze conv1 layer1.*", .run = freeze, .argument = ARGUMENT_LAYERS,
      .value = 1},

@@ -71,6 +71,14 @@ const char *component_leaf(const char *path)
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
 }
 
+const char *component_run_title(const char *run)
+{
+    const char *name = component_leaf(run);
+    size_t day = strspn(name, "0123456789");
+    size_t second = day == 8 && name[day] == '-' ? strspn(name + day + 1, "0123456789") : 0;
+    return second == 6 && name[15] == '-' && name[16] != '\0' ? name + 16 : name;
+}
+
 const char *component_mark_sign(enum session_mark mark)
 {
     static const char *const sign[] = {

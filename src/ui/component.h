@@ -22,6 +22,9 @@ char *component_percent(char text[WORDS_MAX], double share);
 /* The last folder of a path: "indian"; "" stays "". Borrowed from `path`. */
 const char *component_leaf(const char *path);
 
+/* A run's name, or the last part of its path, without the time that it begins with. Borrowed. */
+const char *component_run_title(const char *run);
+
 /* Freeze marks: ice and water, each with a shape of its own so that they read without colour. */
 const char *component_mark_sign(enum session_mark mark); /* "✻", one cell */
 enum theme_role component_mark_role(enum session_mark mark);

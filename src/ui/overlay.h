@@ -9,7 +9,7 @@
 /* --- the prompt: a labelled text field on the message line, with completion and history (prompt.c) --- */
 struct prompt *prompt_create(void);
 void prompt_destroy(struct prompt *prompt);
-void prompt_open(struct prompt *prompt, const struct ui_ask *ask);
+void prompt_open(struct prompt *prompt, struct ui *ui, const struct ui_ask *ask);
 bool prompt_is_open(const struct prompt *prompt);
 /* Keys, and clicks on its line and on what it offers. A click elsewhere closes it and is not taken: false. */
 bool prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event);
@@ -49,6 +49,9 @@ void help_open(struct help *help, struct ui *ui);
 bool help_is_open(const struct help *help);
 void help_event(struct help *help, struct ui *ui, const struct term_event *event);
 void help_draw(struct help *help, struct ui *ui, struct rect area);
+
+/* --- the tab line (ui_tabs.c); sets ui->tab_hit --- */
+void tab_line_draw(struct ui *ui);
 
 /* Opens the `:` line with a beginning. */
 void ui_ask_command(struct ui *ui, const char *beginning);

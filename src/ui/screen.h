@@ -15,8 +15,14 @@ struct screen_hint {
     const char *label;   /* NULL: the command's own label */
 };
 
+/* Whose a screen is: the next run's, the shown run's, or neither's. */
+enum screen_subject { SUBJECT_NEXT_RUN, SUBJECT_RUN, SUBJECT_NONE, SUBJECTS };
+
 struct screen {
     const char *title; /* on the tab: "Models" */
+    enum screen_subject subject;
+    /* Where that changes; may be NULL. state NULL: it was never shown. */
+    enum screen_subject (*subject_now)(void *state, struct ui *ui);
     struct command go; /* shows the screen; its run is ui_show */
     void *(*create)(struct ui *ui);
     void (*destroy)(void *state);
@@ -40,5 +46,7 @@ struct screen {
 SCREEN_LIST(SCREEN_ROW)
 #undef SCREEN_ROW
 extern const struct screen *const screen_table[SCREENS]; /* in the order of enum screen_id; screen.c */
+/* Whose one is now. state may be NULL. */
+enum screen_subject screen_subject(const struct screen *screen, void *state, struct ui *ui);
 
 #endif

@@ -292,16 +292,21 @@ static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
         component_empty(canvas, area, "No model chosen", text);
 }
 
-/* Whose layers these are. */
+/* Whose layers these are, and whether they can be changed. */
 static void draw_heading(const struct layers *layers, struct ui *ui, struct canvas *canvas, struct rect *area)
 {
     const struct session_model *models;
     struct session_status status;
+    char title[160];
     session_status(ui->session, &status);
-    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
-        component_heading(canvas, area, component_leaf(status.run), "this run: changes act at the next batch", true);
-    else if (layers->model >= 0 && (size_t)layers->model < session_models(ui->session, &models))
-        component_heading(canvas, area, models[layers->model].name, "next run", true);
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN) {
+        snprintf(title, sizeof title, "run %.140s", component_leaf(status.run));
+        component_heading(canvas, area, title,
+                          status.writes ? "changes act at the next batch" : ui_no_steering(&status), true);
+    } else if (layers->model >= 0 && (size_t)layers->model < session_models(ui->session, &models)) {
+        snprintf(title, sizeof title, "next run: %.140s", models[layers->model].name);
+        component_heading(canvas, area, title, ui_training(ui) ? "the run that trains is another" : "", true);
+    }
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -325,7 +330,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     if (area.w >= 130)
         layout_columns(area, 0.72, 80, 38, 2, &table, &details);
     struct fill fill = {layers, all};
-    int count = ui_training(ui) ? LAYER_COLUMNS : LAYER_COLUMNS - 1;
+    int count =
+        session_subject(ui->session) == SESSION_SHOWN_RUN && ui_training(ui) ? LAYER_COLUMNS : LAYER_COLUMNS - 1;
     table_draw(canvas, table, &layers->list, columns, count, fill_cell, &fill, true);
     if (layers->list.rows == 0)
         component_no_match(canvas, layout_inset(table, 2, 2));
@@ -351,6 +357,12 @@ static void say_now(struct ui *ui, const char *what, const char *name)
         ui_say(ui, UI_INFO, "%s %s", name, what);
 }
 
+/* The next run's always; the run's where it takes commands. */
+static bool may_change(struct ui *ui)
+{
+    return session_subject(ui->session) == SESSION_NEXT_RUN || ui_may_steer(ui);
+}
+
 /* What a command may mark, with the words for it. */
 static const struct kind {
     unsigned marks;
@@ -371,7 +383,7 @@ static void toggle(const struct command_call *call)
     size_t row;
     struct error error = {0};
     const struct session_layer *layer = selected_layer(call->state, call->ui, &row);
-    if (layer == NULL)
+    if (layer == NULL || !may_change(call->ui))
         return;
     if (!session_toggle_freeze(call->ui->session, row, kind->marks, &error)) {
         ui_fail(call->ui, &error);
@@ -394,7 +406,7 @@ static void cut(const struct command_call *call)
     size_t row;
     struct error error = {0};
     const struct session_layer *layer = selected_layer(call->state, call->ui, &row);
-    if (layer == NULL)
+    if (layer == NULL || !may_change(call->ui))
         return;
     char name[96];
     snprintf(name, sizeof name, "All up to %s", layer->name);
@@ -481,6 +493,19 @@ static void back(const struct command_call *call)
     component_filter_clear(&((struct layers *)call->state)->filter, call->ui);
 }
 
+/* The run that is shown, or the next one. */
+static void whose(const struct command_call *call)
+{
+    struct session *session = call->ui->session;
+    bool next = session_subject(session) == SESSION_NEXT_RUN;
+    if (next && session_shown_view(session) < 0) {
+        ui_say(call->ui, UI_WARNING, "No run is shown: these are the next run's layers");
+        return;
+    }
+    session_set_subject(session, next ? SESSION_SHOWN_RUN : SESSION_NEXT_RUN);
+    refresh(call->state, call->ui);
+}
+
 static const struct command commands[] = {
     {"toggle", "Space", "freeze/thaw", "freeze or thaw the row, all of it", .run = toggle, .value = 0},
     {"toggle-weights", "w", "weights", "freeze or thaw the row's weights", .run = toggle, .value = 1},
@@ -488,6 +513,7 @@ static const struct command commands[] = {
     {"toggle-statistics", "s", "statistics", "fix its batch-norm statistics, or not", .run = toggle, .value = 3},
     {"toggle-dropout", "d", "dropout", "switch the row's dropout off or on", .run = toggle, .value = 4},
     {"cut", "c", "cut here", "freeze all up to this row, thaw the rest", .run = cut},
+    {"whose", "x", "whose", "layers of the next run, or of the shown run", .run = whose},
     {"open", "Enter", "fold", "fold or unfold the row's stage", .run = flip},
     {"fold", "z", "fold", "fold or unfold the row's stage", .run = flip},
     {"fold-all", "-", "fold all", "fold every stage", .run = fold_all, .value = 0},
@@ -526,12 +552,22 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     }
     for (size_t i = 0; i < THAW_LENGTH(names); i++)
         hints[count++] = (struct screen_hint){names[i], NULL};
+    if (session_shown_view(ui->session) >= 0)
+        hints[count++] = (struct screen_hint){"whose", session_subject(ui->session) == SESSION_NEXT_RUN ? "the run's"
+                                                                                                        : "next run's"};
     hints[count++] = (struct screen_hint){session_data(ui->session) == NULL ? "data-screen" : "train", NULL};
     return count;
 }
 
+static enum screen_subject subject_now(void *state, struct ui *ui)
+{
+    (void)state;
+    return session_subject(ui->session) == SESSION_SHOWN_RUN ? SUBJECT_RUN : SUBJECT_NEXT_RUN;
+}
+
 const struct screen screen_layers = {
     .title = "Layers",
+    .subject_now = subject_now,
     .go = {"layers", "2", "layers", "Layers: what is frozen and what learns", .run = ui_show},
     .create = create,
     .destroy = destroy,

@@ -593,6 +593,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
 
 const struct screen screen_results = {
     .title = "Results",
+    .subject = SUBJECT_RUN,
     .go = {"results", "5", "results", "Results: confusions, accuracy by class", .run = ui_show},
     .create = create,
     .destroy = destroy,

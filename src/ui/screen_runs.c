@@ -7,14 +7,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "component_table.h"
+#include "screen_runs.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 
 enum { RUN_MARK, RUN_WHEN, RUN_NAME, RUN_MODEL, RUN_DATA, RUN_EPOCHS, RUN_BEST, RUN_TRAINABLE, RUN_STATE, RUN_COLUMNS };
 static const struct component_column columns[RUN_COLUMNS] = {
     [RUN_MARK] = {{"", 1, 0, ALIGN_LEFT, 100}, NULL, false},
-    [RUN_WHEN] = {{"when", 16, 0, ALIGN_LEFT, 30}, "when they began", true},
+    [RUN_WHEN] = {{"when", 11, 0, ALIGN_LEFT, 80}, "when they began", true},
     [RUN_NAME] = {{"run", 12, 2, ALIGN_LEFT, 90}, "name", false},
     [RUN_MODEL] = {{"model", 14, 2, ALIGN_LEFT, 20}, "model", false},
     [RUN_DATA] = {{"data", 10, 1, ALIGN_LEFT, 40}, "data", false},
@@ -156,11 +156,16 @@ static void destroy(void *state)
 
 /* --- drawing --- */
 
-static const char *when(char text[32], double started)
+/* The year only where it is not that of the newest run: then the day is enough. */
+static const char *when(const struct runs *runs, char text[32], double started)
 {
-    time_t seconds = (time_t)started;
-    struct tm local;
-    if (localtime_r(&seconds, &local) == NULL || strftime(text, 32, "%Y-%m-%d %H:%M", &local) == 0)
+    double newest = 0;
+    for (size_t i = 0; i < runs->count; i++)
+        newest = runs->run[i].started > newest ? runs->run[i].started : newest;
+    time_t seconds = (time_t)started, last = (time_t)newest;
+    struct tm local, local_last;
+    if (localtime_r(&seconds, &local) == NULL || localtime_r(&last, &local_last) == NULL ||
+        strftime(text, 32, local.tm_year == local_last.tm_year ? "%m-%d %H:%M" : "%Y-%m-%d", &local) == 0)
         snprintf(text, 32, "-");
     return text;
 }
@@ -170,14 +175,6 @@ static enum theme_role state_role(const char *state)
     if (strcmp(state, "finished") == 0)
         return THEME_GOOD;
     return strcmp(state, "running") == 0 ? THEME_THAWED : THEME_WARNING;
-}
-
-/* A run's name without the time that it begins with: that has a column of its own. */
-static const char *run_title(const char *name)
-{
-    size_t day = strspn(name, "0123456789");
-    size_t second = day == 8 && name[day] == '-' ? strspn(name + day + 1, "0123456789") : 0;
-    return second == 6 && name[15] == '-' && name[16] != '\0' ? name + 16 : name;
 }
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
@@ -191,10 +188,10 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof cell->text, "%s", strcmp(run->path, runs->marked) == 0 ? "●" : " ");
         break;
     case RUN_WHEN:
-        snprintf(cell->text, sizeof cell->text, "%s", when(date, run->started));
+        snprintf(cell->text, sizeof cell->text, "%s", when(runs, date, run->started));
         break;
     case RUN_NAME:
-        snprintf(cell->text, sizeof cell->text, "%s", run_title(run->name));
+        snprintf(cell->text, sizeof cell->text, "%s", component_run_title(run->name));
         break;
     case RUN_MODEL:
         snprintf(cell->text, sizeof cell->text, "%s", run->model);
@@ -224,7 +221,7 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
     int x = line.x, y = line.y, end = line.x + line.w;
     if (line.h < 1)
         return;
-    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", run_title(other->name));
+    x += canvas_format(canvas, x, y, end - x, THEME_EVENT, 0, "against %s: ", component_run_title(other->name));
     if (run->best >= 0 && other->best >= 0) {
         double points = 100 * (run->best - other->best);
         x += canvas_format(canvas, x, y, end - x, points >= 0 ? THEME_GOOD : THEME_WARNING, CELL_BOLD, "%+.1f points",
@@ -250,8 +247,13 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
     snprintf(value[0], sizeof value[0], "%s, %s trainable and %s frozen", run->model,
              words_count(words, run->trainable), words_count(more, run->frozen));
     snprintf(value[1], sizeof value[1], "%s", run->data);
-    snprintf(value[2], sizeof value[2], "%d of %d epochs in %s", run->done, run->epochs,
-             words_seconds(words, run->seconds));
+    time_t started = (time_t)run->started;
+    struct tm local;
+    char begun[40] = "";
+    if (localtime_r(&started, &local) != NULL)
+        strftime(begun, sizeof begun, ", begun %Y-%m-%d %H:%M", &local);
+    snprintf(value[2], sizeof value[2], "%d of %d epochs in %s%s", run->done, run->epochs,
+             words_seconds(words, run->seconds), begun);
     snprintf(value[3], sizeof value[3], "best %s, last %s", component_percent(words, run->best),
              component_percent(more, run->last));
     text_tail(value[4], sizeof value[4], run->path, area.w - LABEL);
@@ -276,9 +278,17 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         component_empty(canvas, area, "No runs yet", text);
         return;
     }
+    struct rect side = {0, 0, 0, 0};
+    if (area.w >= 140 && area.h >= 36)
+        layout_columns(area, 0.48, 84, 56, 2, &area, &side);
     struct rect details = layout_cut_bottom(&area, area.h >= 16 ? 8 : 0);
     component_table_draw(&runs->table, canvas, area, fill_cell, runs);
     draw_details(runs, canvas, details);
+    long selected = component_table_selected(&runs->table);
+    if (rect_empty(side) || selected < 0)
+        return;
+    const char *path = runs->run[selected].path, *marked = runs->marked;
+    runs_draw_look(ui, canvas, side, path, marked[0] != '\0' && strcmp(marked, path) != 0 ? marked : NULL);
 }
 
 /* --- doing --- */
@@ -315,7 +325,7 @@ static void mark(const struct command_call *call)
         return;
     }
     snprintf(runs->marked, sizeof runs->marked, "%s", run->path);
-    ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", run_title(run->name));
+    ui_say(call->ui, UI_INFO, "%s is marked: the selected run is compared with it", component_run_title(run->name));
 }
 
 static void filter(const struct command_call *call)
@@ -374,6 +384,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
 
 const struct screen screen_runs = {
     .title = "Runs",
+    .subject = SUBJECT_NONE,
     .go = {"runs", "6", "runs", "Runs: reopen and compare", .run = ui_show},
     .create = create,
     .destroy = destroy,

@@ -239,6 +239,8 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
         hints[count++] = (struct screen_hint){"stop", NULL};
         hints[count++] = (struct screen_hint){"lr", NULL};
         hints[count++] = (struct screen_hint){"thaw-next", NULL};
+        if (!session_leaving_stops(ui->session))
+            hints[count++] = (struct screen_hint){"detach", NULL};
     } else {
         hints[count++] = (struct screen_hint){"results", NULL};
         hints[count++] = (struct screen_hint){"settings", "next run"};
@@ -255,8 +257,16 @@ static void shown(void *state, struct ui *ui)
     ((struct screen_train *)state)->form = false;
 }
 
+static enum screen_subject subject_now(void *state, struct ui *ui)
+{
+    const struct screen_train *train = state;
+    bool form = phase_now(ui) == SESSION_IDLE || (train && train->form);
+    return form ? SUBJECT_NEXT_RUN : SUBJECT_RUN;
+}
+
 const struct screen screen_train = {
     .title = "Train",
+    .subject_now = subject_now,
     .go = {"train", "4", "train", "Train: settings, live curves", .run = ui_show},
     .create = create,
     .destroy = destroy,

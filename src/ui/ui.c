@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "component.h"
 #include "key.h"
 #include "overlay.h"
 #include "thaw/base/clock.h"
@@ -25,8 +26,11 @@ static void greet(struct ui *ui)
 {
     if (session_opening(ui->session))
         return;
+    const struct error *why = session_opened_instead(ui->session);
     if (ui->starts)
         ui_do(ui, "start", "");
+    else if (why && ui->greeting)
+        ui_say(ui, UI_WARNING, "What was open last could not be opened: %s. The sample is open instead", why->text);
     else if (ui->greeting && !ui->message[0])
         ui_say_while(ui, is_idle, UI_INFO, "%s", ui->greeting);
     ui->starts = false;
@@ -63,6 +67,8 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->current = options->start;
     ui_go(ui, options->start);
     ui->greeting = options->greeting;
+    ui->sample = options->sample;
+    ui->keep = options->keep;
     greet(ui);
     if (fault)
         ui_fail(ui, error);
@@ -146,7 +152,7 @@ void ui_go(struct ui *ui, enum screen_id screen)
 
 void ui_ask(struct ui *ui, const struct ui_ask *ask)
 {
-    prompt_open(ui->prompt, ask);
+    prompt_open(ui->prompt, ui, ask);
     ui->dirty = true;
 }
 
@@ -162,11 +168,72 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
     ui->dirty = true;
 }
 
+/* What cannot be written is forgotten: it is no reason to be kept from starting or leaving. */
+void ui_keep(struct ui *ui)
+{
+    struct error unused;
+    if (!ui->keep || session_opening(ui->session) || session_chosen_model(ui->session) < 0 ||
+        !session_data(ui->session))
+        return;
+    bool kept = session_save_experiment(ui->session, ui->keep, &unused);
+    (void)kept;
+}
+
 bool ui_training(struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
     return session_phase_is_live(status.phase) && !status.replay;
+}
+
+enum session_subject ui_subject(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    enum screen_subject subject = screen_subject(screen_table[ui->current], ui->state[ui->current], ui);
+    bool run = session_phase_is_live(status.phase) && subject != SUBJECT_NEXT_RUN;
+    return run ? SESSION_SHOWN_RUN : SESSION_NEXT_RUN;
+}
+
+const char *ui_no_steering(const struct session_status *status)
+{
+    if (status->replay)
+        return "a replay: nothing computes";
+    if (status->phase == SESSION_IDLE)
+        return "no run is shown";
+    if (!session_phase_is_live(status->phase))
+        return "it has ended";
+    return status->writes ? "" : "read-only";
+}
+
+static bool takes_nothing(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return ui_no_steering(&status)[0] != 0;
+}
+
+bool ui_may_steer(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    const char *why = ui_no_steering(&status);
+    if (why[0] && status.phase == SESSION_IDLE)
+        ui_say_while(ui, takes_nothing, UI_WARNING, "No run is training");
+    else if (why[0])
+        ui_say_while(ui, takes_nothing, UI_WARNING, "%s takes no commands: %s", component_run_title(status.run), why);
+    return !why[0];
+}
+
+void ui_tell(struct ui *ui, const char *command, const char *argument)
+{
+    struct error error;
+    if (!ui_may_steer(ui))
+        return;
+    char *words = mem_format("%s%s%s", command, argument[0] ? " " : "", argument);
+    if (!session_tell(ui->session, words, &error))
+        ui_fail(ui, &error);
+    mem_free(words);
 }
 
 void ui_show(const struct command_call *call)
@@ -233,7 +300,7 @@ void ui_event(struct ui *ui, const struct term_event *event)
         ui->message[0] = 0;     /* it was seen, and what comes now has more to say */
     if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
         const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
-        if (command && strcmp(command->name, "quit") == 0 && !ui_training(ui))
+        if (command && strcmp(command->name, "quit") == 0 && !session_leaving_stops(ui->session))
             ui->quit = true;
     } else if (overlay_event(ui, event))
         return;
@@ -287,44 +354,6 @@ bool ui_type(struct ui *ui, const char *keys)
 }
 
 /* --- drawing --- */
-/* What a training run says on every screen, at the right of the tabs: as much as there is room for. */
-static void draw_status(struct ui *ui, struct rect line)
-{
-    struct session_status status;
-    session_status(ui->session, &status);
-    if (!ui_training(ui))
-        return;
-    char phase[32] = "";
-    if (status.phase != SESSION_RUNNING)
-        snprintf(phase, sizeof phase, "%s ", status.words);
-    char forms[4][96], percent[24] = "";
-    if (status.val_accuracy >= 0)
-        snprintf(percent, sizeof percent, "  %.1f%%", status.val_accuracy * 100);
-    snprintf(forms[0], sizeof forms[0], "● %sepoch %d/%d%s", phase, status.epoch, status.epochs, percent);
-    snprintf(forms[1], sizeof forms[1], "● %s%d/%d%s", phase, status.epoch, status.epochs, percent);
-    snprintf(forms[2], sizeof forms[2], "● %s%d/%d", phase, status.epoch, status.epochs);
-    snprintf(forms[3], sizeof forms[3], "●");
-    for (size_t i = 0; i < THAW_LENGTH(forms); i++) {
-        int width = text_width(forms[i]);
-        if (width >= line.w)
-            continue;
-        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, forms[i]);
-        return;
-    }
-}
-
-static void draw_tabs(struct ui *ui)
-{
-    const char *titles[SCREENS];
-    for (int i = 0; i < SCREENS; i++)
-        titles[i] = screen_table[i]->title;
-    struct rect line = ui->layout.tabs;
-    tabs_draw(ui->canvas, line, titles, SCREENS, (int)ui->current, ui->tab_hit);
-    for (int i = 0; i < SCREENS; i++)
-        layout_cut_left(&line, ui->tab_hit[i].w);
-    draw_status(ui, line);
-}
-
 /* Above the keys; what does not fit takes lines of the body, for sentences are no use cut. */
 static void draw_lines(struct ui *ui, enum theme_role role, const char *text)
 {
@@ -337,15 +366,20 @@ static void draw_lines(struct ui *ui, enum theme_role role, const char *text)
     paragraph_draw(ui->canvas, line, role, 0, text);
 }
 
-/* Without a message: what the selected row has no room for. */
+/* Without a message: that the line to the shown run is gone, or what the selected row has no room for. */
 static void draw_message(struct ui *ui)
 {
     static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
+    struct session_status status;
     bool old = ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS;
     if (old || (ui->message_holds && !ui->message_holds(ui)))
         ui->message[0] = 0;
+    session_status(ui->session, &status);
+    status.line[0] = (char)toupper((unsigned char)status.line[0]);
     if (ui->message[0])
         draw_lines(ui, roles[ui->message_kind], ui->message);
+    else if (status.line[0])
+        draw_lines(ui, THEME_WARNING, status.line);
     else if (ui->canvas->whole[0])
         draw_lines(ui, THEME_DIM, ui->canvas->whole);
 }
@@ -413,7 +447,7 @@ void ui_draw(struct ui *ui)
         struct rect all = canvas_clip(canvas, ui->layout.body);
         screen_table[ui->current]->draw(ui->state[ui->current], ui, canvas, ui->layout.body);
         canvas_clip(canvas, all);
-        draw_tabs(ui);
+        tab_line_draw(ui);
         draw_keys(ui);
         if (help_is_open(ui->help) || chooser_is_open(ui->chooser))
             canvas->whole[0] = 0; /* what lies below is not looked at */

@@ -57,10 +57,11 @@ static void draw(struct ui *ui, struct beat *beat, double now, bool urgent)
         beat->pause = (double)(term_bytes(ui->term) - before) / rate;
 }
 
-/* An interrupt asks to leave as the key does; a second one does not ask. The others leave at once. */
+/* An interrupt asks to leave as the key does; a second one does not ask. The others leave at once: a run stops only where
+ * it trains in this process, saved. */
 static void on_signal(struct ui *ui, int number, bool *asked)
 {
-    if (number == SIGINT && ui_training(ui) && !*asked) {
+    if (number == SIGINT && session_leaving_stops(ui->session) && !*asked) {
         *asked = true;
         ui_do(ui, "quit", "");
     } else if (number != 0)
@@ -114,6 +115,7 @@ bool ui_run(const struct ui_options *options, struct session *session, struct er
         return false;
     struct ui *ui = ui_create(options, session, term, error);
     bool done = run(ui, options->slow ? &slow : &usual, error);
+    ui_keep(ui);
     ui_destroy(ui);
     return done;
 }

@@ -84,19 +84,27 @@ void field_draw(struct canvas *canvas, int x, int y, int width, int label_width,
         canvas_text(canvas, x + label_width, y, width - label_width, THEME_TEXT, 0, value);
 }
 
-void tabs_draw(struct canvas *canvas, struct rect area, const char *const *names, int count, int active,
-               struct rect *hit)
+int tab_width(const struct tab *tab)
+{
+    return text_width(tab->text) + (tab->number ? 4 : 0);
+}
+
+void tabs_draw(struct canvas *canvas, struct rect area, const struct tab *tabs, int count, struct rect *hit)
 {
     int x = area.x;
     for (int i = 0; i < count; i++) {
-        int width = text_width(names[i]) + 4;
+        const struct tab *tab = &tabs[i];
+        int width = tab_width(tab);
         if (x + width > area.x + area.w) {
             hit[i] = (struct rect){0, 0, 0, 0};
             continue;
         }
-        enum theme_role role = i == active ? THEME_TAB_ACTIVE : THEME_TAB;
         hit[i] = (struct rect){x, area.y, width, 1};
-        canvas_format(canvas, x, area.y, width, role, 0, " %d %s ", i + 1, names[i]);
+        if (tab->number)
+            canvas_format(canvas, x, area.y, width, tab->active ? THEME_TAB_ACTIVE : THEME_TAB, 0, " %d %s ",
+                          tab->number, tab->text);
+        else
+            canvas_text(canvas, x, area.y, width, tab->active ? THEME_TITLE : THEME_DIM, 0, tab->text);
         x += width;
     }
 }

@@ -82,9 +82,14 @@ int paragraph_draw(struct canvas *canvas, struct rect area, enum theme_role role
 int paragraph_height(int width, const char *text); /* lines that it takes in so many cells */
 /* A line "label  value" with the label dim in `label_width` cells. */
 void field_draw(struct canvas *canvas, int x, int y, int width, int label_width, const char *label, const char *value);
-/* A tab line; hit[i] gets each tab's rectangle (empty when it did not fit). */
-void tabs_draw(struct canvas *canvas, struct rect area, const char *const *names, int count, int active,
-               struct rect *hit);
+/* A tab line of tabs and labels between them; hit[i] gets each one's rectangle (empty when it did not fit). */
+struct tab {
+    const char *text;
+    int number; /* that stands before it; 0: a label */
+    bool active;
+};
+int tab_width(const struct tab *tab); /* cells */
+void tabs_draw(struct canvas *canvas, struct rect area, const struct tab *tabs, int count, struct rect *hit);
 
 /* Numbers for people: 11.2 M, 1.8 G, 350 k, 950; 44.6 MiB; 1:02:03 or 4.2 s. They return `text`. */
 enum { WORDS_MAX = 24 };

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "shelf/catalog_private.h"
+#include "src/shelf/catalog_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/session/query.h"
 

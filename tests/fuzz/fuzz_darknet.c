@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "src/weights/format.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "weights/format.h"
 
 const char fuzz_target[] = "darknet";
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "src/weights/format.h"
 #include "thaw/base/mem.h"
 #include "thaw/network/graph_json.h"
 #include "thaw/source/import.h"
-#include "weights/format.h"
 
 const char fuzz_target[] = "graph_json";
 

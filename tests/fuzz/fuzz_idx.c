@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/idx.h"
 #include "fuzz.h"
+#include "src/data/idx.h"
 
 const char fuzz_target[] = "idx";
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "keras_records.h"
+#include "src/weights/h5file.h"
 #include "thaw/tensor/tensor.h"
-#include "weights/h5file.h"
 
 const char fuzz_target[] = "keras_config";
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "src/weights/format.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/import.h"
-#include "weights/format.h"
 
 const char fuzz_target[] = "onnx";
 

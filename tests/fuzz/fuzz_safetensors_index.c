@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "src/weights/format.h"
 #include "thaw/base/file.h"
-#include "weights/format.h"
 
 const char fuzz_target[] = "safetensors_index";
 

@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "fuzz.h"
-#include "weights/format.h"
+#include "src/weights/format.h"
 
 const char fuzz_target[] = "torch_legacy";
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "weights/format.h"
+#include "src/weights/format.h"
 
 const char fuzz_target[] = "torch_tar";
 

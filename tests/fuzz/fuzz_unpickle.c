@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
-#include "weights/unpickle.h"
+#include "src/weights/unpickle.h"
 
 const char fuzz_target[] = "unpickle";
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/weights/format.h"
+#include "src/weights/h5file.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/import.h"
-#include "weights/format.h"
-#include "weights/h5file.h"
 
 static struct {
     const uint8_t *bytes;

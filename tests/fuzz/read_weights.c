@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "src/weights/format.h"
 #include "thaw/base/mem.h"
-#include "weights/format.h"
 
 static void require(bool holds)
 {

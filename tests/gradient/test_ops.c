@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/ops/activate.h"
 #include "cases.h"
+#include "src/ops/activate.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/source/bind_private.h"
 #include "hashed.h"
+#include "src/source/bind_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
 #include "thaw/data/image.h"

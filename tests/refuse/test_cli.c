@@ -692,6 +692,8 @@ static void takes_runs_by_name(void **state)
         {"runs", "delete"},
         {"runs", "tag"},
         {"runs", "note"},
+        {"follow"},
+        {"fork"},
     };
     for (size_t i = 0; i < THAW_LENGTH(verbs); i++) {
         const char *words[WORDS_MAX] = {0};

@@ -13,9 +13,9 @@
 #include <cmocka.h>
 
 #include "folder.h"
+#include "src/weights/format.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "weights/format.h"
 
 static void put(const char *name, const void *bytes, size_t size)
 {

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
+#include "src/weights/format.h"
 #include "thaw/base/mem.h"
 #include "thaw/network/graph_json.h"
 #include "thaw/source/import.h"
-#include "weights/format.h"
 
 #define HEAD                                                                                                           \
     "{'version':1,'arch':'net','input':[6,6,1],'preprocess':'size 6x6x1 resize 0 raw 0 bgr 0 mean 0 0 0 std 1 1 1',"   \

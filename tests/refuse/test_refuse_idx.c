@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "data/idx.h"
+#include "src/data/idx.h"
 #include "thaw/base/mem.h"
 
 enum { HANG_SECONDS = 300 };

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
+#include "src/weights/format.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "weights/format.h"
 
 enum { HANG_SECONDS = 300, LONG_SECONDS = 30 };
 

@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "folder.h"
+#include "src/weights/format.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/import.h"
-#include "weights/format.h"
 
 enum { MESSAGE_MAX = 1 << 16 };
 

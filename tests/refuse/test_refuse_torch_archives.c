@@ -15,8 +15,8 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "src/weights/format.h"
 #include "thaw/base/mem.h"
-#include "weights/format.h"
 
 enum { HANG_SECONDS = 300, FILE_MAX = 1 << 16 };
 

@@ -15,10 +15,10 @@
 #include <cmocka.h>
 
 #include "folder.h"
+#include "src/weights/format.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/weights/weights.h"
-#include "weights/format.h"
 
 /* Reads every tensor; false with the first error. */
 static bool read_all(const struct weights *weights, struct error *error)

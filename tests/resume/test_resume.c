@@ -199,12 +199,17 @@ static void resumed_without_what_was_kept(void **state)
     }
 }
 
-static void save_then_die(struct world_log *log, const struct event *event)
+static void save_and_thaw(struct world_log *log, const struct event *event)
 {
     if (event->kind == EVENT_STEP && event->step == log->at)
         world_post(log, RUN_SAVE, 0, NULL);
     if (event->kind == EVENT_STEP && event->step == log->at + 1)
-        world_post(log, RUN_THAW, 1, "layer2"); /* by hand behind the checkpoint: lost with it, from the log too */
+        world_post(log, RUN_THAW, 1, "layer2"); /* by hand behind the checkpoint: done again behind a kill */
+}
+
+static void save_then_die(struct world_log *log, const struct event *event)
+{
+    save_and_thaw(log, event);
     if (event->kind == EVENT_STEP && event->step == log->at + 3)
         kill(getpid(), SIGKILL);
 }
@@ -217,6 +222,7 @@ static void saved_mid_epoch_then_killed(void **state)
     char path[512];
     make_pair(&whole, &parts, "adamw", "none");
     assert_true(world_run_in_child(&b, &parts, NULL));
+    a = (struct world_log){.react = save_and_thaw, .at = 9};
     world_run(&a, &whole, NULL);
     world_find_run(&parts, path);
     world_read(path, &c);
@@ -247,6 +253,8 @@ static void after_a_live_thaw(void **state)
         make_pair(&whole, &parts, "sgd", "none");
         world_set(&whole, "thaw.epoch 4 = layer1 @ lr*0.1");
         world_set(&parts, "thaw.epoch 4 = layer1 @ lr*0.1");
+        world_set(&whole, "train.thaw_warmup=2"); /* of the first thaw it goes on beyond the first stop */
+        world_set(&parts, "train.thaw_warmup=2");
         world_run(&a, &whole, NULL);
         assert_int_equal(a.kinds[EVENT_THAW], 3);
         assert_int_equal(a.kinds[EVENT_LR], 2);

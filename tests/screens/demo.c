@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "key.h"
-#include "layout.h"
-#include "plot.h"
-#include "term.h"
+#include "src/ui/key.h"
+#include "src/ui/layout.h"
+#include "src/ui/plot.h"
+#include "src/ui/term.h"
+#include "src/ui/widget.h"
 #include "thaw/base/mem.h"
-#include "widget.h"
 
 struct demo {
     struct term *term;
@@ -78,7 +78,7 @@ static void draw_picture(struct canvas *canvas, struct rect area)
 
 static void draw(struct demo *demo)
 {
-    static const char *const tabs[] = {"Models", "Layers"};
+    static const struct tab tabs[] = {{"Models", 1, true}, {"Layers", 2, false}};
     static const struct column columns[] = {
         {"layer", 16, 2, ALIGN_LEFT, 3}, {"parameters", 10, 0, ALIGN_RIGHT, 2}, {"share", 10, 1, ALIGN_LEFT, 1}};
     struct canvas *canvas = demo->canvas;
@@ -89,7 +89,7 @@ static void draw(struct demo *demo)
     if (layout.too_small) {
         canvas_text(canvas, 0, 0, canvas->width, THEME_WARNING, 0, "too small");
     } else {
-        tabs_draw(canvas, layout.tabs, tabs, 2, 0, hit);
+        tabs_draw(canvas, layout.tabs, tabs, 2, hit);
         layout_rows(body, 0.5, 6, 6, 0, &top, &bottom);
         layout_columns(top, 0.6, 30, 20, 1, &left, &right);
         list_set_rows(&demo->list, 20);

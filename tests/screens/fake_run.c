@@ -189,7 +189,8 @@ static void answer(struct session *session, bool good, const char *words, const 
 {
     session->has_notice = true;
     session->notice.good = good;
-    snprintf(session->notice.text, sizeof session->notice.text, "%s%s%s", words, sentence[0] ? ": " : "", sentence);
+    snprintf(session->notice.text, sizeof session->notice.text, "%.150s%s%.500s", words, sentence[0] ? ": " : "",
+             sentence);
 }
 
 static void set_lr(struct session *session, double lr)
@@ -209,7 +210,14 @@ bool session_tell(struct session *session, const char *words, struct error *erro
         run_command_finish(&command);
         return error_set(error, ERROR_FAILED, "nobody trains in it");
     }
-    answer(session, true, words, "");
+    bool freezes = command.kind == RUN_FREEZE || command.kind == RUN_THAW || command.kind == RUN_UNDO;
+    if (freezes &&
+        !(command.kind == RUN_UNDO ? session_undo_freeze(session, error)
+                                   : session_freeze_match(session, command.text, command.kind == RUN_FREEZE, error))) {
+        answer(session, false, words, error->text);
+    } else {
+        answer(session, true, words, "");
+    }
     if (command.kind == RUN_PAUSE || command.kind == RUN_CONTINUE) {
         fake_phase(session, command.kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
         fake_note(session, EVENT_PAUSE, command.kind == RUN_PAUSE ? "paused" : "continued");
@@ -244,6 +252,9 @@ void session_view(struct session *session, size_t view, struct session_view *fou
     (void)view;
     *found = (struct session_view){.phase = session->status.phase, .words = session->status.words};
     snprintf(found->name, sizeof found->name, "%.120s", strrchr(session->status.run, '/') + 1);
+    snprintf(found->attach, sizeof found->attach, "%s", found->name);
+    found->here = session->here;
+    found->replay = session->status.replay;
 }
 
 long session_shown_view(const struct session *session)
@@ -260,6 +271,26 @@ void session_close_view(struct session *session, size_t view)
 {
     (void)view;
     fake_phase(session, SESSION_IDLE);
+}
+
+void fake_session_here(struct session *session)
+{
+    session->here = true;
+}
+
+void fake_session_line(struct session *session, const char *sentence)
+{
+    snprintf(session->status.line, sizeof session->status.line, "%s", sentence);
+}
+
+void fake_session_read_only(struct session *session)
+{
+    session->status.writes = false;
+}
+
+bool session_leaving_stops(struct session *session)
+{
+    return fake_is_live(session) && session->here && !session->status.replay;
 }
 
 enum session_subject session_subject(const struct session *session)
@@ -330,7 +361,7 @@ void fake_phase(struct session *session, enum session_phase phase)
     bool was = fake_is_live(session);
     session->status.phase = phase;
     session->status.words = words[phase];
-    session->status.writes = fake_is_live(session);
+    session->status.writes = fake_is_live(session) && (session->status.writes || !was);
     if (was != fake_is_live(session))
         session->subject = was ? SESSION_NEXT_RUN : SESSION_SHOWN_RUN;
 }
@@ -404,4 +435,39 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
     status->elapsed = run_rows[row].seconds;
     status->remaining = -1;
     return true;
+}
+
+/* --- looks at runs: the first is still being read --- */
+
+static void fill_curve(struct story_curve *curve, struct story_point *point, size_t points, double step, double from,
+                       double to)
+{
+    for (size_t i = 0; i < points; i++) {
+        double x = step * (double)(i + 1);
+        point[i] = (struct story_point){x, to + (from - to) * exp(-x / 4) + 0.02 * noise(i)};
+    }
+    *curve = (struct story_curve){.point = point, .points = points};
+}
+
+const struct session_look *session_look(struct session *session, const char *path)
+{
+    enum { EPOCHS = 20, STEPS = 100 };
+    static struct story story[RUNS];
+    static struct session_look look[RUNS];
+    static struct story_point point[RUNS][4][STEPS];
+    size_t row = 0;
+    while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
+        row++;
+    if (row == RUNS || row == 3)
+        return NULL;
+    (void)session;
+    double best = run_rows[row].best_accuracy;
+    story[row].epochs = run_rows[row].epochs;
+    fill_curve(&story[row].train_loss, point[row][0], STEPS, 0.2, 2.3, 1.1 - best);
+    fill_curve(&story[row].val_loss_curve, point[row][1], EPOCHS, 1, 2.2, 1.2 - best);
+    fill_curve(&story[row].train_figure[0], point[row][2], STEPS, 0.2, 0.1, best);
+    fill_curve(&story[row].val_figure[0], point[row][3], EPOCHS, 1, 0.1, best);
+    look[row] =
+        (struct session_look){&story[row], row == 1 ? "" : "train.lr = 0.02\ntrain.batch = 20\nfreeze.upto = trunk"};
+    return &look[row];
 }

@@ -11,6 +11,12 @@ enum { FAKE_STEPS_EPOCH = 20, FAKE_LAYERS_MAX = 160 };
 void fake_session_steps(struct session *session, int steps);
 /* Models, data places and runs all gone: the very first start on a bare machine. */
 void fake_session_empty(struct session *session);
+/* Runs train in this process, not in one of their own: leaving stops them. */
+void fake_session_here(struct session *session);
+/* What is wrong with the line to the run; "": it is good again. */
+void fake_session_line(struct session *session, const char *sentence);
+/* The run takes no commands from here. */
+void fake_session_read_only(struct session *session);
 /* What session_opening says; NULL: nothing. */
 void fake_session_opening(struct session *session, const char *what);
 /* A run that fails, moves a frozen tensor, or ends, at the next pump. */

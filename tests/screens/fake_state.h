@@ -34,6 +34,7 @@ struct session {
     char note_text[NOTES_MAX][128];
     size_t notes;
     enum session_subject subject;
+    bool here; /* runs train in this process */
     struct session_notice notice;
     bool has_notice;
     bool recorded; /* a run that was reopened */

@@ -4,7 +4,7 @@
 #ifndef THAW_TESTS_SCREENS_GOLDEN_H
 #define THAW_TESTS_SCREENS_GOLDEN_H
 
-#include "canvas.h"
+#include "src/ui/canvas.h"
 
 /* Fails the test when the canvas differs from tests/screens/golden/<name>.txt, and shows the first line that does. */
 void golden_check(const char *name, const struct canvas *canvas);

@@ -21,10 +21,10 @@
 #include <cmocka.h>
 #include <vterm.h>
 
-#include "canvas.h"
 #include "harness.h"
-#include "key.h"
-#include "term.h"
+#include "src/ui/canvas.h"
+#include "src/ui/key.h"
+#include "src/ui/term.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -190,6 +190,19 @@ void harness_stop(struct harness *harness)
     close(harness->slave);
     vterm_free(harness->vterm);
     mem_free(harness);
+}
+
+void harness_hang_up(struct harness *harness)
+{
+    double until = clock_monotonic() + 10;
+    close(harness->fd);
+    close(harness->slave);
+    harness->fd = harness->slave = -1;
+    while (!has_ended(harness) && clock_monotonic() < until)
+        poll(NULL, 0, 10);
+    bool ended = has_ended(harness);
+    harness_stop(harness);
+    assert_true(ended);
 }
 
 /* Takes in what comes within `seconds`; false when nothing did. */

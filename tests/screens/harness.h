@@ -18,6 +18,8 @@ struct harness_options {
 };
 struct harness *harness_start(const struct harness_options *options);
 void harness_stop(struct harness *harness); /* kills what still runs */
+/* Closes the terminal under the program, waits for its end and frees. Fails the test after 10 s. */
+void harness_hang_up(struct harness *harness);
 
 /* Keys by name parted by blanks, as ui_type takes them: "j Down C-l : q u i t Enter". */
 void harness_type(struct harness *harness, const char *keys);

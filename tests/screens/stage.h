@@ -3,7 +3,7 @@
 #define THAW_TESTS_SCREENS_STAGE_H
 
 #include "fake_session.h"
-#include "ui.h"
+#include "src/ui/ui.h"
 
 struct stage {
     struct session *session;

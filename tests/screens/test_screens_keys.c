@@ -8,66 +8,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "stage.h"
-#include "thaw/base/mem.h"
-
-static struct stage stage;
-
-static int open_stage(void **state)
-{
-    (void)state;
-    stage_open(&stage, 80, 24, false);
-    return 0;
-}
-
-static int close_stage(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
-static void type(const char *keys)
-{
-    stage_type(&stage, keys);
-}
-
-static void see(const char *text)
-{
-    stage_expect(&stage, text);
-}
-
-static void miss(const char *text)
-{
-    stage_expect_not(&stage, text);
-}
-
-static struct session_status status_now(void)
-{
-    struct session_status status;
-    session_status(stage.session, &status);
-    return status;
-}
-
-static double trainable_now(void)
-{
-    struct session_freeze_counts counts;
-    session_freeze_counts(stage.session, &counts);
-    return counts.trainable;
-}
-
-static void begin_run(void)
-{
-    type("Enter 3 Enter 4 r");
-    assert_int_equal(status_now().phase, SESSION_PREPARING);
-    stage_train(&stage, 30);
-    assert_int_equal(status_now().phase, SESSION_RUNNING);
-}
+#include "stage_keys.h"
 
 /* --- models --- */
 
@@ -342,51 +286,6 @@ static void test_choices_by_mouse(void **state)
     assert_string_equal(settings[2].value, "adamw");
 }
 
-/* Settings and freezing are taken back in the order in which they were changed. */
-static void test_undo_of_both(void **state)
-{
-    (void)state;
-    const struct session_setting *settings;
-    type("Enter j j j Space 4");
-    double thawed = trainable_now();
-    type(": s e t Space t r a i n . l r = 0 . 5 Enter 2 k Space 1");
-    session_settings(stage.session, &settings);
-    double more = trainable_now();
-    assert_true(more > thawed);
-    type("u");
-    assert_true(trainable_now() == thawed);
-    assert_string_equal(settings[3].value, "0.5");
-    type("u");
-    session_settings(stage.session, &settings);
-    assert_string_equal(settings[3].value, "0.05");
-    see("Undone: train.lr is 0.05 again");
-    type("u");
-    assert_true(trainable_now() == 780);
-    type("u");
-    see("Nothing to undo");
-}
-
-/* In a row of the form, and behind a setting on the `:` line. */
-static void test_paths_are_completed(void **state)
-{
-    (void)state;
-    static const char *const before[] = {"4 G k Enter C-u", ": s e t Space d a t a . p a t h ="};
-    char root[] = "/tmp/thaw-test-keys-XXXXXX", keys[160], wanted[64];
-    assert_non_null(mkdtemp(root));
-    char *folder = mem_format("%s/flowers", root);
-    assert_int_equal(mkdir(folder, 0700), 0);
-    for (size_t i = 0; i < THAW_LENGTH(before); i++) {
-        snprintf(keys, sizeof keys, "%s %s/fl Tab", before[i], root);
-        type(keys);
-        snprintf(wanted, sizeof wanted, "%s/flowers/", root);
-        see(wanted);
-        type("Esc Esc");
-    }
-    rmdir(folder);
-    rmdir(root);
-    mem_free(folder);
-}
-
 static void test_pause_and_rate(void **state)
 {
     (void)state;
@@ -455,6 +354,121 @@ static void test_failure_and_moved_tensor_are_loud(void **state)
     see("the disk is full");
 }
 
+/* --- whose a screen is --- */
+
+static void test_tabs_tell_whose_a_screen_is(void **state)
+{
+    (void)state;
+    see(" next run 1 Models  2 Layers  3 Data  4 Train │ no run 5 Results │ 6 Runs");
+    begin_run();
+    see(" next run 1 Models  3 Data │ run 2 Layers  4 Train  5 Results │ 6 Runs");
+    type("e"); /* the form is the next run's */
+    see(" next run 1 Models  3 Data  4 Train │ run 2 Layers  5 Results │ 6 Runs");
+    type("e 2");
+    see("run 20261123-1000-indian");
+    type("x");
+    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
+    see("next run: resnet20");
+    type("x");
+    see("run 20261123-1000-indian");
+    fake_session_finish_run(stage.session);
+    stage_train(&stage, 1);
+    see("next run: resnet20");
+    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
+    type("x Space");
+    see("takes no commands: it has ended");
+}
+
+/* On the form of the next run a setting is taken back, not what the run thawed. */
+static void test_undo_is_of_what_the_screen_shows(void **state)
+{
+    (void)state;
+    const struct session_setting *settings;
+    begin_run();
+    type("t");
+    stage_train(&stage, 1);
+    double thawed = trainable_now();
+    type("e : s e t Space t r a i n . l r = 0 . 5 Enter u");
+    session_settings(stage.session, &settings);
+    assert_string_equal(settings[3].value, "0.05");
+    assert_true(trainable_now() == thawed);
+    type("e u");
+    stage_train(&stage, 1);
+    assert_true(trainable_now() < thawed);
+}
+
+/* Who only looks is told so where a key would change something. */
+static void test_read_only_says_so(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"p", "X", "w", ">", "t", "=", "2 Space", "c", ": t h a w Space f c Enter"};
+    begin_run();
+    fake_session_read_only(stage.session);
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        double before = trainable_now();
+        type(keys[i]);
+        see("takes no commands: read-only");
+        assert_true(trainable_now() == before);
+        assert_int_equal(status_now().phase, SESSION_RUNNING);
+    }
+}
+
+static void test_a_lost_line_is_seen_everywhere(void **state)
+{
+    (void)state;
+    begin_run();
+    fake_session_line(stage.session, "the line to lab7 is gone; trying again in 4 s");
+    for (int screen = 0; screen < SCREENS; screen++) {
+        char key[2] = {(char)('1' + screen), '\0'};
+        type(key);
+        see("The line to lab7 is gone; trying again in 4 s");
+        see("○");
+    }
+    fake_session_line(stage.session, "");
+    miss("lab7");
+    miss("○");
+}
+
+/* --- leaving --- */
+
+/* Where the run trains in a process of its own nothing is asked, and nothing stops. */
+static void test_leaving_lets_the_run_go_on(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"q", "d", ": q u i t Enter", ": d e t a c h Enter"};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        stage.ui->quit = false;
+        type(keys[i]);
+        miss("[y] yes");
+        assert_true(stage.ui->quit);
+        stage_train(&stage, 1);
+        assert_int_equal(status_now().phase, SESSION_RUNNING);
+    }
+    stage.ui->quit = false;
+    ui_resize(stage.ui, 40, 10);
+    type("q");
+    assert_true(stage.ui->quit);
+}
+
+static void test_leaving_asks_where_it_stops_a_run(void **state)
+{
+    (void)state;
+    type("4 d");
+    see("No run is training: q leaves");
+    assert_false(stage.ui->quit);
+    type("1");
+    fake_session_here(stage.session);
+    begin_run();
+    type("d");
+    see("in this process and would stop");
+    type("q");
+    see("Stop it and leave?");
+    assert_false(stage.ui->quit);
+    type("y");
+    assert_true(stage.ui->quit);
+}
+
 /* --- results, runs --- */
 
 static void test_results(void **state)
@@ -488,99 +502,6 @@ static void test_reopening_a_run(void **state)
     see("right");
 }
 
-/* --- what holds on every screen --- */
-
-static void test_esc_stays(void **state)
-{
-    (void)state;
-    begin_run();
-    for (int screen = 0; screen < SCREENS; screen++) {
-        char key[2] = {(char)('1' + screen), '\0'};
-        type(key);
-        type("Esc Esc Esc");
-        assert_int_equal(stage.ui->current, screen);
-    }
-}
-
-/* It marks what is selected, and nothing else: no run is paused by it. */
-static void test_space_marks(void **state)
-{
-    (void)state;
-    begin_run();
-    type("Space");
-    assert_int_equal(status_now().phase, SESSION_RUNNING);
-    type("1 Space");
-    see("is marked");
-    type("6 Space");
-    see("is marked");
-}
-
-static void test_filters_without_hits_say_so(void **state)
-{
-    (void)state;
-    static const char *const screens[] = {"1", "2", "3", "6"};
-    type("Enter 3 Enter");
-    for (size_t i = 0; i < THAW_LENGTH(screens); i++) {
-        type(screens[i]);
-        miss("Nothing matches");
-        type("/ z q z q Enter");
-        see("Nothing matches. Esc clears");
-        type("Esc");
-        miss("Nothing matches");
-    }
-}
-
-static void test_messages_go(void **state)
-{
-    (void)state;
-    type(": n o n s e n s e Enter");
-    see("There is no command");
-    type("j");
-    miss("There is no command");
-    type(": n o n s e n s e Enter");
-    stage_click(&stage, TERM_WHEEL_DOWN, 10, 8);
-    see("There is no command");
-    stage_click(&stage, TERM_PRESS, 10, 8);
-    miss("There is no command");
-    begin_run();
-    type("X y");
-    stage_train(&stage, 1); /* the run answers */
-    see("stop now");
-    type("p");
-    see("No run is training");
-    stage_click(&stage, TERM_PRESS, 70, 10);
-    type("r");
-    see("Training starts");
-}
-
-static void test_clicks_close_prompts(void **state)
-{
-    (void)state;
-    type(": q u i t");
-    stage_click(&stage, TERM_PRESS, 30, 0); /* what is clicked is done, too */
-    miss(":quit");
-    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
-    type("1 / v g g");
-    see("2 of 9");
-    stage_click(&stage, TERM_PRESS, 10, 3); /* the second row of what is seen */
-    see("2 of 9");
-    type("Enter");
-    assert_int_equal(session_chosen_model(stage.session), 5);
-    type("? t h e");
-    stage_click(&stage, TERM_PRESS, 2, 23);
-    miss("type to filter");
-}
-
-static void test_completions_are_clicked(void **state)
-{
-    (void)state;
-    int x, y;
-    type(": t h Tab Tab");
-    stage_find(&stage, "thaw-next", &x, &y);
-    stage_click(&stage, TERM_PRESS, x, y);
-    see(":thaw-next");
-}
-
 /* --- the frame around them --- */
 
 static void test_mouse(void **state)
@@ -590,7 +511,7 @@ static void test_mouse(void **state)
     stage_click(&stage, TERM_PRESS, 10, 4);
     assert_int_equal(session_chosen_model(stage.session), 2);
     stage_click(&stage, TERM_WHEEL_DOWN, 10, 8);
-    stage_click(&stage, TERM_PRESS, 2, 0); /* the first tab */
+    click_tab("1 Models");
     assert_int_equal(stage.ui->current, SCREEN_MODELS);
 }
 
@@ -626,8 +547,6 @@ static void test_help_filters_while_typing(void **state)
     see("layer3");
 }
 
-#define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -651,21 +570,19 @@ int main(void)
         WITH_STAGE(test_a_start_waits_for_what_is_being_opened),
         WITH_STAGE(test_settings),
         WITH_STAGE(test_choices_by_mouse),
-        WITH_STAGE(test_undo_of_both),
-        WITH_STAGE(test_paths_are_completed),
         WITH_STAGE(test_pause_and_rate),
         WITH_STAGE(test_stop_asks),
         WITH_STAGE(test_thawing_while_it_trains),
         WITH_STAGE(test_cursor_and_zoom),
         WITH_STAGE(test_failure_and_moved_tensor_are_loud),
+        WITH_STAGE(test_tabs_tell_whose_a_screen_is),
+        WITH_STAGE(test_undo_is_of_what_the_screen_shows),
+        WITH_STAGE(test_read_only_says_so),
+        WITH_STAGE(test_a_lost_line_is_seen_everywhere),
+        WITH_STAGE(test_leaving_lets_the_run_go_on),
+        WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
         WITH_STAGE(test_results),
         WITH_STAGE(test_reopening_a_run),
-        WITH_STAGE(test_esc_stays),
-        WITH_STAGE(test_space_marks),
-        WITH_STAGE(test_filters_without_hits_say_so),
-        WITH_STAGE(test_messages_go),
-        WITH_STAGE(test_clicks_close_prompts),
-        WITH_STAGE(test_completions_are_clicked),
         WITH_STAGE(test_mouse),
         WITH_STAGE(test_resizing_in_the_middle),
         WITH_STAGE(test_help_filters_while_typing),

@@ -19,13 +19,26 @@ static struct harness *start(const char *option, const char *value, int width, i
 {
     char *program = mem_format("%s/tests/screens/workbench", getenv("THAW_BUILDDIR"));
     char *themes = mem_format("THAW_THEMES=%s/themes", getenv("THAW_SRCDIR"));
-    const char *argv[] = {program, option, value, NULL}, *env[] = {themes, "XDG_CONFIG_HOME=/nonexistent", NULL};
+    const char *argv[] = {program, "--here", option, value, NULL},
+               *env[] = {themes, "XDG_CONFIG_HOME=/nonexistent", NULL};
     struct harness *harness =
         harness_start(&(struct harness_options){.argv = argv, .env = env, .width = width, .height = height});
     mem_free(program);
     mem_free(themes);
     harness_wait(harness, "1 Models");
     return harness;
+}
+
+/* Where a tab stands, "5 Results". */
+static int tab_x(struct harness *harness, const char *tab)
+{
+    char *text = harness_text(harness), *found = strstr(text, tab);
+    int x = 0;
+    assert_non_null(found);
+    for (char *at = text; at < found; at++)
+        x += ((unsigned char)*at & 0xc0) != 0x80;
+    mem_free(text);
+    return x;
 }
 
 /* From nothing to curves by keys alone; leaving asks while it trains. */
@@ -38,12 +51,12 @@ static void test_keys_alone(void **state)
     harness_type(harness, "3 Enter");
     harness_wait(harness, "classes");
     harness_type(harness, "r");
-    harness_wait(harness, "epoch 2/");
+    harness_wait(harness, "epoch 2 of");
     harness_type(harness, "q");
     harness_wait(harness, "[y] yes");
     harness_type(harness, "n 5");
     harness_type(harness, "4");
-    harness_wait(harness, "epoch 3/");
+    harness_wait(harness, "epoch 3 of");
     harness_type(harness, "q");
     harness_wait(harness, "[y] yes");
     harness_type(harness, "Left Enter");
@@ -61,7 +74,7 @@ static void test_command_line(void **state)
     harness_wait(harness, ":theme light");
     harness_type(harness, "Enter");
     harness_wait(harness, "Theme light");
-    assert_int_equal(harness_cell(harness, 1, 0).bg, 25); /* the tab in front */
+    assert_int_equal(harness_cell(harness, tab_x(harness, "1 Models"), 0).bg, 25); /* the tab in front */
     harness_type(harness, ": t Tab");
     harness_wait(harness, ":train");
     harness_type(harness, "Tab");
@@ -92,7 +105,7 @@ static void test_help_runs(void **state)
     harness_wait(harness, ":results");
     harness_type(harness, "Enter");
     harness_settle(harness);
-    assert_true(harness_cell(harness, 41, 0).reverse); /* the fifth tab */
+    assert_true(harness_cell(harness, tab_x(harness, "5 Results"), 0).reverse);
     harness_type(harness, "? F1");
     harness_settle(harness);
     assert_false(harness_sees(harness, "Help:", 0.05));
@@ -108,9 +121,9 @@ static void test_mouse(void **state)
 {
     (void)state;
     struct harness *harness = start(NULL, NULL, 80, 24);
-    harness_click(harness, 1, 13, 0);
+    harness_click(harness, 1, tab_x(harness, "2 Layers"), 0);
     harness_settle(harness);
-    assert_true(harness_cell(harness, 12, 0).reverse);
+    assert_true(harness_cell(harness, tab_x(harness, "2 Layers"), 0).reverse);
     char *text = harness_text(harness), *line = text;
     for (int i = 0; i < 23; i++)
         line = strchr(line, '\n') + 1;
@@ -130,7 +143,7 @@ static void test_resize_while_training(void **state)
     static const int sizes[][2] = {{200, 60}, {61, 15}, {40, 10}, {7, 2}, {132, 43}, {80, 24}};
     struct harness *harness = start("--start", "4", 80, 24);
     harness_type(harness, "1 Enter 3 Enter r");
-    harness_wait(harness, "epoch 1/");
+    harness_wait(harness, "epoch 1 of");
     for (size_t i = 0; i < THAW_LENGTH(sizes); i++) {
         harness_resize(harness, sizes[i][0], sizes[i][1]);
         if (sizes[i][0] == 40)
@@ -150,13 +163,14 @@ static void test_answers_at_once(void **state)
     (void)state;
     struct harness *harness = start("--busy", "4", 80, 24);
     harness_type(harness, "Enter 3 Enter r");
-    harness_wait(harness, "epoch 1/");
+    harness_wait(harness, "epoch 1 of");
     enum { KEYS = 20 };
     double taken[KEYS];
+    int train = tab_x(harness, "4 Train"), results = tab_x(harness, "5 Results");
     for (int i = 0; i < KEYS; i++) {
         double begin = clock_monotonic();
         harness_type(harness, i % 2 ? "4" : "5");
-        int x = i % 2 ? 30 : 39;
+        int x = i % 2 ? train : results;
         while (!harness_cell(harness, x, 0).reverse && clock_monotonic() - begin < 2)
             harness_sees(harness, "\001", 0.001);
         taken[i] = clock_monotonic() - begin;
@@ -179,7 +193,7 @@ static void test_frame_cap(void **state)
     (void)state;
     struct harness *harness = start("--every", "1", 80, 24);
     harness_type(harness, "Enter 3 Enter r");
-    harness_wait(harness, "epoch 1/");
+    harness_wait(harness, "epoch 1 of");
     size_t before = harness_bytes(harness);
     double begin = clock_monotonic();
     harness_sees(harness, "\001", 2);
@@ -201,7 +215,7 @@ static void test_signals(void **state)
     }
     struct harness *harness = start(NULL, NULL, 80, 24);
     harness_type(harness, "Enter 3 Enter r");
-    harness_wait(harness, "epoch 1/");
+    harness_wait(harness, "epoch 1 of");
     harness_signal(harness, SIGINT); /* asks while it trains; a second one does not */
     harness_wait(harness, "[y] yes");
     harness_signal(harness, SIGINT);

@@ -1,6 +1,6 @@
 /* The workbench on a terminal over the scripted session, which makes a step every few milliseconds: what the whole-program
  * tests drive, and a way to look at the screens without training anything. Options: --ascii, --no-mouse, --theme NAME,
- * --start N, --every MILLISECONDS, --busy THREADS (that many threads compute all the while). */
+ * --here, --start N, --every MILLISECONDS, --busy THREADS (that many threads compute all the while). */
 #include "config.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fake_state.h"
-#include "ui.h"
+#include "src/ui/ui.h"
 
 struct ticker {
     int fd, every;
@@ -45,10 +45,12 @@ int main(int argc, char **argv)
     struct ui_options options = {.themes_folder = getenv("THAW_THEMES")};
     struct ticker ticker = {.every = 30};
     int busy = 0;
+    bool here = false;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         options.ascii = options.ascii || strcmp(argv[i], "--ascii") == 0;
         options.no_mouse = options.no_mouse || strcmp(argv[i], "--no-mouse") == 0;
+        here = here || strcmp(argv[i], "--here") == 0;
         if (strcmp(argv[i], "--theme") == 0)
             options.theme = value;
         else if (strcmp(argv[i], "--start") == 0)
@@ -63,6 +65,8 @@ int main(int argc, char **argv)
     struct session *session = session_create(&nothing, &error);
     if (!session)
         return 1;
+    if (here)
+        fake_session_here(session);
     pthread_t thread, workers[8];
     ticker.fd = session->pipe[1];
     pthread_create(&thread, NULL, tick, &ticker);

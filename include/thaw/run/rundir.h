@@ -29,8 +29,8 @@ char *rundir_file(struct rundir *rundir, const char *name) THAW_NONNULL;
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
 uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
-/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The event of the checkpoint
- * itself, where it follows the mark, stays. A mark behind the end, or not between two lines, cuts nothing. */
+/* ... and cuts the file back to when a run is resumed from it (the rest is done again). The events of the checkpoint
+ * itself, where they follow the mark, stay. A mark behind the end, or not between two lines, cuts nothing. */
 bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
@@ -40,17 +40,23 @@ bool rundir_read(const char *path, const struct event_sink *sink, struct error *
 /* Whether a living process holds the run's lock. */
 bool rundir_is_active(const char *path) THAW_NONNULL;
 
-/* What the Runs screen lists, from the first and last lines. */
+/* What lists of runs show. All that comes from the events has a row in run_fields.c. */
 struct rundir_summary {
     char *path, *name; /* directory; last part of it */
-    char model[64];
-    char *data;
-    double started, seconds;
-    int epochs_done, epochs;
-    double best_accuracy, last_accuracy; /* 0..1; -1: none yet */
+    char model[64], program[32];
+    char *data, *weights, *parent,
+        *fault;                       /* weights: how they matched; parent: what it was forked from; "" where none */
+    double started, updated, seconds; /* updated: the last event; both since 1970 */
+    int epochs_done, epochs, resumed; /* resumed: how often */
+    uint64_t step, seed;
+    int classes, train_images, val_images;
+    char metric[24];                     /* the first one of the run: "accuracy"; "" before any is defined */
+    double best_accuracy, last_accuracy; /* of that metric; -1: none yet */
+    int best_epoch;                      /* -1: none yet */
+    double train_loss, val_loss;         /* the last; NAN: none yet */
     uint64_t params_trainable, params_frozen;
-    bool done, active; /* active: a living process holds its lock */
-    enum event_done how;
+    bool done, active;   /* active: a living process holds its lock */
+    enum event_done how; /* where done */
     struct run_labels labels;
 };
 /* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed

@@ -54,9 +54,13 @@ void session_status(struct session *session, struct session_status *status) THAW
 
 /* --- which runs are looked at --- */
 struct session_view {
-    char name[128]; /* last part of its directory, with its host before it */
+    char name[128];   /* last part of its directory, with its host before it; "" while that is not known */
+    char attach[640]; /* what `thaw attach` takes for it */
     enum session_phase phase;
     const char *words;
+    int epoch, epochs;
+    bool here;   /* it trains in this process: looking away stops it */
+    bool replay; /* a recorded run, played */
 };
 size_t session_views(struct session *session) THAW_NONNULL;
 void session_view(struct session *session, size_t view, struct session_view *found) THAW_NONNULL;
@@ -64,6 +68,8 @@ long session_shown_view(const struct session *session) THAW_NONNULL; /* -1: none
 void session_show_view(struct session *session, size_t view) THAW_NONNULL;
 /* Looks away; the run goes on, but one in this process is stopped and saved. */
 void session_close_view(struct session *session, size_t view) THAW_NONNULL;
+/* Whether leaving stops a run: one that trains in this process. */
+bool session_leaving_stops(struct session *session) THAW_NONNULL;
 
 /* Starts the next run and shows it. */
 bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

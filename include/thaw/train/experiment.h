@@ -12,7 +12,7 @@
 
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };
-/* AUTO (the default): fixed where there are pretrained weights to keep, moving from scratch. */
+/* Batch-norm statistics of layers that are not frozen; frozen layers never move theirs. */
 enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 
 /* Whether convolutions may be computed in another domain, which rounds about ten times as much. */
@@ -66,9 +66,10 @@ struct experiment {
         enum optimizer_kind optimizer;
         double lr, momentum, weight_decay, label_smoothing;
         enum schedule_kind schedule;
-        double warmup;     /* epochs */
-        int step_epochs;   /* step schedule: every so many epochs ... */
-        double step_gamma; /* ... times this */
+        double warmup;      /* epochs */
+        double thaw_warmup; /* epochs in which a layer that is thawed in the run comes to the whole learning rate */
+        int step_epochs;    /* step schedule: every so many epochs ... */
+        double step_gamma;  /* ... times this */
         enum class_weighting class_weights;
         int early_stop; /* epochs without a better validation accuracy; 0: never */
         uint64_t seed;
@@ -80,7 +81,8 @@ struct experiment {
     struct {
         char dir[EXPERIMENT_TEXT]; /* where run directories go; "" the default */
         char name[64];
-        int checkpoint_every; /* epochs */
+        int checkpoint_every;      /* epochs */
+        int keep_last, keep_every; /* checkpoints that are kept: so many of the last, and of every so many epochs */
     } run;
 };
 

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/compile/plan_private.h"
-#include "../network/small_graph.h"
+#include "src/compile/plan_private.h"
+#include "tests/unit/network/small_graph.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
 

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/compile/plan_private.h"
-#include "../network/small_graph.h"
+#include "src/compile/plan_private.h"
+#include "tests/unit/network/small_graph.h"
 #include "thaw/source/zoo.h"
 
 struct fixture {

@@ -12,12 +12,13 @@
 
 #include <cmocka.h>
 
-#include "../../../src/compile/plan_private.h"
-#include "../network/small_graph.h"
+#include "narrow.h"
+#include "src/compile/plan_private.h"
+#include "tests/unit/network/small_graph.h"
 #include "thaw/compile/exec.h"
 #include "thaw/source/zoo.h"
 
-enum { BATCH = 6, SIDE = 64, CLASSES = 5, STEPS = 2 };
+enum { BATCH = 6, CLASSES = 5, STEPS = 2 };
 
 struct net {
     struct graph *graph;
@@ -47,11 +48,11 @@ static void net_close(struct net *net)
     graph_destroy(net->graph);
 }
 
-static void open_arch(struct net *net, const char *arch)
+static void open_arch(struct net *net, const char *arch, int side)
 {
     struct error error = {0};
     struct graph *graph =
-        zoo_build(arch, &(struct zoo_options){.classes = CLASSES, .height = SIDE, .width = SIDE}, &error);
+        zoo_build(arch, &(struct zoo_options){.classes = CLASSES, .height = side, .width = side}, &error);
     if (graph == NULL)
         fail_msg("%s", error.text);
     graph_initialise(graph, 3);
@@ -102,11 +103,12 @@ static float *bits_of(const struct net *net, struct plan *plan)
     return bits;
 }
 
-/* With less and less memory until nothing fits; how many budgets something was computed again for. */
-static int check_budgets(struct net *net, double factor)
+/* With less and less memory until nothing fits, for so many threads up to 2; how many budgets something was computed
+ * again for. */
+static int check_budgets(struct net *net, int threads, double factor)
 {
     int again = 0;
-    for (int threads = 1; threads <= 2; threads++) {
+    for (; threads <= 2; threads++) {
         struct error error = {0};
         struct team *team;
         struct plan *plan = try_plan(net, threads, 0, &team, &error);
@@ -148,55 +150,46 @@ static void small_networks_have_the_same_bits(void **state)
         net_open(&net, modern ? modern_graph() : small_graph(), SMALL_BATCH);
         for (size_t i = 0; i < THAW_LENGTH(cuts); i++) {
             upto(&net, cuts[i]);
-            again += check_budgets(&net, 0.96);
+            again += check_budgets(&net, 1, 0.96);
         }
         assert_true(again > 20);
         for (uint64_t i = 0; i < 25; i++) {
             small_random_marks(net.freeze, net.graph, 0.2 * (double)(i % 5), 70 + i);
-            check_budgets(&net, 0.93);
+            check_budgets(&net, 1, 0.88);
         }
         net_close(&net);
     }
 }
 
-static void check_arch(const char *arch, const char *cut)
-{
-    struct net net;
-    open_arch(&net, arch);
-    assert_true(check_budgets(&net, 0.92) >= 4);
-    upto(&net, cut);
-    assert_true(check_budgets(&net, 0.97) >= 2);
-    net_close(&net);
-}
-
-static void a_residual_network_has_the_same_bits(void **state)
+/* Every way in which values meet, with the budgets close together and either team. */
+static void narrow_networks_have_the_same_bits(void **state)
 {
     (void)state;
-    check_arch("resnet20", "layer1");
+    static const char *const blocks[] = {"residual", "depthwise", "dense", "gates", "fire"};
+    for (size_t i = 0; i < THAW_LENGTH(blocks); i++) {
+        struct net net;
+        net_open(&net, narrow_graph(blocks[i]), BATCH);
+        int whole = check_budgets(&net, 1, 0.88);
+        upto(&net, "stage1");
+        int cut = check_budgets(&net, 1, 0.92);
+        print_message("%s: something computed again for %d budgets, with the first stage frozen for %d\n", blocks[i],
+                      whole, cut);
+        assert_true(whole >= 8 && cut >= 6);
+        net_close(&net);
+    }
 }
 
-static void a_network_of_depthwise_convolutions_has_the_same_bits(void **state)
+/* Real depths and widths, where the search has hundreds of steps to choose among. */
+static void real_networks_have_the_same_bits(void **state)
 {
     (void)state;
-    check_arch("mobilenet_v2", "features.6");
-}
-
-static void a_network_of_concatenations_has_the_same_bits(void **state)
-{
-    (void)state;
-    check_arch("densenet121", "denseblock1");
-}
-
-static void a_network_of_gates_has_the_same_bits(void **state)
-{
-    (void)state;
-    check_arch("efficientnet_b0", "features.3");
-}
-
-static void a_network_without_batch_norm_has_the_same_bits(void **state)
-{
-    (void)state;
-    check_arch("squeezenet1_1", "features.0");
+    static const char *const archs[] = {"resnet20", "mobilenet_v2", "densenet121", "efficientnet_b0", "squeezenet1_1"};
+    for (size_t i = 0; i < THAW_LENGTH(archs); i++) {
+        struct net net;
+        open_arch(&net, archs[i], 48);
+        assert_true(check_budgets(&net, 2, 0.9) >= 1);
+        net_close(&net);
+    }
 }
 
 /* Batch norms and what costs no multiply-adds come first, and whole segments for less than that. */
@@ -207,7 +200,7 @@ static void cheap_steps_come_first(void **state)
     struct error error = {0};
     struct team *team;
     double shares[2];
-    open_arch(&net, "resnet20");
+    open_arch(&net, "resnet20", 64);
     struct plan *plan = try_plan(&net, 2, 0, &team, &error);
     size_t all = plan_bytes(plan);
     plan_destroy(plan);
@@ -232,7 +225,7 @@ static void what_cannot_fit_is_refused_with_a_sentence(void **state)
     struct error error = {0};
     struct team *team;
     unsigned long long needs = 0;
-    open_arch(&net, "resnet20");
+    open_arch(&net, "resnet20", 64);
     assert_null(try_plan(&net, 1, (size_t)2 << 20, &team, &error));
     team_destroy(team);
     assert_int_equal(error.kind, ERROR_FAILED);
@@ -251,7 +244,7 @@ static void a_plan_that_only_infers_has_nothing_to_drop(void **state)
     (void)state;
     struct net net;
     struct error error = {0};
-    open_arch(&net, "resnet20");
+    open_arch(&net, "resnet20", 64);
     struct team *team = team_create(1);
     struct plan_options options = {.batch = BATCH, .fold = true, .team = team, .budget = 1 << 20};
     assert_null(plan_create(net.graph, NULL, &options, &error));
@@ -264,11 +257,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_networks_have_the_same_bits),
-        cmocka_unit_test(a_residual_network_has_the_same_bits),
-        cmocka_unit_test(a_network_of_depthwise_convolutions_has_the_same_bits),
-        cmocka_unit_test(a_network_of_concatenations_has_the_same_bits),
-        cmocka_unit_test(a_network_of_gates_has_the_same_bits),
-        cmocka_unit_test(a_network_without_batch_norm_has_the_same_bits),
+        cmocka_unit_test(narrow_networks_have_the_same_bits),
+        cmocka_unit_test(real_networks_have_the_same_bits),
         cmocka_unit_test(cheap_steps_come_first),
         cmocka_unit_test(what_cannot_fit_is_refused_with_a_sentence),
         cmocka_unit_test(a_plan_that_only_infers_has_nothing_to_drop),

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "../network/small_graph.h"
+#include "tests/unit/network/small_graph.h"
 #include "thaw/base/file.h"
 #include "thaw/base/ledger.h"
 #include "thaw/base/mem.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/data/geometry.h"
+#include "src/data/geometry.h"
 #include "thaw/data/augment.h"
 
 static const struct preprocess preprocess = {.width = 16, .height = 12, .channels = 3, .resize = 16, .std = {1, 1, 1}};

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "../../../src/data/geometry.h"
-#include "../../../src/data/loader_private.h"
 #include "files_for_tests.h"
+#include "src/data/geometry.h"
+#include "src/data/loader_private.h"
 #include "thaw/base/hash.h"
 #include "thaw/data/loader.h"
 

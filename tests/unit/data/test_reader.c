@@ -15,9 +15,9 @@
 #include <jpeglib.h>
 #endif
 
-#include "../../../src/data/decode.h"
-#include "../../../src/data/geometry.h"
-#include "../../../src/data/reader_private.h"
+#include "src/data/decode.h"
+#include "src/data/geometry.h"
+#include "src/data/reader_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/ops/activate.h"
-#include "../../../src/ops/elementary.h"
+#include "src/ops/activate.h"
+#include "src/ops/elementary.h"
 
 static float float_of(uint32_t bits)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/ops/conv.h"
+#include "src/ops/conv.h"
 #include "thaw/ops/op.h"
 
 static void every_row_is_complete(void **state)

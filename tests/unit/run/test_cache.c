@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "some_runs.h"
 #include "thaw/base/hash.h"
+#include "thaw/run/run_fields.h"
 #include "thaw/run/rundir.h"
 
 /* What a list says of the only run there is; -2: it does not show it. */
@@ -54,6 +56,22 @@ static int make_settled(void **state)
         mem_free(run);
         mem_free(runs);
     }
+    char *fields = in_folder("fields"), *run = in_folder("fields/run");
+    mkdir(fields, 0700);
+    mkdir(run, 0700);
+    write_text(
+        "fields/run/events.jsonl",
+        "{\"kind\":\"run\",\"time\":5.5,\"version\":1,\"program\":\"thaw 9\",\"model\":\"resnet20\",\"data\":\"a\\tb\","
+        "\"classes\":4,\"train_images\":30,\"val_images\":7,\"epochs\":2,\"seed\":\"18446744073709551615\","
+        "\"params_trainable\":11,\"params_frozen\":12,\"weights\":\"all\"}\n"
+        "{\"kind\":\"step\",\"time\":6,\"elapsed\":0.5,\"epoch\":1,\"step\":1,\"loss\":0.1,\"images\":8,\"correct\":3}"
+        "\n"
+        "{\"kind\":\"epoch\",\"time\":6,\"epoch\":1,\"step\":1,\"loss\":0.75,\"accuracy\":0.25}\n"
+        "{\"kind\":\"eval\",\"time\":7,\"epoch\":1,\"step\":1,\"loss\":\"nan\",\"accuracy\":0.3,\"best\":true}\n"
+        "{\"kind\":\"fork\",\"time\":8,\"from\":\"checkpoints/last.safetensors\"}\n"
+        "{\"kind\":\"done\",\"time\":9.25,\"elapsed\":3,\"how\":\"failed\",\"text\":\"out of \\\"memory\\\"\"}\n");
+    mem_free(run);
+    mem_free(fields);
     let_settle();
     return 0;
 }
@@ -221,6 +239,48 @@ static void homes_may_be_one(void **state)
     mem_free(to);
 }
 
+static bool same_field(const struct rundir_summary *a, const struct rundir_summary *b, const struct run_field *field)
+{
+    const void *left = (const char *)a + field->offset, *right = (const char *)b + field->offset;
+    if (field->type == RUN_FIELD_TEXT)
+        return !strcmp(left, right);
+    if (field->type == RUN_FIELD_STRING)
+        return !strcmp(*(char *const *)left, *(char *const *)right);
+    if (field->type == RUN_FIELD_DOUBLE && isnan(*(const double *)left))
+        return isnan(*(const double *)right);
+    return !memcmp(left, right, field->size);
+}
+
+/* What was read and what was kept of it say the same, in every field there is. */
+static void all_fields_come_back(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    size_t count, fields;
+    char *runs = in_folder("fields"), *cache = mem_format("%s-cache", runs);
+    const struct run_field *field = run_fields(&fields);
+    setenv("XDG_CACHE_HOME", cache, 1);
+    struct rundir_summary *read = rundir_list(runs, &count, &error);
+    assert_int_equal(count, 1);
+    char *text = cached("fields");
+    struct rundir_summary *kept = rundir_list(runs, &count, &error);
+    assert_int_equal(count, 1);
+    assert_string_equal(read->fault, "out of \"memory\"");
+    assert_true(read->seed == UINT64_MAX && read->best_epoch == 1 && read->val_images == 7);
+    assert_true(isnan(read->val_loss));
+    for (size_t i = 0; i < fields; i++) {
+        char *key = mem_format("\"%s\":", field[i].name);
+        if (!strstr(text, key) || !same_field(read, kept, &field[i]))
+            fail_msg("%s is not kept", field[i].name);
+        mem_free(key);
+    }
+    rundir_list_free(read, 1);
+    rundir_list_free(kept, 1);
+    mem_free(text);
+    mem_free(cache);
+    mem_free(runs);
+}
+
 /* What is no file of events neither waits nor shows. */
 static void pipes_are_no_runs(void **state)
 {
@@ -245,6 +305,7 @@ int main(void)
         cmocka_unit_test(moved_runs_are_known),
         cmocka_unit_test(homes_may_be_one),
         cmocka_unit_test(pipes_are_no_runs),
+        cmocka_unit_test(all_fields_come_back),
     };
     return cmocka_run_group_tests(tests, make_settled, remove_folder);
 }

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/run/event_fields.h"
+#include "src/run/event_fields.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../data/files_for_tests.h"
+#include "tests/unit/data/files_for_tests.h"
 #include "thaw/data/dataset.h"
 #include "thaw/samples/roadsigns.h"
 

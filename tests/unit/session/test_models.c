@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "../fetch/server.h"
+#include "tests/unit/fetch/server.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/fetch/fetch.h"

@@ -153,6 +153,31 @@ static void a_run_trains_and_is_reopened(void **state)
     assert_int_equal(session_results(session)->images, 20);
 }
 
+/* A run of the list is looked at without being opened: what was shown before is shown still. */
+static void a_listed_run_is_looked_at(void **state)
+{
+    (void)state;
+    const struct session_run *list;
+    const struct session_look *look = NULL;
+    assert_int_equal(session_runs(session, &list), 1);
+    struct session_status before, after;
+    session_status(session, &before);
+    assert_null(session_look(session, list[0].path)); /* it is read behind our back */
+    for (int i = 0; i < 500 && (look = session_look(session, list[0].path)) == NULL; i++) {
+        struct pollfd ready = {.fd = session_wake_fd(session), .events = POLLIN};
+        poll(&ready, 1, 20);
+        session_pump(session);
+    }
+    assert_non_null(look);
+    assert_int_equal(look->story->train_loss.points, 15);
+    assert_int_equal(look->story->val_figure[0].points, 3);
+    assert_non_null(strstr(look->settings, "train.batch = 8"));
+    assert_non_null(strstr(look->settings, "train.epochs = 3"));
+    assert_null(strstr(look->settings, "data.path"));
+    session_status(session, &after);
+    assert_string_equal(before.run, after.run);
+}
+
 static void freezing_while_it_trains_reaches_the_trainer(void **state)
 {
     (void)state;
@@ -256,6 +281,7 @@ int main(void)
         cmocka_unit_test(refuses_to_start_without_model_or_data),
         cmocka_unit_test(counts_follow_the_freeze_plan),
         cmocka_unit_test(a_run_trains_and_is_reopened),
+        cmocka_unit_test(a_listed_run_is_looked_at),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
         cmocka_unit_test(settings_tell_choices_from_texts),

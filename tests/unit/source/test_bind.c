@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/source/bind_private.h"
+#include "src/source/bind_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/source/bind_private.h"
-#include "../../../src/weights/format.h"
+#include "src/source/bind_private.h"
+#include "src/weights/format.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"
 

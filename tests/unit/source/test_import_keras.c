@@ -14,11 +14,11 @@
 
 #include <cmocka.h>
 
+#include "src/weights/format.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/import.h"
-#include "weights/format.h"
 
 /* --- an archive in memory: entries are stored --- */
 

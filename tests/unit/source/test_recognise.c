@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/source/bind_private.h"
-#include "../../../src/weights/format.h"
+#include "src/source/bind_private.h"
+#include "src/weights/format.h"
 #include "thaw/source/zoo.h"
 
 /* What the reader below lists. */

@@ -1,6 +1,6 @@
 /* The packed product against plain loops, for each instruction set that this machine has: what it sums, what it adds to, and
  * that it writes nothing else. The source is included so that the narrower tiles, which a wider machine never picks, run. */
-#include "../../../src/tensor/product.c"
+#include "src/tensor/product.c"
 
 #include <math.h>
 #include <setjmp.h>

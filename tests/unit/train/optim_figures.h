@@ -1,4 +1,6 @@
 /* Made by optim_figures.py with PyTorch 1.13.0a0: weight, then bias, after 12 steps. */
+#include "thaw/train/optim.h"
+
 static const double figures[OPTIMIZERS][14] = {
     [OPTIMIZER_SGD] = {-0.46879214, -0.367501497, -0.186994433, 0.0346465521, 0.239992708, 0.379279077, 0.433809727,
                        0.23462975, 0.29068318, 0.280571073, 0.185533598, 0.0267525446, -0.144610673, -0.271477014},

@@ -34,6 +34,7 @@ ROWS = [
     ("OPTIMIZER_ADAMW", lambda g: torch.optim.AdamW(g, lr=LR)),
 ]
 print("/* Made by optim_figures.py with PyTorch %s: weight, then bias, after %d steps. */" % (torch.__version__, STEPS))
+print('#include "thaw/train/optim.h"\n')
 print("static const double figures[OPTIMIZERS][14] = {")
 for name, make in ROWS:
     print("    [%s] = {%s}," % (name, ", ".join("%.9g" % v for v in run(make))))

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../data/files_for_tests.h"
+#include "tests/unit/data/files_for_tests.h"
 #include "thaw/base/rng.h"
 #include "thaw/compile/exec.h"
 #include "thaw/ops/loss.h"

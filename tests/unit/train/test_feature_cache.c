@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/feature_cache_private.h"
-#include "../../resume/world.h"
+#include "src/train/feature_cache_private.h"
+#include "tests/resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/schedule.h"
 #include "optim_figures.h"
+#include "src/train/schedule.h"
 #include "thaw/base/mem.h"
 #include "thaw/train/optim.h"
 
@@ -64,7 +64,7 @@ static void as_torch_does(void **state)
         struct freeze *freeze = freeze_create(graph);
         struct optim_settings settings = {(enum optimizer_kind)kind, 0.9, 0.01};
         struct optim *optim = optim_create(graph, &settings, team);
-        optim_follow(optim, freeze);
+        optim_follow(optim, freeze, 0);
         train(graph, optim, 7, STEPS);
         for (int i = 0; i < 14; i++) {
             double have = graph_param_values(graph, i / 7)[i % 7];
@@ -90,7 +90,7 @@ static void same_bits_for_any_team(void **state)
             struct freeze *freeze = freeze_create(graph);
             struct optim_settings settings = {(enum optimizer_kind)kind, 0.9, 0.01};
             struct optim *optim = optim_create(graph, &settings, team);
-            optim_follow(optim, freeze);
+            optim_follow(optim, freeze, 0);
             train(graph, optim, COUNT, 3);
             size_t bytes = graph->values_count * sizeof(float);
             if (threads == 1) {
@@ -117,7 +117,7 @@ static void state_follows_the_freeze_plan(void **state)
     struct optim *optim = optim_create(graph, &settings, team);
     float ratio[8];
     assert_null(optim_slot(optim, 0, 0));
-    optim_follow(optim, freeze);
+    optim_follow(optim, freeze, 0);
     train(graph, optim, 7, 2);
     assert_int_equal(*optim_updates(optim, 0), 2);
     assert_int_equal(optim_ratios(optim, ratio, 8), graph->nodes);
@@ -126,22 +126,58 @@ static void state_follows_the_freeze_plan(void **state)
     assert_true(kept > 0);
 
     /* An unchanged plan keeps the moments, a freeze drops them, a thaw begins with none. */
-    optim_follow(optim, freeze);
+    optim_follow(optim, freeze, 0);
     assert_true(optim_slot(optim, 0, 1)[3] == kept);
     freeze_set(freeze, graph, graph->param[0].node, FREEZE_ALL, true);
-    optim_follow(optim, freeze);
+    optim_follow(optim, freeze, 0);
     assert_null(optim_slot(optim, 0, 1));
     float before = graph_param_values(graph, 0)[0];
     float *none[] = {NULL, NULL};
     optim_step(optim, none, 0.1);
     assert_true(graph_param_values(graph, 0)[0] == before);
     freeze_set(freeze, graph, graph->param[0].node, FREEZE_ALL, false);
-    optim_follow(optim, freeze);
+    optim_follow(optim, freeze, 0);
     assert_int_equal(*optim_updates(optim, 0), 0);
     assert_true(optim_slot(optim, 0, 1)[3] == 0);
     optim_destroy(optim);
     freeze_destroy(freeze);
     graph_destroy(graph);
+    team_destroy(team);
+}
+
+/* A thawed parameter's n-th update is made with n / warm-up of the rate; what moved before has all of it. */
+static void thawed_ones_warm_up(void **state)
+{
+    (void)state;
+    struct team *team = team_create(1);
+    for (int kind = 0; kind < OPTIMIZERS; kind++) {
+        struct graph *graph = make_graph(7), *slow = make_graph(7);
+        struct freeze *freeze = freeze_create(graph);
+        struct optim_settings settings = {(enum optimizer_kind)kind, 0.9, 0.01};
+        struct optim *optim = optim_create(graph, &settings, team), *by_hand = optim_create(slow, &settings, team);
+        freeze_set(freeze, graph, graph->param[0].node, FREEZE_ALL, true);
+        optim_follow(optim, freeze, 3);
+        freeze_set(freeze, graph, graph->param[0].node, FREEZE_ALL, false);
+        optim_follow(optim, freeze, 3);
+        optim_follow(optim, freeze, 5); /* moves already */
+        optim_follow(by_hand, freeze, 0);
+        float *gradient[] = {mem_floats(7), mem_floats(7)};
+        for (int step = 1; step <= 5; step++) {
+            fill_gradient(gradient[0], 7, step, 0);
+            fill_gradient(gradient[1], 7, step, 3);
+            optim_step(optim, gradient, 0.05);
+            optim_step(by_hand, gradient, step < 3 ? 0.05 * (step / 3.0) : 0.05);
+        }
+        assert_memory_equal(graph->values, slow->values, graph->values_count * sizeof(float));
+        assert_int_equal(*optim_warmup(optim, 0), 3);
+        mem_free_floats(gradient[0]);
+        mem_free_floats(gradient[1]);
+        optim_destroy(optim);
+        optim_destroy(by_hand);
+        freeze_destroy(freeze);
+        graph_destroy(graph);
+        graph_destroy(slow);
+    }
     team_destroy(team);
 }
 
@@ -188,6 +224,7 @@ int main(void)
         cmocka_unit_test(as_torch_does),
         cmocka_unit_test(same_bits_for_any_team),
         cmocka_unit_test(state_follows_the_freeze_plan),
+        cmocka_unit_test(thawed_ones_warm_up),
         cmocka_unit_test(schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

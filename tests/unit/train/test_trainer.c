@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/trainer_private.h"
-#include "../../resume/world.h"
+#include "src/train/trainer_private.h"
+#include "tests/resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
@@ -426,6 +426,37 @@ static void destroy_ends_a_pause(void **state)
     assert_false(file_is_directory(status.run_path));
 }
 
+static bool has_epoch(const char *run, int epoch)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoints/epoch-%04d.safetensors", epoch);
+    char *path = path_join(run, name);
+    bool has = file_exists(path);
+    mem_free(path);
+    return has;
+}
+
+static void checkpoints_of_epochs_are_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *last, *every, *files; /* of epochs 1..6 */
+    } rows[] = {{"run.keep_last=0", "run.keep_every=0", "000000"},
+                {"run.keep_last=6", "run.keep_every=2", "?1?1?1"},
+                {"run.keep_last=1", "run.keep_every=4", "000101"},
+                {"run.keep_last=0", "run.keep_every=3", "001001"}};
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct experiment experiment = world_experiment();
+        struct world_log log = {0};
+        world_set(&experiment, rows[i].last);
+        world_set(&experiment, rows[i].every);
+        world_run(&log, &experiment, NULL);
+        for (int epoch = 1; epoch <= 6; epoch++)
+            if (rows[i].files[epoch - 1] != '?' && has_epoch(log.path, epoch) != (rows[i].files[epoch - 1] == '1'))
+                fail_msg("row %zu, epoch %d", i, epoch);
+    }
+}
+
 static void ends_early(void **state)
 {
     (void)state;
@@ -567,6 +598,7 @@ int main(void)
         cmocka_unit_test(steps_and_stops),
         cmocka_unit_test(stops_at_a_time),
         cmocka_unit_test(destroy_ends_a_pause),
+        cmocka_unit_test(checkpoints_of_epochs_are_kept),
         cmocka_unit_test(ends_early),
         cmocka_unit_test(a_loss_that_is_no_number),
         cmocka_unit_test(goes_on_without_checkpoints),

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/train/trainer_private.h"
-#include "../../resume/world.h"
+#include "src/train/trainer_private.h"
+#include "tests/resume/world.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/train/feature_store.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "canvas.h"
+#include "src/ui/canvas.h"
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "colour.h"
+#include "src/ui/colour.h"
 
 static void test_exact(void **state)
 {

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "key.h"
-#include "keymap.h"
+#include "src/ui/key.h"
+#include "src/ui/keymap.h"
+#include "src/ui/ui.h"
 #include "thaw/base/macros.h"
-#include "ui.h"
 
 static int screen_of(int number)
 {

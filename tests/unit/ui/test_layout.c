@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "layout.h"
+#include "src/ui/layout.h"
 #include "thaw/base/macros.h"
 
 static void assert_inside(struct rect part, struct rect whole)

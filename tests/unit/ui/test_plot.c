@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "plot.h"
+#include "src/ui/plot.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"

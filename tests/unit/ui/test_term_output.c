@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "canvas.h"
-#include "colour.h"
-#include "term_output.h"
+#include "src/ui/canvas.h"
+#include "src/ui/colour.h"
+#include "src/ui/term_output.h"
 #include "thaw/base/rng.h"
 
 enum { WIDTH = 40, HEIGHT = 4 };

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "canvas.h"
+#include "src/ui/canvas.h"
+#include "src/ui/theme.h"
 #include "thaw/base/mem.h"
-#include "theme.h"
 
 static char *themes(void)
 {

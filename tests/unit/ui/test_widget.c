@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "key.h"
+#include "src/ui/key.h"
+#include "src/ui/widget.h"
 #include "thaw/base/mem.h"
-#include "widget.h"
 
 static void assert_dump(const struct canvas *canvas, const char *wanted)
 {
@@ -215,14 +215,15 @@ static void test_paragraph(void **state)
 static void test_tabs(void **state)
 {
     (void)state;
-    static const char *const names[] = {"One", "Two", "Three"};
-    struct canvas *canvas = canvas_create(18, 1);
-    struct rect hit[3];
-    tabs_draw(canvas, (struct rect){0, 0, 18, 1}, names, 3, 1, hit);
-    assert_dump(canvas, " 1 One  2 Two\n"); /* the third does not fit and cannot be hit */
-    assert_int_equal(hit[1].x, 7);
-    assert_int_equal(hit[2].w, 0);
-    assert_int_equal(canvas->cell[8].role, THEME_TAB_ACTIVE);
+    static const struct tab tabs[] = {{"on", 0, true}, {"One", 1, false}, {"Two", 2, true}, {"Three", 3, false}};
+    struct canvas *canvas = canvas_create(20, 1);
+    struct rect hit[4];
+    tabs_draw(canvas, (struct rect){0, 0, 20, 1}, tabs, 4, hit);
+    assert_dump(canvas, "on 1 One  2 Two\n"); /* the third does not fit and cannot be hit */
+    assert_int_equal(hit[2].x, 9);
+    assert_int_equal(hit[3].w, 0);
+    assert_int_equal(canvas->cell[1].role, THEME_TITLE);
+    assert_int_equal(canvas->cell[10].role, THEME_TAB_ACTIVE);
     canvas_destroy(canvas);
 }
 

@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
+#include "src/weights/format.h"
+#include "src/weights/h5file.h"
+#include "src/weights/keras_names.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "weights/format.h"
-#include "weights/h5file.h"
-#include "weights/keras_names.h"
 
 #ifdef HAVE_HDF5
 static const bool has_hdf5 = true;

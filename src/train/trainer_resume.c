@@ -1,0 +1,234 @@
+/* Beginning from a checkpoint: going on with a run, to the same bits, or forking a new one from it.
+ *
+ * A fork takes over whatever its settings leave as they were in its parent's experiment.ini: the freeze plan as it had
+ * become, the learning rate with all changes by hand, the number of epochs, the optimiser's moments. What differs there
+ * is taken from the settings. What cannot differ: the architecture, the weights that the parent began with (frozen layers
+ * come from there), the classes and the seed; inside an epoch the batch and the training images, too, as the place in the
+ * epoch means nothing in another order. It begins with a checkpoint of its own, written before its first event, so that a
+ * kill at any moment leaves a run that can go on. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "thaw/base/file.h"
+#include "thaw/base/mem.h"
+#include "trainer_private.h"
+
+/* --- both --- */
+
+static bool check_base(const struct trainer *trainer, const struct checkpoint *saved, const char *run,
+                       struct error *error)
+{
+    const struct checkpoint *at = &trainer->at;
+    if (hash_equal(saved->base_hash, at->base_hash))
+        return true;
+    return error_set(error, ERROR_WEIGHTS,
+                     "%s: the weights that the run in %s began with were other ones; its frozen layers come from there",
+                     at->base_path[0] ? at->base_path : saved->base_path, run);
+}
+
+/* Values, plan and moments. Without `moments`, what moves begins with fresh ones. */
+static bool take_state(struct trainer *trainer, const struct checkpoint_file *file, bool moments, struct error *error)
+{
+    if (!checkpoint_values(file, trainer->graph, trainer->touched, error) ||
+        !checkpoint_freeze(file, trainer->freeze, error) ||
+        !checkpoint_changes(file, trainer->graph, &trainer->changes, error))
+        return false;
+    optim_follow(trainer->optim, trainer->freeze, 0);
+    return !moments || checkpoint_optim(file, trainer->graph, trainer->optim, error);
+}
+
+/* The epoch that events are filed under until the next one begins. */
+static int epoch_of_events(const struct checkpoint *at)
+{
+    return at->batch == 0 && at->epoch > 1 ? at->epoch - 1 : at->epoch;
+}
+
+/* --- going on --- */
+
+static bool check_same_run(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+{
+    const char *path = rundir_path(trainer->rundir);
+    if (saved->seed != trainer->at.seed || saved->images_batch != trainer->at.images_batch)
+        return error_set(error, ERROR_USAGE, "%s: its checkpoint was made with train.seed = %llu and train.batch = %d",
+                         path, (unsigned long long)saved->seed, saved->images_batch);
+    if (trainer->extended > 0 && trainer->extended < saved->epoch)
+        return error_set(error, ERROR_USAGE, "%s: it is in epoch %d, so it cannot end behind epoch %d", path,
+                         saved->epoch, trainer->extended);
+    return check_base(trainer, saved, path, error);
+}
+
+static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
+                            struct error *error)
+{
+    struct checkpoint before = trainer->at;
+    if (!check_same_run(trainer, saved, error) || !take_state(trainer, file, true, error))
+        return false;
+    checkpoint_recorded(file, &trainer->recorded);
+    trainer->at = *saved;
+    trainer->at.data_hash = before.data_hash;
+    trainer->at.classes_hash = before.classes_hash;
+    trainer->at.batches = before.batches;
+    trainer->at.epochs = saved->epochs > 0 ? saved->epochs : trainer->experiment.train.epochs;
+    trainer->event_epoch = epoch_of_events(saved);
+    trainer->began = saved->mark > 0;
+    return true;
+}
+
+/* A run that was killed before its first checkpoint begins again. */
+static bool take_run(struct trainer *trainer, bool *data_changed, struct error *error)
+{
+    struct checkpoint saved = {0};
+    char *path = rundir_file(trainer->rundir, TRAINER_LAST), *events = rundir_file(trainer->rundir, "events.jsonl");
+    bool good = true;
+    if (file_exists(path)) {
+        struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
+        good = file && take_checkpoint(trainer, file, &saved, error);
+        checkpoint_close(file);
+        *data_changed = good && !hash_equal(saved.data_hash, trainer->at.data_hash);
+    }
+    good = good && recorded_read(&trainer->recorded, events, saved.mark, &trainer->holds_first, error);
+    if (!trainer->began && trainer->extended > 0)
+        trainer->at.epochs = trainer->extended;
+    trainer->experiment.train.epochs = trainer->at.epochs;
+    mem_free(events);
+    mem_free(path);
+    return good;
+}
+
+/* --- forking --- */
+
+/* "last", "best" and "epoch-0005" stand for the files of these names. The caller frees it. */
+static char *fork_file(const struct trainer *trainer)
+{
+    const char *name = trainer->checkpoint;
+    char *file = strchr(name, '/') ? mem_string(name) : mem_format("checkpoints/%s.safetensors", name);
+    char *path = path_join(trainer->fork, file);
+    mem_free(file);
+    return path;
+}
+
+static bool check_inside_epoch(const struct trainer *trainer, const struct checkpoint *saved, const char *path,
+                               struct error *error)
+{
+    const struct checkpoint *at = &trainer->at;
+    if (saved->batch == 0)
+        return true;
+    if (saved->images_batch != at->images_batch)
+        return error_set(error, ERROR_USAGE,
+                         "%s lies inside epoch %d, where train.batch = %d cannot change; fork from the end of an epoch",
+                         path, saved->epoch, saved->images_batch);
+    if (!hash_equal(saved->data_hash, at->data_hash))
+        return error_set(error, ERROR_USAGE,
+                         "%s lies inside epoch %d, where the training images cannot change; fork from the end of an "
+                         "epoch",
+                         path, saved->epoch);
+    return true;
+}
+
+static bool check_fork(const struct trainer *trainer, const struct checkpoint *saved, const char *path,
+                       struct error *error)
+{
+    const struct checkpoint *at = &trainer->at;
+    const struct hash unknown = {0, 0};
+    if (saved->seed != at->seed)
+        return error_set(error, ERROR_USAGE, "%s: a fork keeps train.seed = %llu: images and layers follow from it",
+                         path, (unsigned long long)saved->seed);
+    if (!hash_equal(saved->classes_hash, unknown) && !hash_equal(saved->classes_hash, at->classes_hash))
+        return error_set(error, ERROR_USAGE, "%s: a fork keeps the classes of its parent; %s has others", path,
+                         trainer->dataset->path);
+    if (at->epochs < saved->epoch)
+        return error_set(error, ERROR_USAGE, "%s: %d epochs are done, so train.epochs = %d leaves nothing to train",
+                         path, saved->epoch - 1, at->epochs);
+    return check_inside_epoch(trainer, saved, path, error) && check_base(trainer, saved, trainer->fork, error);
+}
+
+static bool same_freeze(const struct experiment *a, const struct experiment *b)
+{
+    return strcmp(a->freeze.upto, b->freeze.upto) == 0 && strcmp(a->freeze.frozen, b->freeze.frozen) == 0 &&
+           a->freeze.bn_stats == b->freeze.bn_stats;
+}
+
+/* [thaw] lines of epochs that have begun are over. */
+static int thaws_over(const struct experiment *experiment, const struct checkpoint *at)
+{
+    int over = 0;
+    while (over < experiment->thaws &&
+           (experiment->thaw[over].epoch < at->epoch || (experiment->thaw[over].epoch == at->epoch && at->batch > 0)))
+        over++;
+    return over;
+}
+
+/* The place and the learning rate. Where an epoch has another number of batches, a rate set by hand holds at the same
+ * share of the run. */
+static void take_place(struct trainer *trainer, const struct checkpoint *saved, const struct experiment *parent)
+{
+    struct checkpoint *at = &trainer->at;
+    at->epoch = saved->epoch;
+    at->batch = saved->batch;
+    at->step = saved->step;
+    at->sums = saved->sums;
+    at->epoch_seconds = saved->epoch_seconds;
+    at->thaws_done = thaws_over(&trainer->experiment, at);
+    if (trainer->experiment.train.lr == parent->train.lr)
+        at->lr = saved->lr;
+    if (at->lr.anchor != SCHEDULE_NO_ANCHOR && saved->batches > 0)
+        at->lr.anchor = at->lr.anchor * (uint64_t)at->batches / (uint64_t)saved->batches;
+    trainer->event_epoch = epoch_of_events(at);
+}
+
+static bool take_parent(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
+                        const struct experiment *parent, struct error *error)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    struct freeze *wanted = freeze_copy(trainer->freeze);
+    bool good = take_state(trainer, file, experiment->train.optimizer == parent->train.optimizer, error);
+    if (good && !same_freeze(experiment, parent)) {
+        memcpy(trainer->freeze->fixed, wanted->fixed, (size_t)wanted->nodes);
+        plan_changes_finish(&trainer->changes);
+        optim_follow(trainer->optim, trainer->freeze, trainer_thaw_warmup(trainer));
+    }
+    freeze_destroy(wanted);
+    if (good)
+        take_place(trainer, saved, parent);
+    return good;
+}
+
+static bool fork_run(struct trainer *trainer, struct error *error)
+{
+    struct checkpoint saved = {0};
+    struct experiment parent;
+    char *settings = path_join(trainer->fork, "experiment.ini"), *path = fork_file(trainer);
+    struct checkpoint_file *file = NULL;
+    bool good = experiment_load(&parent, settings, error) &&
+                (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL;
+    if (good && trainer->extended > 0)
+        trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
+    else if (good && saved.epochs > 0 && trainer->experiment.train.epochs == parent.train.epochs)
+        trainer->at.epochs = trainer->experiment.train.epochs = saved.epochs;
+    good = good && check_fork(trainer, &saved, path, error) && take_parent(trainer, file, &saved, &parent, error);
+    checkpoint_close(file);
+    snprintf(trainer->at.parent, sizeof trainer->at.parent, "%s/checkpoints/%s", path_base(trainer->fork),
+             path_base(path));
+    trainer->holds_first = true;
+    mem_free(path);
+    mem_free(settings);
+    return good;
+}
+
+bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error *error)
+{
+    *data_changed = false;
+    if (trainer->fork)
+        return fork_run(trainer, error);
+    return !trainer->resuming || take_run(trainer, data_changed, error);
+}
+
+bool trainer_settle_events(struct trainer *trainer, struct error *error)
+{
+    uint64_t mark = trainer->at.mark;
+    if (trainer->holds_first && !trainer_write_last(trainer, mark, error))
+        return false;
+    return rundir_rewind(trainer->rundir, mark, error);
+}

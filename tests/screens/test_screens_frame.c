@@ -1,0 +1,183 @@
+/* What holds on every screen, over a scripted session: Esc, Space, filters, messages, undo, completion, and what a click
+ * elsewhere closes. What each screen does is in test_screens_keys.c. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "stage_keys.h"
+#include "thaw/base/mem.h"
+
+static void test_esc_stays(void **state)
+{
+    (void)state;
+    begin_run();
+    for (int screen = 0; screen < SCREENS; screen++) {
+        char key[2] = {(char)('1' + screen), '\0'};
+        type(key);
+        type("Esc Esc Esc");
+        assert_int_equal(stage.ui->current, screen);
+    }
+}
+
+/* It marks what is selected, and nothing else: no run is paused by it. */
+static void test_space_marks(void **state)
+{
+    (void)state;
+    begin_run();
+    type("Space");
+    assert_int_equal(status_now().phase, SESSION_RUNNING);
+    type("1 Space");
+    see("is marked");
+    type("6 Space");
+    see("is marked");
+}
+
+static void test_filters_without_hits_say_so(void **state)
+{
+    (void)state;
+    static const char *const screens[] = {"1", "2", "3", "6"};
+    type("Enter 3 Enter");
+    for (size_t i = 0; i < THAW_LENGTH(screens); i++) {
+        type(screens[i]);
+        miss("Nothing matches");
+        type("/ z q z q Enter");
+        see("Nothing matches. Esc clears");
+        type("Esc");
+        miss("Nothing matches");
+    }
+}
+
+static void test_messages_go(void **state)
+{
+    (void)state;
+    type(": n o n s e n s e Enter");
+    see("There is no command");
+    type("j");
+    miss("There is no command");
+    type(": n o n s e n s e Enter");
+    stage_click(&stage, TERM_WHEEL_DOWN, 10, 8);
+    see("There is no command");
+    stage_click(&stage, TERM_PRESS, 10, 8);
+    miss("There is no command");
+    begin_run();
+    type("X y");
+    stage_train(&stage, 1); /* the run answers */
+    see("stop now");
+    type("p");
+    see("takes no commands: it has ended");
+    stage_click(&stage, TERM_PRESS, 70, 10);
+    type("r");
+    see("Training starts");
+}
+
+/* What was used before is offered where a file is asked for, before any key; Esc leaves it at once. */
+static void test_recent_files_are_offered(void **state)
+{
+    (void)state;
+    type("3 o");
+    see("indian  american  hymenoptera");
+    type("Esc");
+    miss("folder of images:");
+    type(": l o a d Enter");
+    see("flowers.ini  signs.ini");
+    type("Tab Tab");
+    see(":load /home/user/flowers.ini");
+}
+
+static void test_clicks_close_prompts(void **state)
+{
+    (void)state;
+    type(": q u i t");
+    click_tab("4 Train"); /* what is clicked is done, too */
+    miss(":quit");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
+    type("1 / v g g");
+    see("2 of 9");
+    stage_click(&stage, TERM_PRESS, 10, 3); /* the second row of what is seen */
+    see("2 of 9");
+    type("Enter");
+    assert_int_equal(session_chosen_model(stage.session), 5);
+    type("? t h e");
+    stage_click(&stage, TERM_PRESS, 2, 23);
+    miss("type to filter");
+}
+
+static void test_completions_are_clicked(void **state)
+{
+    (void)state;
+    int x, y;
+    type(": t h Tab Tab");
+    stage_find(&stage, "thaw-next", &x, &y);
+    stage_click(&stage, TERM_PRESS, x, y);
+    see(":thaw-next");
+}
+
+/* Settings and freezing are taken back in the order in which they were changed. */
+static void test_undo_of_both(void **state)
+{
+    (void)state;
+    const struct session_setting *settings;
+    type("Enter j j j Space 4");
+    double thawed = trainable_now();
+    type(": s e t Space t r a i n . l r = 0 . 5 Enter 2 k Space 1");
+    session_settings(stage.session, &settings);
+    double more = trainable_now();
+    assert_true(more > thawed);
+    type("u");
+    assert_true(trainable_now() == thawed);
+    assert_string_equal(settings[3].value, "0.5");
+    type("u");
+    session_settings(stage.session, &settings);
+    assert_string_equal(settings[3].value, "0.05");
+    see("Undone: train.lr is 0.05 again");
+    type("u");
+    assert_true(trainable_now() == 780);
+    type("u");
+    see("Nothing to undo");
+}
+
+/* In a row of the form, and behind a setting on the `:` line. */
+static void test_paths_are_completed(void **state)
+{
+    (void)state;
+    static const char *const before[] = {"4 G k Enter C-u", ": s e t Space d a t a . p a t h ="};
+    char root[] = "/tmp/thaw-test-keys-XXXXXX", keys[160], wanted[64];
+    assert_non_null(mkdtemp(root));
+    char *folder = mem_format("%s/flowers", root);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (size_t i = 0; i < THAW_LENGTH(before); i++) {
+        snprintf(keys, sizeof keys, "%s %s/fl Tab", before[i], root);
+        type(keys);
+        snprintf(wanted, sizeof wanted, "%s/flowers/", root);
+        see(wanted);
+        type("Esc Esc");
+    }
+    rmdir(folder);
+    rmdir(root);
+    mem_free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STAGE(test_undo_of_both),
+        WITH_STAGE(test_paths_are_completed),
+        WITH_STAGE(test_esc_stays),
+        WITH_STAGE(test_space_marks),
+        WITH_STAGE(test_filters_without_hits_say_so),
+        WITH_STAGE(test_messages_go),
+        WITH_STAGE(test_recent_files_are_offered),
+        WITH_STAGE(test_clicks_close_prompts),
+        WITH_STAGE(test_completions_are_clicked),
+    };
+    stage_prepare();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
