@@ -16,8 +16,8 @@
 #include "experiment_keys.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/run/command.h"
 #include "thaw/base/nearest.h"
+#include "thaw/run/command.h"
 #include "thaw/train/experiment.h"
 
 enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 4096, PIECE_MAX = 150, VALUE_MAX = 2048 };

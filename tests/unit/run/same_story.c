@@ -102,7 +102,7 @@ static const char *different_events(const struct story *a, const struct story *b
 
 #define NUMBER(member)                                                                                                 \
     {                                                                                                                  \
-        #member, (double)a->member, (double)b->member                                                                  \
+#member, (double)a->member, (double)b->member                                                                  \
     }
 static const char *different_numbers(const struct story *a, const struct story *b)
 {
@@ -110,12 +110,16 @@ static const char *different_numbers(const struct story *a, const struct story *
         const char *name;
         double left, right;
     } rows[] = {
-        NUMBER(events),       NUMBER(time),       NUMBER(trainable),  NUMBER(frozen),     NUMBER(epoch),
-        NUMBER(epochs),       NUMBER(epochs_done), NUMBER(step),      NUMBER(resumed),    NUMBER(elapsed),
-        NUMBER(lr),           NUMBER(rate),       NUMBER(phase),      NUMBER(phase_done), NUMBER(phase_all),
-        NUMBER(paused),       NUMBER(loss),       NUMBER(loss_sum),   NUMBER(images),     NUMBER(sum_epoch),
-        NUMBER(val_loss),     NUMBER(val_seconds), NUMBER(fill_seconds), NUMBER(best),    NUMBER(best_loss),
-        NUMBER(val_images),   NUMBER(val_images_most), NUMBER(best_epoch),
+        NUMBER(events),      NUMBER(time),         NUMBER(trainable),
+        NUMBER(frozen),      NUMBER(epoch),        NUMBER(epochs),
+        NUMBER(epochs_done), NUMBER(step),         NUMBER(resumed),
+        NUMBER(elapsed),     NUMBER(lr),           NUMBER(rate),
+        NUMBER(phase),       NUMBER(phase_done),   NUMBER(phase_all),
+        NUMBER(paused),      NUMBER(loss),         NUMBER(loss_sum),
+        NUMBER(images),      NUMBER(sum_epoch),    NUMBER(val_loss),
+        NUMBER(val_seconds), NUMBER(fill_seconds), NUMBER(best),
+        NUMBER(best_loss),   NUMBER(val_images),   NUMBER(val_images_most),
+        NUMBER(best_epoch),
     };
     for (size_t i = 0; i < THAW_LENGTH(rows); i++)
         if (!same_number(rows[i].left, rows[i].right))

@@ -47,7 +47,10 @@ static void begin(struct story *story)
 
 static struct event at(enum event_kind kind, uint64_t step)
 {
-    return (struct event){.kind = kind, .time = 1e9 + (double)step, .elapsed = (double)step, .step = step,
+    return (struct event){.kind = kind,
+                          .time = 1e9 + (double)step,
+                          .elapsed = (double)step,
+                          .step = step,
                           .epoch = 1 + (int)((step - 1) / SOME_STEPS)};
 }
 
@@ -339,12 +342,27 @@ static void read_off(const struct story *story)
 static void numbers_of_a_hostile_hand(void **state)
 {
     (void)state;
-    static const char *const numbers[] = {"0",     "1",       "-1",     "2147483647", "9223372036854775807",
-                                          "1e308", "\"nan\"", "\"inf\"", "\"-inf\"",  "\"18446744073709551615\"",
+    static const char *const numbers[] = {"0",     "1",       "-1",      "2147483647", "9223372036854775807",
+                                          "1e308", "\"nan\"", "\"inf\"", "\"-inf\"",   "\"18446744073709551615\"",
                                           "null",  "[]"};
-    static const char *const keys[] = {"epoch", "step", "elapsed", "time", "epochs", "steps_per_epoch", "train_images",
-                                       "images", "loss", "lr", "images_per_second", "seconds", "done", "all", "to",
-                                       "from", "params_trainable", "best_epoch"};
+    static const char *const keys[] = {"epoch",
+                                       "step",
+                                       "elapsed",
+                                       "time",
+                                       "epochs",
+                                       "steps_per_epoch",
+                                       "train_images",
+                                       "images",
+                                       "loss",
+                                       "lr",
+                                       "images_per_second",
+                                       "seconds",
+                                       "done",
+                                       "all",
+                                       "to",
+                                       "from",
+                                       "params_trainable",
+                                       "best_epoch"};
     struct story story;
     begin(&story);
     for (int kind = 0; kind < EVENT_KINDS; kind++)
