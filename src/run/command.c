@@ -11,25 +11,9 @@
 
 #include "thaw/base/mem.h"
 
-static const struct run_command_row rows[] = {
-    [RUN_LR] = {"lr", "RATE", "the learning rate of the next step; the schedule goes on from there in proportion", true,
-                true},
-    [RUN_PAUSE] = {"pause", "", "waits behind this batch", true, true},
-    [RUN_CONTINUE] = {"continue", "", "goes on", true, true},
-    [RUN_STEP] = {"step", "[N]", "one step (or N), then a pause", true, true},
-    [RUN_STOP] = {"stop", "[now | epoch | HH:MM | +MINUTES]", "saves and ends: now, at the epoch's end, or at a time",
-                  true, true},
-    [RUN_INTERRUPT] = {"interrupt", "", "stops as a signal does", true, false},
-    [RUN_SAVE] = {"save", "", "writes a checkpoint now", true, true},
-    [RUN_FREEZE] = {"freeze", "PATTERNS", "freezes the layers that match", true, true},
-    [RUN_THAW] = {"thaw", "PATTERNS [@ lr*F]", "thaws the layers that match, with F times the learning rate", true,
-                  true},
-    [RUN_PLAN] = {"plan", "MARKS", "the whole freeze plan at once: a hexadecimal digit a layer", true, false},
-    [RUN_UNDO] = {"undo", "", "takes the last freeze or thaw back", true, true},
-    [RUN_EPOCHS] = {"epochs", "N", "ends behind epoch N", true, true},
-    [RUN_NOTE] = {"note", "TEXT", "words for whoever reads the run", true, true},
-    [RUN_WATCH] = {"watch", "FROM", "a viewer's: events from this one on", false, false},
-};
+#define TYPED(kind, name, synopsis, help)         [RUN_##kind] = {name, synopsis, help, true, true},
+#define OTHER(kind, name, synopsis, help, writes) [RUN_##kind] = {name, synopsis, help, writes, false},
+static const struct run_command_row rows[] = {RUN_COMMAND_LIST(TYPED, OTHER)};
 _Static_assert(THAW_LENGTH(rows) == RUN_COMMANDS, "a row for each kind");
 
 static const char *const when_names[] = {"now", "epoch", "time"};

@@ -23,7 +23,7 @@ void ui_call(struct ui *ui, const struct command *command, const char *argument)
     int screen;
     command_at(command_number(command), &screen);
     ui->dirty = true;
-    if (screen >= 0 && screen != (int)ui->current && !command->anywhere) {
+    if (screen >= 0 && screen != (int)ui->current && !command->anywhere && !command->home) {
         ui_say(ui, UI_WARNING, "%s works on %s (%d)", command->name, screen_table[screen]->title, screen + 1);
         return;
     }

@@ -90,65 +90,6 @@ static void set(const struct command_call *call)
         ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
 }
 
-static void freeze_next(const struct command_call *call)
-{
-    struct ui *ui = call->ui;
-    struct error error;
-    if (!session_freeze_match(ui->session, call->argument, call->command->value != 0, &error)) {
-        ui_fail(ui, &error);
-        return;
-    }
-    undo_froze(ui->undo);
-    struct session_freeze_counts counts;
-    char trainable[WORDS_MAX], still[WORDS_MAX];
-    session_freeze_counts(ui->session, &counts);
-    ui_say(ui, UI_GOOD, "%s%s %s: %s values learn, %s are frozen",
-           session_shown_view(ui->session) < 0 ? "" : "Next run: ", call->argument,
-           call->command->value ? "frozen" : "thawed", words_count(trainable, counts.trainable),
-           words_count(still, counts.frozen));
-}
-
-/* value: whether it freezes. What a run makes of it comes as a notice. */
-static void freeze(const struct command_call *call)
-{
-    struct ui *ui = call->ui;
-    enum session_subject subject = ui_subject(ui), before = session_subject(ui->session);
-    if (subject == SESSION_SHOWN_RUN) {
-        ui_tell(ui, call->command->value ? "freeze" : "thaw", call->argument);
-        return;
-    }
-    session_set_subject(ui->session, subject);
-    freeze_next(call);
-    session_set_subject(ui->session, before);
-}
-
-static void undo(const struct command_call *call)
-{
-    struct ui *ui = call->ui;
-    struct error error;
-    char what[160];
-    if (ui_subject(ui) == SESSION_SHOWN_RUN) { /* its plan alone */
-        ui_tell(ui, "undo", "");
-        return;
-    }
-    enum session_subject before = session_subject(ui->session);
-    session_set_subject(ui->session, SESSION_NEXT_RUN);
-    enum undone undone = undo_last(ui->undo, ui->session, what, sizeof what, &error);
-    session_set_subject(ui->session, before);
-    switch (undone) {
-    case UNDO_NOTHING:
-        ui_say(ui, UI_WARNING, "Nothing to undo");
-        break;
-    case UNDO_FAILED:
-        ui_fail(ui, &error);
-        break;
-    case UNDO_FROZE:
-    case UNDO_SET:
-        ui_say(ui, UI_INFO, "Undone: %s", what);
-        break;
-    }
-}
-
 static bool is_opening(struct ui *ui)
 {
     return session_opening(ui->session) != NULL;
@@ -182,16 +123,16 @@ static void open_run(const struct command_call *call)
 }
 
 static const struct command rows[] = {
-    {"model", "", "model", "choose weights or an architecture", .run = choose_model, .argument = ARGUMENT_MODEL},
-    {"data", "", "data", "choose a dataset by its path", .run = choose_data, .argument = ARGUMENT_DATA},
-    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_EXPERIMENT},
+    {"model", "", "model", "choose weights or an architecture", .run = choose_model, .argument = ARGUMENT_MODEL,
+     .takes = "NAME | FILE"},
+    {"data", "", "data", "choose a dataset by its path", .run = choose_data, .argument = ARGUMENT_DATA,
+     .takes = "FOLDER"},
+    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_EXPERIMENT, .takes = "FILE"},
     {"sample", "E", "sample", "open the sample experiment", .run = sample},
-    {"write", "", "write", "write the settings into an experiment file", .run = write_file, .argument = ARGUMENT_PATH},
-    {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING},
-    {"freeze", "", "freeze", "freeze layers: freeze conv1 layer1.*", .run = freeze, .argument = ARGUMENT_LAYERS,
-     .value = 1},
-    {"thaw", "", "thaw", "thaw layers: thaw layer4.*", .run = freeze, .argument = ARGUMENT_LAYERS},
-    {"undo", "u", "undo", "take back the last freezing or setting", .run = undo},
+    {"write", "", "write", "write the settings into an experiment file", .run = write_file, .argument = ARGUMENT_PATH,
+     .takes = "FILE"},
+    {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING,
+     .takes = "SECTION.KEY=VALUE"},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
     {"open-run", "", "open run", "reopen a run by its folder", .run = open_run, .argument = ARGUMENT_PATH},
 };

@@ -2,6 +2,7 @@
  * themes. Each source offers whole lines, so that the prompt need not know where a word begins. Called by prompt.c. */
 #include "config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,16 @@ static void offer_themes(struct completions *out, struct ui *ui, const char *hea
     }
 }
 
+/* Of "[now | epoch | HH:MM | +MINUTES]" the words that are typed as they stand. */
+static void offer_choices(struct completions *out, const char *head, const char *typed, const char *takes)
+{
+    char *copy = mem_string(takes), *save = NULL;
+    for (char *word = strtok_r(copy, "[]| ", &save); word; word = strtok_r(NULL, "[]| ", &save))
+        if (islower((unsigned char)word[0]))
+            offer(out, head, typed, word, "");
+    mem_free(copy);
+}
+
 static void offer_argument(struct completions *out, struct ui *ui, enum command_argument kind, const char *head,
                            const char *typed)
 {
@@ -246,6 +257,8 @@ void complete(struct completions *completions, struct ui *ui, enum command_argum
     const struct command *command = command_find(word, (int)ui->current, NULL);
     if (command)
         offer_argument(completions, ui, command->argument, head, text + rest);
+    if (command && command->takes && command->argument == ARGUMENT_TEXT)
+        offer_choices(completions, head, text + rest, command->takes);
     mem_free(head);
     mem_free(word);
 }

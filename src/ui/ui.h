@@ -55,6 +55,7 @@ struct ui {
     bool slow;  /* the line is */
     enum ui_message_kind message_kind;
     char message[512];
+    double replay_speed;                  /* times, that a replay goes on with; 0: as usual */
     double message_since;                 /* clock_monotonic; 0: stays until the next key */
     bool (*message_holds)(struct ui *ui); /* whether it is still true; NULL: it does not say */
     const char *greeting;                 /* to be said once all is open; NULL: it was */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fake_state.h"
+#include "thaw/base/mem.h"
 #include "thaw/run/command.h"
 
 static const struct session_run run_rows[RUNS] = {
@@ -126,7 +127,7 @@ size_t session_pump(struct session *session)
         session->opened = false;
         return 1;
     }
-    bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
+    bool may = (status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING) && !status->replay;
     for (int i = 0; may && i < session->steps && status->phase != SESSION_FINISHED; i++, made++)
         make_step(session);
     if (session->finish || (session->stopping && fake_is_live(session))) {
@@ -201,6 +202,42 @@ static void set_lr(struct session *session, double lr)
     fake_note(session, EVENT_LR, text);
 }
 
+static void do_command(struct session *session, const struct run_command *command)
+{
+    switch (command->kind) {
+    case RUN_PAUSE:
+    case RUN_CONTINUE:
+        fake_phase(session, command->kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
+        fake_note(session, EVENT_PAUSE, command->kind == RUN_PAUSE ? "paused" : "continued");
+        break;
+    case RUN_STOP:
+        session->stopping = command->when == RUN_STOP_NOW;
+        break;
+    case RUN_SAVE:
+        fake_note(session, EVENT_CHECKPOINT, "saved by hand");
+        break;
+    case RUN_LR:
+        set_lr(session, command->value);
+        break;
+    case RUN_EPOCHS:
+        session->status.epochs = (int)command->value;
+        break;
+    case RUN_NOTE:
+        fake_note(session, EVENT_NOTE, command->text);
+        break;
+    default:
+        break;
+    }
+}
+
+/* false: refused, as a run does. */
+static bool change_layers(struct session *session, const struct run_command *command, struct error *error)
+{
+    if (command->kind == RUN_UNDO)
+        return session_undo_freeze(session, error);
+    return session_freeze_match(session, command->text, command->kind == RUN_FREEZE, error);
+}
+
 bool session_tell(struct session *session, const char *words, struct error *error)
 {
     struct run_command command;
@@ -210,24 +247,15 @@ bool session_tell(struct session *session, const char *words, struct error *erro
         run_command_finish(&command);
         return error_set(error, ERROR_FAILED, "nobody trains in it");
     }
+    struct error refusal = {0};
+    char *said = run_command_words(&command);
     bool freezes = command.kind == RUN_FREEZE || command.kind == RUN_THAW || command.kind == RUN_UNDO;
-    if (freezes &&
-        !(command.kind == RUN_UNDO ? session_undo_freeze(session, error)
-                                   : session_freeze_match(session, command.text, command.kind == RUN_FREEZE, error))) {
-        answer(session, false, words, error->text);
-    } else {
-        answer(session, true, words, "");
-    }
-    if (command.kind == RUN_PAUSE || command.kind == RUN_CONTINUE) {
-        fake_phase(session, command.kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
-        fake_note(session, EVENT_PAUSE, command.kind == RUN_PAUSE ? "paused" : "continued");
-    } else if (command.kind == RUN_STOP) {
-        session->stopping = true;
-    } else if (command.kind == RUN_SAVE) {
-        fake_note(session, EVENT_CHECKPOINT, "saved by hand");
-    } else if (command.kind == RUN_LR) {
-        set_lr(session, command.value);
-    }
+    if (freezes && !change_layers(session, &command, &refusal))
+        answer(session, false, said, refusal.text);
+    else
+        answer(session, true, said, "");
+    do_command(session, &command);
+    mem_free(said);
     run_command_finish(&command);
     ssize_t unused = write(session->pipe[1], "", 1);
     (void)unused;
@@ -313,6 +341,8 @@ bool session_replay(struct session *session, const char *run, double speed, stru
 {
     if (!session_open_run(session, run, true, error))
         return false;
+    session_replay_seek(session, 1);
+    session->subject = SESSION_NEXT_RUN;
     session->status.replay = true;
     session->status.speed = speed;
     return true;
@@ -325,7 +355,10 @@ void session_replay_speed(struct session *session, double speed)
 
 void session_replay_seek(struct session *session, int epoch)
 {
-    (void)session, (void)epoch;
+    session->status.epoch = epoch;
+    session->status.batch = 1;
+    fake_phase(session, SESSION_RUNNING);
+    session->status.writes = false;
 }
 
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws)
@@ -411,7 +444,7 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
 {
     (void)read_only;
     size_t row = 0;
-    while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
+    while (row < RUNS && strcmp(run_rows[row].path, path) != 0 && !strstr(run_rows[row].name, path))
         row++;
     if (row == RUNS)
         return error_set(error, ERROR_FAILED, "%s: not a run directory", path);

@@ -71,7 +71,7 @@ static void stop_by_attaching(void)
 {
     struct harness *harness = start("attach", "last");
     harness_wait(harness, "training");
-    harness_type(harness, "X y");
+    harness_type(harness, "X j Enter");
     harness_wait(harness, "stopped");
     harness_type(harness, "q");
     harness_leave(harness, 0);
