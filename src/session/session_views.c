@@ -321,11 +321,12 @@ bool session_open_run(struct session *session, const char *run, bool read_only, 
     if (!path)
         return false;
     long known = find_view(session, host, path);
+    unsigned how = read_only ? LINK_READ_ONLY : 0;
     struct link *link = NULL;
     if (known >= 0)
         session_show_view(session, (size_t)known);
     else
-        link = remote ? link_call(host, path, read_only, VIEW_RATE, error) : link_open(path, read_only, error);
+        link = remote ? link_call(host, path, how, VIEW_RATE, error) : link_open(path, how, error);
     if (link) {
         add_view(session, link);
         views_pump(session);
