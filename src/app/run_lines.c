@@ -44,7 +44,7 @@ static void draw_bar(struct run_lines *lines)
     if (story->phase == EVENT_PHASE_FEATURES) {
         fprintf(stderr, "\r\033[Kfrozen part: %d of %d images", story->phase_done, story->phase_all);
     } else {
-        int filled = WIDTH * batch / batches;
+        int filled = (int)((double)WIDTH * batch / batches);
         fprintf(stderr, "\r\033[Kepoch %d/%d [%.*s%.*s] %d/%d  loss %.4f  %.0f images/s", story->epoch, story->epochs,
                 filled, "##############################", WIDTH - filled, "..............................", batch,
                 batches, story->loss, story->rate);

@@ -108,6 +108,7 @@ static bool take_object(struct run_command *command, const json_t *object, struc
     const json_t *id = json_object_get(object, "id"), *text = json_object_get(object, "text");
     const json_t *by = json_object_get(object, "by");
     const char *when = json_string_value(json_object_get(object, "when"));
+    command->id = json_is_integer(id) ? (uint64_t)json_integer_value(id) : 0;
     if (!take_kind(command, json_string_value(json_object_get(object, "command")), error) ||
         !take_when(command, when, error) || !take_number(object, "value", &command->value, error) ||
         !take_number(object, "rate", &command->rate, error))
@@ -116,7 +117,6 @@ static bool take_object(struct run_command *command, const json_t *object, struc
         return error_set(error, ERROR_USAGE, "a command's \"id\" is a whole number, its \"text\" and \"by\" are texts");
     if (text && json_string_length(text) > RUN_COMMAND_TEXT_MAX)
         return error_set(error, ERROR_USAGE, "a command's text has more than %d bytes", RUN_COMMAND_TEXT_MAX);
-    command->id = id ? (uint64_t)json_integer_value(id) : 0;
     command->text = text ? mem_string(json_string_value(text)) : NULL;
     snprintf(command->by, sizeof command->by, "%s", by ? json_string_value(by) : "");
     return true;

@@ -33,8 +33,8 @@ struct view {
 };
 
 /* session_layers.c, for both kinds of rows */
-struct view *view_subject(const struct session *session); /* whose layers are told; NULL: the next run's */
-struct session_layer *layers_begin_stage(struct session_layer *row);               /* without marks; returns it */
+struct view *view_subject(const struct session *session);            /* whose layers are told; NULL: the next run's */
+struct session_layer *layers_begin_stage(struct session_layer *row); /* without marks; returns it */
 void layers_fill_marks(struct session_layer *row, unsigned marks, unsigned fixed); /* enum freeze_mark bits */
 void layers_join_stage(struct session_layer *stage, const struct session_layer *row);
 
@@ -54,6 +54,8 @@ void results_forget(struct view *view);
 
 /* session_views.c */
 struct view *view_shown(const struct session *session); /* NULL: none */
+/* Of a run on this machine, not of a replay; NULL: it is not looked at. */
+struct view *view_of(const struct session *session, const char *run);
 void view_notice(struct session *session, bool good, const char *format, ...) THAW_PRINTF(3, 4);
 /* To the shown run. words: what its answer is told with; NULL: the command's own. */
 bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error);

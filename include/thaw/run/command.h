@@ -79,12 +79,14 @@ void run_command_finish(struct run_command *command) THAW_NONNULL;
  * day is the next one. ERROR_USAGE with what the command takes, or the nearest name. */
 bool run_command_parse(struct run_command *command, const char *words,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The factor of "lr*0.1", blanks anywhere between; false: it is none over 0. */
+bool run_command_factor(const char *text, double *factor) THAW_NONNULL;
 /* The same words again, for people; caller frees. */
 char *run_command_words(const struct run_command *command) THAW_NONNULL;
 
 /* One JSON line without the newline; caller frees. */
 char *run_command_to_json(const struct run_command *command) THAW_NONNULL;
-/* The reverse; every field is checked. ERROR_USAGE. */
+/* The reverse; every field is checked. ERROR_USAGE; the id is there where one could be read. */
 bool run_command_from_json(struct run_command *command, const char *line, size_t length,
                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
