@@ -197,6 +197,8 @@ static void draw_cost(struct ui *ui, struct canvas *canvas, struct rect line,
     char forward[WORDS_MAX], backward[WORDS_MAX], bytes[WORDS_MAX], epochs[COMPONENT_TEXT];
     int x = line.x, y = line.y, end = line.x + line.w;
     session_cost(ui->session, &cost);
+    if (cost.bytes <= 0 && cost.refused[0] != '\0')
+        x += canvas_format(canvas, x, y, end - x, THEME_WARNING, 0, "%s   ", cost.refused);
     if (cost.bytes > 0) {
         bool refused = cost.refused[0] != '\0';
         x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "memory ");

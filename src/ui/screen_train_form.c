@@ -81,9 +81,11 @@ static void draw_what_trains(struct ui *ui, struct canvas *canvas, struct rect l
                        words_count(a, counts.trainable), words_count(b, counts.frozen));
     if (component_epochs(epochs, &cost)[0] != '\0')
         x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; epoch %s", epochs);
-    if (cost.refused[0] != '\0')
+    if (cost.refused[0] != '\0' && cost.bytes > 0)
         canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s of memory: more than it may have",
                       words_bytes(a, cost.bytes));
+    else if (cost.refused[0] != '\0')
+        canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s", cost.refused);
     else if (cost.bytes > 0)
         canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; memory %s", words_bytes(a, cost.bytes));
 }

@@ -107,6 +107,9 @@ static void bytes_come_at_once(void **state)
     assert_non_null(strstr(cost_of(quiet).refused, "may take 1 MiB"));
     must(session_set(quiet, "train.memory=auto", &error), &error);
     assert_string_equal(cost_of(quiet).refused, "");
+    must(session_freeze_match(quiet, "*", true, &error), &error);
+    assert_string_equal(cost_of(quiet).refused, "every layer would be frozen: nothing is left to train");
+    assert_true(cost_of(quiet).bytes == 0);
     session_destroy(quiet);
 }
 
