@@ -250,14 +250,14 @@ char *app_run(const char *runs, const char *name, struct error *error)
     return run;
 }
 
-struct link *app_link(const char *runs, const char *name, bool read_only, double rate, struct error *error)
+struct link *app_link(const char *runs, const char *name, unsigned how, struct error *error)
 {
     char host[LINK_HOST];
     const char *rest;
     if (link_split(name, host, &rest))
-        return link_call(host, rest, read_only, rate, error);
+        return link_call(host, rest, how, 0, error);
     char *run = app_run(runs, name, error);
-    struct link *link = run ? link_open(run, read_only, error) : NULL;
+    struct link *link = run ? link_open(run, how, error) : NULL;
     mem_free(run);
     return link;
 }

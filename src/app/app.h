@@ -31,9 +31,9 @@ int workbench_on_run(const struct verb *verb, int argc, char **argv);
 
 /* The directory of a run as it was named on the command line, below --runs or the data home; caller frees. */
 char *app_run(const char *runs, const char *name, struct error *error);
-/* A link to it, or to HOST:RUN with at most `rate` bytes a second (0: all); link_destroy. */
+/* A link to it, or to HOST:RUN; how: bits of enum link_how. */
 struct link;
-struct link *app_link(const char *runs, const char *name, bool read_only, double rate, struct error *error);
+struct link *app_link(const char *runs, const char *name, unsigned how, struct error *error);
 
 /* Prints "thaw: <sentence>" on stderr and returns the kind's exit code. */
 int app_fail(const struct error *error);

@@ -44,7 +44,7 @@ static void draw_bar(struct run_lines *lines)
     if (story->phase == EVENT_PHASE_FEATURES) {
         fprintf(stderr, "\r\033[Kfrozen part: %d of %d images", story->phase_done, story->phase_all);
     } else {
-        int filled = WIDTH * batch / batches;
+        int filled = (int)((double)WIDTH * batch / batches);
         fprintf(stderr, "\r\033[Kepoch %d/%d [%.*s%.*s] %d/%d  loss %.4f  %.0f images/s", story->epoch, story->epochs,
                 filled, "##############################", WIDTH - filled, "..............................", batch,
                 batches, story->loss, story->rate);
@@ -84,7 +84,7 @@ static void tell_run(const struct run_lines *lines)
             (unsigned long long)lines->story.trainable, (unsigned long long)lines->story.frozen, lines->story.epochs,
             run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
     if (run->u.run.memory > 0) /* runs of older versions do not say */
-        fprintf(lines->out, "a step takes %.0f MB of memory", (double)run->u.run.memory / 1e6);
+        fprintf(lines->out, "takes %.0f MB of memory, decoded images apart", (double)run->u.run.memory / 1e6);
     if (run->u.run.recomputed > 0)
         fprintf(lines->out,
                 ", and to keep to that computes %d layers again: %.1f %% of the forward pass's multiply-adds",

@@ -17,6 +17,7 @@ struct following {
     struct run_lines lines;
     uint64_t from;
     bool json, failed;
+    bool lived; /* the run was reached */
 };
 
 static void take_event(struct following *following, const struct link_message *message)
@@ -32,6 +33,31 @@ static void take_event(struct following *following, const struct link_message *m
     following->failed = following->failed || ferror(stdout);
 }
 
+/* It was cut back to a checkpoint, to go on from there: told again from its first event on. */
+static void begin_again(struct following *following)
+{
+    run_lines_finish(&following->lines);
+    run_lines_init(&following->lines, stdout, following->json);
+    if (following->json)
+        puts("{\"reset\":true}");
+    else
+        puts("gone on with from a checkpoint; from the beginning:");
+}
+
+/* A line that drops later on is tried again. */
+static void tell_state(struct following *following, const struct link *link)
+{
+    following->lived = following->lived || link_state(link) == LINK_LIVE;
+    if (link_state(link) == LINK_WAITING && following->lived)
+        fprintf(stderr, "thaw: %s\n", link_sentence(link));
+}
+
+static bool is_over(const struct following *following, const struct link *link)
+{
+    enum link_state state = link_state(link);
+    return state == LINK_ENDED || state == LINK_FAILED || (state == LINK_WAITING && !following->lived);
+}
+
 /* All that is there; false: the run has ended. */
 static bool take_all(struct following *following, struct link *link)
 {
@@ -42,16 +68,17 @@ static bool take_all(struct following *following, struct link *link)
             take_event(following, &message);
             event_finish(&message.event);
         } else if (got == LINK_RESET) {
-            run_lines_finish(&following->lines);
-            run_lines_init(&following->lines, stdout, following->json);
+            begin_again(following);
+        } else if (got == LINK_CHANGED) {
+            tell_state(following, link);
         }
     }
-    return !following->failed && link_state(link) != LINK_ENDED && link_state(link) != LINK_FAILED;
+    return !following->failed && !is_over(following, link);
 }
 
 static int follow_link(struct link *link, uint64_t from, bool json)
 {
-    struct following following = {.from = from, .json = json};
+    struct following following = {.from = from, .json = json, .lived = link_state(link) == LINK_LIVE};
     struct pollfd fd = {.fd = link_fd(link), .events = POLLIN};
     run_lines_init(&following.lines, stdout, json);
     while (take_all(&following, link)) {
@@ -62,15 +89,13 @@ static int follow_link(struct link *link, uint64_t from, bool json)
     int code = error_exit_code(ERROR_FAILED);
     struct error error = {.kind = ERROR_FAILED};
     following.lines.quiet = false;
-    if (link_state(link) == LINK_FAILED) {
+    if (link_state(link) != LINK_ENDED && !following.failed) {
         snprintf(error.text, sizeof error.text, "%s", link_sentence(link));
         code = app_fail(&error);
-    } else if (!following.failed && json) {
-        code = following.lines.story.done.kind == EVENT_DONE ? 0 : code;
     } else if (!following.failed) {
-        code = run_lines_end(&following.lines, link_run(link), false);
-        if (following.lines.story.done.kind != EVENT_DONE)
-            fprintf(stderr, "thaw: the run was broken off: thaw resume goes on with it\n");
+        int how = json ? 0 : run_lines_end(&following.lines, link_run(link), false);
+        error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
+        code = following.lines.story.done.kind == EVENT_DONE ? how : app_fail(&error);
     }
     run_lines_finish(&following.lines);
     return code;
@@ -92,7 +117,7 @@ static int follow(int argc, char **argv)
         return app_usage(&verb_follow, "--from takes the number of an event, not %s", from);
     struct error error = {0};
     signal(SIGPIPE, SIG_IGN);
-    struct link *link = app_link(runs, argv[1], true, 0, &error);
+    struct link *link = app_link(runs, argv[1], LINK_READ_ONLY, &error);
     int code = link ? follow_link(link, (uint64_t)first, json) : app_fail(&error);
     link_destroy(link);
     return code;

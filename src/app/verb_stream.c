@@ -1,106 +1,135 @@
-/* thaw stream: the server's end of a pipe. What `thaw attach HOST:RUN` starts on the host: speaks the protocol on
- * descriptors 0 and 1, from the run's file; commands go on to the run's engine. */
+/* thaw stream: the server's end of a pipe. What `thaw attach HOST:RUN` starts on the host: the protocol on descriptors 0
+ * and 1. Where an engine serves the run, its door speaks and bytes are handed on both ways; else what is in the file is
+ * told from here, and commands are refused. */
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app.h"
+#include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/link.h"
 #include "thaw/run/rundir.h"
 #include "thaw/run/viewer.h"
 
-enum { ASKED_MAX = 256, TICK_MS = 100 };
+enum { BLOCK = 1 << 16, TICK_MS = 250, GREETING_MS = 5000 };
 
-struct stream {
-    struct link *link; /* to the engine, for commands */
-    struct viewer *viewer;
-    struct asked {
-        uint64_t link_id, id;
-    } asked[ASKED_MAX];
-    int askeds;
+/* --- bytes both ways --- */
+
+struct flow {
+    int from, to;
+    char *block; /* [BLOCK], what waits at `at`.. `have` */
+    size_t have, at;
+    bool ended; /* nothing more comes */
 };
 
-static void take_command(void *context, struct viewer *viewer, const struct run_command *command)
+static bool would_block(ssize_t count)
 {
-    struct stream *stream = context;
+    return count < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* Moves what can be moved; false: the other end takes no more. */
+static bool move_on(struct flow *flow)
+{
+    if (flow->at == flow->have && !flow->ended) {
+        ssize_t got = read(flow->from, flow->block, BLOCK);
+        flow->at = 0;
+        flow->have = got > 0 ? (size_t)got : 0;
+        flow->ended = got <= 0 && !would_block(got);
+    }
+    if (flow->at == flow->have)
+        return true;
+    ssize_t wrote = write(flow->to, flow->block + flow->at, flow->have - flow->at);
+    flow->at += wrote > 0 ? (size_t)wrote : 0;
+    return wrote >= 0 || would_block(wrote);
+}
+
+static struct pollfd wanted(const struct flow *flow)
+{
+    bool full = flow->at < flow->have;
+    return (struct pollfd){.fd = full ? flow->to : flow->ended ? -1 : flow->from, .events = full ? POLLOUT : POLLIN};
+}
+
+/* Until either end is gone. What the engine said last is handed on, for as long as somebody takes it. */
+static void hand_on(struct flow *out, struct flow *in)
+{
+    double over = 0;
+    while (!(out->ended && out->at == out->have) && !in->ended) {
+        struct pollfd fds[2] = {wanted(out), wanted(in)};
+        over = out->ended && over == 0 ? clock_monotonic() : over;
+        if (over > 0 && clock_monotonic() - over > VIEWER_PATIENCE)
+            return;
+        poll(fds, 2, over > 0 ? TICK_MS : -1);
+        if (!move_on(out) || !move_on(in))
+            return;
+    }
+}
+
+/* The engine's first words are in the block; false: it has no place, or says nothing. */
+static bool is_let_in(struct flow *out)
+{
+    static const char bye[] = "{\"bye\":";
+    struct pollfd fd = {.fd = out->from, .events = POLLIN};
+    if (poll(&fd, 1, GREETING_MS) != 1)
+        return false;
+    ssize_t got = read(out->from, out->block, BLOCK);
+    out->have = got > 0 ? (size_t)got : 0;
+    return out->have >= sizeof bye && memcmp(out->block, bye, sizeof bye - 1) != 0;
+}
+
+static bool serve_engine(const char *run)
+{
+    bool writes;
+    int door = link_connect(run, &writes);
+    struct flow out = {.from = door, .to = STDOUT_FILENO, .block = mem_alloc(BLOCK)};
+    struct flow in = {.from = STDIN_FILENO, .to = door, .block = mem_alloc(BLOCK)};
+    bool good = door >= 0 && is_let_in(&out);
+    if (good) {
+        fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+        fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+        hand_on(&out, &in);
+    }
+    if (door >= 0)
+        close(door);
+    mem_free(in.block);
+    mem_free(out.block);
+    return good;
+}
+
+/* --- from the file --- */
+
+static void refuse(void *context, struct viewer *viewer, const struct run_command *command)
+{
+    struct run_answer answer = {.id = command->id, .sentence = "nobody trains in it, so nothing can be told to it"};
+    (void)context;
+    viewer_answer(viewer, &answer);
+}
+
+static int serve_file(const char *run)
+{
     struct error error = {0};
-    struct run_answer refused = {.id = command->id};
-    uint64_t id = 0;
-    if (stream->askeds == ASKED_MAX)
-        error_set(&error, ERROR_FAILED, "%d commands wait for their answers", ASKED_MAX);
-    else
-        id = link_post(stream->link, command, &error);
-    if (id) {
-        stream->asked[stream->askeds++] = (struct asked){id, command->id};
-        return;
+    struct viewer_options options = {
+        .run = run, .in = dup(STDIN_FILENO), .out = dup(STDOUT_FILENO), .by = "", .command = refuse};
+    struct viewer *viewer = viewer_create(&options, &error);
+    if (!viewer)
+        return app_fail(&error);
+    while (viewer_serve(viewer)) {
+        struct pollfd fds[VIEWER_FDS];
+        bool alive = rundir_is_active(run); /* without a door that can be reached from here */
+        if (!alive)
+            viewer_end(viewer);
+        viewer_poll(viewer, fds);
+        poll(fds, VIEWER_FDS, alive || fds[1].fd >= 0 ? TICK_MS : 0);
     }
-    snprintf(refused.sentence, sizeof refused.sentence, "%.500s", error.text);
-    viewer_answer(viewer, &refused);
-}
-
-static void take_answer(struct stream *stream, const struct run_answer *answer)
-{
-    for (int i = 0; i < stream->askeds; i++) {
-        if (stream->asked[i].link_id != answer->id)
-            continue;
-        struct run_answer own = *answer;
-        own.id = stream->asked[i].id;
-        viewer_answer(stream->viewer, &own);
-        stream->asked[i] = stream->asked[--stream->askeds];
-        return;
-    }
-}
-
-/* What the engine says is in the file, too: only answers and the end count. */
-static void take_messages(struct stream *stream)
-{
-    struct link_message message;
-    enum link_got got;
-    while ((got = link_next(stream->link, &message)) != LINK_NOTHING) {
-        if (got == LINK_EVENT)
-            event_finish(&message.event);
-        if (got == LINK_ANSWER)
-            take_answer(stream, &message.answer);
-    }
-    if (link_state(stream->link) == LINK_ENDED || link_state(stream->link) == LINK_FAILED)
-        viewer_end(stream->viewer);
-}
-
-static void serve(struct stream *stream)
-{
-    do {
-        struct pollfd fds[3] = {{.fd = viewer_in(stream->viewer), .events = POLLIN},
-                                {.fd = viewer_out(stream->viewer), .events = POLLOUT},
-                                {.fd = link_fd(stream->link), .events = POLLIN}};
-        poll(fds, 3, TICK_MS);
-        take_messages(stream);
-    } while (viewer_serve(stream->viewer));
-}
-
-static int stream_run(const char *run)
-{
-    struct error error = {0};
-    struct stream stream = {.link = link_open(run, false, &error)};
-    const char *user = getenv("USER");
-    struct viewer_options options = {.run = run,
-                                     .in = STDIN_FILENO,
-                                     .out = STDOUT_FILENO,
-                                     .writes = stream.link && link_writes(stream.link),
-                                     .by = user ? user : "",
-                                     .command = take_command,
-                                     .context = &stream};
-    stream.viewer = stream.link ? viewer_create(&options, &error) : NULL;
-    if (stream.viewer)
-        serve(&stream);
-    viewer_destroy(stream.viewer);
-    link_destroy(stream.link);
-    return stream.viewer ? 0 : app_fail(&error);
+    viewer_destroy(viewer);
+    return 0;
 }
 
 static int stream(int argc, char **argv)
@@ -119,7 +148,7 @@ static int stream(int argc, char **argv)
         app_json(json_pack("{s:s}", "bye", error.text));
         return app_fail(&error);
     }
-    int code = stream_run(run);
+    int code = serve_engine(run) ? 0 : serve_file(run);
     mem_free(run);
     return code;
 }

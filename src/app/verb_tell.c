@@ -35,15 +35,11 @@ static bool wait_for_answer(struct link *link, uint64_t id, struct run_answer *a
         struct link_message message;
         enum link_got got;
         while ((got = link_next(link, &message)) != LINK_NOTHING) {
-            if (got == LINK_EVENT)
-                event_finish(&message.event);
             if (got == LINK_ANSWER && message.answer.id == id) {
                 *answer = message.answer;
                 return true;
             }
         }
-        if (link_state(link) == LINK_ENDED || link_state(link) == LINK_FAILED || link_state(link) == LINK_WAITING)
-            return error_set(error, ERROR_FAILED, "%s: the run ended before it answered", link_run(link));
         poll(&fd, 1, 1000);
     }
     return error_set(error, ERROR_FAILED, "%s: no answer for %d seconds", link_run(link), ANSWER_SECONDS);
@@ -54,13 +50,9 @@ static void wait_for_line(struct link *link)
 {
     struct pollfd fd = {.fd = link_fd(link), .events = POLLIN};
     struct link_message message;
-    while (link_state(link) == LINK_STARTING) {
-        enum link_got got = link_next(link, &message);
-        if (got == LINK_EVENT)
-            event_finish(&message.event);
-        if (got == LINK_NOTHING)
+    while (link_state(link) == LINK_STARTING)
+        if (link_next(link, &message) == LINK_NOTHING)
             poll(&fd, 1, 1000);
-    }
 }
 
 static int tell_link(struct link *link, const struct run_command *command, bool json)
@@ -68,9 +60,10 @@ static int tell_link(struct link *link, const struct run_command *command, bool 
     struct error error = {0};
     struct run_answer answer = {0};
     wait_for_line(link);
-    uint64_t id = link_state(link) == LINK_FAILED ? 0 : link_post(link, command, &error);
-    if (link_state(link) == LINK_FAILED)
+    bool failed = link_state(link) == LINK_FAILED || link_state(link) == LINK_WAITING;
+    if (failed)
         error_set(&error, ERROR_FAILED, "%s", link_sentence(link));
+    uint64_t id = failed ? 0 : link_post(link, command, &error);
     if (!id || !wait_for_answer(link, id, &answer, &error))
         return app_fail(&error);
     char *words = run_command_words(command), *sentence = print_plain(answer.sentence);
@@ -104,7 +97,7 @@ static int tell(int argc, char **argv)
     if (!good)
         return app_fail(&error);
     signal(SIGPIPE, SIG_IGN);
-    struct link *link = app_link(runs, argv[1], false, 1, &error);
+    struct link *link = app_link(runs, argv[1], LINK_ANSWERS_ONLY, &error);
     int code = link ? tell_link(link, &command, json) : app_fail(&error);
     link_destroy(link);
     run_command_finish(&command);

@@ -17,6 +17,11 @@ double clock_monotonic(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+double clock_processor(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 double clock_wall(void)
 {
     return read_clock(CLOCK_REALTIME);

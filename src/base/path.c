@@ -3,8 +3,10 @@
 
 #include "thaw/base/file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "thaw/base/mem.h"
@@ -15,6 +17,23 @@ char *path_join(const char *directory, const char *name)
         return mem_string(name);
     size_t length = strlen(directory);
     return mem_format(directory[length - 1] == '/' ? "%s%s" : "%s/%s", directory, name);
+}
+
+char *path_of_descriptor(int fd)
+{
+    static const char removed[] = " (deleted)";
+    char link[32], path[4096];
+    struct stat own, there;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length <= 0 || path[0] != '/')
+        return NULL;
+    path[length] = '\0';
+    if ((size_t)length >= sizeof removed && strcmp(path + length - (sizeof removed - 1), removed) == 0)
+        return NULL;
+    bool same =
+        fstat(fd, &own) == 0 && stat(path, &there) == 0 && own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+    return same ? mem_string(path) : NULL;
 }
 
 char *path_expand(const char *path)

@@ -53,6 +53,8 @@ static void add(struct listing *listing, const struct plan_step *step, enum plan
     struct plan_job row = {.node = step->node, .pass = pass, .job = job, .floats = floats};
     if (listing->list != NULL) {
         row.kernel = plan_step_kernel(plan, step, job);
+        row.images = step->images;
+        row.calls = (plan->batch + step->images - 1) / step->images;
         row.macs = graph_node_cost(plan->graph, step->node, plan->batch).macs;
         row.outputs = floats_of(plan, step->node);
         row.weights = graph_node_cost(plan->graph, step->node, 1).param_bytes / sizeof(float);

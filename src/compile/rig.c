@@ -3,6 +3,7 @@
 
 #include "thaw/compile/rig.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "thaw/base/clock.h"
@@ -184,6 +185,31 @@ void rig_way_destroy(struct rig_way *way)
     mem_free_floats(way->workspace);
     mem_free_floats(way->prepared);
     mem_free(way);
+}
+
+static const double patience = 0.1, whole = 0.85; /* seconds; of the cores that a call could have */
+
+/* Whether a call had its cores to itself. A call that is over sooner than workers go to sleep has had them. */
+static bool run_undisturbed(struct rig_way *way, double *seconds)
+{
+    double began = clock_processor();
+    *seconds = rig_run(way);
+    int threads = team_threads(way->rig->team), cores = team_cores(0);
+    return clock_processor() - began >= whole * *seconds * (threads < cores ? threads : cores);
+}
+
+double rig_time(struct rig_way *way, int runs, double most)
+{
+    bool fair = false;
+    double least = INFINITY, seconds, began = clock_monotonic();
+    rig_run(way);
+    for (int run = 0; run < runs || (!fair && clock_monotonic() - began < patience); run++) {
+        fair = run_undisturbed(way, &seconds) || fair;
+        least = seconds < least ? seconds : least;
+        if (fair && least > most)
+            break;
+    }
+    return least;
 }
 
 double rig_run(struct rig_way *way)

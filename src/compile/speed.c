@@ -18,14 +18,15 @@ static double at_best(const struct speed *speed, const struct plan_job *job)
 }
 
 static double conv_seconds(const struct speed *speed, const struct kernel_table *table, const struct graph *graph,
-                           int batch, const struct plan_job *job, bool *known)
+                           const struct plan_job *job, bool *known)
 {
+    struct kernel_call of = {job->images, speed->threads};
     bool kept = job->pass == PLAN_PASS_FROZEN;
-    double image = -1;
+    double call = -1;
     if (table != NULL && job->kernel != NULL)
-        image = kernel_table_seconds(table, graph, job->node, job->job, kept, job->kernel, speed->threads);
-    *known = image >= 0;
-    return *known ? image * batch : at_best(speed, job);
+        call = kernel_table_seconds(table, graph, job->node, job->job, kept, job->kernel, &of);
+    *known = call >= 0;
+    return *known ? call * job->calls : at_best(speed, job);
 }
 
 static double linear_seconds(const struct speed *speed, const struct plan_job *job)
@@ -42,13 +43,13 @@ static double pass_seconds(const struct speed *speed, enum op_kind kind, const s
 }
 
 static double job_seconds(const struct speed *speed, const struct kernel_table *table, const struct graph *graph,
-                          int batch, const struct plan_job *job, bool trains, bool *known)
+                          const struct plan_job *job, bool trains, bool *known)
 {
     enum op_kind kind = graph->node[job->node].kind;
     double seconds = 0, activation = speed->activation[job->activation];
     *known = true;
     if (op_get(kind)->kernels != NULL)
-        seconds = conv_seconds(speed, table, graph, batch, job, known);
+        seconds = conv_seconds(speed, table, graph, job, known);
     else if (kind == OP_LINEAR)
         seconds = linear_seconds(speed, job);
     else
@@ -56,11 +57,11 @@ static double job_seconds(const struct speed *speed, const struct kernel_table *
     return seconds + (activation > 0 ? job->outputs / activation : 0);
 }
 
-double speed_of_job(const struct speed *speed, const struct kernel_table *table, const struct graph *graph, int batch,
+double speed_of_job(const struct speed *speed, const struct kernel_table *table, const struct graph *graph,
                     const struct plan_job *job, bool *known)
 {
     bool unused;
-    return job_seconds(speed, table, graph, batch, job, true, known != NULL ? known : &unused);
+    return job_seconds(speed, table, graph, job, true, known != NULL ? known : &unused);
 }
 
 struct speed_of_plan speed_of_plan(const struct speed *speed, const struct kernel_table *table, const struct plan *plan)
@@ -71,8 +72,8 @@ struct speed_of_plan speed_of_plan(const struct speed *speed, const struct kerne
     plan_jobs(plan, job);
     for (int i = 0; i < count; i++) {
         bool known, unused;
-        double seconds = job_seconds(speed, table, plan->graph, plan->batch, &job[i], true, &known);
-        double evaluated = job_seconds(speed, table, plan->graph, plan->batch, &job[i], false, &unused);
+        double seconds = job_seconds(speed, table, plan->graph, &job[i], true, &known);
+        double evaluated = job_seconds(speed, table, plan->graph, &job[i], false, &unused);
         of.frozen += job[i].pass == PLAN_PASS_FROZEN ? seconds : 0;
         of.forward += job[i].pass == PLAN_PASS_FORWARD ? seconds : 0;
         of.evaluate += job[i].pass == PLAN_PASS_FORWARD ? evaluated : 0;

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/ledger.h"
 #include "thaw/base/machine.h"
@@ -14,7 +16,7 @@
 #include "thaw/compile/rig.h"
 #include "thaw/compile/speed.h"
 
-enum { SIDE = 56, CHANNELS = 64, IMAGES = 32, VECTOR = 1024, VECTORS = 64, RUNS = 2 };
+enum { SIDE = 56, CHANNELS = 64, IMAGES = 32, VECTOR = 1024, VECTORS = 64, RUNS = 2, RUNS_SMALL = 300 };
 
 static const char *const pass_names[SPEED_PASSES] = {"forward", "trained", "backward"};
 
@@ -106,17 +108,20 @@ static struct graph *make_ops(void)
 /* --- measuring --- */
 
 /* Seconds of a call: the least of a few. */
-static double time_pass(const struct graph *graph, int node, int images, enum rig_pass pass, struct team *team)
+static double time_passes(const struct graph *graph, int node, int images, enum rig_pass pass, int runs,
+                          struct team *team)
 {
     struct rig *rig = rig_create(graph, node, images, team);
     struct rig_way *way = rig_way_create(rig, pass, 0, false);
-    double least = INFINITY;
-    rig_run(way);
-    for (int run = 0; run < RUNS; run++)
-        least = fmin(least, rig_run(way));
+    double least = rig_time(way, runs, INFINITY);
     rig_way_destroy(way);
     rig_destroy(rig);
     return least;
+}
+
+static double time_pass(const struct graph *graph, int node, int images, enum rig_pass pass, struct team *team)
+{
+    return time_passes(graph, node, images, pass, RUNS, team);
 }
 
 /* As plan_jobs counts them. */
@@ -132,20 +137,25 @@ static double floats_of(const struct graph *graph, int node, int images, enum sp
     return in + out + (needs & OP_NEEDS_IN ? in : 0) + (needs & OP_NEEDS_OUT ? out : 0);
 }
 
-static void measure_passes(struct speed *speed, const struct graph *graph, struct team *team)
+/* Training differs for these only. */
+static bool is_trained(enum op_kind kind)
+{
+    return kind == OP_BATCH_NORM || kind == OP_DROPOUT;
+}
+
+static void measure_op(struct speed *speed, const struct graph *graph, int node, struct team *team)
 {
     static const enum rig_pass rigged[SPEED_PASSES] = {RIG_FORWARD, RIG_TRAINED, RIG_BACKWARD};
-    for (int node = 2; node < graph->nodes; node++) {
-        enum op_kind kind = graph->node[node].kind;
-        for (enum speed_pass pass = SPEED_FORWARD; pass < SPEED_PASSES; pass++)
-            speed->passes[kind][pass] =
-                floats_of(graph, node, IMAGES, pass) / time_pass(graph, node, IMAGES, rigged[pass], team);
-        enum op_activation activation = op_get(kind)->activation;
-        if (activation != OP_ACT_NONE)
-            speed->activation[activation] =
-                (double)shape4_count(graph->node[node].shape) / time_pass(graph, node, 1, RIG_FORWARD, team);
-    }
-    speed->memory = speed->passes[OP_ADD][SPEED_FORWARD];
+    enum op_kind kind = graph->node[node].kind;
+    enum op_activation activation = op_get(kind)->activation;
+    for (enum speed_pass pass = SPEED_FORWARD; pass < SPEED_PASSES; pass++)
+        speed->passes[kind][pass] =
+            pass == SPEED_TRAINED && !is_trained(kind)
+                ? speed->passes[kind][SPEED_FORWARD]
+                : floats_of(graph, node, IMAGES, pass) / time_pass(graph, node, IMAGES, rigged[pass], team);
+    if (activation != OP_ACT_NONE)
+        speed->activation[activation] =
+            (double)shape4_count(graph->node[node].shape) / time_pass(graph, node, 1, RIG_FORWARD, team);
 }
 
 static void measure_products(struct speed *speed, struct team *team)
@@ -163,8 +173,25 @@ static void measure_call(struct speed *speed, struct team *team)
 {
     struct graph *graph = graph_create("speed", 16, 16, CHANNELS);
     int node = graph_add_batch_norm(graph, "norm", 0, 1e-5f, 0.1f);
-    speed->call = time_pass(graph, node, 1, RIG_TRAINED, team);
+    speed->call = time_passes(graph, node, 1, RIG_TRAINED, RUNS_SMALL, team);
     graph_destroy(graph);
+}
+
+/* As a plan's arena is touched, by one thread. */
+static void measure_touch(struct speed *speed)
+{
+    enum { MIB = 64 };
+    size_t bytes = (size_t)MIB << 20;
+    double least = INFINITY;
+    for (int run = 0; run < RUNS; run++) {
+        struct arena *arena = arena_create(bytes);
+        double began = clock_monotonic();
+        if (arena)
+            memset(arena_at(arena, 0), 1, bytes);
+        least = fmin(least, clock_monotonic() - began);
+        arena_destroy(arena);
+    }
+    speed->touch = (double)bytes / sizeof(float) / least;
 }
 
 /* --- all figures --- */
@@ -172,7 +199,7 @@ static void measure_call(struct speed *speed, struct team *team)
 static bool each_figure(struct speed *speed, struct memory *memory, figure take)
 {
     bool all = take(memory, "call", &speed->call) & take(memory, "memory", &speed->memory) &
-               take(memory, "products forward", &speed->products[0]) &
+               take(memory, "touch", &speed->touch) & take(memory, "products forward", &speed->products[0]) &
                take(memory, "products backward", &speed->products[1]);
     for (enum op_kind kind = OP_INPUT; kind < OP_KINDS; kind++) {
         enum op_activation activation = op_get(kind)->activation;
@@ -201,19 +228,28 @@ bool speed_read(struct speed *speed, int threads)
     return known;
 }
 
-void speed_measure(struct speed *speed, struct team *team)
+bool speed_measure(struct speed *speed, struct team *team, bool (*go_on)(void *context), void *context)
 {
     struct memory memory;
     struct error unused;
     struct graph *graph = make_ops();
+    bool all = true;
     *speed = (struct speed){.threads = team_threads(team)};
-    measure_passes(speed, graph, team);
+    for (int node = 2; node < graph->nodes && all; node++) {
+        measure_op(speed, graph, node, team);
+        all = !go_on || go_on(context);
+    }
+    graph_destroy(graph);
+    if (!all)
+        return false;
+    speed->memory = speed->passes[OP_ADD][SPEED_FORWARD];
     measure_products(speed, team);
     measure_call(speed, team);
-    graph_destroy(graph);
+    measure_touch(speed);
     memory_init(&memory, speed->threads);
     each_figure(speed, &memory, note);
     bool kept = ledger_put_all(memory.path, &memory.ledger, &unused);
     (void)kept; /* the next time may be luckier */
     memory_finish(&memory);
+    return true;
 }

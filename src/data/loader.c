@@ -61,6 +61,18 @@ struct loader {
     size_t bad_count;
 };
 
+static size_t item_floats(const struct loader_options *options)
+{
+    const struct preprocess *p = &options->preprocess;
+    return (size_t)p->height * (size_t)p->width * (size_t)p->channels;
+}
+
+/* Those being filled, and the one that the consumer has. */
+size_t loader_batch_bytes(const struct loader_options *options)
+{
+    return (BATCHES_AHEAD + 1) * (size_t)options->batch * item_floats(options) * sizeof(float);
+}
+
 static struct slot *slot_create(const struct loader *loader)
 {
     struct slot *slot = mem_alloc(sizeof *slot);
@@ -263,8 +275,7 @@ struct loader *loader_create(const struct dataset_images *images, const struct l
     loader->options = *options;
     if (loader->options.threads < 1)
         loader->options.threads = 1;
-    const struct preprocess *p = &options->preprocess;
-    loader->item_floats = (size_t)p->height * (size_t)p->width * (size_t)p->channels;
+    loader->item_floats = item_floats(options);
     loader->batches = (int)((images->items + (size_t)options->batch - 1) / (size_t)options->batch);
     loader->order = mem_array(images->items, sizeof *loader->order);
     loader->cache = mem_array(images->items, sizeof *loader->cache);

@@ -1,4 +1,4 @@
-/* The inside of the loader that tests look at. */
+/* The inside of the loader that pace.c and tests look at. */
 #ifndef THAW_DATA_LOADER_PRIVATE_H
 #define THAW_DATA_LOADER_PRIVATE_H
 

@@ -2,16 +2,17 @@
  * user's group (0660, and the directory lets the group through: 0710), which takes no command that writes. */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine_private.h"
@@ -20,7 +21,9 @@
 #include "thaw/base/mem.h"
 #include "thaw/run/rundir.h"
 
-enum { VIEWERS_MAX = 32, ASKED_MAX = 4096 };
+/* Of the places for viewers some are for the run's user alone. */
+enum { VIEWERS_MAX = 32, GUESTS_MAX = 24, ASKED_MAX = 4096 };
+_Static_assert(DOOR_FDS >= 2 + VIEWERS_MAX * VIEWER_FDS, "room to poll them all");
 static const double farewell = 2; /* seconds that viewers have to take what is left */
 
 struct asked {
@@ -28,58 +31,122 @@ struct asked {
     struct viewer *viewer; /* NULL: gone */
 };
 
+/* One of the two sockets. */
+struct opening {
+    int fd; /* -1: not open */
+    const char *name;
+    ino_t inode; /* of its name in the folder: another engine's is not to be removed */
+    bool writes;
+    int viewers;
+};
+
 struct door {
-    char *run;
+    char *run;   /* absolute, as it was when the door was opened */
+    int folder;  /* the run directory, wherever it is moved to */
+    mode_t mode; /* it had; 0: it still has */
     struct link *link;
-    int control, view; /* -1: not open */
-    struct viewer *viewer[VIEWERS_MAX];
+    struct opening opening[2];
+    struct door_viewer {
+        struct viewer *viewer;
+        struct opening *through;
+    } viewer[VIEWERS_MAX];
     int viewers;
     struct asked asked[ASKED_MAX];
     int askeds;
 };
 
 /* Bound through the folder's descriptor: a run's path may be longer than a socket's may. */
-static int listen_at(const char *run, const char *name, mode_t mode, struct error *error)
+static bool listen_at(struct door *door, struct opening *opening, mode_t mode, struct error *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
-    unlinkat(folder, name, 0); /* of an engine that was killed: the run's lock is ours */
+    struct stat status;
+    opening->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", door->folder, opening->name);
+    unlinkat(door->folder, opening->name, 0); /* of an engine that was killed: the run's lock is ours */
     mode_t before = umask(0177);
-    bool good = folder >= 0 && fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    bool good = opening->fd >= 0 && bind(opening->fd, (struct sockaddr *)&address, sizeof address) == 0;
     umask(before);
-    good = good && fchmodat(folder, name, mode, 0) == 0 && listen(fd, 16) == 0;
-    if (!good) {
-        error_set_errno(error, ERROR_FAILED, errno, "%s/%s: cannot be opened", run, name);
-        if (fd >= 0)
-            close(fd);
-        fd = -1;
+    good = good && fchmodat(door->folder, opening->name, mode, 0) == 0 &&
+           fstatat(door->folder, opening->name, &status, AT_SYMLINK_NOFOLLOW) == 0 && listen(opening->fd, 16) == 0;
+    opening->inode = good ? status.st_ino : 0;
+    return good || error_set_errno(error, ERROR_FAILED, errno, "%s/%s: cannot be opened", door->run, opening->name);
+}
+
+static void shut(struct door *door, struct opening *opening)
+{
+    struct stat status;
+    if (opening->fd < 0)
+        return;
+    close(opening->fd);
+    opening->fd = -1;
+    if (fstatat(door->folder, opening->name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_ino == opening->inode)
+        unlinkat(door->folder, opening->name, 0);
+}
+
+/* Of a folder that is only known by its descriptor. */
+static int chmod_folder(int folder, mode_t mode)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
+    return chmod(path, mode);
+}
+
+/* Who may come through the folder to view.sock would reach the files in it, too, by their names. */
+static bool close_files(int folder)
+{
+    int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = again >= 0 ? fdopendir(again) : NULL;
+    struct dirent *entry;
+    struct stat status;
+    bool good = list != NULL;
+    while (good && (entry = readdir(list))) {
+        bool is_own = entry->d_name[0] != '.' && strcmp(entry->d_name, RUNDIR_VIEW) != 0;
+        if (is_own && fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(status.st_mode))
+            good = fchmodat(folder, entry->d_name, status.st_mode & 0700, 0) == 0 || errno == ENOENT;
     }
-    if (folder >= 0)
-        close(folder);
-    return fd;
+    if (list)
+        closedir(list);
+    else if (again >= 0)
+        close(again);
+    return good;
+}
+
+/* What an engine that was killed may have left of a run that was shared. */
+static void keep_group_out(const struct door *door)
+{
+    struct stat status;
+    unlinkat(door->folder, RUNDIR_VIEW, 0);
+    if (fstat(door->folder, &status) == 0 && (status.st_mode & 07777) == 0710)
+        chmod_folder(door->folder, 0700);
+}
+
+static bool let_group_in(struct door *door, struct error *error)
+{
+    struct stat status;
+    umask(0077); /* of all that the run writes from now on */
+    if (!close_files(door->folder) || fstat(door->folder, &status) != 0 || chmod_folder(door->folder, 0710) != 0)
+        return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot be shared", door->run);
+    door->mode = status.st_mode & 07777;
+    return true;
 }
 
 struct door *door_open(const char *run, bool share, struct link *link, struct error *error)
 {
-    int control = listen_at(run, RUNDIR_CONTROL, 0600, error);
-    if (control < 0)
-        return NULL;
-    int view = -1;
-    if (share) {
-        view = listen_at(run, RUNDIR_VIEW, 0660, error);
-        if (view < 0 || chmod(run, 0710) != 0) {
-            close(control);
-            return NULL;
-        }
-    }
     struct door *door = mem_alloc(sizeof *door);
-    door->run = mem_string(run);
-    door->link = link;
-    door->control = control;
-    door->view = view;
-    return door;
+    char *path = realpath(run, NULL);
+    *door = (struct door){.run = mem_string(path ? path : run), .link = link, .folder = -1};
+    free(path);
+    door->opening[0] = (struct opening){.fd = -1, .name = RUNDIR_CONTROL, .writes = true};
+    door->opening[1] = (struct opening){.fd = -1, .name = RUNDIR_VIEW};
+    door->folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool good = door->folder >= 0 || error_set_errno(error, ERROR_FAILED, errno, "%s", run);
+    if (good && !share)
+        keep_group_out(door);
+    good = good && listen_at(door, &door->opening[0], 0600, error);
+    if (good && (!share || (listen_at(door, &door->opening[1], 0660, error) && let_group_in(door, error))))
+        return door;
+    door_close(door);
+    return NULL;
 }
 
 /* --- commands and answers --- */
@@ -121,11 +188,13 @@ bool door_answer(struct door *door, const struct run_answer *answer)
 
 static void drop(struct door *door, int at)
 {
+    struct door_viewer *gone = &door->viewer[at];
     for (int i = 0; i < door->askeds; i++)
-        if (door->asked[i].viewer == door->viewer[at])
+        if (door->asked[i].viewer == gone->viewer)
             door->asked[i].viewer = NULL;
-    viewer_destroy(door->viewer[at]);
-    door->viewer[at] = door->viewer[--door->viewers];
+    viewer_destroy(gone->viewer);
+    gone->through->viewers--;
+    *gone = door->viewer[--door->viewers];
 }
 
 /* The name of whoever is at the other end, as the kernel says. */
@@ -143,53 +212,67 @@ static void peer_name(int fd, char *name, size_t room)
         snprintf(name, room, "%s", entry.pw_name);
 }
 
-static void accept_all(struct door *door, int listener, bool writes)
+/* No place: says so where that can be done at once, and hangs up. */
+static void turn_away(int fd)
+{
+    static const char sorry[] = "{\"bye\":\"as many watch it already as can\"}\n";
+    ssize_t unused = send(fd, sorry, sizeof sorry - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)unused;
+    close(fd);
+}
+
+static bool has_place(const struct door *door, const struct opening *opening)
+{
+    return door->viewers < VIEWERS_MAX && (opening->writes || opening->viewers < GUESTS_MAX);
+}
+
+static void let_in(struct door *door, struct opening *opening, int fd)
 {
     struct error unused;
-    char name[RUN_COMMAND_BY];
+    char name[RUN_COMMAND_BY], *run = path_of_descriptor(door->folder);
+    peer_name(fd, name, sizeof name);
+    struct viewer_options options = {.run = run ? run : door->run,
+                                     .in = fd,
+                                     .out = fd,
+                                     .writes = opening->writes,
+                                     .by = name,
+                                     .command = take_command,
+                                     .context = door};
+    struct viewer *viewer = viewer_create(&options, &unused);
+    mem_free(run);
+    if (!viewer)
+        return;
+    door->viewer[door->viewers++] = (struct door_viewer){viewer, opening};
+    opening->viewers++;
+}
+
+static void accept_all(struct door *door, struct opening *opening)
+{
     int fd;
-    while (listener >= 0 && (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        if (door->viewers == VIEWERS_MAX) {
-            close(fd);
-            continue;
-        }
-        peer_name(fd, name, sizeof name);
-        struct viewer_options options = {.run = door->run,
-                                         .in = fd,
-                                         .out = fd,
-                                         .writes = writes,
-                                         .by = name,
-                                         .command = take_command,
-                                         .context = door};
-        struct viewer *viewer = viewer_create(&options, &unused);
-        if (viewer)
-            door->viewer[door->viewers++] = viewer;
+    while (opening->fd >= 0 && (fd = accept4(opening->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        if (has_place(door, opening))
+            let_in(door, opening, fd);
+        else
+            turn_away(fd);
     }
 }
 
 int door_poll(const struct door *door, struct pollfd *fds)
 {
     int count = 0;
-    if (!door)
-        return 0;
-    fds[count++] = (struct pollfd){.fd = door->control, .events = POLLIN};
-    fds[count++] = (struct pollfd){.fd = door->view, .events = POLLIN};
-    for (int i = 0; i < door->viewers; i++) {
-        int out = viewer_out(door->viewer[i]);
-        fds[count++] =
-            (struct pollfd){.fd = viewer_in(door->viewer[i]), .events = (short)(POLLIN | (out >= 0 ? POLLOUT : 0))};
-    }
+    for (int i = 0; door && i < 2; i++)
+        fds[count++] = (struct pollfd){.fd = door->opening[i].fd, .events = POLLIN};
+    for (int i = 0; door && i < door->viewers; i++, count += VIEWER_FDS)
+        viewer_poll(door->viewer[i].viewer, fds + count);
     return count;
 }
 
 void door_serve(struct door *door)
 {
-    if (!door)
-        return;
-    accept_all(door, door->control, true);
-    accept_all(door, door->view, false);
-    for (int i = door->viewers; i-- > 0;)
-        if (!viewer_serve(door->viewer[i]))
+    for (int i = 0; door && i < 2; i++)
+        accept_all(door, &door->opening[i]);
+    for (int i = door ? door->viewers : 0; i-- > 0;)
+        if (!viewer_serve(door->viewer[i].viewer))
             drop(door, i);
 }
 
@@ -198,13 +281,18 @@ int door_viewers(const struct door *door)
     return door ? door->viewers : 0;
 }
 
+/* The sockets go first: the run's lock is free, and another engine may want to open its own. */
 void door_close(struct door *door)
 {
     if (!door)
         return;
     double began = clock_monotonic();
+    for (int i = 0; i < 2; i++)
+        shut(door, &door->opening[i]);
+    if (door->mode)
+        chmod_folder(door->folder, door->mode);
     for (int i = 0; i < door->viewers; i++)
-        viewer_end(door->viewer[i]);
+        viewer_end(door->viewer[i].viewer);
     while (door->viewers > 0 && clock_monotonic() - began < farewell) {
         struct pollfd fds[DOOR_FDS];
         door_serve(door);
@@ -214,15 +302,8 @@ void door_close(struct door *door)
     }
     while (door->viewers > 0)
         drop(door, 0);
-    for (int i = 0; i < 2; i++) {
-        int fd = i ? door->view : door->control;
-        char *path = path_join(door->run, i ? RUNDIR_VIEW : RUNDIR_CONTROL);
-        if (fd >= 0) {
-            close(fd);
-            unlink(path);
-        }
-        mem_free(path);
-    }
+    if (door->folder >= 0)
+        close(door->folder);
     mem_free(door->run);
     mem_free(door);
 }

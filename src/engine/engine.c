@@ -17,7 +17,8 @@
 
 enum { TICK_MS = 100 };
 
-struct link *engine_run_here(const struct engine_request *request, struct error *error)
+/* The trainer with its link, not started yet. */
+static struct link *make(const struct engine_request *request, struct error *error)
 {
     struct link *link = thread_link_create(error);
     if (!link)
@@ -26,9 +27,18 @@ struct link *engine_run_here(const struct engine_request *request, struct error 
     struct trainer_options options = {
         .experiment = request->experiment, .resume = request->resume, .epochs = request->epochs, .sink = &sink};
     struct trainer *trainer = trainer_create(&options, error);
-    if (trainer)
+    if (trainer) {
         thread_link_adopt(link, trainer);
-    if (trainer && trainer_start(trainer, error))
+        return link;
+    }
+    link_destroy(link);
+    return NULL;
+}
+
+struct link *engine_run_here(const struct engine_request *request, struct error *error)
+{
+    struct link *link = make(request, error);
+    if (!link || trainer_start(thread_link_trainer(link), error))
         return link;
     link_destroy(link);
     return NULL;
@@ -134,25 +144,33 @@ static bool how_it_ended(const struct serving *serving, struct error *error)
     return false;
 }
 
-bool engine_serve(const struct engine_request *request, const struct engine_host *host, char **run, struct error *error)
+/* The doors are open before the run begins: who finds it can come in, and where it cannot be prepared it is removed with
+ * them. Without doors it trains all the same, unless somebody counts on them. */
+static bool begin(struct serving *serving, const struct engine_request *request, struct error *error)
 {
     struct error shut = {0};
+    serving->link = make(request, error);
+    if (!serving->link)
+        return false;
+    serving->door = door_open(link_run(serving->link), request->share, serving->link, &shut);
+    if (!serving->door && request->share)
+        return error_set(error, shut.kind, "%s", shut.text);
+    return trainer_start(thread_link_trainer(serving->link), error);
+}
+
+bool engine_serve(const struct engine_request *request, const struct engine_host *host, char **run, struct error *error)
+{
     struct serving serving = {.host = host, .signals = block_signals()};
     *run = NULL;
     if (serving.signals < 0)
         return error_set_errno(error, ERROR_FAILED, errno, "cannot take signals");
-    serving.link = engine_run_here(request, error);
-    if (serving.link) {
+    bool good = begin(&serving, request, error);
+    if (good) {
         *run = mem_string(link_run(serving.link));
-        serving.door = door_open(*run, request->share, serving.link, &shut);
-        if (!serving.door && request->share) /* somebody counts on it */
-            post(&serving, RUN_STOP);
         serve(&serving);
-        door_close(serving.door);
+        good = how_it_ended(&serving, error);
     }
-    bool good = serving.link && how_it_ended(&serving, error);
-    if (good && !serving.door && request->share)
-        good = error_set(error, ERROR_FAILED, "%s", shut.text);
+    door_close(serving.door);
     link_destroy(serving.link);
     close(serving.signals);
     return good;

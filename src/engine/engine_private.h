@@ -15,8 +15,8 @@ struct trainer *thread_link_trainer(const struct link *link) THAW_NONNULL;
 
 /* --- door.c: the sockets of a run and who comes through them --- */
 struct door;
-/* Opens control.sock, and with share view.sock, in the run directory. NULL: the file system takes no sockets; the run
- * goes on without. */
+/* Opens control.sock, and with share view.sock, in the run directory, whose files are then its user's alone. To be called
+ * before the process has threads. NULL: the file system takes no sockets, or it cannot be shared. */
 struct door *door_open(const char *run, bool share, struct link *link,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Sends viewers what is left, waits a moment for them, removes the sockets. Takes NULL. */

@@ -41,20 +41,29 @@ struct starting_link {
 
 /* --- the request --- */
 
-static char *request_text(const struct engine_request *request)
+/* Its parts, each with a null byte behind it: no path or text holds one. */
+static char *request_text(const struct engine_request *request, size_t *length)
 {
-    char *experiment = experiment_text(request->experiment);
-    char *text =
-        mem_format("%s\n%s\n%s\n%d\n%d\n%s", request->resume ? request->resume : "", request->fork ? request->fork : "",
-                   request->checkpoint ? request->checkpoint : "", request->epochs, request->share, experiment);
+    char numbers[2][16], *experiment = experiment_text(request->experiment), *text = NULL;
+    snprintf(numbers[0], sizeof numbers[0], "%d", request->epochs);
+    snprintf(numbers[1], sizeof numbers[1], "%d", request->share);
+    const char *const part[] = {request->resume, request->fork, request->checkpoint,
+                                numbers[0],      numbers[1],    experiment};
+    *length = 0;
+    for (size_t i = 0; i < THAW_LENGTH(part); i++) {
+        size_t size = part[i] ? strlen(part[i]) : 0;
+        text = mem_grow(text, *length + size + 1, 1);
+        memcpy(text + *length, part[i] ? part[i] : "", size + 1);
+        *length += size + 1;
+    }
     mem_free(experiment);
     return text;
 }
 
 static int request_file(const struct engine_request *request, struct error *error)
 {
-    char *text = request_text(request);
-    size_t length = strlen(text);
+    size_t length;
+    char *text = request_text(request, &length);
     int fd = memfd_create("thaw-request", MFD_CLOEXEC);
     bool good = fd >= 0 && write(fd, text, length) == (ssize_t)length && lseek(fd, 0, SEEK_SET) == 0;
     mem_free(text);
@@ -81,6 +90,7 @@ static pid_t spawn(const char *program, int request, int report, struct error *e
     posix_spawn_file_actions_adddup2(&files, request, 0);
     posix_spawn_file_actions_adddup2(&files, report, 1);
     posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, 3); /* what others left open would stay so for hours */
     posix_spawnattr_init(&how);
     posix_spawnattr_setsigmask(&how, &none);
     posix_spawnattr_setsigdefault(&how, &all);
@@ -95,11 +105,21 @@ static pid_t spawn(const char *program, int request, int report, struct error *e
 
 /* --- the link --- */
 
+/* An engine outlives whoever started it; one that has ended is not to be left as a zombie. */
+static void reap(struct starting_link *own)
+{
+    if (own->child > 0 && waitpid(own->child, NULL, WNOHANG) == own->child)
+        own->child = 0;
+}
+
 static enum link_got next_of_run(struct starting_link *own, struct link_message *message)
 {
     enum link_got got = link_next(own->run, message);
-    own->link.writes = link_writes(own->run);
+    own->link.writes = own->run->writes;
+    memcpy(own->link.reason, own->run->reason, sizeof own->link.reason);
     link_set_state(&own->link, link_state(own->run), "%s", link_sentence(own->run));
+    if (own->link.state == LINK_ENDED)
+        reap(own);
     if (got == LINK_CHANGED)
         return next_of_run(own, message);
     return got;
@@ -109,6 +129,23 @@ static void fail(struct starting_link *own, enum error_kind kind, const char *se
 {
     own->kind = kind;
     link_set_state(&own->link, LINK_FAILED, "%.500s", sentence);
+}
+
+/* Nothing was said: how it ended, where that is known already. */
+static void tell_end(struct starting_link *own)
+{
+    int status = 0;
+    char how[64] = "";
+    if (own->child > 0 && waitpid(own->child, &status, WNOHANG) == own->child) {
+        own->child = 0;
+        if (WIFSIGNALED(status))
+            snprintf(how, sizeof how, " (by signal %d: %.40s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        else
+            snprintf(how, sizeof how, " (with code %d)", WEXITSTATUS(status));
+    }
+    char *sentence = mem_format("the engine ended%s before the run began", how);
+    fail(own, ERROR_FAILED, sentence);
+    mem_free(sentence);
 }
 
 /* The line is whole. */
@@ -122,7 +159,7 @@ static void take_report(struct starting_link *own)
     if (strncmp(own->line, "ok ", 3) == 0) {
         mem_free(own->link.run);
         own->link.run = mem_string(own->line + 3);
-        own->run = link_open(own->link.run, false, &error);
+        own->run = link_open(own->link.run, 0, &error);
         if (own->run)
             link_watch(&own->link, link_fd(own->run), EPOLLIN);
         else
@@ -130,7 +167,7 @@ static void take_report(struct starting_link *own)
     } else if (sscanf(own->line, "refused %d %n", &kind, &used) == 1 && used > 0) {
         fail(own, (enum error_kind)kind, own->line + used);
     } else {
-        fail(own, ERROR_FAILED, "the engine ended before it began; engine.log in the run directory may say why");
+        tell_end(own);
     }
 }
 
@@ -157,7 +194,7 @@ static bool post(struct link *link, const struct run_command *command, struct er
     struct starting_link *own = (struct starting_link *)link;
     if (!own->run)
         return error_set(error, ERROR_FAILED, "the run is still being started");
-    return link_post(own->run, command, error) != 0;
+    return link_forward(own->run, command, error);
 }
 
 static void destroy(struct link *link)
@@ -166,7 +203,7 @@ static void destroy(struct link *link)
     if (own->report >= 0)
         close(own->report);
     link_destroy(own->run);
-    waitpid(own->child, NULL, WNOHANG);
+    reap(own);
 }
 
 static const struct link_row row = {next, post, destroy};
@@ -226,33 +263,38 @@ char *engine_wait_started(struct link *link, double seconds, struct error *error
 
 /* --- in the started process --- */
 
-/* The next line of the request, cut off there. */
-static char *take_line(char **at)
+/* The next part of the request; those behind its end are empty. */
+static char *take_part(char **at, const char *end)
 {
-    char *line = *at, *end = strchr(line, '\n');
-    if (end)
-        *end = '\0';
-    *at = end ? end + 1 : line + strlen(line);
-    return line;
+    char *part = *at;
+    *at = part < end ? part + strlen(part) + 1 : part;
+    return part;
+}
+
+static char *read_all(size_t *length)
+{
+    char *text = mem_alloc(REQUEST_MOST);
+    *length = 0;
+    for (ssize_t got; *length < REQUEST_MOST - 1 && (got = read(0, text + *length, REQUEST_MOST - 1 - *length)) > 0;)
+        *length += (size_t)got;
+    return text;
 }
 
 static bool read_request(char **text, struct engine_request *request, struct experiment *experiment,
                          struct error *error)
 {
-    *text = mem_alloc(REQUEST_MOST);
-    size_t length = 0;
-    for (ssize_t got; length < REQUEST_MOST - 1 && (got = read(0, *text + length, REQUEST_MOST - 1 - length)) > 0;)
-        length += (size_t)got;
-    char *at = *text;
-    char *resume = take_line(&at), *fork = take_line(&at), *checkpoint = take_line(&at);
-    request->epochs = atoi(take_line(&at));
-    request->share = atoi(take_line(&at)) != 0;
+    size_t length;
+    char *at = *text = read_all(&length);
+    const char *end = at + length;
+    char *resume = take_part(&at, end), *fork = take_part(&at, end), *checkpoint = take_part(&at, end);
+    request->epochs = atoi(take_part(&at, end));
+    request->share = atoi(take_part(&at, end)) != 0;
     request->resume = resume[0] ? resume : NULL;
     request->fork = fork[0] ? fork : NULL;
     request->checkpoint = checkpoint[0] ? checkpoint : NULL;
     request->experiment = experiment;
     experiment_init(experiment);
-    return experiment_parse(experiment, at, error);
+    return experiment_parse(experiment, take_part(&at, end), error);
 }
 
 static void report(const char *format, ...) THAW_PRINTF(1, 2);

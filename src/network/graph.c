@@ -115,6 +115,34 @@ void graph_destroy(struct graph *graph)
     mem_free(graph);
 }
 
+static void *copy_of(const void *items, int count, size_t size)
+{
+    void *copy = mem_array((size_t)count, size);
+    if (count > 0)
+        memcpy(copy, items, (size_t)count * size);
+    return copy;
+}
+
+struct graph *graph_outline(const struct graph *graph)
+{
+    struct graph *outline = mem_alloc(sizeof *outline);
+    *outline = *graph;
+    outline->node = copy_of(graph->node, graph->nodes, sizeof *graph->node);
+    outline->param = copy_of(graph->param, graph->params, sizeof *graph->param);
+    outline->stage = copy_of(graph->stage, graph->stages, sizeof *graph->stage);
+    outline->name_slot = copy_of(graph->name_slot, graph->name_slots, sizeof *graph->name_slot);
+    for (int i = 0; i < graph->nodes; i++)
+        outline->node[i].input = copy_of(graph->node[i].input, graph->node[i].inputs, sizeof(int));
+    outline->nodes_room = graph->nodes;
+    outline->params_room = graph->params;
+    outline->stages_room = graph->stages;
+    outline->constant = NULL;
+    outline->constants = outline->constants_room = 0;
+    outline->values = NULL;
+    outline->note = NULL;
+    return outline;
+}
+
 void graph_begin_stage(struct graph *graph, const char *name)
 {
     if (is_faulty(graph))

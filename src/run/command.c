@@ -11,25 +11,9 @@
 
 #include "thaw/base/mem.h"
 
-static const struct run_command_row rows[] = {
-    [RUN_LR] = {"lr", "RATE", "the learning rate of the next step; the schedule goes on from there in proportion", true,
-                true},
-    [RUN_PAUSE] = {"pause", "", "waits behind this batch", true, true},
-    [RUN_CONTINUE] = {"continue", "", "goes on", true, true},
-    [RUN_STEP] = {"step", "[N]", "one step (or N), then a pause", true, true},
-    [RUN_STOP] = {"stop", "[now | epoch | HH:MM | +MINUTES]", "saves and ends: now, at the epoch's end, or at a time",
-                  true, true},
-    [RUN_INTERRUPT] = {"interrupt", "", "stops as a signal does", true, false},
-    [RUN_SAVE] = {"save", "", "writes a checkpoint now", true, true},
-    [RUN_FREEZE] = {"freeze", "PATTERNS", "freezes the layers that match", true, true},
-    [RUN_THAW] = {"thaw", "PATTERNS [@ lr*F]", "thaws the layers that match, with F times the learning rate", true,
-                  true},
-    [RUN_PLAN] = {"plan", "MARKS", "the whole freeze plan at once: a hexadecimal digit a layer", true, false},
-    [RUN_UNDO] = {"undo", "", "takes the last freeze or thaw back", true, true},
-    [RUN_EPOCHS] = {"epochs", "N", "ends behind epoch N", true, true},
-    [RUN_NOTE] = {"note", "TEXT", "words for whoever reads the run", true, true},
-    [RUN_WATCH] = {"watch", "FROM", "a viewer's: events from this one on", false, false},
-};
+#define TYPED(kind, name, synopsis, help)         [RUN_##kind] = {name, synopsis, help, true, true},
+#define OTHER(kind, name, synopsis, help, writes) [RUN_##kind] = {name, synopsis, help, writes, false},
+static const struct run_command_row rows[] = {RUN_COMMAND_LIST(TYPED, OTHER)};
 _Static_assert(THAW_LENGTH(rows) == RUN_COMMANDS, "a row for each kind");
 
 static const char *const when_names[] = {"now", "epoch", "time"};
@@ -124,6 +108,7 @@ static bool take_object(struct run_command *command, const json_t *object, struc
     const json_t *id = json_object_get(object, "id"), *text = json_object_get(object, "text");
     const json_t *by = json_object_get(object, "by");
     const char *when = json_string_value(json_object_get(object, "when"));
+    command->id = json_is_integer(id) ? (uint64_t)json_integer_value(id) : 0;
     if (!take_kind(command, json_string_value(json_object_get(object, "command")), error) ||
         !take_when(command, when, error) || !take_number(object, "value", &command->value, error) ||
         !take_number(object, "rate", &command->rate, error))
@@ -132,7 +117,6 @@ static bool take_object(struct run_command *command, const json_t *object, struc
         return error_set(error, ERROR_USAGE, "a command's \"id\" is a whole number, its \"text\" and \"by\" are texts");
     if (text && json_string_length(text) > RUN_COMMAND_TEXT_MAX)
         return error_set(error, ERROR_USAGE, "a command's text has more than %d bytes", RUN_COMMAND_TEXT_MAX);
-    command->id = id ? (uint64_t)json_integer_value(id) : 0;
     command->text = text ? mem_string(json_string_value(text)) : NULL;
     snprintf(command->by, sizeof command->by, "%s", by ? json_string_value(by) : "");
     return true;

@@ -75,19 +75,24 @@ static char *trimmed(const char *text, size_t length)
     return mem_format("%.*s", (int)length, text);
 }
 
+bool run_command_factor(const char *text, double *factor)
+{
+    int used = 0;
+    sscanf(text, " lr * %n", &used);
+    return used > 0 && parse_real(text + used, factor) && *factor > 0;
+}
+
 /* "layer4 layer3 @ lr*0.1" */
 static bool take_thaw(struct run_command *command, const char *rest)
 {
     const char *at = strchr(rest, '@');
-    int used = 0;
     command->value = 1;
     command->text = trimmed(rest, at ? (size_t)(at - rest) : strlen(rest));
     if (at) {
         char *factor = trimmed(at + 1, strlen(at + 1));
-        bool good = sscanf(factor, "lr *%n", &used) == 0 && used > 0 && factor[used] == '*';
-        good = good && parse_real(factor + used + 1 + strspn(factor + used + 1, " "), &command->value);
+        bool good = run_command_factor(factor, &command->value);
         mem_free(factor);
-        if (!good || command->value <= 0)
+        if (!good)
             return false;
     }
     return command->text[0] != '\0';

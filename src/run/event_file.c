@@ -43,6 +43,12 @@ void event_file_rewind(struct event_file *file)
     file->have = file->at = file->last_length = 0;
     file->offset = 0;
     file->number = 0;
+    file->skipping = false;
+}
+
+off_t event_file_offset(const struct event_file *file)
+{
+    return file->offset + (off_t)file->at;
 }
 
 off_t event_file_size(const struct event_file *file)
@@ -51,26 +57,30 @@ off_t event_file_size(const struct event_file *file)
     return fstat(file->fd, &status) == 0 ? status.st_size : 0;
 }
 
-/* Whether the last line that was handed out still stands where it stood. */
+/* Whether the last line that was handed out still stands where it stood; of a line without end nothing is known but that
+ * the file does not end before it. */
 static bool still_there(const struct event_file *file)
 {
     char now[EVENT_FILE_LAST];
     off_t end = file->offset + (off_t)file->at;
+    if (file->skipping)
+        return event_file_size(file) >= end;
     if (event_file_size(file) < file->offset + (off_t)file->have)
         return false;
     ssize_t got = pread(file->fd, now, file->last_length, end - (off_t)file->last_length);
     return got == (ssize_t)file->last_length && memcmp(now, file->last, file->last_length) == 0;
 }
 
-/* Reads on behind what is in the buffer; false: nothing more is there. */
+/* Reads on behind what is in the buffer; false: nothing more is there. Of a line without end only its length is kept. */
 static bool read_more(struct event_file *file)
 {
-    if (file->at > 0) {
-        memmove(file->buffer, file->buffer + file->at, file->have - file->at);
-        file->offset += (off_t)file->at;
-        file->have -= file->at;
-        file->at = 0;
-    }
+    file->skipping = file->skipping || file->have - file->at > EVENT_LINE_MAX;
+    size_t keep = file->skipping ? 0 : file->have - file->at;
+    if (keep > 0)
+        memmove(file->buffer, file->buffer + file->at, keep);
+    file->offset += (off_t)(file->have - keep);
+    file->have = keep;
+    file->at = 0;
     if (file->have + BLOCK > file->room) {
         file->room = file->have + 2 * BLOCK;
         file->buffer = mem_grow(file->buffer, file->room, 1);
@@ -89,8 +99,17 @@ static void hand_out(struct event_file *file, const char *end, const char **line
     file->number++;
     file->last_length = *length + 1 < EVENT_FILE_LAST ? *length + 1 : EVENT_FILE_LAST;
     memcpy(file->last, file->buffer + file->at - file->last_length, file->last_length);
-    if (*length > EVENT_LINE_MAX)
+    if (*length > EVENT_LINE_MAX || file->skipping)
         *length = 0;
+    file->skipping = false;
+}
+
+/* A line's beginning is not kept for the next look: whoever goes on with a run that was killed removes it first. */
+static enum event_file_got nothing_more(struct event_file *file)
+{
+    if (!file->skipping)
+        file->have = file->at;
+    return EVENT_FILE_NOTHING;
 }
 
 enum event_file_got event_file_next(struct event_file *file, const char **line, size_t *length)
@@ -105,13 +124,13 @@ enum event_file_got event_file_next(struct event_file *file, const char **line, 
             hand_out(file, end, line, length);
             return EVENT_FILE_LINE;
         }
-        looked = left;
         if (!checked && !still_there(file)) {
             event_file_rewind(file);
             return EVENT_FILE_CUT;
         }
         checked = true;
         if (!read_more(file))
-            return EVENT_FILE_NOTHING;
+            return nothing_more(file);
+        looked = file->skipping ? 0 : left;
     }
 }

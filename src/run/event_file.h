@@ -3,6 +3,7 @@
 #ifndef THAW_RUN_EVENT_FILE_H
 #define THAW_RUN_EVENT_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,6 +19,7 @@ struct event_file {
     uint64_t number;            /* of the next line, from 0 */
     char last[EVENT_FILE_LAST]; /* the end of the last line handed out, to know it again */
     size_t last_length;
+    bool skipping; /* a line over EVENT_LINE_MAX, up to its end */
 };
 
 enum event_file_got {
@@ -32,6 +34,12 @@ void event_file_close(struct event_file *file) THAW_NONNULL;
 /* The next line without its newline, borrowed until the next call. A line over EVENT_LINE_MAX is handed out empty. */
 enum event_file_got event_file_next(struct event_file *file, const char **line, size_t *length) THAW_NONNULL;
 void event_file_rewind(struct event_file *file) THAW_NONNULL;
+/* The time that a line says, NAN: none that can be read; and whether two of them are the same: what a link knows of the
+ * last event that it has, to go on behind it. */
+double event_line_time(const char *line, size_t length) THAW_NONNULL;
+bool event_same_time(double a, double b);
+/* Where the line that was handed out last ends. */
+off_t event_file_offset(const struct event_file *file) THAW_NONNULL;
 /* Bytes in the file now. */
 off_t event_file_size(const struct event_file *file) THAW_NONNULL;
 

@@ -19,25 +19,12 @@
 /* A JSON string; bytes that are no UTF-8 (a path of another encoding, a text cut at its limit) become '?'. */
 static json_t *text_to_json(const char *text)
 {
-    size_t length = strlen(text);
-    json_t *json = json_stringn(text, length);
+    json_t *json = json_string(text);
     if (json)
         return json;
-    char *clean = mem_alloc(length + 1);
-    for (size_t at = 0; at < length;) {
-        size_t step = 0;
-        for (size_t size = 1; size <= 4 && at + size <= length && step == 0; size++) {
-            json_t *piece = json_stringn(text + at, size);
-            step = piece ? size : 0;
-            json_decref(piece);
-        }
-        if (step == 0)
-            clean[at++] = '?';
-        else
-            memcpy(clean + at, text + at, step);
-        at += step;
-    }
-    json = json_stringn(clean, length);
+    char *clean = mem_string(text);
+    event_clean_text(clean);
+    json = json_string(clean);
     mem_free(clean);
     return json;
 }
@@ -260,6 +247,12 @@ static bool json_to_definitions(const json_t *json, struct metric_definitions *d
     return json_is_array(json);
 }
 
+/* How much of something there is. */
+static bool json_to_amount(const json_t *json, double *amount)
+{
+    return json_to_double(json, amount) && *amount >= 0 && *amount < 1e18;
+}
+
 static bool json_to_layer(const json_t *row, struct event_layer *layer)
 {
     json_int_t marks = json_integer_value(json_object_get(row, "marks"));
@@ -269,9 +262,9 @@ static bool json_to_layer(const json_t *row, struct event_layer *layer)
            json_to_text(json_object_get(row, "stage"), layer->stage, sizeof layer->stage) &&
            json_to_text(json_object_get(row, "kind"), layer->kind, sizeof layer->kind) &&
            json_to_text(json_object_get(row, "shape"), layer->shape, sizeof layer->shape) &&
-           json_to_double(json_object_get(row, "params"), &layer->params) &&
-           json_to_double(json_object_get(row, "macs"), &layer->macs) &&
-           json_to_double(json_object_get(row, "activation_bytes"), &layer->activation_bytes) && marks >= 0 &&
+           json_to_amount(json_object_get(row, "params"), &layer->params) &&
+           json_to_amount(json_object_get(row, "macs"), &layer->macs) &&
+           json_to_amount(json_object_get(row, "activation_bytes"), &layer->activation_bytes) && marks >= 0 &&
            marks <= 15;
 }
 
@@ -300,7 +293,7 @@ static bool json_to_ratios(const json_t *json, float **ratio, int *count)
         float value = *at == '-' ? -1 : strtof(at, &end);
         if (end == at || (*end && *end != ' '))
             return false;
-        (*ratio)[(*count)++] = value;
+        (*ratio)[(*count)++] = isfinite(value) && value >= 0 ? value : -1;
         at = end;
     }
     return at != NULL;
@@ -318,8 +311,8 @@ static bool json_to_field(json_t *json, struct event *event, const struct event_
 {
     void *at = (char *)event + field->offset;
     switch (field->type) {
-    case EVENT_FIELD_INT:
-        if (!json_is_integer(json) || json_integer_value(json) < INT_MIN || json_integer_value(json) > INT_MAX)
+    case EVENT_FIELD_INT: /* a count or a number of something, all of them */
+        if (!json_is_integer(json) || json_integer_value(json) < 0 || json_integer_value(json) > INT_MAX)
             return false;
         *(int *)at = (int)json_integer_value(json);
         return true;
@@ -353,13 +346,13 @@ static bool json_to_field(json_t *json, struct event *event, const struct event_
 }
 
 static bool fields_from_json(const json_t *object, struct event *event, const struct event_field *field, size_t count,
-                             struct error *error)
+                             const char *kind, struct error *error)
 {
     for (size_t i = 0; i < count; i++) {
         json_t *json = json_object_get(object, field[i].name);
         if (json && !json_to_field(json, event, &field[i]))
-            return error_set(error, ERROR_FAILED, "event \"%s\": \"%s\" has a value of another kind",
-                             event_kind_name(event->kind), field[i].name);
+            return error_set(error, ERROR_FAILED, "event \"%.40s\": \"%s\" has a value of another kind", kind,
+                             field[i].name);
     }
     return true;
 }
@@ -397,21 +390,20 @@ static bool object_to_event(const json_t *object, struct event *event, bool *kno
     const char *kind = json_string_value(json_object_get(object, "kind"));
     if (!kind)
         return error_set(error, ERROR_FAILED, "not an event: no \"kind\"");
-    *known = false;
-    for (int i = 0; i < EVENT_KINDS && !*known; i++) {
-        *known = strcmp(kind, event_kind_name((enum event_kind)i)) == 0;
-        event->kind = (enum event_kind)i;
-    }
-    if (!*known)
-        return true;
+    event->kind = EVENT_KINDS;
+    for (int i = 0; i < EVENT_KINDS && event->kind == EVENT_KINDS; i++)
+        if (strcmp(kind, event_kind_name((enum event_kind)i)) == 0)
+            event->kind = (enum event_kind)i;
     size_t count;
+    *known = event->kind < EVENT_KINDS;
     const struct event_field *field = event_fields_common(&count);
-    if (!fields_from_json(object, event, field, count, error))
+    if (!fields_from_json(object, event, field, count, kind, error))
         return false;
     field = event_fields(event->kind, &count);
-    if (!fields_from_json(object, event, field, count, error))
+    if (!fields_from_json(object, event, field, count, kind, error))
         return false;
-    take_version_1(object, event);
+    if (*known)
+        take_version_1(object, event);
     return true;
 }
 

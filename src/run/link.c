@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,7 @@ void link_destroy(struct link *link)
     link->row->destroy(link);
     if (link->epoll >= 0)
         close(link->epoll);
+    mem_free(link->asked);
     mem_free(link->run);
     mem_free(link->host);
     mem_free(link);
@@ -56,6 +58,8 @@ void link_set_state(struct link *link, enum link_state state, const char *format
     link->changed = link->changed || state != link->state || strcmp(sentence, link->sentence) != 0;
     link->state = state;
     memcpy(link->sentence, sentence, sizeof sentence);
+    if (state == LINK_WAITING || state == LINK_ENDED || state == LINK_FAILED)
+        link_lose(link);
 }
 
 bool link_watch(struct link *link, int fd, unsigned events)
@@ -74,9 +78,27 @@ void link_unwatch(struct link *link, int fd)
 bool link_take_event(struct link *link, struct link_message *message, const char *line, size_t length)
 {
     struct error unused;
-    bool known;
+    bool known, good = event_from_json(&message->event, &known, line, length, &unused);
     message->number = link->events++;
-    return event_from_json(&message->event, &known, line, length, &unused) && known;
+    link->last_time = good ? message->event.time : NAN;
+    return good && known;
+}
+
+double event_line_time(const char *line, size_t length)
+{
+    struct error unused;
+    struct event event;
+    bool known;
+    if (!event_from_json(&event, &known, line, length, &unused))
+        return NAN;
+    double time = event.time;
+    event_finish(&event);
+    return time;
+}
+
+bool event_same_time(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
 }
 
 int link_fd(const struct link *link)
@@ -84,28 +106,85 @@ int link_fd(const struct link *link)
     return link->epoll;
 }
 
+/* --- answers --- */
+
+static void ask(struct link *link, uint64_t id)
+{
+    if (link->askeds == link->asked_room) {
+        link->asked_room = link->asked_room ? 2 * link->asked_room : 16;
+        link->asked = mem_grow(link->asked, link->asked_room, sizeof *link->asked);
+    }
+    link->asked[link->askeds++] = id;
+}
+
+/* Whether somebody waits for it, from now on no more. */
+static bool is_asked(struct link *link, uint64_t id)
+{
+    for (size_t i = 0; i < link->askeds; i++)
+        if (link->asked[i] == id) {
+            link->askeds--;
+            memmove(link->asked + i, link->asked + i + 1, (link->askeds - i) * sizeof *link->asked);
+            return true;
+        }
+    return false;
+}
+
+void link_lose(struct link *link)
+{
+    link->lost = link->askeds > 0;
+}
+
+static enum link_got answer_for_it(struct link *link, struct link_message *message)
+{
+    bool over = link->state == LINK_ENDED || link->state == LINK_FAILED;
+    message->answer = (struct run_answer){.id = link->asked[0]};
+    snprintf(message->answer.sentence, sizeof message->answer.sentence, "%s",
+             over ? "the run ended before it answered"
+                  : "the line was lost before the answer came: its events show whether it was done");
+    is_asked(link, message->answer.id);
+    link->lost = link->askeds > 0;
+    return LINK_ANSWER;
+}
+
 enum link_got link_next(struct link *link, struct link_message *message)
 {
-    if (link->changed) {
-        link->changed = false;
-        return LINK_CHANGED;
+    for (;;) {
+        if (link->changed) {
+            link->changed = false;
+            return LINK_CHANGED;
+        }
+        if (link->lost)
+            return answer_for_it(link, message);
+        enum link_got got = link->row->next(link, message);
+        bool pointless = got == LINK_ANSWER && !is_asked(link, message->answer.id);
+        if (got != LINK_NOTHING && !pointless)
+            return got;
+        if (!pointless && !link->changed && !link->lost)
+            return LINK_NOTHING;
     }
-    enum link_got got = link->row->next(link, message);
-    if (got != LINK_NOTHING || !link->changed)
-        return got;
-    link->changed = false;
-    return LINK_CHANGED;
+}
+
+bool link_forward(struct link *link, const struct run_command *command, struct error *error)
+{
+    if (!link->row->post || link->state == LINK_ENDED || link->state == LINK_FAILED)
+        return error_set(error, ERROR_FAILED, "%s: nobody trains in it, so nothing can be told to it", link->run);
+    if (!link->writes && run_command_row(command->kind)->writes)
+        return error_set(error, ERROR_FAILED, "%s: %s", link->run,
+                         link->reason[0] ? link->reason : "it is only looked at (read-only)");
+    ask(link, command->id);
+    bool sent = link->row->post(link, command, error);
+    if (!sent)
+        is_asked(link, command->id);
+    return sent;
 }
 
 uint64_t link_post(struct link *link, const struct run_command *command, struct error *error)
 {
-    if (!link->row->post || link->state == LINK_ENDED)
-        return error_set(error, ERROR_FAILED, "%s: nobody trains in it, so nothing can be told to it", link->run);
-    if (!link->writes && run_command_row(command->kind)->writes)
-        return error_set(error, ERROR_FAILED, "%s: it is only looked at (read-only)", link->run);
     struct run_command numbered = *command;
-    numbered.id = ++link->commands;
-    return link->row->post(link, &numbered, error) ? numbered.id : 0;
+    numbered.id = link->commands + 1;
+    if (!link_forward(link, &numbered, error))
+        return 0;
+    return link->commands = numbered.id;
 }
 
 enum link_state link_state(const struct link *link)

@@ -16,7 +16,7 @@ enum { LOOK_NS = 250 * 1000 * 1000 };
 struct file_link {
     struct link link;
     struct event_file file;
-    uint64_t skip; /* lines at the beginning that are known */
+    uint64_t skip; /* lines at the beginning that are known, the last of them by its time */
     int timer;
     bool read_all; /* since nobody trains in it any more */
 };
@@ -45,6 +45,14 @@ static bool look_again(struct file_link *own)
     return false;
 }
 
+/* What was known of it is no longer so. */
+static enum link_got begin_again(struct file_link *own)
+{
+    own->skip = own->link.events = 0;
+    event_file_rewind(&own->file);
+    return LINK_RESET;
+}
+
 static enum link_got next(struct link *link, struct link_message *message)
 {
     struct file_link *own = (struct file_link *)link;
@@ -53,16 +61,16 @@ static enum link_got next(struct link *link, struct link_message *message)
     for (;;) {
         switch (event_file_next(&own->file, &line, &length)) {
         case EVENT_FILE_LINE:
-            if (own->file.number <= own->skip)
-                continue;
-            if (link_take_event(link, message, line, length))
+            if (own->file.number == own->skip && !event_same_time(event_line_time(line, length), link->last_time))
+                return begin_again(own);
+            if (own->file.number > own->skip && link_take_event(link, message, line, length))
                 return LINK_EVENT;
             continue;
         case EVENT_FILE_CUT:
-            own->skip = 0;
-            link->events = 0;
-            return LINK_RESET;
+            return begin_again(own);
         case EVENT_FILE_NOTHING:
+            if (own->file.number < own->skip)
+                return begin_again(own);
             if (!look_again(own))
                 return LINK_NOTHING;
         }
@@ -79,7 +87,7 @@ static void destroy(struct link *link)
 
 static const struct link_row row = {next, NULL, destroy};
 
-struct link *link_open_file(const char *run, uint64_t from, struct error *error)
+struct link *link_open_file(const char *run, uint64_t from, double last_time, struct error *error)
 {
     struct file_link *own = mem_alloc(sizeof *own);
     own->file.fd = own->timer = -1;
@@ -98,6 +106,7 @@ struct link *link_open_file(const char *run, uint64_t from, struct error *error)
         return NULL;
     }
     own->skip = own->link.events = from;
+    own->link.last_time = last_time;
     own->link.state = LINK_LIVE;
     return &own->link;
 }

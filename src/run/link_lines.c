@@ -33,7 +33,8 @@ void link_lines_finish(struct link_lines *lines)
 
 bool link_lines_read(struct link_lines *lines)
 {
-    memmove(lines->got, lines->got + lines->got_at, lines->got_size - lines->got_at);
+    if (lines->got_at > 0)
+        memmove(lines->got, lines->got + lines->got_at, lines->got_size - lines->got_at);
     lines->got_size -= lines->got_at;
     lines->got_at = 0;
     if (lines->got_size > EVENT_LINE_MAX)
@@ -85,7 +86,8 @@ bool link_lines_flush(struct link_lines *lines)
         else
             good = false;
     }
-    memmove(lines->put, lines->put + done, lines->put_size - done);
+    if (done > 0)
+        memmove(lines->put, lines->put + done, lines->put_size - done);
     lines->put_size -= done;
     return good;
 }
@@ -104,25 +106,30 @@ void link_protocol_post(struct link_protocol *protocol, const struct run_command
     mem_free(line);
 }
 
-void link_protocol_watch(struct link *link, struct link_protocol *protocol, double rate)
+void link_protocol_begin(struct link_protocol *protocol, int in, int out)
+{
+    link_lines_init(&protocol->lines, in, out);
+    protocol->greeted = protocol->ended = protocol->writes = false;
+    protocol->skipped = 0;
+    protocol->why[0] = '\0';
+}
+
+void link_protocol_watch(const struct link *link, struct link_protocol *protocol, double rate)
 {
     char text[40];
     struct run_command watch = {.kind = RUN_WATCH, .value = (double)link->events, .rate = rate};
-    snprintf(text, sizeof text, "%.17g", protocol->last_time);
+    snprintf(text, sizeof text, "%.17g", link->last_time);
     watch.text = link->events ? text : NULL;
-    protocol->rate = rate;
     link_protocol_post(protocol, &watch);
 }
 
-static void take_greeting(struct link *link, const json_t *object)
+static void take_greeting(struct link_protocol *protocol, const json_t *object)
 {
     const char *run = json_string_value(json_object_get(object, "run"));
-    if (json_is_false(json_object_get(object, "writes")))
-        link->writes = false;
-    if (run && run[0] == '/') {
-        mem_free(link->run);
-        link->run = mem_string(run);
-    }
+    protocol->greeted = true;
+    protocol->writes = json_is_true(json_object_get(object, "writes"));
+    mem_free(protocol->run);
+    protocol->run = run && run[0] == '/' ? mem_string(run) : NULL;
 }
 
 /* Of lines that are no events; LINK_NOTHING: nothing that the caller must know. */
@@ -133,35 +140,37 @@ static enum link_got take_control(struct link *link, struct link_protocol *proto
     const json_t *skip = json_object_get(object, "skip");
     if (json_is_integer(skip) && json_integer_value(skip) > 0) {
         protocol->skipped = (uint64_t)json_integer_value(skip);
-        protocol->skipped_in_all += protocol->skipped;
-        link->events += protocol->skipped;
     } else if (json_object_get(object, "reset")) {
-        link->events = protocol->skipped_in_all = 0;
+        link->events = protocol->skipped = protocol->skipped_in_all = 0;
         return LINK_RESET;
     } else if (json_object_get(object, "answer")) {
         return run_answer_from_json(&message->answer, line, length, &unused) ? LINK_ANSWER : LINK_NOTHING;
     } else if (json_object_get(object, "thaw")) {
-        take_greeting(link, object);
-        protocol->greeted = true;
+        take_greeting(protocol, object);
     } else if (json_object_get(object, "bye")) {
         const char *why = json_string_value(json_object_get(object, "bye"));
         protocol->ended = true;
-        if (!protocol->greeted)
-            link_set_state(link, LINK_FAILED, "%.400s", why ? why : "it cannot be had");
+        snprintf(protocol->why, sizeof protocol->why, "%s", why ? why : "it cannot be had");
     }
     return LINK_NOTHING;
+}
+
+/* What was skipped counts with the event behind it: where the line drops between the two it is told again. */
+static bool take_event(struct link *link, struct link_protocol *protocol, struct link_message *message,
+                       const char *line, size_t length)
+{
+    link->events += protocol->skipped;
+    protocol->skipped_in_all += protocol->skipped;
+    protocol->skipped = 0;
+    return link_take_event(link, message, line, length);
 }
 
 static enum link_got take_line(struct link *link, struct link_protocol *protocol, struct link_message *message,
                                const char *line, size_t length)
 {
     static const char event[] = "{\"kind\":";
-    if (length >= sizeof event && memcmp(line, event, sizeof event - 1) == 0) {
-        if (!link_take_event(link, message, line, length))
-            return LINK_NOTHING;
-        protocol->last_time = message->event.time;
-        return LINK_EVENT;
-    }
+    if (length >= sizeof event && memcmp(line, event, sizeof event - 1) == 0)
+        return take_event(link, protocol, message, line, length) ? LINK_EVENT : LINK_NOTHING;
     json_t *object = json_loadb(line, length, 0, NULL);
     enum link_got got =
         json_is_object(object) ? take_control(link, protocol, object, message, line, length) : LINK_NOTHING;
@@ -179,4 +188,16 @@ enum link_got link_protocol_next(struct link *link, struct link_protocol *protoc
             return got;
     }
     return LINK_NOTHING;
+}
+
+bool link_protocol_serve(struct link_protocol *protocol)
+{
+    return link_lines_read(&protocol->lines) && link_lines_flush(&protocol->lines);
+}
+
+void link_protocol_end(struct link_protocol *protocol)
+{
+    link_lines_finish(&protocol->lines);
+    mem_free(protocol->run);
+    protocol->run = NULL;
 }

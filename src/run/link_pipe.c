@@ -1,5 +1,5 @@
 /* The link to a run on another machine: a child process, `ssh HOST thaw stream RUN`, whose input and output speak the
- * protocol. When the line drops it is called again after 1, 2, 4 .. 60 seconds; when the run has ended, what was left
+ * protocol. It leads a session of its own, and is killed with its group when it is hung up on. When the line drops it is called again after 1, 2, 4 .. 60 seconds; when the run has ended, what was left
  * out for want of room is asked for, so that both ends know the same story. */
 #include "config.h"
 
@@ -27,7 +27,7 @@ enum { PAUSE_MOST = 60, STEADY = 30, TALK = 512 };
 struct pipe_link {
     struct link link;
     struct link_protocol protocol;
-    char *asked; /* the run as it was named */
+    unsigned how;
     double rate;
     pid_t child; /* 0: none */
     int errors, timer;
@@ -51,7 +51,7 @@ static bool spawn(struct pipe_link *own, int in, int out, int errors)
     enum { WORDS = 24 };
     const char *set = getenv("THAW_SSH");
     char *words = mem_string(set && set[0] ? set : "ssh -C -o ServerAliveInterval=15 -o BatchMode=yes");
-    char *argv[WORDS + 5], *run = quote_word(own->asked), *command = mem_format("thaw stream %s", run);
+    char *argv[WORDS + 5], *run = quote_word(own->link.run), *command = mem_format("thaw stream %s", run);
     size_t count = ssh_words(words, argv, WORDS);
     argv[count++] = own->link.host;
     argv[count++] = command;
@@ -65,6 +65,7 @@ static bool spawn(struct pipe_link *own, int in, int out, int errors)
     posix_spawn_file_actions_adddup2(&files, in, 0);
     posix_spawn_file_actions_adddup2(&files, out, 1);
     posix_spawn_file_actions_adddup2(&files, errors, 2);
+    posix_spawn_file_actions_addclosefrom_np(&files, 3);
     posix_spawnattr_init(&how);
     posix_spawnattr_setsigmask(&how, &none);
     posix_spawnattr_setsigdefault(&how, &defaults);
@@ -111,28 +112,44 @@ static bool call(struct pipe_link *own)
     fcntl(to[1], F_SETFL, O_NONBLOCK);
     fcntl(from[0], F_SETFL, O_NONBLOCK);
     fcntl(errors[0], F_SETFL, O_NONBLOCK);
-    link_lines_init(&own->protocol.lines, from[0], to[1]);
-    own->protocol.greeted = own->protocol.ended = false;
+    link_protocol_begin(&own->protocol, from[0], to[1]);
     own->errors = errors[0];
     link_watch(&own->link, from[0], EPOLLIN);
     link_watch(&own->link, errors[0], EPOLLIN);
-    link_protocol_watch(&own->link, &own->protocol, own->filling ? 0 : own->rate);
-    return link_lines_flush(&own->protocol.lines);
+    if (!(own->how & LINK_ANSWERS_ONLY))
+        link_protocol_watch(&own->link, &own->protocol, own->filling ? 0 : own->rate);
+    link_lines_flush(&own->protocol.lines); /* where the child is gone already, reading says so */
+    return true;
+}
+
+/* Waits for room in the pipe only while something is to be sent. */
+static void watch_out(struct pipe_link *own)
+{
+    struct link_lines *lines = &own->protocol.lines;
+    if (link_lines_pending(lines))
+        link_watch(&own->link, lines->out, EPOLLOUT);
+    else
+        link_unwatch(&own->link, lines->out);
+}
+
+static void close_errors(struct pipe_link *own)
+{
+    link_unwatch(&own->link, own->errors);
+    if (own->errors >= 0)
+        close(own->errors);
+    own->errors = -1;
 }
 
 static void hang_up(struct pipe_link *own)
 {
-    if (own->protocol.lines.in >= 0)
-        link_unwatch(&own->link, own->protocol.lines.in);
-    link_lines_finish(&own->protocol.lines);
-    if (own->errors >= 0) {
-        link_unwatch(&own->link, own->errors);
-        close(own->errors);
-        own->errors = -1;
-    }
+    link_unwatch(&own->link, own->protocol.lines.in);
+    link_unwatch(&own->link, own->protocol.lines.out);
+    link_protocol_end(&own->protocol);
+    close_errors(own);
     if (own->child > 0) {
         kill(-own->child, SIGKILL); /* its group; the other end sees the line close */
-        waitpid(own->child, NULL, 0);
+        while (waitpid(own->child, NULL, 0) < 0 && errno == EINTR)
+            continue;
         own->child = 0;
     }
 }
@@ -141,7 +158,7 @@ static void hang_up(struct pipe_link *own)
 static void hear_errors(struct pipe_link *own)
 {
     char block[TALK];
-    ssize_t got;
+    ssize_t got = -1;
     while (own->errors >= 0 && (got = read(own->errors, block, sizeof block - 1)) > 0) {
         block[got] = '\0';
         while (got > 0 && (block[got - 1] == '\n' || block[got - 1] == '\r'))
@@ -151,6 +168,8 @@ static void hear_errors(struct pipe_link *own)
         if (*line)
             snprintf(own->talk, sizeof own->talk, "%.400s", line);
     }
+    if (got == 0)
+        close_errors(own);
     for (char *at = own->talk; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
@@ -173,6 +192,7 @@ static void wait_to_call(struct pipe_link *own)
 static enum link_got come_to_the_end(struct pipe_link *own)
 {
     hang_up(own);
+    own->link.writes = false;
     if (own->protocol.skipped_in_all == 0) {
         link_set_state(&own->link, LINK_ENDED, "%s", "");
         return LINK_NOTHING;
@@ -188,11 +208,13 @@ static enum link_got come_to_the_end(struct pipe_link *own)
 static enum link_got after_the_line(struct pipe_link *own)
 {
     hear_errors(own);
+    hang_up(own);
     if (own->protocol.ended && own->protocol.greeted)
         return come_to_the_end(own);
-    bool refused = own->link.state == LINK_FAILED;
-    hang_up(own);
-    if (!refused)
+    link_lose(&own->link);
+    if (own->protocol.ended)
+        link_set_state(&own->link, LINK_FAILED, "%s", own->protocol.why);
+    else
         wait_to_call(own);
     return LINK_NOTHING;
 }
@@ -206,34 +228,49 @@ static void call_again(struct pipe_link *own)
         wait_to_call(own);
 }
 
+static void take_greeting(struct pipe_link *own)
+{
+    struct link_protocol *protocol = &own->protocol;
+    own->link.writes = protocol->writes && !(own->how & LINK_READ_ONLY) && !own->filling;
+    if (protocol->run) { /* called by it from now on: "last" may come to be another */
+        mem_free(own->link.run);
+        own->link.run = protocol->run;
+        protocol->run = NULL;
+    }
+    link_set_state(&own->link, LINK_LIVE, "%s", "");
+}
+
 static enum link_got next(struct link *link, struct link_message *message)
 {
     struct pipe_link *own = (struct pipe_link *)link;
+    struct link_protocol *protocol = &own->protocol;
     call_again(own);
     hear_errors(own);
-    if (own->protocol.lines.in < 0)
-        return LINK_NOTHING;
-    for (;;) {
-        enum link_got got = link_protocol_next(link, &own->protocol, message);
-        if (own->protocol.greeted && !own->protocol.ended)
-            link_set_state(link, LINK_LIVE, "%s", "");
+    while (protocol->lines.in >= 0) {
+        enum link_got got = link_protocol_next(link, protocol, message);
+        if (protocol->greeted && !protocol->ended)
+            take_greeting(own);
         if (got != LINK_NOTHING)
             return got;
-        size_t before = own->protocol.lines.got_size - own->protocol.lines.got_at;
-        bool going = link_lines_read(&own->protocol.lines) && link_lines_flush(&own->protocol.lines);
-        if (own->protocol.lines.got_size - own->protocol.lines.got_at > before)
+        size_t before = protocol->lines.got_size - protocol->lines.got_at;
+        bool going = link_protocol_serve(protocol);
+        watch_out(own);
+        if (protocol->lines.got_size - protocol->lines.got_at > before)
             continue;
         return going ? LINK_NOTHING : after_the_line(own);
     }
+    return LINK_NOTHING;
 }
 
 static bool post(struct link *link, const struct run_command *command, struct error *error)
 {
     struct pipe_link *own = (struct pipe_link *)link;
     if (own->protocol.lines.in < 0 || link->state != LINK_LIVE)
-        return error_set(error, ERROR_FAILED, "the line to %s is gone: it was not told", link->host);
+        return error_set(error, ERROR_FAILED, "%s",
+                         link->sentence[0] ? link->sentence : "the host has not answered yet");
     link_protocol_post(&own->protocol, command);
     link_lines_flush(&own->protocol.lines);
+    watch_out(own);
     return true;
 }
 
@@ -243,27 +280,26 @@ static void destroy(struct link *link)
     hang_up(own);
     if (own->timer >= 0)
         close(own->timer);
-    mem_free(own->asked);
 }
 
 static const struct link_row row = {next, post, destroy};
 
-struct link *link_call(const char *host, const char *run, bool read_only, double rate, struct error *error)
+struct link *link_call(const char *host, const char *run, unsigned how, double rate, struct error *error)
 {
     if (host[0] == '-' || !host[0]) {
         error_set(error, ERROR_USAGE, "\"%s\" is not the name of a host", host);
         return NULL;
     }
     struct pipe_link *own = mem_alloc(sizeof *own);
-    link_lines_init(&own->protocol.lines, -1, -1);
+    link_protocol_begin(&own->protocol, -1, -1);
     own->errors = own->timer = -1;
     if (!link_init(&own->link, &row, run, host, error)) {
         mem_free(own);
         return NULL;
     }
-    own->asked = mem_string(run);
+    own->how = how;
     own->rate = rate;
-    own->link.writes = !read_only;
+    own->link.writes = !(how & LINK_READ_ONLY);
     own->link.state = LINK_STARTING;
     own->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (own->timer < 0 || !link_watch(&own->link, own->timer, EPOLLIN)) {

@@ -25,21 +25,27 @@ size_t link_lines_pending(const struct link_lines *lines) THAW_NONNULL; /* bytes
 /* --- the client's half of the protocol, thaw-run(5) --- */
 struct link_protocol {
     struct link_lines lines;
-    bool greeted, ended;
-    uint64_t skipped, skipped_in_all; /* events left out for want of room */
-    double rate, last_time;           /* of the last event */
+    bool greeted, ended;              /* the other end has said so */
+    bool writes;                      /* it takes commands that write, by its greeting */
+    char *run;                        /* the run's directory by its greeting, where it is absolute; NULL: not told */
+    char why[256];                    /* it ended */
+    uint64_t skipped, skipped_in_all; /* events left out for want of room: before the next one, and since the first */
 };
-/* The first thing said: events from here on, where the last one that is known has this time. */
-void link_protocol_watch(struct link *link, struct link_protocol *protocol, double rate) THAW_NONNULL;
+void link_protocol_begin(struct link_protocol *protocol, int in, int out) THAW_NONNULL;
+void link_protocol_end(struct link_protocol *protocol) THAW_NONNULL; /* closes; what was said of the end stays */
+/* Asks for events from the link's next one on. rate: bytes a second at most while it trains; 0: all. */
+void link_protocol_watch(const struct link *link, struct link_protocol *protocol, double rate) THAW_NONNULL;
 void link_protocol_post(struct link_protocol *protocol, const struct run_command *command) THAW_NONNULL;
 /* Takes lines until one is a message. LINK_NOTHING: no line more. */
 enum link_got link_protocol_next(struct link *link, struct link_protocol *protocol,
                                  struct link_message *message) THAW_NONNULL;
+/* Reads and writes what can be. false: the other end is gone; lines may still be there to take. */
+bool link_protocol_serve(struct link_protocol *protocol) THAW_NONNULL;
 
 /* --- the file's row, which others fall back to --- */
-struct link *link_open_file(const char *run, uint64_t from, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-
-/* The engine's door in a run directory: a connected descriptor that does not block, or -1. Paths of any length. */
-int link_connect(const char *run, const char *name) THAW_NONNULL;
+/* from, last_time: of a link that knows the events before `from`. Where the last of them is another in the file, all are
+ * told again. */
+struct link *link_open_file(const char *run, uint64_t from, double last_time,
+                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

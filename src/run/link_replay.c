@@ -15,6 +15,7 @@
 
 /* A pause of the run's (a night between two halves) is no more than this on the replay's clock, seconds. */
 static const double gap_most = 5;
+static const double speed_least = 1e-3, speed_most = 1e6;
 
 struct replay_link {
     struct link link;
@@ -49,12 +50,29 @@ static void drop_waiting(struct replay_link *own)
     own->waiting = false;
 }
 
+/* All from the beginning. */
+static void go_back(struct replay_link *own)
+{
+    drop_waiting(own);
+    event_file_rewind(&own->file);
+    own->link.events = 0;
+    own->due = own->clock = own->last_time = 0;
+    own->set = clock_monotonic();
+    own->reset = true;
+    link_set_state(&own->link, LINK_LIVE, "%s", "");
+}
+
 /* Reads the next event into `next`. */
 static bool read_next(struct replay_link *own)
 {
     const char *line;
     size_t length;
-    while (!own->waiting && event_file_next(&own->file, &line, &length) == EVENT_FILE_LINE) {
+    enum event_file_got got;
+    while (!own->waiting && (got = event_file_next(&own->file, &line, &length)) != EVENT_FILE_NOTHING) {
+        if (got == EVENT_FILE_CUT) {
+            go_back(own);
+            return false;
+        }
         if (!link_take_event(&own->link, &own->next, line, length))
             continue;
         double step = own->next.number && own->last_time > 0 ? own->next.event.time - own->last_time : 0;
@@ -98,12 +116,13 @@ static enum link_got next(struct link *link, struct link_message *message)
     uint64_t ticks;
     ssize_t unused = read(own->timer, &ticks, sizeof ticks);
     (void)unused;
+    set_clock(own);
+    bool there = !own->reset && read_next(own);
     if (own->reset) {
         own->reset = false;
         return LINK_RESET;
     }
-    set_clock(own);
-    if (!read_next(own)) {
+    if (!there) {
         link_set_state(link, LINK_ENDED, "%s", "");
         return LINK_NOTHING;
     }
@@ -171,19 +190,8 @@ void link_set_speed(struct link *link, double speed)
     if (!link_is_replay(link))
         return;
     set_clock(own_of(link));
-    own_of(link)->speed = speed > 0 ? speed : 0;
+    own_of(link)->speed = speed > 0 ? fmin(fmax(speed, speed_least), speed_most) : 0;
     look_now(own_of(link));
-}
-
-static void go_back(struct replay_link *own)
-{
-    drop_waiting(own);
-    event_file_rewind(&own->file);
-    own->link.events = 0;
-    own->due = own->clock = own->last_time = 0;
-    own->set = clock_monotonic();
-    own->reset = true;
-    link_set_state(&own->link, LINK_LIVE, "%s", "");
 }
 
 void link_seek_event(struct link *link, uint64_t number)
@@ -191,9 +199,11 @@ void link_seek_event(struct link *link, uint64_t number)
     struct replay_link *own = own_of(link);
     if (!link_is_replay(link))
         return;
-    if (number < link->events)
+    uint64_t at = link->events - (own->waiting ? 1 : 0); /* of the next one that is handed out */
+    if (number < at)
         go_back(own);
     own->seek_event = number;
+    own->seek_epoch = 0;
     look_now(own);
 }
 
@@ -203,5 +213,6 @@ void link_seek_epoch(struct link *link, int epoch)
         return;
     go_back(own_of(link));
     own_of(link)->seek_epoch = epoch > 1 ? epoch : 0;
+    own_of(link)->seek_event = UINT64_MAX;
     look_now(own_of(link));
 }

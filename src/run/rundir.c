@@ -26,6 +26,7 @@
 
 struct rundir {
     char *path;
+    int folder; /* the directory itself, wherever it is moved to */
     int events, lock;
     double synced, took; /* when events.jsonl was last synced, and how long that took, seconds */
 };
@@ -109,12 +110,52 @@ static bool events_repair(struct rundir *rundir, struct error *error)
     return true;
 }
 
+/* "last.safetensors.4711.tmp": what file_atomic had not put in its place when it was killed. */
+static bool is_litter(const char *name)
+{
+    static const char end[] = ".tmp";
+    size_t length = strlen(name), size = sizeof end - 1;
+    if (length <= size || strcmp(name + length - size, end) != 0)
+        return false;
+    const char *at = name + length - size;
+    while (at > name && at[-1] >= '0' && at[-1] <= '9')
+        at--;
+    return at < name + length - size && at > name && at[-1] == '.';
+}
+
+static void sweep(const char *folder)
+{
+    struct error unused;
+    struct file_list list;
+    if (!file_list_read(&list, folder, &unused))
+        return;
+    for (size_t i = 0; i < list.count; i++) {
+        char *file = path_join(folder, list.name[i]);
+        if (is_litter(list.name[i]))
+            unlink(file);
+        mem_free(file);
+    }
+    file_list_free(&list);
+}
+
+static bool folder_open(struct rundir *rundir, struct error *error)
+{
+    rundir->folder = open(rundir->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return rundir->folder >= 0 || error_set_errno(error, ERROR_FAILED, errno, "%s", rundir->path);
+}
+
 static struct rundir *attach(char *path, struct error *error)
 {
     struct rundir *rundir = mem_alloc(sizeof *rundir);
-    *rundir = (struct rundir){.path = path, .events = -1, .lock = -1};
-    if (lock_take(rundir, error) && events_open(rundir, error) && events_repair(rundir, error))
+    *rundir = (struct rundir){.path = path, .folder = -1, .events = -1, .lock = -1};
+    if (folder_open(rundir, error) && lock_take(rundir, error) && events_open(rundir, error) &&
+        events_repair(rundir, error)) {
+        char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
+        sweep(path);
+        sweep(checkpoints);
+        mem_free(checkpoints);
         return rundir;
+    }
     /* A lock that is another's must keep its holder's number. */
     if (rundir->lock >= 0)
         close(rundir->lock);
@@ -210,6 +251,8 @@ void rundir_close(struct rundir *rundir)
             errno = 0;
         close(rundir->lock);
     }
+    if (rundir->folder >= 0)
+        close(rundir->folder);
     mem_free(rundir->path);
     mem_free(rundir);
 }
@@ -237,8 +280,15 @@ const char *rundir_path(const struct rundir *rundir)
     return rundir->path;
 }
 
-char *rundir_file(const struct rundir *rundir, const char *name)
+char *rundir_file(struct rundir *rundir, const char *name)
 {
+    char *now = path_of_descriptor(rundir->folder), *real = now ? realpath(rundir->path, NULL) : NULL;
+    if (now && (!real || strcmp(real, now) != 0)) { /* it was moved */
+        mem_free(rundir->path);
+        rundir->path = mem_string(now);
+    }
+    mem_free(now);
+    free(real);
     return path_join(rundir->path, name);
 }
 
@@ -264,12 +314,16 @@ bool rundir_append(struct rundir *rundir, const struct event *event, struct erro
 {
     char *json = event_to_json(event), *line = mem_format("%s\n", json);
     size_t length = strlen(line);
-    off_t before = events_size(rundir);
+    struct stat status = {.st_nlink = 1};
+    off_t before = fstat(rundir->events, &status) == 0 ? status.st_size : 0;
     errno = 0;
     ssize_t wrote = write(rundir->events, line, length);
     int fault = wrote < 0 ? errno : ENOSPC;
     mem_free(json);
     mem_free(line);
+    if (status.st_nlink == 0)
+        return error_set(error, ERROR_FAILED, "%s: %s was removed: what the run does is kept nowhere", rundir->path,
+                         RUNDIR_EVENTS);
     if (wrote != (ssize_t)length) {
         if (wrote > 0 && ftruncate(rundir->events, before) != 0)
             fault = errno;

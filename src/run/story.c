@@ -190,14 +190,18 @@ static void take_lr(struct story *story, const struct event *event, double x)
     story_note_add(story, x, event, text, NULL);
 }
 
-/* A thaw of the schedule that is made is no longer to come. */
-static void mark_made(struct story *story, int epoch)
+/* A thaw of the schedule that is made is no longer to come: the first one that is due and names these layers. */
+static void mark_made(struct story *story, int epoch, const char *layers)
 {
-    for (size_t i = 0; i < story->thaws; i++)
-        if (!story->thaw[i].made && story->thaw[i].epoch <= epoch) {
-            story->thaw[i].made = true;
+    size_t length = strlen(layers);
+    for (size_t i = 0; i < story->thaws; i++) {
+        struct story_thaw *thaw = &story->thaw[i];
+        bool same = strncmp(thaw->text, layers, length) == 0 && (!thaw->text[length] || thaw->text[length] == ' ');
+        if (!thaw->made && thaw->epoch <= epoch && same) {
+            thaw->made = true;
             return;
         }
+    }
 }
 
 static void take_thaw(struct story *story, const struct event *event, double x)
@@ -210,7 +214,7 @@ static void take_thaw(struct story *story, const struct event *event, double x)
     story->frozen = event->u.thaw.params_frozen;
     story->rate = 0; /* another half runs from here on */
     if (!event->u.thaw.by_hand)
-        mark_made(story, event->epoch);
+        mark_made(story, event->epoch, layers);
     if (fits(story, event->u.thaw.fixed)) {
         mem_free(story->fixed);
         story->fixed = mem_string(event->u.thaw.fixed);

@@ -35,9 +35,9 @@ double story_remaining(const struct story *story)
         return 0;
     if (run->kind != EVENT_RUN || story->rate <= 0 || batches <= 0 || story->epoch < 1)
         return -1;
-    double left = story->epochs - story->epoch + 1 - (double)batch / batches;
-    int whole = story->epochs - story->epoch + (batch < batches);
-    return (left > 0 ? left : 0) * run->u.run.train_images / story->rate + whole * story->val_seconds;
+    double epochs = (double)story->epochs - story->epoch, left = epochs + 1 - (double)batch / batches;
+    double whole = epochs + (batch < batches);
+    return fmax(left, 0) * run->u.run.train_images / story->rate + fmax(whole, 0) * story->val_seconds;
 }
 
 unsigned story_fixed(const struct story *story, int layer)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,8 @@ struct viewer {
     bool writes, watching, ending, said_bye;
     uint64_t from;    /* the first event that it wants */
     uint64_t sent;    /* number of the next one that it has */
-    double from_time; /* of the event before it, as the viewer knows it; NAN: it knows none */
+    bool trusts;      /* that the events before `from` are those that it has */
+    double from_time; /* of the last of them, as it knows it */
     double moved;     /* clock_monotonic, when it last took something */
     void (*command)(void *context, struct viewer *viewer, const struct run_command *command);
     void *context;
@@ -88,14 +90,17 @@ void viewer_destroy(struct viewer *viewer)
     mem_free(viewer);
 }
 
-int viewer_in(const struct viewer *viewer)
+/* It does not take what is sent: nothing more is read from it, so that its answers cannot pile up. */
+static bool is_full(const struct viewer *viewer)
 {
-    return viewer->lines.in;
+    return link_lines_pending(&viewer->lines) >= PENDING_MOST;
 }
 
-int viewer_out(const struct viewer *viewer)
+void viewer_poll(const struct viewer *viewer, struct pollfd *fds)
 {
-    return link_lines_pending(&viewer->lines) ? viewer->lines.out : -1;
+    bool pending = link_lines_pending(&viewer->lines) > 0;
+    fds[0] = (struct pollfd){.fd = viewer->lines.in, .events = is_full(viewer) ? 0 : POLLIN};
+    fds[1] = (struct pollfd){.fd = pending ? viewer->lines.out : -1, .events = POLLOUT};
 }
 
 /* --- events --- */
@@ -116,34 +121,22 @@ static void begin_again(struct viewer *viewer)
 {
     put(viewer, "{\"reset\":true}");
     viewer->from = viewer->sent = 0;
-    viewer->from_time = NAN;
     event_file_rewind(&viewer->file);
-}
-
-/* Whether the event before the first one that is wanted is the one that the viewer knows. */
-static bool is_known(const struct viewer *viewer, const char *line, size_t length)
-{
-    struct event event;
-    struct error unused;
-    bool known;
-    if (isnan(viewer->from_time) || !event_from_json(&event, &known, line, length, &unused))
-        return false;
-    double time = event.time;
-    event_finish(&event);
-    return !known || time == viewer->from_time;
-}
-
-/* A line of the file; false: the viewer begins again. */
-static bool take_line(struct viewer *viewer, const char *line, size_t length)
-{
-    uint64_t number = viewer->file.number - 1;
-    if (number + 1 == viewer->from && !is_known(viewer, line, length)) {
-        begin_again(viewer);
-        return false;
+    if (viewer->thin.rate > 0) {
+        viewer_thin_start(&viewer->thin, viewer->thin.rate);
+        viewer_thin_survey(&viewer->thin, &viewer->file, 0);
     }
-    if (number >= viewer->from)
-        viewer_thin_take(&viewer->thin, number, line, length, send, viewer);
-    return true;
+}
+
+/* A line of the file; where the viewer knows another one in its place all begins again. */
+static void take_line(struct viewer *viewer, const char *text, size_t length)
+{
+    struct viewer_line line = {text, length, viewer->file.number - 1, (double)event_file_offset(&viewer->file)};
+    bool last_known = line.number + 1 == viewer->from && !viewer->trusts;
+    if (last_known && !event_same_time(event_line_time(text, length), viewer->from_time))
+        begin_again(viewer);
+    else if (line.number >= viewer->from)
+        viewer_thin_take(&viewer->thin, &line, send, viewer);
 }
 
 /* The file ends before the first event that is wanted: it was cut back. */
@@ -152,11 +145,18 @@ static bool is_behind(const struct viewer *viewer)
     return viewer->file.number < viewer->from;
 }
 
+static void say_bye(struct viewer *viewer)
+{
+    if (!viewer->said_bye)
+        put(viewer, "{\"bye\":\"ended\"}");
+    viewer->said_bye = true;
+}
+
 static void send_events(struct viewer *viewer)
 {
     const char *line;
     size_t length;
-    for (int i = 0; i < LINES_AT_ONCE && link_lines_pending(&viewer->lines) < PENDING_MOST; i++) {
+    for (int i = 0; i < LINES_AT_ONCE && !is_full(viewer); i++) {
         switch (event_file_next(&viewer->file, &line, &length)) {
         case EVENT_FILE_LINE:
             take_line(viewer, line, length);
@@ -170,9 +170,8 @@ static void send_events(struct viewer *viewer)
                 continue;
             }
             viewer_thin_flush(&viewer->thin, viewer->ending, send, viewer);
-            if (viewer->ending && !viewer->said_bye)
-                put(viewer, "{\"bye\":\"ended\"}");
-            viewer->said_bye = viewer->ending;
+            if (viewer->ending)
+                say_bye(viewer);
             return;
         }
     }
@@ -187,14 +186,21 @@ static void refuse(struct viewer *viewer, uint64_t id, const char *sentence)
     viewer_answer(viewer, &answer);
 }
 
+/* Once: looking through the file costs time, which is the engine's. */
 static void take_watch(struct viewer *viewer, const struct run_command *command)
 {
     double from = command->value > 0 && command->value < 1e15 ? floor(command->value) : 0;
-    viewer->from = viewer->sent = (uint64_t)from;
-    viewer->from_time = command->text ? strtod(command->text, NULL) : NAN;
+    if (viewer->watching) {
+        refuse(viewer, command->id, "it is watched already");
+        return;
+    }
     viewer->watching = true;
-    event_file_rewind(&viewer->file);
-    viewer_thin_start(&viewer->thin, command->rate, (double)event_file_size(&viewer->file));
+    viewer->from = viewer->sent = (uint64_t)from;
+    viewer->trusts = !command->text;
+    viewer->from_time = command->text ? strtod(command->text, NULL) : NAN;
+    viewer_thin_start(&viewer->thin, command->rate);
+    if (command->rate > 0)
+        viewer_thin_survey(&viewer->thin, &viewer->file, viewer->from);
 }
 
 static void take_command(struct viewer *viewer, const char *line, size_t length)
@@ -202,7 +208,7 @@ static void take_command(struct viewer *viewer, const char *line, size_t length)
     struct error error = {0};
     struct run_command command;
     if (!run_command_from_json(&command, line, length, &error)) {
-        refuse(viewer, 0, error.text);
+        refuse(viewer, command.id, error.text);
         return;
     }
     if (!command.by[0])
@@ -230,17 +236,26 @@ void viewer_end(struct viewer *viewer)
     viewer->ending = true;
 }
 
-bool viewer_serve(struct viewer *viewer)
+/* false: the other end is gone, or sends a line without end. */
+static bool hear(struct viewer *viewer)
 {
     const char *line;
-    size_t length, before = link_lines_pending(&viewer->lines);
-    bool going = viewer->lines.in >= 0 && link_lines_read(&viewer->lines);
-    while (link_lines_next(&viewer->lines, &line, &length))
+    size_t length;
+    bool going = viewer->lines.in >= 0 && (is_full(viewer) || link_lines_read(&viewer->lines));
+    while (!is_full(viewer) && link_lines_next(&viewer->lines, &line, &length))
         take_command(viewer, line, length);
-    if (!going || viewer->lines.got_size - viewer->lines.got_at > LINE_MOST)
+    return going && viewer->lines.got_size - viewer->lines.got_at <= LINE_MOST;
+}
+
+bool viewer_serve(struct viewer *viewer)
+{
+    size_t before = link_lines_pending(&viewer->lines);
+    if (!hear(viewer))
         return false;
     if (viewer->watching)
         send_events(viewer);
+    else if (viewer->ending)
+        say_bye(viewer);
     size_t wanted = link_lines_pending(&viewer->lines);
     if (!link_lines_flush(&viewer->lines))
         return false;

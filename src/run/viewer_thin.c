@@ -7,57 +7,108 @@
 #include "thaw/base/mem.h"
 #include "viewer_private.h"
 
-enum { FIRST_ROOM = 48 << 10, SECONDS_SAVED = 2 };
+enum { SECONDS_SAVED = 2 };
 
-/* Those that a later one of the same kind makes good for. */
-static bool is_repeated(enum event_kind kind)
+/* Bytes that what was there already may take at once, so that the picture comes before the line is kept thin. */
+static const double past_room = 48 << 10;
+
+/* Kinds that a later one of the same kind makes good for, with their shares of that room; the others always pass. */
+static const double shares[VIEWER_KINDS] = {
+    [EVENT_STEP] = 0.5,      [EVENT_EVAL] = 0.2,        [EVENT_EPOCH] = 0.15,
+    [EVENT_UPDATES] = 0.03,  [EVENT_PHASE] = 0.02,      [EVENT_FREEZE_PROOF] = 0.02,
+    [EVENT_FEATURES] = 0.02, [EVENT_CHECKPOINT] = 0.02, [VIEWER_BEST] = 0.04,
+};
+
+static bool is_repeated(int kind)
 {
-    switch (kind) {
-    case EVENT_STEP:
-    case EVENT_EPOCH:
-    case EVENT_EVAL:
-    case EVENT_UPDATES:
-    case EVENT_PHASE:
-    case EVENT_FREEZE_PROOF:
-    case EVENT_CHECKPOINT:
-    case EVENT_FEATURES:
-        return true;
-    default:
-        return false;
-    }
+    return kind < VIEWER_KINDS && shares[kind] > 0;
 }
 
-/* By the line's beginning, {"kind":"step"; EVENT_KINDS: none that is known. */
-static enum event_kind kind_of(const char *line, size_t length)
+/* By the line's beginning, {"kind":"step"; VIEWER_KINDS: none that is known. */
+static int kind_of(const char *line, size_t length)
 {
-    static const char start[] = "{\"kind\":\"";
+    static const char start[] = "{\"kind\":\"", best[] = "\"best\":true";
     enum { START = sizeof start - 1 };
     if (length < START || memcmp(line, start, START) != 0)
-        return EVENT_KINDS;
+        return VIEWER_KINDS;
     for (int kind = 0; kind < EVENT_KINDS; kind++) {
         const char *name = event_kind_name((enum event_kind)kind);
         size_t size = strlen(name);
-        if (length > START + size && memcmp(line + START, name, size) == 0 && line[START + size] == '"')
-            return (enum event_kind)kind;
+        if (length <= START + size || memcmp(line + START, name, size) != 0 || line[START + size] != '"')
+            continue;
+        return kind == EVENT_EVAL && memmem(line, length, best, sizeof best - 1) ? VIEWER_BEST : kind;
     }
-    return EVENT_KINDS;
+    return VIEWER_KINDS;
 }
 
 void viewer_thin_finish(struct viewer_thin *thin)
 {
-    for (int i = 0; i < EVENT_KINDS; i++)
+    for (int i = 0; i < VIEWER_KINDS; i++)
         mem_free(thin->held[i].line);
     *thin = (struct viewer_thin){0};
 }
 
-/* What is there already is sent at once, up to a limit: the picture comes before the line is kept thin. */
-void viewer_thin_start(struct viewer_thin *thin, double rate, double bytes)
+void viewer_thin_start(struct viewer_thin *thin, double rate)
 {
     viewer_thin_finish(thin);
     thin->rate = rate;
-    thin->room = bytes < FIRST_ROOM ? bytes + rate : FIRST_ROOM;
+    thin->room = rate;
     thin->filled = clock_monotonic();
 }
+
+/* --- what was there --- */
+
+/* What a kind does not need of its share is the steps'. */
+static void share_out(struct viewer_thin *thin)
+{
+    double left = past_room;
+    for (int i = 0; i < VIEWER_KINDS; i++) {
+        struct viewer_past *past = &thin->past[i];
+        past->share = shares[i] * past_room;
+        if (i != EVENT_STEP)
+            left -= past->bytes < past->share ? past->bytes : past->share;
+    }
+    thin->past[EVENT_STEP].share = left;
+}
+
+void viewer_thin_survey(struct viewer_thin *thin, struct event_file *file, uint64_t first)
+{
+    const char *line;
+    size_t length;
+    enum event_file_got got;
+    event_file_rewind(file);
+    while ((got = event_file_next(file, &line, &length)) != EVENT_FILE_NOTHING) {
+        double end = (double)event_file_offset(file);
+        if (got == EVENT_FILE_CUT) {
+            memset(thin->past, 0, sizeof thin->past);
+            continue;
+        }
+        int kind = file->number > first ? kind_of(line, length) : VIEWER_KINDS;
+        if (file->number <= first)
+            thin->from = end;
+        if (!is_repeated(kind))
+            continue;
+        thin->past[kind].bytes += (double)length;
+        thin->past[kind].last = end;
+    }
+    thin->to = (double)event_file_offset(file);
+    event_file_rewind(file);
+    share_out(thin);
+}
+
+/* Evenly over the bytes of the file, and the last of each kind in any case. */
+static bool passes(struct viewer_thin *thin, int kind, const struct viewer_line *line)
+{
+    struct viewer_past *past = &thin->past[kind];
+    double gone = (line->end - thin->from) / (thin->to - thin->from);
+    double may = past->bytes <= past->share ? past->bytes : past->share * gone;
+    bool good = past->sent + (double)line->length <= may || line->end == past->last;
+    if (good)
+        past->sent += (double)line->length;
+    return good;
+}
+
+/* --- what comes --- */
 
 static void fill_room(struct viewer_thin *thin)
 {
@@ -68,12 +119,12 @@ static void fill_room(struct viewer_thin *thin)
         thin->room = thin->room + more < most ? thin->room + more : most;
 }
 
-static void hold(struct viewer_held *held, uint64_t number, const char *line, size_t length)
+static void hold(struct viewer_held *held, const struct viewer_line *line)
 {
-    held->line = mem_grow(held->line, length + 1, 1);
-    memcpy(held->line, line, length);
-    held->length = length;
-    held->number = number;
+    held->line = mem_grow(held->line, line->length + 1, 1);
+    memcpy(held->line, line->text, line->length);
+    held->length = line->length;
+    held->number = line->number;
 }
 
 void viewer_thin_flush(struct viewer_thin *thin, bool all, viewer_send *send, void *context)
@@ -83,7 +134,7 @@ void viewer_thin_flush(struct viewer_thin *thin, bool all, viewer_send *send, vo
     fill_room(thin);
     while (all || thin->room > 0) {
         struct viewer_held *first = NULL;
-        for (int i = 0; i < EVENT_KINDS; i++)
+        for (int i = 0; i < VIEWER_KINDS; i++)
             if (thin->held[i].line && (!first || thin->held[i].number < first->number))
                 first = &thin->held[i];
         if (!first)
@@ -95,16 +146,19 @@ void viewer_thin_flush(struct viewer_thin *thin, bool all, viewer_send *send, vo
     }
 }
 
-void viewer_thin_take(struct viewer_thin *thin, uint64_t number, const char *line, size_t length, viewer_send *send,
-                      void *context)
+void viewer_thin_take(struct viewer_thin *thin, const struct viewer_line *line, viewer_send *send, void *context)
 {
-    enum event_kind kind = thin->rate > 0 ? kind_of(line, length) : EVENT_KINDS;
-    if (kind < EVENT_KINDS && is_repeated(kind)) {
-        hold(&thin->held[kind], number, line, length);
+    int kind = thin->rate > 0 ? kind_of(line->text, line->length) : VIEWER_KINDS;
+    if (is_repeated(kind) && line->end <= thin->to) {
+        if (passes(thin, kind, line))
+            send(context, line->number, line->text, line->length);
+    } else if (is_repeated(kind)) {
+        hold(&thin->held[kind], line);
         viewer_thin_flush(thin, false, send, context);
-        return;
+    } else {
+        bool now = line->end > thin->to;
+        viewer_thin_flush(thin, true, send, context); /* in the order of the file */
+        send(context, line->number, line->text, line->length);
+        thin->room -= now ? (double)line->length : 0;
     }
-    viewer_thin_flush(thin, true, send, context); /* in the order of the file */
-    send(context, number, line, length);
-    thin->room -= (double)length;
 }

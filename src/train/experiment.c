@@ -17,6 +17,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/run/command.h"
 #include "thaw/train/experiment.h"
 
 enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 4096, PIECE_MAX = 150, VALUE_MAX = 2048 };
@@ -52,18 +53,6 @@ static char *trimmed(const char *from, size_t length)
     while (length && isspace((unsigned char)from[length - 1]))
         length--;
     return mem_format("%.*s", (int)length, from);
-}
-
-/* "lr*0.1", blanks allowed around the star. */
-static bool parse_factor(const char *text, double *factor)
-{
-    if (strncmp(text, "lr", 2) != 0)
-        return false;
-    text += 2 + strspn(text + 2, " \t");
-    if (*text++ != '*')
-        return false;
-    text += strspn(text, " \t");
-    return experiment_parse_real(text, factor) && *factor > 0;
 }
 
 static void remove_thaw(struct experiment *experiment, int at)
@@ -105,7 +94,7 @@ static bool set_thaw(struct experiment *experiment, const char *key, const char 
     bool good = strlen(layers) < sizeof thaw.layers;
     if (!good)
         error_set(error, ERROR_USAGE, "thaw.%s: more than %zu bytes of layers", key, sizeof thaw.layers - 1);
-    else if (!parse_factor(factor, &thaw.lr_factor))
+    else if (!run_command_factor(factor, &thaw.lr_factor))
         good =
             error_set(error, ERROR_USAGE, "thaw.%s = %s: behind @ comes a factor, as in layer4 @ lr*0.1", key, value);
     else

@@ -40,32 +40,68 @@ void feature_cut_finish(struct feature_cut *cut)
 /* More than this is no size of anything, and must not wrap. */
 static const double bytes_most = 1e15;
 
-struct feature_cache *feature_cache_create(const struct feature_cache_options *options, struct error *error)
+int feature_cache_would_keep(const struct feature_cache_options *options, size_t *bytes, struct error *error)
 {
     const struct graph *graph = options->graph;
     int frontier = freeze_frontier(options->freeze, graph);
     bool augmented = options->loader.augment != AUGMENT_NONE;
+    int views = augmented ? options->loader.views : 1;
+    struct feature_cut cut;
     /* Node 0 is the input: a frontier right behind it leaves nothing to save. */
-    if (frontier <= 1 || options->images->items == 0 || (augmented && options->loader.views == 0))
-        return NULL;
-    struct feature_cache *features = mem_alloc(sizeof *features);
-    *features = (struct feature_cache){.options = *options, .views = augmented ? options->loader.views : 1};
-    features->options.freeze = features->freeze = freeze_copy(options->freeze);
-    feature_cut_init(&features->cut, graph, frontier);
-    features->view = mem_array((size_t)features->views, sizeof *features->view);
-    size_t size = tensor_type_size(options->type);
-    double bytes = (double)options->images->items * (double)features->cut.row * (double)size * features->views;
-    if (features->cut.nodes > 0 && bytes <= bytes_most &&
-        (bytes <= (double)options->disk || bytes <= (double)options->memory))
-        return features;
-    if (features->cut.nodes > 0)
+    if (frontier <= 1 || options->images->items == 0 || views == 0)
+        return 0;
+    feature_cut_init(&cut, graph, frontier);
+    double size = (double)tensor_type_size(options->type),
+           all = (double)options->images->items * (double)cut.row * size;
+    bool any = cut.nodes > 0;
+    feature_cut_finish(&cut);
+    all *= views;
+    if (any && all <= bytes_most && (all <= (double)options->disk || all <= (double)options->memory)) {
+        if (bytes)
+            *bytes = (size_t)all;
+        return views;
+    }
+    if (any)
         error_set(error, ERROR_FAILED,
                   "the features of %zu images before %s would take %.1f GB, more than data.cache_disk and "
                   "data.cache_memory: the frozen part is computed in every epoch",
-                  options->images->items, frontier < graph->nodes ? graph->node[frontier].name : "the end",
-                  bytes / 1e9);
-    feature_cache_destroy(features);
-    return NULL;
+                  options->images->items, frontier < graph->nodes ? graph->node[frontier].name : "the end", all / 1e9);
+    return 0;
+}
+
+struct loader_options feature_cache_loading(const struct feature_cache_options *options)
+{
+    enum { DECODERS = 2 };
+    struct loader_options loading = options->loader;
+    loading.batch = FEATURE_BLOCK;
+    loading.shuffle = false;
+    loading.threads = DECODERS;
+    loading.cache_bytes = 0; /* nothing decoded is kept between two fills */
+    return loading;
+}
+
+struct plan_options feature_cache_plan(const struct feature_cache_options *options)
+{
+    return (struct plan_options){.batch = FEATURE_BLOCK,
+                                 .half = PLAN_FROZEN,
+                                 .training = true,
+                                 .kernels = options->kernels,
+                                 .no_winograd = options->no_winograd,
+                                 .fold = true,
+                                 .team = options->team};
+}
+
+struct feature_cache *feature_cache_create(const struct feature_cache_options *options, struct error *error)
+{
+    int views = feature_cache_would_keep(options, NULL, error);
+    if (views == 0)
+        return NULL;
+    struct feature_cache *features = mem_alloc(sizeof *features);
+    *features = (struct feature_cache){.options = *options, .views = views};
+    features->options.freeze = features->freeze = freeze_copy(options->freeze);
+    feature_cut_init(&features->cut, options->graph, freeze_frontier(options->freeze, options->graph));
+    features->view = mem_array((size_t)views, sizeof *features->view);
+    return features;
 }
 
 void feature_cache_destroy(struct feature_cache *features)

@@ -25,6 +25,13 @@ struct feature_cache_options {
 
 struct feature_cache;
 
+/* How many views of each image would be kept, and the bytes of them all (NULL: not wanted). 0: none, as
+ * feature_cache_create says. */
+int feature_cache_would_keep(const struct feature_cache_options *options, size_t *bytes, struct error *error)
+    THAW_NONNULL_ARGS(1, 3);
+/* How the images are read that they are computed from, and how the plan of the frozen half is made that does it. */
+struct loader_options feature_cache_loading(const struct feature_cache_options *options) THAW_NONNULL;
+struct plan_options feature_cache_plan(const struct feature_cache_options *options) THAW_NONNULL;
 /* Features of one part of the data. NULL with error->kind NONE: nothing is frozen, or every epoch has fresh views;
  * ERROR_FAILED: they would take more than the budgets. Touches neither disk nor images. */
 struct feature_cache *feature_cache_create(const struct feature_cache_options *options,

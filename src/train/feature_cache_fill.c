@@ -12,8 +12,7 @@
 #include "thaw/compile/exec.h"
 #include "thaw/train/feature_store.h"
 
-/* Decoded views kept between two fills: none; decoding threads. */
-enum { DECODERS = 2, STRETCH = 4 }; /* STRETCH: blocks a second process takes in a row, so that it decodes ahead */
+enum { STRETCH = 4 }; /* blocks a second process takes in a row, so that it decodes ahead */
 
 struct filling {
     struct feature_cache *features;
@@ -231,13 +230,7 @@ static void try_unreadable(struct filling *filling)
 static bool begin(struct filling *filling, struct plan **frozen, struct error *error)
 {
     const struct feature_cache_options *options = &filling->features->options;
-    struct plan_options plan = {.batch = FEATURE_BLOCK,
-                                .half = PLAN_FROZEN,
-                                .training = true,
-                                .kernels = options->kernels,
-                                .no_winograd = options->no_winograd,
-                                .fold = true,
-                                .team = options->team};
+    struct plan_options plan = feature_cache_plan(options);
     if (!*frozen)
         *frozen = plan_create(options->graph, options->freeze, &plan, error);
     filling->plan = *frozen;
@@ -254,11 +247,7 @@ static bool begin(struct filling *filling, struct plan **frozen, struct error *e
     filling->rows = mem_array(FEATURE_BLOCK, feature_row_bytes(filling->features, &filling->features->cut));
     if (filling->source)
         return true;
-    struct loader_options loader = options->loader;
-    loader.batch = FEATURE_BLOCK;
-    loader.shuffle = false;
-    loader.threads = DECODERS;
-    loader.cache_bytes = 0;
+    struct loader_options loader = feature_cache_loading(options);
     filling->input_floats = shape4_count(options->graph->node[0].shape);
     filling->input = mem_try_floats(FEATURE_BLOCK * filling->input_floats);
     if (!filling->input)

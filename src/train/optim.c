@@ -108,6 +108,30 @@ struct optim *optim_create(const struct graph *graph, const struct optim_setting
     return optim;
 }
 
+static bool has_state(const struct graph *graph, const struct freeze *freeze, int param)
+{
+    return graph->param[param].role != OP_ROLE_STATISTICS && freeze_param_moves(freeze, graph, param);
+}
+
+static size_t moving_floats(const struct graph *graph, const struct freeze *freeze)
+{
+    size_t floats = 0;
+    for (int p = 0; p < graph->params; p++)
+        floats += has_state(graph, freeze, p) ? graph->param[p].count : 0;
+    return floats;
+}
+
+size_t optim_bytes(enum optimizer_kind kind, const struct graph *graph, const struct freeze *freeze)
+{
+    return (size_t)rows[kind].slots * moving_floats(graph, freeze) * sizeof(float);
+}
+
+/* The gradient is read; the parameter and its state are, and are written. */
+double optim_floats(enum optimizer_kind kind, const struct graph *graph, const struct freeze *freeze)
+{
+    return (1 + 2 * (1 + rows[kind].slots)) * (double)moving_floats(graph, freeze);
+}
+
 static void drop_state(struct optim *optim, int param)
 {
     for (int s = 0; s < row_of(optim)->slots; s++) {
@@ -151,8 +175,7 @@ void optim_follow(struct optim *optim, const struct freeze *freeze, uint64_t war
     optim->measured = false;
     for (int p = 0; p < optim->graph->params; p++) {
         const struct graph_param *param = &optim->graph->param[p];
-        bool moves = param->role != OP_ROLE_STATISTICS && freeze_param_moves(freeze, optim->graph, p);
-        if (!moves) {
+        if (!has_state(optim->graph, freeze, p)) {
             drop_state(optim, p);
             continue;
         }

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cost_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
-#include "thaw/base/machine.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
@@ -123,69 +123,19 @@ static bool prepare_freeze(struct trainer *trainer, struct error *error)
     return trainer->freeze != NULL;
 }
 
-/* A [thaw] line is tried now: a name that matches nothing must not end the run hours later. */
-static bool try_thaws(const struct trainer *trainer, struct error *error)
-{
-    for (int i = 0; i < trainer->experiment.thaws; i++) {
-        const struct experiment_thaw *thaw = &trainer->experiment.thaw[i];
-        struct freeze *copy = freeze_copy(trainer->freeze);
-        bool good = freeze_match(copy, trainer->graph, thaw->layers, false, error);
-        freeze_destroy(copy);
-        if (!good)
-            return error_wrap(error, "[thaw] epoch %d = %s", thaw->epoch, thaw->layers);
-    }
-    return true;
-}
-
 /* --- plan --- */
 
-/* What is kept of this part under a freeze plan; NULL: nothing, with the reason in `why` where it is to be said. */
-static struct feature_cache *make_features(struct trainer *trainer, enum dataset_split split,
-                                           const struct freeze *freeze)
+static struct scheme_request scheme_of(const struct trainer *trainer, const struct freeze *freeze)
 {
-    const struct experiment *experiment = &trainer->experiment;
-    struct trainer_feed *feed = &trainer->feed[split];
-    struct feature_cache_options options = {
-        .graph = trainer->graph,
-        .freeze = freeze,
-        .images = &trainer->dataset->images[split],
-        .loader = feed->loading,
-        .type = experiment->data.cache == CACHE_F16 ? TENSOR_F16 : TENSOR_F32,
-        .disk = (size_t)experiment->data.cache_disk << 20,
-        .memory = (size_t)experiment->data.cache_memory << 20,
-        .kernels = trainer->kernels,
-        .no_winograd = experiment->train.winograd == WINOGRAD_OFF,
-        .team = trainer->team,
-    };
-    if (experiment->data.cache == CACHE_OFF || feed->uncached)
-        return NULL;
-    return feature_cache_create(&options, &feed->why);
-}
-
-/* Where it is left to the machine, a quarter of the memory that is there stays for decoded images, the optimiser and
- * others. Any budget gives the same bits, so it need not be the same when a run goes on. */
-static size_t plan_budget(const struct trainer *trainer)
-{
-    int megabytes = trainer->experiment.train.memory;
-    return megabytes > 0 ? (size_t)megabytes << 20 : (machine_memory_available("") + 3) / 4 * 3;
-}
-
-/* The plan for these features: the thawed half alone where no image goes through the other in an epoch. */
-static struct plan *make_plan(struct trainer *trainer, const struct freeze *freeze,
-                              struct feature_cache *const features[DATASET_SPLITS], struct error *error)
-{
-    struct plan_options options = {.batch = trainer->experiment.train.batch,
-                                   .half = PLAN_THAWED,
-                                   .training = true,
-                                   .kernels = trainer->kernels,
-                                   .budget = plan_budget(trainer),
-                                   .no_winograd = trainer->experiment.train.winograd == WINOGRAD_OFF,
-                                   .fold = true,
-                                   .team = trainer->team};
+    struct scheme_request request = {.experiment = &trainer->experiment,
+                                     .graph = trainer->graph,
+                                     .freeze = freeze,
+                                     .dataset = trainer->dataset,
+                                     .kernels = trainer->kernels,
+                                     .team = trainer->team};
     for (int s = 0; s < DATASET_SPLITS; s++)
-        if (!features[s] && trainer->dataset->images[s].items > 0)
-            options.half = PLAN_WHOLE;
-    return plan_create(trainer->graph, freeze, &options, error);
+        request.uncached[s] = trainer->feed[s].uncached;
+    return request;
 }
 
 static void find_gradients(struct trainer *trainer)
@@ -232,11 +182,16 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
     trainer_enter(trainer, EVENT_PHASE_PREPARING);
     measure_kernels(trainer, freeze);
     trainer_linger(trainer, 0, 0);
-    for (int s = 0; s < DATASET_SPLITS; s++) {
+    for (int s = 0; s < DATASET_SPLITS; s++)
         trainer->feed[s].uncached = trainer->feed[s].uncached && freeze == trainer->freeze;
-        features[s] = make_features(trainer, (enum dataset_split)s, freeze);
+    struct scheme_request request = scheme_of(trainer, freeze);
+    struct scheme scheme;
+    scheme_make(&scheme, &request);
+    for (int s = 0; s < DATASET_SPLITS; s++) {
+        trainer->feed[s].why = scheme.why[s];
+        features[s] = scheme.views[s] > 0 ? feature_cache_create(&scheme.features[s], &trainer->feed[s].why) : NULL;
     }
-    struct plan *plan = make_plan(trainer, freeze, features, error);
+    struct plan *plan = plan_create(trainer->graph, freeze, &scheme.plan, error);
     for (int s = 0; s < DATASET_SPLITS; s++) {
         feature_cache_destroy(plan ? trainer->feed[s].features : features[s]);
         if (plan)
@@ -257,36 +212,13 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
     return true;
 }
 
-/* Bytes of decoded images that are kept of a part: validation has at most a quarter, and no more than all its views. */
-static size_t image_bytes(const struct trainer *trainer, enum dataset_split split)
-{
-    int megabytes = trainer->experiment.data.image_memory;
-    size_t all = megabytes >= 0 ? (size_t)megabytes << 20 : machine_memory() / 8;
-    const struct preprocess *p = &trainer->graph->preprocess;
-    size_t views = trainer->dataset->images[DATASET_VAL].items * (size_t)p->width * (size_t)p->height * 3;
-    size_t validation = views < all / 4 ? views : all / 4;
-    return split == DATASET_VAL ? validation : all - validation;
-}
-
 static void prepare_loading(struct trainer *trainer)
 {
-    const struct experiment *experiment = &trainer->experiment;
+    struct scheme_request request = scheme_of(trainer, trainer->freeze);
+    size_t batch = (size_t)trainer->experiment.train.batch;
     for (int s = 0; s < DATASET_SPLITS; s++) {
-        bool train = s == DATASET_TRAIN;
-        int batch = experiment->train.batch;
-        size_t items = trainer->dataset->images[s].items;
-        trainer->feed[s].batches = (int)((items + (size_t)batch - 1) / (size_t)batch);
-        trainer->feed[s].loading = (struct loader_options){
-            .preprocess = trainer->graph->preprocess,
-            .batch = batch,
-            .shuffle = train,
-            .augment = train ? experiment->data.augment : AUGMENT_NONE,
-            .views = train ? experiment->data.views : 0,
-            .seed = experiment->train.seed,
-            .threads = team_threads(trainer->team),
-            .cache_bytes = image_bytes(trainer, (enum dataset_split)s),
-            .fast = train && experiment->data.decode == IMAGE_DECODE_FAST,
-        };
+        trainer->feed[s].batches = (int)((trainer->dataset->images[s].items + batch - 1) / batch);
+        trainer->feed[s].loading = scheme_loading(&request, (enum dataset_split)s);
     }
     trainer->at.batches = trainer->feed[DATASET_TRAIN].batches;
 }
@@ -329,6 +261,17 @@ static void prepare_engine(struct trainer *trainer)
     trainer->logits_gradient = mem_floats((size_t)experiment->train.batch * (size_t)trainer->graph->classes);
 }
 
+size_t trainer_memory(const struct trainer *trainer)
+{
+    struct scheme_request request = scheme_of(trainer, trainer->freeze);
+    struct scheme scheme;
+    scheme_make(&scheme, &request);
+    struct plan *filling = cost_filling(&request, &scheme);
+    size_t bytes = cost_bytes(&request, &scheme, trainer->plan, filling).all;
+    plan_destroy(filling);
+    return bytes;
+}
+
 /* --- proof and warnings --- */
 
 void trainer_prove(struct trainer *trainer)
@@ -365,7 +308,7 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
 {
     bool data_changed = false;
     if (!prepare_data(trainer, error) || !prepare_model(trainer, error) || !prepare_freeze(trainer, error) ||
-        !try_thaws(trainer, error))
+        !experiment_check_thaws(&trainer->experiment, trainer->graph, trainer->freeze, error))
         return false;
     prepare_engine(trainer);
     prepare_loading(trainer);

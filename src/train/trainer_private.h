@@ -166,8 +166,8 @@ bool trainer_prepare(struct trainer *trainer, struct error *error) THAW_NONNULL 
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Steps over which layers that are thawed in the run come to the whole learning rate. */
 uint64_t trainer_thaw_warmup(const struct trainer *trainer) THAW_NONNULL;
-/* The proof of freeze as an event. */
-void trainer_prove(struct trainer *trainer) THAW_NONNULL;
+void trainer_prove(struct trainer *trainer) THAW_NONNULL;          /* the proof of freeze as an event */
+size_t trainer_memory(const struct trainer *trainer) THAW_NONNULL; /* bytes it takes, as train_cost tells beforehand */
 
 /* --- trainer_resume.c --- */
 /* Takes over what the run directory has, or the checkpoint that is forked from. *data_changed: other training images than

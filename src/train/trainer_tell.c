@@ -95,7 +95,7 @@ static bool tell_run(struct trainer *trainer)
     event.u.run.params_trainable = counts.trainable;
     event.u.run.params_frozen = counts.frozen;
     event.u.run.seed = experiment->train.seed;
-    event.u.run.memory = plan_bytes(trainer->plan) + trainer->graph->values_count * sizeof(float);
+    event.u.run.memory = trainer_memory(trainer);
     event.u.run.recomputed = plan_recomputed(trainer->plan, &event.u.run.recomputed_share);
     snprintf(event.u.run.weights, sizeof event.u.run.weights, "%s", trainer->match);
     event.u.run.metrics = trainer->task->metrics;

@@ -7,7 +7,7 @@
 #include "command.h"
 #include "screen.h"
 
-static const struct command_table *const shared[] = {&command_frame, &command_session};
+static const struct command_table *const shared[] = {&command_frame, &command_session, &command_run};
 enum { SHARED = THAW_LENGTH(shared) };
 
 const struct command *command_at(int number, int *screen)
@@ -19,8 +19,10 @@ const struct command *command_at(int number, int *screen)
         return &screen_table[number]->go;
     number -= SCREENS;
     for (int i = 0; i < SHARED; number -= shared[i++]->count)
-        if (number < shared[i]->count)
+        if (number < shared[i]->count) {
+            *screen = shared[i]->row[number].home - 1;
             return &shared[i]->row[number];
+        }
     for (*screen = 0; *screen < SCREENS; number -= screen_table[(*screen)++]->commands.count)
         if (number < screen_table[*screen]->commands.count)
             return &screen_table[*screen]->commands.row[number];

@@ -1,5 +1,5 @@
 /* Commands. A command is a row in a table: its name, its keys, what help says of it, and the function that does it. The
- * rows of a screen stand in its file, those that work everywhere in command_frame.c and command_session.c. Keys, the `:`
+ * rows of a screen stand in its file, those that work everywhere in command_frame.c, command_session.c and command_run.c. Keys, the `:`
  * line with its completion, the help and the bottom line all read the tables; nothing else spells a key. */
 #ifndef THAW_UI_COMMAND_H
 #define THAW_UI_COMMAND_H
@@ -19,6 +19,7 @@ enum command_argument {
     ARGUMENT_SETTING,
     ARGUMENT_LAYERS,
     ARGUMENT_THEME,
+    ARGUMENT_RUN,
     ARGUMENT_TEXT,
     ARGUMENT_COMMAND /* a command by name, then what it takes: the `:` line itself */
 };
@@ -39,8 +40,10 @@ struct command {
     const char *help;  /* one line of COMMAND_HELP_MAX */
     void (*run)(const struct command_call *call);
     enum command_argument argument;
-    int value;     /* for rows that share a function */
-    bool anywhere; /* a screen's: does its work by name from every screen */
+    int value;         /* for rows that share a function */
+    bool anywhere;     /* a screen's: does its work by name from every screen */
+    int home;          /* everybody's: 1 + the screen on which alone its keys work; 0: on all */
+    const char *takes; /* what its argument is: "RATE", "[N]" where it may be left out; NULL or "": no word for it */
 };
 struct command_table {
     const struct command *row;
@@ -51,10 +54,10 @@ struct command_table {
         rows, sizeof(rows) / sizeof((rows)[0])                                                                         \
     }
 
-extern const struct command_table command_frame, command_session;
+extern const struct command_table command_frame, command_session, command_run;
 
 /* All commands in the order of the help, by number from 0; NULL: there are no more. *screen (may be NULL) is the number of
- * the screen whose it is, -1 where it works on every screen. */
+ * the screen whose it is or on which alone its keys work, -1 where they do on every screen. */
 const struct command *command_at(int number, int *screen);
 /* The number of a row of a table. */
 int command_number(const struct command *command);

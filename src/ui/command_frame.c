@@ -90,7 +90,7 @@ static void move(const struct command_call *call)
 
 static const struct command rows[] = {
     {"quit", "q", "quit", "leave thaw; a run that trains goes on", .run = quit},
-    {"detach", "d", "detach", "leave the run training; thaw attach comes back", .run = detach},
+    {"detach", "d", "detach", "leave the run training, to be attached again", .run = detach, .home = SCREEN_TRAIN + 1},
     {"back", "Esc", "back", "close what is open; never leaves the screen", .run = back},
     {"help", "? F1", "help", "list the commands; type to filter", .run = help},
     {"command", ":", "command", "type a command by name; Tab completes", .run = ask_command},

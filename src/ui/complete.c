@@ -2,6 +2,7 @@
  * themes. Each source offers whole lines, so that the prompt need not know where a word begins. Called by prompt.c. */
 #include "config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +176,16 @@ static void offer_settings(struct completions *out, struct ui *ui, const char *h
     }
 }
 
+static void offer_runs(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const struct session_run *runs;
+    size_t count = session_runs(ui->session, &runs);
+    for (size_t i = 0; i < count; i++)
+        offer(out, head, typed, runs[i].name, "");
+    if (strchr(typed, '/'))
+        offer_paths(out, head, typed);
+}
+
 static void offer_themes(struct completions *out, struct ui *ui, const char *head, const char *typed)
 {
     struct file_list list;
@@ -192,6 +203,16 @@ static void offer_themes(struct completions *out, struct ui *ui, const char *hea
         }
         file_list_free(&list);
     }
+}
+
+/* Of "[now | epoch | HH:MM | +MINUTES]" the words that are typed as they stand. */
+static void offer_choices(struct completions *out, const char *head, const char *typed, const char *takes)
+{
+    char *copy = mem_string(takes), *save = NULL;
+    for (char *word = strtok_r(copy, "[]| ", &save); word; word = strtok_r(NULL, "[]| ", &save))
+        if (islower((unsigned char)word[0]))
+            offer(out, head, typed, word, "");
+    mem_free(copy);
 }
 
 static void offer_argument(struct completions *out, struct ui *ui, enum command_argument kind, const char *head,
@@ -218,6 +239,9 @@ static void offer_argument(struct completions *out, struct ui *ui, enum command_
         break;
     case ARGUMENT_THEME:
         offer_themes(out, ui, head, typed);
+        break;
+    case ARGUMENT_RUN:
+        offer_runs(out, ui, head, typed);
         break;
     case ARGUMENT_NONE:
     case ARGUMENT_TEXT:
@@ -246,6 +270,8 @@ void complete(struct completions *completions, struct ui *ui, enum command_argum
     const struct command *command = command_find(word, (int)ui->current, NULL);
     if (command)
         offer_argument(completions, ui, command->argument, head, text + rest);
+    if (command && command->takes && command->argument == ARGUMENT_TEXT)
+        offer_choices(completions, head, text + rest, command->takes);
     mem_free(head);
     mem_free(word);
 }

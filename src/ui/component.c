@@ -9,7 +9,10 @@
 
 char *component_key(const struct ui *ui, const char *command, char key[COMPONENT_KEY])
 {
-    keymap_first_key(ui->keymap, command_named(command, (int)ui->current), key);
+    const struct command *row = command_named(command, (int)ui->current);
+    key[0] = '\0';
+    if (!row->home || row->home == (int)ui->current + 1)
+        keymap_first_key(ui->keymap, row, key);
     if (key[0] == '\0')
         snprintf(key, COMPONENT_KEY, ":%s", command);
     return key;

@@ -29,6 +29,7 @@ struct prompt {
     struct completions *offered;
     int chosen;                          /* completion in the line; -1: none */
     bool unasked;                        /* they came by themselves */
+    int screen;                          /* it was opened on */
     struct rect line, hit[COMPLETE_MAX]; /* as last drawn: what it asks on, and each completion */
 };
 
@@ -85,6 +86,7 @@ void prompt_open(struct prompt *prompt, struct ui *ui, const struct ui_ask *ask)
     prompt->offered->count = 0;
     prompt->chosen = -1;
     prompt->unasked = false;
+    prompt->screen = (int)ui->current;
     offer_at_once(prompt, ui);
 }
 
@@ -248,6 +250,23 @@ static const char *last_part(const char *text)
     return part;
 }
 
+/* What the command that is being typed takes, and what it does with it. */
+static void draw_command(const struct prompt *prompt, struct canvas *canvas, struct rect row)
+{
+    char name[48];
+    size_t length = strcspn(prompt->input.text, " ");
+    if (prompt->ask.complete != ARGUMENT_COMMAND || prompt->input.text[length] != ' ')
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)length, prompt->input.text);
+    const struct command *command = command_find(name, prompt->screen, NULL);
+    if (!command)
+        return;
+    bool takes = command->takes && command->takes[0];
+    canvas_fill(canvas, row, ' ', THEME_TEXT, 0);
+    canvas_format(canvas, row.x, row.y, row.w, THEME_DIM, 0, "%s%s%s", takes ? command->takes : "", takes ? ": " : "",
+                  command->help);
+}
+
 void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line, struct rect body)
 {
     prompt->line = line;
@@ -257,9 +276,13 @@ void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line,
     layout_cut_left(&line, used);
     input_draw(canvas, line, &prompt->input, true);
     const struct completions *offered = prompt->offered;
-    if (offered->count < (prompt->unasked ? 1 : 2) || rect_empty(body))
+    if (rect_empty(body))
         return;
     struct rect row = layout_cut_bottom(&body, 1);
+    if (offered->count < (prompt->unasked ? 1 : 2)) {
+        draw_command(prompt, canvas, row);
+        return;
+    }
     canvas_fill(canvas, row, ' ', THEME_TEXT, 0);
     int x = row.x, end = row.x + row.w, first = prompt->chosen > 0 ? prompt->chosen : 0, width = 0;
     /* As many before the chosen one as keep it in sight. */

@@ -1,5 +1,5 @@
 /* Train: the settings of the next run, and the run itself, live or reopened. This file holds the state and its commands;
- * those that steer the trainer (pause, stop, rate) work from every screen and are in screen_train_steer.c. Reached through
+ * those that steer the run (pause, stop, rate) work from every screen and are in command_run.c. Reached through
  * the table in screen.c. */
 #include "config.h"
 
@@ -176,17 +176,6 @@ static void back(const struct command_call *call)
 static const struct command commands[] = {
     {"open", "Enter", "edit", "edit the setting, or start training", .run = open_setting},
     {"settings", "e", "settings", "the settings of the next run, or the curves", .run = settings},
-    {"pause", "p", "pause", "pause the run, or let it go on", .run = screen_train_pause, .anywhere = true},
-    {"stop", "X", "stop", "stop the run; its last state is kept", .run = screen_train_stop, .anywhere = true},
-    {"save", "w", "save", "write a checkpoint now", .run = screen_train_save, .anywhere = true},
-    {"lr", "=", "set rate", "set the learning rate: lr 0.01", .run = screen_train_lr, .argument = ARGUMENT_TEXT,
-     .anywhere = true},
-    {"lr-up", ">", "rate up", "make the learning rate a quarter larger", .run = screen_train_scale_lr, .value = 125,
-     .anywhere = true},
-    {"lr-down", "<", "rate down", "make the learning rate a fifth smaller", .run = screen_train_scale_lr, .value = 80,
-     .anywhere = true},
-    {"thaw-next", "t", "thaw next", "thaw the deepest stage still frozen", .run = screen_train_thaw_next,
-     .anywhere = true},
     {"next-pane", "Tab", "plot", "show the other plot", .run = next_plot},
     {"log-y", "y", "log y", "logarithmic y axis, or back", .run = log_y},
     {"log-x", "x", "log x", "logarithmic x axis, or back", .run = log_x},
@@ -229,13 +218,25 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     if (screen_train_in_form(train, ui)) {
         hints[count++] = (struct screen_hint){"start", "start"};
         hints[count++] = (struct screen_hint){"open", NULL};
+        const struct session_running *running;
+        if (session_running(ui->session, &running) > 0)
+            hints[count++] = (struct screen_hint){"attach", NULL};
         hints[count++] = (struct screen_hint){"layers", NULL};
         if (phase_now(ui) != SESSION_IDLE)
             hints[count++] = (struct screen_hint){"settings", "curves"};
         return count;
     }
-    if (ui_training(ui)) {
-        hints[count++] = (struct screen_hint){"pause", phase_now(ui) == SESSION_PAUSED ? "go on" : NULL};
+    struct session_status status;
+    session_status(ui->session, &status);
+    if (status.replay) {
+        bool plays = status.speed > 0 && session_phase_is_live(status.phase);
+        hints[count++] = (struct screen_hint){"hold", plays ? NULL : "go on"};
+        hints[count++] = (struct screen_hint){"lr-down", "slower"};
+        hints[count++] = (struct screen_hint){"lr-up", "faster"};
+        hints[count++] = (struct screen_hint){"epoch-back", NULL};
+        hints[count++] = (struct screen_hint){"step", "epoch on"};
+    } else if (ui_training(ui) && status.writes) {
+        hints[count++] = (struct screen_hint){"hold", phase_now(ui) == SESSION_PAUSED ? "go on" : NULL};
         hints[count++] = (struct screen_hint){"stop", NULL};
         hints[count++] = (struct screen_hint){"lr", NULL};
         hints[count++] = (struct screen_hint){"thaw-next", NULL};

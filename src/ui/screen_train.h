@@ -1,5 +1,4 @@
-/* Train in four files: screen_train.c holds the state and looks at the run, screen_train_steer.c steers it,
- * screen_train_form.c shows the settings of the next run, screen_train_run.c the live or reopened run. This header is
+/* Train in three files: screen_train.c holds the state and looks at the run, screen_train_form.c shows the settings of the next run, screen_train_run.c the live or reopened run. This header is
  * theirs alone. */
 #ifndef THAW_UI_SCREEN_TRAIN_H
 #define THAW_UI_SCREEN_TRAIN_H
@@ -8,8 +7,6 @@
 #include "plot.h"
 
 enum train_plot { TRAIN_PLOT_AUTO, TRAIN_PLOT_BOTH, TRAIN_PLOT_LOSS, TRAIN_PLOT_ACCURACY, TRAIN_PLOTS };
-
-enum { SCREEN_TRAIN_SPEED = 10 }; /* times, that a replay goes on with */
 
 struct screen_train {
     bool form;            /* the settings, though there is a run to look at */
@@ -36,13 +33,5 @@ void screen_train_edit(struct screen_train *train, struct ui *ui); /* starts, or
 /* screen_train_run.c */
 void screen_train_draw_run(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area);
 double screen_train_last_x(struct ui *ui); /* epochs done by the curves; 0: no points */
-
-/* screen_train_steer.c: only while a run is on, from every screen */
-void screen_train_pause(const struct command_call *call);
-void screen_train_stop(const struct command_call *call);
-void screen_train_save(const struct command_call *call);
-void screen_train_lr(const struct command_call *call);
-void screen_train_scale_lr(const struct command_call *call); /* value: by how many per cent */
-void screen_train_thaw_next(const struct command_call *call);
 
 #endif

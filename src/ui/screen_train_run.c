@@ -36,8 +36,6 @@ static enum theme_role phase_role(enum session_phase phase)
 
 static const char *phase_sign(const struct session_status *status)
 {
-    if (status->replay)
-        return status->speed > 0 ? "▶ " : "";
     return status->phase == SESSION_RUNNING    ? "▶ "
            : status->phase == SESSION_FINISHED ? "✓ "
            : status->phase == SESSION_FAILED   ? "✗ "
@@ -48,10 +46,14 @@ static void draw_title(const struct session_status *status, struct canvas *canva
 {
     char text[400];
     int x = line.x, end = line.x + line.w;
-    if (status->replay)
-        snprintf(text, sizeof text, "%sreplay %gx", phase_sign(status), status->speed);
+    bool live = session_phase_is_live(status->phase);
+    if (status->replay && live && status->speed > 0)
+        snprintf(text, sizeof text, "▶ replay %gx", status->speed);
+    else if (status->replay)
+        snprintf(text, sizeof text, "replay, %s", live ? "paused" : status->words);
     else
-        snprintf(text, sizeof text, "%s%s", phase_sign(status), status->words);
+        snprintf(text, sizeof text, "%s%s%s", phase_sign(status), status->words,
+                 live && !status->writes ? ", read-only" : "");
     x += canvas_text(canvas, x, line.y, end - x, phase_role(status->phase), CELL_BOLD, text) + 2;
     snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
@@ -190,7 +192,7 @@ static double steady_x(struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    return ui_training(ui) && status.epochs > 0 ? status.epochs : 0;
+    return session_phase_is_live(status.phase) && status.epochs > 0 ? status.epochs : 0;
 }
 
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)

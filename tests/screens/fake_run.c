@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fake_state.h"
+#include "thaw/base/mem.h"
 #include "thaw/run/command.h"
 
 static const struct session_run run_rows[RUNS] = {
@@ -126,7 +127,7 @@ size_t session_pump(struct session *session)
         session->opened = false;
         return 1;
     }
-    bool may = status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING;
+    bool may = (status->phase == SESSION_PREPARING || status->phase == SESSION_RUNNING) && !status->replay;
     for (int i = 0; may && i < session->steps && status->phase != SESSION_FINISHED; i++, made++)
         make_step(session);
     if (session->finish || (session->stopping && fake_is_live(session))) {
@@ -153,6 +154,65 @@ void session_status(struct session *session, struct session_status *status)
     status->epochs_done = session_phase_is_live(status->phase) ? status->epoch - 1 : status->epoch;
 }
 
+/* --- views --- */
+
+static void keep(struct session *session)
+{
+    if (session->shown >= 0)
+        session->kept[session->shown] = session->status;
+}
+
+/* What is shown from here on is a view of its own, in the place of one that has ended where there is no room. */
+static void add_view(struct session *session)
+{
+    keep(session);
+    if (session->views < VIEWS)
+        session->views++;
+    session->shown = (long)session->views - 1;
+}
+
+size_t session_views(struct session *session)
+{
+    return session->views;
+}
+
+void session_view(struct session *session, size_t view, struct session_view *found)
+{
+    keep(session);
+    const struct session_status *status = &session->kept[view];
+    *found = (struct session_view){
+        .phase = status->phase, .words = status->words, .epoch = status->epoch, .epochs = status->epochs};
+    snprintf(found->name, sizeof found->name, "%.120s", strrchr(status->run, '/') + 1);
+    snprintf(found->attach, sizeof found->attach, "%s", found->name);
+    found->here = session->here;
+    found->replay = status->replay;
+}
+
+long session_shown_view(const struct session *session)
+{
+    return session->shown;
+}
+
+void session_show_view(struct session *session, size_t view)
+{
+    keep(session);
+    session->shown = (long)view;
+    session->status = session->kept[view];
+    session->subject = fake_is_live(session) ? SESSION_SHOWN_RUN : SESSION_NEXT_RUN;
+}
+
+void session_close_view(struct session *session, size_t view)
+{
+    keep(session);
+    memmove(session->kept + view, session->kept + view + 1, (session->views - view - 1) * sizeof session->kept[0]);
+    session->shown = -1;
+    if (--session->views > 0) {
+        session_show_view(session, session->views - 1);
+        return;
+    }
+    fake_phase(session, SESSION_IDLE);
+}
+
 static void reset_run(struct session *session)
 {
     memset(session->points, 0, sizeof session->points);
@@ -169,8 +229,9 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "no model chosen");
     if (!session->has_data)
         return error_set(error, ERROR_USAGE, "no data chosen");
-    if (fake_is_live(session))
+    if (session_leaving_stops(session))
         return error_set(error, ERROR_USAGE, "a run is training already");
+    add_view(session);
     reset_run(session);
     struct session_status *status = &session->status;
     session->recorded = false;
@@ -201,6 +262,42 @@ static void set_lr(struct session *session, double lr)
     fake_note(session, EVENT_LR, text);
 }
 
+static void do_command(struct session *session, const struct run_command *command)
+{
+    switch (command->kind) {
+    case RUN_PAUSE:
+    case RUN_CONTINUE:
+        fake_phase(session, command->kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
+        fake_note(session, EVENT_PAUSE, command->kind == RUN_PAUSE ? "paused" : "continued");
+        break;
+    case RUN_STOP:
+        session->stopping = command->when == RUN_STOP_NOW;
+        break;
+    case RUN_SAVE:
+        fake_note(session, EVENT_CHECKPOINT, "saved by hand");
+        break;
+    case RUN_LR:
+        set_lr(session, command->value);
+        break;
+    case RUN_EPOCHS:
+        session->status.epochs = (int)command->value;
+        break;
+    case RUN_NOTE:
+        fake_note(session, EVENT_NOTE, command->text);
+        break;
+    default:
+        break;
+    }
+}
+
+/* false: refused, as a run does. */
+static bool change_layers(struct session *session, const struct run_command *command, struct error *error)
+{
+    if (command->kind == RUN_UNDO)
+        return session_undo_freeze(session, error);
+    return session_freeze_match(session, command->text, command->kind == RUN_FREEZE, error);
+}
+
 bool session_tell(struct session *session, const char *words, struct error *error)
 {
     struct run_command command;
@@ -210,24 +307,15 @@ bool session_tell(struct session *session, const char *words, struct error *erro
         run_command_finish(&command);
         return error_set(error, ERROR_FAILED, "nobody trains in it");
     }
+    struct error refusal = {0};
+    char *said = run_command_words(&command);
     bool freezes = command.kind == RUN_FREEZE || command.kind == RUN_THAW || command.kind == RUN_UNDO;
-    if (freezes &&
-        !(command.kind == RUN_UNDO ? session_undo_freeze(session, error)
-                                   : session_freeze_match(session, command.text, command.kind == RUN_FREEZE, error))) {
-        answer(session, false, words, error->text);
-    } else {
-        answer(session, true, words, "");
-    }
-    if (command.kind == RUN_PAUSE || command.kind == RUN_CONTINUE) {
-        fake_phase(session, command.kind == RUN_PAUSE ? SESSION_PAUSED : SESSION_RUNNING);
-        fake_note(session, EVENT_PAUSE, command.kind == RUN_PAUSE ? "paused" : "continued");
-    } else if (command.kind == RUN_STOP) {
-        session->stopping = true;
-    } else if (command.kind == RUN_SAVE) {
-        fake_note(session, EVENT_CHECKPOINT, "saved by hand");
-    } else if (command.kind == RUN_LR) {
-        set_lr(session, command.value);
-    }
+    if (freezes && !change_layers(session, &command, &refusal))
+        answer(session, false, said, refusal.text);
+    else
+        answer(session, true, said, "");
+    do_command(session, &command);
+    mem_free(said);
     run_command_finish(&command);
     ssize_t unused = write(session->pipe[1], "", 1);
     (void)unused;
@@ -240,37 +328,6 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
     *notice = session->notice;
     session->has_notice = false;
     return has;
-}
-
-size_t session_views(struct session *session)
-{
-    return session->status.phase != SESSION_IDLE;
-}
-
-void session_view(struct session *session, size_t view, struct session_view *found)
-{
-    (void)view;
-    *found = (struct session_view){.phase = session->status.phase, .words = session->status.words};
-    snprintf(found->name, sizeof found->name, "%.120s", strrchr(session->status.run, '/') + 1);
-    snprintf(found->attach, sizeof found->attach, "%s", found->name);
-    found->here = session->here;
-    found->replay = session->status.replay;
-}
-
-long session_shown_view(const struct session *session)
-{
-    return session->status.phase == SESSION_IDLE ? -1 : 0;
-}
-
-void session_show_view(struct session *session, size_t view)
-{
-    (void)session, (void)view;
-}
-
-void session_close_view(struct session *session, size_t view)
-{
-    (void)view;
-    fake_phase(session, SESSION_IDLE);
 }
 
 void fake_session_here(struct session *session)
@@ -286,6 +343,21 @@ void fake_session_line(struct session *session, const char *sentence)
 void fake_session_read_only(struct session *session)
 {
     session->status.writes = false;
+}
+
+void fake_session_runs_train(struct session *session, size_t count)
+{
+    session->training = count;
+    session->opened = true;
+}
+
+size_t session_running(struct session *session, const struct session_running **running)
+{
+    static const struct session_running rows[] = {
+        {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", 3, 30},
+        {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", 8, 15}};
+    *running = rows;
+    return session->training;
 }
 
 bool session_leaving_stops(struct session *session)
@@ -313,6 +385,8 @@ bool session_replay(struct session *session, const char *run, double speed, stru
 {
     if (!session_open_run(session, run, true, error))
         return false;
+    session_replay_seek(session, 1);
+    session->subject = SESSION_NEXT_RUN;
     session->status.replay = true;
     session->status.speed = speed;
     return true;
@@ -325,7 +399,10 @@ void session_replay_speed(struct session *session, double speed)
 
 void session_replay_seek(struct session *session, int epoch)
 {
-    (void)session, (void)epoch;
+    session->status.epoch = epoch;
+    session->status.batch = 1;
+    fake_phase(session, SESSION_RUNNING);
+    session->status.writes = false;
 }
 
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws)
@@ -411,15 +488,14 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
 {
     (void)read_only;
     size_t row = 0;
-    while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
+    while (row < RUNS && strcmp(run_rows[row].path, path) != 0 && !strstr(run_rows[row].name, path))
         row++;
     if (row == RUNS)
         return error_set(error, ERROR_FAILED, "%s: not a run directory", path);
-    if (fake_is_live(session))
-        return error_set(error, ERROR_USAGE, "a run is training; stop it first");
+    add_view(session);
     reset_run(session);
     struct session_status *status = &session->status;
-    snprintf(status->run, sizeof status->run, "%s", path);
+    snprintf(status->run, sizeof status->run, "%s", run_rows[row].path);
     snprintf(status->model, sizeof status->model, "%s", run_rows[row].model);
     snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
     status->epochs = run_rows[row].epochs;

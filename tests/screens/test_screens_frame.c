@@ -68,7 +68,7 @@ static void test_messages_go(void **state)
     stage_click(&stage, TERM_PRESS, 10, 8);
     miss("There is no command");
     begin_run();
-    type("X y");
+    type("X j Enter");
     stage_train(&stage, 1); /* the run answers */
     see("stop now");
     type("p");

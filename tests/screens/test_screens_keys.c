@@ -305,10 +305,12 @@ static void test_stop_asks(void **state)
 {
     (void)state;
     begin_run();
-    type("X n");
+    type("X Esc X Enter");
     stage_train(&stage, 1);
     assert_int_equal(status_now().phase, SESSION_RUNNING);
-    type("X y");
+    type("X");
+    see("at the epoch's end");
+    type("j Enter");
     stage_train(&stage, 1);
     assert_int_equal(status_now().phase, SESSION_STOPPED);
     see("stopped");
@@ -352,121 +354,6 @@ static void test_failure_and_moved_tensor_are_loud(void **state)
     stage_train(&stage, 1);
     see("failed");
     see("the disk is full");
-}
-
-/* --- whose a screen is --- */
-
-static void test_tabs_tell_whose_a_screen_is(void **state)
-{
-    (void)state;
-    see(" next run 1 Models  2 Layers  3 Data  4 Train │ no run 5 Results │ 6 Runs");
-    begin_run();
-    see(" next run 1 Models  3 Data │ run 2 Layers  4 Train  5 Results │ 6 Runs");
-    type("e"); /* the form is the next run's */
-    see(" next run 1 Models  3 Data  4 Train │ run 2 Layers  5 Results │ 6 Runs");
-    type("e 2");
-    see("run 20261123-1000-indian");
-    type("x");
-    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
-    see("next run: resnet20");
-    type("x");
-    see("run 20261123-1000-indian");
-    fake_session_finish_run(stage.session);
-    stage_train(&stage, 1);
-    see("next run: resnet20");
-    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
-    type("x Space");
-    see("takes no commands: it has ended");
-}
-
-/* On the form of the next run a setting is taken back, not what the run thawed. */
-static void test_undo_is_of_what_the_screen_shows(void **state)
-{
-    (void)state;
-    const struct session_setting *settings;
-    begin_run();
-    type("t");
-    stage_train(&stage, 1);
-    double thawed = trainable_now();
-    type("e : s e t Space t r a i n . l r = 0 . 5 Enter u");
-    session_settings(stage.session, &settings);
-    assert_string_equal(settings[3].value, "0.05");
-    assert_true(trainable_now() == thawed);
-    type("e u");
-    stage_train(&stage, 1);
-    assert_true(trainable_now() < thawed);
-}
-
-/* Who only looks is told so where a key would change something. */
-static void test_read_only_says_so(void **state)
-{
-    (void)state;
-    static const char *const keys[] = {"p", "X", "w", ">", "t", "=", "2 Space", "c", ": t h a w Space f c Enter"};
-    begin_run();
-    fake_session_read_only(stage.session);
-    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
-        double before = trainable_now();
-        type(keys[i]);
-        see("takes no commands: read-only");
-        assert_true(trainable_now() == before);
-        assert_int_equal(status_now().phase, SESSION_RUNNING);
-    }
-}
-
-static void test_a_lost_line_is_seen_everywhere(void **state)
-{
-    (void)state;
-    begin_run();
-    fake_session_line(stage.session, "the line to lab7 is gone; trying again in 4 s");
-    for (int screen = 0; screen < SCREENS; screen++) {
-        char key[2] = {(char)('1' + screen), '\0'};
-        type(key);
-        see("The line to lab7 is gone; trying again in 4 s");
-        see("○");
-    }
-    fake_session_line(stage.session, "");
-    miss("lab7");
-    miss("○");
-}
-
-/* --- leaving --- */
-
-/* Where the run trains in a process of its own nothing is asked, and nothing stops. */
-static void test_leaving_lets_the_run_go_on(void **state)
-{
-    (void)state;
-    static const char *const keys[] = {"q", "d", ": q u i t Enter", ": d e t a c h Enter"};
-    begin_run();
-    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
-        stage.ui->quit = false;
-        type(keys[i]);
-        miss("[y] yes");
-        assert_true(stage.ui->quit);
-        stage_train(&stage, 1);
-        assert_int_equal(status_now().phase, SESSION_RUNNING);
-    }
-    stage.ui->quit = false;
-    ui_resize(stage.ui, 40, 10);
-    type("q");
-    assert_true(stage.ui->quit);
-}
-
-static void test_leaving_asks_where_it_stops_a_run(void **state)
-{
-    (void)state;
-    type("4 d");
-    see("No run is training: q leaves");
-    assert_false(stage.ui->quit);
-    type("1");
-    fake_session_here(stage.session);
-    begin_run();
-    type("d");
-    see("in this process and would stop");
-    type("q");
-    see("Stop it and leave?");
-    assert_false(stage.ui->quit);
-    type("y");
-    assert_true(stage.ui->quit);
 }
 
 /* --- results, runs --- */
@@ -575,12 +462,6 @@ int main(void)
         WITH_STAGE(test_thawing_while_it_trains),
         WITH_STAGE(test_cursor_and_zoom),
         WITH_STAGE(test_failure_and_moved_tensor_are_loud),
-        WITH_STAGE(test_tabs_tell_whose_a_screen_is),
-        WITH_STAGE(test_undo_is_of_what_the_screen_shows),
-        WITH_STAGE(test_read_only_says_so),
-        WITH_STAGE(test_a_lost_line_is_seen_everywhere),
-        WITH_STAGE(test_leaving_lets_the_run_go_on),
-        WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
         WITH_STAGE(test_results),
         WITH_STAGE(test_reopening_a_run),
         WITH_STAGE(test_mouse),

@@ -54,6 +54,9 @@ const char *path_base(const char *path) THAW_NONNULL;                  /* borrow
 /* Whether a name ends so (".ini") and has more than that. */
 bool path_has_ending(const char *path, const char *ending) THAW_NONNULL;
 
+/* Where the open file or directory is by now; NULL: it was removed, or that is not told. Caller frees. */
+char *path_of_descriptor(int fd);
+
 enum path_home { PATH_CONFIG, PATH_DATA, PATH_CACHE, PATH_STATE };
 /* $XDG_..._HOME/thaw, or its default below $HOME; caller frees. Not created. */
 char *path_home(enum path_home which);

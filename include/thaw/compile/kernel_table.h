@@ -18,16 +18,22 @@ void kernel_table_close(struct kernel_table *table);
  * nothing learns. What cannot be remembered is forgotten after this process. Some 10 ms a job. */
 int kernel_table_measure(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
                          struct team *team) THAW_NONNULL_ARGS(1, 2, 4);
+/* The same of so many jobs at most. */
+int kernel_table_measure_some(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
+                              struct team *team, int most) THAW_NONNULL_ARGS(1, 2, 4);
 
 /* The name of the kernel to take in place of the built-in rule's, or NULL: the rule stands. Static.
  * kept: the weights do not move, so their transformed or packed form is kept. no_winograd: without op_kernel.transforms. */
 const char *kernel_table_find(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
                               bool kept, bool no_winograd) THAW_NONNULL;
 
-/* Seconds an image in which a kernel was measured to do a job of a node, as it would be on so many threads; -1: it was
- * not measured. */
+/* Seconds in which a kernel was measured to do a job of a node, as it would be for so many images at a time, on so many
+ * threads; -1: it was not measured. */
+struct kernel_call {
+    int images, threads;
+};
 double kernel_table_seconds(const struct kernel_table *table, const struct graph *graph, int node, enum op_job job,
-                            bool kept, const char *kernel, int threads) THAW_NONNULL;
+                            bool kept, const char *kernel, const struct kernel_call *call) THAW_NONNULL;
 
 /* Writes to a run's record what is known of `graph`'s jobs and was not read from it. */
 bool kernel_table_save(const struct kernel_table *table, const struct graph *graph, const char *path,

@@ -30,6 +30,7 @@ struct plan_job {
     enum plan_pass pass;
     enum op_job job;    /* where the op has several; else OP_JOB_FORWARD */
     const char *kernel; /* static; NULL: there is no choice */
+    int images, calls;  /* of one call; calls for the whole batch */
     /* for the whole batch */
     double macs;                   /* multiply-adds */
     double floats;                 /* that come from memory and go there: values and gradients */

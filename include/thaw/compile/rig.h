@@ -27,5 +27,9 @@ struct rig_way;
 struct rig_way *rig_way_create(struct rig *rig, enum rig_pass pass, unsigned char kernel, bool kept) THAW_NONNULL;
 void rig_way_destroy(struct rig_way *way);
 double rig_run(struct rig_way *way) THAW_NONNULL; /* once; seconds */
+/* Seconds of a call: the least of `runs` behind one that touches fresh memory; of fewer, once one takes more than `most`.
+ * Where others keep the team from its cores (or its threads were put on one), calls go on until they have left off, a tenth
+ * of a second at most. */
+double rig_time(struct rig_way *way, int runs, double most) THAW_NONNULL;
 
 #endif

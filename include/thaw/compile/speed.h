@@ -13,6 +13,7 @@ struct speed {
     int threads;
     double call;                           /* seconds of a call, however small */
     double memory;                         /* floats a second that come and go, in plain passes over large arrays */
+    double touch;                          /* floats a second of fresh memory, the first time */
     double products[2];                    /* of linear layers, forward and backward: multiply-adds a second */
     double passes[OP_KINDS][SPEED_PASSES]; /* floats a second, read and written; 0: as memory */
     double activation[OP_ACTIVATIONS];     /* floats a second, where they are in cache; 0: no time worth counting */
@@ -20,13 +21,15 @@ struct speed {
 
 /* What is remembered for so many threads (0: one for each core). false: nothing. */
 bool speed_read(struct speed *speed, int threads) THAW_NONNULL;
-/* Measures with a team and remembers: about a second. What cannot be remembered is forgotten after this process. */
-void speed_measure(struct speed *speed, struct team *team) THAW_NONNULL;
+/* Measures with a team and remembers: about two seconds. What cannot be remembered is forgotten after this process.
+ * go_on (may be NULL) is asked every now and then; false: it said no, and nothing is remembered. */
+bool speed_measure(struct speed *speed, struct team *team, bool (*go_on)(void *context), void *context)
+    THAW_NONNULL_ARGS(1, 2);
 
 /* Seconds of one call for the plan's whole batch. *known (may be NULL): false where a convolution's kernel was not
  * measured, and what machines do at their best is taken instead. */
-double speed_of_job(const struct speed *speed, const struct kernel_table *table, const struct graph *graph, int batch,
-                    const struct plan_job *job, bool *known) THAW_NONNULL_ARGS(1, 3, 5);
+double speed_of_job(const struct speed *speed, const struct kernel_table *table, const struct graph *graph,
+                    const struct plan_job *job, bool *known) THAW_NONNULL_ARGS(1, 3, 4);
 
 /* Seconds of a whole batch in each of a plan's parts. */
 struct speed_of_plan {

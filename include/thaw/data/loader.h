@@ -51,5 +51,7 @@ struct loader_bad {
     char reason[160];
 };
 size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad) THAW_NONNULL;
+/* Bytes that a loader takes for batches filled ahead. */
+size_t loader_batch_bytes(const struct loader_options *options) THAW_NONNULL;
 
 #endif

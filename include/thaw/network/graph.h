@@ -83,6 +83,8 @@ struct graph {
  * Faults are sticky: after one, the adders do nothing and return 0; graph_finish reports it. */
 struct graph *graph_create(const char *arch, int height, int width, int channels) THAW_NONNULL;
 void graph_destroy(struct graph *graph);
+/* A copy without values: names, shapes and costs, for who looks at them while the graph itself may go. */
+struct graph *graph_outline(const struct graph *graph) THAW_NONNULL;
 /* The nodes that follow belong to this stage; the first stage takes the input too. Nodes before any stage are in one
  * called "network". */
 void graph_begin_stage(struct graph *graph, const char *name) THAW_NONNULL;

@@ -31,6 +31,23 @@ enum run_command_kind {
     RUN_COMMANDS
 };
 
+/* Name, what it takes, help, of those that a person may type, which all write; of the others also whether they write. */
+#define RUN_COMMAND_LIST(TYPED, OTHER)                                                                                 \
+    TYPED(LR, "lr", "RATE", "the learning rate of the next step")                                                      \
+    TYPED(PAUSE, "pause", "", "wait behind this batch")                                                                \
+    TYPED(CONTINUE, "continue", "", "go on")                                                                           \
+    TYPED(STEP, "step", "[N]", "make one step, or N, then pause")                                                      \
+    TYPED(STOP, "stop", "[now | epoch | HH:MM | +MINUTES]", "save and end: at once, or when it is said")               \
+    OTHER(INTERRUPT, "interrupt", "", "stop as a signal does", true)                                                   \
+    TYPED(SAVE, "save", "", "write a checkpoint now")                                                                  \
+    TYPED(FREEZE, "freeze", "PATTERNS", "freeze the layers that match")                                                \
+    TYPED(THAW, "thaw", "PATTERNS [@ lr*F]", "thaw the layers that match")                                             \
+    OTHER(PLAN, "plan", "MARKS", "the whole freeze plan: a hexadecimal digit a layer", true)                           \
+    TYPED(UNDO, "undo", "", "take back the last freeze or thaw")                                                       \
+    TYPED(EPOCHS, "epochs", "N", "end behind epoch N")                                                                 \
+    TYPED(NOTE, "note", "TEXT", "leave words for whoever reads the run")                                               \
+    OTHER(WATCH, "watch", "FROM", "a viewer's: events from this one on", false)
+
 enum run_stop_when { RUN_STOP_NOW, RUN_STOP_EPOCH, RUN_STOP_TIME };
 
 enum { RUN_COMMAND_BY = 64, RUN_COMMAND_TEXT_MAX = 1 << 20 };
@@ -62,12 +79,14 @@ void run_command_finish(struct run_command *command) THAW_NONNULL;
  * day is the next one. ERROR_USAGE with what the command takes, or the nearest name. */
 bool run_command_parse(struct run_command *command, const char *words,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The factor of "lr*0.1", blanks anywhere between; false: it is none over 0. */
+bool run_command_factor(const char *text, double *factor) THAW_NONNULL;
 /* The same words again, for people; caller frees. */
 char *run_command_words(const struct run_command *command) THAW_NONNULL;
 
 /* One JSON line without the newline; caller frees. */
 char *run_command_to_json(const struct run_command *command) THAW_NONNULL;
-/* The reverse; every field is checked. ERROR_USAGE. */
+/* The reverse; every field is checked. ERROR_USAGE; the id is there where one could be read. */
 bool run_command_from_json(struct run_command *command, const char *line, size_t length,
                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 

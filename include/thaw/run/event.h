@@ -76,7 +76,7 @@ struct event {
             char program[32], task[16], model[64], data[EVENT_TEXT_MAX];
             int classes, batch, train_images, val_images, epochs, steps_per_epoch;
             uint64_t params_trainable, params_frozen, seed;
-            uint64_t memory;              /* bytes: values of the network, and all that a step needs beside them */
+            uint64_t memory;              /* bytes: all that the run takes at a time, see train_bytes in train/cost.h */
             int recomputed;               /* calls of layers that a step makes a second time for want of memory ... */
             double recomputed_share;      /* ... and their share of the forward pass's multiply-adds, 0..1 */
             char weights[EVENT_TEXT_MAX]; /* how the pretrained weights matched; "" without them */
@@ -178,13 +178,13 @@ const char *event_kind_name(enum event_kind kind);    /* "step" */
 const char *event_done_name(enum event_done how);     /* "finished"; NULL past the end */
 const char *event_phase_name(enum event_phase phase); /* "validating"; NULL past the end */
 
-struct event event_copy(const struct event *event) THAW_NONNULL;
+struct event event_copy(const struct event *event) THAW_NONNULL; /* as it comes back from the file */
 void event_finish(struct event *event) THAW_NONNULL;
 
 /* One JSON line without the newline; caller frees. Numbers round-trip exactly. */
 char *event_to_json(const struct event *event) THAW_NONNULL;
-/* The reverse; the event is then to be finished. Unknown kinds: *known false and true returned (a newer program wrote
- * them). Lines of version 1 are read: their accuracies become metrics. */
+/* The reverse; the event is then to be finished. *known false: of a kind that a newer program wrote, and EVENT_KINDS; what
+ * all kinds have is there. Lines of version 1 are read: their accuracies become metrics. */
 bool event_from_json(struct event *event, bool *known, const char *line, size_t length,
                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 

@@ -29,14 +29,23 @@ enum link_state {
     LINK_FAILED    /* there is nothing to be had from it; the sentence says why */
 };
 
+/* What is wanted of a link, bits. */
+enum link_how {
+    LINK_READ_ONLY = 1,   /* no command goes through, even where it could */
+    LINK_ANSWERS_ONLY = 2 /* no events are told */
+};
+
 struct link;
-/* To the run in a directory on this machine: its engine's socket where one serves, else its file. read_only: no command
- * goes through, even where it could. ERROR_FAILED: not a run. */
-struct link *link_open(const char *run, bool read_only, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* To the run in a directory on this machine: its engine's socket where one serves, else its file; and from one to the
+ * other where an engine comes or goes while the link is there. ERROR_FAILED: not a run. */
+struct link *link_open(const char *run, unsigned how, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The engine's door of a run on this machine: a connected descriptor that does not block, or -1. Paths of any length.
+ * *writes: it takes commands that write. */
+int link_connect(const char *run, bool *writes) THAW_NONNULL;
 /* To a run on another machine, through `ssh HOST thaw stream RUN` ($THAW_SSH in place of ssh): begins to call and
  * returns. The line is tried again with growing pauses, and goes on behind the last event that came. rate: bytes a second
  * that events may take while it trains, 0: all. */
-struct link *link_call(const char *host, const char *run, bool read_only, double rate,
+struct link *link_call(const char *host, const char *run, unsigned how, double rate,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* A recorded run at `speed` times its own pace (0: all at once, then paused at its end). */
 struct link *link_replay(const char *run, double speed, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
@@ -49,11 +58,11 @@ bool link_split(const char *name, char host[LINK_HOST], const char **run) THAW_N
 int link_fd(const struct link *link) THAW_NONNULL; /* an epoll descriptor */
 enum link_got link_next(struct link *link, struct link_message *message) THAW_NONNULL;
 /* Sends a command and gives it an id, which is returned; 0: it cannot be sent, and the error says why (read-only, ended,
- * the line is gone). The answer comes by link_next. */
+ * the line is gone). One answer comes by link_next: the run's, or the link's own where the line is lost before. */
 uint64_t link_post(struct link *link, const struct run_command *command, struct error *error) THAW_NONNULL;
 enum link_state link_state(const struct link *link) THAW_NONNULL;
 const char *link_sentence(const struct link *link) THAW_NONNULL; /* of WAITING and FAILED, else "" */
-/* The run's directory, here or on its host; "" while it is not known. */
+/* The run's directory, here or on its host; as it was named, or "", while it is not known. */
 const char *link_run(const struct link *link) THAW_NONNULL;
 const char *link_host(const struct link *link) THAW_NONNULL; /* "" here */
 bool link_writes(const struct link *link) THAW_NONNULL;      /* commands go through */

@@ -15,16 +15,17 @@ struct rundir;
 /* Makes runs/<YYYYMMDD-HHMMSS>-<name>[-2..] below `runs` (created), mode 0700, locked by this process. */
 struct rundir *rundir_create(const char *runs, const char *name, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Opens an existing one to write on; "run directory in use by process N" when locked. A last line that a kill cut short
- * is removed. */
+ * is removed, and so are files that it left half written. */
 struct rundir *rundir_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_close(struct rundir *rundir);
 /* Closes and removes a run that never began (its experiment could not be prepared). Only files that a run makes are
  * removed; the directory stays where it holds anything else. */
 void rundir_discard(struct rundir *rundir);
 const char *rundir_path(const struct rundir *rundir) THAW_NONNULL;
-char *rundir_file(const struct rundir *rundir, const char *name) THAW_NONNULL; /* caller frees */
+/* Where a file of it is, also after the directory was moved; caller frees. */
+char *rundir_file(struct rundir *rundir, const char *name) THAW_NONNULL;
 /* Appends one event, flushed to the kernel; synced at the run's start and end, with checkpoints, and at the ends of
- * epochs as often as that does not hold them up. */
+ * epochs as often as that does not hold them up. A log that was removed is an error. */
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
 uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;

@@ -20,13 +20,15 @@ struct viewer_options {
 struct viewer *viewer_create(const struct viewer_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void viewer_destroy(struct viewer *viewer); /* takes NULL */
 
-int viewer_in(const struct viewer *viewer) THAW_NONNULL;  /* to poll for reading; -1: it reads no more */
-int viewer_out(const struct viewer *viewer) THAW_NONNULL; /* to poll for writing where it is blocked; else -1 */
+/* What to poll for it: commands, but not while it takes no answers, and room for what is to be sent. */
+enum { VIEWER_FDS = 2 };
+struct pollfd;
+void viewer_poll(const struct viewer *viewer, struct pollfd *fds) THAW_NONNULL; /* [VIEWER_FDS] */
 /* Reads commands, sends what there is. false: it is gone, or took nothing for VIEWER_PATIENCE seconds: destroy it. */
 bool viewer_serve(struct viewer *viewer) THAW_NONNULL;
 enum { VIEWER_PATIENCE = 60 };
 void viewer_answer(struct viewer *viewer, const struct run_answer *answer) THAW_NONNULL;
-/* The run has ended: it is sent what is left, then let go. */
+/* The run has ended: it is sent what is left and "bye", then let go. */
 void viewer_end(struct viewer *viewer) THAW_NONNULL;
 
 #endif

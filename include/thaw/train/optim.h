@@ -24,6 +24,9 @@ void optim_destroy(struct optim *optim);
  * lose theirs. A newly thawed one warms up over `warmup` updates: the n-th is made with n / warmup of the learning rate;
  * 0: with all of it from the first. */
 void optim_follow(struct optim *optim, const struct freeze *freeze, uint64_t warmup) THAW_NONNULL;
+/* Bytes of state that it has under a freeze plan, and floats that an update of all of it reads and writes. */
+size_t optim_bytes(enum optimizer_kind kind, const struct graph *graph, const struct freeze *freeze) THAW_NONNULL;
+double optim_floats(enum optimizer_kind kind, const struct graph *graph, const struct freeze *freeze) THAW_NONNULL;
 /* One update of graph->values; gradient[graph->params], NULL where none. The same bits for any team size. */
 void optim_step(struct optim *optim, float *const *gradient, double lr) THAW_NONNULL;
 

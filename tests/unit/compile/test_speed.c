@@ -62,12 +62,20 @@ static void assert_near(double a, double b)
     assert_true(a > 0.999 * b && a < 1.001 * b);
 }
 
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
 static void what_was_measured_is_remembered(void **state)
 {
     struct fixture *f = *state;
     struct speed read;
     assert_false(speed_read(&read, 2));
-    speed_measure(&f->measured, f->team);
+    assert_false(speed_measure(&read, f->team, never, NULL));
+    assert_false(speed_read(&read, 2));
+    assert_true(speed_measure(&f->measured, f->team, NULL, NULL));
     assert_true(f->measured.call > 0 && f->measured.call < 0.1);
     assert_true(speed_read(&read, 2));
     assert_int_equal(read.threads, 2);
@@ -153,7 +161,7 @@ static double conv_seconds(const struct fixture *f, const struct kernel_table *t
     plan_jobs(plan, job);
     for (int i = 0; i < count; i++) {
         bool known;
-        double own = speed_of_job(&speed, table, graph, 8, &job[i], &known);
+        double own = speed_of_job(&speed, table, graph, &job[i], &known);
         assert_true(own > 0 && known);
         seconds += graph->node[job[i].node].kind == OP_CONV ? own : 0;
     }

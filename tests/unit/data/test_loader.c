@@ -14,6 +14,7 @@
 #include "src/data/loader_private.h"
 #include "thaw/base/hash.h"
 #include "thaw/data/loader.h"
+#include "thaw/data/pace.h"
 
 enum { IMAGES = 23 };
 
@@ -240,11 +241,31 @@ static void test_empty(void **state)
     assert_int_equal(error.kind, ERROR_DATA);
 }
 
+/* A sample is timed; what is kept is a view, or with augmentation the picture. */
+static void reading_is_timed(void **state)
+{
+    const struct dataset_images *part = *state;
+    struct loader_options options = options_of(3, AUGMENT_NONE, 0);
+    struct data_pace pace = {0};
+    struct error error = {0};
+    assert_true(data_pace_measure(&pace, part, &options, &error));
+    assert_true(pace.view > 0 && pace.first > 0 && pace.kept > 0 && pace.view < 0.1);
+    assert_true(pace.bytes == 8 * 8 * 3);
+    options.augment = AUGMENT_LIGHT;
+    assert_true(data_pace_measure(&pace, part, &options, &error));
+    assert_true(pace.bytes > 10 * 12 * 3 && pace.bytes < (10 + IMAGES) * 12 * 3);
+    struct dataset_images bad = {&part->item[6], 1};
+    assert_false(data_pace_measure(&pace, &bad, &options, &error));
+    assert_int_equal(error.kind, ERROR_DATA);
+    assert_non_null(strstr(error.text, "06.ppm"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_threads), cmocka_unit_test(test_resume),         cmocka_unit_test(test_order),
         cmocka_unit_test(test_unreadable),  cmocka_unit_test(test_leave_anywhere), cmocka_unit_test(test_empty),
+        cmocka_unit_test(reading_is_timed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,6 +2,7 @@
  * program wrote is read as far as it is known; nonsense is refused with a sentence. */
 #include "config.h"
 
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +74,7 @@ static void fill_field(struct event *event, const struct event_field *field, str
     } any = {rng_next(rng)};
     switch (field->type) {
     case EVENT_FIELD_INT:
-        *(int *)at = (int)(uint32_t)any.bits;
+        *(int *)at = (int)(any.bits & INT_MAX);
         break;
     case EVENT_FIELD_U64:
         *(uint64_t *)at = any.bits;
@@ -210,6 +211,23 @@ static void text_that_is_no_utf8(void **state)
     assert_true(event_from_json(&back, &known, line, strlen(line), &error));
     assert_string_equal(back.u.warning.text, "a?\xc3\xa9?");
     mem_free(line);
+    /* Who takes it live knows the same. */
+    struct event copy = event_copy(&event);
+    assert_string_equal(copy.u.warning.text, "a?\xc3\xa9?");
+    char cut[] = "\xe0\x80\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xc1\xbf \xf0\x9f\x98\x80 \xe2\x82";
+    struct event_layer layer = {.name = "\xffx"};
+    struct event note = {.kind = EVENT_NOTE, .u.note.text = cut};
+    struct event layers = {.kind = EVENT_LAYERS, .u.layers = {&layer, 1, NULL}};
+    copy = event_copy(&note);
+    assert_string_equal(copy.u.note.text, "??? ??? ???? ?? \xf0\x9f\x98\x80 ??");
+    char *live = event_to_json(&copy), *written = event_to_json(&note);
+    assert_string_equal(live, written);
+    event_finish(&copy);
+    copy = event_copy(&layers);
+    assert_string_equal(copy.u.layers.layer[0].name, "?x");
+    event_finish(&copy);
+    mem_free(live);
+    mem_free(written);
 }
 
 static bool read_line(const char *line, struct event *event, bool *known, struct error *error)
@@ -223,8 +241,10 @@ static void newer_older_and_broken(void **state)
     struct event event;
     struct error error = {0};
     bool known = true;
-    assert_true(read_line("{\"kind\":\"teleport\",\"x\":1}", &event, &known, &error));
+    assert_true(read_line("{\"kind\":\"teleport\",\"time\":12.5,\"x\":1}", &event, &known, &error));
     assert_false(known);
+    assert_int_equal(event.kind, EVENT_KINDS);
+    assert_true(event.time == 12.5);
     assert_true(read_line("{\"kind\":\"step\",\"loss\":2,\"mood\":[1]}", &event, &known, &error));
     assert_true(known);
     assert_true(event.u.step_.loss == 2 && event.u.step_.lr == 0);
@@ -235,6 +255,21 @@ static void newer_older_and_broken(void **state)
     assert_false(read_line("", &event, &known, &error));
     assert_false(read_line("{\"kind\":\"run\",\"classes\":99999999999}", &event, &known, &error));
     assert_false(read_line("{\"kind\":\"run\",\"seed\":-1}", &event, &known, &error));
+    assert_false(read_line("{\"kind\":\"run\",\"epochs\":-1}", &event, &known, &error));
+    assert_false(read_line("{\"kind\":\"layers\",\"layers\":[{\"name\":\"a\"}]}", &event, &known, &error));
+    for (int i = 0; i < 3; i++) {
+        static const char *const amounts[] = {"-1", "\"nan\"", "1e300"};
+        char line[256];
+        snprintf(line, sizeof line,
+                 "{\"kind\":\"layers\",\"layers\":[{\"name\":\"a\",\"stage\":\"\",\"kind\":\"\",\"shape\":\"\","
+                 "\"params\":%s,\"macs\":1,\"activation_bytes\":1}]}",
+                 amounts[i]);
+        assert_false(read_line(line, &event, &known, &error));
+    }
+    assert_true(read_line("{\"kind\":\"updates\",\"ratios\":\"1 - inf nan 2\"}", &event, &known, &error));
+    assert_int_equal(event.u.updates.count, 5);
+    assert_true(event.u.updates.ratio[2] == -1 && event.u.updates.ratio[3] == -1 && event.u.updates.ratio[4] == 2);
+    event_finish(&event);
     assert_false(read_line("{\"kind\":\"done\",\"how\":\"bored\"}", &event, &known, &error));
 }
 

@@ -1,0 +1,307 @@
+/* What keys do to runs, over a scripted session: the commands of a run and of a replay, whose run a screen shows, and
+ * leaving. As test_screens_keys.c. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "stage_keys.h"
+#include "thaw/run/command.h"
+
+/* --- commands of a run, and of a replay --- */
+
+/* Each that a person may give is there by its name, with the help and the words of the run's own table. */
+static void test_a_runs_commands_are_all_there(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < RUN_COMMANDS; kind++) {
+        const struct run_command_row *row = run_command_row((enum run_command_kind)kind);
+        const struct command *command = command_named(row->name, SCREEN_TRAIN);
+        if (!row->typed) {
+            assert_null(command);
+            continue;
+        }
+        assert_non_null(command);
+        assert_string_equal(command->help, row->help);
+        assert_string_equal(command->takes ? command->takes : "", row->synopsis);
+    }
+}
+
+static void test_a_run_is_told_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *typed, *said;
+    } told[] = {{": p a u s e Enter", "pause"},
+                {": c o n t i n u e Enter", "continue"},
+                {": s t e p Space 3 Enter", "step 3"},
+                {": l r Space 0 . 0 1 Enter", "lr 0.01"},
+                {": e p o c h s Space 3 0 Enter", "epochs 30"},
+                {": n o t e Space l o u d Enter", "note loud"},
+                {": t h a w Space l a y e r 3 Space @ Space l r * 0 . 1 Enter", "thaw layer3 @ lr*0.1"},
+                {": u n d o Enter", "undo"},
+                {": s a v e Enter", "save"},
+                {": s t o p Space e p o c h Enter", "stop epoch"}};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(told); i++) {
+        type("6"); /* whatever is in front */
+        type(told[i].typed);
+        stage_train(&stage, 1);
+        see(told[i].said);
+    }
+    assert_int_equal(status_now().epochs, 30);
+    type("4 : l r Space");
+    see("RATE: the learning rate of the next step");
+    type("Esc : l r Space m u c h Enter");
+    see("Lr takes RATE");
+    type(": s t o p Space Tab Tab");
+    see("now  epoch");
+}
+
+static void test_replay(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_true(session_replay(stage.session, "20261120-091200-indian-head", 10, &error));
+    type("4");
+    see("replay 10x");
+    see("│ replay 4 Train");
+    type("p");
+    see("replay, paused");
+    type("p >");
+    see("replay 20x");
+    type("< <");
+    see("replay 5x");
+    type(": s p e e d Space 3 Enter");
+    see("replay 3x");
+    type(": s e e k Space 7 Enter");
+    assert_int_equal(status_now().epoch, 7);
+    type(".");
+    assert_int_equal(status_now().epoch, 8);
+    type(", ,");
+    assert_int_equal(status_now().epoch, 6);
+    type("X");
+    see("takes no commands: a replay");
+    type(": s e e k Space x Enter");
+    see("seek takes an epoch");
+}
+
+/* --- whose a screen is --- */
+
+static void test_tabs_tell_whose_a_screen_is(void **state)
+{
+    (void)state;
+    see(" next run 1 Models  2 Layers  3 Data  4 Train │ no run 5 Results │ 6 Runs");
+    begin_run();
+    see(" next run 1 Models  3 Data │ run 2 Layers  4 Train  5 Results │ 6 Runs");
+    type("e"); /* the form is the next run's */
+    see(" next run 1 Models  3 Data  4 Train │ run 2 Layers  5 Results │ 6 Runs");
+    type("e 2");
+    see("run 20261123-1000-indian");
+    type("x");
+    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
+    see("next run: resnet20");
+    type("x");
+    see("run 20261123-1000-indian");
+    fake_session_finish_run(stage.session);
+    stage_train(&stage, 1);
+    see("next run: resnet20");
+    see(" next run 1 Models  2 Layers  3 Data │ run 4 Train  5 Results │ 6 Runs");
+    type("x Space");
+    see("takes no commands: it has ended");
+}
+
+/* On the form of the next run a setting is taken back, not what the run thawed. */
+static void test_undo_is_of_what_the_screen_shows(void **state)
+{
+    (void)state;
+    const struct session_setting *settings;
+    begin_run();
+    type("t");
+    stage_train(&stage, 1);
+    double thawed = trainable_now();
+    type("e : s e t Space t r a i n . l r = 0 . 5 Enter u");
+    session_settings(stage.session, &settings);
+    assert_string_equal(settings[3].value, "0.05");
+    assert_true(trainable_now() == thawed);
+    type("e u");
+    stage_train(&stage, 1);
+    assert_true(trainable_now() < thawed);
+}
+
+/* Who only looks is told so where a key would change something. */
+static void test_read_only_says_so(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"p", "X", "w", ">", "t", "=", "2 Space", "c", ": t h a w Space f c Enter"};
+    begin_run();
+    fake_session_read_only(stage.session);
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        double before = trainable_now();
+        type(keys[i]);
+        see("takes no commands: read-only");
+        assert_true(trainable_now() == before);
+        assert_int_equal(status_now().phase, SESSION_RUNNING);
+    }
+}
+
+static void test_a_lost_line_is_seen_everywhere(void **state)
+{
+    (void)state;
+    begin_run();
+    fake_session_line(stage.session, "the line to lab7 is gone; trying again in 4 s");
+    for (int screen = 0; screen < SCREENS; screen++) {
+        char key[2] = {(char)('1' + screen), '\0'};
+        type(key);
+        see("The line to lab7 is gone; trying again in 4 s");
+        see("○");
+    }
+    fake_session_line(stage.session, "");
+    miss("lab7");
+    miss("○");
+}
+
+/* --- several runs --- */
+
+static void test_what_trains_already_is_offered(void **state)
+{
+    (void)state;
+    type("4");
+    fake_session_runs_train(stage.session, 1);
+    ui_pump(stage.ui);
+    see("A run is training: vgg-american, epoch 3 of 30. Press a to attach");
+    see("a attach");
+    type("a");
+    see("20261121-141100-vgg-american");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
+    miss("Press a to attach");
+    close_stage(NULL);
+    open_stage(NULL);
+    type("1");
+    fake_session_runs_train(stage.session, 2);
+    ui_pump(stage.ui);
+    see("2 runs are training. Press :attach to attach to vgg-american, epoch 3 of 30");
+}
+
+static void test_views_are_listed_and_changed(void **state)
+{
+    (void)state;
+    type("4 V");
+    see("No run is looked at");
+    type(": a t t a c h Space 2 0 2 6 1 1 2 0 - 0 9 1 Tab");
+    see(":attach 20261120-091200-indian-head");
+    type("Enter : a t t a c h Space a n t s Enter");
+    see("20261121-140500-ants-bees");
+    type("V");
+    see("  1  20261120-091200-indian-head: finished, epoch 20 of 20");
+    see("● 2  20261121-140500-ants-bees: stopped, epoch 7 of 15");
+    type("k Enter");
+    see("✓ finished");
+    type(": v i e w Space b e e s Enter");
+    see("stopped  mobilenet");
+    type(": v i e w Space n o n e Enter");
+    see("No run that is looked at is called none");
+    type(": c l o s e Enter");
+    see("is closed");
+    see("✓ finished");
+    type(": c l o s e Enter");
+    see("│ no run 5");
+    type(": c l o s e Enter");
+    see("No run is shown");
+}
+
+static void test_closing_lets_the_run_go_on(void **state)
+{
+    (void)state;
+    begin_run();
+    type(": c l o s e Enter");
+    see("is closed; it trains on");
+    assert_int_equal(session_views(stage.session), 0);
+    type("1");
+    fake_session_here(stage.session);
+    begin_run();
+    type(": c l o s e Enter");
+    see("Stop it and close?");
+    type("n");
+    assert_int_equal(session_views(stage.session), 1);
+}
+
+/* Two runs share the cores: that is asked for, not forbidden. */
+static void test_a_second_run_is_asked_about(void **state)
+{
+    (void)state;
+    begin_run();
+    type("r");
+    see("is training. Another run");
+    type("n");
+    assert_int_equal(session_views(stage.session), 1);
+    type("r y");
+    assert_int_equal(session_views(stage.session), 2);
+    assert_int_equal(status_now().phase, SESSION_PREPARING);
+}
+
+/* --- leaving --- */
+
+/* Where the run trains in a process of its own nothing is asked, and nothing stops. */
+static void test_leaving_lets_the_run_go_on(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"q", "d", ": q u i t Enter", ": d e t a c h Enter"};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        stage.ui->quit = false;
+        type(keys[i]);
+        miss("[y] yes");
+        assert_true(stage.ui->quit);
+        stage_train(&stage, 1);
+        assert_int_equal(status_now().phase, SESSION_RUNNING);
+    }
+    stage.ui->quit = false;
+    ui_resize(stage.ui, 40, 10);
+    type("q");
+    assert_true(stage.ui->quit);
+}
+
+static void test_leaving_asks_where_it_stops_a_run(void **state)
+{
+    (void)state;
+    type("4 d");
+    see("No run is training: q leaves");
+    assert_false(stage.ui->quit);
+    type("1");
+    fake_session_here(stage.session);
+    begin_run();
+    type("d");
+    see("in this process and would stop");
+    type("q");
+    see("Stop it and leave?");
+    assert_false(stage.ui->quit);
+    type("y");
+    assert_true(stage.ui->quit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STAGE(test_a_runs_commands_are_all_there),
+        WITH_STAGE(test_a_run_is_told_by_name),
+        WITH_STAGE(test_replay),
+        WITH_STAGE(test_tabs_tell_whose_a_screen_is),
+        WITH_STAGE(test_undo_is_of_what_the_screen_shows),
+        WITH_STAGE(test_read_only_says_so),
+        WITH_STAGE(test_a_lost_line_is_seen_everywhere),
+        WITH_STAGE(test_what_trains_already_is_offered),
+        WITH_STAGE(test_views_are_listed_and_changed),
+        WITH_STAGE(test_closing_lets_the_run_go_on),
+        WITH_STAGE(test_a_second_run_is_asked_about),
+        WITH_STAGE(test_leaving_lets_the_run_go_on),
+        WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
+    };
+    stage_prepare();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
