@@ -2,7 +2,7 @@
  * is a warning event and the run goes on, with the older file still there. Best and last are written together, so that
  * a resumed run never knows a better file than it remembers.
  *
- * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
+ * predictions.json of the last evaluation, predictions-best.json of the best: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
  * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes". */
 #include "config.h"
 
@@ -224,9 +224,8 @@ void trainer_predictions_finish(struct task_predictions *predictions)
     *predictions = (struct task_predictions){0};
 }
 
-static json_t *describe(const struct trainer *trainer)
+static json_t *describe(const struct trainer *trainer, const struct task_predictions *predictions, int epoch)
 {
-    const struct task_predictions *predictions = &trainer->predictions;
     const struct dataset *dataset = trainer->dataset;
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
@@ -241,24 +240,53 @@ static json_t *describe(const struct trainer *trainer)
         json_array_append_new(images, row);
     }
     json_object_set_new(object, "version", json_integer(1));
-    json_object_set_new(object, "epoch", json_integer(trainer->predicted_epoch));
+    json_object_set_new(object, "epoch", json_integer(epoch));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "images", images);
     return object;
 }
 
-void trainer_save_predictions(struct trainer *trainer)
+void trainer_hold_predictions(struct trainer *trainer, struct task_predictions *predictions, bool best)
+{
+    if (!best && trainer->predicted_best && trainer->telling.owed) {
+        trainer_predictions_finish(&trainer->best_predictions);
+        trainer->best_predictions = trainer->predictions;
+        trainer->best_predicted_epoch = trainer->predicted_epoch;
+    } else {
+        trainer_predictions_finish(&trainer->predictions);
+    }
+    if (best)
+        trainer_predictions_finish(&trainer->best_predictions);
+    trainer->predictions = *predictions;
+    trainer->predicted_epoch = trainer->at.epoch;
+    trainer->predicted_best = best;
+    trainer->telling.owed = true;
+}
+
+static void write_predictions(struct trainer *trainer, const char *name, const struct task_predictions *predictions,
+                              int epoch)
 {
     struct error error = {0};
-    trainer_pace_begin(&trainer->telling);
-    char *path = rundir_file(trainer->rundir, "predictions.json");
-    json_t *object = describe(trainer);
+    char *path = rundir_file(trainer->rundir, name);
+    json_t *object = describe(trainer, predictions, epoch);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text && !file_write_atomic(path, text, strlen(text), &error))
         trainer_warn(trainer, "no predictions saved: %s", error.text);
     free(text);
     json_decref(object);
     mem_free(path);
+}
+
+void trainer_save_predictions(struct trainer *trainer)
+{
+    static const char best[] = "predictions-best.json";
+    trainer_pace_begin(&trainer->telling);
+    if (trainer->best_predictions.images > 0)
+        write_predictions(trainer, best, &trainer->best_predictions, trainer->best_predicted_epoch);
+    if (trainer->predicted_best)
+        write_predictions(trainer, best, &trainer->predictions, trainer->predicted_epoch);
+    write_predictions(trainer, "predictions.json", &trainer->predictions, trainer->predicted_epoch);
+    trainer_predictions_finish(&trainer->best_predictions);
     trainer_pace_end(&trainer->telling);
 }
 

@@ -55,10 +55,11 @@ static double noise(uint64_t step)
     return (double)(h >> 40) / (double)(1 << 24) - 0.5;
 }
 
-static void fill_results(struct session *session, double accuracy)
+static void fill_results(struct session *session, enum session_evaluation which, double accuracy)
 {
-    unsigned *cell = session->confusion;
-    session->results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0};
+    unsigned *cell = session->confusion[which];
+    struct session_results *results = &session->results[which];
+    *results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.epoch};
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
@@ -66,8 +67,8 @@ static void fill_results(struct session *session, double accuracy)
         cell[t * FAKE_CLASSES + t] = right;
         cell[t * FAKE_CLASSES + (t + 1) % FAKE_CLASSES] += (total - right + 1) / 2;
         cell[t * FAKE_CLASSES + (t * 3 + 4) % FAKE_CLASSES] += (total - right) / 2;
-        session->results.images += total;
-        session->results.correct += cell[t * FAKE_CLASSES + t];
+        results->images += total;
+        results->correct += cell[t * FAKE_CLASSES + t];
     }
 }
 
@@ -82,11 +83,9 @@ static void end_epoch(struct session *session)
     if (status->val_accuracy > status->best_accuracy) {
         status->best_accuracy = status->val_accuracy;
         status->best_epoch = status->epoch;
-        char text[64];
-        snprintf(text, sizeof text, "best %.1f%%", 100 * status->best_accuracy);
-        fake_note(session, EVENT_EVAL, text);
+        fill_results(session, SESSION_BEST, status->val_accuracy);
     }
-    fill_results(session, status->val_accuracy);
+    fill_results(session, SESSION_LAST, status->val_accuracy);
     if (status->epoch >= status->epochs) {
         fake_phase(session, SESSION_FINISHED);
         fake_note(session, EVENT_DONE, "finished");
@@ -151,7 +150,8 @@ void session_status(struct session *session, struct session_status *status)
     *status = session->status;
     if (!status->words)
         status->words = "idle";
-    status->epochs_done = session_phase_is_live(status->phase) ? status->epoch - 1 : status->epoch;
+    bool whole = !session_phase_is_live(status->phase) && status->batch == FAKE_STEPS_EPOCH;
+    status->epochs_done = status->epoch - !whole;
 }
 
 /* --- views --- */
@@ -217,7 +217,7 @@ static void reset_run(struct session *session)
 {
     memset(session->points, 0, sizeof session->points);
     session->notes = 0;
-    session->results.classes = 0;
+    memset(session->results, 0, sizeof session->results);
     struct session_status *status = &session->status;
     memset(status, 0, sizeof *status);
     status->accuracy = status->val_accuracy = status->best_accuracy = status->remaining = -1;
@@ -330,6 +330,11 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
     return has;
 }
 
+void fake_session_keep_features(struct session *session)
+{
+    session->status.features_kept = true;
+}
+
 void fake_session_here(struct session *session)
 {
     session->here = true;
@@ -405,11 +410,18 @@ void session_replay_seek(struct session *session, int epoch)
     session->status.writes = false;
 }
 
+void fake_session_schedule(struct session *session, bool scheduled)
+{
+    session->scheduled = scheduled;
+}
+
+/* One made, one to come. */
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws)
 {
-    (void)session;
-    *thaws = NULL;
-    return 0;
+    static char made[] = "layer3", coming[] = "layer2 @ lr*0.1";
+    static const struct story_thaw rows[] = {{2, made, true}, {9, coming, false}};
+    *thaws = rows;
+    return session->scheduled ? THAW_LENGTH(rows) : 0;
 }
 
 bool session_phase_is_live(enum session_phase phase)
@@ -471,9 +483,19 @@ size_t session_notes(const struct session *session, const struct story_note **no
     return session->notes;
 }
 
-const struct session_results *session_results(struct session *session)
+const struct session_results *session_results(struct session *session, enum session_evaluation which)
 {
-    return session->results.classes > 0 ? &session->results : NULL;
+    return session->results[which].classes > 0 && !session->no_results ? &session->results[which] : NULL;
+}
+
+const char *session_no_results(struct session *session)
+{
+    return session->no_results ? session->no_results : "the first epoch is not over: its evaluation comes here";
+}
+
+void fake_session_no_results(struct session *session, const char *why)
+{
+    session->no_results = why;
 }
 
 /* --- runs --- */

@@ -47,14 +47,16 @@ struct session {
     size_t notes;
     enum session_subject subject;
     size_t training;
+    bool scheduled;
     bool here; /* runs train in this process */
     struct session_notice notice;
     bool has_notice;
     bool recorded; /* a run that was reopened */
     int steps;
     bool stopping, break_proof, finish;
-    unsigned confusion[FAKE_CLASSES * FAKE_CLASSES];
-    struct session_results results;
+    unsigned confusion[SESSION_EVALUATIONS][FAKE_CLASSES * FAKE_CLASSES];
+    struct session_results results[SESSION_EVALUATIONS];
+    const char *no_results; /* NULL: as usual */
 };
 
 extern const struct session_model fake_models[FAKE_MODELS];

@@ -123,13 +123,17 @@ size_t session_notes(const struct session *session, const struct story_note **no
 /* What its schedule thaws, made and to come. Valid until the next session_pump. */
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws) THAW_NONNULL;
 
-/* Results of its last evaluation; NULL: none yet, or the run is on another machine. Valid until the next session_pump. */
+/* Results of one of its evaluations. The best model is the one that is exported. */
+enum session_evaluation { SESSION_LAST, SESSION_BEST, SESSION_EVALUATIONS };
 struct session_results {
     int classes;
     const char *const *class_name;
     const unsigned *confusion; /* [classes][classes]: rows true, columns predicted */
     size_t images, correct;
+    int epoch;
 };
-const struct session_results *session_results(struct session *session) THAW_NONNULL;
+/* NULL: none, session_no_results says why. Valid until the next session_pump. */
+const struct session_results *session_results(struct session *session, enum session_evaluation which) THAW_NONNULL;
+const char *session_no_results(struct session *session) THAW_NONNULL; /* valid until called again */
 
 #endif

@@ -130,7 +130,7 @@ static void a_run_trains_and_is_reopened(void **state)
     assert_int_equal(steps, 15);
     assert_true(points[14].x == 3);
     assert_int_equal(session_curve(session, SESSION_VAL_ACCURACY, &points), 3);
-    const struct session_results *results = session_results(session);
+    const struct session_results *results = session_results(session, SESSION_LAST);
     assert_non_null(results);
     assert_int_equal(results->images, 20);
     struct session_status live;
@@ -150,7 +150,9 @@ static void a_run_trains_and_is_reopened(void **state)
     assert_int_equal(recorded.phase, SESSION_FINISHED);
     assert_true(recorded.val_accuracy == live.val_accuracy && recorded.step == live.step);
     assert_int_equal(session_curve(session, SESSION_TRAIN_LOSS, &points), 15);
-    assert_int_equal(session_results(session)->images, 20);
+    assert_int_equal(session_results(session, SESSION_BEST)->images, 20);
+    assert_int_equal(session_results(session, SESSION_BEST)->epoch, recorded.best_epoch);
+    assert_int_equal(session_results(session, SESSION_LAST)->epoch, 3);
 }
 
 /* A run of the list is looked at without being opened: what was shown before is shown still. */

@@ -457,6 +457,18 @@ static void checkpoints_of_epochs_are_kept(void **state)
     }
 }
 
+/* Which epoch predictions are of. */
+static int predicted_epoch(const char *run, const char *name)
+{
+    struct error error = {0};
+    char *path = path_join(run, name), *text = file_read_text(path, 1 << 20, &error);
+    const char *epoch = text ? strstr(text, "\"epoch\":") : NULL;
+    int found = epoch ? atoi(epoch + 8) : -1;
+    mem_free(text);
+    mem_free(path);
+    return found;
+}
+
 static void ends_early(void **state)
 {
     (void)state;
@@ -469,6 +481,8 @@ static void ends_early(void **state)
     assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_EARLY);
     assert_int_equal(log.evals, 3);
     assert_int_equal(log.last[EVENT_DONE].u.done.best_epoch, 1);
+    assert_int_equal(predicted_epoch(log.path, "predictions.json"), 3);
+    assert_int_equal(predicted_epoch(log.path, "predictions-best.json"), 1);
 }
 
 static void a_loss_that_is_no_number(void **state)
