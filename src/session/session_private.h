@@ -118,6 +118,9 @@ struct session {
     /* session_look.c */
     struct session_looks *looks; /* NULL: nobody has looked yet */
 
+    /* session_running.c */
+    struct session_search *search; /* NULL: not begun */
+
     /* session_runs.c */
     struct rundir_summary *summary;
     struct session_run *run;
@@ -182,6 +185,10 @@ void data_finish(struct draft *draft);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
+
+/* session_running.c */
+size_t running_pump(struct session *session); /* the number of changes */
+void running_finish(struct session *session);
 
 /* session_runs.c */
 void runs_finish(struct session *session);

@@ -72,7 +72,7 @@ void session_close_view(struct session *session, size_t view) THAW_NONNULL;
 /* Whether leaving stops a run: one that trains in this process. */
 bool session_leaving_stops(struct session *session) THAW_NONNULL;
 
-/* Starts the next run and shows it. */
+/* Starts the next run and shows it. ERROR_USAGE: one trains in this process already, or a model or data is missing. */
 bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Goes on with a run that has stopped or was broken off; epochs: so many in all, 0: as it was. */
 bool session_resume(struct session *session, const char *run, int epochs,
@@ -86,6 +86,14 @@ bool session_replay(struct session *session, const char *run, double speed,
                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void session_replay_speed(struct session *session, double speed) THAW_NONNULL; /* 0: paused */
 void session_replay_seek(struct session *session, int epoch) THAW_NONNULL;
+
+/* Runs that train on this machine and are not looked at, the newest first: as they stood when they were looked for, which a
+ * session with engines does once, from its first pump on. Valid until called again. */
+struct session_running {
+    char run[512], name[128]; /* directory; last part of it */
+    int epoch, epochs;
+};
+size_t session_running(struct session *session, const struct session_running **running) THAW_NONNULL;
 
 /* --- steering --- */
 /* Gives the shown run a command, as run/command.h parses it: "lr 0.002", "stop epoch". ERROR_USAGE: it is no command;
