@@ -566,7 +566,7 @@ static void best_or_last(const struct command_call *call)
 
 static const struct command commands[] = {
     {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
-    {"best-last", "b", "best/last", "the best evaluation's results, or the last one's", .run = best_or_last},
+    {"best-last", "b", "best/last", "the best results, or the last", .run = best_or_last},
     {"shares", "v", "shares", "show counts, or shares of each class", .run = shares},
     {"sort", "s", "sort classes", "sort the classes by the next column", .run = sort},
     {"open", "Enter", "show in matrix", "show the class or the pair in the matrix", .run = show_cell},
