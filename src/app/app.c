@@ -77,10 +77,58 @@ void app_help(const struct verb *verb)
 
 int app_json(json_t *object)
 {
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    struct error error;
+    if (!object) { /* a text in it was none */
+        error_set(&error, ERROR_FAILED, "the result cannot be written as JSON");
+        return app_fail(&error);
+    }
+    print_json(stdout, object);
     putchar('\n');
     json_decref(object);
     return 0;
+}
+
+char *app_words(char **word, int words)
+{
+    char *all = mem_string("");
+    for (int i = 0; i < words; i++) {
+        char *longer = mem_format("%s%s%s", all, i ? " " : "", word[i]);
+        mem_free(all);
+        all = longer;
+    }
+    return all;
+}
+
+const struct verb_part *app_part(const struct verb_part *parts, const char *name)
+{
+    for (; parts->name; parts++)
+        if (!strcmp(parts->name, name))
+            return parts;
+    return NULL;
+}
+
+int app_part_run(const struct verb *verb, const struct verb_part *part, struct verb_call *call)
+{
+    call->word++;
+    call->words--;
+    if (call->words < part->least || call->words > part->most)
+        return app_usage(verb, "%s needs %s", part->name, part->needs);
+    return part->run(call);
+}
+
+void app_part_suggest(const struct verb_part *parts, const char *word)
+{
+    char hint[64] = "", *plain = print_plain(word);
+    struct nearest nearest = {.wanted = word};
+    for (; parts->name; parts++)
+        nearest_offer(&nearest, parts->name);
+    const char *name = nearest.name[0];
+    bool longer = !strncmp(word, name, strlen(name)); /* "pulled" is a filter's own */
+    if (!longer && !word[strcspn(word, "<>=!:-")])
+        nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    if (hint[0])
+        fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
+    mem_free(plain);
 }
 
 char *app_samples(void)

@@ -71,13 +71,47 @@ bool app_number(const char *text, double low, double high, double *number);
 /* text NULL: *value stays. Else a whole number from least to most; false: a usage fault was printed. */
 bool app_whole(const struct verb *verb, const char *option, const char *text, int least, int most, int *value);
 
+/* The words with a blank between them; caller frees. */
+char *app_words(char **word, int words);
+
+/* A part of a verb: `thaw <verb> <part> WORD...`. A table of them ends with a NULL name. */
+struct verb_call {
+    char **word; /* behind the part's name */
+    int words;
+    const char *runs; /* the folder of runs, or what --runs said of it */
+    bool json, yes, offline;
+};
+struct verb_part {
+    const char *name;
+    int least, most;                          /* words that it takes */
+    const char *needs;                        /* "a run and its new name" */
+    int (*run)(const struct verb_call *call); /* returns the exit code */
+};
+const struct verb_part *app_part(const struct verb_part *parts, const char *name); /* or NULL */
+/* call: with the part's name as its first word. */
+int app_part_run(const struct verb *verb, const struct verb_part *part, struct verb_call *call);
+/* Words that no row of a list passed as its filter: says which part may have been meant. */
+void app_part_suggest(const struct verb_part *parts, const char *word);
+
 /* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
- * architecture or a set of weights that the catalog or the models folder knows by this name. Free weights. */
+ * architecture, a set of weights that the catalog or the models folder knows by this name, or else a run by its name.
+ * Free weights. */
 struct model_source {
     const char *arch; /* borrowed from the caller, or NULL */
     char *weights;    /* or NULL */
 };
-bool model_source_find(struct model_source *source, const char *name, struct error *error);
+/* runs: the folder of runs, NULL: the data home's. A run that was named is told on stderr. A name that means nothing is
+ * left as an architecture, for the sentence that loading it gives. */
+bool model_source_find(struct model_source *source, const char *name, const char *runs, struct error *error);
+/* Its two halves: all but runs by name; and these, where nothing has been found. */
+bool model_source_known(struct model_source *source, const char *name, struct error *error);
+bool model_source_run(struct model_source *source, const char *runs, struct error *error);
+
+/* Of --runs, for the help of verbs that take a run by its name and indent options by so much. */
+#define APP_RUNS_HELP "  --runs DIR         where runs are looked for by name (runs in the data home)\n"
+
+/* What RUN stands for in the help of verbs that take one. */
+#define APP_RUN_HELP "RUN is a run's name, any part of it that no other run has, `last` for the newest, or a path.\n"
 
 /* Of --preprocess, for the help of the verbs that have it. */
 #define MODEL_PREPROCESS_HELP                                                                                          \
@@ -91,10 +125,15 @@ struct model_argument {
     int classes;
     bool own_names; /* said of these weights; otherwise ImageNet's, as every head of 1000 is taken to be */
 };
-/* model: architecture, weights file, name of the catalog or run directory, may be NULL where `weights` is given; weights:
- * file, name of the catalog, "none" or NULL; preprocess: as preprocess_parse takes it, or NULL. Finish it either way. */
-bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
-                         const char *preprocess, struct error *error);
+/* What the options say of it, each NULL where it is not given. */
+struct model_words {
+    const char *model;      /* architecture, weights file, name of the catalog, or run */
+    const char *weights;    /* file, name of the catalog, or "none" */
+    const char *preprocess; /* as preprocess_parse takes it */
+    const char *runs;       /* folder in which runs have names */
+};
+/* model or weights is given. Finish it either way. */
+bool model_argument_open(struct model_argument *argument, const struct model_words *words, struct error *error);
 void model_argument_finish(struct model_argument *argument);
 
 #endif

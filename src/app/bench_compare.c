@@ -38,6 +38,8 @@ bool bench_peers_open(struct bench_peers **peers, const char *path, struct error
     if (!path)
         return true;
     json_t *object = json_load_file(path, 0, &fault);
+    if (!object && fault.line < 1)
+        return error_set(error, ERROR_USAGE, "%s", fault.text); /* which names the file */
     if (!object)
         return error_set(error, ERROR_USAGE, "%s: line %d: %s", path, fault.line, fault.text);
     const char *said = json_string_value(json_object_get(object, "format"));

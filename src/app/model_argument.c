@@ -8,6 +8,7 @@
 #include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
 #include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
@@ -45,12 +46,12 @@ static const char *guessed_words(const struct graph *graph)
     return p->raw ? "raw" : p->mean[0] == 0 && p->std[0] == 1 ? "unit" : "torch";
 }
 
-bool model_argument_open(struct model_argument *argument, const char *model, const char *weights,
-                         const char *preprocess, struct error *error)
+bool model_argument_open(struct model_argument *argument, const struct model_words *words, struct error *error)
 {
     *argument = (struct model_argument){0};
+    const char *model = words->model, *weights = words->weights, *preprocess = words->preprocess;
     struct model_source source = {.arch = model};
-    if (model && (!weights || file_is_directory(model)) && !model_source_find(&source, model, error))
+    if (model && (!weights || file_is_directory(model)) && !model_source_find(&source, model, words->runs, error))
         return false;
     if (!source.weights && weights) {
         source.weights = strcmp(weights, "none") ? load_weights_path(weights, error) : mem_string(weights);
@@ -76,19 +77,23 @@ void model_argument_finish(struct model_argument *argument)
     *argument = (struct model_argument){0};
 }
 
-bool model_source_find(struct model_source *source, const char *name, struct error *error)
+/* A run's directory, or another in which an exported model lies. */
+static bool take_directory(struct model_source *source, const char *path, struct error *error)
 {
-    *source = (struct model_source){0};
-    if (file_is_directory(name)) {
-        source->weights = path_join(name, "model.safetensors");
-        if (file_exists(source->weights))
-            return true;
-        mem_free(source->weights);
-        source->weights = NULL;
-        return error_set(error, ERROR_WEIGHTS, "%s: no model.safetensors; a run has one once it has ended or saved",
-                         name);
-    }
+    source->weights = path_join(path, "model.safetensors");
+    if (file_exists(source->weights))
+        return true;
+    mem_free(source->weights);
+    source->weights = NULL;
+    return error_set(error, ERROR_WEIGHTS, "%s: no model.safetensors; a run has one once it has ended or saved", path);
+}
+
+bool model_source_known(struct model_source *source, const char *name, struct error *error)
+{
     struct zoo_arch room;
+    *source = (struct model_source){0};
+    if (file_is_directory(name))
+        return take_directory(source, name, error);
     if (!file_exists(name) && zoo_find(name, &room)) {
         source->arch = name;
         return true;
@@ -102,4 +107,30 @@ bool model_source_find(struct model_source *source, const char *name, struct err
         source->arch = name;
     catalog_close(catalog);
     return !absent;
+}
+
+bool model_source_run(struct model_source *source, const char *runs, struct error *error)
+{
+    struct zoo_arch room;
+    const char *name = source->arch;
+    if (source->weights || zoo_find(name, &room))
+        return true;
+    char *folder = run_folder(runs);
+    bool any = !strcmp(name, "last") || run_matches(folder, name) > 0;
+    char *path = any ? run_find(folder, name, error) : NULL;
+    bool good = !any || (path && take_directory(source, path, error));
+    if (path && good) {
+        char *plain = print_plain(path_base(path));
+        fprintf(stderr, "thaw: the model of %s\n", plain);
+        mem_free(plain);
+        source->arch = NULL;
+    }
+    mem_free(path);
+    mem_free(folder);
+    return good;
+}
+
+bool model_source_find(struct model_source *source, const char *name, const char *runs, struct error *error)
+{
+    return model_source_known(source, name, error) && model_source_run(source, runs, error);
 }

@@ -4,11 +4,12 @@
 #include "print.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 
 json_t *print_json_text(const char *text)
 {
@@ -22,6 +23,66 @@ json_t *print_json_text(const char *text)
     string = json_string(ascii);
     mem_free(ascii);
     return string;
+}
+
+json_t *print_json_told(const char *text)
+{
+    return text[0] ? print_json_text(text) : json_null();
+}
+
+json_t *print_json_texts(char *const *text, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, print_json_text(text[i]));
+    return list;
+}
+
+static void print_json_object(FILE *stream, const json_t *object)
+{
+    const char *key, *before = "{";
+    const json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        json_t *name = json_string(key);
+        fputs(before, stream);
+        print_json(stream, name);
+        fputc(':', stream);
+        print_json(stream, value);
+        json_decref(name);
+        before = ",";
+    }
+    fputs(json_object_size(object) ? "}" : "{}", stream);
+}
+
+static void print_json_array(FILE *stream, const json_t *array)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        fputc(i ? ',' : '[', stream);
+        print_json(stream, json_array_get(array, i));
+    }
+    fputs(json_array_size(array) ? "]" : "[]", stream);
+}
+
+/* The library would write all reals with one number of digits: too few for times, or too many for all else. */
+void print_json(FILE *stream, const json_t *json)
+{
+    char text[NUMBER_TEXT];
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        print_json_object(stream, json);
+        break;
+    case JSON_ARRAY:
+        print_json_array(stream, json);
+        break;
+    case JSON_REAL:
+        number_text(text, json_real_value(json));
+        fprintf(stream, "%s%s", text, strpbrk(text, ".e") ? "" : ".0"); /* a real stays one */
+        break;
+    default:
+        json_dumpf(json, stream, JSON_COMPACT | JSON_ENCODE_ANY);
+        break;
+    }
 }
 
 json_t *print_json_real(double value)

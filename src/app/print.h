@@ -3,9 +3,14 @@
 #define THAW_APP_PRINT_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* A JSON string of any bytes: what is not UTF-8 becomes '?' for each byte outside ASCII. */
 json_t *print_json_text(const char *text);
+/* One JSON value on a stream, without blanks. Numbers read back to the bit. */
+void print_json(FILE *stream, const json_t *json);
+json_t *print_json_told(const char *text);                 /* the same, "": null */
+json_t *print_json_texts(char *const *text, size_t count); /* an array of them */
 /* A JSON number, or null where it is not finite. */
 json_t *print_json_real(double value);
 

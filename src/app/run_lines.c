@@ -223,11 +223,6 @@ static json_t *count_json(bool known, uint64_t value)
     return known ? json_integer((json_int_t)value) : json_null();
 }
 
-static json_t *text_json(const char *text)
-{
-    return text[0] ? print_json_text(text) : json_null();
-}
-
 static void end_json(const struct run_lines *lines, const char *run, const char *how)
 {
     const struct story *story = &lines->story;
@@ -236,9 +231,9 @@ static void end_json(const struct run_lines *lines, const char *run, const char 
     const char *name = figure_name(lines);
     json_t *object = json_pack(
         "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", print_json_text(run), "how", how, "model",
-        began ? text_json(first->u.run.model) : json_null(), "weights",
-        began ? text_json(first->u.run.weights) : json_null(), "data",
-        began ? text_json(first->u.run.data) : json_null(), "epochs", story->epochs_done, "classes",
+        began ? print_json_told(first->u.run.model) : json_null(), "weights",
+        began ? print_json_told(first->u.run.weights) : json_null(), "data",
+        began ? print_json_told(first->u.run.data) : json_null(), "epochs", story->epochs_done, "classes",
         count_json(began, began ? (uint64_t)first->u.run.classes : 0), "best_accuracy", print_json_real(story->best),
         "best_epoch", count_json(story->best_epoch > 0, (uint64_t)story->best_epoch), "accuracy",
         print_json_real(metrics_get(&story->val_figures, name)), "loss", print_json_real(story->val_loss));

@@ -17,7 +17,7 @@ enum { BATCH = 32 };
 
 struct settings {
     struct bench_settings bench;
-    const char *model, *compare;
+    const char *model, *runs, *compare;
     int size, threads; /* threads as asked for: 0 is all cores */
     bool measured[BENCH_REGIMES], layers, no_limits;
 };
@@ -171,7 +171,7 @@ static bool prepare(struct settings *settings, struct session_parts *parts, stru
 {
     struct model_source source;
     if (!bench_peers_open(&parts->peers, settings->compare, error) ||
-        !model_source_find(&source, settings->model, error))
+        !model_source_find(&source, settings->model, settings->runs, error))
         return false;
     struct load_request request = {.arch = source.arch, .weights = source.weights, .size = settings->size, .seed = 1};
     parts->graph = load_graph(&request, NULL, error);
@@ -225,6 +225,7 @@ static int bench(int argc, char **argv)
                *memory = NULL;
     const struct option_row rows[] = {
         {.name = "--model", .value = &settings.model},
+        {.name = "--runs", .value = &settings.runs},
         {.name = "--batch", .value = &batch},
         {.name = "--regime", .value = &regime},
         {.name = "--layers", .flag = &settings.layers},
@@ -261,10 +262,12 @@ static int bench(int argc, char **argv)
 const struct verb verb_bench = {
     .name = "bench",
     .synopsis = "[--model M] [--batch N] [--regime R] [--layers [--every-kernel]] [--size N] [--threads N]\n"
-                "                  [--seconds S] [--steps N] [--memory MB] [--no-limits] [--compare FILE] [--json]",
+                "                  [--seconds S] [--steps N] [--memory MB] [--no-limits] [--compare FILE] [--runs DIR] "
+                "[--json]",
     .help = "measures this machine: its limits, a network's layers, its images a second",
     .options =
-        "  --model M      an architecture, a weights file or a run directory (resnet18)\n"
+        "  --model M      an architecture, a weights file or a run by name or path (resnet18)\n"
+        "  --runs DIR     where runs are looked for by name (runs in the data home)\n"
         "  --batch N      images a step (32)\n"
         "  --regime R     one of the following; all of them without\n"
         "      forward       no learning\n"

@@ -8,6 +8,7 @@
 #include "print.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 #include "thaw/train/feature_store.h"
 
 static json_t *entry_object(const struct feature_stored *entry)
@@ -68,6 +69,16 @@ static void clear(const char *folder, double keep, bool json)
         printf("%zu removed, %.1f MB\n", count, (double)freed / 1e6);
 }
 
+static int refuse_word(const char *word)
+{
+    char hint[64] = "";
+    struct nearest nearest = {.wanted = word};
+    nearest_offer(&nearest, "--clear");
+    nearest_offer(&nearest, "--keep");
+    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    return app_usage(&verb_cache, "no argument is known: %s%s", word, hint);
+}
+
 static int cache(int argc, char **argv)
 {
     bool json = false, clears = false;
@@ -80,7 +91,7 @@ static int cache(int argc, char **argv)
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc != 1)
-        return app_usage(&verb_cache, "no argument is known: %s", argv[1]);
+        return refuse_word(argv[1]);
     if (keep_text && (!clears || !app_number(keep_text, 0, 1e9, &keep)))
         return app_usage(&verb_cache, "--keep goes with --clear and takes megabytes");
     char *folder = feature_store_folder();

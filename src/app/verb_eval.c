@@ -15,7 +15,8 @@
 enum { LABELS_BYTES_MAX = 16 << 20, BATCH = 64 };
 
 struct settings {
-    const char *model, *weights, *data, *labels, *preprocess;
+    struct model_words model;
+    const char *data, *labels;
     int batch, threads;
     bool json;
 };
@@ -138,7 +139,7 @@ static int run(const struct settings *settings)
     struct model_argument model;
     struct evaluation evaluation;
     struct dataset *dataset = NULL;
-    bool good = model_argument_open(&model, settings->model, settings->weights, settings->preprocess, &error);
+    bool good = model_argument_open(&model, &settings->model, &error);
     if (good)
         dataset = dataset_open(settings->data, NULL, 0, &error);
     good = dataset && relabel(dataset, &model, settings->labels, &error) &&
@@ -155,11 +156,12 @@ static int eval(int argc, char **argv)
     struct settings settings = {.batch = BATCH};
     const char *batch = NULL, *threads = NULL;
     const struct option_row rows[] = {
-        {.name = "--model", .value = &settings.model},
-        {.name = "--weights", .value = &settings.weights},
+        {.name = "--model", .value = &settings.model.model},
+        {.name = "--weights", .value = &settings.model.weights},
+        {.name = "--runs", .value = &settings.model.runs},
         {.name = "--data", .value = &settings.data},
         {.name = "--labels", .value = &settings.labels},
-        {.name = "--preprocess", .value = &settings.preprocess},
+        {.name = "--preprocess", .value = &settings.model.preprocess},
         {.name = "--batch", .value = &batch},
         {.name = "--threads", .value = &threads},
         {.name = "--json", .flag = &settings.json},
@@ -169,7 +171,7 @@ static int eval(int argc, char **argv)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc > 1)
         return app_usage(&verb_eval, "%s is not expected; data is given with --data", argv[1]);
-    if (!settings.model && !settings.weights)
+    if (!settings.model.model && !settings.model.weights)
         return app_usage(&verb_eval, "a model is needed: --model, --weights or both");
     if (!settings.data)
         return app_usage(&verb_eval, "a folder of labelled images is needed: --data");
@@ -182,10 +184,10 @@ static int eval(int argc, char **argv)
 const struct verb verb_eval = {
     .name = "eval",
     .synopsis = "--model NAME|RUN --weights FILE --data PATH [--labels FILE] [--preprocess TEXT] [--batch N] "
-                "[--threads N] [--json]",
+                "[--threads N] [--runs DIR] [--json]",
     .help = "measures a model on labelled images",
     .options =
-        "  --model NAME|RUN   an architecture, a run directory or a weights file; may be left out with --weights\n"
+        "  --model NAME|RUN   an architecture, a weights file or a run; may be left out with --weights\n" APP_RUNS_HELP
         "  --weights FILE     trained weights; without them an architecture is judged as freshly initialised\n"
         "  --data PATH        a folder of class folders; its val folder where it has one, else all of it.\n"
         "                     Or MNIST's IDX files (.gz as they are): their folder, or a file of images\n"
@@ -193,6 +195,6 @@ const struct verb verb_eval = {
         "                     weights, else the sorted names of the class folders\n" MODEL_PREPROCESS_HELP
         "  --batch N          images a pass (64)\n"
         "  --threads N        computing threads (0: all cores)\n"
-        "  --json             one JSON object on stdout\n",
+        "  --json             one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = eval,
 };

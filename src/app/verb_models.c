@@ -2,12 +2,14 @@
  * them side by side, timed. What fills a file of its own is in verb_models_*.c. */
 #include "config.h"
 
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <string.h>
 
 #include "app.h"
 #include "print.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 #include "thaw/session/session.h"
@@ -48,44 +50,24 @@ static void list_line(const struct session_model *model)
     mem_free(name);
 }
 
-static json_t *text_or_null(const char *text)
-{
-    return text[0] ? print_json_text(text) : json_null();
-}
-
 static json_t *list_object(const struct session_model *model)
 {
-    json_t *object =
-        json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:s}", "name", print_json_text(model->name),
-                  "arch", model->arch, "family", model->family, "title", model->title, "weights",
-                  text_or_null(model->weights), "format", model->format, "input", model->input, "classes",
-                  model->classes, "params", print_json_real(model->params), "macs", print_json_real(model->macs),
-                  "file_bytes", print_json_real(model->file_bytes), "preprocess", model->preprocess);
-    json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog", text_or_null(model->catalog),
-        "source", text_or_null(model->source), "licence", text_or_null(model->licence), "url", text_or_null(model->url),
-        "notes", text_or_null(model->notes), "top1", print_json_real(model->top1), "top5", print_json_real(model->top5),
-        "local", model->local, "scratch", model->scratch, "default", model->is_default, "seconds",
-        print_json_real(model->seconds), "used", model->used > 0 ? json_real(model->used) : json_null());
+    json_t *object = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:s}", "name",
+                               print_json_text(model->name), "arch", model->arch, "family", model->family, "title",
+                               model->title, "weights", print_json_told(model->weights), "format",
+                               print_json_told(model->format), "input", model->input, "classes", model->classes,
+                               "params", print_json_real(model->params), "macs", print_json_real(model->macs),
+                               "file_bytes", print_json_real(model->file_bytes), "preprocess", model->preprocess);
+    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o}", "catalog",
+                             print_json_told(model->catalog), "source", print_json_told(model->source), "licence",
+                             print_json_told(model->licence), "url", print_json_told(model->url), "notes",
+                             print_json_told(model->notes), "top1", print_json_real(model->top1), "top5",
+                             print_json_real(model->top5), "local", model->local, "scratch", model->scratch, "default",
+                             model->is_default, "seconds", print_json_real(model->seconds), "used",
+                             model->used > 0 ? json_real(model->used) : json_null());
     json_object_update(object, more);
     json_decref(more);
     return object;
-}
-
-static const char *const parts[] = {"show", "pull", "verify", "compare", "time", NULL};
-
-/* A filter that no row passes may be a misspelt part of the verb. */
-static void suggest_part(const char *word)
-{
-    char hint[64] = "";
-    struct nearest nearest = {.wanted = word};
-    for (size_t i = 0; parts[i]; i++)
-        nearest_offer(&nearest, parts[i]);
-    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
-    char *plain = print_plain(word);
-    if (hint[0])
-        fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
-    mem_free(plain);
 }
 
 static size_t list_rows(struct session *session, bool json)
@@ -144,24 +126,6 @@ static struct session *open_session(struct error *error)
     return NULL;
 }
 
-static int list(char **word, int words, const char *sort, bool json)
-{
-    struct error error = {0};
-    char *filter = mem_string("");
-    for (int i = 0; i < words; i++) {
-        char *longer = mem_format("%s%s%s", filter, i ? " " : "", word[i]);
-        mem_free(filter);
-        filter = longer;
-    }
-    struct session *session = open_session(&error);
-    bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
-    if (good && !list_rows(session, json) && words)
-        suggest_part(word[0]);
-    session_destroy(session);
-    mem_free(filter);
-    return good ? 0 : app_fail(&error);
-}
-
 /* --- rows by name --- */
 
 static long find_row(struct session *session, const char *name, struct error *error)
@@ -174,12 +138,17 @@ static long find_row(struct session *session, const char *name, struct error *er
     struct nearest nearest = {.wanted = name};
     for (size_t i = 0; i < count; i++)
         nearest_offer(&nearest, models[i].name);
+    if (strchr(name, '/') && !file_exists(name)) {
+        error_set(error, ERROR_WEIGHTS, "%s: there is no such file", name);
+        return -1;
+    }
     error_set(error, ERROR_USAGE, "%s: not in the list that `thaw models` shows", name);
     nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
     return -1;
 }
 
-int models_compare(const char *a, const char *b, bool json)
+/* Two models of the list side by side. */
+static int models_compare(const char *a, const char *b, bool json)
 {
     struct error error = {0};
     const struct session_difference *row;
@@ -236,7 +205,8 @@ static bool time_one(struct session *session, const char *name, bool json, json_
     return true;
 }
 
-int models_time(char **name, int count, bool json)
+/* Measures an image's time of models that can be built, and remembers it. */
+static int models_time(char **name, int count, bool json)
 {
     struct error error = {0};
     struct session *session = open_session(&error);
@@ -253,55 +223,91 @@ int models_time(char **name, int count, bool json)
 
 /* --- the verb --- */
 
+static int show(const struct verb_call *call)
+{
+    return models_show(call->word[0], call->runs, call->json);
+}
+
+static int verify(const struct verb_call *call)
+{
+    return models_verify(call->word[0], call->runs, call->json);
+}
+
+static int compare(const struct verb_call *call)
+{
+    return models_compare(call->word[0], call->word[1], call->json);
+}
+
+static int pull(const struct verb_call *call)
+{
+    return models_pull(call->word, call->words, call->offline, call->json);
+}
+
+static int measure(const struct verb_call *call)
+{
+    return models_time(call->word, call->words, call->json);
+}
+
+static const struct verb_part models_parts[] = {
+    {"show", 1, 1, "one model's name, weights file or run", show},
+    {"verify", 1, 1, "one model's name, weights file or run", verify},
+    {"compare", 2, 2, "two models' names", compare},
+    {"pull", 1, INT_MAX, "a model's name", pull},
+    {"time", 1, INT_MAX, "a model's name", measure},
+    {NULL, 0, 0, NULL, NULL},
+};
+
+static int list(const struct verb_call *call, const char *sort)
+{
+    struct error error = {0};
+    char *filter = app_words(call->word, call->words);
+    struct session *session = open_session(&error);
+    bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
+    if (good && !list_rows(session, call->json) && call->words)
+        app_part_suggest(models_parts, call->word[0]);
+    session_destroy(session);
+    mem_free(filter);
+    return good ? 0 : app_fail(&error);
+}
+
 static int models(int argc, char **argv)
 {
-    bool json = false, offline = false;
+    struct verb_call call = {0};
     const char *sort = NULL;
     const struct option_row rows[] = {
-        {.name = "--json", .flag = &json},
-        {.name = "--offline", .flag = &offline},
+        {.name = "--json", .flag = &call.json},
+        {.name = "--runs", .value = &call.runs},
+        {.name = "--offline", .flag = &call.offline},
         {.name = "--sort", .value = &sort},
         {.name = "-"},
     };
     argc = app_options(&verb_models, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    const char *what = argc > 1 ? argv[1] : "";
-    bool show = !strcmp(what, "show"), pull = !strcmp(what, "pull"), compare = !strcmp(what, "compare");
-    bool time = !strcmp(what, "time"), verify = !strcmp(what, "verify");
-    if ((show || pull || compare || time || verify) && sort)
+    const struct verb_part *part = argc > 1 ? app_part(models_parts, argv[1]) : NULL;
+    if (part && sort)
         return app_usage(&verb_models, "--sort is for the list");
-    if (offline && !pull)
+    if (call.offline && (!part || part->run != pull))
         return app_usage(&verb_models, "--offline is for pull");
-    if (show)
-        return argc == 3 ? models_show(argv[2], json)
-                         : app_usage(&verb_models, "show needs one model's name or weights file");
-    if (verify)
-        return argc == 3 ? models_verify(argv[2], json)
-                         : app_usage(&verb_models, "verify needs one model's name or weights file");
-    if (compare)
-        return argc == 4 ? models_compare(argv[2], argv[3], json)
-                         : app_usage(&verb_models, "compare needs two models' names");
-    if ((pull || time) && argc < 3)
-        return app_usage(&verb_models, "%s needs a model's name", what);
-    if (pull)
-        return models_pull(argv + 2, argc - 2, offline, json);
-    return time ? models_time(argv + 2, argc - 2, json) : list(argv + 1, argc - 1, sort, json);
+    if (call.runs && (!part || (part->run != show && part->run != verify)))
+        return app_usage(&verb_models, "--runs is for show and verify");
+    call.word = argv + 1;
+    call.words = argc - 1;
+    return part ? app_part_run(&verb_models, part, &call) : list(&call, sort);
 }
 
 const struct verb verb_models = {
     .name = "models",
-    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE | pull NAME... [--offline] | verify NAME|FILE | compare "
-                "A B | time NAME...  "
-                "[--json]",
+    .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE|RUN [--runs DIR] | pull NAME... [--offline] |\n"
+                "                   verify NAME|FILE|RUN [--runs DIR] | compare A B | time NAME...  [--json]",
     .help = "lists the networks and weights there are; shows, pulls, compares, times them",
     .options =
         "  FILTER           words that must all hold, such as 'top1>75 macs<2 params<10M family:resnet local -vgg';\n"
         "                   figures: top1 top5 params (M) macs (G) size (MB) input classes ms; words: local pulled\n"
         "                   used catalog scratch; texts: name: arch: family: title: source: format: licence:\n"
         "  --sort COLUMN    model family params macs top1 top5 size input disk ms used; -COLUMN from the largest\n"
-        "  show NAME|FILE   a model of the list, a weights file or a run directory: its layers, its preprocessing\n"
-        "                   and how its weights matched\n"
+        "  show NAME|FILE   a model of the list, a weights file or a run: its layers, its preprocessing and how its\n"
+        "                   weights matched\n"
         "  pull NAME...     fetches weights of the catalog into the models folder; an architecture's name stands for\n"
         "                   its usual weights. Goes on where an earlier pull ended, and checks the published digest\n"
         "  --offline        with pull: touches no network\n"
@@ -310,6 +316,7 @@ const struct verb verb_models = {
         "                   PyTorch's figures where the catalog has them; exit 4 where either speaks against it\n"
         "  compare A B      two models of the list side by side; + marks the better figure\n"
         "  time NAME...     measures one image's forward pass on this machine, for the list\n"
-        "  --json           one JSON object on stdout\n",
+        "  --runs DIR       with show and verify: where runs are looked for by name (runs in the data home)\n"
+        "  --json           one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = models,
 };

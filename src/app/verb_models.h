@@ -4,15 +4,11 @@
 
 #include <stdbool.h>
 
-/* Prints one model in full; name: of the list, a weights file or a run directory. */
-int models_show(const char *name, bool json);
+/* Prints one model in full; name: of the list, a weights file or a run; runs: where these have names, NULL: data home. */
+int models_show(const char *name, const char *runs, bool json);
 /* Pulls weights of the catalog, one after the other. */
 int models_pull(char **name, int count, bool offline, bool json);
 /* Holds weights against their published digest and against figures of PyTorch. */
-int models_verify(const char *name, bool json);
-/* Measures an image's time of models that can be built, and remembers it. */
-int models_time(char **name, int count, bool json);
-/* Two models of the list side by side. */
-int models_compare(const char *a, const char *b, bool json);
+int models_verify(const char *name, const char *runs, bool json);
 
 #endif

@@ -37,7 +37,7 @@ static bool find_listed(struct model_source *source, const char *name, struct er
     return true;
 }
 
-static bool find_shown(struct shown *shown, const char *name, struct error *error)
+static bool find_shown(struct shown *shown, const char *name, const char *runs, struct error *error)
 {
     struct zoo_arch room;
     *shown = (struct shown){.catalog = catalog_open(NULL, error)};
@@ -51,8 +51,9 @@ static bool find_shown(struct shown *shown, const char *name, struct error *erro
         if (shown->source.weights || zoo_find(row->arch, &room))
             return true;
     }
-    if (!model_source_find(&shown->source, name, error) ||
-        (!shown->source.weights && !find_listed(&shown->source, name, error)))
+    if (!model_source_known(&shown->source, name, error) ||
+        (!shown->source.weights && !find_listed(&shown->source, name, error)) ||
+        !model_source_run(&shown->source, runs, error))
         return false;
     if (shown->source.weights)
         shown->row = catalog_match(shown->catalog, shown->source.weights);
@@ -221,11 +222,11 @@ static json_t *layers_json(const struct graph *graph)
     json_t *layers = json_array();
     for (int node = 0; node < graph->nodes; node++) {
         const struct graph_node *of = &graph->node[node];
-        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:[i, i, i], s:I, s:f, s:b}", "name", of->name,
-                                                "stage", graph->stage[of->stage].name, "kind", op_get(of->kind)->name,
-                                                "shape", of->shape.h, of->shape.w, of->shape.c, "params",
-                                                (json_int_t)node_params(graph, node), "macs",
-                                                graph_node_cost(graph, node, 1).macs, "head", node > graph->trunk));
+        json_array_append_new(
+            layers, json_pack("{s:o, s:o, s:s, s:[i, i, i], s:I, s:f, s:b}", "name", print_json_text(of->name), "stage",
+                              print_json_text(graph->stage[of->stage].name), "kind", op_get(of->kind)->name, "shape",
+                              of->shape.h, of->shape.w, of->shape.c, "params", (json_int_t)node_params(graph, node),
+                              "macs", graph_node_cost(graph, node, 1).macs, "head", node > graph->trunk));
     }
     return layers;
 }
@@ -265,10 +266,11 @@ static json_t *catalog_json(const struct shown *shown)
     if (!row)
         return json_null();
     digest_print(hash, &row->hash);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", row->name, "source", row->source,
-                     "licence", row->licence, "file", row->file, "hash", hash, "url",
-                     row->url[0] ? print_json_text(row->url) : json_null(), "top1", print_json_real(row->top1), "top5",
-                     print_json_real(row->top5), "notes", row->notes);
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name", print_json_text(row->name), "source",
+                     print_json_told(row->source), "licence", print_json_told(row->licence), "file",
+                     print_json_told(row->file), "hash", hash, "url", print_json_told(row->url), "top1",
+                     print_json_real(row->top1), "top5", print_json_real(row->top5), "notes",
+                     print_json_told(row->notes));
 }
 
 static void show_json(const struct shown *shown, const struct graph *graph, const struct bind_report *report)
@@ -281,13 +283,13 @@ static void show_json(const struct shown *shown, const struct graph *graph, cons
                        layers_json(graph), "match", report->rows ? match_json(report) : json_null()));
 }
 
-int models_show(const char *name, bool json)
+int models_show(const char *name, const char *runs, bool json)
 {
     struct error error = {0};
     struct shown shown;
     struct bind_report report = {0};
     struct graph *graph = NULL;
-    if (find_shown(&shown, name, &error))
+    if (find_shown(&shown, name, runs, &error))
         graph = open_graph(&shown, &report, &error);
     if (graph && json)
         show_json(&shown, graph, &report);

@@ -74,13 +74,13 @@ static void tell_json(const struct verify_report *report)
                        report->headless, "good", verify_good(report)));
 }
 
-int models_verify(const char *name, bool json)
+int models_verify(const char *name, const char *runs, bool json)
 {
     struct error error = {0};
     struct verify_report report;
     struct model_source source = {0};
     struct catalog *catalog = catalog_open(NULL, &error);
-    bool good = catalog && model_source_find(&source, name, &error);
+    bool good = catalog && model_source_find(&source, name, runs, &error);
     if (good && !source.weights) { /* an architecture stands for its usual weights */
         source.weights = catalog_weights(catalog, name, &error);
         good = source.weights != NULL;

@@ -165,17 +165,19 @@ static int predict(int argc, char **argv)
 {
     bool json = false;
     struct predictor predictor = {.top = TOP};
-    const char *name = NULL, *weights = NULL, *top_text = NULL, *preprocess = NULL;
+    struct model_words words = {0};
+    const char *top_text = NULL;
     const struct option_row rows[] = {{.name = "--json", .flag = &json},
-                                      {.name = "--model", .value = &name},
-                                      {.name = "--weights", .value = &weights},
-                                      {.name = "--preprocess", .value = &preprocess},
+                                      {.name = "--model", .value = &words.model},
+                                      {.name = "--weights", .value = &words.weights},
+                                      {.name = "--runs", .value = &words.runs},
+                                      {.name = "--preprocess", .value = &words.preprocess},
                                       {.name = "--logits", .flag = &predictor.tells_logits},
                                       {.name = "--top", .value = &top_text}};
     argc = app_options(&verb_predict, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    if (!name && !weights)
+    if (!words.model && !words.weights)
         return app_usage(&verb_predict, "a model is needed: --model or --weights");
     if (argc < 2)
         return app_usage(&verb_predict, "one image at least is needed");
@@ -183,7 +185,7 @@ static int predict(int argc, char **argv)
         return error_exit_code(ERROR_USAGE);
     struct error error = {0};
     struct model_argument model;
-    bool good = model_argument_open(&model, name, weights, preprocess, &error);
+    bool good = model_argument_open(&model, &words, &error);
     predictor.list = json ? json_array() : NULL;
     int code = good ? run(&model, &predictor, argv + 1, argc - 1) : app_fail(&error);
     json_decref(predictor.list);
@@ -193,15 +195,17 @@ static int predict(int argc, char **argv)
 
 const struct verb verb_predict = {
     .name = "predict",
-    .synopsis = "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--json] IMAGE...",
+    .synopsis =
+        "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--runs DIR] [--json] IMAGE...",
     .help = "tells the likeliest classes of images",
-    .options = "  --model RUN|FILE   a run directory or a weights file; with --weights, an architecture\n"
+    .options = "  --model RUN|FILE   a run or a weights file; with --weights, an architecture\n" APP_RUNS_HELP
                "  --weights FILE     trained weights\n" MODEL_PREPROCESS_HELP
                "  --top N            classes an image (5, or all where there are fewer)\n"
                "  --logits           the network's plain outputs, all of them, in place of the classes; with --json\n"
                "                     beside them\n"
                "  --json             one JSON object on stdout\n\n"
                "A line an image: path, class and probability, separated by tabs. The class is its number where the\n"
-               "weights carry no names. Images that cannot be read are told on stderr; exit 3 where there were any.\n",
+               "weights carry no names. Images that cannot be read are told on stderr; exit 3 where there were "
+               "any.\n" APP_RUN_HELP,
     .run = predict,
 };

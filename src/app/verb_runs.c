@@ -1,77 +1,87 @@
-/* thaw runs: the runs there are, newest first. */
+/* thaw runs: the runs there are, newest first; what keeps order among them is in verb_runs_keep.c. */
 #include "config.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "app.h"
 #include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
+#include "thaw/run/run_keep.h"
 #include "thaw/run/run_state.h"
 #include "thaw/run/rundir.h"
+#include "thaw/session/run_columns.h"
+#include "verb_runs.h"
 
 static const char *state(const struct rundir_summary *run)
 {
     return run_state_word(run->active, run->done, run->how);
 }
 
-static json_t *accuracy_json(double accuracy)
+static json_t *share_json(double share)
 {
-    return accuracy >= 0 ? json_real(accuracy) : json_null();
+    return print_json_real(share >= 0 ? share : NAN);
 }
 
 static json_t *run_object(const struct rundir_summary *run)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:f, s:f, s:i, s:i, s:o, s:o, s:I, s:I}", "path",
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:o}", "path",
                      print_json_text(run->path), "name", print_json_text(run->name), "state", state(run), "model",
-                     print_json_text(run->model), "data", print_json_text(run->data), "started", run->started,
-                     "seconds", run->seconds, "epochs_done", run->epochs_done, "epochs", run->epochs, "best_accuracy",
-                     accuracy_json(run->best_accuracy), "last_accuracy", accuracy_json(run->last_accuracy),
-                     "params_trainable", (json_int_t)run->params_trainable, "params_frozen",
-                     (json_int_t)run->params_frozen);
+                     print_json_text(run->model), "data", print_json_text(run->data), "started",
+                     print_json_real(run->started), "seconds", print_json_real(run->seconds), "epochs_done",
+                     run->epochs_done, "epochs", run->epochs, "best_accuracy", share_json(run->best_accuracy),
+                     "last_accuracy", share_json(run->last_accuracy), "params_trainable",
+                     (json_int_t)run->params_trainable, "params_frozen", (json_int_t)run->params_frozen, "tags",
+                     print_json_texts(run->labels.tag, run->labels.tags), "note", print_json_told(run->labels.note));
 }
 
-static void accuracy_text(char *text, size_t room, double accuracy)
+static void share_text(char *text, size_t room, double share)
 {
-    if (accuracy >= 0)
-        snprintf(text, room, "%.2f %%", 100 * accuracy);
+    if (share >= 0)
+        snprintf(text, room, "%.2f %%", 100 * share);
     else
         snprintf(text, room, "-");
 }
 
+static void tell_head(void)
+{
+    printf("%-44s  %-13s  %9s  %9s  %9s  %9s  %10s  %s\n", "run", "state", "epochs", "best", "last", "learning", "time",
+           "tags");
+}
+
 static void tell_run(const struct rundir_summary *run)
 {
-    char epochs[24], best[16], last[16], learns[PRINT_COUNT], *name = print_plain(run->name);
+    char epochs[24], best[16], last[16], learns[PRINT_COUNT];
+    char *name = print_plain(run->name), *tags = print_plain(run->labels.all), *note = print_plain(run->labels.note);
     snprintf(epochs, sizeof epochs, "%d/%d", run->epochs_done, run->epochs);
-    accuracy_text(best, sizeof best, run->best_accuracy);
-    accuracy_text(last, sizeof last, run->last_accuracy);
-    printf("%-44s  %-11s  %9s  %9s  %9s  %9s  %8.0f s\n", name, state(run), epochs, best, last,
-           print_count(learns, (double)run->params_trainable), run->seconds);
+    share_text(best, sizeof best, run->best_accuracy);
+    share_text(last, sizeof last, run->last_accuracy);
+    printf("%-44s  %-13s  %9s  %9s  %9s  %9s  %8.0f s%s%s\n", name, state(run), epochs, best, last,
+           print_count(learns, (double)run->params_trainable), run->seconds, tags[0] ? "  " : "", tags);
+    if (note[0])
+        printf("    %s\n", note);
     mem_free(name);
+    mem_free(tags);
+    mem_free(note);
 }
 
-static bool matches(const struct rundir_summary *run, const char *filter)
-{
-    return !filter || strcasestr(run->name, filter) || strcasestr(run->model, filter) ||
-           strcasestr(run->data, filter) || strcasestr(state(run), filter);
-}
-
-static void tell_all(const struct rundir_summary *list, size_t count, const char *folder, const char *filter, bool json)
+static size_t tell_list(const struct rundir_summary *list, size_t count, const char *folder, const struct query *query,
+                        bool json)
 {
     json_t *rows = json_array();
     size_t shown = 0;
-    if (!json && count)
-        printf("%-44s  %-11s  %9s  %9s  %9s  %9s  %10s\n", "run", "state", "epochs", "best", "last", "learning",
-               "time");
     for (size_t i = 0; i < count; i++) {
-        if (!matches(&list[i], filter))
+        if (!query_match(query, &list[i]))
             continue;
-        shown++;
         if (json)
             json_array_append_new(rows, run_object(&list[i]));
-        else
+        else if (!shown)
+            tell_head();
+        if (!json)
             tell_run(&list[i]);
+        shown++;
     }
     char *plain = print_plain(folder);
     if (json)
@@ -80,42 +90,98 @@ static void tell_all(const struct rundir_summary *list, size_t count, const char
         printf("%zu of %zu runs in %s\n", shown, count, plain);
     mem_free(plain);
     json_decref(rows);
+    return shown;
+}
+
+struct order {
+    const struct query_column *column;
+    bool reverse;
+};
+
+/* Of equals the newer first. */
+static int compare(const void *a, const void *b, void *context)
+{
+    const struct order *by = context;
+    const struct rundir_summary *left = a, *right = b;
+    int order = query_order(by->column, by->reverse, a, b);
+    return order ? order : (left->started < right->started) - (left->started > right->started);
+}
+
+static int list_runs(const struct verb_call *call, const char *sort)
+{
+    struct error error = {0};
+    size_t count = 0;
+    struct rundir_summary *list = NULL;
+    char *filter = app_words(call->word, call->words);
+    struct query *query = query_create(filter, run_columns, &error);
+    struct order order = {.reverse = sort && sort[0] == '-'};
+    if (query && sort)
+        order.column = query_sort_column(run_columns, sort + order.reverse, &error);
+    if (query && (order.column || !sort))
+        list = rundir_list(call->runs, &count, &error);
+    if (list && sort)
+        qsort_r(list, count, sizeof *list, compare, &order);
+    if (list && !tell_list(list, count, call->runs, query, call->json) && call->words)
+        app_part_suggest(runs_parts, call->word[0]);
+    int code = list ? 0 : app_fail(&error);
+    rundir_list_free(list, count);
+    query_destroy(query);
+    mem_free(filter);
+    return code;
 }
 
 static int runs(int argc, char **argv)
 {
-    bool json = false;
-    const char *given = NULL;
-    const struct option_row rows[] = {{.name = "--json", .flag = &json}, {.name = "--runs", .value = &given}};
+    bool trash = false;
+    const char *given = NULL, *sort = NULL;
+    struct verb_call call = {0};
+    const struct option_row rows[] = {{.name = "--json", .flag = &call.json}, {.name = "--runs", .value = &given},
+                                      {.name = "--sort", .value = &sort},     {.name = "--trash", .flag = &trash},
+                                      {.name = "--yes", .flag = &call.yes},   {.name = "-"}};
     argc = app_options(&verb_runs, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    if (argc > 2)
-        return app_usage(&verb_runs, "one filter at most");
-    struct error error = {0};
-    char *home = path_home(PATH_DATA);
-    char *folder = given ? path_expand(given) : path_join(home, "runs");
-    size_t count = 0;
-    struct rundir_summary *list = NULL;
-    if (given && !file_is_directory(folder))
+    const struct verb_part *part = argc > 1 ? app_part(runs_parts, argv[1]) : NULL;
+    if ((trash || sort) && part)
+        return app_usage(&verb_runs, "%s is for the list", trash ? "--trash" : "--sort");
+    if (call.yes && (!part || strcmp(part->name, "empty-trash") != 0))
+        return app_usage(&verb_runs, "--yes is for empty-trash");
+    char *folder = run_folder(given), *shown = trash ? run_trash(folder) : mem_string(folder);
+    call.word = argv + 1;
+    call.words = argc - 1;
+    call.runs = shown;
+    int code;
+    struct error error;
+    if (given && !file_is_directory(folder)) {
         error_set(&error, ERROR_USAGE, "%s: no such folder", given);
-    else
-        list = rundir_list(folder, &count, &error);
-    if (list)
-        tell_all(list, count, folder, argc > 1 ? argv[1] : NULL, json);
-    int code = list ? 0 : app_fail(&error);
-    rundir_list_free(list, count);
+        code = app_fail(&error);
+    } else {
+        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call, sort);
+    }
+    mem_free(shown);
     mem_free(folder);
-    mem_free(home);
     return code;
 }
 
 const struct verb verb_runs = {
     .name = "runs",
-    .synopsis = "[FILTER] [--runs DIR] [--json]",
-    .help = "lists the runs, newest first",
-    .options = "  FILTER       only runs with this in their name, model, data or state\n"
-               "  --runs DIR   the folder of runs (runs in the data home)\n"
-               "  --json       one JSON object on stdout\n",
+    .synopsis = "[FILTER] [--sort [-]COLUMN] [--trash] | rename RUN NAME | tag RUN [-]TAG... | note RUN TEXT | delete "
+                "RUN... |\n"
+                "                 restore RUN... | empty-trash [--yes]  [--runs DIR] [--json]",
+    .help = "lists the runs, newest first; renames, tags, deletes them",
+    .options = "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
+               "                   figures: best last (%) epochs params (M, that learn) minutes days; word: tagged;\n"
+               "                   texts: name: model: data: state: tag: note:\n"
+               "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
+               "  --trash          lists what was deleted\n"
+               "  rename RUN NAME  another name behind its time stamp\n"
+               "  tag RUN TAG...   puts tags on a run; -TAG takes one off; without TAG, shows them\n"
+               "  note RUN TEXT    puts a note on a run, in the place of the one it has; '' takes it off\n"
+               "  delete RUN...    into the trash, the folder .trash beside the runs\n"
+               "  restore RUN...   back from there\n"
+               "  empty-trash      removes what is in it for good; asks on a terminal, needs --yes elsewhere\n"
+               "  --runs DIR       the folder of runs (runs in the data home)\n"
+               "  --json           one JSON object on stdout\n\n" APP_RUN_HELP
+               "A run that trains is neither renamed nor deleted.\n",
     .run = runs,
 };

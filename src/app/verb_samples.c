@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "print.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 enum { SIDE = 32, AMERICAN_VAL = 50, INDIAN_TRAIN = 10, INDIAN_VAL = 50 };
 
@@ -109,8 +110,9 @@ static int samples(int argc, char **argv)
     if (!app_make_samples(argv[1], (int)american, (uint64_t)seed, print, NULL, &error))
         return app_fail(&error);
     if (json)
-        return app_json(json_pack("{s:s, s:i, s:i, s:i}", "folder", argv[1], "american_train_per_class", (int)american,
-                                  "indian_train_per_class", INDIAN_TRAIN, "side", SIDE));
+        return app_json(json_pack("{s:o, s:i, s:i, s:i}", "folder", print_json_text(argv[1]),
+                                  "american_train_per_class", (int)american, "indian_train_per_class", INDIAN_TRAIN,
+                                  "side", SIDE));
     printf("samples are in %s\n", argv[1]);
     return 0;
 }

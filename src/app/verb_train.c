@@ -78,11 +78,10 @@ static int train(int argc, char **argv)
     bool json = false, detach = false, share = false;
     struct option_list set = {0};
     const char *runs = NULL;
-    const struct option_row options[] = {{.name = "--json", .flag = &json},
-                                         {.name = "--set", .list = &set},
-                                         {.name = "--run", .value = &runs},
-                                         {.name = "--detach", .flag = &detach},
-                                         {.name = "--share", .flag = &share}};
+    const struct option_row options[] = {
+        {.name = "--json", .flag = &json},     {.name = "--set", .list = &set},
+        {.name = "--runs", .value = &runs},    {.name = "--run", .value = &runs}, /* as it was called at first */
+        {.name = "--detach", .flag = &detach}, {.name = "--share", .flag = &share}};
     argc = app_options(&verb_train, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
@@ -104,22 +103,26 @@ static int train(int argc, char **argv)
 static int resume(int argc, char **argv)
 {
     bool json = false, detach = false, share = false;
-    const char *runs = NULL;
+    const char *runs = NULL, *epochs = NULL;
+    int wanted = 0;
     const struct option_row options[] = {{.name = "--json", .flag = &json},
                                          {.name = "--runs", .value = &runs},
+                                         {.name = "--epochs", .value = &epochs},
                                          {.name = "--detach", .flag = &detach},
                                          {.name = "--share", .flag = &share}};
     argc = app_options(&verb_resume, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc != 2)
-        return app_usage(&verb_resume, "one run is needed");
+        return app_usage(&verb_resume, "one run is needed, by its name or as a directory");
+    if (!app_whole(&verb_resume, "--epochs", epochs, 1, 1000000, &wanted))
+        return error_exit_code(ERROR_USAGE);
     struct experiment experiment;
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error), *path = run ? path_join(run, "experiment.ini") : NULL;
     int code = 0;
     if (run && experiment_load(&experiment, path, &error)) {
-        struct engine_request request = {.experiment = &experiment, .resume = run, .share = share};
+        struct engine_request request = {.experiment = &experiment, .resume = run, .epochs = wanted, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {
         code = app_fail(&error);
@@ -131,10 +134,10 @@ static int resume(int argc, char **argv)
 
 const struct verb verb_train = {
     .name = "train",
-    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--run DIR] [--detach] [--share] [--json]",
+    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--runs DIR] [--detach] [--share] [--json]",
     .help = "runs an experiment without a screen",
     .options = "  --set section.key=value   overrides a line of the experiment; may be repeated\n"
-               "  --run DIR                 where the run directory is made\n"
+               "  --runs DIR                where the run directory is made\n"
                "  --detach                  in a process of its own: prints the run's directory and returns\n"
                "  --share                   your group may watch (thaw attach), not steer\n"
                "  --json                    one JSON object on stdout at the end\n\n"
@@ -145,11 +148,12 @@ const struct verb verb_train = {
 
 const struct verb verb_resume = {
     .name = "resume",
-    .synopsis = "RUN [--runs DIR] [--detach] [--share] [--json]",
+    .synopsis = "RUN [--epochs N] [--runs DIR] [--detach] [--share] [--json]",
     .help = "goes on with a run from its last checkpoint, to the same bits",
-    .options = "  --runs DIR   the folder of runs that RUN is looked for in\n"
+    .options = "  --epochs N   so many in all: also a run that had ended goes on\n"
+               "  --runs DIR   where runs are looked for by name (runs in the data home)\n"
                "  --detach     in a process of its own: prints the run's directory and returns\n"
                "  --share      your group may watch (thaw attach), not steer\n"
-               "  --json       one JSON object on stdout at the end\n",
+               "  --json       one JSON object on stdout at the end\n\n" APP_RUN_HELP,
     .run = resume,
 };

@@ -153,8 +153,3 @@ void *arena_at(struct arena *arena, size_t offset)
 {
     return arena->block + offset;
 }
-
-size_t arena_size(const struct arena *arena)
-{
-    return arena->size;
-}

@@ -9,7 +9,7 @@
 
 struct queue {
     pthread_mutex_t lock;
-    pthread_cond_t not_full, not_empty;
+    pthread_cond_t not_empty;
     size_t capacity, head, count;
     bool closed;
     void **item;
@@ -21,7 +21,6 @@ struct queue *queue_create(size_t capacity)
     queue->capacity = capacity ? capacity : 1;
     queue->item = mem_array(queue->capacity, sizeof *queue->item);
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_cond_init(&queue->not_full, NULL);
     pthread_cond_init(&queue->not_empty, NULL);
     return queue;
 }
@@ -31,17 +30,14 @@ void queue_destroy(struct queue *queue)
     if (!queue)
         return;
     pthread_cond_destroy(&queue->not_empty);
-    pthread_cond_destroy(&queue->not_full);
     pthread_mutex_destroy(&queue->lock);
     mem_free(queue->item);
     mem_free(queue);
 }
 
-static bool push(struct queue *queue, void *item, bool wait)
+bool queue_try_push(struct queue *queue, void *item)
 {
     pthread_mutex_lock(&queue->lock);
-    while (wait && queue->count == queue->capacity && !queue->closed)
-        pthread_cond_wait(&queue->not_full, &queue->lock);
     bool fits = !queue->closed && queue->count < queue->capacity;
     if (fits) {
         queue->item[(queue->head + queue->count++) % queue->capacity] = item;
@@ -49,16 +45,6 @@ static bool push(struct queue *queue, void *item, bool wait)
     }
     pthread_mutex_unlock(&queue->lock);
     return fits;
-}
-
-bool queue_push(struct queue *queue, void *item)
-{
-    return push(queue, item, true);
-}
-
-bool queue_try_push(struct queue *queue, void *item)
-{
-    return push(queue, item, false);
 }
 
 static void *pop(struct queue *queue, bool wait)
@@ -71,7 +57,6 @@ static void *pop(struct queue *queue, bool wait)
         item = queue->item[queue->head];
         queue->head = (queue->head + 1) % queue->capacity;
         queue->count--;
-        pthread_cond_signal(&queue->not_full);
     }
     pthread_mutex_unlock(&queue->lock);
     return item;
@@ -91,7 +76,6 @@ void queue_close(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->closed = true;
-    pthread_cond_broadcast(&queue->not_full);
     pthread_cond_broadcast(&queue->not_empty);
     pthread_mutex_unlock(&queue->lock);
 }

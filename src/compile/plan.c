@@ -315,21 +315,6 @@ void plan_destroy(struct plan *plan)
     mem_free(plan);
 }
 
-void plan_refresh(struct plan *plan)
-{
-    plan_fold_weights(plan);
-}
-
-int plan_batch(const struct plan *plan)
-{
-    return plan->batch;
-}
-
-int plan_frontier(const struct plan *plan)
-{
-    return plan->frontier;
-}
-
 size_t plan_bytes(const struct plan *plan)
 {
     return plan->floats * sizeof(float);

@@ -172,4 +172,8 @@ static inline float *plan_floats(const struct plan *plan, size_t offset)
     return (float *)arena_at(plan->arena, 0) + offset;
 }
 
+/* The kernel that does a job of a node, a word for people and records: static; NULL: there is no choice, or no step.
+ * Forward, and where gradients are computed the two others. */
+const char *plan_kernel_name(const struct plan *plan, int node, enum op_job job) THAW_NONNULL;
+
 #endif

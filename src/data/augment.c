@@ -20,16 +20,6 @@ const char *augment_name(enum augment augment)
     return names[augment];
 }
 
-bool augment_find(const char *name, enum augment *augment)
-{
-    for (size_t i = 0; i < AUGMENTS; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *augment = (enum augment)i;
-            return true;
-        }
-    return false;
-}
-
 struct crop {
     int x, y, width, height;
 };

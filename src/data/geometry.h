@@ -32,4 +32,8 @@ void geometry_finish(struct resizer *resizer, const struct view_geometry *geomet
 void geometry_view(struct resizer *resizer, const struct image *image, const struct view_geometry *geometry,
                    struct image *view) THAW_NONNULL;
 
+/* Both in one: the view of the network's input size; the caller finishes *view. */
+void augment_view(const struct image *image, const struct preprocess *preprocess, enum augment augment,
+                  struct augment_key key, struct image *view) THAW_NONNULL;
+
 #endif

@@ -11,14 +11,6 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
-static const char *const format_name[] = {"an unknown format", "JPEG", "PNG", "BMP", "GIF", "PNM"};
-_Static_assert(THAW_LENGTH(format_name) == IMAGE_FORMATS, "every format has a name");
-
-const char *image_format_name(enum image_format format)
-{
-    return format_name[format];
-}
-
 bool image_create(struct image *image, int width, int height)
 {
     *image = (struct image){0};
@@ -112,7 +104,6 @@ static bool probe(struct image_header *header, const uint8_t *bytes, size_t size
         read = decode_stb_header(bytes, size, &header->width, &header->height, error);
         break;
     case IMAGE_UNKNOWN:
-    case IMAGE_FORMATS:
         break;
     }
     return read && decode_size_ok(header->width, header->height, error);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loader_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/data/image.h"
@@ -338,7 +339,8 @@ void loader_order(const struct loader_options *options, int epoch, uint32_t *ord
         rng_shuffle(&rng, order, items);
 }
 
-int loader_view(const struct loader_options *options, int epoch)
+/* The epoch, from 1, whose augmented views are used in this one. */
+static int loader_view(const struct loader_options *options, int epoch)
 {
     return options->views > 0 ? (epoch - 1) % options->views + 1 : epoch;
 }

@@ -7,6 +7,7 @@
 
 #include "decode.h"
 #include "geometry.h"
+#include "reader_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/reader.h"

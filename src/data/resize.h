@@ -1,4 +1,4 @@
-/* The resize of image.h in two steps, so that only the part of a picture that is looked at need be decoded, and only the
+/* The resize of pictures in two steps, so that only the part of a picture that is looked at need be decoded, and only the
  * part of the result that is shown is made: a crop of a long thin picture never makes the whole. A resizer keeps its
  * memory from one picture to the next; one thread uses it at a time. Private to src/data. */
 #ifndef THAW_DATA_RESIZE_H
@@ -36,5 +36,12 @@ void resizer_push(struct resizer *resizer, const uint8_t *const row[], int rows)
 void resizer_finish(struct resizer *resizer, uint8_t *to, size_t stride) THAW_NONNULL;
 /* Pushes all rows of the region out of the whole source. */
 void resizer_push_image(struct resizer *resizer, const struct image *from) THAW_NONNULL;
+
+/* The part (x, y, w, h) of `from`, in fractional source pixels, resized to to->width x to->height: a triangle
+ * or a cubic (Keys 1981) filter, widened when shrinking, in two 8-bit passes with 22-bit coefficients. Equal to Pillow's
+ * Image.resize(BILINEAR or BICUBIC, box=...) to the bit. `to` is already created; the part lies within `from` and is
+ * not empty. */
+void image_resize(const struct image *from, enum interpolation interpolation, double x, double y, double w, double h,
+                  struct image *to) THAW_NONNULL;
 
 #endif

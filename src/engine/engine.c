@@ -23,10 +23,8 @@ struct link *engine_run_here(const struct engine_request *request, struct error 
     if (!link)
         return NULL;
     struct event_sink sink = thread_link_sink(link);
-    struct trainer_options options = {.experiment = request->experiment,
-                                      .resume = request->resume,
-                                      .epochs = request->epochs,
-                                      .sink = &sink};
+    struct trainer_options options = {
+        .experiment = request->experiment, .resume = request->resume, .epochs = request->epochs, .sink = &sink};
     struct trainer *trainer = trainer_create(&options, error);
     if (trainer)
         thread_link_adopt(link, trainer);

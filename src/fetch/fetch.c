@@ -18,15 +18,6 @@
 enum { TRIES = 4, RETRY_SECONDS_MOST = 60 };
 static const double stall_seconds = 30, retry_seconds = 1, tell_seconds = 0.1, rate_seconds = 3;
 
-static const char *const phase_names[] = {"waiting",  "connecting", "receiving", "trying again",
-                                          "checking", "done",       "failed",    "cancelled"};
-_Static_assert(THAW_LENGTH(phase_names) == FETCH_PHASES, "a name for every phase");
-
-const char *fetch_phase_name(enum fetch_phase phase)
-{
-    return phase_names[phase];
-}
-
 bool fetch_ended(enum fetch_phase phase)
 {
     return phase >= FETCH_DONE;

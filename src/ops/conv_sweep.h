@@ -42,8 +42,6 @@ struct sweep {
     size_t scratch; /* floats a worker copies them to; 0: read in place */
 };
 
-/* Sweeps of a job: 1 forward, stride_h * stride_w backward. */
-int sweep_count(const struct conv *conv, bool backward);
 /* `tasks` are wanted at least: SWEEP_TASKS or 1. What a target sums up, and in which order, does not depend on how many
  * there are. */
 struct sweep sweep_plan(const struct conv *conv, bool backward, int number, int tasks);
@@ -51,13 +49,6 @@ static inline int sweep_tasks(int threads)
 {
     return threads > 1 ? SWEEP_TASKS : 1;
 }
-
-/* The same for a product that reads a row from each of several windows at once. */
-struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number, int tasks);
-
-/* The weights as a sweep's product reads them. */
-size_t sweep_packed_floats(const struct sweep *sweep);
-void sweep_pack(const struct sweep *sweep, struct team *team, const float *weight, float *packed);
 
 /* The source lines of target lines first..first+lines-1 of some images: where they lie, or a copy between zeros. */
 const float *sweep_lines(const struct sweep *sweep, const float *source, int image, int images, int first, int lines,

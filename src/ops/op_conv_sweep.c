@@ -57,7 +57,8 @@ static struct sweep_axis backward_axis(int inputs, int kernel, int stride, int p
     return axis;
 }
 
-int sweep_count(const struct conv *conv, bool backward)
+/* Sweeps of a job: 1 forward, stride_h * stride_w backward. */
+static int sweep_count(const struct conv *conv, bool backward)
 {
     return backward ? conv->attrs->stride_h * conv->attrs->stride_w : 1;
 }
@@ -145,7 +146,8 @@ struct sweep sweep_plan(const struct conv *conv, bool backward, int number, int 
     return s;
 }
 
-struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number, int tasks)
+/* The same for a product that reads a row from each of several windows at once. */
+static struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number, int tasks)
 {
     struct sweep s = sweep_plan(conv, backward, number, tasks);
     s.apart = s.taps > 0 && conv->attrs->groups == 1 && s.x.from_step * s.from.c % SWEEP_SETS == 0;
@@ -169,7 +171,7 @@ struct sweep sweep_plan_apart(const struct conv *conv, bool backward, int number
 
 /* --- weights --- */
 
-size_t sweep_packed_floats(const struct sweep *s)
+static size_t sweep_packed_floats(const struct sweep *s)
 {
     return product_packed_floats(s->taps * s->fan_in, s->fan_out) * (size_t)s->conv->attrs->groups;
 }
@@ -200,7 +202,7 @@ static void pack_task(void *context, int task, int worker)
     }
 }
 
-void sweep_pack(const struct sweep *s, struct team *team, const float *weight, float *packed)
+static void sweep_pack(const struct sweep *s, struct team *team, const float *weight, float *packed)
 {
     struct packing p = {s, weight, packed, product_panels(s->fan_out)};
     team_run(team, p.panels * s->conv->attrs->groups, pack_task, &p);

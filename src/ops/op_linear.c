@@ -151,7 +151,7 @@ static void linear_backward(const struct op_call *call)
         pass_bias(call->team, call->out_grad, (size_t)l.n, l.out, call->workspace, call->param_grad[BIAS]);
 }
 
-void op_linear_forward_reference(const struct op_call *call)
+static void op_linear_forward_reference(const struct op_call *call)
 {
     struct linear l = geometry(call);
     for (int i = 0; i < l.n; i++)
@@ -165,7 +165,7 @@ void op_linear_forward_reference(const struct op_call *call)
         }
 }
 
-void op_linear_backward_reference(const struct op_call *call)
+static void op_linear_backward_reference(const struct op_call *call)
 {
     struct linear l = geometry(call);
     for (int i = 0; call->in_grad[0] && i < l.n; i++)

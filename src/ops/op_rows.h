@@ -25,8 +25,6 @@ bool op_shape_same(const struct op_attrs *attrs, int inputs, const struct shape4
 /* Reference twins that live in files of their own. */
 void op_conv_forward_reference(const struct op_call *call);
 void op_conv_backward_reference(const struct op_call *call);
-void op_linear_forward_reference(const struct op_call *call);
-void op_linear_backward_reference(const struct op_call *call);
 void op_batch_norm_forward_reference(const struct op_call *call);
 void op_batch_norm_backward_reference(const struct op_call *call);
 void op_max_pool_forward_reference(const struct op_call *call);

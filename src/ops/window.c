@@ -42,8 +42,10 @@ bool window_shape(const char *op, const struct op_attrs *attrs, struct shape4 in
                       attrs->dilation_w, attrs->ceil_mode, &out->w, error);
 }
 
-void window_taps(bool backward, int targets, int sources, int kernel, int stride, int padding, int dilation, int *count,
-                 struct window_tap *taps)
+/* For every target coordinate 0..targets-1 the taps that fall inside 0..sources-1, `kernel` slots each; count[target]
+ * of them are filled, in order of k. Forward: targets are outputs, sources inputs. Backward: the other way round. */
+static void window_taps(bool backward, int targets, int sources, int kernel, int stride, int padding, int dilation,
+                        int *count, struct window_tap *taps)
 {
     for (int t = 0; t < targets; t++, taps += kernel) {
         count[t] = 0;

@@ -13,10 +13,6 @@ bool window_shape(const char *op, const struct op_attrs *attrs, struct shape4 in
 struct window_tap {
     int k, at;
 };
-/* For every target coordinate 0..targets-1 the taps that fall inside 0..sources-1, `kernel` slots each; count[target]
- * of them are filled, in order of k. Forward: targets are outputs, sources inputs. Backward: the other way round. */
-void window_taps(bool backward, int targets, int sources, int kernel, int stride, int padding, int dilation, int *count,
-                 struct window_tap *taps) THAW_NONNULL;
 
 /* The tap lists of one axis, in a call's workspace. */
 struct window_axis {

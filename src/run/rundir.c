@@ -32,23 +32,40 @@ struct rundir {
 
 enum { LOCK_TRIES = 20, LOCK_WAIT_NS = 10 * 1000 * 1000, SAME_SECOND_MAX = 1000 };
 
-/* A lister holds the lock for an instant while it looks, hence the tries. */
-static bool lock_take(struct rundir *rundir, struct error *error)
+/* A lister holds the lock for an instant while it looks, hence the tries. *lock is the caller's either way. */
+static bool lock_open(const char *path, int *lock, struct error *error)
 {
-    char *file = path_join(rundir->path, RUNDIR_LOCK);
-    rundir->lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int fault = rundir->lock < 0 ? errno : 0;
+    char *file = path_join(path, RUNDIR_LOCK);
+    *lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fault = *lock < 0 ? errno : 0;
     mem_free(file);
-    if (rundir->lock < 0)
-        return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot make its lock file", rundir->path);
-    for (int tries = 0; flock(rundir->lock, LOCK_EX | LOCK_NB) != 0; tries++) {
+    if (*lock < 0)
+        return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot make its lock file", path);
+    for (int tries = 0; flock(*lock, LOCK_EX | LOCK_NB) != 0; tries++) {
         if (errno != EWOULDBLOCK)
-            return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot lock it", rundir->path);
+            return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot lock it", path);
         if (tries == LOCK_TRIES)
-            return error_set(error, ERROR_FAILED, "%s: run directory in use by process %ld", rundir->path,
-                             rundir_lock_holder(rundir->lock));
+            return error_set(error, ERROR_FAILED, "%s: run directory in use by process %ld", path,
+                             rundir_lock_holder(*lock));
         nanosleep(&(struct timespec){0, LOCK_WAIT_NS}, NULL);
     }
+    return true;
+}
+
+int rundir_hold(const char *path, struct error *error)
+{
+    int lock;
+    if (lock_open(path, &lock, error))
+        return lock;
+    if (lock >= 0)
+        close(lock);
+    return -1;
+}
+
+static bool lock_take(struct rundir *rundir, struct error *error)
+{
+    if (!lock_open(rundir->path, &rundir->lock, error))
+        return false;
     char text[32];
     int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(rundir->lock, 0) != 0 || pwrite(rundir->lock, text, (size_t)length, 0) != length)
@@ -106,8 +123,7 @@ static struct rundir *attach(char *path, struct error *error)
     return NULL;
 }
 
-/* A name as part of a path: no slashes, no leading dot, nothing a shell or an INI file stumbles over. */
-static char *clean_name(const char *name)
+char *rundir_clean_name(const char *name)
 {
     char *clean = mem_string(name[0] ? name : "run");
     for (char *c = clean; *c; c++) {
@@ -123,7 +139,7 @@ static char *clean_name(const char *name)
 /* Makes the directory itself; the time in its name is local time, as a user reads it. Returns its path, or NULL. */
 static char *make_directory(const char *runs, const char *name, struct error *error)
 {
-    char stamp[32], *clean = clean_name(name), *path = NULL;
+    char stamp[32], *clean = rundir_clean_name(name), *path = NULL;
     time_t now = (time_t)clock_wall();
     struct tm parts;
     localtime_r(&now, &parts);

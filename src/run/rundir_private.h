@@ -11,4 +11,11 @@
 /* The process number in an open lock file; 0: none. */
 long rundir_lock_holder(int lock);
 
+/* Takes the lock of a run in which nobody trains, without a word of who holds it; close it to let go. -1: somebody has it,
+ * or it cannot be locked. */
+int rundir_hold(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* A name as part of a path: no slashes, no leading dot, nothing a shell or an INI file stumbles over; caller frees. */
+char *rundir_clean_name(const char *name) THAW_NONNULL;
+
 #endif

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "run_cache.h"
 #include "rundir_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -172,25 +173,47 @@ static bool summarise_lines(struct lines *lines, struct rundir_summary *summary,
     return good;
 }
 
-bool rundir_summarise(const char *path, struct rundir_summary *summary, struct error *error)
+static bool summarise_events(const char *path, struct rundir_summary *summary, struct error *error)
 {
     struct lines lines;
+    if (!lines_open(&lines, path, error))
+        return false;
+    bool good = summarise_lines(&lines, summary, error);
+    mem_free(lines.text);
+    return good;
+}
+
+/* cache: NULL, or asked first, and told what it did not know. */
+static bool summarise(const char *path, struct run_cache *cache, struct rundir_summary *summary, struct error *error)
+{
+    struct error unused;
+    struct run_cache_key key;
     *summary = (struct rundir_summary){.best_accuracy = -1, .last_accuracy = -1};
     summary->path = mem_string(path);
     for (size_t length = strlen(path); length > 1 && summary->path[length - 1] == '/'; length--)
         summary->path[length - 1] = '\0';
     summary->name = mem_string(path_base(summary->path));
     summary->data = mem_string("");
-    if (!lines_open(&lines, path, error)) {
+    bool good = run_cache_key(path, &key), known = good && cache && run_cache_get(cache, &key, summary);
+    if (!good)
+        error_set(error, ERROR_FAILED, "%s: not a run directory (no %s in it)", path, RUNDIR_EVENTS);
+    else if (!known)
+        good = summarise_events(path, summary, error);
+    if (good && !known && cache)
+        run_cache_put(cache, &key, summary);
+    if (!good) {
         rundir_summary_finish(summary);
         return false;
     }
-    bool good = summarise_lines(&lines, summary, error);
-    mem_free(lines.text);
     summary->active = rundir_is_active(path);
-    if (!good)
-        rundir_summary_finish(summary);
-    return good;
+    bool labelled = run_labels_read(&summary->labels, path, &unused); /* else it is shown without */
+    (void)labelled;
+    return true;
+}
+
+bool rundir_summarise(const char *path, struct rundir_summary *summary, struct error *error)
+{
+    return summarise(path, NULL, summary, error);
 }
 
 void rundir_summary_finish(struct rundir_summary *summary)
@@ -198,6 +221,7 @@ void rundir_summary_finish(struct rundir_summary *summary)
     mem_free(summary->path);
     mem_free(summary->name);
     mem_free(summary->data);
+    run_labels_finish(&summary->labels);
     summary->path = summary->name = summary->data = NULL;
 }
 
@@ -215,14 +239,16 @@ struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error
     *count = 0;
     if (file_is_directory(runs) && !file_list_read(&names, runs, error))
         return NULL;
+    struct run_cache *cache = run_cache_open();
     struct rundir_summary *list = mem_array(names.count + 1, sizeof *list);
     for (size_t i = 0; i < names.count; i++) {
         struct error passed_over = {0};
         char *path = path_join(runs, names.name[i]);
-        if (rundir_summarise(path, &list[*count], &passed_over))
+        if (summarise(path, cache, &list[*count], &passed_over))
             (*count)++;
         mem_free(path);
     }
+    run_cache_close(cache);
     file_list_free(&names);
     qsort(list, *count, sizeof *list, newer_first);
     return list;

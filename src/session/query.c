@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,4 +228,39 @@ bool query_match(const struct query *query, const void *row)
         if (!holds(query, &query->term[i], row))
             return false;
     return true;
+}
+
+/* --- sorting --- */
+
+const struct query_column *query_sort_column(const struct query_column *columns, const char *name, struct error *error)
+{
+    struct nearest nearest = {.wanted = name};
+    for (const struct query_column *column = columns; column->name; column++)
+        if (column->kind != QUERY_FLAG && !strcasecmp(column->name, name))
+            return column;
+    error_set(error, ERROR_USAGE, "there is no column \"%s\" to sort by; it can be", name);
+    for (const struct query_column *column = columns; column->name; column++) {
+        size_t length = strlen(error->text);
+        if (column->kind == QUERY_FLAG)
+            continue;
+        snprintf(error->text + length, sizeof error->text - length, "%s %s", column == columns ? "" : ",",
+                 column->name);
+        nearest_offer(&nearest, column->name);
+    }
+    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    return NULL;
+}
+
+int query_order(const struct query_column *column, bool reverse, const void *a, const void *b)
+{
+    int order;
+    if (column->kind == QUERY_TEXT) {
+        order = strcasecmp(column->text(a), column->text(b));
+    } else {
+        double left = column->number(a), right = column->number(b);
+        if (isnan(left) || isnan(right))
+            return isnan(left) - isnan(right);
+        order = (left > right) - (left < right);
+    }
+    return reverse ? -order : order;
 }

@@ -30,6 +30,7 @@ size_t session_settings(const struct session *session, const struct session_sett
         row->values = keys[i].values;
         row->help = keys[i].help;
         row->choice = keys[i].type == EXPERIMENT_ENUM;
+        row->path = keys[i].type == EXPERIMENT_PATH;
     }
     *settings = own->draft->setting;
     return count;

@@ -91,33 +91,6 @@ static const struct query_column columns[] = {
     {NULL, QUERY_FLAG, 0, NULL, NULL, NULL, NULL},
 };
 
-static const struct session_word words[THAW_LENGTH(columns)] = {
-    {"top1>75", "per cent of ImageNet's images right at once; top5 likewise"},
-    {"params<10M", "values that can learn; bare numbers count M"},
-    {"macs<2", "multiply-adds of an image; bare numbers count G"},
-    {"size<100M", "of the weights file; bare numbers count MB"},
-    {"input=224", "side of the input, pixels"},
-    {"classes=1000", "of the pretrained head"},
-    {"ms<50", "milliseconds an image on this machine, where measured"},
-    {"family:resnet", "part of it; also name: arch: title: source: format: licence:"},
-    {"resnet", "somewhere in the row's text"},
-    {"-resnet", "not so; before any word"},
-    {"local", "weights on this disk"},
-    {"pulled", "weights in the models folder"},
-    {"used", "chosen, evaluated or trained before"},
-    {"catalog", "weights that the catalog knows"},
-    {"scratch", "architectures without weights"},
-};
-
-size_t session_filter_words(const struct session_word **list)
-{
-    size_t count = 0;
-    *list = words;
-    while (words[count].name)
-        count++;
-    return count;
-}
-
 bool session_filter_models(struct session *session, const char *filter, struct error *error)
 {
     struct query *query = query_create(filter, columns, error);

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 
-#include "view_private.h"
 #include "thaw/base/job.h"
 #include "thaw/data/dataset.h"
 #include "thaw/network/freeze.h"
@@ -15,6 +14,7 @@
 #include "thaw/shelf/remember.h"
 #include "thaw/source/bind.h"
 #include "thaw/train/experiment.h"
+#include "view_private.h"
 
 enum { SESSION_UNDO = 100, SESSION_COMPARED = 15 };
 

@@ -67,10 +67,10 @@ static const struct catalog_row *find_row(const struct session *session, const c
         return NULL;
     }
     const struct catalog_row *row = catalog_find(session->draft->catalog, name);
-    if (!row)
-        error_set(error, ERROR_USAGE, "%s: the catalog has no weights of that name; `thaw models catalog` lists them",
-                  name);
-    else if (!row->url[0])
+    if (!row) {
+        error_set(error, ERROR_USAGE, "%s: the catalog has no weights of that name", name);
+        catalog_tell_nearest(session->draft->catalog, name, error);
+    } else if (!row->url[0])
         error_set(error, ERROR_USAGE, "%s has no address to pull it from; put %s into %s", row->name, row->file,
                   session->models_folder);
     return row && row->url[0] ? row : NULL;

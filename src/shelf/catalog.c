@@ -91,11 +91,6 @@ const struct catalog_row *catalog_rows(const struct catalog *catalog, size_t *co
     return catalog->row;
 }
 
-const char *catalog_models(const struct catalog *catalog)
-{
-    return catalog->models;
-}
-
 /* --- rows by name and by file --- */
 
 /* Whether `word` is among the words of the list. */
@@ -226,17 +221,25 @@ static char *refuse_absent(const struct catalog *catalog, const struct catalog_r
     return NULL;
 }
 
-static char *refuse_name(const struct catalog *catalog, const char *name, struct error *error)
+void catalog_tell_nearest(const struct catalog *catalog, const char *name, struct error *error)
 {
     struct nearest nearest = {.wanted = name};
+    for (size_t i = 0; i < catalog->rows; i++) {
+        nearest_offer(&nearest, catalog->row[i].name);
+        if (catalog->row[i].arch[0])
+            nearest_offer(&nearest, catalog->row[i].arch);
+    }
+    nearest_tell(&nearest, 1, "`thaw models` lists them", error->text, sizeof error->text);
+}
+
+static char *refuse_name(const struct catalog *catalog, const char *name, struct error *error)
+{
     error_set(error, ERROR_WEIGHTS, "%s: there is no such file", name);
     if (strchr(name, '/') || weights_is_file_name(name))
         return NULL;
-    for (size_t i = 0; i < catalog->rows; i++)
-        nearest_offer(&nearest, catalog->row[i].name);
     size_t length = strlen(error->text);
     snprintf(error->text + length, sizeof error->text - length, ", and the catalog has no weights of that name");
-    nearest_tell(&nearest, 1, "`thaw models` lists them", error->text, sizeof error->text);
+    catalog_tell_nearest(catalog, name, error);
     return NULL;
 }
 

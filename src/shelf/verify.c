@@ -16,6 +16,7 @@
 #include "thaw/compile/exec.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
+#include "verify_private.h"
 
 /* Float32 against float64 over a hundred layers is at 1e-6 to 1e-5; halves lose two digits and a half. */
 static const double same_within = 1e-4, near_within = 2e-2;
@@ -54,7 +55,9 @@ static void fill_input(float *input, const struct preprocess *p, int probe)
 
 /* --- digests --- */
 
-void verify_digest(const struct graph *graph, char text[HASH_TEXT])
+/* Of the graph's values, of the same weights the same from every container: names and values in the source's layout,
+ * constants left out, in whatever order. */
+static void verify_digest(const struct graph *graph, char text[HASH_TEXT])
 {
     struct hash sum = {0, 0};
     for (int p = 0; p < graph->params; p++) {

@@ -16,7 +16,7 @@ const char *interpolation_name(enum interpolation interpolation)
     return interpolation_names[interpolation];
 }
 
-bool interpolation_find(const char *name, enum interpolation *interpolation)
+static bool interpolation_find(const char *name, enum interpolation *interpolation)
 {
     for (enum interpolation i = 0; i < INTERPOLATIONS; i++) {
         if (strcmp(name, interpolation_names[i]) == 0) {

@@ -179,11 +179,30 @@ static bool set_value(struct experiment *experiment, const char *section, const 
     return row ? experiment_key_parse(row, experiment, value, folder, error) : refuse_key(section, key, error);
 }
 
+/* A key without its section is found, too. */
+static bool refuse_assignment(const char *assignment, struct error *error)
+{
+    size_t count;
+    const struct experiment_key *keys = experiment_keys(&count);
+    char *key = trimmed(assignment, strcspn(assignment, "="));
+    struct nearest nearest = {.wanted = strchr(key, '.') ? "" : key};
+    char *name = NULL;
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&nearest, keys[i].key);
+    for (size_t i = 0; i < count && !name; i++)
+        if (nearest.far[0] <= NEAREST_MEANT && !strcmp(keys[i].key, nearest.name[0]))
+            name = mem_format("; the nearest is %s.%s", keys[i].section, keys[i].key);
+    error_set(error, ERROR_USAGE, "%s: not section.key=value%s", assignment, name ? name : "");
+    mem_free(name);
+    mem_free(key);
+    return false;
+}
+
 bool experiment_set(struct experiment *experiment, const char *assignment, struct error *error)
 {
     const char *equals = strchr(assignment, '='), *dot = strchr(assignment, '.');
     if (!equals || !dot || dot > equals)
-        return error_set(error, ERROR_USAGE, "%s: not section.key=value", assignment);
+        return refuse_assignment(assignment, error);
     char *section = trimmed(assignment, (size_t)(dot - assignment));
     char *key = trimmed(dot + 1, (size_t)(equals - dot - 1));
     char *value = trimmed(equals + 1, strlen(equals + 1));

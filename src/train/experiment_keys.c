@@ -14,6 +14,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/number.h"
 #include "thaw/weights/weights.h"
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
@@ -74,7 +75,7 @@ static const struct experiment_key keys[] = {
     TEXT("model", "preprocess", model.preprocess, "auto | torch | tf | caffe | unit | raw | mean A B C std D E F",
          "how pixels become the network's input; auto: as bound to the weights"),
     TEXT("freeze", "upto", freeze.upto, "stage | layer | trunk | none",
-         "freeze everything up to and including this; empty: trunk with weights, none without"),
+         "freeze all up to and including this; empty: trunk with weights, none without"),
     TEXT("freeze", "frozen", freeze.frozen, "patterns", "freeze the layers that match, instead of upto"),
     ENUM("freeze", "bn_stats", freeze.bn_stats, bn_names, "moving | fixed",
          "running means and variances of batch norms that learn"),
@@ -82,7 +83,7 @@ static const struct experiment_key keys[] = {
     PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
     ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),
     ENUM("data", "decode", data.decode, decode_names, "exact | fast",
-         "large training images: exactly as the reference, or shrunk while they are decoded"),
+         "large training images: as the reference decodes, or shrunk while decoding"),
     INT("data", "image_memory", data.image_memory, -1, 1e9, "MB",
         "decoded images kept in memory; -1: an eighth of the machine's"),
     INT("data", "size", data.size, 0, 4096, "pixels", "side of the network's input; 0: as bound to the weights"),
@@ -112,7 +113,7 @@ static const struct experiment_key keys[] = {
     U64("train", "seed", train.seed, "number", "of everything random"),
     INT("train", "threads", train.threads, 0, 1024, "threads", "that compute; 0: all cores"),
     INT_OR("train", "memory", train.memory, 1, 1e9, memory_names, "auto or MB",
-           "memory that a step may take; auto: as the machine has; with less, layers are computed again"),
+           "memory a step may take; auto: the machine's; less: layers are computed again"),
     ENUM("train", "winograd", train.winograd, winograd_names, "on | off",
          "3x3 convolutions by Winograd's transform; off: summed plainly, slower"),
     ENUM("train", "kernels", train.kernels, kernel_names, "measured | built-in",
@@ -251,13 +252,8 @@ bool experiment_key_parse(const struct experiment_key *key, struct experiment *e
 
 char *experiment_number(double value)
 {
-    char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    return mem_string(text);
+    char text[NUMBER_TEXT];
+    return mem_string(number_text(text, value));
 }
 
 char *experiment_key_print(const struct experiment_key *key, const struct experiment *experiment)

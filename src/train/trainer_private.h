@@ -213,8 +213,7 @@ bool trainer_write_last(struct trainer *trainer, uint64_t mark, struct error *er
 /* Keeps the last checkpoint, written at the end of that epoch, by its number, and lets older ones go. */
 void trainer_keep_epoch(struct trainer *trainer, int epoch) THAW_NONNULL;
 /* The same for somebody who asked: `command` leaves its event before those; a failure is his. */
-bool trainer_save_asked(struct trainer *trainer, const struct run_command *command,
-                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error) THAW_NONNULL;
 /* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */
 void trainer_keep_best(struct trainer *trainer, bool now) THAW_NONNULL;
 /* predictions.json: what Results shows of a reopened run; a failure is a warning. */

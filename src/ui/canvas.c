@@ -40,6 +40,8 @@ void canvas_clear(struct canvas *canvas)
 {
     canvas->clip = (struct rect){0, 0, canvas->width, canvas->height};
     canvas->cursor_x = canvas->cursor_y = -1;
+    canvas->cuts = 0;
+    canvas->whole[0] = 0;
     canvas_fill(canvas, canvas->clip, ' ', THEME_TEXT, 0);
 }
 
@@ -87,6 +89,17 @@ static uint32_t ascii_of(uint32_t code)
     return '?';
 }
 
+/* What stands for a character where there are lines, blocks and Latin alone. */
+static uint32_t console_of(uint32_t code)
+{
+    if (code < 0x250 || code == 0x2580 || code == 0x2584 || code == 0x2588 || code == 0x258c)
+        return code;
+    if (code > 0x2588 && code < 0x2590) /* eighths: a half, or all, or nothing */
+        return code < 0x258b ? 0x2588 : code < 0x258e ? 0x258c : ' ';
+    bool light = code == 0x2500 || code == 0x2502 || (code >= 0x250c && code <= 0x253c && (code & 3) == 0);
+    return light ? code : code == 0x250a ? 0x2502 : ascii_of(code);
+}
+
 /* A wide character that loses one half must not leave the other. */
 static void free_halves(struct canvas *canvas, int x, int y)
 {
@@ -104,6 +117,8 @@ void canvas_put(struct canvas *canvas, int x, int y, uint32_t code, enum theme_r
     int width = code_width(code);
     if (canvas->ascii && code >= 0x80)
         code = ascii_of(code);
+    else if (canvas->console)
+        code = console_of(code);
     if (width == 0 || (width == 2 && !rect_holds(canvas->clip, x + 1, y)))
         code = ' ';
     struct cell *cell = canvas->cell + (size_t)y * (size_t)canvas->width + x;
@@ -132,8 +147,10 @@ int canvas_text(struct canvas *canvas, int x, int y, int width, enum theme_role 
         canvas_put(canvas, x + used, y, code, role, attrs);
         used += cells;
     }
-    if (total > width && width > 0)
+    if (total > width && width > 0) {
         canvas_put(canvas, x + used++, y, 0x2026, role, attrs);
+        canvas->cuts++;
+    }
     return used;
 }
 

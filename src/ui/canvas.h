@@ -26,10 +26,13 @@ struct cell {
 struct canvas {
     int width, height;
     bool ascii;        /* characters outside ASCII become their nearest look */
+    bool console;      /* the Linux console: of what is outside Latin it has lines and blocks alone */
     bool mono;         /* images are dithered instead of coloured */
     struct cell *cell; /* [height][width] */
     struct rect clip;
     int cursor_x, cursor_y; /* the text cursor; -1: hidden. canvas_clear hides it */
+    int cuts;               /* texts that did not fit since canvas_clear, but for cells of tables */
+    char whole[512];        /* what a table's selected row did not have room for, in full; "" after canvas_clear */
 };
 
 struct canvas *canvas_create(int width, int height);
@@ -55,6 +58,8 @@ uint32_t utf8_next(const char **text);
 int utf8_put(char bytes[5], uint32_t code); /* returns bytes written, a NUL behind them */
 int code_width(uint32_t code);              /* cells: 0, 1 or 2; independent of the locale's tables where it matters */
 char *text_tail(char *cut, size_t room, const char *text, int width); /* its end, behind "…", in `width` cells */
-int text_width(const char *text);                                     /* cells */
+/* Its beginning and its end, "…" between, in `width` cells; "" where that is less than one. Return `cut` or `text`. */
+const char *text_middle(char *cut, size_t room, const char *text, int width);
+int text_width(const char *text); /* cells */
 
 #endif

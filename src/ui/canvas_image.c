@@ -90,8 +90,9 @@ void canvas_image(struct canvas *canvas, struct rect area, const uint8_t *rgb, i
 {
     if (area.w < 1 || area.h < 1 || width < 1 || height < 1)
         return;
-    int across = canvas->ascii ? 1 : canvas->mono ? 2 : 1; /* pixels a cell */
-    int down = canvas->ascii ? 1 : canvas->mono ? 4 : 2;
+    bool shades = canvas->ascii || (canvas->mono && canvas->console);
+    int across = shades ? 1 : canvas->mono ? 2 : 1; /* pixels a cell */
+    int down = shades ? 1 : canvas->mono ? 4 : 2;
     /* In units of half a cell's height everything is square. */
     double fit_w = area.w / (double)width, fit_h = area.h * 2.0 / (double)height;
     double fit = fit_w < fit_h ? fit_w : fit_h;
@@ -101,7 +102,7 @@ void canvas_image(struct canvas *canvas, struct rect area, const uint8_t *rgb, i
     uint8_t *pixels = scale(rgb, width, height, columns, rows);
     int left = area.x + (area.w - (columns + across - 1) / across) / 2;
     int top = area.y + (area.h - (rows + down - 1) / down) / 2;
-    if (canvas->ascii)
+    if (shades)
         draw_shades(canvas, left, top, pixels, columns, rows);
     else if (canvas->mono)
         draw_dots(canvas, left, top, pixels, columns, rows);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "component.h"
+#include "undo.h"
 
 static void choose_model(const struct command_call *call)
 {
@@ -47,6 +48,7 @@ static void load(const struct command_call *call)
         ui_fail(ui, &error);
         return;
     }
+    undo_forget(ui->undo);
     ui_say(ui, UI_GOOD, "%s is loaded", call->argument);
     ui_go(ui, SCREEN_TRAIN);
 }
@@ -55,7 +57,7 @@ static void set(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
-    if (!session_set(ui->session, call->argument, &error))
+    if (!undo_set(ui->undo, ui->session, call->argument, &error))
         ui_fail(ui, &error);
     else
         ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
@@ -72,6 +74,7 @@ static void freeze(const struct command_call *call)
     }
     if (session_subject(ui->session) == SESSION_SHOWN_RUN)
         return; /* what comes of it comes as a notice */
+    undo_froze(ui->undo);
     struct session_freeze_counts counts;
     char trainable[WORDS_MAX], still[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
@@ -84,10 +87,29 @@ static void undo(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
-    if (!session_undo_freeze(ui->session, &error))
+    char what[160];
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN) { /* its plan alone; it answers by a notice */
+        if (!session_undo_freeze(ui->session, &error))
+            ui_fail(ui, &error);
+        return;
+    }
+    switch (undo_last(ui->undo, ui->session, what, sizeof what, &error)) {
+    case UNDO_NOTHING:
+        ui_say(ui, UI_WARNING, "Nothing to undo");
+        break;
+    case UNDO_FAILED:
         ui_fail(ui, &error);
-    else if (session_subject(ui->session) == SESSION_NEXT_RUN)
-        ui_say(ui, UI_INFO, "Undone");
+        break;
+    case UNDO_FROZE:
+    case UNDO_SET:
+        ui_say(ui, UI_INFO, "Undone: %s", what);
+        break;
+    }
+}
+
+static bool is_opening(struct ui *ui)
+{
+    return session_opening(ui->session) != NULL;
 }
 
 static void start(const struct command_call *call)
@@ -96,9 +118,9 @@ static void start(const struct command_call *call)
     struct error error;
     if (session_opening(ui->session)) {
         ui->starts = true;
-        ui_say(ui, UI_INFO, "Training starts as soon as all is open");
+        ui_say_while(ui, is_opening, UI_INFO, "Training starts as soon as all is open");
     } else if (ui_training(ui)) {
-        ui_say(ui, UI_WARNING, "A run is already training");
+        ui_say_while(ui, ui_training, UI_WARNING, "A run is already training");
     } else if (!session_start(ui->session, &error)) {
         ui_fail(ui, &error);
     } else {
@@ -124,7 +146,7 @@ static const struct command rows[] = {
     {"freeze", "", "freeze", "freeze layers: freeze conv1 layer1.*", .run = freeze, .argument = ARGUMENT_LAYERS,
      .value = 1},
     {"thaw", "", "thaw", "thaw layers: thaw layer4.*", .run = freeze, .argument = ARGUMENT_LAYERS},
-    {"undo", "u", "undo", "take back the last change of what is frozen", .run = undo},
+    {"undo", "u", "undo", "take back the last freezing or setting", .run = undo},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
     {"open-run", "", "open run", "reopen a run by its folder", .run = open_run, .argument = ARGUMENT_PATH},
 };

@@ -70,10 +70,25 @@ static void offer_data(struct completions *out, struct ui *ui, const char *head,
         offer_paths(out, head, typed);
 }
 
+/* Patterns are several words; the last is completed. */
+static void offer_layers(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const char *blank = strrchr(typed, ' ');
+    int before = blank ? (int)(blank - typed) + 1 : 0;
+    char *start = mem_format("%s%.*s", head, before, typed);
+    const struct session_layer *layers;
+    size_t count = session_layers(ui->session, &layers);
+    for (int stages = 1; stages >= 0; stages--)
+        for (size_t i = 0; i < count; i++)
+            if (layers[i].is_stage == (stages == 1))
+                offer(out, start, typed + before, layers[i].name, "");
+    mem_free(start);
+}
+
 /* "sgd | adamw": the words, when they are words to be typed and not a description such as "folder | fraction": then the
  * value as it stands is one of them. */
-static void offer_values(struct completions *out, const char *head, const char *typed,
-                         const struct session_setting *setting)
+static void offer_words(struct completions *out, const char *head, const char *typed,
+                        const struct session_setting *setting)
 {
     char *copy = mem_string(setting->values ? setting->values : ""), *save = NULL;
     bool typeable = false;
@@ -88,6 +103,29 @@ static void offer_values(struct completions *out, const char *head, const char *
     offer(out, head, typed, setting->value, "");
 }
 
+/* Settings with more to offer than their words. */
+static void offer_value(struct completions *out, struct ui *ui, const char *head, const char *typed,
+                        const struct session_setting *setting)
+{
+    static const struct {
+        const char *key;
+        void (*offer)(struct completions *out, struct ui *ui, const char *head, const char *typed);
+    } sources[] = {{"model.name", offer_models},
+                   {"model.weights", offer_models},
+                   {"data.path", offer_data},
+                   {"freeze.upto", offer_layers},
+                   {"freeze.frozen", offer_layers}};
+    for (size_t i = 0; i < THAW_LENGTH(sources); i++)
+        if (strcmp(setting->key, sources[i].key) == 0) {
+            sources[i].offer(out, ui, head, typed);
+            return;
+        }
+    if (setting->path)
+        offer_paths(out, head, typed);
+    else
+        offer_words(out, head, typed, setting);
+}
+
 static void offer_settings(struct completions *out, struct ui *ui, const char *head, const char *typed)
 {
     const struct session_setting *settings;
@@ -99,25 +137,11 @@ static void offer_settings(struct completions *out, struct ui *ui, const char *h
             offer(out, head, typed, settings[i].key, "=");
         else if ((size_t)(equals - typed) == length && strncmp(typed, settings[i].key, length) == 0) {
             char *start = mem_format("%s%s=", head, settings[i].key);
-            offer_values(out, start, equals + 1, &settings[i]);
+            offer_value(out, ui, start, equals + 1, &settings[i]);
             mem_free(start);
+            return;
         }
     }
-}
-
-/* Patterns are several words; the last is completed. */
-static void offer_layers(struct completions *out, struct ui *ui, const char *head, const char *typed)
-{
-    const char *blank = strrchr(typed, ' ');
-    int before = blank ? (int)(blank - typed) + 1 : 0;
-    char *start = mem_format("%s%.*s", head, before, typed);
-    const struct session_layer *layers;
-    size_t count = session_layers(ui->session, &layers);
-    for (int stages = 1; stages >= 0; stages--)
-        for (size_t i = 0; i < count; i++)
-            if (layers[i].is_stage == (stages == 1))
-                offer(out, start, typed + before, layers[i].name, "");
-    mem_free(start);
 }
 
 static void offer_themes(struct completions *out, struct ui *ui, const char *head, const char *typed)
@@ -191,4 +215,16 @@ void complete(struct completions *completions, struct ui *ui, enum command_argum
         offer_argument(completions, ui, command->argument, head, text + rest);
     mem_free(head);
     mem_free(word);
+}
+
+void complete_value(struct completions *completions, struct ui *ui, const char *setting, const char *text)
+{
+    const struct session_setting *settings;
+    size_t count = session_settings(ui->session, &settings);
+    completions->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(settings[i].key, setting) == 0) {
+            offer_value(completions, ui, "", text, &settings[i]);
+            return;
+        }
 }

@@ -20,7 +20,7 @@ void component_empty(struct canvas *canvas, struct rect area, const char *title,
     int width = area.w - 4 < 64 ? area.w - 4 : 64;
     if (width < 8 || area.h < 1)
         return;
-    int lines = paragraph_draw(canvas, (struct rect){0, 0, width, 0}, THEME_DIM, 0, text);
+    int lines = paragraph_height(width, text);
     struct rect box = layout_centre(area, width, lines + 2);
     canvas_text(canvas, box.x, box.y, box.w, THEME_TITLE, CELL_BOLD, title);
     box.y += 2;
@@ -146,4 +146,9 @@ bool component_filter_clear(struct component_filter *filter, struct ui *ui)
         return false;
     set_filter(filter, ui, "");
     return true;
+}
+
+void component_no_match(struct canvas *canvas, struct rect area)
+{
+    paragraph_draw(canvas, area, THEME_DIM, 0, "Nothing matches. Esc clears the filter.");
 }

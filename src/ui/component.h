@@ -35,6 +35,8 @@ struct component_filter {
     void *context;
 };
 void component_filter_ask(struct component_filter *filter, struct ui *ui, const char *argument);
+/* What stands in place of rows where none passes the filter. */
+void component_no_match(struct canvas *canvas, struct rect area);
 bool component_filter_clear(struct component_filter *filter, struct ui *ui); /* false: there was none */
 
 #endif

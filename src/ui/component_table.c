@@ -146,8 +146,7 @@ void component_table_draw(struct component_table *table, struct canvas *canvas, 
     table->area = area;
     table_draw(canvas, area, &table->list, shown, table->columns, fill, context, true);
     if (table->list.rows == 0)
-        canvas_text(canvas, area.x + 2, area.y + 2, area.w - 2, THEME_DIM, 0,
-                    "Nothing matches. Esc clears the filter.");
+        component_no_match(canvas, layout_inset(area, 2, 2));
 }
 
 void component_table_sort_on(struct component_table *table, struct ui *ui, const char *name)

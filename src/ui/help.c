@@ -15,6 +15,7 @@ struct help {
     int screen; /* it was asked for on */
     struct input filter;
     struct list list;
+    struct rect box;
     int *row; /* [list.rows] commands by number */
 };
 
@@ -91,28 +92,13 @@ static void run_selected(struct help *help, struct ui *ui)
     ui_call(ui, command_at(help->row[help->list.selected], NULL), "");
 }
 
-static bool list_key(const struct term_event *event, enum move *move)
-{
-    static const struct {
-        uint32_t key;
-        enum move move;
-    } keys[] = {{TERM_KEY_UP, MOVE_UP},
-                {TERM_KEY_DOWN, MOVE_DOWN},
-                {TERM_KEY_PAGE_UP, MOVE_PAGE_UP},
-                {TERM_KEY_PAGE_DOWN, MOVE_PAGE_DOWN}};
-    for (size_t i = 0; i < THAW_LENGTH(keys); i++)
-        if (event->key == keys[i].key) {
-            *move = keys[i].move;
-            return true;
-        }
-    return false;
-}
-
 void help_event(struct help *help, struct ui *ui, const struct term_event *event)
 {
     if (event->kind == TERM_MOUSE) {
         if (list_mouse(&help->list, event) == LIST_OPENED)
             run_selected(help, ui);
+        else if (event->mouse == TERM_PRESS && !rect_holds(help->box, event->x, event->y))
+            help->open = false;
         return;
     }
     if (event->kind != TERM_KEY)
@@ -126,7 +112,7 @@ void help_event(struct help *help, struct ui *ui, const struct term_event *event
         help->open = false;
     else if (event->key == TERM_KEY_ENTER)
         run_selected(help, ui);
-    else if (list_key(event, &move))
+    else if (move_of_key(event, &move))
         list_move(&help->list, move);
     else if (input_key(&help->filter, event)) {
         list_select(&help->list, 0);
@@ -159,7 +145,7 @@ void help_draw(struct help *help, struct ui *ui, struct rect area)
 {
     static const struct column columns[] = {
         {"key", 8, 0, ALIGN_LEFT, 3}, {"command", 18, 0, ALIGN_LEFT, 1}, {"what it does", 24, 1, ALIGN_LEFT, 2}};
-    struct rect box = layout_centre(area, 100, area.h);
+    struct rect box = help->box = layout_centre(area, 100, area.h);
     canvas_fill(ui->canvas, box, ' ', THEME_TEXT, 0);
     char title[64];
     snprintf(title, sizeof title, "Help: %s", screen_table[help->screen]->title);

@@ -1,4 +1,4 @@
-/* What lies over a screen: the line that asks, the question, the help. Each is made once by the frame, and is open or
+/* What lies over a screen: the line that asks, the question, the list to choose from, the help. Each is made once by the frame, and is open or
  * not; while one is open it gets the keys. Private to ui.c. */
 #ifndef THAW_UI_OVERLAY_H
 #define THAW_UI_OVERLAY_H
@@ -11,7 +11,8 @@ struct prompt *prompt_create(void);
 void prompt_destroy(struct prompt *prompt);
 void prompt_open(struct prompt *prompt, const struct ui_ask *ask);
 bool prompt_is_open(const struct prompt *prompt);
-void prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event);
+/* Keys, and clicks on its line and on what it offers. A click elsewhere closes it and is not taken: false. */
+bool prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event);
 /* line: where it asks; body: completions show on its last line. */
 void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line, struct rect body);
 
@@ -22,6 +23,7 @@ struct completions {
     char text[COMPLETE_MAX][COMPLETE_TEXT];
 };
 void complete(struct completions *completions, struct ui *ui, enum command_argument kind, const char *text);
+void complete_value(struct completions *completions, struct ui *ui, const char *setting, const char *text);
 
 /* --- the question (question.c) --- */
 struct question *question_create(void);
@@ -31,6 +33,14 @@ void question_open(struct question *question, const char *text, void (*yes)(void
 bool question_is_open(const struct question *question);
 void question_event(struct question *question, struct ui *ui, const struct term_event *event);
 void question_draw(struct question *question, struct canvas *canvas, struct rect area);
+
+/* --- the chooser (chooser.c) --- */
+struct chooser *chooser_create(void);
+void chooser_destroy(struct chooser *chooser);
+void chooser_open(struct chooser *chooser, const struct ui_choice *choice);
+bool chooser_is_open(const struct chooser *chooser);
+void chooser_event(struct chooser *chooser, struct ui *ui, const struct term_event *event);
+void chooser_draw(struct chooser *chooser, struct canvas *canvas, struct rect area);
 
 /* --- the help (help.c) --- */
 struct help *help_create(void);

@@ -28,6 +28,12 @@ struct grid {
     struct ink *ink;    /* [area.h][area.w] */
 };
 
+/* Marks in place of braille. */
+static bool is_ascii(const struct canvas *canvas)
+{
+    return canvas->ascii || canvas->console;
+}
+
 static void set_dot(struct grid *grid, int x, int y, const struct ink *pen)
 {
     static const uint8_t bit[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
@@ -335,7 +341,7 @@ static void draw_legend(struct canvas *canvas, struct rect line, const struct pl
             return;
         for (int k = 0; k < 2; k++)
             canvas_put(canvas, x + k, line.y,
-                       canvas->ascii     ? (uint32_t)(series->marker ? series->marker : '*')
+                       is_ascii(canvas)  ? (uint32_t)(series->marker ? series->marker : '*')
                        : series->markers ? 0x2836
                                          : 0x2812,
                        series->role, 0);
@@ -346,7 +352,7 @@ static void draw_legend(struct canvas *canvas, struct rect line, const struct pl
 
 static void draw_inside(struct canvas *canvas, const struct plot *plot, const struct plot_view *view, bool any)
 {
-    struct grid grid = {.area = view->area, .ascii = canvas->ascii};
+    struct grid grid = {.area = view->area, .ascii = is_ascii(canvas)};
     grid.dots_x = view->area.w * (grid.ascii ? 1 : 2);
     grid.dots_y = view->area.h * (grid.ascii ? 1 : 4);
     grid.ink = mem_array((size_t)view->area.w * (size_t)view->area.h, sizeof *grid.ink);

@@ -20,14 +20,15 @@ struct history {
 struct prompt {
     bool open;
     struct ui_ask ask;
-    char label[64];
+    char label[64], setting[48];
     struct input input;
     struct history history[HISTORIES];
     struct history *past; /* of this question; NULL: none */
     int at;               /* line of the history shown; past->count: what was typed */
     char typed[LINE];
     struct completions *offered;
-    int chosen; /* completion in the line; -1: none */
+    int chosen;                          /* completion in the line; -1: none */
+    struct rect line, hit[COMPLETE_MAX]; /* as last drawn: what it asks on, and each completion */
 };
 
 struct prompt *prompt_create(void)
@@ -65,6 +66,7 @@ void prompt_open(struct prompt *prompt, const struct ui_ask *ask)
     prompt->open = true;
     prompt->ask = *ask;
     snprintf(prompt->label, sizeof prompt->label, "%s", ask->label);
+    snprintf(prompt->setting, sizeof prompt->setting, "%s", ask->setting ? ask->setting : "");
     input_set(&prompt->input, ask->initial ? ask->initial : "");
     prompt->past = find_history(prompt, ask->history);
     prompt->at = prompt->past ? prompt->past->count : 0;
@@ -127,7 +129,10 @@ static void complete_line(struct prompt *prompt, struct ui *ui, int step)
 {
     struct completions *offered = prompt->offered;
     if (prompt->chosen < 0) {
-        complete(offered, ui, prompt->ask.complete, prompt->input.text);
+        if (prompt->ask.setting)
+            complete_value(offered, ui, prompt->setting, prompt->input.text);
+        else
+            complete(offered, ui, prompt->ask.complete, prompt->input.text);
         if (offered->count == 0)
             return;
         size_t common = common_length(offered);
@@ -168,10 +173,8 @@ static void forget_offers(struct prompt *prompt)
     prompt->chosen = -1;
 }
 
-void prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event)
+static void on_key(struct prompt *prompt, struct ui *ui, const struct term_event *event)
 {
-    if (event->kind != TERM_KEY)
-        return;
     bool control_c = event->key == 'c' && event->modifiers == TERM_CTRL;
     if (event->key == TERM_KEY_TAB) {
         complete_line(prompt, ui, event->modifiers & TERM_SHIFT ? -1 : 1);
@@ -194,6 +197,32 @@ void prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event 
         edited(prompt, ui);
 }
 
+static bool on_mouse(struct prompt *prompt, struct ui *ui, const struct term_event *event)
+{
+    if (event->mouse != TERM_PRESS)
+        return event->mouse == TERM_RELEASE || event->mouse == TERM_DRAG;
+    for (int i = 0; i < prompt->offered->count; i++)
+        if (rect_holds(prompt->hit[i], event->x, event->y)) {
+            input_set(&prompt->input, prompt->offered->text[i]);
+            prompt->chosen = i;
+            edited(prompt, ui);
+            return true;
+        }
+    if (rect_holds(prompt->line, event->x, event->y))
+        return true;
+    /* What has acted while it was typed stays as it is seen. */
+    finish(prompt, ui, prompt->ask.changed != NULL);
+    return false;
+}
+
+bool prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event)
+{
+    if (event->kind == TERM_MOUSE)
+        return on_mouse(prompt, ui, event);
+    on_key(prompt, ui, event);
+    return true;
+}
+
 /* The part of a completion that tells it from the others: behind the last blank or slash. */
 static const char *last_part(const char *text)
 {
@@ -206,6 +235,8 @@ static const char *last_part(const char *text)
 
 void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line, struct rect body)
 {
+    prompt->line = line;
+    memset(prompt->hit, 0, sizeof prompt->hit);
     canvas_fill(canvas, line, ' ', THEME_TEXT, 0);
     int used = canvas_text(canvas, line.x, line.y, line.w / 2, THEME_TITLE, 0, prompt->label);
     layout_cut_left(&line, used);
@@ -222,8 +253,14 @@ void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line,
         if (width > row.w - 4)
             break;
     }
-    for (int i = first; i < offered->count && x < end; i++) {
+    for (int i = first; i < offered->count; i++) {
         const char *part = last_part(offered->text[i]);
+        int cells = text_width(part), more = i + 1 < offered->count ? 5 : 0; /* room to say that there are more */
+        if (x + cells + more > end && i > first) {
+            canvas_format(canvas, x, row.y, end - x, THEME_DIM, 0, "+%d", offered->count - i);
+            return;
+        }
+        prompt->hit[i] = (struct rect){x, row.y, cells, 1};
         x += canvas_text(canvas, x, row.y, end - x, i == prompt->chosen ? THEME_SELECTED : THEME_DIM, 0, part) + 2;
     }
 }

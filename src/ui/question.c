@@ -15,7 +15,7 @@ struct question {
     char text[512];
     void (*yes)(void *context, struct ui *ui);
     void *context;
-    struct rect yes_hit, no_hit;
+    struct rect box, yes_hit, no_hit;
 };
 
 struct question *question_create(void)
@@ -83,16 +83,16 @@ void question_event(struct question *question, struct ui *ui, const struct term_
     else if (event->kind == TERM_MOUSE && event->mouse == TERM_PRESS) {
         if (rect_holds(question->yes_hit, event->x, event->y))
             answer(question, ui, true);
-        else if (rect_holds(question->no_hit, event->x, event->y))
+        else if (rect_holds(question->no_hit, event->x, event->y) || !rect_holds(question->box, event->x, event->y))
             answer(question, ui, false);
     }
 }
 
 void question_draw(struct question *question, struct canvas *canvas, struct rect area)
 {
-    struct rect nowhere = {0, 0, WIDTH - 6, 0};
-    int lines = paragraph_draw(canvas, nowhere, THEME_TEXT, 0, question->text);
+    int lines = paragraph_height(WIDTH - 6, question->text);
     struct rect box = layout_centre(area, WIDTH, lines + 5);
+    question->box = box;
     canvas_fill(canvas, box, ' ', THEME_TEXT, 0);
     canvas_box(canvas, box, THEME_WARNING, NULL);
     struct rect text = layout_inset(box, 3, 1);

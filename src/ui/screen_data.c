@@ -6,20 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "component.h"
+#include "screen_data.h"
 #include "thaw/base/mem.h"
 
 enum pane { PANE_PLACES, PANE_CLASSES, PANE_BAD, PANES };
-
-struct preview {
-    bool tried, val;
-    int label;
-    size_t number;
-    int width, height;
-    uint8_t *rgb; /* NULL: could not be read, error says why */
-    char path[512];
-    struct error error;
-};
 
 struct data {
     enum pane pane;
@@ -29,16 +19,10 @@ struct data {
     bool val;                       /* the preview's images */
     size_t number;
     bool all_bad; /* the bad files have the whole body */
-    struct preview preview;
+    struct gallery gallery;
     const struct session_data *seen; /* to notice that other data was chosen */
     char seen_path[512];
 };
-
-static void forget_preview(struct data *data)
-{
-    mem_free(data->preview.rgb);
-    memset(&data->preview, 0, sizeof data->preview);
-}
 
 static void refresh(void *state, struct ui *ui)
 {
@@ -52,7 +36,7 @@ static void refresh(void *state, struct ui *ui)
         data->filter.text[0] = '\0';
         data->number = 0;
         data->val = false;
-        forget_preview(data);
+        gallery_forget(&data->gallery);
         data->pane = PANE_CLASSES;
     }
     data->seen = now;
@@ -78,7 +62,7 @@ static void *create(struct ui *ui)
 static void destroy(void *state)
 {
     struct data *data = state;
-    forget_preview(data);
+    gallery_forget(&data->gallery);
     mem_free(data->row);
     mem_free(data);
 }
@@ -113,18 +97,17 @@ static void fill_place(void *context, int row, int column, struct table_cell *ce
     }
 }
 
-enum { CLASS_NAME, CLASS_TRAIN, CLASS_VAL, CLASS_BALANCE };
+enum { CLASS_NAME, CLASS_TRAIN, CLASS_BALANCE, CLASS_VAL, CLASS_VAL_BAR };
 static const struct column class_columns[] = {
-    [CLASS_NAME] = {"class", 14, 2, ALIGN_LEFT, 4},
-    [CLASS_TRAIN] = {"train", 5, 0, ALIGN_RIGHT, 3},
-    [CLASS_VAL] = {"val", 5, 0, ALIGN_RIGHT, 2},
-    [CLASS_BALANCE] = {"balance", 8, 1, ALIGN_LEFT, 1},
+    [CLASS_NAME] = {"class", 22, 2, ALIGN_LEFT, 4},     [CLASS_TRAIN] = {"train", 5, 0, ALIGN_RIGHT, 3},
+    [CLASS_BALANCE] = {"balance", 7, 1, ALIGN_LEFT, 1}, [CLASS_VAL] = {"val", 5, 0, ALIGN_RIGHT, 2},
+    [CLASS_VAL_BAR] = {"", 12, 1, ALIGN_LEFT, 0},
 };
 
 struct class_fill {
     const struct data *data;
     const struct session_data *now;
-    size_t most;
+    size_t most, least, most_val;
 };
 
 static void fill_class(void *context, int index, int column, struct table_cell *cell)
@@ -139,35 +122,33 @@ static void fill_class(void *context, int index, int column, struct table_cell *
         cell->role = row->train == 0 ? THEME_ERROR : 2 * row->train < fill->most ? THEME_WARNING : THEME_TEXT;
         snprintf(cell->text, sizeof cell->text, "%zu", row->train);
         break;
+    case CLASS_BALANCE:
+        cell->role = 2 * row->train < fill->most ? THEME_WARNING : THEME_TRAIN;
+        cell->bar = fill->most > 0 ? (double)row->train / (double)fill->most : 0;
+        break;
     case CLASS_VAL:
         cell->role = row->val == 0 ? THEME_WARNING : THEME_TEXT;
         snprintf(cell->text, sizeof cell->text, "%zu", row->val);
         break;
-    case CLASS_BALANCE:
-        cell->role = 2 * row->train < fill->most ? THEME_WARNING : THEME_BAR;
-        cell->bar = fill->most > 0 ? (double)row->train / (double)fill->most : 0;
+    case CLASS_VAL_BAR:
+        cell->role = THEME_VAL;
+        cell->bar = fill->most_val > 0 ? (double)row->val / (double)fill->most_val : 0;
         break;
     }
 }
 
 struct bad_fill {
     const struct session_data *now;
-    bool wide;
+    bool wide; /* room for the path, not only for the file's name */
 };
-
-/* The path inside the data's folder: what tells files apart. */
-static const char *inner_path(const struct session_data *now, const char *path)
-{
-    size_t length = strlen(now->path);
-    return strncmp(path, now->path, length) == 0 && path[length] == '/' ? path + length + 1 : path;
-}
 
 static void fill_bad(void *context, int row, int column, struct table_cell *cell)
 {
     const struct bad_fill *fill = context;
     const struct session_bad *bad = &fill->now->bad[row];
     if (column == 0) {
-        snprintf(cell->text, sizeof cell->text, "%s", inner_path(fill->now, bad->path));
+        snprintf(cell->text, sizeof cell->text, "%s",
+                 fill->wide ? gallery_inner_path(fill->now->path, bad->path) : component_leaf(bad->path));
         return;
     }
     cell->role = THEME_WARNING;
@@ -190,25 +171,42 @@ static void draw_places(struct data *data, struct ui *ui, struct canvas *canvas,
                data->pane == PANE_PLACES);
 }
 
+static struct class_fill count_classes(const struct data *data, const struct session_data *now)
+{
+    struct class_fill fill = {.data = data, .now = now, .least = now->classes > 0 ? now->class_row[0].train : 0};
+    for (int i = 0; i < now->classes; i++) {
+        const struct session_class *row = &now->class_row[i];
+        fill.most = row->train > fill.most ? row->train : fill.most;
+        fill.least = row->train < fill.least ? row->train : fill.least;
+        fill.most_val = row->val > fill.most_val ? row->val : fill.most_val;
+    }
+    return fill;
+}
+
 static void draw_classes(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)
 {
     char right[160];
+    struct class_fill fill = count_classes(data, now);
     if (data->filter.text[0] != '\0')
         snprintf(right, sizeof right, "filter \"%s\": %d of %d", data->filter.text, data->list[PANE_CLASSES].rows,
                  now->classes);
+    else if (area.w > 60 && fill.least > 0 && fill.most > fill.least)
+        snprintf(right, sizeof right, "%d, the largest %.1f times the smallest", now->classes,
+                 (double)fill.most / (double)fill.least);
     else
         snprintf(right, sizeof right, "%d", now->classes);
     component_heading(canvas, &area, "classes", right, data->pane == PANE_CLASSES);
-    struct class_fill fill = {data, now, 0};
-    for (int i = 0; i < now->classes; i++)
-        fill.most = now->class_row[i].train > fill.most ? now->class_row[i].train : fill.most;
-    table_draw(canvas, area, &data->list[PANE_CLASSES], class_columns, (int)THAW_LENGTH(class_columns), fill_class,
-               &fill, data->pane == PANE_CLASSES);
+    int columns = area.w > 60 ? CLASS_VAL_BAR + 1 : CLASS_VAL + 1;
+    table_draw(canvas, area, &data->list[PANE_CLASSES], class_columns, columns, fill_class, &fill,
+               data->pane == PANE_CLASSES);
+    if (data->list[PANE_CLASSES].rows == 0)
+        component_no_match(canvas, layout_inset(area, 2, 2));
 }
 
 static void draw_bad(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area)
 {
-    static const struct column columns[] = {{"file", 12, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 2, ALIGN_LEFT, 1}};
+    static const struct column small[] = {{"file", 9, 1, ALIGN_LEFT, 2}, {"set aside: why", 16, 4, ALIGN_LEFT, 1}};
+    static const struct column whole[] = {{"file", 20, 2, ALIGN_LEFT, 2}, {"set aside: why", 30, 3, ALIGN_LEFT, 1}};
     char right[32];
     snprintf(right, sizeof right, "%zu", now->bad_count);
     component_heading(canvas, &area, "bad files", right, data->pane == PANE_BAD);
@@ -216,26 +214,15 @@ static void draw_bad(struct data *data, const struct session_data *now, struct c
         canvas_text(canvas, area.x, area.y, area.w, THEME_GOOD, 0, "none: all can be read");
         return;
     }
-    struct bad_fill fill = {now, data->all_bad};
-    table_draw(canvas, area, &data->list[PANE_BAD], columns, 2, fill_bad, &fill, data->pane == PANE_BAD);
-}
-
-static void load_preview(struct data *data, struct ui *ui, int label)
-{
-    struct preview *preview = &data->preview;
-    if (preview->tried && preview->val == data->val && preview->label == label && preview->number == data->number)
-        return;
-    forget_preview(data);
-    *preview = (struct preview){.tried = true, .val = data->val, .label = label, .number = data->number};
-    if (!session_preview(ui->session, data->val, label, data->number, &preview->width, &preview->height, &preview->rgb,
-                         preview->path, sizeof preview->path, &preview->error))
-        preview->rgb = NULL;
+    struct bad_fill fill = {now, area.w > 60};
+    table_draw(canvas, area, &data->list[PANE_BAD], fill.wide ? whole : small, 2, fill_bad, &fill,
+               data->pane == PANE_BAD);
 }
 
 static void draw_preview(struct data *data, struct ui *ui, const struct session_data *now, struct canvas *canvas,
                          struct rect area)
 {
-    char right[64] = "", path[512];
+    char right[64] = "";
     int label = selected_class(data);
     size_t count = image_count(data, now);
     if (data->number >= count)
@@ -247,15 +234,7 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
         paragraph_draw(canvas, area, THEME_DIM, 0, "No such images in this class.");
         return;
     }
-    load_preview(data, ui, label);
-    struct rect line = layout_cut_bottom(&area, 1);
-    if (data->preview.rgb == NULL) {
-        paragraph_draw(canvas, area, THEME_ERROR, 0, data->preview.error.text);
-        return;
-    }
-    canvas_image(canvas, area, data->preview.rgb, data->preview.width, data->preview.height);
-    canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0,
-                text_tail(path, sizeof path, inner_path(now, data->preview.path), line.w));
+    gallery_draw(&data->gallery, ui, canvas, area, now->path, data->val, label, data->number, count);
 }
 
 static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect area)
@@ -433,6 +412,16 @@ static void move(void *state, struct ui *ui, enum move move)
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct data *data = state;
+    long image = data->all_bad ? -1 : gallery_at(&data->gallery, event->x, event->y);
+    if (image >= 0 && event->mouse == TERM_PRESS) {
+        size_t count = image_count(data, session_data(ui->session));
+        data->number = (size_t)image < count ? (size_t)image : data->number;
+        return true;
+    }
+    if (image >= 0 && (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN)) {
+        turn_image(data, ui, event->mouse == TERM_WHEEL_UP ? -1 : 1);
+        return true;
+    }
     for (enum pane pane = 0; pane < PANES; pane++) {
         if (data->all_bad && pane != PANE_BAD)
             continue;

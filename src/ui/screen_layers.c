@@ -9,6 +9,7 @@
 
 #include "component.h"
 #include "thaw/base/mem.h"
+#include "undo.h"
 
 enum {
     LAYER_NAME,
@@ -291,6 +292,18 @@ static void draw_empty(struct ui *ui, struct canvas *canvas, struct rect area)
         component_empty(canvas, area, "No model chosen", text);
 }
 
+/* Whose layers these are. */
+static void draw_heading(const struct layers *layers, struct ui *ui, struct canvas *canvas, struct rect *area)
+{
+    const struct session_model *models;
+    struct session_status status;
+    session_status(ui->session, &status);
+    if (session_subject(ui->session) == SESSION_SHOWN_RUN)
+        component_heading(canvas, area, component_leaf(status.run), "this run: changes act at the next batch", true);
+    else if (layers->model >= 0 && (size_t)layers->model < session_models(ui->session, &models))
+        component_heading(canvas, area, models[layers->model].name, "next run", true);
+}
+
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct layers *layers = state;
@@ -300,11 +313,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         draw_empty(ui, canvas, area);
         return;
     }
-    const struct session_model *models;
-    session_models(ui->session, &models);
-    char what[COMPONENT_TEXT * 2];
-    snprintf(what, sizeof what, "%s", ui_training(ui) ? "training: changes act at the next batch" : "");
-    component_heading(canvas, &area, models[layers->model].name, what, true);
+    draw_heading(layers, ui, canvas, &area);
     draw_totals(ui, canvas, layout_cut_top(&area, 2));
     layout_cut_top(&area, area.h > 20 ? 1 : 0);
     draw_legend(canvas, layout_cut_bottom(&area, 1));
@@ -318,6 +327,8 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct fill fill = {layers, all};
     int count = ui_training(ui) ? LAYER_COLUMNS : LAYER_COLUMNS - 1;
     table_draw(canvas, table, &layers->list, columns, count, fill_cell, &fill, true);
+    if (layers->list.rows == 0)
+        component_no_match(canvas, layout_inset(table, 2, 2));
     if (!rect_empty(details) && layers->list.selected >= 0)
         draw_details(&all[layers->row[layers->list.selected]], ui, canvas, details);
 }
@@ -366,6 +377,8 @@ static void toggle(const struct command_call *call)
         ui_fail(call->ui, &error);
         return;
     }
+    if (session_subject(call->ui->session) == SESSION_NEXT_RUN)
+        undo_froze(call->ui->undo);
     layer = selected_layer(call->state, call->ui, &row);
     if (layer == NULL)
         return;
@@ -385,10 +398,13 @@ static void cut(const struct command_call *call)
         return;
     char name[96];
     snprintf(name, sizeof name, "All up to %s", layer->name);
-    if (!session_freeze_upto(call->ui->session, row, &error))
+    if (!session_freeze_upto(call->ui->session, row, &error)) {
         ui_fail(call->ui, &error);
-    else
-        say_now(call->ui, "is frozen, the rest thawed", name);
+        return;
+    }
+    if (session_subject(call->ui->session) == SESSION_NEXT_RUN)
+        undo_froze(call->ui->undo);
+    say_now(call->ui, "is frozen, the rest thawed", name);
 }
 
 /* Selects a row of the session if it is shown. */
@@ -448,6 +464,13 @@ static void flip(const struct command_call *call)
     fold(call->state, call->ui, FLIP);
 }
 
+/* Left and right fold here. */
+static void columns_beside(const struct command_call *call)
+{
+    struct list *list = &((struct layers *)call->state)->list;
+    list->shift = list->shift < list->most_shift ? list->shift + 1 : 0;
+}
+
 static void filter(const struct command_call *call)
 {
     component_filter_ask(&((struct layers *)call->state)->filter, call->ui, call->argument);
@@ -469,6 +492,7 @@ static const struct command commands[] = {
     {"fold", "z", "fold", "fold or unfold the row's stage", .run = flip},
     {"fold-all", "-", "fold all", "fold every stage", .run = fold_all, .value = 0},
     {"unfold-all", "+", "unfold all", "unfold every stage", .run = fold_all, .value = 1},
+    {"columns", "Tab", "columns", "show the columns beside the screen", .run = columns_beside},
     {"filter", "/", "filter", "show layers with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
     {"back", "Esc", "back", "clear the filter", .run = back},
 };

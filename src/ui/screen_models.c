@@ -50,6 +50,7 @@ struct models {
     const struct session_model *all; /* as the session has them; read anew before each use */
     size_t count;
     char marked[640]; /* identity of the marked row, see `identify`; "": none */
+    bool all_details; /* they have the whole body */
     long chosen;      /* as last seen, to notice that another model was chosen */
 };
 
@@ -251,12 +252,17 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         canvas_text(canvas, line.x, line.y, line.w, THEME_WARNING, 0, fault);
     }
     struct rect table = area, details;
+    long selected = component_table_selected(&models->table), marked = marked_row(models);
+    if (models->all_details && selected >= 0) {
+        models_draw_details(ui, canvas, area, (size_t)selected);
+        return;
+    }
     if (area.w >= 140)
         layout_columns(area, 0.64, 90, 48, 2, &table, &details);
     else
         layout_rows(area, 0.55, 6, 9, 0, &table, &details);
     component_table_draw(&models->table, canvas, table, fill_cell, models);
-    long selected = component_table_selected(&models->table), marked = marked_row(models);
+    selected = component_table_selected(&models->table);
     if (selected < 0)
         return;
     if (marked >= 0 && marked != selected)
@@ -383,6 +389,12 @@ static void measure(const struct command_call *call)
         ui_fail(call->ui, &error);
 }
 
+static void details(const struct command_call *call)
+{
+    struct models *models = call->state;
+    models->all_details = !models->all_details && component_table_selected(&models->table) >= 0;
+}
+
 static void rescan(const struct command_call *call)
 {
     session_rescan_models(call->ui->session);
@@ -402,7 +414,9 @@ static void sort(const struct command_call *call)
 static void back(const struct command_call *call)
 {
     struct models *models = call->state;
-    if (!component_filter_clear(&models->table.filter, call->ui))
+    if (models->all_details)
+        models->all_details = false;
+    else if (!component_filter_clear(&models->table.filter, call->ui))
         models->marked[0] = '\0';
 }
 
@@ -411,11 +425,12 @@ static const struct command commands[] = {
     {"filter", "/", "filter", "show rows with words, -word, top1>75, macs<2", .run = filter, .argument = ARGUMENT_TEXT},
     {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
     {"mark", "Space m", "compare", "mark the model, to compare others with it", .run = mark},
+    {"details", "i", "details", "show all that is known of the model", .run = details},
     {"browse", "o", "open file", "choose a weights file by its path", .run = browse},
     {"pull", "p", "pull", "pull the model's weights, or stop pulling", .run = pull},
     {"time", "t", "measure", "measure its time for an image here", .run = measure},
     {"rescan", "R", "rescan", "look for weights files again", .run = rescan, .anywhere = true},
-    {"back", "Esc", "back", "clear the filter, then the mark", .run = back},
+    {"back", "Esc", "back", "leave the details, clear filter, then mark", .run = back},
 };
 
 static void move(void *state, struct ui *ui, enum move move)
@@ -427,6 +442,8 @@ static void move(void *state, struct ui *ui, enum move move)
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct models *models = state;
+    if (models->all_details)
+        return false;
     enum list_hit hit = component_table_mouse(&models->table, ui, event);
     if (hit == LIST_OPENED)
         choose(models, ui);

@@ -181,26 +181,13 @@ static void say_used(const struct session_model *model, char value[VALUE])
         strftime(value, VALUE, "%Y-%m-%d %H:%M", &local);
 }
 
-void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area, size_t row)
-{
-    const struct session_model *all;
-    if (row >= session_models(ui->session, &all) || area.h < 2)
-        return;
-    const struct session_model *model = &all[row];
-    char words[WORDS_MAX];
-    bool chosen = session_chosen_model(ui->session) == (long)row;
-    component_heading(canvas, &area, model->name, chosen ? "chosen" : "", true);
-    struct rect title = layout_cut_top(&area, 1);
-    canvas_text(canvas, title.x, title.y, title.w, THEME_TEXT, 0, model->title);
-    const struct session_match *match = NULL;
-    size_t matches = chosen ? session_matches(ui->session, &match) : 0;
+enum { ARCH, WEIGHTS, HEAD, INPUT, PREPROCESS, PUBLISHED, SPEED, USED, LICENCE, NOTES, MATCH, FIELDS };
 
-    enum { ARCH, WEIGHTS, HEAD, INPUT, PREPROCESS, PUBLISHED, SPEED, USED, LICENCE, NOTES, MATCH, FIELDS };
-    static const char *const labels[FIELDS] = {"architecture", "weights", "head",    "input", "preprocess", "published",
-                                               "speed",        "used",    "licence", "notes", "match"};
-    char value[FIELDS][VALUE] = {{0}};
+static void fill_fields(struct ui *ui, const struct session_model *model, int width, char value[FIELDS][VALUE])
+{
+    char words[WORDS_MAX];
     snprintf(value[ARCH], VALUE, "%s, %s parameters", model->arch, words_count(words, model->params));
-    say_weights(ui, model, area.w - LABEL, value[WEIGHTS]);
+    say_weights(ui, model, width, value[WEIGHTS]);
     say_head(model, value[HEAD]);
     snprintf(value[INPUT], VALUE, "%s, %s multiply-adds an image", model->input, words_count(words, model->macs));
     snprintf(value[PREPROCESS], VALUE, "%s", model->preprocess);
@@ -211,20 +198,63 @@ void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area,
         snprintf(value[LICENCE], VALUE, "%s%s%s", model->licence, model->source[0] != '\0' ? ", from " : "",
                  model->source);
     snprintf(value[NOTES], VALUE, "%s", model->notes);
-    summarise_matches(match, matches, value[MATCH], VALUE);
-    /* what belongs to now stands first when lines are few */
-    const struct session_pull *pull = models_pull_of(ui, model->catalog);
-    struct rect below = {0, 0, 0, 0};
-    if (pull != NULL)
-        below = layout_cut_bottom(&area, pull->phase == SESSION_PULL_FAILED ? (area.h > 10 ? 10 : area.h - 1)
-                                         : area.h > 8                       ? 5
-                                                                            : 3);
-    for (int i = 0; i < FIELDS && area.h > 0; i++) {
+}
+
+/* Lines that the fields take in so many cells. */
+static int fields_height(char value[FIELDS][VALUE], int width)
+{
+    int lines = 0;
+    for (int i = 0; i < FIELDS; i++)
+        lines += paragraph_height(width - LABEL, value[i]);
+    return lines;
+}
+
+static void draw_fields(struct canvas *canvas, struct rect *area, char value[FIELDS][VALUE])
+{
+    static const char *const labels[FIELDS] = {"architecture", "weights", "head",    "input", "preprocess", "published",
+                                               "speed",        "used",    "licence", "notes", "match"};
+    for (int i = 0; i < FIELDS && area->h > 0; i++) {
         if (value[i][0] == '\0')
             continue;
-        struct rect line = layout_cut_top(&area, 1);
-        field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
+        struct rect lines = layout_cut_top(area, paragraph_height(area->w - LABEL, value[i]));
+        canvas_text(canvas, lines.x, lines.y, LABEL, THEME_DIM, 0, labels[i]);
+        layout_cut_left(&lines, LABEL);
+        paragraph_draw(canvas, lines, THEME_TEXT, 0, value[i]);
     }
+}
+
+/* Lines at the bottom for a download. */
+static int pull_height(const struct session_pull *pull, int height)
+{
+    if (pull == NULL)
+        return 0;
+    if (pull->phase == SESSION_PULL_FAILED)
+        return height > 10 ? 10 : height - 1;
+    return height > 8 ? 5 : 3;
+}
+
+void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area, size_t row)
+{
+    const struct session_model *all;
+    if (row >= session_models(ui->session, &all) || area.h < 2)
+        return;
+    const struct session_model *model = &all[row];
+    const struct session_match *match = NULL;
+    bool chosen = session_chosen_model(ui->session) == (long)row;
+    size_t matches = chosen ? session_matches(ui->session, &match) : 0;
+    char value[FIELDS][VALUE] = {{0}}, right[64], key[COMPONENT_KEY];
+    fill_fields(ui, model, area.w - LABEL, value);
+    summarise_matches(match, matches, value[MATCH], VALUE);
+    const struct session_pull *pull = models_pull_of(ui, model->catalog);
+    /* what belongs to now stands first when lines are few; the rest is a key away */
+    struct rect below = layout_cut_bottom(&area, pull_height(pull, area.h));
+    bool more = fields_height(value, area.w) + 2 > area.h;
+    snprintf(right, sizeof right, "%s%s%s%s", chosen ? "chosen" : "", chosen && more ? ", " : "",
+             more ? component_key(ui, "details", key) : "", more ? " shows all" : "");
+    component_heading(canvas, &area, model->name, right, true);
+    struct rect title = layout_cut_top(&area, 1);
+    canvas_text(canvas, title.x, title.y, title.w, THEME_TEXT, 0, model->title);
+    draw_fields(canvas, &area, value);
     if (pull != NULL)
         draw_pull(pull, canvas, &below);
     draw_matches(canvas, area, match, matches);

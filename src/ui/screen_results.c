@@ -138,14 +138,15 @@ static enum theme_role rate_role(double rate, bool diagonal)
     return rate == 0 ? THEME_DIM : rate < 0.05 ? THEME_TEXT : rate < 0.15 ? THEME_WARNING : THEME_ERROR;
 }
 
-static int label_width(const struct session_results *now, int most)
+/* Cells of the longest name, at least 4. */
+static int name_width(const struct session_results *now)
 {
     int width = 4;
     for (int i = 0; i < now->classes; i++) {
         int cells = text_width(now->class_name[i]);
         width = cells > width ? cells : width;
     }
-    return width < most ? width : most;
+    return width;
 }
 
 /* Keeps [*first, *first + shown) around `at`. */
@@ -161,23 +162,14 @@ static void scroll_to(int *first, int at, int shown, int count)
         *first = 0;
 }
 
-/* A class's name in `width` cells: its beginning, or beginning and end when another class begins the same way. */
-static void abbreviate(const struct session_results *now, int label, int width, char *text, size_t room)
+/* What stands for a class at the head of its column and before its name: a letter, where there are few. */
+static const char *sign_of(const struct session_results *now, int label, char text[12])
 {
-    const char *name = now->class_name[label];
-    size_t length = strlen(name), head = width > 3 ? (size_t)width - 3 : 0;
-    snprintf(text, room, "%s", name);
-    if (text_width(name) <= width || head == 0)
-        return;
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)name[i] >= 0x80)
-            return; /* bytes are not cells: canvas_text cuts it */
-    for (int i = 0; i < now->classes; i++) {
-        if (i != label && strncmp(now->class_name[i], name, (size_t)width - 1) == 0) {
-            snprintf(text, room, "%.*s…%s", (int)head, name, name + length - 2);
-            return;
-        }
-    }
+    if (now->classes <= 26)
+        snprintf(text, 12, "%c", 'A' + label);
+    else
+        snprintf(text, 12, "%d", label + 1);
+    return text;
 }
 
 static void draw_cell(const struct results *results, const struct session_results *now, struct canvas *canvas,
@@ -220,47 +212,88 @@ static void draw_reading(const struct results *results, const struct session_res
                       count, images, truth, predicted, share);
 }
 
+/* The widths: names at the left, cells, and how many of both there is room for. Heads are the names where every one fits
+ * into a cell, otherwise signs that stand before the names, too; returns whether they are. */
+static bool arrange_matrix(struct results *results, const struct session_results *now, struct rect area, int *names)
+{
+    char sign[12];
+    int longest = name_width(now), room = area.w - 2;
+    int signs = text_width(sign_of(now, now->classes - 1, sign)) + 1;
+    int spare = room - 5 * now->classes - signs, most = spare > area.w / 4 ? spare : area.w / 4;
+    int width = (room - (longest < most ? longest : most)) / now->classes;
+    bool plain = longest < width && longest <= 12;
+    *names = plain ? longest : longest + signs < most + signs ? longest + signs : most + signs;
+    room -= *names;
+    width = room / now->classes;
+    results->cell_width = plain ? longest + 1 : width < 5 ? 5 : width > 8 ? 8 : width;
+    results->columns_shown = room / results->cell_width < now->classes ? room / results->cell_width : now->classes;
+    results->rows_shown = area.h < now->classes ? area.h : now->classes;
+    return plain;
+}
+
+static void draw_heads(const struct results *results, const struct session_results *now, struct canvas *canvas,
+                       struct rect line, int names, bool plain)
+{
+    char sign[12];
+    for (int c = 0; c < results->columns_shown; c++) {
+        int label = results->left + c, wide = results->cell_width - 1;
+        bool here = results->pane == PANE_MATRIX && label == results->column;
+        const char *head = plain ? now->class_name[label] : sign_of(now, label, sign);
+        int cells = text_width(head), shift = cells < wide ? wide - cells : 0;
+        canvas_text(canvas, line.x + names + c * results->cell_width + 1 + shift, line.y, wide,
+                    here ? THEME_TITLE : THEME_DIM, here ? CELL_BOLD : 0, head);
+    }
+    if (results->left > 0)
+        canvas_put(canvas, line.x + names, line.y, 0x25c2, THEME_KEY, 0);
+    if (results->left + results->columns_shown < now->classes)
+        canvas_put(canvas, line.x + line.w - 1, line.y, 0x25b8, THEME_KEY, 0);
+}
+
+static void draw_name(const struct results *results, const struct session_results *now, struct canvas *canvas,
+                      struct rect line, int truth, bool plain)
+{
+    char sign[12], cut[160];
+    bool here = results->pane == PANE_MATRIX && truth == results->row;
+    int signs = plain ? 0 : text_width(sign_of(now, now->classes - 1, sign)) + 1;
+    if (!plain)
+        canvas_text(canvas, line.x, line.y, signs - 1, THEME_DIM, 0, sign_of(now, truth, sign));
+    /* the end tells long names apart as often as the beginning; the line below has the whole */
+    const char *name = now->class_name[truth];
+    canvas_text(canvas, line.x + signs, line.y, line.w - signs, here ? THEME_TITLE : THEME_TEXT, here ? CELL_BOLD : 0,
+                text_middle(cut, sizeof cut, name, line.w - signs));
+}
+
 static void draw_matrix(struct results *results, const struct session_results *now, struct canvas *canvas,
                         struct rect area)
 {
-    component_heading(canvas, &area, "confusion: rows true, columns predicted", results->shares ? "shares" : "counts",
-                      results->pane == PANE_MATRIX);
+    char right[64];
+    struct rect head = layout_cut_top(&area, 1), line;
     draw_reading(results, now, canvas, layout_cut_bottom(&area, 1));
-    int names = label_width(now, area.w / 4), room = area.w - names - 2;
-    int width = now->classes > 0 ? room / now->classes : room;
-    results->cell_width = width < 5 ? 5 : width > 12 ? 12 : width;
-    results->columns_shown = room / results->cell_width;
-    results->rows_shown = area.h - 1;
-    if (results->columns_shown > now->classes)
-        results->columns_shown = now->classes;
-    if (results->rows_shown > now->classes)
-        results->rows_shown = now->classes;
+    line = layout_cut_top(&area, 1);
+    int names = 0;
+    bool plain = now->classes > 0 && arrange_matrix(results, now, area, &names);
+    int used = snprintf(right, sizeof right, "%s", results->shares ? "shares" : "counts");
     if (results->rows_shown < 1 || results->columns_shown < 1)
         return;
     scroll_to(&results->top, results->row, results->rows_shown, now->classes);
     scroll_to(&results->left, results->column, results->columns_shown, now->classes);
-    int x0 = area.x + names;
-    results->cells = (struct rect){x0, area.y + 1, results->columns_shown * results->cell_width, results->rows_shown};
-    for (int c = 0; c < results->columns_shown; c++) {
-        int label = results->left + c;
-        bool here = results->pane == PANE_MATRIX && label == results->column;
-        char name[128];
-        int wide = results->cell_width - 1;
-        abbreviate(now, label, wide, name, sizeof name);
-        int cells = text_width(name), shift = cells < wide ? wide - cells : 0;
-        canvas_text(canvas, x0 + c * results->cell_width + 1 + shift, area.y, wide, here ? THEME_TITLE : THEME_DIM,
-                    here ? CELL_BOLD : 0, name);
-    }
+    if (results->columns_shown < now->classes)
+        snprintf(right + used, sizeof right - (size_t)used, ", columns %d to %d of %d", results->left + 1,
+                 results->left + results->columns_shown, now->classes);
+    const char *title = head.w < 78 ? "rows true, columns taken" : "confusion: rows true, columns taken for";
+    component_heading(canvas, &head, title, right, results->pane == PANE_MATRIX);
+    results->cells =
+        (struct rect){area.x + names, area.y, results->columns_shown * results->cell_width, results->rows_shown};
+    draw_heads(results, now, canvas, line, names, plain);
     for (int r = 0; r < results->rows_shown; r++) {
-        int truth = results->top + r, y = area.y + 1 + r;
-        bool here = results->pane == PANE_MATRIX && truth == results->row;
-        canvas_text(canvas, area.x, y, names, here ? THEME_TITLE : THEME_TEXT, here ? CELL_BOLD : 0,
-                    now->class_name[truth]);
+        int truth = results->top + r;
+        draw_name(results, now, canvas, (struct rect){area.x, area.y + r, names, 1}, truth, plain);
         for (int c = 0; c < results->columns_shown; c++)
-            draw_cell(results, now, canvas, truth, results->left + c, x0 + c * results->cell_width, y);
+            draw_cell(results, now, canvas, truth, results->left + c, area.x + names + c * results->cell_width,
+                      area.y + r);
     }
     if (results->rows_shown < now->classes)
-        scrollbar_draw(canvas, (struct rect){area.x + area.w - 1, area.y + 1, 1, results->rows_shown}, now->classes,
+        scrollbar_draw(canvas, (struct rect){area.x + area.w - 1, area.y, 1, results->rows_shown}, now->classes,
                        results->top, results->rows_shown);
 }
 

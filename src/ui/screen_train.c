@@ -99,7 +99,7 @@ static void move(void *state, struct ui *ui, enum move move)
 {
     static const int steps[] = {[MOVE_LEFT] = -1, [MOVE_RIGHT] = 1, [MOVE_PAGE_UP] = -10, [MOVE_PAGE_DOWN] = 10};
     if (screen_train_in_form(state, ui))
-        screen_train_move_form(state, ui, move);
+        list_move(&((struct screen_train *)state)->settings, move);
     else if (move < (int)THAW_LENGTH(steps) && steps[move] != 0)
         move_cursor(state, ui, steps[move]);
 }

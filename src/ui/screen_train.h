@@ -31,7 +31,6 @@ bool screen_train_in_form(const struct screen_train *train, struct ui *ui);
 
 /* screen_train_form.c */
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area);
-void screen_train_move_form(struct screen_train *train, struct ui *ui, enum move move);
 void screen_train_edit(struct screen_train *train, struct ui *ui); /* starts, or asks for the selected value */
 
 /* screen_train_run.c */

@@ -1,5 +1,5 @@
-/* The settings of the next run: a form with a button on top. Enter, left and right step through the words of a choice;
- * everything else is asked for. Called by screen_train.c. */
+/* The settings of the next run: a form with a button on top. Enter opens the list of a choice; everything else is asked
+ * for. Called by screen_train.c. */
 #include "config.h"
 
 #include <stdio.h>
@@ -7,15 +7,24 @@
 
 #include "screen_train.h"
 #include "thaw/base/mem.h"
+#include "undo.h"
 
 enum { FORM_KEY, FORM_VALUE, FORM_VALUES, FORM_HELP, FORM_COLUMNS };
-enum { CHOICES_MAX = 16 };
 
 struct fill {
     const struct session_setting *setting;
     bool ready;
     bool live;
 };
+
+/* What a cell has room for: of a path the end. */
+static void fill_value(struct table_cell *cell, const char *value)
+{
+    size_t length = strlen(value), room = sizeof cell->text - 1;
+    if (cell->tail && length > room)
+        value += length - room;
+    snprintf(cell->text, sizeof cell->text, "%.*s", (int)room, value);
+}
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
@@ -35,7 +44,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     case FORM_VALUE:
         cell->role = THEME_TITLE;
         cell->tail = strchr(setting->value, '/') != NULL;
-        snprintf(cell->text, sizeof cell->text, "%s", setting->value[0] == '\0' ? "-" : setting->value);
+        fill_value(cell, setting->value[0] == '\0' ? "-" : setting->value);
         break;
     case FORM_VALUES:
         cell->role = THEME_DIM;
@@ -104,59 +113,48 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     return model != NULL && data != NULL;
 }
 
+/* On narrow terminals the selected row's help and what it allows stand below. */
+static void draw_row_help(const struct fill *fill, int row, struct canvas *canvas, struct rect area)
+{
+    const char *help = "trains with the settings below, in the background", *values = "";
+    if (row > 0) {
+        help = fill->setting[row - 1].help == NULL ? "" : fill->setting[row - 1].help;
+        values = fill->setting[row - 1].values == NULL ? "" : fill->setting[row - 1].values;
+    }
+    canvas_text(canvas, area.x, area.y, area.w, THEME_DIM, 0, help);
+    if (values[0] != '\0' && area.h > 1)
+        canvas_format(canvas, area.x, area.y + 1, area.w, THEME_DIM, 0, "allowed: %s", values);
+}
+
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     static const struct column columns[FORM_COLUMNS] = {
         [FORM_KEY] = {"setting", 22, 1, ALIGN_LEFT, 4},
-        [FORM_VALUE] = {"value", 16, 1, ALIGN_LEFT, 3},
+        [FORM_VALUE] = {"value", 30, 1, ALIGN_LEFT, 3},
         [FORM_VALUES] = {"allowed", 26, 1, ALIGN_LEFT, 2},
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
     struct fill fill = {.live = ui_training(ui)};
+    bool narrow = area.w < 140;
     component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
-    struct rect help = layout_cut_bottom(&area, area.w < 120 ? 1 : 0);
-    table_draw(canvas, area, &train->settings, columns, FORM_COLUMNS, fill_cell, &fill, true);
-    int row = train->settings.selected;
-    if (rect_empty(help))
-        return;
-    const char *text = "trains with the settings below, in the background";
-    if (row > 0)
-        text = fill.setting[row - 1].help == NULL ? "" : fill.setting[row - 1].help;
-    canvas_text(canvas, help.x, help.y, help.w, THEME_DIM, 0, text);
+    struct rect help = layout_cut_bottom(&area, narrow ? 2 : 0);
+    table_draw(canvas, area, &train->settings, columns, narrow ? FORM_VALUES : FORM_COLUMNS, fill_cell, &fill, true);
+    if (!rect_empty(help))
+        draw_row_help(&fill, train->settings.selected, canvas, help);
 }
 
 static void set_value(struct ui *ui, const char *key, const char *value)
 {
     struct error error = {0};
     char *assignment = mem_format("%s=%s", key, value);
-    if (!session_set(ui->session, assignment, &error))
+    if (!undo_set(ui->undo, ui->session, assignment, &error))
         ui_fail(ui, &error);
     else
         ui_say(ui, UI_INFO, "%s is %s%s", key, value, ui_training(ui) ? " for the next run" : "");
     mem_free(assignment);
-}
-
-/* Steps through "a | b | c" from the present value. */
-static void step_choice(struct ui *ui, const struct session_setting *setting, int by)
-{
-    char words[256], *word[CHOICES_MAX];
-    int count = 0, now = 0;
-    snprintf(words, sizeof words, "%s", setting->values);
-    for (char *at = words; at != NULL && count < CHOICES_MAX;) {
-        char *bar = strstr(at, " | ");
-        if (bar != NULL)
-            *bar = '\0';
-        if (strcmp(at, setting->value) == 0)
-            now = count;
-        word[count++] = at;
-        at = bar == NULL ? NULL : bar + 3;
-    }
-    char key[sizeof setting->key];
-    snprintf(key, sizeof key, "%s", setting->key);
-    set_value(ui, key, word[(now + by + count) % count]);
 }
 
 static void edit_done(void *context, struct ui *ui, const char *text, bool accepted)
@@ -164,6 +162,11 @@ static void edit_done(void *context, struct ui *ui, const char *text, bool accep
     struct screen_train *train = context;
     if (accepted)
         set_value(ui, train->editing, text);
+}
+
+static void choice_done(void *context, struct ui *ui, const char *item)
+{
+    edit_done(context, ui, item, true);
 }
 
 void screen_train_edit(struct screen_train *train, struct ui *ui)
@@ -178,12 +181,20 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     if ((size_t)row > count)
         return;
     setting += row - 1;
+    snprintf(train->editing, sizeof train->editing, "%s", setting->key);
     if (setting->choice) {
-        step_choice(ui, setting, 1);
+        ui_choose(ui, &(struct ui_choice){.title = setting->key,
+                                          .items = setting->values,
+                                          .now = setting->value,
+                                          .done = choice_done,
+                                          .context = train});
+        return;
+    }
+    if (strlen(setting->value) >= sizeof((struct input *)0)->text) {
+        ui_say(ui, UI_WARNING, "%s is too long to edit here; its file has room", setting->key);
         return;
     }
     char label[48];
-    snprintf(train->editing, sizeof train->editing, "%s", setting->key);
     int used =
         snprintf(label, sizeof label, "%s (%s) = ", setting->key, setting->values == NULL ? "" : setting->values);
     if (used >= (int)sizeof label || used > ui->layout.message.w / 2) /* the row says what is allowed, too */
@@ -191,18 +202,7 @@ void screen_train_edit(struct screen_train *train, struct ui *ui)
     ui_ask(ui, &(struct ui_ask){.label = label,
                                 .initial = setting->value,
                                 .history = "setting",
-                                .complete = ARGUMENT_NONE,
+                                .setting = setting->key,
                                 .done = edit_done,
                                 .context = train});
-}
-
-void screen_train_move_form(struct screen_train *train, struct ui *ui, enum move move)
-{
-    const struct session_setting *setting;
-    size_t count = session_settings(ui->session, &setting);
-    int row = train->settings.selected;
-    if (move != MOVE_LEFT && move != MOVE_RIGHT)
-        list_move(&train->settings, move);
-    else if (row > 0 && (size_t)row <= count && setting[row - 1].choice)
-        step_choice(ui, &setting[row - 1], move == MOVE_RIGHT ? 1 : -1);
 }

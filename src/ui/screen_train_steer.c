@@ -6,12 +6,18 @@
 
 #include "overlay.h"
 #include "screen_train.h"
+#include "undo.h"
+
+static bool is_off(struct ui *ui)
+{
+    return !ui_training(ui);
+}
 
 /* Says so when no run is on. */
 static bool is_on(struct ui *ui)
 {
     if (!ui_training(ui))
-        ui_say(ui, UI_WARNING, "No run is training");
+        ui_say_while(ui, is_off, UI_WARNING, "No run is training");
     return ui_training(ui);
 }
 
@@ -83,10 +89,14 @@ void screen_train_thaw_next(const struct command_call *call)
             continue;
         char name[sizeof all[i].name];
         snprintf(name, sizeof name, "%s", all[i].name);
-        if (!session_freeze_match(ui->session, name, false, &error))
+        if (!session_freeze_match(ui->session, name, false, &error)) {
             ui_fail(ui, &error);
-        else if (session_subject(ui->session) == SESSION_NEXT_RUN)
-            ui_say(ui, UI_GOOD, "%s thaws", name);
+            return;
+        }
+        if (session_subject(ui->session) == SESSION_SHOWN_RUN)
+            return;
+        undo_froze(ui->undo);
+        ui_say(ui, UI_GOOD, "%s thaws", name);
         return;
     }
     ui_say(ui, UI_WARNING, "Nothing is frozen any more");

@@ -378,6 +378,12 @@ bool term_is_ascii(const struct term *term)
     return term->ascii;
 }
 
+bool term_is_console(const struct term *term)
+{
+    const char *name = getenv("TERM");
+    return !term->ascii && name && strncmp(name, "linux", 5) == 0;
+}
+
 int term_colours(const struct term *term)
 {
     return term->colours;

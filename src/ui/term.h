@@ -68,7 +68,8 @@ bool term_read(struct term *term, struct term_event *event) THAW_NONNULL;
 
 void term_size(const struct term *term, int *width, int *height) THAW_NONNULL;
 bool term_is_ascii(const struct term *term) THAW_NONNULL;
-int term_colours(const struct term *term) THAW_NONNULL; /* 0 mono, 8, 16, 256, 1 << 24 */
+bool term_is_console(const struct term *term) THAW_NONNULL; /* the Linux console, which has no braille */
+int term_colours(const struct term *term) THAW_NONNULL;     /* 0 mono, 8, 16, 256, 1 << 24 */
 /* Sends the cells that changed since the last blit. */
 void term_blit(struct term *term, const struct canvas *canvas, const struct theme *theme) THAW_NONNULL;
 size_t term_bytes(const struct term *term) THAW_NONNULL; /* sent by blits so far */

@@ -13,6 +13,12 @@
 #include "overlay.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "undo.h"
+
+static bool is_idle(struct ui *ui)
+{
+    return !ui_training(ui);
+}
 
 /* What had to wait until nothing is being opened any more: a start, or the greeting that offers one. */
 static void greet(struct ui *ui)
@@ -22,7 +28,7 @@ static void greet(struct ui *ui)
     if (ui->starts)
         ui_do(ui, "start", "");
     else if (ui->greeting && !ui->message[0])
-        ui_say(ui, UI_INFO, "%s", ui->greeting);
+        ui_say_while(ui, is_idle, UI_INFO, "%s", ui->greeting);
     ui->starts = false;
     ui->greeting = NULL;
 }
@@ -34,6 +40,7 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->session = session;
     ui->themes_folder = options->themes_folder;
     ui->term = term;
+    ui->slow = options->slow;
     bool mono = options->no_colour || (term && term_colours(term) == 0), fault = false;
     if (mono)
         theme_init_mono(&ui->theme);
@@ -44,12 +51,15 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
         term_size(term, &width, &height);
     ui->canvas = canvas_create(width, height);
     ui->canvas->ascii = options->ascii || (term && term_is_ascii(term));
+    ui->canvas->console = term && term_is_console(term);
     ui->canvas->mono = mono;
     ui->layout = layout_frame(width, height);
     ui->keymap = keymap_create();
     ui->prompt = prompt_create();
     ui->question = question_create();
     ui->help = help_create();
+    ui->chooser = chooser_create();
+    ui->undo = undo_create();
     ui->current = options->start;
     ui_go(ui, options->start);
     ui->greeting = options->greeting;
@@ -66,6 +76,8 @@ void ui_destroy(struct ui *ui)
     for (int i = 0; i < SCREENS; i++)
         if (ui->state[i])
             screen_table[i]->destroy(ui->state[i]);
+    undo_destroy(ui->undo);
+    chooser_destroy(ui->chooser);
     help_destroy(ui->help);
     question_destroy(ui->question);
     prompt_destroy(ui->prompt);
@@ -81,15 +93,35 @@ void ui_dirty(struct ui *ui)
     ui->dirty = true;
 }
 
+static void say(struct ui *ui, enum ui_message_kind kind, const char *format, va_list args)
+{
+    vsnprintf(ui->message, sizeof ui->message, format, args);
+    ui->message_kind = kind;
+    ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
+    ui->message_holds = NULL;
+    ui->dirty = true;
+}
+
+void ui_again(struct ui *ui)
+{
+    ui->again = true;
+}
+
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(ui->message, sizeof ui->message, format, args);
+    say(ui, kind, format, args);
     va_end(args);
-    ui->message_kind = kind;
-    ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
-    ui->dirty = true;
+}
+
+void ui_say_while(struct ui *ui, bool (*holds)(struct ui *ui), enum ui_message_kind kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(ui, kind, format, args);
+    va_end(args);
+    ui->message_holds = holds;
 }
 
 void ui_fail(struct ui *ui, const struct error *error)
@@ -118,15 +150,16 @@ void ui_ask(struct ui *ui, const struct ui_ask *ask)
     ui->dirty = true;
 }
 
+void ui_choose(struct ui *ui, const struct ui_choice *choice)
+{
+    chooser_open(ui->chooser, choice);
+    ui->dirty = true;
+}
+
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context)
 {
     question_open(ui->question, text, yes, context);
     ui->dirty = true;
-}
-
-bool ui_ascii(const struct ui *ui)
-{
-    return ui->canvas->ascii;
 }
 
 bool ui_training(struct ui *ui)
@@ -171,27 +204,39 @@ static void on_mouse(struct ui *ui, const struct term_event *event)
 static void on_key(struct ui *ui, const struct term_event *event)
 {
     const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
-    if (ui->message_since == 0)
-        ui->message[0] = 0; /* warnings and errors stay until the next key */
     if (command)
         ui_call(ui, command, "");
+}
+
+/* Whether something lies over the screen and took the event. */
+static bool overlay_event(struct ui *ui, const struct term_event *event)
+{
+    if (question_is_open(ui->question))
+        question_event(ui->question, ui, event);
+    else if (chooser_is_open(ui->chooser))
+        chooser_event(ui->chooser, ui, event);
+    else if (help_is_open(ui->help))
+        help_event(ui->help, ui, event);
+    else
+        return prompt_is_open(ui->prompt) && prompt_event(ui->prompt, ui, event);
+    return true;
 }
 
 void ui_event(struct ui *ui, const struct term_event *event)
 {
     ui->dirty = true;
-    if (event->kind == TERM_RESIZE)
+    if (event->kind == TERM_RESIZE) {
         ui_resize(ui, event->width, event->height);
-    else if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
+        return;
+    }
+    if (event->kind == TERM_KEY || event->mouse == TERM_PRESS)
+        ui->message[0] = 0;     /* it was seen, and what comes now has more to say */
+    if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
         const struct command *command = keymap_find(ui->keymap, (int)ui->current, event);
         if (command && strcmp(command->name, "quit") == 0 && !ui_training(ui))
             ui->quit = true;
-    } else if (question_is_open(ui->question))
-        question_event(ui->question, ui, event);
-    else if (help_is_open(ui->help))
-        help_event(ui->help, ui, event);
-    else if (prompt_is_open(ui->prompt) && event->kind == TERM_KEY)
-        prompt_event(ui->prompt, ui, event);
+    } else if (overlay_event(ui, event))
+        return;
     else if (event->kind == TERM_KEY)
         on_key(ui, event);
     else if (event->kind == TERM_MOUSE)
@@ -242,21 +287,30 @@ bool ui_type(struct ui *ui, const char *keys)
 }
 
 /* --- drawing --- */
-/* What a training run says on every screen, at the right of the tabs. */
+/* What a training run says on every screen, at the right of the tabs: as much as there is room for. */
 static void draw_status(struct ui *ui, struct rect line)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    char text[96];
     if (!ui_training(ui))
         return;
-    int used = snprintf(text, sizeof text, "● %s%sepoch %d/%d", status.phase == SESSION_RUNNING ? "" : status.words,
-                        status.phase == SESSION_RUNNING ? "" : " ", status.epoch, status.epochs);
-    if (status.val_accuracy >= 0 && used > 0 && (size_t)used < sizeof text)
-        snprintf(text + used, sizeof text - (size_t)used, "  %.1f%%", status.val_accuracy * 100);
-    int width = text_width(text);
-    if (width < line.w)
-        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, text);
+    char phase[32] = "";
+    if (status.phase != SESSION_RUNNING)
+        snprintf(phase, sizeof phase, "%s ", status.words);
+    char forms[4][96], percent[24] = "";
+    if (status.val_accuracy >= 0)
+        snprintf(percent, sizeof percent, "  %.1f%%", status.val_accuracy * 100);
+    snprintf(forms[0], sizeof forms[0], "● %sepoch %d/%d%s", phase, status.epoch, status.epochs, percent);
+    snprintf(forms[1], sizeof forms[1], "● %s%d/%d%s", phase, status.epoch, status.epochs, percent);
+    snprintf(forms[2], sizeof forms[2], "● %s%d/%d", phase, status.epoch, status.epochs);
+    snprintf(forms[3], sizeof forms[3], "●");
+    for (size_t i = 0; i < THAW_LENGTH(forms); i++) {
+        int width = text_width(forms[i]);
+        if (width >= line.w)
+            continue;
+        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, THEME_GOOD, 0, forms[i]);
+        return;
+    }
 }
 
 static void draw_tabs(struct ui *ui)
@@ -271,22 +325,29 @@ static void draw_tabs(struct ui *ui)
     draw_status(ui, line);
 }
 
-static void draw_message(struct ui *ui)
+/* Above the keys; what does not fit takes lines of the body, for sentences are no use cut. */
+static void draw_lines(struct ui *ui, enum theme_role role, const char *text)
 {
-    static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
     struct rect line = ui->layout.message;
-    if (ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS)
-        ui->message[0] = 0;
-    if (!ui->message[0])
-        return;
-    /* A sentence that does not fit takes lines of the body: errors are no use cut. */
-    struct rect nowhere = {0, 0, line.w, 0};
-    int lines = paragraph_draw(ui->canvas, nowhere, THEME_TEXT, 0, ui->message);
+    int lines = paragraph_height(line.w, text);
     lines = lines > 5 ? 5 : lines;
     line.y -= lines - 1;
     line.h = lines;
     canvas_fill(ui->canvas, line, ' ', THEME_TEXT, 0);
-    paragraph_draw(ui->canvas, line, roles[ui->message_kind], 0, ui->message);
+    paragraph_draw(ui->canvas, line, role, 0, text);
+}
+
+/* Without a message: what the selected row has no room for. */
+static void draw_message(struct ui *ui)
+{
+    static const enum theme_role roles[] = {THEME_TEXT, THEME_GOOD, THEME_WARNING, THEME_ERROR};
+    bool old = ui->message_since > 0 && clock_monotonic() - ui->message_since > UI_MESSAGE_SECONDS;
+    if (old || (ui->message_holds && !ui->message_holds(ui)))
+        ui->message[0] = 0;
+    if (ui->message[0])
+        draw_lines(ui, roles[ui->message_kind], ui->message);
+    else if (ui->canvas->whole[0])
+        draw_lines(ui, THEME_DIM, ui->canvas->whole);
 }
 
 static void draw_hint(struct ui *ui, int *x, int end, const char *name, const char *label)
@@ -345,7 +406,7 @@ void ui_draw(struct ui *ui)
 {
     struct canvas *canvas = ui->canvas;
     canvas_clear(canvas);
-    ui->dirty = false;
+    ui->dirty = ui->again = false;
     if (ui->layout.too_small) {
         draw_small(ui);
     } else {
@@ -354,12 +415,16 @@ void ui_draw(struct ui *ui)
         canvas_clip(canvas, all);
         draw_tabs(ui);
         draw_keys(ui);
+        if (help_is_open(ui->help) || chooser_is_open(ui->chooser))
+            canvas->whole[0] = 0; /* what lies below is not looked at */
         if (help_is_open(ui->help))
             help_draw(ui->help, ui, ui->layout.body);
         if (prompt_is_open(ui->prompt))
             prompt_draw(ui->prompt, canvas, ui->layout.message, ui->layout.body);
         else
             draw_message(ui);
+        if (chooser_is_open(ui->chooser))
+            chooser_draw(ui->chooser, canvas, ui->layout.body);
         if (question_is_open(ui->question))
             question_draw(ui->question, canvas, ui->layout.body);
     }

@@ -33,6 +33,8 @@ enum ui_message_kind { UI_INFO, UI_GOOD, UI_WARNING, UI_ERROR };
 struct prompt;
 struct help;
 struct question;
+struct chooser;
+struct undo;
 
 enum { UI_MESSAGE_SECONDS = 8 }; /* how long an info stays */
 
@@ -47,14 +49,19 @@ struct ui {
     enum screen_id current;
     void *state[SCREENS]; /* screens' own, made when first needed */
     bool dirty, quit;
+    bool again; /* draw at once, after a look at the keyboard */
+    bool slow;  /* the line is */
     enum ui_message_kind message_kind;
     char message[512];
-    double message_since;  /* clock_monotonic; 0: stays until replaced */
-    const char *greeting;  /* to be said once all is open; NULL: it was */
-    bool starts;           /* the run, once all is open */
-    struct prompt *prompt; /* always there, open or not */
+    double message_since;                 /* clock_monotonic; 0: stays until the next key */
+    bool (*message_holds)(struct ui *ui); /* whether it is still true; NULL: it does not say */
+    const char *greeting;                 /* to be said once all is open; NULL: it was */
+    bool starts;                          /* the run, once all is open */
+    struct prompt *prompt;                /* always there, open or not */
     struct help *help;
     struct question *question;
+    struct chooser *chooser;
+    struct undo *undo;
     struct rect tab_hit[SCREENS], hint_hit[SCREEN_HINTS + 4];
     const struct command *hint_command[SCREEN_HINTS + 4];
     int hints;
@@ -62,7 +69,11 @@ struct ui {
 
 /* --- for screens --- */
 void ui_dirty(struct ui *ui); /* draw again soon */
+void ui_again(struct ui *ui); /* while drawing: not all is there yet, draw again at once unless a key comes first */
 void ui_say(struct ui *ui, enum ui_message_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same, gone as soon as it is no longer true. */
+void ui_say_while(struct ui *ui, bool (*holds)(struct ui *ui), enum ui_message_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 void ui_fail(struct ui *ui, const struct error *error); /* says it as an error, with a capital and a full stop */
 void ui_go(struct ui *ui, enum screen_id screen);
 void ui_show(const struct command_call *call); /* of a screen's own `go` */
@@ -78,15 +89,24 @@ struct ui_ask {
     const char *initial; /* "" or what to edit */
     const char *history; /* lines of the same name share a history; NULL: none */
     enum command_argument complete;
+    const char *setting; /* instead: completes values of this one; NULL: none */
     void (*changed)(void *context, struct ui *ui, const char *text);
     void (*done)(void *context, struct ui *ui, const char *text, bool accepted);
     void *context;
 };
 void ui_ask(struct ui *ui, const struct ui_ask *ask);
+/* A list to choose a word from, over the screen; `done` runs when one is chosen. */
+struct ui_choice {
+    const char *title;
+    const char *items; /* "sgd | nesterov | adamw" */
+    const char *now;   /* the one that holds */
+    void (*done)(void *context, struct ui *ui, const char *item);
+    void *context;
+};
+void ui_choose(struct ui *ui, const struct ui_choice *choice);
 /* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
 
-bool ui_ascii(const struct ui *ui);
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */

@@ -34,6 +34,8 @@ static double span(const struct ui *ui, const struct beat *beat)
 static int patience(struct ui *ui, const struct beat *beat)
 {
     double wait = -1, now = clock_monotonic();
+    if (ui->again)
+        return 0;
     if (ui->dirty || ui_training(ui)) /* clocks tick: elapsed, time left */
         wait = beat->drawn + span(ui, beat) - now;
     else if (ui->message[0] && ui->message_since > 0)
@@ -98,8 +100,8 @@ static bool run(struct ui *ui, const struct pace *pace, struct error *error)
         double now = clock_monotonic();
         bool due = (ui->dirty || ui_training(ui)) && now - beat.drawn >= span(ui, &beat);
         bool ages = ui->message_since > 0 && now - ui->message_since > UI_MESSAGE_SECONDS && ui->message[0];
-        if (!ui->quit && (urgent || ages || due))
-            draw(ui, &beat, now, urgent);
+        if (!ui->quit && (urgent || ui->again || ages || due))
+            draw(ui, &beat, now, urgent || ui->again);
     }
     return true;
 }

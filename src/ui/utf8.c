@@ -89,3 +89,23 @@ char *text_tail(char *cut, size_t room, const char *text, int width)
     snprintf(cut, room, "%s%s", whole ? "" : "…", text);
     return cut;
 }
+
+const char *text_middle(char *cut, size_t room, const char *text, int width)
+{
+    int cells = text_width(text), head = width / 2, used = 0;
+    if (cells <= width || width < 3)
+        return cells <= width ? text : "";
+    const char *at = text, *end = text;
+    while (used < head) {
+        end = at;
+        used += code_width(utf8_next(&at));
+    }
+    end = used == head ? at : end;
+    int length = (int)(end - text), left = cells;
+    for (const char *tail = text; *tail; left -= code_width(utf8_next(&tail)))
+        if (left <= width - head - 1) {
+            snprintf(cut, room, "%.*s…%s", length, text, tail);
+            return cut;
+        }
+    return text;
+}

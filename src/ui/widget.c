@@ -38,21 +38,6 @@ void gauge_draw(struct canvas *canvas, struct rect area, double share, enum them
     canvas_format(canvas, x, area.y, cells + 2, THEME_TITLE, 0, " %s ", text);
 }
 
-void spark_draw(struct canvas *canvas, int x, int y, int width, const float *values, int count, float low, float high,
-                enum theme_role role)
-{
-    static const char levels[] = " .:-=+*#";
-    int first = count > width ? count - width : 0;
-    x += count < width ? width - count : 0;
-    for (int i = first; i < count; i++, x++) {
-        float share = high > low ? (values[i] - low) / (high - low) : 0;
-        if (!isfinite(share))
-            continue;
-        int level = (int)((share < 0 ? 0 : share > 1 ? 1 : share) * 7 + 0.5f);
-        canvas_put(canvas, x, y, canvas->ascii ? (uint32_t)levels[level] : 0x2581 + (uint32_t)level, role, 0);
-    }
-}
-
 int paragraph_draw(struct canvas *canvas, struct rect area, enum theme_role role, unsigned attrs, const char *text)
 {
     int line = 0;
@@ -85,6 +70,11 @@ int paragraph_draw(struct canvas *canvas, struct rect area, enum theme_role role
                 text++;
     }
     return line;
+}
+
+int paragraph_height(int width, const char *text)
+{
+    return paragraph_draw(NULL, (struct rect){0, 0, width, 0}, THEME_TEXT, 0, text);
 }
 
 void field_draw(struct canvas *canvas, int x, int y, int width, int label_width, const char *label, const char *value)

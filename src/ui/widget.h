@@ -16,10 +16,15 @@ struct list {
     int rows, selected, top;
     int visible;      /* rows that fitted at the last draw */
     struct rect area; /* of the rows, at the last draw: for the mouse */
+    int shift;        /* of a table: columns hidden at the left so that others have room */
+    int most_shift;   /* at the last draw; 0: all columns are seen */
 };
-void list_set_rows(struct list *list, int rows);   /* keeps the selection where it can */
-void list_select(struct list *list, int row);      /* clamped, scrolled into view */
-bool list_move(struct list *list, enum move move); /* false: not along the list, or already there */
+void list_set_rows(struct list *list, int rows); /* keeps the selection where it can */
+void list_select(struct list *list, int row);    /* clamped, scrolled into view */
+/* The move of an arrow, page or end key; letters are not looked at. */
+bool move_of_key(const struct term_event *event, enum move *move);
+/* Left and right bring columns of a table into sight that had no room. false: already there. */
+bool list_move(struct list *list, enum move move);
 enum list_hit {
     LIST_MISS,
     LIST_SCROLLED,
@@ -47,7 +52,8 @@ struct table_cell {
     double bar; /* 0..1 draws a bar behind nothing: the cell is a bar; < 0 (at first): text */
 };
 typedef void (*table_fill)(void *context, int row, int column, struct table_cell *cell);
-/* Header line, rows, and a scroll bar when they do not fit. `focused` false draws the selection dimmer. */
+/* Header line, rows, a scroll bar when they do not fit, and signs at the header's end when columns do not. What the
+ * selected row of a focused table has no room for goes into canvas->whole. `focused` false draws the selection dimmer. */
 void table_draw(struct canvas *canvas, struct rect area, struct list *list, const struct column *columns, int count,
                 table_fill fill, void *context, bool focused);
 /* The column under a cell of the last draw's header line, -1: none. Same arguments as table_draw. */
@@ -58,9 +64,6 @@ void scrollbar_draw(struct canvas *canvas, struct rect area, int rows, int top, 
 void bar_draw(struct canvas *canvas, int x, int y, int width, double share, enum theme_role role);
 /* A progress bar with text in its middle. share < 0: not known. */
 void gauge_draw(struct canvas *canvas, struct rect area, double share, enum theme_role role, const char *text);
-/* A line of eighth blocks (levels " .:-=+*#" in ASCII), scaled to [low, high]; newest at the right. */
-void spark_draw(struct canvas *canvas, int x, int y, int width, const float *values, int count, float low, float high,
-                enum theme_role role);
 
 /* --- a line of text being edited --- */
 struct input {
@@ -74,8 +77,9 @@ bool input_key(struct input *input, const struct term_event *event);
 void input_draw(struct canvas *canvas, struct rect area, struct input *input, bool focused); /* sets the text cursor */
 
 /* --- words --- */
-/* Wraps at blanks; returns lines used (drawn or not, so a first call with an empty area measures). */
+/* Wraps at blanks; returns lines used, drawn or not. */
 int paragraph_draw(struct canvas *canvas, struct rect area, enum theme_role role, unsigned attrs, const char *text);
+int paragraph_height(int width, const char *text); /* lines that it takes in so many cells */
 /* A line "label  value" with the label dim in `label_width` cells. */
 void field_draw(struct canvas *canvas, int x, int y, int width, int label_width, const char *label, const char *value);
 /* A tab line; hit[i] gets each tab's rectangle (empty when it did not fit). */

@@ -57,9 +57,6 @@ void weights_add_metadata(struct weights *weights, const char *key, const char *
  * the handle closes or opening fails. */
 void weights_keep(struct weights *weights, void *block, void (*release)(void *block)) THAW_NONNULL;
 
-/* Bytes of a further file that places may point into: a tensor may have as many elements as all files have bytes. */
-void weights_widen(struct weights *weights, size_t bytes) THAW_NONNULL;
-
 /* The graph that weights_onnx gives; it lives as long as the handle. */
 struct onnx_graph;
 void weights_set_onnx(struct weights *weights, const struct onnx_graph *graph) THAW_NONNULL;

@@ -171,7 +171,7 @@ static void snake_case(char snake[SNAKE], const char *name)
 
 /* --- outline --- */
 
-const json_t *keras_config_layers(const json_t *model)
+static const json_t *keras_config_layers(const json_t *model)
 {
     const json_t *config = json_object_get(model, "config");
     const json_t *layers = json_is_array(config) ? config : json_object_get(config, "layers");

@@ -50,7 +50,4 @@ const struct keras_layer *keras_outline_find_group(const struct keras_outline *o
 /* The layers inside a nested model: the index of the first, and how many; 0 where it is none. */
 size_t keras_outline_inside(const struct keras_outline *outline, const char *model, size_t *first) THAW_NONNULL;
 
-/* The list of layers in a model's configuration (Keras 1 has it in place of the configuration), or NULL. */
-const json_t *keras_config_layers(const json_t *model) THAW_NONNULL;
-
 #endif

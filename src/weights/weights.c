@@ -122,7 +122,8 @@ void weights_keep(struct weights *weights, void *block, void (*release)(void *bl
     weights->kept[weights->kept_count++] = (struct kept){block, release};
 }
 
-void weights_widen(struct weights *weights, size_t bytes)
+/* Bytes of a further file that places may point into: a tensor may have as many elements as all files have bytes. */
+static void weights_widen(struct weights *weights, size_t bytes)
 {
     weights->beside += bytes;
 }

@@ -25,7 +25,7 @@
 
 extern char **environ;
 
-enum { WORDS_MAX = 12, HANG_SECONDS = 300 };
+enum { WORDS_MAX = 14, HANG_SECONDS = 300 };
 
 static char directory[] = "/tmp/thaw-cli-XXXXXX";
 static char *program;
@@ -238,7 +238,8 @@ static const struct refusal refusals[] = {
     {2, "show needs", {"models", "show"}},
     {2, "no_such_network", {"models", "show", "no_such_network"}},
     {2, "no such folder", {"runs", "--runs", "@missing"}},
-    {2, "one filter", {"runs", "a", "b"}},
+    {2, "character 1: there is no column \"bset\" to compare; the nearest is best", {"runs", "bset>3"}},
+    {2, "character 3: there is no column \"colour\" to look into", {"runs", "a", "colour:red"}},
     {2, "block-cached or full", {"bench", "--regime", "sideways"}},
     {2, "give --layers", {"bench", "--every-kernel"}},
     {2, "--steps takes", {"bench", "--steps", "0"}},
@@ -247,7 +248,20 @@ static const struct refusal refusals[] = {
     {2, "--size takes", {"bench", "--size", "0"}},
     {2, "one experiment file", {"train"}},
     {2, "epochs", {"train", "@unknown.ini"}},
-    {2, "one run directory", {"resume"}},
+    {2, "one run is needed", {"resume"}},
+    {2, "missing: there is no such run directory", {"resume", "@missing"}},
+    {2, "not a run directory (no events.jsonl in it)", {"resume", "@good"}},
+    {2, "there are no runs in it", {"resume", "last", "--runs", "@good"}},
+    {2, "there are no runs in it", {"runs", "delete", "some", "--runs", "@good"}},
+    {2, "rename needs a run and its new name", {"runs", "rename", "some"}},
+    {2, "tag needs a run", {"runs", "tag"}},
+    {2, "delete needs a run", {"runs", "delete"}},
+    {2, "empty-trash needs no more", {"runs", "empty-trash", "now"}},
+    {2, "--yes is for empty-trash", {"runs", "delete", "some", "--yes"}},
+    {2, "no column \"bset\" to sort by; it can be best,", {"runs", "--sort", "bset"}},
+    {2, "--sort is for the list", {"runs", "delete", "x", "--sort", "best"}},
+    {2, "--trash is for the list", {"runs", "tag", "some", "--trash"}},
+    {2, "--runs is for show and verify", {"models", "compare", "a", "b", "--runs", "@good"}},
     /* what was probably meant */
     {2, "the nearest is train", {"trian", "@short.ini"}},
     {2, "the nearest is resume", {"rusume"}},
@@ -268,6 +282,12 @@ static const struct refusal refusals[] = {
     {2, "the nearest is resnet18", {"models", "compare", "resnet18", "resnet81"}},
     {2, "the nearest is block-cached", {"bench", "--regime", "block-cach"}},
     {2, "the nearest is train.lr", {"train", "@short.ini", "--set", "train.learning_rate=1"}},
+    {2, "lr=1: not section.key=value; the nearest is train.lr", {"train", "@short.ini", "--set", "lr=1"}},
+    {2, "the nearest is --clear", {"cache", "clear"}},
+    {2, "no weights of that name; the nearest is resnet18", {"models", "pull", "resnet81"}},
+    {2, "missing.json: No such file", {"bench", "--compare", "@missing.json"}},
+    {4, "there is no such file", {"models", "time", "./nope.pth"}},
+    {2, "there are no runs in it", {"eval", "--model", "last", "--data", "@good", "--runs", "@good"}},
     {2, "the nearest is train.early_stop", {"train", "@short.ini", "--set", "train.patience=1"}},
     {2, "the nearest is data.val", {"train", "@short.ini", "--set", "data.validation_share=1"}},
     {2, "thaw-experiment(5)", {"train", "@short.ini", "--set", "train.xyzzy=1"}},
@@ -331,21 +351,63 @@ static void expect_plain(const struct outcome *outcome, int code, const char *wh
                  outcome->out, outcome->err);
 }
 
+/* Calls `each` with the name of every verb that `thaw --help` lists. */
+static void for_verbs(void (*each)(const char *verb))
+{
+    struct outcome outcome = run((const char *const[]){"--help", NULL});
+    char *at = strstr(outcome.out, "\nverbs:\n"), name[32];
+    int count = 0;
+    expect_plain(&outcome, 0, "--help");
+    assert_non_null(at);
+    for (at += 8; sscanf(at, "  %31s", name) == 1 && !strncmp(at, "  ", 2); at = strchr(at, '\n') + 1, count++)
+        each(name);
+    assert_true(count >= 10);
+    finish(&outcome);
+}
+
+static void expect_help(const char *verb)
+{
+    char *usage = mem_format("usage: thaw %s ", verb);
+    struct outcome outcome = run((const char *const[]){verb, "--help", NULL});
+    expect_plain(&outcome, 0, verb);
+    assert_int_equal(strncmp(outcome.out, usage, strlen(usage)), 0);
+    assert_string_equal(outcome.err, "");
+    mem_free(usage);
+    finish(&outcome);
+}
+
 static void helps(void **state)
 {
     (void)state;
-    static const char *const verb[] = {"train",   "resume", "models", "data",   "eval",
-                                       "predict", "runs",   "bench",  "samples"};
-    for (size_t i = 0; i < THAW_LENGTH(verb); i++) {
-        const char *words[] = {verb[i], "--help", NULL};
-        char *usage = mem_format("usage: thaw %s ", verb[i]);
-        struct outcome outcome = run(words);
-        expect_plain(&outcome, 0, verb[i]);
-        assert_int_equal(strncmp(outcome.out, usage, strlen(usage)), 0);
-        assert_string_equal(outcome.err, "");
-        mem_free(usage);
-        finish(&outcome);
-    }
+    for_verbs(expect_help);
+}
+
+/* Of every verb, whatever verbs there come to be: its name and its options are found near, and its output must arrive. */
+static void expect_manners(const char *verb)
+{
+    char *misspelt = mem_format("%.*s%c", (int)strlen(verb) - 1, verb, verb[0] == 'x' ? 'y' : 'x');
+    char *near = mem_format("the nearest is %s\n", verb);
+    struct outcome option = run((const char *const[]){verb, "--hlep", NULL});
+    struct outcome name = run((const char *const[]){misspelt, NULL});
+    struct outcome full =
+        run_into((const char *const[]){verb, "--help", NULL}, open("/dev/full", O_WRONLY | O_CLOEXEC));
+    if (option.code != 2 || !strstr(option.err, "unknown option --hlep; the nearest is --help\n"))
+        fail_msg("%s --hlep: exit %d, %s", verb, option.code, option.err);
+    if (name.code != 2 || !strstr(name.err, near))
+        fail_msg("%s: exit %d, %s", misspelt, name.code, name.err);
+    if (full.code != 1 || !strstr(full.err, "thaw: standard output: No space left on device\n"))
+        fail_msg("%s --help > /dev/full: exit %d, %s", verb, full.code, full.err);
+    finish(&option);
+    finish(&name);
+    finish(&full);
+    mem_free(misspelt);
+    mem_free(near);
+}
+
+static void has_manners(void **state)
+{
+    (void)state;
+    for_verbs(expect_manners);
 }
 
 struct result {
@@ -363,7 +425,10 @@ static const struct result results[] = {
     {0, "layers", {"models", "show", "resnet20", "--json"}},
     {0, "catalog", {"models", "show", "resnet50-imagenet1k_v2", "--json"}},
     {0, "findings", {"data", "check", "@hostile", "--json"}},
+    {0, "folder", {"samples", "@\377drawn", "--american", "1", "--json"}},
     {0, "runs", {"runs", "--runs", "@good", "--json"}},
+    {0, "runs", {"runs", "--runs", "@good", "--json", "-failed", "best>=50", "tag:x", "--trash"}},
+    {0, "removed", {"runs", "empty-trash", "--runs", "@good", "--json"}},
     {0, "regimes", {"bench", "--model", "resnet20", "--batch", "1", "--seconds", "0", "--json"}},
     {0,
      "layers",
@@ -559,11 +624,8 @@ static void tells_resumed_runs(void **state)
     expect_plain(&outcome, 0, "train");
     finish(&outcome);
     char *name = only_run("resumed");
-    const char *const line[] = {"resume", name, NULL}, *const whole[] = {"resume", name, "--json", NULL};
-    char *experiment = mem_format("%s/experiment.ini", name + 1);
-    static const char longer[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = ../../good\n"
-                                 "val = ../../good\n[train]\nepochs = 3\nbatch = 2\n";
-    write_file(experiment, longer, sizeof longer - 1);
+    const char *const line[] = {"resume", name, "--epochs", "3", NULL}, *const whole[] = {"resume", name, "--json",
+                                                                                          NULL};
     outcome = run(line);
     expect_plain(&outcome, 0, "resume");
     assert_non_null(strstr(outcome.out, "\nepoch 2/3  loss "));
@@ -578,7 +640,158 @@ static void tells_resumed_runs(void **state)
     assert_true(json_real_value(json_object_get(root, "loss")) > 0);
     json_decref(root);
     finish(&outcome);
-    mem_free(experiment);
+    mem_free(name);
+}
+
+/* --- runs by name --- */
+
+static struct outcome expect(int code, const char *const *words)
+{
+    struct outcome outcome = run(words);
+    char *line = mem_string("");
+    for (int i = 0; words[i]; i++) {
+        char *longer = mem_format("%s %s", line, words[i]);
+        mem_free(line);
+        line = longer;
+    }
+    expect_plain(&outcome, code, line);
+    mem_free(line);
+    return outcome;
+}
+#define EXPECT(code, ...) expect(code, (const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_text(struct outcome outcome, const char *out, const char *err)
+{
+    if ((out && !strstr(outcome.out, out)) || (err && !strstr(outcome.err, err)))
+        fail_msg("\"%s\" and \"%s\" are to be said\nstdout: %s\nstderr: %s", out ? out : "", err ? err : "",
+                 outcome.out, outcome.err);
+    finish(&outcome);
+}
+
+/* Every verb that takes a run takes it by name. */
+static void takes_runs_by_name(void **state)
+{
+    (void)state;
+    expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@named", "--set", "run.name=first"), NULL, NULL);
+    expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@named", "--set", "run.name=second"), NULL, NULL);
+    expect_text(EXPECT(0, "resume", "first", "--runs", "@named"), "resnet20 on", NULL);
+    expect_text(EXPECT(0, "eval", "--model", "FIRS", "--runs", "@named", "--data", "@good"), "resnet20 on", "-first\n");
+    expect_text(EXPECT(0, "predict", "--model", "second", "--runs", "@named", "@good/a/0.png"), "0.png\t", "-second\n");
+    expect_text(EXPECT(0, "models", "show", "last", "--runs", "@named"), "resnet20: 2 classes", "-second\n");
+    expect_text(EXPECT(0, "models", "verify", "last", "--runs", "@named"), "resnet20, 2 classes", "-second\n");
+    expect_text(EXPECT(0, "bench", "--model", "first", "--runs", "@named", "--batch", "1", "--seconds", "0",
+                       "--no-limits", "--regime", "forward"),
+                "resnet20, 32x32x3", "-first\n");
+    static const char *const verbs[][6] = {
+        {"resume"},
+        {"eval", "--data", "@good", "--model"},
+        {"predict", "@good/a/0.png", "--model"},
+        {"bench", "--model"},
+        {"models", "show"},
+        {"models", "verify"},
+        {"runs", "delete"},
+        {"runs", "tag"},
+        {"runs", "note"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(verbs); i++) {
+        const char *words[WORDS_MAX] = {0};
+        int count = 0;
+        while (verbs[i][count]) {
+            words[count] = verbs[i][count];
+            count++;
+        }
+        words[count] = "s"; /* first and second */
+        words[count + 1] = "--runs";
+        words[count + 2] = "@named";
+        expect_text(expect(2, words), NULL, "\"s\" can be 2 runs: 2");
+    }
+}
+
+/* What an architecture or a file is called counts before a run's name. */
+static void prefers_networks_to_runs(void **state)
+{
+    (void)state;
+    expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@shadow", "--set", "run.name=resnet20"), NULL, NULL);
+    struct outcome outcome = EXPECT(0, "models", "show", "resnet20", "--runs", "@shadow");
+    assert_non_null(strstr(outcome.out, "resnet20: 10 classes"));
+    assert_string_equal(outcome.err, "");
+    finish(&outcome);
+    expect_text(EXPECT(2, "models", "show", "resnet2O", "--runs", "@shadow"), NULL, "the nearest are resnet20 and");
+}
+
+/* The run's directory is the only one below the folder that has this in its name. */
+static bool has_run(const char *folder, const char *part)
+{
+    struct error error = {0};
+    struct file_list list;
+    char *path = in_directory(folder);
+    bool has = false;
+    if (!file_list_read(&list, path, &error))
+        fail_msg("%s", error.text);
+    for (size_t i = 0; i < list.count; i++)
+        has |= strstr(list.name[i], part) != NULL;
+    file_list_free(&list);
+    mem_free(path);
+    return has;
+}
+
+static void keeps_order_among_runs(void **state)
+{
+    (void)state;
+    expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@kept", "--set", "run.name=plain"), NULL, NULL);
+    expect_text(EXPECT(0, "runs", "--sort", "-best", "--runs", "@kept"), "1 of 1 runs", NULL);
+    expect_text(EXPECT(0, "runs", "rename", "plain", "better", "--runs", "@kept"), "-plain is now ", NULL);
+    assert_true(has_run("kept", "-better"));
+    expect_text(EXPECT(0, "resume", "better", "--runs", "@kept"), "going on from", NULL); /* nothing in it broke */
+    expect_text(EXPECT(0, "eval", "--model", "better", "--runs", "@kept", "--data", "@good"), "top-1", NULL);
+    expect_text(EXPECT(0, "runs", "tag", "better", "keep", "b-2", "--runs", "@kept"), "tags: keep, b-2\n", NULL);
+    expect_text(EXPECT(0, "runs", "tag", "last", "-b-2", "--runs", "@kept"), "tags: keep\n", NULL);
+    expect_text(EXPECT(0, "runs", "note", "last", "two", "words", "--runs", "@kept"), "note: two words\n", NULL);
+    expect_text(EXPECT(0, "runs", "tag:keep", "--runs", "@kept"), "    two words\n1 of 1 runs", NULL);
+    expect_text(EXPECT(0, "runs", "-tagged", "--runs", "@kept"), "0 of 1 runs", NULL);
+    expect_text(EXPECT(0, "runs", "dlete", "last", "--runs", "@kept"), "0 of 1 runs", "the nearest is delete\n");
+    expect_text(EXPECT(2, "runs", "tag", "last", "a b", "--runs", "@kept"), NULL, "cannot be a tag");
+    expect_text(EXPECT(2, "runs", "rename", "last", "a/b", "--runs", "@kept"), NULL, "it could be \"a-b\"");
+    expect_text(EXPECT(0, "runs", "delete", "better", "--runs", "@kept"), "-better is in the trash", NULL);
+    assert_false(has_run("kept", "better"));
+    expect_text(EXPECT(0, "runs", "--trash", "--runs", "@kept"), "1 of 1 runs", NULL);
+    expect_text(EXPECT(0, "runs", "restore", "better", "--runs", "@kept"), "-better is back", NULL);
+    assert_true(has_run("kept", "-better"));
+    expect_text(EXPECT(0, "runs", "delete", "better", "--runs", "@kept"), NULL, NULL);
+    expect_text(EXPECT(2, "runs", "empty-trash", "--runs", "@kept"), NULL, "--yes says so without a terminal");
+    assert_true(has_run("kept/.trash", "-better"));
+    expect_text(EXPECT(0, "runs", "empty-trash", "--yes", "--runs", "@kept"), "1 removed", NULL);
+    assert_false(has_run("kept/.trash", "better"));
+}
+
+/* All of the runs named are there, or none is touched. */
+static void deletes_all_or_none(void **state)
+{
+    (void)state;
+    expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@several", "--set", "run.name=one"), NULL, NULL);
+    expect_text(EXPECT(2, "runs", "delete", "one", "two", "--runs", "@several"), NULL, "has no run \"two\"");
+    assert_true(has_run("several", "-one"));
+}
+
+/* Numbers of the objects are those of the files, to the last bit. */
+static void tells_exact_numbers(void **state)
+{
+    (void)state;
+    expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@exact"), NULL, NULL);
+    char *name = only_run("exact"), *events = mem_format("%s/%s/events.jsonl", directory, name + 1);
+    struct error error = {0};
+    struct outcome outcome = EXPECT(0, "runs", "--runs", "@exact", "--json");
+    char *text = file_read_text(events, 1 << 24, &error);
+    json_t *root = json_loads(outcome.out, 0, NULL), *first = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
+    const json_t *told = json_array_get(json_object_get(root, "runs"), 0);
+    assert_true(json_real_value(json_object_get(told, "started")) == json_real_value(json_object_get(first, "time")));
+    assert_true(json_real_value(json_object_get(told, "started")) > 1e9);
+    assert_true(json_is_null(json_object_get(told, "note")));
+    json_decref(root);
+    json_decref(first);
+    finish(&outcome);
+    mem_free(text);
+    mem_free(events);
     mem_free(name);
 }
 
@@ -627,6 +840,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),
         cmocka_unit_test(helps),
+        cmocka_unit_test(has_manners),
         cmocka_unit_test(speaks_json),
         cmocka_unit_test(disarms_names),
         cmocka_unit_test(needs_its_output),
@@ -635,6 +849,11 @@ int main(void)
         cmocka_unit_test(tells_logits),
         cmocka_unit_test(names_the_run),
         cmocka_unit_test(names_photographs),
+        cmocka_unit_test(takes_runs_by_name),
+        cmocka_unit_test(prefers_networks_to_runs),
+        cmocka_unit_test(keeps_order_among_runs),
+        cmocka_unit_test(deletes_all_or_none),
+        cmocka_unit_test(tells_exact_numbers),
         cmocka_unit_test(tells_unjudged_runs),
         cmocka_unit_test(tells_resumed_runs),
     };

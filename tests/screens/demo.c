@@ -142,6 +142,7 @@ int main(int argc, char **argv)
     term_size(demo.term, &width, &height);
     demo.canvas = canvas_create(width, height);
     demo.canvas->ascii = term_is_ascii(demo.term);
+    demo.canvas->console = term_is_console(demo.term);
     demo.canvas->mono = term_colours(demo.term) == 0;
     theme_init_default(&demo.theme);
     if (demo.canvas->mono)

@@ -175,7 +175,7 @@ bool session_start(struct session *session, struct error *error)
     struct session_status *status = &session->status;
     session->recorded = false;
     fake_phase(session, SESSION_PREPARING);
-    snprintf(status->run, sizeof status->run, "/data/runs/20261123-1000-%s", session->setting[SETTINGS - 1].value);
+    snprintf(status->run, sizeof status->run, "/data/runs/20261123-1000-%.400s", session->setting[SETTINGS - 1].value);
     snprintf(status->model, sizeof status->model, "%s", fake_models[session->model].name);
     snprintf(status->data, sizeof status->data, "%s", session->data_path);
     status->epochs = atoi(session->setting[0].value);

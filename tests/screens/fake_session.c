@@ -40,6 +40,7 @@ static void set_setting(struct session_setting *setting, const char *key, const 
     setting->values = values;
     setting->help = help;
     setting->choice = strstr(values, " | ") != NULL;
+    setting->path = strcmp(values, "folder") == 0;
 }
 
 static void init_settings(struct session_setting *s)
@@ -55,6 +56,7 @@ static void init_settings(struct session_setting *s)
     set_setting(s++, "train.early_stop", "0", "epochs", "stop after so many epochs without a better one; 0: never");
     set_setting(s++, "data.augment", "light", "none | light | standard", "random changes to training images");
     set_setting(s++, "train.seed", "1", "number", "the same seed gives the same run");
+    set_setting(s++, "data.path", "/data/samples/indian", "folder", "images, one folder a class");
     set_setting(s++, "run.name", "indian", "text", "part of the run's folder name");
 }
 

@@ -4,7 +4,7 @@
 
 #include "fake_session.h"
 
-enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SETTINGS = 12, RUNS = 4, FAKE_MODELS = 9 };
+enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SETTINGS = 13, RUNS = 4, FAKE_MODELS = 9 };
 
 struct session {
     int pipe[2];

@@ -94,3 +94,47 @@ void stage_expect_not(struct stage *stage, const char *text)
 {
     expect(stage, text, false);
 }
+
+void stage_find(struct stage *stage, const char *text, int *x, int *y)
+{
+    stage_expect(stage, text);
+    char *dump = canvas_dump(stage->ui->canvas), *line = dump;
+    for (int row = 0; *line != '\0'; row++) {
+        char *end = strchr(line, '\n');
+        *end = '\0';
+        char *found = strstr(line, text);
+        if (found != NULL) {
+            *found = '\0';
+            *x = text_width(line);
+            *y = row;
+        }
+        line = end + 1;
+    }
+    mem_free(dump);
+}
+
+void stage_expect_whole(struct stage *stage)
+{
+    struct ui *ui = stage->ui;
+    ui_draw(ui);
+    const struct canvas *canvas = ui->canvas;
+    char *dump = canvas_dump(canvas);
+    bool cut = canvas->cuts > 0;
+    for (int y = ui->layout.body.y; y < ui->layout.body.y + ui->layout.body.h; y++)
+        for (int x = 0; x < canvas->width; x++) {
+            const struct cell *cell = &canvas->cell[y * canvas->width + x];
+            bool selected = cell->role == THEME_SELECTED && (cell->attrs & CELL_DIM) == 0;
+            cut = cut || (selected && cell->code == 0x2026 && canvas->whole[0] == '\0');
+        }
+    /* it stands above the keys, unless a message does */
+    if (canvas->whole[0] != '\0' && ui->message[0] == '\0' && !cut) {
+        char first[24];
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(canvas->whole, " "), canvas->whole);
+        cut = strstr(dump, first) == NULL;
+    }
+    if (cut)
+        fprintf(stderr, "%s\n", dump);
+    mem_free(dump);
+    if (cut)
+        fail_msg("%d texts are cut, or the selected row is", canvas->cuts);
+}

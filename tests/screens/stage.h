@@ -20,6 +20,10 @@ void stage_train(struct stage *stage, int steps); /* one pump that makes so many
 void stage_check(struct stage *stage, const char *golden);
 /* Whether the drawn screen holds the text; fails the test with the screen when it does not. */
 void stage_expect(struct stage *stage, const char *text);
+/* No text is cut, but for cells of tables; and of the selected row those are told in full. */
+void stage_expect_whole(struct stage *stage);
+/* Where the text begins, of several the last. */
+void stage_find(struct stage *stage, const char *text, int *x, int *y);
 void stage_expect_not(struct stage *stage, const char *text);
 
 #endif

@@ -60,6 +60,29 @@ static void test_ascii(void **state)
     leave(harness);
 }
 
+/* The Linux console has lines and blocks, and none of the other signs: no braille, no marks of ice. */
+static void test_console(void **state)
+{
+    (void)state;
+    const char *const env[] = {"TERM=linux", NULL};
+    struct harness *harness = start(env, 80, 24);
+    harness_wait(harness, "$");
+    harness_settle(harness);
+    int lines = 0, marks = 0;
+    for (int y = 0; y < 24; y++)
+        for (int x = 0; x < 80; x++) {
+            uint32_t code = harness_cell(harness, x, y).code;
+            bool known = code < 0x250 || (code >= 0x2500 && code <= 0x253c) || code == 0x2580 || code == 0x2588 ||
+                         code == 0x258c || code >= 0x4e00; /* the demo's Chinese */
+            if (!known)
+                fail_msg("U+%04x at %d,%d", (unsigned)code, x, y);
+            lines += code == 0x2500;
+            marks += code == '*' || code == 'o';
+        }
+    assert_true(lines > 20 && marks > 5);
+    leave(harness);
+}
+
 static int coloured_cells(struct harness *harness, int limit)
 {
     int count = 0;
@@ -259,10 +282,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_draws),        cmocka_unit_test(test_ascii),   cmocka_unit_test(test_colours),
-        cmocka_unit_test(test_true_colours), cmocka_unit_test(test_keys),    cmocka_unit_test(test_mouse),
-        cmocka_unit_test(test_resize),       cmocka_unit_test(test_economy), cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_draws),   cmocka_unit_test(test_ascii),        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_colours), cmocka_unit_test(test_true_colours), cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_mouse),   cmocka_unit_test(test_resize),       cmocka_unit_test(test_economy),
+        cmocka_unit_test(test_ends),    cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("harness", tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 static char folder[] = "/tmp/thaw-test-line-XXXXXX";
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "stage.h"
+#include "thaw/train/experiment.h"
 
 static const struct {
     int width, height;
@@ -39,6 +40,7 @@ static void check_forms(const char *name, bool empty, const char *keys, int step
         stage_type(&stage, then);
         snprintf(golden, sizeof golden, "%s-%s", name, forms[i].suffix);
         stage_check(&stage, golden);
+        stage_expect_whole(&stage);
         stage_close(&stage);
     }
 }
@@ -111,12 +113,161 @@ static void test_opening(void **state)
     }
 }
 
+/* A large terminal has room for a page of images; keys and clicks go through them. */
+static void test_gallery(void **state)
+{
+    (void)state;
+    struct stage stage;
+    int x, y;
+    stage_open(&stage, 200, 60, false);
+    stage_type(&stage, "3 Enter v");
+    stage_expect(&stage, "1 of 50");
+    stage_expect(&stage, "0000.png");
+    stage_expect(&stage, "0008.png");
+    stage_expect_not(&stage, "0009.png");
+    stage_find(&stage, "0004.png", &x, &y);
+    stage_click(&stage, TERM_PRESS, x, y - 3); /* the picture above it */
+    stage_expect(&stage, "5 of 50");
+    stage_type(&stage, "n n n n n");
+    stage_expect(&stage, "0017.png");
+    stage_expect(&stage, "val/stop/0009.png");
+    ui_resize(stage.ui, 80, 24); /* one at a time */
+    stage_expect(&stage, "val/stop/0009.png");
+    stage_expect_not(&stage, "0017.png");
+    stage_close(&stage);
+}
+
+/* --- nothing that matters is unreadable on 80 columns --- */
+
+/* Walks down a list; what a row has no room for is told in full while it is selected. */
+static void walk_rows(struct stage *stage, int rows)
+{
+    for (int i = 0; i < rows; i++) {
+        stage_type(stage, "Down");
+        stage_expect_whole(stage);
+    }
+}
+
+static void test_rows_are_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys;
+        int steps, rows;
+    } walks[] = {{"", 0, 9},
+                 {"Enter 2 +", 0, 30},
+                 {"3 Enter", 0, 10},
+                 {"3 Enter Tab", 0, 4},
+                 {"3 Enter b", 0, 4},
+                 {"4", 0, 14},
+                 {"Enter 3 Enter r 5", 60, 9},
+                 {"Enter 3 Enter r 5 Tab", 60, 9},
+                 {"Enter 3 Enter r 5 Tab Tab", 60, 9},
+                 {"6", 0, 4}};
+    for (size_t i = 0; i < THAW_LENGTH(walks); i++) {
+        struct stage stage;
+        stage_open(&stage, 80, 24, false);
+        stage_type(&stage, walks[i].keys);
+        if (walks[i].steps > 0)
+            stage_train(&stage, walks[i].steps);
+        walk_rows(&stage, walks[i].rows);
+        stage_close(&stage);
+    }
+}
+
+/* Every row of the help of every screen, and what Tab offers. */
+static void test_help_is_whole(void **state)
+{
+    (void)state;
+    for (int screen = 0; screen < SCREENS; screen++) {
+        struct stage stage;
+        char key[2] = {(char)('1' + screen), '\0'};
+        stage_open(&stage, 80, 24, false);
+        stage_type(&stage, key);
+        stage_type(&stage, "?");
+        for (int number = 0; command_at(number, NULL) != NULL; number++) {
+            stage_type(&stage, "Down");
+            stage_expect_not(&stage, "…");
+        }
+        stage_type(&stage, "Esc : Tab");
+        for (int number = 0; number < 20; number++) {
+            stage_type(&stage, "Tab");
+            stage_expect_whole(&stage);
+        }
+        stage_close(&stage);
+    }
+}
+
+/* The real settings' help and what they allow have a line each. */
+static void test_settings_help_fits(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct experiment_key *keys = experiment_keys(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (text_width(keys[i].help) > 80)
+            fail_msg("%s.%s: its help takes %d cells", keys[i].section, keys[i].key, text_width(keys[i].help));
+        assert_true(text_width("allowed: ") + text_width(keys[i].values) <= 80);
+    }
+}
+
+/* No two columns of the confusion matrix have the same head, and what is beside the screen is pointed at. */
+static void test_heads_differ(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, 80, 24, false);
+    stage_type(&stage, "Enter 3 Enter r");
+    stage_train(&stage, 60);
+    stage_type(&stage, "5");
+    stage_expect(&stage, "   A    B    C    D    E    F    G    H    I    J");
+    stage_expect(&stage, "\nE speed limit 50");
+    ui_resize(stage.ui, 60, 24);
+    stage_expect(&stage, "columns 1 to ");
+    stage_expect(&stage, "▸");
+    stage_type(&stage, "End");
+    stage_expect(&stage, " to 10 of 10");
+    stage_expect(&stage, "◂");
+    stage_close(&stage);
+}
+
+/* Left and right bring columns into sight that had no room; a sign says that there are such. */
+static void test_columns_beside_the_screen(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, 80, 24, false);
+    stage_expect(&stage, "▸");
+    stage_expect_not(&stage, "family");
+    stage_type(&stage, "l l l l l l l l");
+    stage_expect(&stage, "family");
+    stage_expect(&stage, "◂");
+    stage_expect_not(&stage, "▸");
+    stage_type(&stage, "h h h h h h h h");
+    stage_expect(&stage, "▸");
+    stage_type(&stage, "Enter");
+    stage_expect_not(&stage, "memory W");
+    stage_type(&stage, "Tab Tab");
+    stage_expect(&stage, "memory W");
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),  cmocka_unit_test(test_layers),  cmocka_unit_test(test_data),
-        cmocka_unit_test(test_train),   cmocka_unit_test(test_results), cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_train),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_runs),
         cmocka_unit_test(test_opening),
+        cmocka_unit_test(test_gallery),
+        cmocka_unit_test(test_rows_are_whole),
+        cmocka_unit_test(test_help_is_whole),
+        cmocka_unit_test(test_settings_help_fits),
+        cmocka_unit_test(test_heads_differ),
+        cmocka_unit_test(test_columns_beside_the_screen),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);

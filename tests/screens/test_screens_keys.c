@@ -8,10 +8,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "stage.h"
+#include "thaw/base/mem.h"
 
 static struct stage stage;
 
@@ -304,17 +307,84 @@ static void test_settings(void **state)
     type("Enter 3 Enter 4 j Enter C-u 5 Enter");
     session_settings(stage.session, &settings);
     assert_string_equal(settings[0].value, "5");
-    type("j j Right"); /* optimizer: a choice */
+    type("j j Enter"); /* optimizer: a choice */
+    see("● nesterov");
+    assert_string_equal(settings[2].value, "nesterov"); /* nothing has changed yet */
+    type("j Esc");
+    assert_string_equal(settings[2].value, "nesterov");
+    type("Enter j Enter");
     assert_string_equal(settings[2].value, "adamw");
-    type("Right");
+    type("Enter");
+    see("● adamw");
+    type("k k Enter");
     assert_string_equal(settings[2].value, "sgd");
-    type("Left");
-    assert_string_equal(settings[2].value, "adamw");
     type("j Enter C-u f a s t Enter");
     see("is not a number");
     type("j j Enter Esc g Enter"); /* asked for the warm-up, gave up, went up, started */
     assert_int_equal(status_now().phase, SESSION_PREPARING);
     assert_int_equal(status_now().epochs, 5);
+}
+
+/* A click chooses from the list of a choice, one outside leaves it. */
+static void test_choices_by_mouse(void **state)
+{
+    (void)state;
+    const struct session_setting *settings;
+    type("4 j j j Enter");
+    see("Enter chooses");
+    stage_click(&stage, TERM_PRESS, 2, 20);
+    miss("Enter chooses");
+    type("Enter");
+    int x, y;
+    stage_find(&stage, "  adamw", &x, &y); /* in the list; the line below has one blank before it */
+    stage_click(&stage, TERM_PRESS, x + 3, y);
+    session_settings(stage.session, &settings);
+    assert_string_equal(settings[2].value, "adamw");
+}
+
+/* Settings and freezing are taken back in the order in which they were changed. */
+static void test_undo_of_both(void **state)
+{
+    (void)state;
+    const struct session_setting *settings;
+    type("Enter j j j Space 4");
+    double thawed = trainable_now();
+    type(": s e t Space t r a i n . l r = 0 . 5 Enter 2 k Space 1");
+    session_settings(stage.session, &settings);
+    double more = trainable_now();
+    assert_true(more > thawed);
+    type("u");
+    assert_true(trainable_now() == thawed);
+    assert_string_equal(settings[3].value, "0.5");
+    type("u");
+    session_settings(stage.session, &settings);
+    assert_string_equal(settings[3].value, "0.05");
+    see("Undone: train.lr is 0.05 again");
+    type("u");
+    assert_true(trainable_now() == 780);
+    type("u");
+    see("Nothing to undo");
+}
+
+/* In a row of the form, and behind a setting on the `:` line. */
+static void test_paths_are_completed(void **state)
+{
+    (void)state;
+    static const char *const before[] = {"4 G k Enter C-u", ": s e t Space d a t a . p a t h ="};
+    char root[] = "/tmp/thaw-test-keys-XXXXXX", keys[160], wanted[64];
+    assert_non_null(mkdtemp(root));
+    char *folder = mem_format("%s/flowers", root);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (size_t i = 0; i < THAW_LENGTH(before); i++) {
+        snprintf(keys, sizeof keys, "%s %s/fl Tab", before[i], root);
+        type(keys);
+        snprintf(wanted, sizeof wanted, "%s/flowers/", root);
+        see(wanted);
+        type("Esc Esc");
+    }
+    rmdir(folder);
+    rmdir(root);
+    mem_free(folder);
 }
 
 static void test_pause_and_rate(void **state)
@@ -350,6 +420,7 @@ static void test_thawing_while_it_trains(void **state)
     (void)state;
     begin_run();
     type("t");
+    stage_train(&stage, 1); /* the run answers */
     see("thaw layer3");
     type("t 2");
     const struct session_layer *all;
@@ -415,6 +486,99 @@ static void test_reopening_a_run(void **state)
     see("finished");
     type("5");
     see("right");
+}
+
+/* --- what holds on every screen --- */
+
+static void test_esc_stays(void **state)
+{
+    (void)state;
+    begin_run();
+    for (int screen = 0; screen < SCREENS; screen++) {
+        char key[2] = {(char)('1' + screen), '\0'};
+        type(key);
+        type("Esc Esc Esc");
+        assert_int_equal(stage.ui->current, screen);
+    }
+}
+
+/* It marks what is selected, and nothing else: no run is paused by it. */
+static void test_space_marks(void **state)
+{
+    (void)state;
+    begin_run();
+    type("Space");
+    assert_int_equal(status_now().phase, SESSION_RUNNING);
+    type("1 Space");
+    see("is marked");
+    type("6 Space");
+    see("is marked");
+}
+
+static void test_filters_without_hits_say_so(void **state)
+{
+    (void)state;
+    static const char *const screens[] = {"1", "2", "3", "6"};
+    type("Enter 3 Enter");
+    for (size_t i = 0; i < THAW_LENGTH(screens); i++) {
+        type(screens[i]);
+        miss("Nothing matches");
+        type("/ z q z q Enter");
+        see("Nothing matches. Esc clears");
+        type("Esc");
+        miss("Nothing matches");
+    }
+}
+
+static void test_messages_go(void **state)
+{
+    (void)state;
+    type(": n o n s e n s e Enter");
+    see("There is no command");
+    type("j");
+    miss("There is no command");
+    type(": n o n s e n s e Enter");
+    stage_click(&stage, TERM_WHEEL_DOWN, 10, 8);
+    see("There is no command");
+    stage_click(&stage, TERM_PRESS, 10, 8);
+    miss("There is no command");
+    begin_run();
+    type("X y");
+    stage_train(&stage, 1); /* the run answers */
+    see("stop now");
+    type("p");
+    see("No run is training");
+    stage_click(&stage, TERM_PRESS, 70, 10);
+    type("r");
+    see("Training starts");
+}
+
+static void test_clicks_close_prompts(void **state)
+{
+    (void)state;
+    type(": q u i t");
+    stage_click(&stage, TERM_PRESS, 30, 0); /* what is clicked is done, too */
+    miss(":quit");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
+    type("1 / v g g");
+    see("2 of 9");
+    stage_click(&stage, TERM_PRESS, 10, 3); /* the second row of what is seen */
+    see("2 of 9");
+    type("Enter");
+    assert_int_equal(session_chosen_model(stage.session), 5);
+    type("? t h e");
+    stage_click(&stage, TERM_PRESS, 2, 23);
+    miss("type to filter");
+}
+
+static void test_completions_are_clicked(void **state)
+{
+    (void)state;
+    int x, y;
+    type(": t h Tab Tab");
+    stage_find(&stage, "thaw-next", &x, &y);
+    stage_click(&stage, TERM_PRESS, x, y);
+    see(":thaw-next");
 }
 
 /* --- the frame around them --- */
@@ -486,6 +650,9 @@ int main(void)
         WITH_STAGE(test_starting_needs_model_and_data),
         WITH_STAGE(test_a_start_waits_for_what_is_being_opened),
         WITH_STAGE(test_settings),
+        WITH_STAGE(test_choices_by_mouse),
+        WITH_STAGE(test_undo_of_both),
+        WITH_STAGE(test_paths_are_completed),
         WITH_STAGE(test_pause_and_rate),
         WITH_STAGE(test_stop_asks),
         WITH_STAGE(test_thawing_while_it_trains),
@@ -493,6 +660,12 @@ int main(void)
         WITH_STAGE(test_failure_and_moved_tensor_are_loud),
         WITH_STAGE(test_results),
         WITH_STAGE(test_reopening_a_run),
+        WITH_STAGE(test_esc_stays),
+        WITH_STAGE(test_space_marks),
+        WITH_STAGE(test_filters_without_hits_say_so),
+        WITH_STAGE(test_messages_go),
+        WITH_STAGE(test_clicks_close_prompts),
+        WITH_STAGE(test_completions_are_clicked),
         WITH_STAGE(test_mouse),
         WITH_STAGE(test_resizing_in_the_middle),
         WITH_STAGE(test_help_filters_while_typing),

@@ -15,7 +15,7 @@
 #include "harness.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 static char folder[] = "/tmp/thaw-test-start-XXXXXX";
 

@@ -32,7 +32,7 @@ static struct harness *start(const char *option, const char *value, int width, i
 static void test_keys_alone(void **state)
 {
     (void)state;
-    struct harness *harness = start(NULL, NULL, 80, 24);
+    struct harness *harness = start("--every", "80", 80, 24);
     harness_type(harness, "Enter");
     harness_wait(harness, "is chosen");
     harness_type(harness, "3 Enter");

@@ -31,6 +31,5 @@ struct arena;
 struct arena *arena_create(size_t size); /* NULL when the memory is not to be had */
 void arena_destroy(struct arena *arena);
 void *arena_at(struct arena *arena, size_t offset) THAW_NONNULL; /* offset < size */
-size_t arena_size(const struct arena *arena) THAW_NONNULL;
 
 #endif

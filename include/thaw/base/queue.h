@@ -10,7 +10,6 @@
 struct queue;
 struct queue *queue_create(size_t capacity);
 void queue_destroy(struct queue *queue);                           /* takes NULL; what is still inside is not freed */
-bool queue_push(struct queue *queue, void *item) THAW_NONNULL;     /* blocks while full; false once closed */
 bool queue_try_push(struct queue *queue, void *item) THAW_NONNULL; /* false when full or closed */
 void *queue_pop(struct queue *queue) THAW_NONNULL;                 /* blocks while empty; NULL once closed and empty */
 void *queue_try_pop(struct queue *queue) THAW_NONNULL;             /* NULL when empty */

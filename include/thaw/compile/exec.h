@@ -1,4 +1,4 @@
-/* Running a plan. Nothing here allocates or fails. 1 <= n <= plan_batch, and may differ from call to call; the two
+/* Running a plan. Nothing here allocates or fails. 1 <= n <= the batch of the plan, and may differ from call to call; the two
  * halves and the backward pass of one step take the same n. */
 #ifndef THAW_COMPILE_EXEC_H
 #define THAW_COMPILE_EXEC_H

@@ -47,28 +47,18 @@ struct plan *plan_dry(const struct graph *graph, const struct freeze *freeze, co
 /* Whether plan_create would have it, as far as the budget and the machine's memory go; the sentence where not. */
 bool plan_fits(const struct plan *plan, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void plan_destroy(struct plan *plan);
-/* Folds again from graph->values: call it when values below the plan's frontier were changed from outside (an
- * inference plan that validates while another plan trains). Cheap: one pass over the folded weights. */
-void plan_refresh(struct plan *plan) THAW_NONNULL;
-
-int plan_batch(const struct plan *plan) THAW_NONNULL;
-int plan_frontier(const struct plan *plan) THAW_NONNULL; /* node index, see freeze_frontier */
 size_t plan_bytes(const struct plan *plan) THAW_NONNULL; /* arena, gradients and folded weights */
 /* Steps that a training step computes a second time, and what share of the forward pass's multiply-adds they have, 0..1
  * (NULL: not wanted). 0: everything is kept. */
 int plan_recomputed(const struct plan *plan, double *share) THAW_NONNULL_ARGS(1);
 
 /* The values that cross the frontier: outputs of frozen nodes that thawed nodes read, in node order; the logits where
- * everything is frozen. What a feature cache stores. None where only the input itself crosses (plan_frontier is 1):
+ * everything is frozen. What a feature cache stores. None where only the input itself crosses (the frontier is 1):
  * exec_thawed then reads its input argument. Written by exec_frozen or by the caller (a cache); they keep their values
  * through exec_thawed and exec_backward, until they are written again. */
 int plan_crossings(const struct plan *plan) THAW_NONNULL;
 struct shape4 plan_crossing_shape(const struct plan *plan, int crossing) THAW_NONNULL; /* n = batch */
 float *plan_crossing_values(struct plan *plan, int crossing) THAW_NONNULL;
-
-/* The kernel that does a job of a node, a word for people and records: static; NULL: there is no choice, or no step.
- * Forward, and where gradients are computed the two others. */
-const char *plan_kernel_name(const struct plan *plan, int node, enum op_job job) THAW_NONNULL;
 
 /* The same for any frontier, without a plan: writes the nodes whose values would cross it to node[graph->nodes] and
  * returns how many. `node` NULL: only counts. */

@@ -15,14 +15,10 @@
  * standard: light, then brightness, contrast and saturation within 25 % of the original. */
 enum augment { AUGMENT_NONE, AUGMENT_LIGHT, AUGMENT_STANDARD, AUGMENTS };
 const char *augment_name(enum augment augment); /* "light" */
-bool augment_find(const char *name, enum augment *augment) THAW_NONNULL;
 
 struct augment_key {
     uint64_t seed;
     uint32_t epoch, index;
 };
-/* The view of the network's input size; the caller finishes *view. */
-void augment_view(const struct image *image, const struct preprocess *preprocess, enum augment augment,
-                  struct augment_key key, struct image *view) THAW_NONNULL;
 
 #endif

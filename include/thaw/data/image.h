@@ -16,8 +16,7 @@ struct image {
 enum { IMAGE_SIDE_MAX = 32768 };
 enum { IMAGE_PIXELS_MAX = 100 * 1000 * 1000 };
 
-enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_BMP, IMAGE_GIF, IMAGE_PNM, IMAGE_FORMATS };
-const char *image_format_name(enum image_format format); /* "JPEG" */
+enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_BMP, IMAGE_GIF, IMAGE_PNM };
 
 /* Decodes JPEG, PNG, BMP, GIF (first frame) and binary PGM/PPM by content; the file's name counts for nothing. Grey is
  * spread, alpha dropped as PIL's convert("RGB") drops it (colours stay, transparency is ignored), CMYK converted as PIL
@@ -42,13 +41,6 @@ void image_finish(struct image *image) THAW_NONNULL; /* takes a zeroed one, too 
 bool image_create(struct image *image, int width, int height) THAW_NONNULL THAW_MUST_CHECK;
 /* Written atomically; RGB, 8 bit. */
 bool image_save_png(const struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-
-/* The part (x, y, w, h) of `from`, in fractional source pixels, resized to to->width x to->height: a triangle
- * or a cubic (Keys 1981) filter, widened when shrinking, in two 8-bit passes with 22-bit coefficients. Equal to Pillow's
- * Image.resize(BILINEAR or BICUBIC, box=...) to the bit. `to` is already created; the part lies within `from` and is
- * not empty. */
-void image_resize(const struct image *from, enum interpolation interpolation, double x, double y, double w, double h,
-                  struct image *to) THAW_NONNULL;
 
 /* Steps 1 to 3 of struct preprocess: the evaluation view. out: (height, width, channels) floats. */
 void image_to_input(const struct image *image, const struct preprocess *preprocess, float *out) THAW_NONNULL;

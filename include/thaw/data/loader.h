@@ -32,8 +32,6 @@ struct batch {
 /* The order of an epoch: order[items] becomes a permutation, by (shuffle, seed, epoch) only. Batch b is places
  * [b * batch, (b + 1) * batch) of it, without the unreadable images. */
 void loader_order(const struct loader_options *options, int epoch, uint32_t *order, size_t items) THAW_NONNULL;
-/* The epoch, from 1, whose augmented views are used in this one. */
-int loader_view(const struct loader_options *options, int epoch) THAW_NONNULL;
 
 struct loader;
 /* Borrows the part, which must not change meanwhile. Refuses an empty part. One caller at a time. */
@@ -53,7 +51,5 @@ struct loader_bad {
     char reason[160];
 };
 size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad) THAW_NONNULL;
-/* Bytes of decoded images that are kept now. */
-size_t loader_kept(struct loader *loader) THAW_NONNULL;
 
 #endif

@@ -35,10 +35,6 @@ void reader_destroy(struct reader *reader);
  * in parts of the file that the view does not look at. */
 bool reader_view(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
                  struct image *view, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* The same from a file in memory; `name` begins the error sentence. */
-bool reader_view_bytes(struct reader *reader, const uint8_t *bytes, size_t size, const char *name,
-                       const struct view_request *request, struct image *view, struct error *error)
-    THAW_NONNULL_ARGS(1, 4, 5, 6, 7) THAW_MUST_CHECK;
 
 /* The whole picture, as any view of the request's kind can be made of it; the caller finishes picture->image. */
 bool reader_picture(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
@@ -46,9 +42,5 @@ bool reader_picture(struct reader *reader, const struct dataset_item *item, cons
 /* The view of a picture: equal to reader_view's of the file it came from. */
 void reader_view_picture(struct reader *reader, const struct picture *picture, const struct view_request *request,
                          struct image *view) THAW_NONNULL;
-
-/* How much a picture of this size is shrunk for such a view where `fast` is set: 1, 2, 4 or 8, so that it is still no
- * smaller than the view, or the least random crop of it than the view. */
-int reader_shrink(const struct view_request *request, int width, int height) THAW_NONNULL;
 
 #endif

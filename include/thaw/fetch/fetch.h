@@ -18,7 +18,6 @@ enum fetch_phase {
     FETCH_CANCELLED,
     FETCH_PHASES
 };
-const char *fetch_phase_name(enum fetch_phase phase); /* "receiving" */
 
 /* Text is copied. Zeros stand for the usual values. */
 struct fetch_request {

@@ -4,6 +4,7 @@
 #define THAW_RUN_RUNDIR_H
 
 #include "thaw/run/event.h"
+#include "thaw/run/run_labels.h"
 
 /* The engine's doors in it: one for the user's own, and one for others that takes no command that writes. */
 #define RUNDIR_CONTROL "control.sock"
@@ -49,6 +50,7 @@ struct rundir_summary {
     uint64_t params_trainable, params_frozen;
     bool done, active; /* active: a living process holds its lock */
     enum event_done how;
+    struct run_labels labels;
 };
 /* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed
  * over. */

@@ -45,11 +45,11 @@ struct story {
     float *update;              /* [layers] update over weights; -1: still */
     uint64_t trainable, frozen; /* learnable values */
 
-    int epoch, epochs, epochs_done;      /* epoch 1.. */
-    uint64_t step, resumed; /* resumed: how often */
-    double elapsed;         /* seconds of training */
-    double lr;              /* of the last step, or as it was set since */
-    double rate;            /* images a second, smoothed; 0: not known */
+    int epoch, epochs, epochs_done; /* epoch 1.. */
+    uint64_t step, resumed;         /* resumed: how often */
+    double elapsed;                 /* seconds of training */
+    double lr;                      /* of the last step, or as it was set since */
+    double rate;                    /* images a second, smoothed; 0: not known */
     enum event_phase phase;
     int phase_done, phase_all; /* images */
     bool paused;

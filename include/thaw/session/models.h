@@ -71,11 +71,6 @@ enum session_model_column {
 /* "top1"; what --sort takes. */
 const char *session_model_column_name(enum session_model_column column);
 bool session_model_column_find(const char *name, enum session_model_column *column) THAW_NONNULL;
-/* What a filter can ask for: "params", "multiply-adds of an image; bare numbers count G". NULL name: the end. */
-struct session_word {
-    const char *name, *help;
-};
-size_t session_filter_words(const struct session_word **words) THAW_NONNULL;
 
 /* See session/query.h for what a filter says; "" shows all. A filter that cannot be read leaves the old one. */
 bool session_filter_models(struct session *session, const char *filter,

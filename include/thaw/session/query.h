@@ -36,4 +36,10 @@ struct query *query_create(const char *text, const struct query_column *columns,
 void query_destroy(struct query *query); /* takes NULL */
 bool query_match(const struct query *query, const void *row) THAW_NONNULL;
 
+/* The column of this name that rows can be sorted by, a figure or a text; NULL: ERROR_USAGE with those there are. */
+const struct query_column *query_sort_column(const struct query_column *columns, const char *name,
+                                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* As qsort wants it: the smaller first, reverse: the larger. What is not known comes last either way. */
+int query_order(const struct query_column *column, bool reverse, const void *a, const void *b) THAW_NONNULL;
+
 #endif

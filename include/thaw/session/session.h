@@ -116,9 +116,10 @@ bool session_preview(struct session *session, bool val, int label, size_t number
 /* --- the experiment: the settings of the next run --- */
 struct session_setting {
     char key[48]; /* "train.lr" */
-    char value[128];
+    char value[4096];
     const char *values, *help;
     bool choice; /* the value is a word of `values`, "sgd | nesterov | adamw" */
+    bool path;   /* of a file or a folder */
 };
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -52,14 +52,16 @@ const struct catalog_row *catalog_find(const struct catalog *catalog, const char
 /* The row that a file on disk is: by its name, or by size and digest whatever it is called. NULL: none. */
 const struct catalog_row *catalog_match(const struct catalog *catalog, const char *path) THAW_NONNULL;
 
-/* Folder that pulled files go to. Borrowed; may not exist. */
-const char *catalog_models(const struct catalog *catalog) THAW_NONNULL;
 /* Where the row's file is on this disk, in the models folder or among the samples; NULL: it is not. Caller frees. */
 char *catalog_locate(const struct catalog *catalog, const struct catalog_row *row) THAW_NONNULL;
 /* The weights file that `name` stands for: a path to a file, a name that catalog_find knows, or the name of a file in
  * the models folder without its ending. Caller frees. NULL: ERROR_WEIGHTS with a sentence that says how to get it. */
 char *catalog_weights(const struct catalog *catalog, const char *name,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Puts behind a sentence which name of the catalog's weights, or of an architecture that stands for its usual ones, may
+ * have been meant; where there is none, that `thaw models` lists them. */
+void catalog_tell_nearest(const struct catalog *catalog, const char *name, struct error *error) THAW_NONNULL;
 
 /* Puts what the row states over what is in *preprocess; the input's size stays, and the resize keeps its share of it. */
 void catalog_preprocess(const struct catalog_row *row, struct preprocess *preprocess) THAW_NONNULL;

@@ -9,14 +9,6 @@
 
 enum { VERIFY_PROBES = 3, VERIFY_NAME = 96 };
 
-/* The value (0 to 255) of a probe's pixel: 0: ramps, 1: overlaid waves and edges, 2: noise. By integers alone, so that any
- * program makes the same images of any size. x < width, y < height, channel 0 to 2: red, green, blue. */
-int verify_pixel(int probe, int x, int y, int channel, int width, int height);
-
-/* A digest of the graph's values, of the same weights the same from every container: names and values in the source's
- * layout, constants left out, in whatever order. */
-void verify_digest(const struct graph *graph, char text[HASH_TEXT]) THAW_NONNULL;
-
 enum verify_file {
     VERIFY_FILE_UNKNOWN, /* no row of the catalog, or none with a digest */
     VERIFY_FILE_RIGHT,

@@ -10,7 +10,6 @@
 /* How a resized pixel is weighed from those around it, both antialiased as PIL does them. */
 enum interpolation { INTERPOLATION_BILINEAR, INTERPOLATION_BICUBIC, INTERPOLATIONS };
 const char *interpolation_name(enum interpolation interpolation); /* "bilinear" */
-bool interpolation_find(const char *name, enum interpolation *interpolation) THAW_NONNULL;
 
 /* 1. 8-bit RGB pixels are resized so that the shorter side is `resize`, then centre-cropped to height x width.
  *    resize 0: stretched straight to width x height.

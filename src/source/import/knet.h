@@ -110,21 +110,6 @@ bool knet_leaky_relu(struct knet *net, const struct knet_call *call, struct knet
 bool knet_relu6(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_softmax(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 
-/* --- knet_layers.c --- */
-
-bool knet_conv(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_depthwise(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_separable(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_dense(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_batch_norm(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_layer_scale(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_layer_norm(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_max_pool(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_average_pool(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_global_average(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_global_max(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-bool knet_dropout(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
-
 /* --- knet_joins.c --- */
 
 /* Layers, operations of Keras 3 and tf functions alike: values with values, or one value with numbers. */

@@ -67,7 +67,7 @@ static bool finish_conv(struct knet *net, const struct knet_call *call, const ch
            knet_activate(net, call, true, json_object_get(call->config, "activation"), &conv, out);
 }
 
-bool knet_conv(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_conv(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     struct op_attrs attrs = op_attrs_default();
@@ -96,7 +96,7 @@ static bool read_depthwise(struct knet *net, const struct knet_call *call, const
     return true;
 }
 
-bool knet_depthwise(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_depthwise(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     struct op_attrs attrs = op_attrs_default();
@@ -105,7 +105,7 @@ bool knet_depthwise(struct knet *net, const struct knet_call *call, struct knet_
            finish_conv(net, call, NULL, &attrs, in, out);
 }
 
-bool knet_separable(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_separable(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call), depthwise;
     struct op_attrs first = op_attrs_default(), second = op_attrs_default();
@@ -125,7 +125,7 @@ bool knet_separable(struct knet *net, const struct knet_call *call, struct knet_
 /* --- others with weights --- */
 
 /* Of a map each pixel goes through the same layer: a 1x1 convolution. */
-bool knet_dense(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_dense(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call), linear;
     struct op_attrs attrs = op_attrs_default();
@@ -152,7 +152,7 @@ static bool is_channels(const json_t *axis, const struct knet_value *in)
     return !axis || (json_is_integer(axis) && (number == -1 || number == (in->flat ? 1 : 3)));
 }
 
-bool knet_batch_norm(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_batch_norm(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     struct op_attrs attrs = op_attrs_default();
@@ -176,7 +176,7 @@ bool knet_batch_norm(struct knet *net, const struct knet_call *call, struct knet
     return knet_add(net, call, NULL, OP_BATCH_NORM, &attrs, 1, &in->node, out);
 }
 
-bool knet_layer_norm(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_layer_norm(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     struct op_attrs attrs = op_attrs_default();
@@ -192,7 +192,7 @@ bool knet_layer_norm(struct knet *net, const struct knet_call *call, struct knet
     return knet_add(net, call, NULL, OP_LAYER_NORM, &attrs, 1, &in->node, out);
 }
 
-bool knet_layer_scale(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_layer_scale(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     if (!in)
@@ -221,13 +221,13 @@ static bool add_pool(struct knet *net, const struct knet_call *call, enum op_kin
     return read_padding(net, call, in, &attrs) && knet_add(net, call, NULL, kind, &attrs, 1, &in->node, out);
 }
 
-bool knet_max_pool(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_max_pool(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     return add_pool(net, call, OP_MAX_POOL, out);
 }
 
 /* Padding does not count in TensorFlow's averages. */
-bool knet_average_pool(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_average_pool(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     return add_pool(net, call, OP_AVG_POOL, out);
 }
@@ -241,14 +241,14 @@ static bool finish_global(struct knet *net, const struct knet_call *call, struct
     return true;
 }
 
-bool knet_global_average(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_global_average(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     return in && knet_check_format(net, call) && knet_add_unary(net, call, NULL, OP_GLOBAL_AVG_POOL, in->node, out) &&
            finish_global(net, call, out);
 }
 
-bool knet_global_max(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_global_max(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     struct op_attrs attrs = op_attrs_default();
@@ -259,7 +259,7 @@ bool knet_global_max(struct knet *net, const struct knet_call *call, struct knet
     return knet_add(net, call, NULL, OP_MAX_POOL, &attrs, 1, &in->node, out) && finish_global(net, call, out);
 }
 
-bool knet_dropout(struct knet *net, const struct knet_call *call, struct knet_value *out)
+static bool knet_dropout(struct knet *net, const struct knet_call *call, struct knet_value *out)
 {
     struct knet_value *in = knet_input(net, call);
     struct op_attrs attrs = op_attrs_default();

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,8 +62,7 @@ static void floats_are_aligned_and_zero(void **state)
     assert_null(mem_try_floats(SIZE_MAX / 2));
     assert_null(arena_create(SIZE_MAX));
     struct arena *arena = arena_create(10000);
-    assert_true(arena_size(arena) >= 10000);
-    memset(arena_at(arena, 0), 1, arena_size(arena));
+    memset(arena_at(arena, 0), 1, 10000);
     arena_destroy(arena);
 }
 
@@ -118,7 +118,8 @@ static void random_numbers_are_pure_and_even(void **state)
 static void *fill(void *argument)
 {
     for (uintptr_t i = 1; i <= 1000; i++)
-        queue_push(argument, (void *)i);
+        while (!queue_try_push(argument, (void *)i)) /* full */
+            sched_yield();
     queue_close(argument);
     return NULL;
 }
@@ -136,7 +137,7 @@ static void queue_keeps_order_between_threads(void **state)
         assert_int_equal((uintptr_t)item, expected++);
     assert_int_equal(expected, 1001);
     pthread_join(thread, NULL);
-    assert_false(queue_push(queue, state));
+    assert_false(queue_try_push(queue, state));
     queue_destroy(queue);
 }
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/compile/plan_private.h"
 #include "../network/small_graph.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
@@ -303,24 +304,6 @@ static void portions_change_nothing(void **state)
     }
 }
 
-static void refreshed_folds_follow_the_values(void **state)
-{
-    struct fixture *fixture = *state;
-    struct plan *plan = make_plan(fixture, (struct plan_options){.batch = SMALL_BATCH, .fold = true});
-    float before[LOGITS];
-    memcpy(before, exec_forward(plan, fixture->input, SMALL_BATCH, false, 0, 0), sizeof before);
-    for (size_t i = 0; i < fixture->graph->values_count; i++)
-        fixture->graph->values[i] *= 1.25f;
-    plan_refresh(plan);
-    const float *after = exec_forward(plan, fixture->input, SMALL_BATCH, false, 0, 0);
-    struct reference *reference =
-        reference_run(fixture->graph, NULL, fixture->input, NULL, SMALL_BATCH, false, seed, at_step);
-    assert_near("refreshed", after, reference->value[fixture->graph->output], LOGITS, 1e-5);
-    assert_true(relative_distance(after, before, LOGITS) > 1e-2);
-    reference_destroy(reference);
-    plan_destroy(plan);
-}
-
 /* A step's logits, gradients and moved statistics in one block. */
 static float *all_bits(struct fixture *fixture, struct plan *plan, size_t *count)
 {
@@ -514,7 +497,7 @@ static void halves_give_the_bits_of_the_whole(void **state)
         struct plan *thawed = make_plan(fixture, options);
         assert_true(plan_bytes(frozen) <= whole_bytes && plan_bytes(thawed) <= whole_bytes);
         exec_frozen(frozen, fixture->input, SMALL_BATCH);
-        hand_over(fixture->graph, frozen, thawed, plan_frontier(frozen));
+        hand_over(fixture->graph, frozen, thawed, frozen->frontier);
         const float *logits = exec_thawed(thawed, NULL, SMALL_BATCH, true, seed, at_step);
         assert_memory_equal(logits, wanted, LOGITS * sizeof(float));
         exec_backward(thawed, fixture->logits_gradient, SMALL_BATCH);
@@ -538,7 +521,7 @@ static struct plan *frozen_upto(struct fixture *fixture, int frontier)
     upto(fixture, fixture->graph->node[frontier - 1].name);
     struct plan *plan = make_plan(fixture, options);
     /* Nodes without marks behind it belong to it, too. */
-    assert_true(plan_frontier(plan) >= frontier);
+    assert_true(plan->frontier >= frontier);
     return plan;
 }
 
@@ -557,7 +540,7 @@ static void frozen_halves_go_on_from_earlier_cuts(void **state)
     small_random(other, INPUT_FLOATS, 77);
     for (int cut = 2; cut < nodes - 1; cut++) {
         struct plan *shallow = frozen_upto(fixture, cut);
-        if (plan_frontier(shallow) == cut && plan_starts_at(deep, cut)) {
+        if (shallow->frontier == cut && plan_starts_at(deep, cut)) {
             starts++;
             exec_frozen(deep, other, SMALL_BATCH);
             exec_frozen(shallow, fixture->input, SMALL_BATCH);
@@ -645,7 +628,6 @@ int main(void)
         TEST(frozen_parts_change_no_other_gradient),
         TEST(folding_changes_nothing),
         TEST(portions_change_nothing),
-        TEST(refreshed_folds_follow_the_values),
         TEST(any_team_gives_the_same_bits),
         TEST(nothing_is_read_after_its_life),
         TEST(frozen_tensors_do_not_move),
@@ -661,7 +643,6 @@ int main(void)
         MODERN(frozen_parts_change_no_other_gradient),
         MODERN(folding_changes_nothing),
         MODERN(portions_change_nothing),
-        MODERN(refreshed_folds_follow_the_values),
         MODERN(any_team_gives_the_same_bits),
         MODERN(nothing_is_read_after_its_life),
         MODERN(frozen_tensors_do_not_move),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/compile/plan_private.h"
 #include "../network/small_graph.h"
 #include "thaw/base/file.h"
 #include "thaw/base/ledger.h"

@@ -68,7 +68,7 @@ static void assert_crossings(const struct fixture *fixture, const char *upto, co
         assert_true(shape4_equal(plan_crossing_shape(plan, i), shape));
     }
     assert_string_equal(names, wanted);
-    assert_int_equal(plan_frontier(plan), freeze_frontier(fixture->freeze, fixture->graph));
+    assert_int_equal(plan->frontier, freeze_frontier(fixture->freeze, fixture->graph));
     plan_destroy(plan);
 }
 
@@ -85,7 +85,7 @@ static void crossings_of_residual_cuts(void **state)
     assert_crossings(fixture, "trunk", "gap");
     assert_crossings(fixture, "fc", "fc");
     struct plan *plan = make_plan(fixture, "none", 2, false, true);
-    assert_int_equal(plan_frontier(plan), fixture->graph->nodes);
+    assert_int_equal(plan->frontier, fixture->graph->nodes);
     assert_int_equal(plan_crossings(plan), 1);
     plan_destroy(plan);
 }
@@ -228,7 +228,7 @@ static void backward_stops_where_nothing_learns_below(void **state)
     /* statistics that move end the frozen prefix but learn nothing: no gradient goes there, nothing is kept */
     freeze_set(fixture->freeze, fixture->graph, graph_find_node(fixture->graph, "stem.bn"), FREEZE_STATISTICS, false);
     struct plan *plan = make_plan(fixture, NULL, 2, true, true);
-    assert_int_equal(plan_frontier(plan), graph_find_node(fixture->graph, "stem.bn"));
+    assert_int_equal(plan->frontier, graph_find_node(fixture->graph, "stem.bn"));
     for (int s = 0; s < plan->steps; s++) {
         bool wanted = plan->step[s].node >= graph_find_node(fixture->graph, "block3.1.conv") &&
                       plan->step[s].node != graph_find_node(fixture->graph, "block3.shortcut");

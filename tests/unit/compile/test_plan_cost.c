@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/compile/plan_private.h"
 #include "../network/small_graph.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/data/geometry.h"
 #include "thaw/data/augment.h"
 
 static const struct preprocess preprocess = {.width = 16, .height = 12, .channels = 3, .resize = 16, .std = {1, 1, 1}};
@@ -97,23 +98,13 @@ static void test_ribbons(void **state)
     }
 }
 
-static void test_names(void **state)
-{
-    (void)state;
-    enum augment augment;
-    assert_true(augment_find("standard", &augment));
-    assert_int_equal(augment, AUGMENT_STANDARD);
-    assert_string_equal(augment_name(AUGMENT_LIGHT), "light");
-    assert_false(augment_find("heavy", &augment));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pure),
         cmocka_unit_test(test_crop_and_flip),
         cmocka_unit_test(test_ribbons),
-        cmocka_unit_test(test_names),
+
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

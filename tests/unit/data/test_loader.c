@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "../../../src/data/geometry.h"
+#include "../../../src/data/loader_private.h"
 #include "files_for_tests.h"
 #include "thaw/base/hash.h"
 #include "thaw/data/loader.h"

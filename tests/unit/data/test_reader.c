@@ -16,6 +16,8 @@
 #endif
 
 #include "../../../src/data/decode.h"
+#include "../../../src/data/geometry.h"
+#include "../../../src/data/reader_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"

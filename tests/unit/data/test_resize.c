@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/data/resize.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/data/image.h"

@@ -119,7 +119,7 @@ static struct fetch_progress finish(struct fetch *fetch)
         nap();
         fetch_progress(fetch, &progress);
         if (clock_monotonic() - began > 30)
-            fail_msg("still %s after 30 seconds", fetch_phase_name(progress.phase));
+            fail_msg("still in phase %d after 30 seconds", (int)progress.phase);
     } while (!fetch_ended(progress.phase));
     fetch_destroy(fetch);
     return progress;
@@ -134,7 +134,7 @@ static struct fetch_progress run(const char *path)
 static void assert_whole(const char *name, const struct fetch_progress *progress)
 {
     if (progress->phase != FETCH_DONE)
-        fail_msg("%s: %s: %s", name, fetch_phase_name(progress->phase), progress->error.text);
+        fail_msg("%s: phase %d: %s", name, (int)progress->phase, progress->error.text);
     struct error error;
     struct file_map map;
     char *path = in_folder(name);

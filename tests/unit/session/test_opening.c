@@ -18,7 +18,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 #include "thaw/session/session.h"
 
 static char folder[] = "/tmp/thaw-test-opening-XXXXXX";

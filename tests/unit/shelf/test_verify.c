@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/shelf/verify_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"

@@ -154,7 +154,7 @@ static void test_hostile(void **state)
             for (int i = 0; i < 8; i++) {
                 uint64_t pick = stir(round * 100 + 1 + (uint64_t)(s * 8 + i));
                 points[s][i] = (struct story_point){bits & 1 ? i : odd[pick % THAW_LENGTH(odd)],
-                                                      odd[(pick >> 20) % THAW_LENGTH(odd)]};
+                                                    odd[(pick >> 20) % THAW_LENGTH(odd)]};
             }
             series[s] = (struct plot_series){"s", points[s],     (bits >> 8) % 9,   THEME_TRAIN,
                                              0,   bits >> 2 & 1, bits & 8 ? 0.9 : 0};
@@ -265,12 +265,12 @@ static void test_steady(void **state)
 {
     (void)state;
     enum { POINTS = 360 };
-    static struct session_point points[POINTS];
+    static struct story_point points[POINTS];
     struct canvas *canvas = canvas_create(80, 20);
     struct plot_window before = {0};
     int moved = 0;
     for (size_t count = 1; count <= POINTS; count++) {
-        points[count - 1] = (struct session_point){0.05 * (double)count, 3 * exp(-0.01 * (double)count)};
+        points[count - 1] = (struct story_point){0.05 * (double)count, 3 * exp(-0.01 * (double)count)};
         const struct plot_series series = {.name = "a", .points = points, .count = count};
         const struct plot plot = {
             .series = &series, .series_count = 1, .window = plot_window_all(), .steady_x = 18, .legend = true};

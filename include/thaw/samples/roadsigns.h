@@ -1,7 +1,7 @@
 /* The sample world: two procedural road-sign datasets of our own drawing, so that everything works offline. The mission's
  * story in small: train where data is abundant (american), transfer to where it is scarce (indian). */
-#ifndef THAW_DATA_ROADSIGNS_H
-#define THAW_DATA_ROADSIGNS_H
+#ifndef THAW_SAMPLES_ROADSIGNS_H
+#define THAW_SAMPLES_ROADSIGNS_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* The faces of the signs, one row a class, in the order of labels. Private to src/data. */
-#ifndef THAW_DATA_ROADSIGNS_FACES_H
-#define THAW_DATA_ROADSIGNS_FACES_H
+#ifndef THAW_SAMPLES_ROADSIGNS_FACES_H
+#define THAW_SAMPLES_ROADSIGNS_FACES_H
 
 #include "scene.h"
 

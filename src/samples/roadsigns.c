@@ -12,7 +12,7 @@
 #include "roadsigns_faces.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 enum { SIDE_LEAST = 8, SIDE_MOST = 1024 };
 

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "files_for_tests.h"
+#include "../data/files_for_tests.h"
 #include "thaw/data/dataset.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 static struct image draw(enum roadsigns_country country, int label, uint64_t seed, uint64_t index, int size)
 {

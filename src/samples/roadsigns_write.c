@@ -8,7 +8,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/parallel.h"
-#include "thaw/data/roadsigns.h"
+#include "thaw/samples/roadsigns.h"
 
 /* Raised when the drawing changes, so that older samples are drawn anew. */
 enum { DRAWING = 1 };

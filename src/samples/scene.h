@@ -2,8 +2,8 @@
  * colour at a point. Private to src/data.
  *
  * Coordinates are whatever the caller draws in: a sign's face reaches from -1 to 1, x to the right, y down. */
-#ifndef THAW_DATA_SCENE_H
-#define THAW_DATA_SCENE_H
+#ifndef THAW_SAMPLES_SCENE_H
+#define THAW_SAMPLES_SCENE_H
 
 #include <stdbool.h>
 

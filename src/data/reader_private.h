@@ -1,0 +1,15 @@
+/* The inside of the reader that tests look at. */
+#ifndef THAW_DATA_READER_PRIVATE_H
+#define THAW_DATA_READER_PRIVATE_H
+
+#include "thaw/data/reader.h"
+
+/* reader_view from a file in memory; `name` begins the error sentence. */
+bool reader_view_bytes(struct reader *reader, const uint8_t *bytes, size_t size, const char *name,
+                       const struct view_request *request, struct image *view, struct error *error)
+    THAW_NONNULL_ARGS(1, 4, 5, 6, 7) THAW_MUST_CHECK;
+/* How much a picture of this size is shrunk for such a view where `fast` is set: 1, 2, 4 or 8, so that it is still no
+ * smaller than the view, or the least random crop of it than the view. */
+int reader_shrink(const struct view_request *request, int width, int height) THAW_NONNULL;
+
+#endif

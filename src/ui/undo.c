@@ -1,0 +1,147 @@
+/* Taking back: the last changes of what is frozen and of settings, in the order in which they were made. The session keeps
+ * the states of freezing; of a setting its values before are kept here, with those of settings that changed along. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "thaw/base/mem.h"
+#include "undo.h"
+
+enum { STEPS = 64 };
+
+struct change {
+    char *key, *value; /* before */
+};
+struct step {
+    struct change *change; /* [changes]; none: a change of what is frozen */
+    size_t changes;
+};
+struct undo {
+    struct step step[STEPS]; /* the newest last */
+    int steps;
+};
+
+struct undo *undo_create(void)
+{
+    return mem_alloc(sizeof(struct undo));
+}
+
+static void drop(struct step *step)
+{
+    for (size_t i = 0; i < step->changes; i++) {
+        mem_free(step->change[i].key);
+        mem_free(step->change[i].value);
+    }
+    mem_free(step->change);
+}
+
+void undo_forget(struct undo *undo)
+{
+    while (undo->steps > 0)
+        drop(&undo->step[--undo->steps]);
+}
+
+void undo_destroy(struct undo *undo)
+{
+    if (undo)
+        undo_forget(undo);
+    mem_free(undo);
+}
+
+static struct step *push(struct undo *undo)
+{
+    if (undo->steps == STEPS) {
+        drop(&undo->step[0]);
+        memmove(undo->step, undo->step + 1, sizeof undo->step[0] * (STEPS - 1));
+        undo->steps--;
+    }
+    undo->step[undo->steps] = (struct step){0};
+    return &undo->step[undo->steps++];
+}
+
+void undo_froze(struct undo *undo)
+{
+    push(undo);
+}
+
+/* What all settings are; the rows of the session change with the next assignment. */
+static struct change *read_all(struct session *session, size_t *count)
+{
+    const struct session_setting *setting;
+    *count = session_settings(session, &setting);
+    struct change *all = mem_array(*count + 1, sizeof *all);
+    for (size_t i = 0; i < *count; i++)
+        all[i] = (struct change){mem_string(setting[i].key), mem_string(setting[i].value)};
+    return all;
+}
+
+/* Keeps of `all` what differs now, the others are freed. */
+static void keep_changed(struct session *session, struct step *step)
+{
+    const struct session_setting *setting;
+    size_t count = session_settings(session, &setting), kept = 0;
+    for (size_t i = 0; i < step->changes; i++) {
+        struct change *change = &step->change[i];
+        if (i < count && strcmp(change->key, setting[i].key) == 0 && strcmp(change->value, setting[i].value) != 0) {
+            step->change[kept++] = *change;
+            continue;
+        }
+        mem_free(change->key);
+        mem_free(change->value);
+    }
+    step->changes = kept;
+}
+
+bool undo_set(struct undo *undo, struct session *session, const char *assignment, struct error *error)
+{
+    struct step step;
+    step.change = read_all(session, &step.changes);
+    bool done = session_set(session, assignment, error);
+    if (done)
+        keep_changed(session, &step);
+    if (done && step.changes > 0)
+        *push(undo) = step;
+    else
+        drop(&step);
+    return done;
+}
+
+/* Settings that exclude each other: what is emptied first does not empty the other again. */
+static bool restore(struct session *session, const struct step *step, struct error *error)
+{
+    for (int filled = 0; filled < 2; filled++)
+        for (size_t i = 0; i < step->changes; i++) {
+            const struct change *change = &step->change[i];
+            if ((change->value[0] != 0) != (filled == 1))
+                continue;
+            char *assignment = mem_format("%s=%s", change->key, change->value);
+            bool done = session_set(session, assignment, error);
+            mem_free(assignment);
+            if (!done)
+                return false;
+        }
+    return true;
+}
+
+enum undone undo_last(struct undo *undo, struct session *session, char *what, size_t room, struct error *error)
+{
+    while (undo->steps > 0) {
+        struct step step = undo->step[--undo->steps];
+        bool frozen = step.changes == 0;
+        struct error unused;
+        if (frozen && !session_undo_freeze(session, &unused)) { /* another model was chosen since */
+            drop(&step);
+            continue;
+        }
+        bool done = frozen || restore(session, &step, error);
+        if (frozen)
+            snprintf(what, room, "the last freezing or thawing");
+        else
+            snprintf(what, room, "%s is %s again", step.change[0].key,
+                     step.change[0].value[0] ? step.change[0].value : "empty");
+        drop(&step);
+        return !done ? UNDO_FAILED : frozen ? UNDO_FROZE : UNDO_SET;
+    }
+    return UNDO_NOTHING;
+}
