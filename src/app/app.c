@@ -99,29 +99,29 @@ char *app_words(char **word, int words)
     return all;
 }
 
-const struct verb_part *app_part(const struct verb_part *parts, const char *name)
+const struct verb_action *app_action(const struct verb_action *actions, const char *name)
 {
-    for (; parts->name; parts++)
-        if (!strcmp(parts->name, name))
-            return parts;
+    for (; actions->name; actions++)
+        if (!strcmp(actions->name, name))
+            return actions;
     return NULL;
 }
 
-int app_part_run(const struct verb *verb, const struct verb_part *part, struct verb_call *call)
+int app_action_run(const struct verb *verb, const struct verb_action *action, struct verb_call *call)
 {
     call->word++;
     call->words--;
-    if (call->words < part->least || call->words > part->most)
-        return app_usage(verb, "%s needs %s", part->name, part->needs);
-    return part->run(call);
+    if (call->words < action->least || call->words > action->most)
+        return app_usage(verb, "%s needs %s", action->name, action->needs);
+    return action->run(call);
 }
 
-void app_part_suggest(const struct verb_part *parts, const char *word)
+void app_action_suggest(const struct verb_action *actions, const char *word)
 {
     char hint[64] = "", *plain = print_plain(word);
     struct nearest nearest = {.wanted = word};
-    for (; parts->name; parts++)
-        nearest_offer(&nearest, parts->name);
+    for (; actions->name; actions++)
+        nearest_offer(&nearest, actions->name);
     const char *name = nearest.name[0];
     bool longer = !strncmp(word, name, strlen(name)); /* "pulled" is a filter's own */
     if (!longer && !word[strcspn(word, "<>=!:-")])

@@ -19,7 +19,7 @@ struct verb {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_train, verb_resume, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
+extern const struct verb verb_train, verb_resume, verb_fork, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
     verb_cache, verb_bench, verb_samples, verb_attach, verb_follow, verb_tell, verb_replay, verb_stream;
 extern const struct verb *const verbs[];
 extern const size_t verbs_count;
@@ -74,24 +74,24 @@ bool app_whole(const struct verb *verb, const char *option, const char *text, in
 /* The words with a blank between them; caller frees. */
 char *app_words(char **word, int words);
 
-/* A part of a verb: `thaw <verb> <part> WORD...`. A table of them ends with a NULL name. */
+/* An action of a verb: `thaw <verb> <action> WORD...`. A table of them ends with a NULL name. */
 struct verb_call {
-    char **word; /* behind the part's name */
+    char **word; /* behind the action's name */
     int words;
     const char *runs; /* the folder of runs, or what --runs said of it */
     bool json, yes, offline;
 };
-struct verb_part {
+struct verb_action {
     const char *name;
     int least, most;                          /* words that it takes */
     const char *needs;                        /* "a run and its new name" */
     int (*run)(const struct verb_call *call); /* returns the exit code */
 };
-const struct verb_part *app_part(const struct verb_part *parts, const char *name); /* or NULL */
-/* call: with the part's name as its first word. */
-int app_part_run(const struct verb *verb, const struct verb_part *part, struct verb_call *call);
-/* Words that no row of a list passed as its filter: says which part may have been meant. */
-void app_part_suggest(const struct verb_part *parts, const char *word);
+const struct verb_action *app_action(const struct verb_action *actions, const char *name); /* or NULL */
+/* call: with the action's name as its first word. */
+int app_action_run(const struct verb *verb, const struct verb_action *action, struct verb_call *call);
+/* Words that no row of a list passed as its filter: says which action may have been meant. */
+void app_action_suggest(const struct verb_action *actions, const char *word);
 
 /* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
  * architecture, a set of weights that the catalog or the models folder knows by this name, or else a run by its name.

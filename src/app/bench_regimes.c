@@ -155,7 +155,7 @@ static bool step_init(struct step *step, enum bench_regime regime, struct graph 
         step->label[i] = i % step->classes;
     step->optim = optim_create(graph, &sgd, team);
     if (step->learn)
-        optim_follow(step->optim, freeze);
+        optim_follow(step->optim, freeze, 0);
     step->weight_gradient = mem_array((size_t)graph->params, sizeof *step->weight_gradient);
     for (int i = 0; step->learn && i < graph->params; i++)
         step->weight_gradient[i] = plan_gradient(step->plan, i);

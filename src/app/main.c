@@ -10,9 +10,9 @@
 #include "app.h"
 #include "thaw/engine/engine.h"
 
-const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_models, &verb_data,   &verb_eval,
-                                    &verb_predict, &verb_runs,   &verb_attach, &verb_follow, &verb_tell,
-                                    &verb_replay,  &verb_stream, &verb_cache,  &verb_bench,  &verb_samples};
+const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
+                                    &verb_predict, &verb_runs,   &verb_attach, &verb_follow, &verb_tell, &verb_replay,
+                                    &verb_stream,  &verb_cache,  &verb_bench,  &verb_samples};
 const size_t verbs_count = sizeof verbs / sizeof verbs[0];
 
 /* No file that is opened later may come to be standard output or error: what is printed would go into it. Writing to

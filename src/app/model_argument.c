@@ -13,6 +13,7 @@
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/source/zoo.h"
+#include "thaw/train/trainer.h"
 
 /* The class names that came with the weights, else the catalog's; unknown is no fault. */
 static bool take_class_names(struct model_argument *argument, const char *path, struct error *error)
@@ -54,7 +55,7 @@ bool model_argument_open(struct model_argument *argument, const struct model_wor
     if (model && (!weights || file_is_directory(model)) && !model_source_find(&source, model, words->runs, error))
         return false;
     if (!source.weights && weights) {
-        source.weights = strcmp(weights, "none") ? load_weights_path(weights, error) : mem_string(weights);
+        source.weights = load_is_scratch(weights) ? mem_string(weights) : load_weights_path(weights, error);
         if (!source.weights)
             return false;
     }
@@ -80,12 +81,12 @@ void model_argument_finish(struct model_argument *argument)
 /* A run's directory, or another in which an exported model lies. */
 static bool take_directory(struct model_source *source, const char *path, struct error *error)
 {
-    source->weights = path_join(path, "model.safetensors");
+    source->weights = path_join(path, TRAINER_MODEL);
     if (file_exists(source->weights))
         return true;
     mem_free(source->weights);
     source->weights = NULL;
-    return error_set(error, ERROR_WEIGHTS, "%s: no model.safetensors; a run has one once it has ended or saved", path);
+    return error_set(error, ERROR_WEIGHTS, "%s: no " TRAINER_MODEL "; a run has one once it has ended or saved", path);
 }
 
 bool model_source_known(struct model_source *source, const char *name, struct error *error)

@@ -23,7 +23,7 @@ struct settings {
 };
 
 /* What a run holds while it measures. */
-struct session_parts {
+struct subject {
     struct graph *graph;
     struct team *team;
     struct bench_peers *peers;
@@ -33,23 +33,23 @@ struct session_parts {
 /* --- regimes --- */
 
 static void tell_result(enum bench_regime regime, const struct bench_result *result, const struct settings *settings,
-                        const struct session_parts *parts)
+                        const struct subject *subject)
 {
     static bool headed; /* the one table of the one run of the process */
     const char *name = NULL;
     if (!headed)
         printf("\n%-12s %9s %9s %8s %6s %8s %8s%s\n", "regime", "images/s", "ms/step", "GFLOP/s", "% peak", "plan MB",
-               "peak MB", parts->peers ? "  x peer" : "");
+               "peak MB", subject->peers ? "  x peer" : "");
     headed = true;
     printf("%-12s %9.1f %9.2f %8.1f ", bench_regime_name(regime), result->images_per_second, 1e3 * result->seconds,
            result->flops / 1e9);
     if (settings->no_limits)
         printf("%6s", "");
     else
-        printf("%6.0f", 100 * result->flops / parts->limits.peak[1]);
+        printf("%6.0f", 100 * result->flops / subject->limits.peak[1]);
     printf(" %8.1f %8.1f", (double)result->plan_bytes / 1e6, (double)result->rss_bytes / 1e6);
-    double peer = bench_peer_rate(parts->peers, parts->graph->arch, bench_regime_name(regime), settings->bench.batch,
-                                  settings->bench.threads, &name);
+    double peer = bench_peer_rate(subject->peers, subject->graph->arch, bench_regime_name(regime),
+                                  settings->bench.batch, settings->bench.threads, &name);
     if (peer > 0)
         printf("  %.2f", result->images_per_second / peer);
     putchar('\n');
@@ -60,7 +60,7 @@ static void tell_result(enum bench_regime regime, const struct bench_result *res
 }
 
 static json_t *result_object(enum bench_regime regime, const struct bench_result *result,
-                             const struct settings *settings, const struct session_parts *parts)
+                             const struct settings *settings, const struct subject *subject)
 {
     json_t *object = json_pack("{s:s, s:i, s:f, s:f, s:f, s:I, s:I, s:i, s:f}", "regime", bench_regime_name(regime),
                                "steps", result->steps, "step_seconds", result->seconds, "images_per_second",
@@ -68,8 +68,8 @@ static json_t *result_object(enum bench_regime regime, const struct bench_result
                                (json_int_t)result->plan_bytes, "rss_bytes", (json_int_t)result->rss_bytes, "recomputed",
                                result->recomputed, "recomputed_share", result->recomputed_share);
     const char *name = NULL;
-    double peer = bench_peer_rate(parts->peers, parts->graph->arch, bench_regime_name(regime), settings->bench.batch,
-                                  settings->bench.threads, &name);
+    double peer = bench_peer_rate(subject->peers, subject->graph->arch, bench_regime_name(regime),
+                                  settings->bench.batch, settings->bench.threads, &name);
     if (peer > 0) {
         json_object_set_new(object, "peer", print_json_text(name));
         json_object_set_new(object, "times_peer", print_json_real(result->images_per_second / peer));
@@ -77,31 +77,31 @@ static json_t *result_object(enum bench_regime regime, const struct bench_result
     return object;
 }
 
-static bool measure_regimes(const struct settings *settings, const struct session_parts *parts, json_t *regimes,
+static bool measure_regimes(const struct settings *settings, const struct subject *subject, json_t *regimes,
                             struct error *error)
 {
     for (enum bench_regime regime = 0; regime < BENCH_REGIMES; regime++) {
         struct bench_result result = {0};
         if (!settings->measured[regime])
             continue;
-        if (!bench_regime_measure(regime, parts->graph, &settings->bench, parts->team, &result, error))
+        if (!bench_regime_measure(regime, subject->graph, &settings->bench, subject->team, &result, error))
             return false;
         if (settings->bench.json)
-            json_array_append_new(regimes, result_object(regime, &result, settings, parts));
+            json_array_append_new(regimes, result_object(regime, &result, settings, subject));
         else
-            tell_result(regime, &result, settings, parts);
+            tell_result(regime, &result, settings, subject);
     }
     return true;
 }
 
 /* One image alone, as it is shown in the list of models; remembered where all cores took part. < 0: a fault. */
-static double measure_image(const struct settings *settings, const struct session_parts *parts, struct error *error)
+static double measure_image(const struct settings *settings, const struct subject *subject, struct error *error)
 {
     char input[REMEMBER_INPUT];
-    remember_input(input, parts->graph);
-    double seconds = remember_measure(parts->graph, parts->team, settings->bench.seconds / 2, error);
+    remember_input(input, subject->graph);
+    double seconds = remember_measure(subject->graph, subject->team, settings->bench.seconds / 2, error);
     if (seconds > 0 && !settings->threads)
-        remember_time(parts->graph->arch, input, seconds);
+        remember_time(subject->graph->arch, input, seconds);
     if (seconds > 0 && !settings->bench.json)
         printf("%-12s %9.1f %9.2f\n", "1 image", 1 / seconds, 1e3 * seconds);
     return seconds;
@@ -109,23 +109,23 @@ static double measure_image(const struct settings *settings, const struct sessio
 
 /* --- the whole --- */
 
-static json_t *head_object(const struct settings *settings, const struct session_parts *parts)
+static json_t *head_object(const struct settings *settings, const struct subject *subject)
 {
-    struct shape4 input = parts->graph->node[0].shape;
+    struct shape4 input = subject->graph->node[0].shape;
     json_t *object = json_pack("{s:s, s:s, s:[i, i, i], s:i, s:i}", "gemm_library", gemm_library(), "arch",
-                               parts->graph->arch, "input", input.h, input.w, input.c, "batch", settings->bench.batch,
+                               subject->graph->arch, "input", input.h, input.w, input.c, "batch", settings->bench.batch,
                                "threads", settings->bench.threads);
     if (!settings->no_limits)
-        json_object_set_new(object, "limits", bench_limits_object(&parts->limits));
+        json_object_set_new(object, "limits", bench_limits_object(&subject->limits));
     return object;
 }
 
-static void tell_head(const struct settings *settings, const struct session_parts *parts)
+static void tell_head(const struct settings *settings, const struct subject *subject)
 {
-    struct shape4 input = parts->graph->node[0].shape;
+    struct shape4 input = subject->graph->node[0].shape;
     if (!settings->no_limits)
-        bench_limits_tell(&parts->limits, settings->bench.threads);
-    printf("\n%s, %dx%dx%d, batch %d, %d thread%s\n", parts->graph->arch, input.h, input.w, input.c,
+        bench_limits_tell(&subject->limits, settings->bench.threads);
+    printf("\n%s, %dx%dx%d, batch %d, %d thread%s\n", subject->graph->arch, input.h, input.w, input.c,
            settings->bench.batch, settings->bench.threads, settings->bench.threads == 1 ? "" : "s");
     fflush(stdout);
 }
@@ -138,23 +138,23 @@ static bool wants_regimes(const struct settings *settings)
     return any;
 }
 
-static int measure(const struct settings *settings, struct session_parts *parts)
+static int measure(const struct settings *settings, struct subject *subject)
 {
     struct error error = {0};
     if (!settings->no_limits)
-        parts->limits = bench_limits_measure(parts->team);
-    json_t *object = settings->bench.json ? head_object(settings, parts) : NULL;
+        subject->limits = bench_limits_measure(subject->team);
+    json_t *object = settings->bench.json ? head_object(settings, subject) : NULL;
     if (!settings->bench.json)
-        tell_head(settings, parts);
+        tell_head(settings, subject);
     if (settings->layers) {
-        json_t *layers = bench_layers(parts->graph, &settings->bench, settings->no_limits ? NULL : &parts->limits,
-                                      parts->peers, parts->team);
+        json_t *layers = bench_layers(subject->graph, &settings->bench, settings->no_limits ? NULL : &subject->limits,
+                                      subject->peers, subject->team);
         if (object)
             json_object_set_new(object, "layers", layers);
     }
     json_t *regimes = json_array();
-    bool good = measure_regimes(settings, parts, regimes, &error);
-    double image = good && settings->measured[BENCH_FORWARD] ? measure_image(settings, parts, &error) : 0;
+    bool good = measure_regimes(settings, subject, regimes, &error);
+    double image = good && settings->measured[BENCH_FORWARD] ? measure_image(settings, subject, &error) : 0;
     good = good && image >= 0;
     if (object && wants_regimes(settings)) {
         json_object_set(object, "regimes", regimes);
@@ -167,19 +167,19 @@ static int measure(const struct settings *settings, struct session_parts *parts)
     return good ? 0 : app_fail(&error);
 }
 
-static bool prepare(struct settings *settings, struct session_parts *parts, struct error *error)
+static bool prepare(struct settings *settings, struct subject *subject, struct error *error)
 {
     struct model_source source;
-    if (!bench_peers_open(&parts->peers, settings->compare, error) ||
+    if (!bench_peers_open(&subject->peers, settings->compare, error) ||
         !model_source_find(&source, settings->model, settings->runs, error))
         return false;
     struct load_request request = {.arch = source.arch, .weights = source.weights, .size = settings->size, .seed = 1};
-    parts->graph = load_graph(&request, NULL, error);
+    subject->graph = load_graph(&request, NULL, error);
     mem_free(source.weights);
-    if (!parts->graph)
+    if (!subject->graph)
         return false;
-    parts->team = team_create(settings->threads);
-    settings->bench.threads = team_threads(parts->team);
+    subject->team = team_create(settings->threads);
+    settings->bench.threads = team_threads(subject->team);
     settings->bench.kernels = kernel_table_open(NULL);
     return true;
 }
@@ -187,12 +187,12 @@ static bool prepare(struct settings *settings, struct session_parts *parts, stru
 static int run(struct settings *settings)
 {
     struct error error = {0};
-    struct session_parts parts = {0};
-    int status = prepare(settings, &parts, &error) ? measure(settings, &parts) : app_fail(&error);
-    team_destroy(parts.team);
+    struct subject subject = {0};
+    int status = prepare(settings, &subject, &error) ? measure(settings, &subject) : app_fail(&error);
+    team_destroy(subject.team);
     kernel_table_close(settings->bench.kernels);
-    graph_destroy(parts.graph);
-    bench_peers_close(parts.peers);
+    graph_destroy(subject.graph);
+    bench_peers_close(subject.peers);
     return status;
 }
 

@@ -248,7 +248,7 @@ static int measure(const struct verb_call *call)
     return models_time(call->word, call->words, call->json);
 }
 
-static const struct verb_part models_parts[] = {
+static const struct verb_action models_actions[] = {
     {"show", 1, 1, "one model's name, weights file or run", show},
     {"verify", 1, 1, "one model's name, weights file or run", verify},
     {"compare", 2, 2, "two models' names", compare},
@@ -264,7 +264,7 @@ static int list(const struct verb_call *call, const char *sort)
     struct session *session = open_session(&error);
     bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
     if (good && !list_rows(session, call->json) && call->words)
-        app_part_suggest(models_parts, call->word[0]);
+        app_action_suggest(models_actions, call->word[0]);
     session_destroy(session);
     mem_free(filter);
     return good ? 0 : app_fail(&error);
@@ -284,16 +284,16 @@ static int models(int argc, char **argv)
     argc = app_options(&verb_models, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    const struct verb_part *part = argc > 1 ? app_part(models_parts, argv[1]) : NULL;
-    if (part && sort)
+    const struct verb_action *action = argc > 1 ? app_action(models_actions, argv[1]) : NULL;
+    if (action && sort)
         return app_usage(&verb_models, "--sort is for the list");
-    if (call.offline && (!part || part->run != pull))
+    if (call.offline && (!action || action->run != pull))
         return app_usage(&verb_models, "--offline is for pull");
-    if (call.runs && (!part || (part->run != show && part->run != verify)))
+    if (call.runs && (!action || (action->run != show && action->run != verify)))
         return app_usage(&verb_models, "--runs is for show and verify");
     call.word = argv + 1;
     call.words = argc - 1;
-    return part ? app_part_run(&verb_models, part, &call) : list(&call, sort);
+    return action ? app_action_run(&verb_models, action, &call) : list(&call, sort);
 }
 
 const struct verb verb_models = {

@@ -1,4 +1,4 @@
-/* The parts of thaw models. Each returns the exit code. */
+/* The actions of thaw models. Each returns the exit code. */
 #ifndef THAW_APP_VERB_MODELS_H
 #define THAW_APP_VERB_MODELS_H
 

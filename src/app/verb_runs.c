@@ -122,7 +122,7 @@ static int list_runs(const struct verb_call *call, const char *sort)
     if (list && sort)
         qsort_r(list, count, sizeof *list, compare, &order);
     if (list && !tell_list(list, count, call->runs, query, call->json) && call->words)
-        app_part_suggest(runs_parts, call->word[0]);
+        app_action_suggest(runs_actions, call->word[0]);
     int code = list ? 0 : app_fail(&error);
     rundir_list_free(list, count);
     query_destroy(query);
@@ -141,10 +141,10 @@ static int runs(int argc, char **argv)
     argc = app_options(&verb_runs, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    const struct verb_part *part = argc > 1 ? app_part(runs_parts, argv[1]) : NULL;
-    if ((trash || sort) && part)
+    const struct verb_action *action = argc > 1 ? app_action(runs_actions, argv[1]) : NULL;
+    if ((trash || sort) && action)
         return app_usage(&verb_runs, "%s is for the list", trash ? "--trash" : "--sort");
-    if (call.yes && (!part || strcmp(part->name, "empty-trash") != 0))
+    if (call.yes && (!action || strcmp(action->name, "empty-trash") != 0))
         return app_usage(&verb_runs, "--yes is for empty-trash");
     char *folder = run_folder(given), *shown = trash ? run_trash(folder) : mem_string(folder);
     call.word = argv + 1;
@@ -156,7 +156,7 @@ static int runs(int argc, char **argv)
         error_set(&error, ERROR_USAGE, "%s: no such folder", given);
         code = app_fail(&error);
     } else {
-        code = part ? app_part_run(&verb_runs, part, &call) : list_runs(&call, sort);
+        code = action ? app_action_run(&verb_runs, action, &call) : list_runs(&call, sort);
     }
     mem_free(shown);
     mem_free(folder);

@@ -190,9 +190,9 @@ static int note_run(const struct verb_call *call)
     return label(call, put_note);
 }
 
-/* --- the parts --- */
+/* --- the actions --- */
 
-const struct verb_part runs_parts[] = {
+const struct verb_action runs_actions[] = {
     {"rename", 2, 2, "a run and its new name", rename_run},
     {"tag", 1, INT_MAX, "a run", tag_run},
     {"note", 1, INT_MAX, "a run", note_run},

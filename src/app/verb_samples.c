@@ -52,8 +52,7 @@ static bool copy_companions(const char *folder, struct error *error)
     struct file_list list;
     bool done = file_list_read(&list, source, error);
     for (size_t i = 0; done && i < list.count; i++) {
-        const char *dot = strrchr(list.name[i], '.');
-        if (!dot || (strcmp(dot, ".ini") && strcmp(dot, ".safetensors")))
+        if (!path_has_ending(list.name[i], ".ini") && !path_has_ending(list.name[i], ".safetensors"))
             continue;
         char *from = path_join(source, list.name[i]), *to = path_join(folder, list.name[i]);
         if (!file_exists(to))

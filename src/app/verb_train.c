@@ -132,6 +132,45 @@ static int resume(int argc, char **argv)
     return code;
 }
 
+/* The settings of a run's own file, with what --set changes. */
+static bool load_changed(const char *run, const struct option_list *set, struct experiment *experiment,
+                         struct error *error)
+{
+    char *path = path_join(run, "experiment.ini");
+    bool good = experiment_load(experiment, path, error);
+    for (size_t i = 0; good && i < set->count; i++)
+        good = experiment_set(experiment, set->item[i], error);
+    mem_free(path);
+    return good && experiment_check(experiment, error);
+}
+
+static int fork_run(int argc, char **argv)
+{
+    bool json = false, detach = false, share = false;
+    const char *runs = NULL, *at = NULL;
+    struct option_list set = {0};
+    const struct option_row options[] = {{.name = "--json", .flag = &json},     {.name = "--runs", .value = &runs},
+                                         {.name = "--at", .value = &at},        {.name = "--set", .list = &set},
+                                         {.name = "--detach", .flag = &detach}, {.name = "--share", .flag = &share}};
+    argc = app_options(&verb_fork, argc, argv, options, THAW_LENGTH(options));
+    if (argc < 0)
+        return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
+    if (argc != 2)
+        return app_usage(&verb_fork, "one run is needed, by its name or as a directory");
+    struct experiment experiment;
+    struct error error = {0};
+    char *run = app_run(runs, argv[1], &error);
+    int code = 0;
+    if (run && load_changed(run, &set, &experiment, &error)) {
+        struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
+        code = detach ? run_detached(&request, json) : run_here(&request, json);
+    } else {
+        code = app_fail(&error);
+    }
+    mem_free(run);
+    return code;
+}
+
 const struct verb verb_train = {
     .name = "train",
     .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--runs DIR] [--detach] [--share] [--json]",
@@ -156,4 +195,17 @@ const struct verb verb_resume = {
                "  --share      your group may watch (thaw attach), not steer\n"
                "  --json       one JSON object on stdout at the end\n\n" APP_RUN_HELP,
     .run = resume,
+};
+
+const struct verb verb_fork = {
+    .name = "fork",
+    .synopsis = "RUN [--at CHECKPOINT] [--set section.key=value]... [--runs DIR] [--detach] [--share] [--json]",
+    .help = "begins a new run at a checkpoint of another, with other settings",
+    .options = "  --at CHECKPOINT           last (without it), best, or epoch-NNNN of those that were kept\n"
+               "  --set section.key=value   what is to be other than in RUN; may be repeated\n"
+               "  --runs DIR                where runs are looked for by name (runs in the data home)\n"
+               "  --detach                  in a process of its own: prints the run's directory and returns\n"
+               "  --share                   your group may watch (thaw attach), not steer\n"
+               "  --json                    one JSON object on stdout at the end\n\n" APP_RUN_HELP,
+    .run = fork_run,
 };

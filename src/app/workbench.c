@@ -26,6 +26,30 @@ static bool make_samples(const char *folder, void (*tell)(void *context, int don
     return app_make_samples(folder, APP_AMERICAN_IMAGES, 1, tell, context, error);
 }
 
+/* Files that a start knows of; each the caller's. */
+struct places {
+    char *samples, *sample, *last; /* last: NULL: it is not to be gone on from */
+};
+
+static void find_places(struct places *places, const struct choices *choices)
+{
+    struct error unused;
+    places->samples = choices->samples ? path_expand(choices->samples) : app_samples();
+    places->sample = path_join(places->samples, "indian-transfer.ini");
+    char *home = path_home(PATH_STATE);
+    /* whoever names a sample world wants to see that one */
+    if (!choices->samples && !choices->on_run && file_make_directories(home, &unused))
+        places->last = path_join(home, "last.ini");
+    mem_free(home);
+}
+
+static void free_places(struct places *places)
+{
+    mem_free(places->samples);
+    mem_free(places->sample);
+    mem_free(places->last);
+}
+
 /* How many times as fast as it was a recorded run is played, unless told otherwise. */
 static const double usual_speed = 10;
 
@@ -39,7 +63,8 @@ static bool open_run(struct session *session, const struct choices *choices, str
                            : session_open_run(session, run, choices->read_only, error);
 }
 
-static int show(struct session *session, const struct choices *choices)
+static int show(struct session *session, const struct choices *choices, const struct places *places,
+                const char *greeting)
 {
     struct error error = {0};
     char *themes = path_installed("themes");
@@ -52,19 +77,26 @@ static int show(struct session *session, const struct choices *choices)
         .no_mouse = choices->no_mouse,
         .slow = choices->slow,
         .start = SCREEN_TRAIN,
-        .greeting = choices->on_run ? NULL : "Press r to start the experiment, ? for help",
+        .greeting = greeting,
+        .sample = places->sample,
+        .keep = places->last,
     };
     bool done = (!choices->on_run || open_run(session, choices, &error)) && ui_run(&options, session, &error);
     mem_free(themes);
     return done ? 0 : app_fail(&error);
 }
 
+/* What was asked for, else what was open last, else the sample. */
 static int run(const struct choices *choices, int threads, const char *experiment)
 {
     struct error error = {0};
-    char *samples = choices->samples ? path_expand(choices->samples) : app_samples();
-    char *sample = path_join(samples, "indian-transfer.ini");
-    struct session_options options = {.samples = samples,
+    struct places places = {0};
+    find_places(&places, choices);
+    bool goes_on = !experiment && places.last && file_exists(places.last);
+    const char *greeting = choices->on_run ? NULL
+                           : goes_on       ? "As you left it: r starts the experiment, E opens the sample, ? helps"
+                                           : "Press r to start the experiment, ? for help";
+    struct session_options options = {.samples = places.samples,
                                       .runs = choices->runs,
                                       .models = choices->models,
                                       .threads = threads,
@@ -72,14 +104,17 @@ static int run(const struct choices *choices, int threads, const char *experimen
                                       .engine = "/proc/self/exe",
                                       .experiment = choices->on_run ? NULL
                                                     : experiment    ? experiment
-                                                                    : sample,
+                                                    : goes_on       ? places.last
+                                                                    : places.sample,
+                                      .instead = goes_on ? places.sample : NULL,
                                       /* the experiments come last: without them it was never finished */
-                                      .make_samples = file_exists(sample) ? NULL : make_samples};
+                                      .make_samples = file_exists(places.sample) ? NULL : make_samples};
     struct session *session = session_create(&options, &error);
-    int code = session ? show(session, choices) : app_fail(&error);
+    if (session && experiment && !choices->on_run)
+        session_remember_experiment(experiment);
+    int code = session ? show(session, choices, &places, greeting) : app_fail(&error);
     session_destroy(session);
-    mem_free(sample);
-    mem_free(samples);
+    free_places(&places);
     return code;
 }
 
@@ -87,9 +122,8 @@ static int run(const struct choices *choices, int threads, const char *experimen
 static int refuse_word(const char *word)
 {
     char hint[96] = "";
-    size_t length = strlen(word);
     struct nearest nearest = {.wanted = word};
-    if (strchr(word, '/') || (length > 4 && !strcmp(word + length - 4, ".ini")))
+    if (strchr(word, '/') || path_has_ending(word, ".ini"))
         return app_usage(NULL, "%s: there is no such file", word);
     for (size_t i = 0; i < verbs_count; i++)
         nearest_offer(&nearest, verbs[i]->name);

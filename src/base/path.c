@@ -31,6 +31,12 @@ const char *path_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+bool path_has_ending(const char *path, const char *ending)
+{
+    size_t length = strlen(path), tail = strlen(ending);
+    return length > tail && strcmp(path + length - tail, ending) == 0;
+}
+
 char *path_home(enum path_home which)
 {
     static const struct {

@@ -12,13 +12,8 @@ static const double area_least = 0.35, area_most = 1.0, aspect_least = 3.0 / 4, 
 static const double jitter = 0.25;
 enum { CROP_TRIES = 10 };
 
-static const char *const names[] = {"none", "light", "standard"};
-_Static_assert(THAW_LENGTH(names) == AUGMENTS, "every augmentation has a name");
-
-const char *augment_name(enum augment augment)
-{
-    return names[augment];
-}
+const char *const augment_names[] = {"none", "light", "standard", NULL};
+_Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 
 struct crop {
     int x, y, width, height;

@@ -1,6 +1,6 @@
 /* Datasets: where the training and validation folders are, which classes there are, and what is left when files that
- * are no images have been set aside. The walking is in dataset_scan.c, IDX files are in dataset_idx.c, the split in split.c. Called by the session, and
- * by the trainer through it. */
+ * are no images have been set aside. The walking is in dataset_scan.c, IDX files are in dataset_idx.c, the split in
+ * split.c. Called by the session, the trainer and the verbs. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -15,12 +15,6 @@ struct dataset_pixels {
 
 /* --- files --- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), size = strlen(end);
-    return length >= size && strcmp(text + length - size, end) == 0;
-}
-
 /* By the name alone: "train-images-idx3-ubyte", "emnist-letters-test-images-idx3-ubyte.gz". */
 static bool names_images(const char *name)
 {
@@ -113,7 +107,7 @@ static char *find_labels(const char *images, struct error *error)
     }
     if (file_exists(path))
         return path;
-    bool packed = ends_with(path, ".gz");
+    bool packed = path_has_ending(path, ".gz");
     char *other = packed ? mem_format("%.*s", (int)(strlen(path) - 3), path) : mem_format("%s.gz", path);
     if (!file_exists(other)) {
         error_set(error, ERROR_DATA, "%s: its labels, %s, are not beside it", images, path_base(path));

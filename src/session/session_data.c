@@ -74,7 +74,7 @@ static bool fit_head(struct session *session, struct error *error)
     char arch[64], weights[512];
     snprintf(arch, sizeof arch, "%s", session->draft->graph->arch);
     const char *file = session->draft->experiment.model.weights;
-    snprintf(weights, sizeof weights, "%s", strcmp(file, "none") ? file : "");
+    snprintf(weights, sizeof weights, "%s", load_is_scratch(file) ? "" : file);
     bool fitted = models_choose(session, arch, weights, error);
     if (fitted && session->draft->freeze->nodes == freeze->nodes)
         memcpy(session->draft->freeze->fixed, freeze->fixed, (size_t)freeze->nodes);
@@ -84,9 +84,21 @@ static bool fit_head(struct session *session, struct error *error)
     return fitted;
 }
 
+/* The samples are offered anyway. */
+void data_remember(const struct session *session)
+{
+    const char *path = session->draft->dataset->path;
+    size_t length = strlen(session->samples);
+    if (strncmp(path, session->samples, length) != 0 || path[length] != '/')
+        recent_add("data", path);
+}
+
 bool session_choose_data(struct session *session, const char *path, struct error *error)
 {
-    return opening_settle(session, error) && data_choose(session, path, error) && fit_head(session, error);
+    if (!opening_settle(session, error) || !data_choose(session, path, error) || !fit_head(session, error))
+        return false;
+    data_remember(session);
+    return true;
 }
 
 const struct session_data *session_data(const struct session *session)
@@ -117,6 +129,11 @@ size_t session_data_places(const struct session *session, const char *const **pa
                 mem_free(path);
             }
         file_list_free(&list);
+        char *recent[RECENT_MAX];
+        for (size_t i = 0, count = recent_read("data", recent); i < count; i++) {
+            add_place(own, recent[i]);
+            mem_free(recent[i]);
+        }
         if (own->draft->dataset)
             add_place(own, own->draft->dataset->path);
     }

@@ -36,28 +36,19 @@ size_t session_settings(const struct session *session, const struct session_sett
     return count;
 }
 
-/* A name of the catalog becomes the file on this disk. */
-static bool find_weights(const struct session *session, char *weights, size_t room, struct error *error)
-{
-    if (!weights[0] || strchr(weights, '/') || file_exists(weights) || !session->draft->catalog)
-        return true;
-    char *path = catalog_weights(session->draft->catalog, weights, error);
-    if (path)
-        snprintf(weights, room, "%s", path);
-    mem_free(path);
-    return path != NULL;
-}
-
 static bool choose_named(struct session *session, struct error *error)
 {
     char arch[64], weights[512];
     snprintf(arch, sizeof arch, "%s", session->draft->experiment.model.name);
     snprintf(weights, sizeof weights, "%s", session->draft->experiment.model.weights);
-    if (!strcmp(weights, "none"))
+    if (load_is_scratch(weights))
         weights[0] = '\0';
     if (!arch[0] && !weights[0])
         return true;
-    if (!find_weights(session, weights, sizeof weights, error) || !models_choose(session, arch, weights, error))
+    const struct catalog *catalog = session->draft->catalog;
+    if (catalog && !load_find_weights(weights, sizeof weights, catalog, error))
+        return false;
+    if (!models_choose(session, arch, weights, error))
         return false;
     session->draft->chosen = listing_find(session, session->draft->graph->arch, weights);
     if (session->draft->chosen < 0 && weights[0] && listing_open_file(session, weights))
@@ -103,5 +94,27 @@ bool session_load_experiment(struct session *session, const char *path, struct e
                 choose_named(session, error) && (!session->draft->graph || layers_from_experiment(session, error));
     if (!done)
         session->draft->experiment = before;
+    else if (session->draft->dataset)
+        data_remember(session);
+    return done;
+}
+
+bool session_save_experiment(struct session *session, const char *path, struct error *error)
+{
+    if (!opening_settle(session, error))
+        return false;
+    if (!session->draft->graph || !session->draft->dataset)
+        return error_set(error, ERROR_USAGE, "a model and data are to be chosen before an experiment can be written");
+    struct experiment before = session->draft->experiment;
+    bool done = layers_to_experiment(session, error);
+    struct experiment experiment = session->draft->experiment;
+    session->draft->experiment = before;
+    if (!done)
+        return false;
+    if (experiment.train.threads == session->threads) /* said at the start, not by the experiment */
+        experiment.train.threads = 0;
+    char *text = experiment_text(&experiment);
+    done = file_write_atomic(path, text, strlen(text), error);
+    mem_free(text);
     return done;
 }

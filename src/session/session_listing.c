@@ -224,26 +224,14 @@ static void add_folder(struct session *session, const char *folder)
 
 /* --- what is not on this disk --- */
 
-static const char *format_of_name(const char *file)
-{
-    static const struct {
-        const char *ending, *format;
-    } formats[] = {{".pth", "torch"}, {".pt", "torch"},    {".th", "torch"}, {".safetensors", "safetensors"},
-                   {".h5", "keras"},  {".keras", "keras"}, {".onnx", "onnx"}};
-    const char *dot = strrchr(file, '.');
-    for (size_t i = 0; dot && i < THAW_LENGTH(formats); i++)
-        if (!strcmp(dot, formats[i].ending))
-            return formats[i].format;
-    return "";
-}
-
 static void add_absent(struct session *session, const struct catalog_row *from)
 {
     struct zoo_arch room;
     struct session_model *row = add_row(session);
     describe_catalog(row, from);
     row->file_bytes = from->size;
-    snprintf(row->format, sizeof row->format, "%s", format_of_name(from->file));
+    const char *family = weights_name_family(from->file);
+    snprintf(row->format, sizeof row->format, "%s", family ? family : "");
     const struct zoo_arch *arch = from->arch[0] ? zoo_find(from->arch, &room) : NULL;
     struct zoo_options options = {.classes = from->classes > 0 ? from->classes : 0};
     if (from->input > 0)

@@ -15,14 +15,14 @@ enum { PATIENCE = 1 }; /* seconds */
 
 /* The session's, but once that is gone before the job has ended it is the job's. */
 struct session_opening {
-    char *path, *samples, *runs, *models;
+    char *path, *instead, *samples, *runs, *models;
     int threads;
     bool offline;
     session_make_samples make_samples;
     struct session *opened; /* the job's until it has ended; NULL: its fault says why */
     struct job *job;        /* NULL: not begun, or there is no thread */
     bool begun;
-    struct error fault;
+    struct error fault, why_instead; /* the latter of kind NONE: it was not necessary */
     char text[128];
     size_t told; /* drawings that the front end knows of */
 };
@@ -32,6 +32,7 @@ static void destroy(void *context)
     struct session_opening *opening = context;
     session_destroy(opening->opened);
     mem_free(opening->path);
+    mem_free(opening->instead);
     mem_free(opening->samples);
     mem_free(opening->runs);
     mem_free(opening->models);
@@ -41,13 +42,20 @@ static void destroy(void *context)
 bool opening_create(struct session *session, const struct session_options *options, struct error *error)
 {
     /* The faults of a file that is there are told before anything is drawn. */
-    if ((!options->make_samples || file_exists(options->experiment)) &&
-        !experiment_load(&session->draft->experiment, options->experiment, error))
-        return false;
+    struct error why = {0};
+    bool is_to_be = !options->make_samples || options->instead || file_exists(options->experiment);
+    if (is_to_be && !experiment_load(&session->draft->experiment, options->experiment, &why)) {
+        if (!options->instead) {
+            *error = why;
+            return false;
+        }
+        experiment_init(&session->draft->experiment);
+    }
     if (!session->draft->experiment.train.threads)
         session->draft->experiment.train.threads = options->threads;
     struct session_opening *opening = mem_alloc(sizeof *opening);
     opening->path = mem_string(options->experiment);
+    opening->instead = options->instead ? mem_string(options->instead) : NULL;
     opening->samples = mem_string(session->samples);
     opening->runs = mem_string(session->runs_folder);
     opening->models = mem_string(session->models_folder);
@@ -66,6 +74,16 @@ static void tell_drawn(void *job, int done, int all)
     job_tell(job, (size_t)done, (size_t)all);
 }
 
+static struct session *open_file(const struct session_options *options, const char *path, struct error *error)
+{
+    struct session *opened = session_create(options, error);
+    if (opened && !session_load_experiment(opened, path, error)) {
+        session_destroy(opened);
+        opened = NULL;
+    }
+    return opened;
+}
+
 static bool run_opening(struct job *job, void *context, struct error *error)
 {
     struct session_opening *opening = context;
@@ -76,17 +94,14 @@ static bool run_opening(struct job *job, void *context, struct error *error)
         .threads = opening->threads,
         .offline = opening->offline,
     };
-    if (opening->make_samples && !opening->make_samples(opening->samples, tell_drawn, job, error))
-        return false;
-    struct session *opened = session_create(&options, error);
-    if (!opened)
-        return false;
-    if (session_load_experiment(opened, opening->path, error)) {
-        opening->opened = opened;
-        return true;
+    struct session *opened = opening->instead ? open_file(&options, opening->path, &opening->why_instead) : NULL;
+    if (!opened) {
+        if (opening->make_samples && !opening->make_samples(opening->samples, tell_drawn, job, error))
+            return false;
+        opened = open_file(&options, opening->instead ? opening->instead : opening->path, error);
     }
-    session_destroy(opened);
-    return false;
+    opening->opened = opened;
+    return opened != NULL;
 }
 
 /* --- on the front end's --- */
@@ -119,6 +134,7 @@ static bool take(struct session *session, double seconds)
         change_drafts(session, opening->opened);
     job_destroy(opening->job);
     session->opening_fault = opening->fault;
+    session->why_instead = opening->why_instead;
     session->opening = NULL;
     session->opening_news = true;
     destroy(opening);
@@ -180,4 +196,9 @@ const char *session_opening(const struct session *session)
 const struct error *session_opening_fault(const struct session *session)
 {
     return session->opening_fault.kind ? &session->opening_fault : NULL;
+}
+
+const struct error *session_opened_instead(const struct session *session)
+{
+    return session->why_instead.kind ? &session->why_instead : NULL;
 }

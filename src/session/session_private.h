@@ -16,7 +16,7 @@
 #include "thaw/train/experiment.h"
 #include "view_private.h"
 
-enum { SESSION_UNDO = 100, SESSION_COMPARED = 15 };
+enum { SESSION_UNDO = 100, SESSION_COMPARED = 15, RECENT_MAX = 12 };
 
 /* An image's time being measured; the job reads all of it and writes what is behind the line. */
 struct session_timing {
@@ -64,6 +64,10 @@ struct draft {
     char **place;
     size_t places;
 
+    /* session_recent.c */
+    char *recent[RECENT_MAX]; /* experiments, as last asked for */
+    size_t recents;
+
     /* session_experiment.c */
     struct experiment experiment;
     struct session_setting *setting;
@@ -81,6 +85,7 @@ struct session {
     /* session_open.c */
     struct session_opening *opening; /* NULL: nothing is being opened */
     struct error opening_fault;      /* of kind NONE: it was opened */
+    struct error why_instead;        /* of kind NONE: it was the one to begin with */
     bool opening_news;               /* since the last pump */
 
     /* session_models_shown.c */
@@ -151,6 +156,12 @@ bool models_choose(struct session *session, const char *arch, const char *weight
 void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
 void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
 bool layers_from_experiment(struct session *session, struct error *error);
+/* A folder or a file that was opened; name: "data", "experiments". The last first, those that are gone left out; the
+ * caller frees each path. */
+void recent_add(const char *name, const char *path);
+size_t recent_read(const char *name, char *path[RECENT_MAX]);
+void recent_finish(struct draft *draft);
+void data_remember(const struct session *session); /* the chosen data */
 bool layers_to_experiment(struct session *session, struct error *error);
 void layers_finish(struct draft *draft);
 

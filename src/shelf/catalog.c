@@ -29,12 +29,6 @@ static char *place(const char *given, enum path_home home, const char *name)
     return path;
 }
 
-static bool is_ini(const char *name)
-{
-    size_t length = strlen(name);
-    return length > 4 && !strcmp(name + length - 4, ".ini");
-}
-
 static bool read_user(struct catalog *catalog, const char *folder, struct error *error)
 {
     struct file_list list;
@@ -43,7 +37,7 @@ static bool read_user(struct catalog *catalog, const char *folder, struct error 
     if (!file_list_read(&list, folder, &unused))
         return true; /* most have none */
     for (size_t i = 0; good && i < list.count; i++) {
-        if (!is_ini(list.name[i]))
+        if (!path_has_ending(list.name[i], ".ini"))
             continue;
         char *path = path_join(folder, list.name[i]);
         good = catalog_read(catalog, path, error);

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/shelf/catalog.h"
 #include "thaw/source/import.h"
 #include "thaw/source/zoo.h"
 
@@ -19,10 +19,15 @@ struct source {
     struct weights *weights;       /* or NULL */
 };
 
+bool load_is_scratch(const char *weights)
+{
+    return !weights || !weights[0] || !strcmp(weights, "none");
+}
+
 static bool source_open(struct source *source, const char *name, struct error *error)
 {
     *source = (struct source){0};
-    if (!name || !name[0] || !strcmp(name, "none"))
+    if (load_is_scratch(name))
         return true;
     source->catalog = catalog_open(NULL, error);
     char *path = source->catalog ? catalog_weights(source->catalog, name, error) : NULL;
@@ -40,6 +45,20 @@ char *load_weights_path(const char *weights, struct error *error)
     char *path = catalog ? catalog_weights(catalog, weights, error) : NULL;
     catalog_close(catalog);
     return path;
+}
+
+bool load_find_weights(char *weights, size_t room, const struct catalog *catalog, struct error *error)
+{
+    if (load_is_scratch(weights) || strchr(weights, '/') || file_exists(weights))
+        return true;
+    char *path = catalog ? catalog_weights(catalog, weights, error) : load_weights_path(weights, error);
+    bool fits = path && strlen(path) < room;
+    if (fits)
+        strcpy(weights, path);
+    else if (path)
+        error_set(error, ERROR_USAGE, "%s: path too long", path);
+    mem_free(path);
+    return fits;
 }
 
 static void source_close(struct source *source)

@@ -5,7 +5,13 @@
 #include <string.h>
 
 #include "bind_private.h"
+#include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
+
+uint64_t bind_name_digest(const char *name)
+{
+    return hash_bytes(name, strlen(name), (struct hash){0, 0}).low;
+}
 
 /* What wrappers put before the names of the network inside. */
 static const char *const wrappers[] = {"module.", "model.", "backbone."};

@@ -13,6 +13,7 @@ struct bind_index {
     long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
     size_t slots; /* a power of two */
 };
+uint64_t bind_name_digest(const char *name) THAW_NONNULL;
 void bind_index_init(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
 void bind_index_finish(struct bind_index *index) THAW_NONNULL;
 long bind_index_find(const struct bind_index *index, const char *name) THAW_NONNULL; /* a tensor's number, or -1 */
@@ -46,7 +47,6 @@ struct bind_guess {
 bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
 struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,
                                  const struct bind_index *index) THAW_NONNULL;
-uint64_t bind_name_digest(const char *name) THAW_NONNULL;
 
 /* What torch calls a parameter. Borrowed from the graph. */
 const char *bind_torch_name(const struct graph *graph, int param) THAW_NONNULL;

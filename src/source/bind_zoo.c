@@ -29,11 +29,6 @@ struct bind_zoo {
     size_t traces, traces_room;
 };
 
-uint64_t bind_name_digest(const char *name)
-{
-    return hash_bytes(name, strlen(name), (struct hash){0, 0}).low;
-}
-
 /* Of what bind_shape_fits compares: ones at the end do not count. */
 static uint64_t shape_digest(const struct shape *shape)
 {

@@ -454,10 +454,9 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
 {
     const struct experiment *e = experiment;
     double fraction;
-    bool scratch = !e->model.weights[0] || strcmp(e->model.weights, "none") == 0;
     if (!e->data.path[0])
         return error_set(error, ERROR_USAGE, "data.path is not set: which images to train on");
-    if (!e->model.name[0] && scratch)
+    if (!e->model.name[0] && experiment_is_scratch(e))
         return error_set(error, ERROR_USAGE, "neither model.name nor model.weights is set: what to train");
     if (strcmp(e->model.head, "linear") != 0)
         return error_set(error, ERROR_USAGE, "model.head = %s: not one of linear", e->model.head);

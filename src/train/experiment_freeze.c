@@ -2,13 +2,12 @@
  * session, which shows it before there is a run. */
 #include "config.h"
 
-#include <string.h>
-
+#include "thaw/shelf/load.h"
 #include "thaw/train/experiment.h"
 
 bool experiment_is_scratch(const struct experiment *experiment)
 {
-    return !experiment->model.weights[0] || strcmp(experiment->model.weights, "none") == 0;
+    return load_is_scratch(experiment->model.weights);
 }
 
 struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph, struct error *error)

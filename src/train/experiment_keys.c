@@ -19,7 +19,6 @@
 
 static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const decode_names[] = {"exact", "fast", NULL};
-static const char *const augment_names[] = {"none", "light", "standard", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
 static const char *const memory_names[] = {"auto", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
@@ -29,7 +28,6 @@ static const char *const optimizer_names[] = {"sgd", "nesterov", "adamw", NULL};
 static const char *const schedule_names[] = {"constant", "step", "cosine", NULL};
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(decode_names) == IMAGE_DECODES + 1, "a name for each");
-_Static_assert(THAW_LENGTH(augment_names) == AUGMENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(kernel_names) == KERNEL_CHOICES + 1, "a name for each");

@@ -131,7 +131,7 @@ char *feature_key_text(const struct feature_key *key, int cut, int view, const s
     if (loader->augment == AUGMENT_NONE)
         views = mem_string("plain");
     else
-        views = mem_format("%s, view %d of seed %llu", augment_name(loader->augment), view,
+        views = mem_format("%s, view %d of seed %llu", augment_names[loader->augment], view,
                            (unsigned long long)loader->seed);
     char *text = mem_format(
         FEATURE_KEY_MODEL " %s up to %s\nprefix %s of %d nodes\nkernels %s\n" FEATURE_KEY_VIEW " %s\nvalues %s\n%s",

@@ -131,22 +131,6 @@ static bool open_log(struct trainer *trainer, struct error *error)
     return trainer->log != NULL;
 }
 
-/* Weights of the catalog by name become the file on this disk; the run then names that. */
-static bool find_weights(struct experiment *experiment, struct error *error)
-{
-    char *weights = experiment->model.weights;
-    if (!weights[0] || !strcmp(weights, "none") || strchr(weights, '/') || file_exists(weights))
-        return true;
-    char *path = load_weights_path(weights, error);
-    bool fits = path && strlen(path) < sizeof experiment->model.weights;
-    if (fits)
-        strcpy(weights, path);
-    else if (path)
-        error_set(error, ERROR_USAGE, "%s: path too long", path);
-    mem_free(path);
-    return fits;
-}
-
 /* Where a fork begins from is written down before anything else: it may be killed before it has a checkpoint. */
 static bool name_parent(const struct trainer *trainer, const struct trainer_options *options, struct error *error)
 {
@@ -182,7 +166,9 @@ static bool find_parent(struct trainer *trainer, struct error *error)
 struct trainer *trainer_create(const struct trainer_options *options, struct error *error)
 {
     struct experiment found = *options->experiment, *experiment = &found;
-    if (!experiment_check(experiment, error) || !find_weights(experiment, error))
+    char *weights = experiment->model.weights; /* the run names the file, not the name that it has in the catalog */
+    if (!experiment_check(experiment, error) ||
+        !load_find_weights(weights, sizeof experiment->model.weights, NULL, error))
         return NULL;
     struct rundir *rundir = open_rundir(experiment, options->resume, error);
     if (!rundir)

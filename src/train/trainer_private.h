@@ -16,6 +16,7 @@
 #include "thaw/run/rundir.h"
 #include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"
+#include "trainer_feed.h"
 
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
@@ -36,21 +37,6 @@ struct trainer_pace {
 struct trainer_phase {
     enum event_phase now, told;
     double began, said; /* clock_monotonic */
-};
-
-/* One part of the data on its way to the network. */
-struct trainer_feed {
-    struct loader_options loading;
-    int batches;
-    struct feature_cache *features; /* NULL: not kept */
-    struct error why;               /* they are not, where it is to be said */
-    bool uncached;                  /* they could not be, under this freeze plan */
-    int view;                       /* of the features in use */
-    struct loader *loader;          /* NULL: the batches are those in `order` */
-    uint32_t *order;                /* [items] of the epoch */
-    struct batch listed;            /* without inputs */
-    int next;                       /* batch of `order` */
-    bool *told;                     /* [items], unreadable and said so; NULL: none */
 };
 
 struct trainer {
@@ -190,17 +176,6 @@ bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error
 /* Behind the first plan: makes the events agree with what was taken over, after whatever would be lost with them has been
  * saved. */
 bool trainer_settle_events(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-
-/* --- trainer_batches.c --- */
-/* Starts an epoch's batches, behind making features complete where they are kept. false: a stop came in between, or the
- * run fails. */
-bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first) THAW_NONNULL;
-/* The next batch, NULL at the end; `input` is NULL where features stand for it. Give it back with trainer_release. */
-struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
-/* Warns of images that the loader could not read. */
-void trainer_report_bad(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
-void trainer_feed_finish(struct trainer_feed *feed) THAW_NONNULL;
 
 /* --- trainer_save.c --- */
 /* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning and

@@ -284,7 +284,7 @@ void trainer_export(struct trainer *trainer)
 {
     struct error error = {0};
     load_best(trainer);
-    char *path = rundir_file(trainer->rundir, "model.safetensors");
+    char *path = rundir_file(trainer->rundir, TRAINER_MODEL);
     const char *const *names = (const char *const *)trainer->dataset->class_name;
     if (!bind_export(trainer->graph, path, TENSOR_F32, names, &error))
         trainer_warn(trainer, "no model exported: %s", error.text);

@@ -13,6 +13,7 @@ struct command;
 enum command_argument {
     ARGUMENT_NONE,
     ARGUMENT_PATH,
+    ARGUMENT_EXPERIMENT,
     ARGUMENT_MODEL,
     ARGUMENT_DATA,
     ARGUMENT_SETTING,

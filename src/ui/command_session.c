@@ -49,8 +49,35 @@ static void load(const struct command_call *call)
         return;
     }
     undo_forget(ui->undo);
+    session_remember_experiment(call->argument);
     ui_say(ui, UI_GOOD, "%s is loaded", call->argument);
     ui_go(ui, SCREEN_TRAIN);
+}
+
+static void sample(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!ui->sample || !session_load_experiment(ui->session, ui->sample, &error)) {
+        if (ui->sample)
+            ui_fail(ui, &error);
+        return;
+    }
+    undo_forget(ui->undo);
+    ui_say(ui, UI_GOOD, "The sample is open");
+    ui_go(ui, SCREEN_TRAIN);
+}
+
+static void write_file(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    if (!session_save_experiment(ui->session, call->argument, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    session_remember_experiment(call->argument);
+    ui_say(ui, UI_GOOD, "%s is written; thaw train runs it", call->argument);
 }
 
 static void set(const struct command_call *call)
@@ -124,6 +151,7 @@ static void start(const struct command_call *call)
     } else if (!session_start(ui->session, &error)) {
         ui_fail(ui, &error);
     } else {
+        ui_keep(ui);
         ui_say(ui, UI_GOOD, "Training starts");
         ui_go(ui, SCREEN_TRAIN);
     }
@@ -141,7 +169,9 @@ static void open_run(const struct command_call *call)
 static const struct command rows[] = {
     {"model", "", "model", "choose weights or an architecture", .run = choose_model, .argument = ARGUMENT_MODEL},
     {"data", "", "data", "choose a dataset by its path", .run = choose_data, .argument = ARGUMENT_DATA},
-    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_PATH},
+    {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_EXPERIMENT},
+    {"sample", "E", "sample", "open the sample experiment", .run = sample},
+    {"write", "", "write", "write the settings into an experiment file", .run = write_file, .argument = ARGUMENT_PATH},
     {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING},
     {"freeze", "", "freeze", "freeze layers: freeze conv1 layer1.*", .run = freeze, .argument = ARGUMENT_LAYERS,
      .value = 1},

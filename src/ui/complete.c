@@ -2,6 +2,7 @@
  * themes. Each source offers whole lines, so that the prompt need not know where a word begins. Called by prompt.c. */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,29 @@ static void offer_paths(struct completions *out, const char *head, const char *t
     mem_free(shown);
 }
 
+/* Files that were used, the last first. */
+static void offer_used_models(struct completions *out, const char *head, const char *typed,
+                              const struct session_model *models, size_t count)
+{
+    double before = INFINITY;
+    for (;;) {
+        const struct session_model *next = NULL;
+        for (size_t i = 0; i < count; i++)
+            if (models[i].used > 0 && models[i].used < before && (!next || models[i].used > next->used))
+                next = &models[i];
+        if (!next)
+            return;
+        if (next->weights[0])
+            offer(out, head, typed, next->weights, "");
+        before = next->used;
+    }
+}
+
 static void offer_models(struct completions *out, struct ui *ui, const char *head, const char *typed)
 {
     const struct session_model *models;
     size_t count = session_models(ui->session, &models);
+    offer_used_models(out, head, typed, models, count);
     for (size_t i = 0; i < count; i++) {
         if (!models[i].weights[0])
             offer(out, head, typed, models[i].arch, "");
@@ -57,6 +77,17 @@ static void offer_models(struct completions *out, struct ui *ui, const char *hea
             offer(out, head, typed, models[i].weights, "");
     }
     if (*typed)
+        offer_paths(out, head, typed);
+}
+
+/* Experiments that were opened, the last first. */
+static void offer_experiments(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const char *const *paths;
+    size_t count = session_recent_experiments(ui->session, &paths);
+    for (size_t i = 0; i < count; i++)
+        offer(out, head, typed, paths[i], "");
+    if (*typed || count == 0)
         offer_paths(out, head, typed);
 }
 
@@ -153,10 +184,9 @@ static void offer_themes(struct completions *out, struct ui *ui, const char *hea
     offer(out, head, typed, "mono", "");
     if (file_is_directory(folder) && file_list_read(&list, folder, &error)) {
         for (size_t i = 0; i < list.count; i++) {
-            size_t length = strlen(list.name[i]);
-            if (length < 5 || strcmp(list.name[i] + length - 4, ".ini") != 0)
+            if (!path_has_ending(list.name[i], ".ini"))
                 continue;
-            char *name = mem_format("%.*s", (int)length - 4, list.name[i]);
+            char *name = mem_format("%.*s", (int)strlen(list.name[i]) - 4, list.name[i]);
             offer(out, head, typed, name, "");
             mem_free(name);
         }
@@ -170,6 +200,9 @@ static void offer_argument(struct completions *out, struct ui *ui, enum command_
     switch (kind) {
     case ARGUMENT_PATH:
         offer_paths(out, head, typed);
+        break;
+    case ARGUMENT_EXPERIMENT:
+        offer_experiments(out, ui, head, typed);
         break;
     case ARGUMENT_MODEL:
         offer_models(out, ui, head, typed);

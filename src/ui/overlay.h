@@ -9,7 +9,7 @@
 /* --- the prompt: a labelled text field on the message line, with completion and history (prompt.c) --- */
 struct prompt *prompt_create(void);
 void prompt_destroy(struct prompt *prompt);
-void prompt_open(struct prompt *prompt, const struct ui_ask *ask);
+void prompt_open(struct prompt *prompt, struct ui *ui, const struct ui_ask *ask);
 bool prompt_is_open(const struct prompt *prompt);
 /* Keys, and clicks on its line and on what it offers. A click elsewhere closes it and is not taken: false. */
 bool prompt_event(struct prompt *prompt, struct ui *ui, const struct term_event *event);

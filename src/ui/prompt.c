@@ -1,5 +1,5 @@
-/* The prompt: asks for a line at the bottom of the screen. Tab fills in what is common to all completions, then walks
- * through them; Up and Down walk through what was typed before under the same history name. Called by the frame. */
+/* The prompt: asks for a line at the bottom of the screen, and shows at once what was used before where it asks for a file.
+ * Tab fills in what is common to all completions, then walks through them; Up and Down walk through what was typed before under the same history name. Called by the frame. */
 #include "config.h"
 
 #include <stdio.h>
@@ -28,6 +28,7 @@ struct prompt {
     char typed[LINE];
     struct completions *offered;
     int chosen;                          /* completion in the line; -1: none */
+    bool unasked;                        /* they came by themselves */
     struct rect line, hit[COMPLETE_MAX]; /* as last drawn: what it asks on, and each completion */
 };
 
@@ -61,7 +62,18 @@ static struct history *find_history(struct prompt *prompt, const char *name)
     return NULL;
 }
 
-void prompt_open(struct prompt *prompt, const struct ui_ask *ask)
+/* What it asks for is offered before Tab is pressed, where that is not every command or what is there already. */
+static void offer_at_once(struct prompt *prompt, struct ui *ui)
+{
+    const struct ui_ask *ask = &prompt->ask;
+    if (ask->setting || ask->complete == ARGUMENT_NONE ||
+        (ask->initial && *ask->initial) != (ask->complete == ARGUMENT_COMMAND))
+        return;
+    complete(prompt->offered, ui, ask->complete, prompt->input.text);
+    prompt->unasked = prompt->offered->count > 0;
+}
+
+void prompt_open(struct prompt *prompt, struct ui *ui, const struct ui_ask *ask)
 {
     prompt->open = true;
     prompt->ask = *ask;
@@ -72,6 +84,8 @@ void prompt_open(struct prompt *prompt, const struct ui_ask *ask)
     prompt->at = prompt->past ? prompt->past->count : 0;
     prompt->offered->count = 0;
     prompt->chosen = -1;
+    prompt->unasked = false;
+    offer_at_once(prompt, ui);
 }
 
 bool prompt_is_open(const struct prompt *prompt)
@@ -129,6 +143,7 @@ static void complete_line(struct prompt *prompt, struct ui *ui, int step)
 {
     struct completions *offered = prompt->offered;
     if (prompt->chosen < 0) {
+        prompt->unasked = false;
         if (prompt->ask.setting)
             complete_value(offered, ui, prompt->setting, prompt->input.text);
         else
@@ -180,7 +195,7 @@ static void on_key(struct prompt *prompt, struct ui *ui, const struct term_event
         complete_line(prompt, ui, event->modifiers & TERM_SHIFT ? -1 : 1);
         return;
     }
-    if (event->key == TERM_KEY_ESCAPE && prompt->offered->count > 0) {
+    if (event->key == TERM_KEY_ESCAPE && prompt->offered->count > 0 && !prompt->unasked) {
         forget_offers(prompt);
         return;
     }
@@ -242,7 +257,7 @@ void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line,
     layout_cut_left(&line, used);
     input_draw(canvas, line, &prompt->input, true);
     const struct completions *offered = prompt->offered;
-    if (offered->count < 2 || rect_empty(body))
+    if (offered->count < (prompt->unasked ? 1 : 2) || rect_empty(body))
         return;
     struct rect row = layout_cut_bottom(&body, 1);
     canvas_fill(canvas, row, ' ', THEME_TEXT, 0);

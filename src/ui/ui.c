@@ -25,8 +25,11 @@ static void greet(struct ui *ui)
 {
     if (session_opening(ui->session))
         return;
+    const struct error *why = session_opened_instead(ui->session);
     if (ui->starts)
         ui_do(ui, "start", "");
+    else if (why && ui->greeting)
+        ui_say(ui, UI_WARNING, "What was open last could not be opened: %s. The sample is open instead", why->text);
     else if (ui->greeting && !ui->message[0])
         ui_say_while(ui, is_idle, UI_INFO, "%s", ui->greeting);
     ui->starts = false;
@@ -63,6 +66,8 @@ struct ui *ui_create(const struct ui_options *options, struct session *session, 
     ui->current = options->start;
     ui_go(ui, options->start);
     ui->greeting = options->greeting;
+    ui->sample = options->sample;
+    ui->keep = options->keep;
     greet(ui);
     if (fault)
         ui_fail(ui, error);
@@ -146,7 +151,7 @@ void ui_go(struct ui *ui, enum screen_id screen)
 
 void ui_ask(struct ui *ui, const struct ui_ask *ask)
 {
-    prompt_open(ui->prompt, ask);
+    prompt_open(ui->prompt, ui, ask);
     ui->dirty = true;
 }
 
@@ -160,6 +165,17 @@ void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, stru
 {
     question_open(ui->question, text, yes, context);
     ui->dirty = true;
+}
+
+/* What cannot be written is forgotten: it is no reason to be kept from starting or leaving. */
+void ui_keep(struct ui *ui)
+{
+    struct error unused;
+    if (!ui->keep || session_opening(ui->session) || session_chosen_model(ui->session) < 0 ||
+        !session_data(ui->session))
+        return;
+    bool kept = session_save_experiment(ui->session, ui->keep, &unused);
+    (void)kept;
 }
 
 bool ui_training(struct ui *ui)

@@ -21,6 +21,8 @@ struct ui_options {
     bool slow; /* the line is: what runs by itself is drawn every few seconds */
     enum screen_id start;
     const char *greeting; /* first message, once the experiment is open; NULL: none */
+    const char *sample;   /* experiment that the command "sample" opens; NULL: none */
+    const char *keep;     /* file that the next run is written to when a run starts and at the end; NULL: none */
     int width, height;    /* without a terminal only */
 };
 
@@ -57,6 +59,7 @@ struct ui {
     bool (*message_holds)(struct ui *ui); /* whether it is still true; NULL: it does not say */
     const char *greeting;                 /* to be said once all is open; NULL: it was */
     bool starts;                          /* the run, once all is open */
+    const char *sample, *keep;            /* as in the options */
     struct prompt *prompt;                /* always there, open or not */
     struct help *help;
     struct question *question;
@@ -107,6 +110,7 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice);
 /* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
 
+void ui_keep(struct ui *ui);     /* writes down what the next run is, for the next start */
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 
 /* --- the loop's parts, for ui_run and for tests without a terminal --- */

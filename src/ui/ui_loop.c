@@ -114,6 +114,7 @@ bool ui_run(const struct ui_options *options, struct session *session, struct er
         return false;
     struct ui *ui = ui_create(options, session, term, error);
     bool done = run(ui, options->slow ? &slow : &usual, error);
+    ui_keep(ui);
     ui_destroy(ui);
     return done;
 }

@@ -252,18 +252,32 @@ static struct weights *finish_open(struct weights *weights, struct error *error)
     return NULL;
 }
 
+const char *weights_name_family(const char *name)
+{
+    static const struct {
+        const char *ending, *family;
+    } endings[] = {
+        {".safetensors", "safetensors"},
+        {".safetensors.index.json", "safetensors"},
+        {".pth", "torch"},
+        {".pth.tar", "torch"},
+        {".pt", "torch"},
+        {".th", "torch"},
+        {".bin", "torch"},
+        {".h5", "keras"},
+        {".keras", "keras"},
+        {".onnx", "onnx"},
+        {".weights", "darknet"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(endings); i++)
+        if (path_has_ending(name, endings[i].ending))
+            return endings[i].family;
+    return NULL;
+}
+
 bool weights_is_file_name(const char *name)
 {
-    static const char *const endings[] = {
-        ".safetensors", ".safetensors.index.json", ".pth", ".pth.tar", ".pt", ".th", ".bin", ".h5", ".keras", ".onnx",
-        ".weights"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < THAW_LENGTH(endings); i++) {
-        size_t ending = strlen(endings[i]);
-        if (length > ending && !strcmp(name + length - ending, endings[i]))
-            return true;
-    }
-    return false;
+    return weights_name_family(name) != NULL;
 }
 
 struct weights *weights_open(const char *path, struct error *error)

@@ -393,3 +393,28 @@ bool session_load_experiment(struct session *session, const char *path, struct e
     (void)session;
     return error_set(error, ERROR_USAGE, "%s: no such file", path);
 }
+
+bool session_save_experiment(struct session *session, const char *path, struct error *error)
+{
+    if (session->model < 0 || !session->has_data)
+        return error_set(error, ERROR_USAGE, "%s: nothing to write yet", path);
+    return true;
+}
+
+size_t session_recent_experiments(const struct session *session, const char *const **paths)
+{
+    static const char *const recent[] = {"/home/user/flowers.ini", "/home/user/signs.ini"};
+    *paths = recent;
+    return session->empty ? 0 : THAW_LENGTH(recent);
+}
+
+void session_remember_experiment(const char *path)
+{
+    (void)path;
+}
+
+const struct error *session_opened_instead(const struct session *session)
+{
+    (void)session;
+    return NULL;
+}

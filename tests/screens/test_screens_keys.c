@@ -553,6 +553,20 @@ static void test_messages_go(void **state)
     see("Training starts");
 }
 
+/* What was used before is offered where a file is asked for, before any key; Esc leaves it at once. */
+static void test_recent_files_are_offered(void **state)
+{
+    (void)state;
+    type("3 o");
+    see("indian  american  hymenoptera");
+    type("Esc");
+    miss("folder of images:");
+    type(": l o a d Enter");
+    see("flowers.ini  signs.ini");
+    type("Tab Tab");
+    see(":load /home/user/flowers.ini");
+}
+
 static void test_clicks_close_prompts(void **state)
 {
     (void)state;
@@ -664,6 +678,7 @@ int main(void)
         WITH_STAGE(test_space_marks),
         WITH_STAGE(test_filters_without_hits_say_so),
         WITH_STAGE(test_messages_go),
+        WITH_STAGE(test_recent_files_are_offered),
         WITH_STAGE(test_clicks_close_prompts),
         WITH_STAGE(test_completions_are_clicked),
         WITH_STAGE(test_mouse),

@@ -124,12 +124,94 @@ static void what_cannot_be_opened_has_its_exit_code(void **state)
     mem_free(experiment);
 }
 
+/* The program with homes of its own and no word of where anything is. */
+static struct harness *start_at_home(const char *experiment)
+{
+    char *program = mem_format("%s/thaw", getenv("THAW_BUILDDIR"));
+    char *data = mem_format("XDG_DATA_HOME=%s/home", folder), *state = mem_format("XDG_STATE_HOME=%s/state", folder);
+    const char *argv[] = {program, "--threads", "2", "--offline", experiment, NULL}, *env[] = {data, state, NULL};
+    struct harness *harness =
+        harness_start(&(struct harness_options){.argv = argv, .env = env, .width = 100, .height = 30});
+    mem_free(program);
+    mem_free(data);
+    mem_free(state);
+    return harness;
+}
+
+static void leave(struct harness *harness)
+{
+    harness_type(harness, "q");
+    harness_leave(harness, 0);
+}
+
+/* The first start is the sample, the next goes on where the last was left, and says so; what was left and is gone is no
+ * reason not to start. */
+static void the_next_start_goes_on(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *world = inside("home/thaw/samples"), *sample = path_join(world, "indian-transfer.ini");
+    char *data = inside("indian"), *other = inside("other"), *last = inside("state/thaw/last.ini");
+    assert_true(file_make_directories(world, &error));
+    assert_true(roadsigns_write(ROADSIGNS_INDIAN, other, 1, 16, 3, 2, NULL, NULL, &error));
+    write_experiment(sample, "name = resnet20", data);
+    struct harness *harness = start_at_home(NULL);
+    harness_wait(harness, "Press r to start");
+    harness_type(harness, ": s e t Space t r a i n . l r = 0 . 5 Enter");
+    char *choose = mem_format(": d a t a Space %s Enter", other);
+    harness_type(harness, choose);
+    harness_wait(harness, "30 training");
+    mem_free(choose);
+    leave(harness);
+    harness = start_at_home(NULL);
+    harness_wait(harness, "As you left it");
+    harness_wait(harness, "30 training");
+    harness_type(harness, ": s e t Space t r a i n . l r = Tab");
+    harness_wait(harness, "train.lr=0.5");
+    harness_type(harness, "Esc Esc E");
+    harness_wait(harness, "The sample is open");
+    harness_wait(harness, "40 training");
+    harness_type(harness, "3"); /* the other folder is offered */
+    harness_wait(harness, "other");
+    leave(harness);
+    write_experiment(last, "name = resnet20", "/nonexistent/images");
+    harness = start_at_home(NULL);
+    harness_wait(harness, "could not be opened");
+    harness_wait(harness, "40 training");
+    leave(harness);
+    mem_free(world);
+    mem_free(sample);
+    mem_free(data);
+    mem_free(other);
+    mem_free(last);
+}
+
+/* Where an experiment is asked for, those that were opened before are offered at once. */
+static void experiments_are_offered_again(void **state)
+{
+    (void)state;
+    char *data = inside("indian"), *experiment = inside("flowers.ini");
+    write_experiment(experiment, "name = resnet20", data);
+    struct harness *harness = start_at_home(experiment);
+    harness_wait(harness, "40 training");
+    leave(harness);
+    harness = start_at_home(NULL);
+    harness_wait(harness, "As you left it");
+    harness_type(harness, ": l o a d Enter");
+    harness_wait(harness, "flowers.ini");
+    harness_type(harness, "Tab Enter");
+    harness_wait(harness, "is loaded");
+    leave(harness);
+    mem_free(data);
+    mem_free(experiment);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_frame_comes_before_the_samples),
-        cmocka_unit_test(keys_typed_ahead_are_done),
-        cmocka_unit_test(what_cannot_be_opened_has_its_exit_code),
+        cmocka_unit_test(first_frame_comes_before_the_samples),    cmocka_unit_test(keys_typed_ahead_are_done),
+        cmocka_unit_test(what_cannot_be_opened_has_its_exit_code), cmocka_unit_test(the_next_start_goes_on),
+        cmocka_unit_test(experiments_are_offered_again),
     };
     return cmocka_run_group_tests_name("start", tests, make_folder, drop_folder);
 }

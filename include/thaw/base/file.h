@@ -51,6 +51,8 @@ void file_list_free(struct file_list *list) THAW_NONNULL;
 char *path_join(const char *directory, const char *name) THAW_NONNULL; /* caller frees; an absolute name wins */
 char *path_expand(const char *path) THAW_NONNULL;                      /* a leading ~/ ; caller frees */
 const char *path_base(const char *path) THAW_NONNULL;                  /* borrowed, the part behind the last slash */
+/* Whether a name ends so (".ini") and has more than that. */
+bool path_has_ending(const char *path, const char *ending) THAW_NONNULL;
 
 enum path_home { PATH_CONFIG, PATH_DATA, PATH_CACHE, PATH_STATE };
 /* $XDG_..._HOME/thaw, or its default below $HOME; caller frees. Not created. */

@@ -14,7 +14,7 @@
  * the road-sign samples do.
  * standard: light, then brightness, contrast and saturation within 25 % of the original. */
 enum augment { AUGMENT_NONE, AUGMENT_LIGHT, AUGMENT_STANDARD, AUGMENTS };
-const char *augment_name(enum augment augment); /* "light" */
+extern const char *const augment_names[AUGMENTS + 1]; /* "light"; NULL at the end */
 
 struct augment_key {
     uint64_t seed;

@@ -57,7 +57,7 @@ void dataset_destroy(struct dataset *dataset);
  * bytes as they are stored. Errors are ERROR_DATA and begin with the item's path. Safe from several threads. */
 bool dataset_load(const struct dataset_item *item, struct image *image, struct hash *hash, struct error *error)
     THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
-/* Images of a class in a part. */
+/* Images of a class in a split. */
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
 /* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to
  * positions in `names`. Afterwards the dataset's classes are `names`. A class that has images

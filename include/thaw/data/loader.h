@@ -25,7 +25,7 @@ struct loader_options {
 struct batch {
     float *input;    /* (n, height, width, channels) */
     int *label;      /* [n] */
-    uint32_t *index; /* [n], into the part's items */
+    uint32_t *index; /* [n], into the images' items */
     int n;
 };
 
@@ -34,7 +34,7 @@ struct batch {
 void loader_order(const struct loader_options *options, int epoch, uint32_t *order, size_t items) THAW_NONNULL;
 
 struct loader;
-/* Borrows the part, which must not change meanwhile. Refuses an empty part. One caller at a time. */
+/* Borrows the images, which must not change meanwhile; refuses none. One caller at a time. */
 struct loader *loader_create(const struct dataset_images *images, const struct loader_options *options,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void loader_destroy(struct loader *loader);

@@ -1,8 +1,6 @@
-/* Events: what happens in a run, one JSON object a line in events.jsonl. Live and recorded runs feed the screens
- * through the same fold (run/story.h). The fields are explained in thaw-run(5); HACKING.md says how to add a kind.
- *
- * An event is a value, but for the members marked "owned": event_copy makes a copy with its own, event_finish lets them
- * go. An event that is only handed down (to rundir_append, to a sink) may borrow them. */
+/* Events: what happens in a run, one JSON object a line in events.jsonl, folded by run/story.h. thaw-run(5) explains the
+ * fields. An event is a value but for the members marked "owned": event_copy copies them, event_finish lets them go; one
+ * that is only handed down (to rundir_append, to a sink) may borrow them. */
 #ifndef THAW_RUN_EVENT_H
 #define THAW_RUN_EVENT_H
 

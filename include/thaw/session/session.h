@@ -25,6 +25,7 @@ struct session_options {
     bool offline;           /* no downloads */
     const char *experiment; /* to begin with, opened behind the caller's back from the first pump on; NULL: none */
     session_make_samples make_samples; /* before that; NULL: the sample world is there */
+    const char *instead;               /* experiment that is opened where the other cannot be; NULL: none */
     const char *engine;                /* program that runs are started in, "/proc/self/exe"; NULL: in this process */
 };
 struct session *session_create(const struct session_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
@@ -40,6 +41,8 @@ size_t session_pump(struct session *session) THAW_NONNULL;
  * before; a call that needs them waits a second, then says that they are still being opened. Valid until called again. */
 const char *session_opening(const struct session *session) THAW_NONNULL;
 const struct error *session_opening_fault(const struct session *session) THAW_NONNULL; /* NULL: none */
+/* Why the experiment to begin with was not opened, where the one instead was; NULL: it was. */
+const struct error *session_opened_instead(const struct session *session) THAW_NONNULL;
 
 /* --- layers and their freeze state: of the next run, or of the run that is shown --- */
 enum session_subject { SESSION_NEXT_RUN, SESSION_SHOWN_RUN };
@@ -126,6 +129,13 @@ bool session_set(struct session *session, const char *assignment, struct error *
 /* Replaces everything by a file's experiment: model, freeze plan, data, settings. */
 bool session_load_experiment(struct session *session, const char *path,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The other way round. ERROR_USAGE: there is no model or no data yet. */
+bool session_save_experiment(struct session *session, const char *path,
+                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Experiment files that front ends loaded, the last first, kept from one start to the next: session_remember_experiment
+ * says that one was. Valid until called again. */
+size_t session_recent_experiments(const struct session *session, const char *const **paths) THAW_NONNULL;
+void session_remember_experiment(const char *path) THAW_NONNULL;
 
 /* --- runs --- */
 struct session_run {

@@ -12,7 +12,7 @@
 
 enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW, OPTIMIZERS };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULES };
-/* AUTO (the default): fixed where there are pretrained weights to keep, moving from scratch. */
+/* Batch-norm statistics of layers that are not frozen; frozen layers never move theirs. */
 enum bn_statistics { BN_STATS_MOVING, BN_STATS_FIXED, BN_STATS_KINDS };
 
 /* Whether convolutions may be computed in another domain, which rounds about ten times as much. */

@@ -16,6 +16,9 @@ struct trainer_options {
     const struct event_sink *sink; /* called on the trainer's thread; events are in events.jsonl by then */
 };
 
+/* In the run directory, once it has ended or saved: the best weights, for other programs and to go on from. */
+#define TRAINER_MODEL "model.safetensors"
+
 struct trainer;
 
 /* Copies what the options hold and opens the run directory. Heavy work happens on the thread. */

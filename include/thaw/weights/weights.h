@@ -29,6 +29,8 @@ struct weights;
 /* Whether a file's name ends as those of weights files do. For lists and for telling paths from names: what a file is,
  * its content says. */
 bool weights_is_file_name(const char *name) THAW_NONNULL;
+/* Whose format such a name promises: "torch", "safetensors", "keras", "onnx", "darknet"; NULL: it is no such name. */
+const char *weights_name_family(const char *name) THAW_NONNULL;
 
 struct weights *weights_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void weights_close(struct weights *weights); /* takes NULL */

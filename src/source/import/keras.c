@@ -34,14 +34,6 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-const char *knet_layer_name(const json_t *layer)
-{
-    const char *name = text_of(json_object_get(layer, "config"), "name");
-    if (!name)
-        name = text_of(layer, "name");
-    return name ? name : "";
-}
-
 /* Functions of TensorFlow that were called on a value have one class together: they go by their own names. */
 static const char *class_of(const json_t *layer)
 {

@@ -52,11 +52,6 @@ typedef bool (*knet_convert)(struct knet *net, const struct knet_call *call, str
 /* The converter of a class, or NULL (knet_layers.c). */
 knet_convert knet_find_convert(const char *class_name) THAW_NONNULL;
 
-/* --- keras.c --- */
-
-/* What a layer is called in its model; "" where it does not say. */
-const char *knet_layer_name(const json_t *layer) THAW_NONNULL;
-
 /* --- knet_nodes.c --- */
 
 /* ERROR_WEIGHTS about a layer: "layer conv1 (Conv2D): ...". Returns false; the first one stays. */

@@ -8,6 +8,14 @@
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 
+const char *knet_layer_name(const json_t *layer)
+{
+    const char *name = json_string_value(json_object_get(json_object_get(layer, "config"), "name"));
+    if (!name)
+        name = json_string_value(json_object_get(layer, "name"));
+    return name ? name : "";
+}
+
 void knet_calls_init(struct knet_calls *calls, const json_t *layers)
 {
     *calls = (struct knet_calls){

@@ -4,6 +4,9 @@
 
 #include "knet.h"
 
+/* What a layer is called in its model; "" where it does not say. */
+const char *knet_layer_name(const json_t *layer) THAW_NONNULL;
+
 struct knet_calls {
     json_t *by_name; /* for each layer the indices of what its calls gave, in order */
     json_t *several; /* the names of those that are called several times */

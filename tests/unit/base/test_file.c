@@ -132,6 +132,8 @@ static void paths_join_and_find_home(void **state)
     expect_path(path_join("a", "/b"), "/b");
     expect_path(path_join("", "b"), "b");
     assert_string_equal(path_base("a/b.c"), "b.c");
+    assert_true(path_has_ending("a/b.ini", ".ini"));
+    assert_false(path_has_ending(".ini", ".ini") || path_has_ending("b.in", ".ini") || path_has_ending("", ".ini"));
     setenv("HOME", "/home/someone", 1);
     unsetenv("XDG_STATE_HOME");
     expect_path(path_home(PATH_STATE), "/home/someone/.local/state/thaw");

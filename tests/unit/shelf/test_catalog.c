@@ -16,6 +16,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/catalog.h"
+#include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
 #include "thaw/source/zoo.h"
 
@@ -229,6 +230,21 @@ static void files_by_name_and_content(void **state)
     assert_non_null(path);
     assert_string_equal(path_base(path), "x_0.25_224.zip.pth");
     mem_free(path);
+    struct {
+        const char *said, *found; /* NULL: refused */
+    } names[] = {
+        {"", ""}, {"none", "none"}, {"./no.pth", "./no.pth"}, {"resnet18", "resnet18-5c106cde.pth"}, {"x_0", NULL}};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++) {
+        char weights[512];
+        snprintf(weights, sizeof weights, "%s", names[i].said);
+        assert_int_equal(load_find_weights(weights, sizeof weights, catalog, &error), names[i].found != NULL);
+        const char *found = strchr(names[i].said, '/') ? weights : path_base(weights);
+        assert_string_equal(found, names[i].found ? names[i].found : names[i].said);
+        assert_int_equal(load_is_scratch(names[i].said), i < 2);
+    }
+    char small[] = "resnet18"; /* the path needs more room than the name has */
+    assert_false(load_find_weights(small, sizeof small, catalog, &error));
+    assert_non_null(strstr(error.text, "path too long"));
     assert_null(catalog_weights(catalog, "x_0", &error));
     assert_null(catalog_weights(catalog, "resnet34-imagenet1k_v1", &error));
     assert_int_equal(error.kind, ERROR_WEIGHTS);
