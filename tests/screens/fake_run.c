@@ -58,7 +58,8 @@ static double noise(uint64_t step)
 static void fill_results(struct session *session, double accuracy)
 {
     unsigned *cell = session->confusion;
-    session->results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0};
+    session->results =
+        (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.best_epoch, true};
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
@@ -241,6 +242,7 @@ bool session_start(struct session *session, struct error *error)
     snprintf(status->data, sizeof status->data, "%s", session->data_path);
     status->epochs = atoi(session->setting[0].value);
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->epoch = 1;
     status->lr = atof(session->setting[3].value);
     return true;
@@ -471,6 +473,12 @@ size_t session_notes(const struct session *session, const struct story_note **no
     return session->notes;
 }
 
+void session_results_of(struct session *session, bool best)
+{
+    session->results.best = best;
+    session->results.epoch = best ? session->status.best_epoch : session->status.epoch;
+}
+
 const struct session_results *session_results(struct session *session)
 {
     return session->results.classes > 0 ? &session->results : NULL;
@@ -500,6 +508,7 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
     snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
     status->epochs = run_rows[row].epochs;
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->lr = 0.05;
     for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
         make_step(session);
