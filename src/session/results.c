@@ -1,10 +1,9 @@
-/* Reading a run's predictions into a confusion matrix. Its layout is told in train/trainer_save.c. */
+/* Reading a run's predictions.json into a confusion matrix. Its layout is told in train/trainer_save.c. */
 #include "config.h"
 
 #include "results.h"
 
 #include <jansson.h>
-#include <limits.h>
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -23,7 +22,7 @@ static bool count_image(struct results_read *read, json_t *row)
     return true;
 }
 
-void results_read_finish(struct results_read *read)
+static void drop(struct results_read *read)
 {
     for (int i = 0; i < read->classes; i++)
         mem_free(read->class_name[i]);
@@ -32,10 +31,10 @@ void results_read_finish(struct results_read *read)
     *read = (struct results_read){0};
 }
 
-bool results_read(struct results_read *read, const char *run, const char *name, struct error *error)
+bool results_read(struct results_read *read, const char *run, bool best, struct error *error)
 {
     *read = (struct results_read){0};
-    char *path = path_join(run, name);
+    char *path = path_join(run, best ? "predictions-best.json" : "predictions.json");
     json_error_t fault;
     json_t *root = json_load_file(path, 0, &fault);
     json_t *classes = json_object_get(root, "classes"), *images = json_object_get(root, "images");
@@ -43,21 +42,20 @@ bool results_read(struct results_read *read, const char *run, const char *name, 
     bool good = count > 0 && count <= CLASSES_MAX && json_is_array(images);
     if (good) {
         json_t *item;
-        json_int_t epoch = json_integer_value(json_object_get(root, "epoch"));
-        read->epoch = epoch > 0 && epoch < INT_MAX ? (int)epoch : 0;
         read->classes = (int)count;
+        read->epoch = (int)json_integer_value(json_object_get(root, "epoch"));
         read->class_name = mem_array(count, sizeof *read->class_name);
         read->confusion = mem_array(count * count, sizeof *read->confusion);
         json_array_foreach(classes, at, item)
         {
-            const char *class_name = json_string_value(item);
-            read->class_name[at] = mem_string(class_name ? class_name : "");
+            const char *name = json_string_value(item);
+            read->class_name[at] = mem_string(name ? name : "");
         }
         json_array_foreach(images, at, item) good = good && count_image(read, item);
     }
     json_decref(root);
     if (!good) {
-        results_read_finish(read);
+        drop(read);
         error_set(error, ERROR_FAILED, "%s: no predictions to be read", path);
     }
     mem_free(path);

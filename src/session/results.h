@@ -1,4 +1,4 @@
-/* Reading a run's predictions. */
+/* Reading a run's predictions.json. */
 #ifndef THAW_SESSION_RESULTS_H
 #define THAW_SESSION_RESULTS_H
 
@@ -7,17 +7,15 @@
 #include "thaw/base/error.h"
 
 struct results_read {
-    int classes;
+    int classes, epoch;
     char **class_name;   /* [classes], the caller's */
     unsigned *confusion; /* [classes][classes], rows true, columns predicted; the caller's */
     size_t images, correct;
-    int epoch; /* of the evaluation */
 };
 
-/* From a file of the run directory. One that is missing, or whose labels are out of range, is ERROR_FAILED and gives
+/* From <run>/predictions.json, or with best from predictions-best.json. A file that is missing, or whose labels are out of range, is ERROR_FAILED and gives
  * nothing. */
-bool results_read(struct results_read *read, const char *run, const char *name,
+bool results_read(struct results_read *read, const char *run, bool best,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-void results_read_finish(struct results_read *read) THAW_NONNULL;
 
 #endif

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "results.h"
 #include "session_private.h"
-#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 bool session_phase_is_live(enum session_phase phase)
@@ -69,6 +69,7 @@ static void fill_story(const struct story *story, struct session_status *status)
     if (story->run.kind == EVENT_RUN) {
         snprintf(status->model, sizeof status->model, "%s", story->run.u.run.model);
         snprintf(status->data, sizeof status->data, "%s", story->run.u.run.data);
+        status->val_images = story->run.u.run.val_images;
     }
     status->epoch = story->epoch;
     status->epochs = story->epochs;
@@ -163,72 +164,56 @@ size_t session_thaws(const struct session *session, const struct story_thaw **th
 
 void results_forget(struct view *view)
 {
-    for (size_t i = 0; i < SESSION_EVALUATIONS; i++) {
-        results_read_finish(&view->results[i].read);
-        view->results[i] = (struct view_results){0};
-    }
+    mem_free(view->confusion);
+    for (int i = 0; i < view->result_classes; i++)
+        mem_free(view->result_class[i]);
+    mem_free(view->result_class);
+    view->confusion = NULL;
+    view->result_class = NULL;
+    view->result_classes = 0;
+    view->results = (struct session_results){0};
+    view->results_known = false;
 }
 
-/* A run has them in files that it writes anew at evaluations: of the last one, and of the best; where those are the same,
- * either will do. */
-static bool read_results(const struct view *view, enum session_evaluation which, struct results_read *read)
+/* Live and recorded runs have them in predictions.json, rewritten at evaluations. */
+static void read_results(struct view *view)
 {
-    static const char last[] = "predictions.json", best[] = "predictions-best.json";
-    const char *run = link_run(view->link);
+    struct results_read read;
     struct error unused;
-    if (which == SESSION_LAST)
-        return results_read(read, run, last, &unused);
-    for (int i = 0; i < 2; i++) {
-        if (!results_read(read, run, i == 0 ? best : last, &unused))
-            continue;
-        if (read->epoch == view->story.best_epoch)
-            return true;
-        results_read_finish(read);
-    }
-    return false;
-}
-
-static void find_results(struct view *view, enum session_evaluation which)
-{
-    struct view_results *results = &view->results[which];
-    results->known = true;
-    if (link_host(view->link)[0] || !link_run(view->link)[0] || !read_results(view, which, &results->read))
+    results_forget(view);
+    view->results_known = true;
+    if (link_host(view->link)[0] || !link_run(view->link)[0])
         return;
-    const struct results_read *read = &results->read;
-    results->shown = (struct session_results){
-        .classes = read->classes,
-        .class_name = (const char *const *)read->class_name,
-        .confusion = read->confusion,
-        .images = read->images,
-        .correct = read->correct,
-        .epoch = read->epoch,
+    bool best = !view->last_results && results_read(&read, link_run(view->link), true, &unused);
+    if (!best && !results_read(&read, link_run(view->link), false, &unused))
+        return;
+    view->confusion = read.confusion;
+    view->result_class = read.class_name;
+    view->result_classes = read.classes;
+    view->results = (struct session_results){
+        .classes = read.classes,
+        .class_name = (const char *const *)read.class_name,
+        .confusion = read.confusion,
+        .images = read.images,
+        .correct = read.correct,
+        .epoch = read.epoch,
+        .best = best,
     };
 }
 
-const struct session_results *session_results(struct session *session, enum session_evaluation which)
+void session_results_of(struct session *session, bool best)
 {
     struct view *view = view_shown(session);
-    if (view && !view->results[which].known)
-        find_results(view, which);
-    return view && view->results[which].shown.classes ? &view->results[which].shown : NULL;
+    if (!view || view->last_results == !best)
+        return;
+    view->last_results = !best;
+    view->results_known = false;
 }
 
-const char *session_no_results(struct session *session)
+const struct session_results *session_results(struct session *session)
 {
     struct view *view = view_shown(session);
-    if (!view)
-        return "no run is shown";
-    const struct story *story = &view->story;
-    bool live = session_phase_is_live(view_phase(view));
-    if (story->run.kind == EVENT_RUN && story->run.u.run.val_images == 0)
-        return "the run has no validation images, so nothing is evaluated: data.val takes a folder or a share of the "
-               "training images";
-    if (story->val_loss_curve.points == 0)
-        return live ? "the first epoch is not over: its evaluation comes here" : "it ended before its first evaluation";
-    if (!link_host(view->link)[0])
-        return "its predictions cannot be read: predictions.json is not in its directory";
-    snprintf(view->no_results, sizeof view->no_results,
-             "they are on %.50s, with the run: ssh -t %.50s thaw attach %.70s shows them", link_host(view->link),
-             link_host(view->link), path_base(link_run(view->link)));
-    return view->no_results;
+    if (view && !view->results_known)
+        read_results(view);
+    return view && view->results.classes ? &view->results : NULL;
 }

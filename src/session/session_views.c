@@ -204,7 +204,7 @@ static void take_event(struct view *view, const struct event *event)
 {
     story_add(&view->story, event);
     if (event->kind == EVENT_EVAL || event->kind == EVENT_DONE)
-        results_forget(view);
+        view->results_known = false;
     if (event->kind == EVENT_LAYERS || event->kind == EVENT_RUN)
         run_layers_finish(view);
 }
@@ -224,7 +224,7 @@ static size_t pump_view(struct session *session, struct view *view, double until
         } else if (got == LINK_RESET) {
             story_finish(&view->story);
             run_layers_finish(view);
-            results_forget(view);
+            view->results_known = false;
         }
         if ((count & 63) == 0 && clock_monotonic() > until) {
             session_wake(session->wake[1]); /* the rest with the next pump */

@@ -2,7 +2,6 @@
 #ifndef THAW_SESSION_VIEW_PRIVATE_H
 #define THAW_SESSION_VIEW_PRIVATE_H
 
-#include "results.h"
 #include "thaw/run/link.h"
 #include "thaw/session/session.h"
 
@@ -12,11 +11,6 @@ enum { VIEW_RATE = 900 }; /* bytes a second of events over a line to another mac
 struct view_asked {
     uint64_t id;
     char *words;
-};
-struct view_results {
-    bool known; /* looked for since the story's last evaluation */
-    struct results_read read;
-    struct session_results shown;
 };
 /* A run that is looked at. */
 struct view {
@@ -31,8 +25,12 @@ struct view {
     size_t layers;
     int stages;
     /* session_status.c */
-    struct view_results results[SESSION_EVALUATIONS];
-    char no_results[256];
+    struct session_results results;
+    unsigned *confusion;
+    char **result_class;
+    int result_classes;
+    bool last_results;  /* rather than the best ones */
+    bool results_known; /* results are those of the story's last evaluation */
 };
 
 /* session_layers.c, for both kinds of rows */

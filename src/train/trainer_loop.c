@@ -100,20 +100,18 @@ static bool train_batch(struct trainer *trainer, const struct batch *batch)
 
 /* --- evaluation --- */
 
-static bool is_best(const struct trainer *trainer, const struct metrics *figures)
+static void keep_predictions(struct trainer *trainer, struct task_predictions *predictions)
 {
-    const struct metric_definition *first = &trainer->task->metrics.of[0];
-    return metric_is_better(first, metrics_get(figures, first->name), trainer->at.best);
-}
-
-/* Before the evaluation is told: who hears of it finds the files. */
-static void keep_predictions(struct trainer *trainer, struct task_predictions *predictions,
-                             const struct task_sums *sums)
-{
-    struct metrics figures = {0};
-    if (sums->images > 0)
-        trainer->task->figures(sums, &figures);
-    trainer_hold_predictions(trainer, predictions, sums->images > 0 && is_best(trainer, &figures));
+    int best = trainer->at.best_epoch;
+    if (trainer->predictions.epoch == best && trainer->best_told != best) { /* they wait to be written */
+        trainer_predictions_finish(&trainer->best_predictions);
+        trainer->best_predictions = trainer->predictions;
+    } else {
+        trainer_predictions_finish(&trainer->predictions);
+    }
+    trainer->predictions = *predictions;
+    trainer->predictions.epoch = trainer->at.epoch;
+    trainer->telling.owed = true;
     if (trainer_is_due(&trainer->telling))
         trainer_save_predictions(trainer);
 }
@@ -156,7 +154,7 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
     trainer_tick(trainer, true);
     good = good && !trainer->ending;
     if (good)
-        keep_predictions(trainer, &predictions, sums);
+        keep_predictions(trainer, &predictions);
     else
         trainer_predictions_finish(&predictions);
     return good;
@@ -190,11 +188,12 @@ static bool judge(struct trainer *trainer, const struct task_sums *sums)
     event.u.eval.images = (int)sums->images;
     trainer->task->figures(sums, &event.u.eval.metrics);
     double figure = metrics_get(&event.u.eval.metrics, first->name);
-    event.u.eval.best = is_best(trainer, &event.u.eval.metrics);
+    event.u.eval.best = metric_is_better(first, figure, at->best);
     at->stale = event.u.eval.best ? 0 : at->stale + 1;
     if (event.u.eval.best) {
         at->best = figure;
         at->best_epoch = at->epoch;
+        trainer->telling.owed = true; /* its predictions */
     }
     return trainer_emit(trainer, &event) && event.u.eval.best;
 }

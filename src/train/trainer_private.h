@@ -84,8 +84,7 @@ struct trainer {
     char *best_held;                              /* the best checkpoint, not written yet; NULL: none */
     size_t best_bytes;
     struct task_predictions predictions, best_predictions; /* of the last evaluation; of the best, not written yet */
-    int predicted_epoch, best_predicted_epoch;
-    bool predicted_best; /* the last is the best */
+    int best_told;                                         /* epoch of predictions-best.json */
 
     struct checkpoint at; /* the cursor and all that a checkpoint holds */
     int event_epoch;      /* what events are filed under: the epoch that runs, or just ended */
@@ -192,9 +191,7 @@ void trainer_keep_epoch(struct trainer *trainer, int epoch) THAW_NONNULL;
 bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error) THAW_NONNULL;
 /* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */
 void trainer_keep_best(struct trainer *trainer, bool now) THAW_NONNULL;
-/* Takes over those of an evaluation; where it is not the best, the best before stays until it is written. */
-void trainer_hold_predictions(struct trainer *trainer, struct task_predictions *predictions, bool best) THAW_NONNULL;
-/* predictions.json and predictions-best.json: what Results shows; a failure is a warning. */
+/* predictions.json: what Results shows of a reopened run; a failure is a warning. */
 void trainer_save_predictions(struct trainer *trainer) THAW_NONNULL;
 /* model.safetensors: the best model, or where there is none the last, for eval, predict and other programs. */
 void trainer_export(struct trainer *trainer) THAW_NONNULL;

@@ -2,8 +2,9 @@
  * is a warning event and the run goes on, with the older file still there. Best and last are written together, so that
  * a resumed run never knows a better file than it remembers.
  *
- * predictions.json of the last evaluation, predictions-best.json of the best: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
- * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes". */
+ * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
+ * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes".
+ * predictions-best.json is the same of the best evaluation, whose model is exported. */
 #include "config.h"
 
 #include <jansson.h>
@@ -224,7 +225,7 @@ void trainer_predictions_finish(struct task_predictions *predictions)
     *predictions = (struct task_predictions){0};
 }
 
-static json_t *describe(const struct trainer *trainer, const struct task_predictions *predictions, int epoch)
+static json_t *describe(const struct trainer *trainer, const struct task_predictions *predictions)
 {
     const struct dataset *dataset = trainer->dataset;
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
@@ -240,35 +241,17 @@ static json_t *describe(const struct trainer *trainer, const struct task_predict
         json_array_append_new(images, row);
     }
     json_object_set_new(object, "version", json_integer(1));
-    json_object_set_new(object, "epoch", json_integer(epoch));
+    json_object_set_new(object, "epoch", json_integer(predictions->epoch));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "images", images);
     return object;
 }
 
-void trainer_hold_predictions(struct trainer *trainer, struct task_predictions *predictions, bool best)
-{
-    if (!best && trainer->predicted_best && trainer->telling.owed) {
-        trainer_predictions_finish(&trainer->best_predictions);
-        trainer->best_predictions = trainer->predictions;
-        trainer->best_predicted_epoch = trainer->predicted_epoch;
-    } else {
-        trainer_predictions_finish(&trainer->predictions);
-    }
-    if (best)
-        trainer_predictions_finish(&trainer->best_predictions);
-    trainer->predictions = *predictions;
-    trainer->predicted_epoch = trainer->at.epoch;
-    trainer->predicted_best = best;
-    trainer->telling.owed = true;
-}
-
-static void write_predictions(struct trainer *trainer, const char *name, const struct task_predictions *predictions,
-                              int epoch)
+static void write_predictions(struct trainer *trainer, const struct task_predictions *predictions, const char *name)
 {
     struct error error = {0};
     char *path = rundir_file(trainer->rundir, name);
-    json_t *object = describe(trainer, predictions, epoch);
+    json_t *object = describe(trainer, predictions);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text && !file_write_atomic(path, text, strlen(text), &error))
         trainer_warn(trainer, "no predictions saved: %s", error.text);
@@ -279,14 +262,16 @@ static void write_predictions(struct trainer *trainer, const char *name, const s
 
 void trainer_save_predictions(struct trainer *trainer)
 {
-    static const char best[] = "predictions-best.json";
+    int best = trainer->at.best_epoch;
     trainer_pace_begin(&trainer->telling);
-    if (trainer->best_predictions.images > 0)
-        write_predictions(trainer, best, &trainer->best_predictions, trainer->best_predicted_epoch);
-    if (trainer->predicted_best)
-        write_predictions(trainer, best, &trainer->predictions, trainer->predicted_epoch);
-    write_predictions(trainer, "predictions.json", &trainer->predictions, trainer->predicted_epoch);
-    trainer_predictions_finish(&trainer->best_predictions);
+    write_predictions(trainer, &trainer->predictions, "predictions.json");
+    bool is_last = trainer->predictions.epoch == best, is_held = trainer->best_predictions.epoch == best;
+    if (best > 0 && trainer->best_told != best && (is_last || is_held)) {
+        write_predictions(trainer, is_last ? &trainer->predictions : &trainer->best_predictions,
+                          "predictions-best.json");
+        trainer->best_told = best;
+        trainer_predictions_finish(&trainer->best_predictions);
+    }
     trainer_pace_end(&trainer->telling);
 }
 

@@ -3,7 +3,6 @@
  * narrow ones one at a time. Reached through the table in screen.c. */
 #include "config.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +28,6 @@ struct pair_row {
 
 struct results {
     enum pane pane;
-    bool chosen; /* which evaluation is shown; else the last while it trains, then the best */
-    enum session_evaluation which;
-    char run[512]; /* whose */
     bool shares;
     int row, column;   /* the matrix's cursor */
     int top, left;     /* first row and column shown */
@@ -44,26 +40,6 @@ struct results {
     struct pair_row *pair_row;
     struct rect tabs[PANES];
 };
-
-/* The evaluation that is shown; where that one is not there, the other. *which (may be NULL) gets which it is. */
-static const struct session_results *find_now(const struct results *results, struct ui *ui,
-                                              enum session_evaluation *which)
-{
-    enum session_evaluation wanted = results->chosen ? results->which : ui_training(ui) ? SESSION_LAST : SESSION_BEST;
-    const struct session_results *now = session_results(ui->session, wanted);
-    if (!now) {
-        wanted = wanted == SESSION_BEST ? SESSION_LAST : SESSION_BEST;
-        now = session_results(ui->session, wanted);
-    }
-    if (which)
-        *which = wanted;
-    return now;
-}
-
-static const struct session_results *results_now(const struct results *results, struct ui *ui)
-{
-    return find_now(results, ui, NULL);
-}
 
 static unsigned cell_at(const struct session_results *now, int truth, int predicted)
 {
@@ -113,7 +89,7 @@ static void count_class(const struct session_results *now, int label, struct cla
 static void refresh(void *state, struct ui *ui)
 {
     struct results *results = state;
-    const struct session_results *now = results_now(results, ui);
+    const struct session_results *now = session_results(ui->session);
     int classes = now == NULL ? 0 : now->classes, pairs = 0;
     results->class_row = mem_grow(results->class_row, (size_t)classes + 1, sizeof *results->class_row);
     results->pair_row = mem_grow(results->pair_row, (size_t)classes * (size_t)classes + 1, sizeof *results->pair_row);
@@ -415,40 +391,27 @@ static void draw_pairs(struct results *results, const struct session_results *no
 
 /* --- the screen --- */
 
-/* Which evaluation this is, and which other there is to see. */
-static void tell_which(const struct results *results, struct ui *ui, const struct session_status *status,
-                       char text[160])
-{
-    enum session_evaluation which;
-    const struct session_results *now = find_now(results, ui, &which);
-    bool live = ui_training(ui);
-    const char *best = live ? "the best so far" : "the best, exported";
-    if (now->epoch == status->best_epoch)
-        snprintf(text, 160, "epoch %d: %s%s", now->epoch, best, now->epoch == status->epochs_done ? " and last" : "");
-    else if (which == SESSION_BEST)
-        snprintf(text, 160, "epoch %d: %s", now->epoch, best);
-    else
-        snprintf(text, 160, "epoch %d: the last; %s: %d", now->epoch, best, status->best_epoch);
-}
-
-static void draw_summary(const struct results *results, const struct session_results *now, struct ui *ui,
-                         struct canvas *canvas, struct rect line)
+static void draw_summary(const struct session_results *now, struct ui *ui, struct canvas *canvas, struct rect line)
 {
     struct session_status status;
-    char words[WORDS_MAX], which[160], text[800];
+    char words[WORDS_MAX], text[800];
     session_status(ui->session, &status);
-    tell_which(results, ui, &status, which);
     int x = line.x;
     double share = now->images > 0 ? (double)now->correct / (double)now->images : -1;
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TITLE, CELL_BOLD, "%s right",
                        component_percent(words, share));
-    x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, ": %zu of %zu images   ", now->correct,
+    x += canvas_format(canvas, x, line.y, line.x + line.w - x, now->best ? THEME_GOOD : THEME_WARNING, 0,
+                       !now->best        ? "  last, epoch %d"
+                       : ui_training(ui) ? "  best so far, epoch %d"
+                                         : "  best, epoch %d (exported)",
+                       now->epoch);
+    x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu   ", now->correct,
                        now->images);
-    x += canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_EVENT, 0, which) + 3;
-    if (x + 40 > line.x + line.w)
-        return;
     snprintf(text, sizeof text, "%s on %s", status.model, component_leaf(status.data));
-    canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
+    if (text_width(text) > line.x + line.w - x)
+        snprintf(text, sizeof text, "%s", component_leaf(status.data));
+    if (text_width(text) <= line.x + line.w - x)
+        canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
 }
 
 static void draw_one(struct results *results, const struct session_results *now, struct canvas *canvas,
@@ -472,35 +435,34 @@ static void draw_one(struct results *results, const struct session_results *now,
         draw_pairs(results, now, canvas, area);
 }
 
-/* Why there is nothing to be seen. */
+/* Why there are none. */
 static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    char text[480], train[COMPONENT_KEY], runs[COMPONENT_KEY];
-    const char *why = session_no_results(ui->session);
-    if (session_shown_view(ui->session) < 0)
-        snprintf(text, sizeof text, "No run is shown. Press %s to train, or %s to reopen a run.",
-                 component_key(ui, "train", train), component_key(ui, "runs", runs));
-    else
-        snprintf(text, sizeof text, "%c%s.", toupper((unsigned char)why[0]), why + 1);
-    component_empty(canvas, area, "No results", text);
-}
-
-/* What is chosen is chosen for one run. */
-static void notice_run(struct results *results, struct ui *ui)
-{
     struct session_status status;
+    char text[300], train[COMPONENT_KEY], runs[COMPONENT_KEY];
     session_status(ui->session, &status);
-    if (strcmp(results->run, status.run) == 0)
-        return;
-    snprintf(results->run, sizeof results->run, "%s", status.run);
-    results->chosen = false;
+    component_key(ui, "train", train);
+    component_key(ui, "runs", runs);
+    if (status.phase == SESSION_IDLE)
+        snprintf(text, sizeof text, "Press %s to train, or %s to reopen a run.", train, runs);
+    else if (status.host[0])
+        snprintf(text, sizeof text, "They are where the run is: on %.100s.", status.host);
+    else if (status.model[0] && status.val_images == 0)
+        snprintf(text, sizeof text,
+                 "This run has no validation images, so nothing was judged. data.val of the next run names a folder of "
+                 "them, or a share of the training images such as 0.2.");
+    else if (session_phase_is_live(status.phase))
+        snprintf(text, sizeof text, "The first epoch is not over. Its evaluation comes here; press %s for the curves.",
+                 train);
+    else
+        snprintf(text, sizeof text, "The run ended before its first evaluation. Press %s for what it said.", train);
+    component_empty(canvas, area, "No results yet", text);
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct results *results = state;
-    notice_run(results, ui);
-    const struct session_results *now = results_now(results, ui);
+    const struct session_results *now = session_results(ui->session);
     refresh(results, ui);
     memset(results->tabs, 0, sizeof results->tabs);
     results->cells = results->classes.area = results->pairs.area = (struct rect){0, 0, 0, 0};
@@ -508,7 +470,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         draw_none(ui, canvas, area);
         return;
     }
-    draw_summary(results, now, ui, canvas, layout_cut_top(&area, 1));
+    draw_summary(now, ui, canvas, layout_cut_top(&area, 1));
     struct rect left, right;
     layout_columns(area, 0.58, 76, 60, 2, &left, &right);
     if (rect_empty(right) || area.h < 24) {
@@ -560,7 +522,7 @@ static void move_in_matrix(struct results *results, const struct session_results
 static void move(void *state, struct ui *ui, enum move move)
 {
     struct results *results = state;
-    const struct session_results *now = results_now(results, ui);
+    const struct session_results *now = session_results(ui->session);
     if (now == NULL)
         return;
     if (results->pane == PANE_MATRIX)
@@ -594,32 +556,20 @@ static void sort(const struct command_call *call)
 
 static void show_cell(const struct command_call *call)
 {
-    if (results_now(call->state, call->ui) != NULL)
+    if (session_results(call->ui->session) != NULL)
         look_up(call->state);
 }
 
-static void other_evaluation(const struct command_call *call)
+static void best_or_last(const struct command_call *call)
 {
-    struct results *results = call->state;
-    enum session_evaluation which;
-    if (!find_now(results, call->ui, &which))
-        return;
-    enum session_evaluation other = which == SESSION_BEST ? SESSION_LAST : SESSION_BEST;
-    const struct session_results *now = session_results(call->ui->session, which),
-                                 *then = session_results(call->ui->session, other);
-    if (!then)
-        ui_say(call->ui, UI_WARNING, "The predictions of the %s evaluation were not kept",
-               other == SESSION_BEST ? "best" : "last");
-    else if (then->epoch == now->epoch)
-        ui_say(call->ui, UI_INFO, "Epoch %d is the last and the best", now->epoch);
-    results->chosen = true;
-    results->which = other;
-    refresh(results, call->ui);
+    const struct session_results *now = session_results(call->ui->session);
+    if (now)
+        session_results_of(call->ui->session, !now->best);
 }
 
 static const struct command commands[] = {
-    {"best", "b", "best/last", "show the best evaluation, or the last", .run = other_evaluation},
     {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
+    {"best-last", "b", "best/last", "the best results, or the last", .run = best_or_last},
     {"shares", "v", "shares", "show counts, or shares of each class", .run = shares},
     {"sort", "s", "sort classes", "sort the classes by the next column", .run = sort},
     {"open", "Enter", "show in matrix", "show the class or the pair in the matrix", .run = show_cell},
@@ -628,7 +578,7 @@ static const struct command commands[] = {
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 {
     struct results *results = state;
-    const struct session_results *now = results_now(results, ui);
+    const struct session_results *now = session_results(ui->session);
     if (now == NULL)
         return false;
     for (enum pane pane = 0; pane < PANES; pane++) {
@@ -663,15 +613,15 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
 {
     struct results *results = state;
     int count = 0;
-    if (results_now(results, ui) == NULL) {
+    if (session_results(ui->session) == NULL) {
         hints[count++] = (struct screen_hint){"train", NULL};
         hints[count++] = (struct screen_hint){"runs", NULL};
         return count;
     }
     hints[count++] = (struct screen_hint){"next-pane", NULL};
+    hints[count++] = (struct screen_hint){"best-last", NULL};
     hints[count++] = (struct screen_hint){"shares", results->shares ? "counts" : NULL};
     hints[count++] = (struct screen_hint){"sort", NULL};
-    hints[count++] = (struct screen_hint){"best", NULL};
     if (results->pane != PANE_MATRIX)
         hints[count++] = (struct screen_hint){"open", NULL};
     return count;

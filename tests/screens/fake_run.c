@@ -55,11 +55,11 @@ static double noise(uint64_t step)
     return (double)(h >> 40) / (double)(1 << 24) - 0.5;
 }
 
-static void fill_results(struct session *session, enum session_evaluation which, double accuracy)
+static void fill_results(struct session *session, double accuracy)
 {
-    unsigned *cell = session->confusion[which];
-    struct session_results *results = &session->results[which];
-    *results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.epoch};
+    unsigned *cell = session->confusion;
+    session->results =
+        (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.best_epoch, true};
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
@@ -67,8 +67,8 @@ static void fill_results(struct session *session, enum session_evaluation which,
         cell[t * FAKE_CLASSES + t] = right;
         cell[t * FAKE_CLASSES + (t + 1) % FAKE_CLASSES] += (total - right + 1) / 2;
         cell[t * FAKE_CLASSES + (t * 3 + 4) % FAKE_CLASSES] += (total - right) / 2;
-        results->images += total;
-        results->correct += cell[t * FAKE_CLASSES + t];
+        session->results.images += total;
+        session->results.correct += cell[t * FAKE_CLASSES + t];
     }
 }
 
@@ -83,9 +83,8 @@ static void end_epoch(struct session *session)
     if (status->val_accuracy > status->best_accuracy) {
         status->best_accuracy = status->val_accuracy;
         status->best_epoch = status->epoch;
-        fill_results(session, SESSION_BEST, status->val_accuracy);
     }
-    fill_results(session, SESSION_LAST, status->val_accuracy);
+    fill_results(session, status->val_accuracy);
     if (status->epoch >= status->epochs) {
         fake_phase(session, SESSION_FINISHED);
         fake_note(session, EVENT_DONE, "finished");
@@ -217,7 +216,7 @@ static void reset_run(struct session *session)
 {
     memset(session->points, 0, sizeof session->points);
     session->notes = 0;
-    memset(session->results, 0, sizeof session->results);
+    session->results.classes = 0;
     struct session_status *status = &session->status;
     memset(status, 0, sizeof *status);
     status->accuracy = status->val_accuracy = status->best_accuracy = status->remaining = -1;
@@ -241,6 +240,7 @@ bool session_start(struct session *session, struct error *error)
     snprintf(status->data, sizeof status->data, "%s", session->data_path);
     status->epochs = atoi(session->setting[0].value);
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->epoch = 1;
     status->lr = atof(session->setting[3].value);
     return true;
@@ -333,6 +333,12 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
 void fake_session_keep_features(struct session *session)
 {
     session->status.features_kept = true;
+}
+
+void fake_session_no_validation(struct session *session)
+{
+    session->status.val_images = 0;
+    memset(&session->results, 0, sizeof session->results);
 }
 
 void fake_session_here(struct session *session)
@@ -483,19 +489,15 @@ size_t session_notes(const struct session *session, const struct story_note **no
     return session->notes;
 }
 
-const struct session_results *session_results(struct session *session, enum session_evaluation which)
+void session_results_of(struct session *session, bool best)
 {
-    return session->results[which].classes > 0 && !session->no_results ? &session->results[which] : NULL;
+    session->results.best = best;
+    session->results.epoch = best ? session->status.best_epoch : session->status.epoch;
 }
 
-const char *session_no_results(struct session *session)
+const struct session_results *session_results(struct session *session)
 {
-    return session->no_results ? session->no_results : "the first epoch is not over: its evaluation comes here";
-}
-
-void fake_session_no_results(struct session *session, const char *why)
-{
-    session->no_results = why;
+    return session->results.classes > 0 ? &session->results : NULL;
 }
 
 /* --- runs --- */
@@ -522,6 +524,7 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
     snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
     status->epochs = run_rows[row].epochs;
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->lr = 0.05;
     for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
         make_step(session);

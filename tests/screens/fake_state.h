@@ -54,9 +54,8 @@ struct session {
     bool recorded; /* a run that was reopened */
     int steps;
     bool stopping, break_proof, finish;
-    unsigned confusion[SESSION_EVALUATIONS][FAKE_CLASSES * FAKE_CLASSES];
-    struct session_results results[SESSION_EVALUATIONS];
-    const char *no_results; /* NULL: as usual */
+    unsigned confusion[FAKE_CLASSES * FAKE_CLASSES];
+    struct session_results results;
 };
 
 extern const struct session_model fake_models[FAKE_MODELS];

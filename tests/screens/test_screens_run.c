@@ -213,25 +213,25 @@ static void test_results_say_of_which_epoch(void **state)
     (void)state;
     begin_run();
     type("5");
-    see("epoch 1: the best so far and last");
+    see("best so far, epoch 1");
     stage_train(&stage, 400);
-    see("epoch 18: the best, exported");
+    see("best, epoch 18 (exported)");
     type("b");
-    see("epoch 20: the last; the best, exported: 18");
+    see("last, epoch 20");
     type("b");
-    see("epoch 18: the best, exported");
+    see("best, epoch 18 (exported)");
 }
 
 static void test_no_results_say_why(void **state)
 {
     (void)state;
     type("5");
-    see("No run is shown. Press 4 to train");
+    see("Press 4 to train");
     type("1");
     begin_run();
-    fake_session_no_results(stage.session, "the run has no validation images, so nothing is evaluated");
+    fake_session_no_validation(stage.session);
     type("5");
-    see("The run has no validation images, so nothing is evaluated.");
+    see("This run has no validation images, so nothing was judged");
     miss("to train");
     type("b"); /* harms nothing */
 }
