@@ -395,8 +395,14 @@ static void who_only_looks_is_refused(void **state)
 static void what_is_no_command(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"", "x", "[1]", "{\"command\":\"dance\",\"id\":5}", "{\"kind\":\"step\"}",
-                                        "{\"answer\":1,\"done\":true}", "\xff\xfe", "{\"command\":\"note\",\"text\":[]}"};
+    static const char *const lines[] = {"",
+                                        "x",
+                                        "[1]",
+                                        "{\"command\":\"dance\",\"id\":5}",
+                                        "{\"kind\":\"step\"}",
+                                        "{\"answer\":1,\"done\":true}",
+                                        "\xff\xfe",
+                                        "{\"command\":\"note\",\"text\":[]}"};
     some_lines(folder, 0, 2, false);
     begin(true);
     hear();
