@@ -85,6 +85,7 @@ void session_destroy(struct session *session)
         return;
     opening_finish(session);
     views_finish(session);
+    running_finish(session);
     runs_finish(session);
     look_finish(session);
     draft_destroy(session->draft);
@@ -116,5 +117,6 @@ size_t session_pump(struct session *session)
     char drained[64];
     while (read(session->wake[0], drained, sizeof drained) > 0)
         ;
-    return views_pump(session) + pull_pump(session) + look_pump(session) + opening_pump(session);
+    return views_pump(session) + pull_pump(session) + look_pump(session) + opening_pump(session) +
+           running_pump(session);
 }

@@ -8,32 +8,72 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
+#define THAW_ADD "thaw.epoch"
+
 void experiment_rows_finish(struct draft *draft)
 {
     mem_free(draft->setting);
     draft->setting = NULL;
 }
 
+/* The experiment as a run would record it: where layers were marked one by one, [freeze] names them. */
+static void resolve_freeze(const struct session *session, struct experiment *shown)
+{
+    const struct draft *draft = session->draft;
+    *shown = draft->experiment;
+    if (!draft->graph || layers_are_named(session))
+        return;
+    char *frozen = freeze_describe(draft->freeze, draft->graph);
+    snprintf(shown->freeze.frozen, sizeof shown->freeze.frozen, "%s", frozen);
+    snprintf(shown->freeze.upto, sizeof shown->freeze.upto, "%s", frozen[0] ? "" : "none");
+    mem_free(frozen);
+}
+
+static void fill_key(struct session_setting *row, const struct experiment_key *key, const struct experiment *shown)
+{
+    snprintf(row->key, sizeof row->key, "%s.%s", key->section, key->key);
+    char *value = experiment_get(shown, row->key);
+    snprintf(row->value, sizeof row->value, "%s", value ? value : "");
+    mem_free(value);
+    row->values = key->values;
+    row->help = key->help;
+    row->choice = key->type == EXPERIMENT_ENUM;
+    row->path = key->type == EXPERIMENT_PATH;
+}
+
+/* The schedule: a row a thaw, and one that takes another. */
+static size_t fill_thaws(struct session_setting *row, const struct experiment *shown)
+{
+    for (int i = 0; i < shown->thaws; i++, row++) {
+        snprintf(row->key, sizeof row->key, "thaw.epoch %d", shown->thaw[i].epoch);
+        char *value = experiment_get(shown, row->key);
+        snprintf(row->value, sizeof row->value, "%s", value ? value : "");
+        mem_free(value);
+        row->values = "layers [@ lr*F]";
+        row->help = "thawed at the beginning of that epoch, with F times the rate; empty: not";
+    }
+    *row = (struct session_setting){.values = "N layers [@ lr*F]", .help = "adds a thaw at the beginning of epoch N"};
+    snprintf(row->key, sizeof row->key, "%s", THAW_ADD);
+    return (size_t)shown->thaws + 1;
+}
+
 size_t session_settings(const struct session *session, const struct session_setting **settings)
 {
     struct session *own = (struct session *)session;
-    size_t count;
+    size_t count, rows = 0;
     const struct experiment_key *keys = experiment_keys(&count);
+    struct experiment shown;
+    resolve_freeze(session, &shown);
     experiment_rows_finish(own->draft);
-    own->draft->setting = mem_array(count, sizeof *own->draft->setting);
+    own->draft->setting = mem_array(count + EXPERIMENT_THAWS + 1, sizeof *own->draft->setting);
     for (size_t i = 0; i < count; i++) {
-        struct session_setting *row = &own->draft->setting[i];
-        snprintf(row->key, sizeof row->key, "%s.%s", keys[i].section, keys[i].key);
-        char *value = experiment_get(&session->draft->experiment, row->key);
-        snprintf(row->value, sizeof row->value, "%s", value ? value : "");
-        mem_free(value);
-        row->values = keys[i].values;
-        row->help = keys[i].help;
-        row->choice = keys[i].type == EXPERIMENT_ENUM;
-        row->path = keys[i].type == EXPERIMENT_PATH;
+        fill_key(&own->draft->setting[rows++], &keys[i], &shown);
+        bool last = i + 1 == count || strcmp(keys[i + 1].section, keys[i].section) != 0;
+        if (last && strcmp(keys[i].section, "freeze") == 0)
+            rows += fill_thaws(&own->draft->setting[rows], &shown);
     }
     *settings = own->draft->setting;
-    return count;
+    return rows;
 }
 
 static bool choose_named(struct session *session, struct error *error)
@@ -56,20 +96,46 @@ static bool choose_named(struct session *session, struct error *error)
     return true;
 }
 
+/* "thaw.epoch=6 layer4" names the epoch in the value; experiments name it in the key. */
+static bool set_one(struct experiment *experiment, const char *assignment, struct error *error)
+{
+    static const char add[] = THAW_ADD "=";
+    int epoch, used = 0;
+    if (strncmp(assignment, add, sizeof add - 1) != 0)
+        return experiment_set(experiment, assignment, error);
+    const char *value = assignment + sizeof add - 1;
+    if (sscanf(value, "%d %n", &epoch, &used) != 1 || used == 0 || !value[used])
+        return error_set(error, ERROR_USAGE, "a thaw is an epoch and layers, as in 6 layer4 @ lr*0.1, not \"%s\"",
+                         value);
+    char *named = mem_format("thaw.epoch %d=%s", epoch, value + used);
+    bool good = experiment_set(experiment, named, error);
+    mem_free(named);
+    return good;
+}
+
+/* A thaw of layers that the model does not have is refused here, not when its epoch comes. */
+static bool check_thaws(const struct session *session, struct error *error)
+{
+    const struct draft *draft = session->draft;
+    return !draft->graph || experiment_check_thaws(&draft->experiment, draft->graph, draft->freeze, error);
+}
+
 bool session_set(struct session *session, const char *assignment, struct error *error)
 {
     if (!opening_settle(session, error))
         return false;
     struct experiment before = session->draft->experiment;
-    if (!experiment_set(&session->draft->experiment, assignment, error))
+    if (!set_one(&session->draft->experiment, assignment, error))
         return false;
     if (!strncmp(assignment, "freeze.upto=", 12)) /* one says all that the other does */
         session->draft->experiment.freeze.frozen[0] = '\0';
     else if (!strncmp(assignment, "freeze.frozen=", 14))
         session->draft->experiment.freeze.upto[0] = '\0';
     bool done = true;
-    if (!strncmp(assignment, "model.", 6) || !strncmp(assignment, "data.size", 9))
-        done = choose_named(session, error);
+    if (!strncmp(assignment, "thaw.", 5))
+        done = check_thaws(session, error);
+    else if (!strncmp(assignment, "model.", 6) || !strncmp(assignment, "data.size", 9))
+        done = choose_named(session, error) && models_changed(session, &before);
     else if (!strncmp(assignment, "data.", 5) && session->draft->experiment.data.path[0])
         done = session_choose_data(session, session->draft->experiment.data.path, error);
     else if (!strncmp(assignment, "freeze.", 7) && session->draft->graph)

@@ -310,9 +310,21 @@ static enum bn_statistics statistics_of_learning(const struct session *session)
     return moving ? BN_STATS_MOVING : BN_STATS_FIXED;
 }
 
+bool layers_are_named(const struct session *session)
+{
+    const struct draft *draft = session->draft;
+    struct error unused;
+    struct freeze *named = draft->graph ? experiment_freeze(&draft->experiment, draft->graph, &unused) : NULL;
+    bool same = named && memcmp(named->fixed, draft->freeze->fixed, (size_t)named->nodes) == 0;
+    freeze_destroy(named);
+    return same;
+}
+
 bool layers_to_experiment(struct session *session, struct error *error)
 {
     struct experiment *experiment = &session->draft->experiment;
+    if (layers_are_named(session))
+        return true;
     struct freeze *listed = freeze_copy(session->draft->freeze);
     enum bn_statistics statistics = statistics_of_learning(session);
     if (statistics == BN_STATS_FIXED)

@@ -54,8 +54,24 @@ bool models_choose(struct session *session, const char *arch, const char *weight
     return graph != NULL;
 }
 
+bool models_changed(struct session *session, const struct experiment *before)
+{
+    struct experiment *now = &session->draft->experiment;
+    if (!before->model.name[0] || strcmp(now->model.name, before->model.name) == 0)
+        return true;
+    bool had = now->thaws > 0 || now->run.name[0] || now->freeze.upto[0] || now->freeze.frozen[0];
+    now->thaws = 0;
+    now->run.name[0] = now->freeze.upto[0] = now->freeze.frozen[0] = '\0';
+    if (had)
+        view_notice(session, true,
+                    "%s is chosen; the thaws, the frozen layers and the run's name that were set for %s are gone",
+                    now->model.name, before->model.name);
+    return true;
+}
+
 bool session_choose_model(struct session *session, size_t row, struct error *error)
 {
+    struct experiment before;
     if (!opening_settle(session, error))
         return false;
     if (row >= session->draft->models)
@@ -63,8 +79,10 @@ bool session_choose_model(struct session *session, size_t row, struct error *err
     const struct session_model *model = &session->draft->model[row];
     if (!model->scratch && !model->local)
         return error_set(error, ERROR_WEIGHTS, "%s is not on this disk; pull it first", model->name);
+    before = session->draft->experiment;
     if (!models_choose(session, model->arch, model->weights, error))
         return false;
+    models_changed(session, &before);
     session->draft->chosen = (long)row;
     remember_use(model->scratch ? model->arch : model->weights);
     session->draft->model[row].used = clock_wall();
@@ -94,8 +112,10 @@ bool session_choose_model_file(struct session *session, const char *path_or_name
     }
     if (row >= 0)
         return session_choose_model(session, (size_t)row, error);
+    struct experiment before = session->draft->experiment;
     if (!models_choose(session, path_or_name, "", error))
         return false;
+    models_changed(session, &before);
     if (listing_add_arch(session, path_or_name)) /* a zoo name outside the list, such as another alpha */
         session->draft->chosen = (long)session->draft->models - 1;
     return true;

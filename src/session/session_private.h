@@ -118,6 +118,9 @@ struct session {
     /* session_look.c */
     struct session_looks *looks; /* NULL: nobody has looked yet */
 
+    /* session_running.c */
+    struct session_search *search; /* NULL: not begun */
+
     /* session_runs.c */
     struct rundir_summary *summary;
     struct session_run *run;
@@ -157,6 +160,8 @@ void pull_finish(struct session *session);
 
 /* session_models.c */
 void models_finish(struct draft *draft);
+/* Another network was chosen than in the experiment before: what was set for that one goes with it. Returns true. */
+bool models_changed(struct session *session, const struct experiment *before);
 bool models_choose(struct session *session, const char *arch, const char *weights, struct error *error);
 
 /* session_layers.c */
@@ -169,6 +174,8 @@ void recent_add(const char *name, const char *path);
 size_t recent_read(const char *name, char *path[RECENT_MAX]);
 void recent_finish(struct draft *draft);
 void data_remember(const struct session *session); /* the chosen data */
+/* Whether [freeze] of the experiment says what is marked; then the words of the two: "trunk" stays "trunk". */
+bool layers_are_named(const struct session *session);
 bool layers_to_experiment(struct session *session, struct error *error);
 void layers_finish(struct draft *draft);
 
@@ -178,6 +185,10 @@ void data_finish(struct draft *draft);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
+
+/* session_running.c */
+size_t running_pump(struct session *session); /* the number of changes */
+void running_finish(struct session *session);
 
 /* session_runs.c */
 void runs_finish(struct session *session);

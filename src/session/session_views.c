@@ -265,7 +265,8 @@ static bool make_experiment(struct session *session, struct experiment *experime
     *experiment = session->draft->experiment;
     if (!experiment->run.dir[0])
         snprintf(experiment->run.dir, sizeof experiment->run.dir, "%s", session->runs_folder);
-    return experiment_check(experiment, error);
+    return experiment_check(experiment, error) &&
+           experiment_check_thaws(experiment, session->draft->graph, session->draft->freeze, error);
 }
 
 static bool begin(struct session *session, const struct engine_request *request, struct error *error)
@@ -280,8 +281,7 @@ static bool begin(struct session *session, const struct engine_request *request,
 bool session_start(struct session *session, struct error *error)
 {
     struct experiment experiment;
-    const struct view *view = view_shown(session);
-    if (view && session_phase_is_live(view_phase(view)) && !link_is_replay(view->link))
+    if (session_leaving_stops(session)) /* this process has room for one */
         return error_set(error, ERROR_USAGE, "a run is training already: stop it first");
     if (!opening_settle(session, error) || !make_experiment(session, &experiment, error))
         return false;
@@ -309,6 +309,12 @@ static long find_view(const struct session *session, const char *host, const cha
             return (long)i;
     }
     return -1;
+}
+
+struct view *view_of(const struct session *session, const char *run)
+{
+    long at = find_view(session, "", run);
+    return at < 0 ? NULL : session->view[at];
 }
 
 bool session_open_run(struct session *session, const char *run, bool read_only, struct error *error)

@@ -29,6 +29,7 @@ struct view {
     unsigned *confusion;
     char **result_class;
     int result_classes;
+    bool last_results;  /* rather than the best ones */
     bool results_known; /* results are those of the story's last evaluation */
 };
 
@@ -53,6 +54,8 @@ void results_forget(struct view *view);
 
 /* session_views.c */
 struct view *view_shown(const struct session *session); /* NULL: none */
+/* Of a run on this machine, not of a replay; NULL: it is not looked at. */
+struct view *view_of(const struct session *session, const char *run);
 void view_notice(struct session *session, bool good, const char *format, ...) THAW_PRINTF(3, 4);
 /* To the shown run. words: what its answer is told with; NULL: the command's own. */
 bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error);

@@ -1,7 +1,7 @@
 /* The packed matrix product: a tile of c lives in vector registers while one pass over k feeds it.
  *
- * A tile is some rows of one or two panels, as many as fill the registers of an instruction set: product_tiles.h is
- * compiled for each, and the widest that the processor has is chosen when a product is called. Called by the
+ * A tile is some rows of one or two panels, as many as fill the registers of an instruction set: each has a unit of its
+ * own over product_tiles.h, and the widest that the processor has is chosen when a product is called. Called by the
  * convolutions and linear layers, from tasks. */
 #include "config.h"
 
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "product_sets.h"
 
 size_t product_packed_floats(int k, int n)
 {
@@ -50,44 +50,18 @@ void product_pack(bool transpose, int k, int n, const float *b, int ldb, int fir
     }
 }
 
-/* Terms of one running sum; longer sums are made of several, which rounds less. */
-enum { SUM_MOST = 512 };
-
-#if defined(__x86_64__)
-#define TILE_SET    wide
-#define TILE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
-#define TILE_LANES  16
-#define TILE_ROWS   12
-#define TILE_PANELS 2
-#include "product_tiles.h"
-#define TILE_SET    middle
-#define TILE_TARGET __attribute__((target("avx2,fma")))
-#define TILE_LANES  8
-#define TILE_ROWS   6
-#define TILE_PANELS 1
-#include "product_tiles.h"
-#define TILE_ROWS 2
-#else
-#define TILE_ROWS 6 /* of 32 registers */
-#endif
-#define TILE_SET plain
-#define TILE_TARGET
-#define TILE_LANES  4
-#define TILE_PANELS 1
-#include "product_tiles.h"
-
 void product_run(const struct product *t)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq")) {
-        run_wide(t);
+        product_run_wide(t);
         return;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        run_middle(t);
+        product_run_middle(t);
         return;
     }
 #endif
-    run_plain(t);
+    product_run_plain(t);
 }

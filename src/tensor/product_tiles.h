@@ -1,11 +1,19 @@
-/* The tiles of product.c for one instruction set. Included once for each, with TILE_SET (its name), TILE_TARGET (its
- * attribute), TILE_LANES (floats of a register), TILE_ROWS and TILE_PANELS (a tile's) defined; all are undefined again at
- * the end. A register wider than the machine's would live in memory, hence this file and not one loop for all. */
+/* The tiles of a packed product for one instruction set; included by its unit, with TILE_SET (its name), TILE_TARGET (its
+ * attribute), TILE_LANES (floats of a register), TILE_ROWS and TILE_PANELS (a tile's) defined. A register wider than the
+ * machine's would live in memory, hence one unit for each set and not one loop for all. */
+#include <string.h>
+
+#include "product_sets.h"
+
+#define INLINE      static inline __attribute__((always_inline))
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define NAMED(name) JOIN(name, TILE_SET)
 #define PARTS       (PRODUCT_LANES / TILE_LANES) /* registers of a panel's row */
 #define LANES       NAMED(lanes)
+
+/* Terms of one running sum; longer sums are made of several, which rounds less. */
+enum { SUM_MOST = 512 };
 
 typedef float LANES __attribute__((vector_size(4 * TILE_LANES), aligned(sizeof(float)), may_alias));
 
@@ -137,21 +145,10 @@ INLINE void NAMED(run_tiles)(const struct product *t, const size_t row_step, con
         NAMED(column_of_tiles)(t, column, 1, row_step, k_step);
 }
 
-TILE_TARGET static void NAMED(run)(const struct product *t)
+TILE_TARGET void NAMED(product_run)(const struct product *t)
 {
     if (t->k_step == 1)
         NAMED(run_tiles)(t, t->row_step, 1);
     else
         NAMED(run_tiles)(t, 1, t->k_step);
 }
-
-#undef TILE_SET
-#undef TILE_TARGET
-#undef TILE_LANES
-#undef TILE_ROWS
-#undef TILE_PANELS
-#undef PARTS
-#undef LANES
-#undef NAMED
-#undef JOIN
-#undef JOIN_

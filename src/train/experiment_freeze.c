@@ -27,3 +27,17 @@ struct freeze *experiment_freeze(const struct experiment *experiment, const stru
     freeze_destroy(freeze);
     return NULL;
 }
+
+bool experiment_check_thaws(const struct experiment *experiment, const struct graph *graph, const struct freeze *freeze,
+                            struct error *error)
+{
+    for (int i = 0; i < experiment->thaws; i++) {
+        const struct experiment_thaw *thaw = &experiment->thaw[i];
+        struct freeze *copy = freeze_copy(freeze);
+        bool good = freeze_match(copy, graph, thaw->layers, false, error);
+        freeze_destroy(copy);
+        if (!good)
+            return error_wrap(error, "[thaw] epoch %d = %s", thaw->epoch, thaw->layers);
+    }
+    return true;
+}

@@ -123,20 +123,6 @@ static bool prepare_freeze(struct trainer *trainer, struct error *error)
     return trainer->freeze != NULL;
 }
 
-/* A [thaw] line is tried now: a name that matches nothing must not end the run hours later. */
-static bool try_thaws(const struct trainer *trainer, struct error *error)
-{
-    for (int i = 0; i < trainer->experiment.thaws; i++) {
-        const struct experiment_thaw *thaw = &trainer->experiment.thaw[i];
-        struct freeze *copy = freeze_copy(trainer->freeze);
-        bool good = freeze_match(copy, trainer->graph, thaw->layers, false, error);
-        freeze_destroy(copy);
-        if (!good)
-            return error_wrap(error, "[thaw] epoch %d = %s", thaw->epoch, thaw->layers);
-    }
-    return true;
-}
-
 /* --- plan --- */
 
 static struct scheme_request scheme_of(const struct trainer *trainer, const struct freeze *freeze)
@@ -237,6 +223,11 @@ static void prepare_loading(struct trainer *trainer)
     trainer->at.batches = trainer->feed[DATASET_TRAIN].batches;
 }
 
+static void linger(void *context)
+{
+    trainer_linger(context, 0, 0);
+}
+
 /* A fork computes as its parent did, as far as that had come. */
 static void copy_kernels(const struct trainer *trainer, const char *record)
 {
@@ -264,6 +255,7 @@ static void prepare_engine(struct trainer *trainer)
         if (trainer->fork)
             copy_kernels(trainer, record);
         trainer->kernels = kernel_table_open(record);
+        kernel_table_watch(trainer->kernels, linger, trainer);
         mem_free(record);
     }
     trainer->optim = optim_create(trainer->graph, &settings, trainer->team);
@@ -322,7 +314,7 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
 {
     bool data_changed = false;
     if (!prepare_data(trainer, error) || !prepare_model(trainer, error) || !prepare_freeze(trainer, error) ||
-        !try_thaws(trainer, error))
+        !experiment_check_thaws(&trainer->experiment, trainer->graph, trainer->freeze, error))
         return false;
     prepare_engine(trainer);
     prepare_loading(trainer);

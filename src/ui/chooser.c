@@ -9,7 +9,7 @@
 #include "overlay.h"
 #include "thaw/base/mem.h"
 
-enum { ITEMS = 32, ITEM = 64 };
+enum { ITEMS = 32, ITEM = 160 };
 
 struct chooser {
     bool open;

@@ -19,6 +19,7 @@ enum command_argument {
     ARGUMENT_SETTING,
     ARGUMENT_LAYERS,
     ARGUMENT_THEME,
+    ARGUMENT_RUN,
     ARGUMENT_TEXT,
     ARGUMENT_COMMAND /* a command by name, then what it takes: the `:` line itself */
 };
@@ -42,7 +43,7 @@ struct command {
     int value;         /* for rows that share a function */
     bool anywhere;     /* a screen's: does its work by name from every screen */
     int home;          /* everybody's: 1 + the screen on which alone its keys work; 0: on all */
-    const char *takes; /* what its argument is: "RATE"; NULL or "": no word for it */
+    const char *takes; /* what its argument is: "RATE", "[N]" where it may be left out; NULL or "": no word for it */
 };
 struct command_table {
     const struct command *row;

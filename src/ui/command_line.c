@@ -27,7 +27,8 @@ void ui_call(struct ui *ui, const struct command *command, const char *argument)
         ui_say(ui, UI_WARNING, "%s works on %s (%d)", command->name, screen_table[screen]->title, screen + 1);
         return;
     }
-    if (!*argument && command->argument != ARGUMENT_NONE && command->argument != ARGUMENT_TEXT) {
+    bool optional = command->argument == ARGUMENT_TEXT || (command->takes && command->takes[0] == '[');
+    if (!*argument && command->argument != ARGUMENT_NONE && !optional) {
         char line[48];
         snprintf(line, sizeof line, "%s ", command->name);
         ui_ask_command(ui, line);

@@ -11,9 +11,6 @@
 #include "thaw/run/command.h"
 #include "undo.h"
 
-/* How many times as fast a replay goes on, unless it was told. */
-static const double usual_speed = 10;
-
 static bool is_replay(struct ui *ui, struct session_status *status)
 {
     session_status(ui->session, status);
@@ -85,7 +82,7 @@ static void pause_replay(struct ui *ui, const struct session_status *status, boo
 {
     if (!pause && !session_phase_is_live(status->phase))
         session_replay_seek(ui->session, 1); /* it is at its end */
-    set_speed(ui, pause ? 0 : ui->replay_speed > 0 ? ui->replay_speed : usual_speed);
+    set_speed(ui, pause ? 0 : ui->replay_speed > 0 ? ui->replay_speed : UI_REPLAY_SPEED);
 }
 
 /* value: whether it pauses */
@@ -116,7 +113,9 @@ static void pace(const struct command_call *call)
         scale_lr(call->ui, call->command->value);
         return;
     }
-    double now = status.speed > 0 ? status.speed : call->ui->replay_speed > 0 ? call->ui->replay_speed : usual_speed;
+    double now = status.speed > 0             ? status.speed
+                 : call->ui->replay_speed > 0 ? call->ui->replay_speed
+                                              : UI_REPLAY_SPEED;
     double next = now;
     bool faster = call->command->value > 100;
     for (size_t i = 0; i < THAW_LENGTH(speeds); i++) {

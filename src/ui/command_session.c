@@ -3,9 +3,12 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "component.h"
+#include "overlay.h"
+#include "thaw/base/mem.h"
 #include "undo.h"
 
 static void choose_model(const struct command_call *call)
@@ -95,31 +98,175 @@ static bool is_opening(struct ui *ui)
     return session_opening(ui->session) != NULL;
 }
 
+static void start_now(void *context, struct ui *ui)
+{
+    struct error error;
+    (void)context;
+    if (!session_start(ui->session, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    ui_keep(ui);
+    ui_say(ui, UI_GOOD, "Training starts");
+    ui_go(ui, SCREEN_TRAIN);
+}
+
+/* Whether a run trains on this machine already, and what it is called. */
+static bool trains_beside(struct ui *ui, char *name, size_t room)
+{
+    const struct session_running *running;
+    for (size_t i = 0; i < session_views(ui->session); i++) {
+        struct session_view view;
+        session_view(ui->session, i, &view);
+        if (!session_phase_is_live(view.phase) || view.replay || strchr(view.name, ':'))
+            continue;
+        snprintf(name, room, "%s", view.name[0] ? component_run_title(view.name) : "A run");
+        return true;
+    }
+    bool other = session_running(ui->session, &running) > 0;
+    if (other)
+        snprintf(name, room, "%s", component_run_title(running[0].name));
+    return other;
+}
+
 static void start(const struct command_call *call)
 {
     struct ui *ui = call->ui;
-    struct error error;
+    char name[128], question[320];
     if (session_opening(ui->session)) {
         ui->starts = true;
         ui_say_while(ui, is_opening, UI_INFO, "Training starts as soon as all is open");
-    } else if (ui_training(ui)) {
-        ui_say_while(ui, ui_training, UI_WARNING, "A run is already training");
-    } else if (!session_start(ui->session, &error)) {
-        ui_fail(ui, &error);
+    } else if (trains_beside(ui, name, sizeof name)) {
+        snprintf(question, sizeof question,
+                 "%s is training. Another run would share this machine's cores with it. Start it all the same?", name);
+        ui_confirm(ui, question, start_now, NULL);
     } else {
-        ui_keep(ui);
-        ui_say(ui, UI_GOOD, "Training starts");
-        ui_go(ui, SCREEN_TRAIN);
+        start_now(NULL, ui);
     }
 }
 
-static void open_run(const struct command_call *call)
+/* --- runs to look at --- */
+
+static void look_at(struct ui *ui, const char *run)
 {
     struct error error;
-    if (session_open_run(call->ui->session, call->argument, false, &error))
-        ui_go(call->ui, SCREEN_TRAIN);
+    if (!session_open_run(ui->session, run, false, &error)) {
+        ui_fail(ui, &error);
+        return;
+    }
+    ui_go(ui, SCREEN_TRAIN);
+}
+
+/* Without a name the run that trains already. */
+static void attach(const struct command_call *call)
+{
+    const struct session_running *running;
+    if (*call->argument)
+        look_at(call->ui, call->argument);
+    else if (session_running(call->ui->session, &running) > 0)
+        look_at(call->ui, running[0].run);
     else
-        ui_fail(call->ui, &error);
+        ui_ask_command(call->ui, "attach ");
+}
+
+static void replay(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct error error;
+    ui->replay_speed = UI_REPLAY_SPEED;
+    if (session_replay(ui->session, call->argument, UI_REPLAY_SPEED, &error))
+        ui_go(ui, SCREEN_TRAIN);
+    else
+        ui_fail(ui, &error);
+}
+
+static char *view_words(struct session *session, size_t at)
+{
+    struct session_view view;
+    session_view(session, at, &view);
+    const char *what = view.replay ? "replay, " : "", *name = view.name[0] ? view.name : "a new run";
+    if (view.epochs > 0)
+        return mem_format("%zu  %.80s: %s%s, epoch %d of %d", at + 1, name, what, view.words, view.epoch, view.epochs);
+    return mem_format("%zu  %.80s: %s%s", at + 1, name, what, view.words);
+}
+
+static void show_view(void *context, struct ui *ui, const char *item)
+{
+    (void)context;
+    session_show_view(ui->session, strtoul(item, NULL, 10) - 1);
+    ui_go(ui, SCREEN_TRAIN);
+}
+
+static void choose_view(struct ui *ui)
+{
+    long shown = session_shown_view(ui->session);
+    char *items = mem_string(""), *now = mem_string("");
+    for (size_t i = 0; i < session_views(ui->session); i++) {
+        char *words = view_words(ui->session, i), *longer = mem_format("%s%s%s", items, i > 0 ? " | " : "", words);
+        mem_free(items);
+        items = longer;
+        if ((long)i == shown) {
+            mem_free(now);
+            now = mem_string(words);
+        }
+        mem_free(words);
+    }
+    ui_choose(ui, &(struct ui_choice){.title = "runs looked at", .items = items, .now = now, .done = show_view});
+    mem_free(items);
+    mem_free(now);
+}
+
+/* By its number or a part of its name. */
+static void view(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    size_t count = session_views(ui->session);
+    if (count == 0)
+        ui_say(ui, UI_WARNING, "No run is looked at: r starts one, :attach looks at one that is there");
+    else if (!*call->argument)
+        choose_view(ui);
+    else
+        for (size_t i = 0; i <= count; i++) {
+            char number[24];
+            struct session_view one = {.name = ""};
+            if (i < count)
+                session_view(ui->session, i, &one);
+            snprintf(number, sizeof number, "%zu", i + 1);
+            if (i == count)
+                ui_say(ui, UI_ERROR, "No run that is looked at is called %s: %zu are there", call->argument, count);
+            else if (strcmp(number, call->argument) == 0 || strstr(one.name, call->argument)) {
+                show_view(NULL, ui, number);
+                return;
+            }
+        }
+}
+
+static void close_shown(void *context, struct ui *ui)
+{
+    (void)context;
+    long shown = session_shown_view(ui->session);
+    struct session_view view;
+    session_view(ui->session, (size_t)shown, &view);
+    session_close_view(ui->session, (size_t)shown);
+    bool goes_on = !view.here && !view.replay && session_phase_is_live(view.phase);
+    ui_say(ui, UI_INFO, "%s is closed%s", view.name[0] ? view.name : "The run", goes_on ? "; it trains on" : "");
+}
+
+static void close_view(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    struct session_view view;
+    long shown = session_shown_view(ui->session);
+    if (shown < 0) {
+        ui_say(ui, UI_WARNING, "No run is shown");
+        return;
+    }
+    session_view(ui->session, (size_t)shown, &view);
+    if (view.here && session_phase_is_live(view.phase))
+        ui_confirm(ui, "The run trains in this process. Stop it and close? Its last state is saved.", close_shown,
+                   NULL);
+    else
+        close_shown(NULL, ui);
 }
 
 static const struct command rows[] = {
@@ -134,6 +281,12 @@ static const struct command rows[] = {
     {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING,
      .takes = "SECTION.KEY=VALUE"},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
-    {"open-run", "", "open run", "reopen a run by its folder", .run = open_run, .argument = ARGUMENT_PATH},
+    {"attach", "a", "attach", "look at a run, live or recorded", .run = attach, .argument = ARGUMENT_RUN,
+     .takes = "[RUN | HOST:RUN]", .home = SCREEN_TRAIN + 1},
+    {"replay", "", "replay", "play a recorded run; nothing is computed", .run = replay, .argument = ARGUMENT_RUN,
+     .takes = "RUN"},
+    {"view", "V", "views", "the runs that are looked at, to show another", .run = view, .argument = ARGUMENT_TEXT,
+     .takes = "[NUMBER | NAME]"},
+    {"close", "", "close", "look away from the shown run; it trains on", .run = close_view},
 };
 const struct command_table command_session = COMMAND_TABLE(rows);

@@ -176,6 +176,16 @@ static void offer_settings(struct completions *out, struct ui *ui, const char *h
     }
 }
 
+static void offer_runs(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    const struct session_run *runs;
+    size_t count = session_runs(ui->session, &runs);
+    for (size_t i = 0; i < count; i++)
+        offer(out, head, typed, runs[i].name, "");
+    if (strchr(typed, '/'))
+        offer_paths(out, head, typed);
+}
+
 static void offer_themes(struct completions *out, struct ui *ui, const char *head, const char *typed)
 {
     struct file_list list;
@@ -229,6 +239,9 @@ static void offer_argument(struct completions *out, struct ui *ui, enum command_
         break;
     case ARGUMENT_THEME:
         offer_themes(out, ui, head, typed);
+        break;
+    case ARGUMENT_RUN:
+        offer_runs(out, ui, head, typed);
         break;
     case ARGUMENT_NONE:
     case ARGUMENT_TEXT:

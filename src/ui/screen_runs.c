@@ -304,7 +304,10 @@ static void open_selected(struct runs *runs, struct ui *ui)
         ui_fail(ui, &error);
         return;
     }
-    ui_say(ui, UI_GOOD, "%s is open: curves here, confusions in Results", run->name);
+    if (ui_training(ui))
+        ui_say(ui, UI_GOOD, "%s trains: leaving does not stop it", component_run_title(run->name));
+    else
+        ui_say(ui, UI_GOOD, "%s is open: curves here, confusions in Results", run->name);
     ui_go(ui, SCREEN_TRAIN);
 }
 

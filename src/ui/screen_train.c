@@ -218,6 +218,9 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     if (screen_train_in_form(train, ui)) {
         hints[count++] = (struct screen_hint){"start", "start"};
         hints[count++] = (struct screen_hint){"open", NULL};
+        const struct session_running *running;
+        if (session_running(ui->session, &running) > 0)
+            hints[count++] = (struct screen_hint){"attach", NULL};
         hints[count++] = (struct screen_hint){"layers", NULL};
         if (phase_now(ui) != SESSION_IDLE)
             hints[count++] = (struct screen_hint){"settings", "curves"};
@@ -232,7 +235,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
         hints[count++] = (struct screen_hint){"lr-up", "faster"};
         hints[count++] = (struct screen_hint){"epoch-back", NULL};
         hints[count++] = (struct screen_hint){"step", "epoch on"};
-    } else if (ui_training(ui)) {
+    } else if (ui_training(ui) && status.writes) {
         hints[count++] = (struct screen_hint){"hold", phase_now(ui) == SESSION_PAUSED ? "go on" : NULL};
         hints[count++] = (struct screen_hint){"stop", NULL};
         hints[count++] = (struct screen_hint){"lr", NULL};

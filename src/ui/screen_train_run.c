@@ -52,7 +52,8 @@ static void draw_title(const struct session_status *status, struct canvas *canva
     else if (status->replay)
         snprintf(text, sizeof text, "replay, %s", live ? "paused" : status->words);
     else
-        snprintf(text, sizeof text, "%s%s", phase_sign(status), status->words);
+        snprintf(text, sizeof text, "%s%s%s", phase_sign(status), status->words,
+                 live && !status->writes ? ", read-only" : "");
     x += canvas_text(canvas, x, line.y, end - x, phase_role(status->phase), CELL_BOLD, text) + 2;
     snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
     x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;

@@ -21,6 +21,31 @@ static bool is_idle(struct ui *ui)
     return !ui_training(ui);
 }
 
+static bool shows_nothing(struct ui *ui)
+{
+    return session_shown_view(ui->session) < 0;
+}
+
+/* What trains already, and the way to it: once, as soon as it is known. */
+static void tell_running(struct ui *ui)
+{
+    const struct session_running *running;
+    char key[COMPONENT_KEY];
+    size_t count = session_running(ui->session, &running);
+    if (ui->told_running || count == 0 || !shows_nothing(ui))
+        return;
+    ui->told_running = true;
+    component_key(ui, "attach", key);
+    const char *name = component_run_title(running[0].name);
+    if (count == 1)
+        ui_say_while(ui, shows_nothing, UI_WARNING, "A run is training: %s, epoch %d of %d. Press %s to attach", name,
+                     running[0].epoch, running[0].epochs, key);
+    else
+        ui_say_while(ui, shows_nothing, UI_WARNING,
+                     "%zu runs are training. Press %s to attach to %s, epoch %d of %d; Runs (6) has the others", count,
+                     key, name, running[0].epoch, running[0].epochs);
+}
+
 /* What had to wait until nothing is being opened any more: a start, or the greeting that offers one. */
 static void greet(struct ui *ui)
 {
@@ -325,6 +350,7 @@ void ui_pump(struct ui *ui)
     while (session_take_notice(ui->session, &notice))
         ui_say(ui, notice.good ? UI_GOOD : UI_ERROR, "%s", notice.text);
     ui->dirty = true;
+    tell_running(ui);
     greet(ui);
     for (int i = 0; i < SCREENS; i++)
         if (ui->state[i] && screen_table[i]->changed)

@@ -39,6 +39,7 @@ struct chooser;
 struct undo;
 
 enum { UI_MESSAGE_SECONDS = 8 }; /* how long an info stays */
+enum { UI_REPLAY_SPEED = 10 };   /* times, that a replay is played at unless it was told */
 
 struct ui {
     struct session *session;
@@ -59,6 +60,7 @@ struct ui {
     double message_since;                 /* clock_monotonic; 0: stays until the next key */
     bool (*message_holds)(struct ui *ui); /* whether it is still true; NULL: it does not say */
     const char *greeting;                 /* to be said once all is open; NULL: it was */
+    bool told_running;                    /* which runs train already */
     bool starts;                          /* the run, once all is open */
     const char *sample, *keep;            /* as in the options */
     struct prompt *prompt;                /* always there, open or not */

@@ -95,10 +95,10 @@ static void draw_status(struct ui *ui, const struct session_status *status, stru
     snprintf(forms[3], sizeof forms[3], "%s", sign);
     for (size_t i = 0; i < THAW_LENGTH(forms); i++) {
         int width = text_width(forms[i]);
-        if (width >= line.w)
+        if (width > line.w)
             continue;
-        canvas_text(ui->canvas, line.x + line.w - width - 1, line.y, width, lost ? THEME_WARNING : THEME_GOOD, 0,
-                    forms[i]);
+        canvas_text(ui->canvas, line.x + line.w - width - (width < line.w), line.y, width,
+                    lost ? THEME_WARNING : THEME_GOOD, 0, forms[i]);
         return;
     }
 }

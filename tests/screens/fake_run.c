@@ -58,7 +58,8 @@ static double noise(uint64_t step)
 static void fill_results(struct session *session, double accuracy)
 {
     unsigned *cell = session->confusion;
-    session->results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0};
+    session->results =
+        (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.best_epoch, true};
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
@@ -154,6 +155,65 @@ void session_status(struct session *session, struct session_status *status)
     status->epochs_done = session_phase_is_live(status->phase) ? status->epoch - 1 : status->epoch;
 }
 
+/* --- views --- */
+
+static void keep(struct session *session)
+{
+    if (session->shown >= 0)
+        session->kept[session->shown] = session->status;
+}
+
+/* What is shown from here on is a view of its own, in the place of one that has ended where there is no room. */
+static void add_view(struct session *session)
+{
+    keep(session);
+    if (session->views < VIEWS)
+        session->views++;
+    session->shown = (long)session->views - 1;
+}
+
+size_t session_views(struct session *session)
+{
+    return session->views;
+}
+
+void session_view(struct session *session, size_t view, struct session_view *found)
+{
+    keep(session);
+    const struct session_status *status = &session->kept[view];
+    *found = (struct session_view){
+        .phase = status->phase, .words = status->words, .epoch = status->epoch, .epochs = status->epochs};
+    snprintf(found->name, sizeof found->name, "%.120s", strrchr(status->run, '/') + 1);
+    snprintf(found->attach, sizeof found->attach, "%s", found->name);
+    found->here = session->here;
+    found->replay = status->replay;
+}
+
+long session_shown_view(const struct session *session)
+{
+    return session->shown;
+}
+
+void session_show_view(struct session *session, size_t view)
+{
+    keep(session);
+    session->shown = (long)view;
+    session->status = session->kept[view];
+    session->subject = fake_is_live(session) ? SESSION_SHOWN_RUN : SESSION_NEXT_RUN;
+}
+
+void session_close_view(struct session *session, size_t view)
+{
+    keep(session);
+    memmove(session->kept + view, session->kept + view + 1, (session->views - view - 1) * sizeof session->kept[0]);
+    session->shown = -1;
+    if (--session->views > 0) {
+        session_show_view(session, session->views - 1);
+        return;
+    }
+    fake_phase(session, SESSION_IDLE);
+}
+
 static void reset_run(struct session *session)
 {
     memset(session->points, 0, sizeof session->points);
@@ -170,8 +230,9 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "no model chosen");
     if (!session->has_data)
         return error_set(error, ERROR_USAGE, "no data chosen");
-    if (fake_is_live(session))
+    if (session_leaving_stops(session))
         return error_set(error, ERROR_USAGE, "a run is training already");
+    add_view(session);
     reset_run(session);
     struct session_status *status = &session->status;
     session->recorded = false;
@@ -181,6 +242,7 @@ bool session_start(struct session *session, struct error *error)
     snprintf(status->data, sizeof status->data, "%s", session->data_path);
     status->epochs = atoi(session->setting[0].value);
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->epoch = 1;
     status->lr = atof(session->setting[3].value);
     return true;
@@ -270,37 +332,6 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
     return has;
 }
 
-size_t session_views(struct session *session)
-{
-    return session->status.phase != SESSION_IDLE;
-}
-
-void session_view(struct session *session, size_t view, struct session_view *found)
-{
-    (void)view;
-    *found = (struct session_view){.phase = session->status.phase, .words = session->status.words};
-    snprintf(found->name, sizeof found->name, "%.120s", strrchr(session->status.run, '/') + 1);
-    snprintf(found->attach, sizeof found->attach, "%s", found->name);
-    found->here = session->here;
-    found->replay = session->status.replay;
-}
-
-long session_shown_view(const struct session *session)
-{
-    return session->status.phase == SESSION_IDLE ? -1 : 0;
-}
-
-void session_show_view(struct session *session, size_t view)
-{
-    (void)session, (void)view;
-}
-
-void session_close_view(struct session *session, size_t view)
-{
-    (void)view;
-    fake_phase(session, SESSION_IDLE);
-}
-
 void fake_session_here(struct session *session)
 {
     session->here = true;
@@ -314,6 +345,21 @@ void fake_session_line(struct session *session, const char *sentence)
 void fake_session_read_only(struct session *session)
 {
     session->status.writes = false;
+}
+
+void fake_session_runs_train(struct session *session, size_t count)
+{
+    session->training = count;
+    session->opened = true;
+}
+
+size_t session_running(struct session *session, const struct session_running **running)
+{
+    static const struct session_running rows[] = {
+        {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", 3, 30},
+        {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", 8, 15}};
+    *running = rows;
+    return session->training;
 }
 
 bool session_leaving_stops(struct session *session)
@@ -427,6 +473,12 @@ size_t session_notes(const struct session *session, const struct story_note **no
     return session->notes;
 }
 
+void session_results_of(struct session *session, bool best)
+{
+    session->results.best = best;
+    session->results.epoch = best ? session->status.best_epoch : session->status.epoch;
+}
+
 const struct session_results *session_results(struct session *session)
 {
     return session->results.classes > 0 ? &session->results : NULL;
@@ -448,15 +500,15 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
         row++;
     if (row == RUNS)
         return error_set(error, ERROR_FAILED, "%s: not a run directory", path);
-    if (fake_is_live(session))
-        return error_set(error, ERROR_USAGE, "a run is training; stop it first");
+    add_view(session);
     reset_run(session);
     struct session_status *status = &session->status;
-    snprintf(status->run, sizeof status->run, "%s", path);
+    snprintf(status->run, sizeof status->run, "%s", run_rows[row].path);
     snprintf(status->model, sizeof status->model, "%s", run_rows[row].model);
     snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
     status->epochs = run_rows[row].epochs;
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->lr = 0.05;
     for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
         make_step(session);

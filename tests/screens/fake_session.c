@@ -74,6 +74,7 @@ struct session *session_create(const struct session_options *options, struct err
     session->timing = -1;
     session->model_column = SESSION_MODEL_COLUMNS;
     session->steps = 1;
+    session->shown = -1;
     for (int c = 0; c < SESSION_CURVES; c++)
         session->curve[c] = mem_array(POINTS_MAX, sizeof(struct story_point));
     init_settings(session->setting);

@@ -13,6 +13,8 @@ void fake_session_steps(struct session *session, int steps);
 void fake_session_empty(struct session *session);
 /* Runs train in this process, not in one of their own: leaving stops them. */
 void fake_session_here(struct session *session);
+/* So many runs train that are not looked at. */
+void fake_session_runs_train(struct session *session, size_t count);
 /* What is wrong with the line to the run; "": it is good again. */
 void fake_session_line(struct session *session, const char *sentence);
 /* The run takes no commands from here. */

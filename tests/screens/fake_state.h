@@ -4,7 +4,16 @@
 
 #include "fake_session.h"
 
-enum { POINTS_MAX = 20000, NOTES_MAX = 64, UNDO_MAX = 32, FAKE_CLASSES = 10, SETTINGS = 13, RUNS = 4, FAKE_MODELS = 9 };
+enum {
+    POINTS_MAX = 20000,
+    NOTES_MAX = 64,
+    UNDO_MAX = 32,
+    FAKE_CLASSES = 10,
+    SETTINGS = 13,
+    RUNS = 4,
+    VIEWS = 4,
+    FAKE_MODELS = 9
+};
 
 struct session {
     int pipe[2];
@@ -27,13 +36,17 @@ struct session {
     bool has_data;
     char data_path[256];
     struct session_setting setting[SETTINGS];
-    struct session_status status;
+    struct session_status status,
+        kept[VIEWS]; /* of the shown view, and of all as they were when they were shown last */
+    size_t views;
+    long shown; /* -1: none */
     struct story_point *curve[SESSION_CURVES];
     size_t points[SESSION_CURVES];
     struct story_note note[NOTES_MAX];
     char note_text[NOTES_MAX][128];
     size_t notes;
     enum session_subject subject;
+    size_t training;
     bool here; /* runs train in this process */
     struct session_notice notice;
     bool has_notice;

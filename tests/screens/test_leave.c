@@ -122,12 +122,33 @@ static void a_closed_terminal_leaves_it_training(void **state)
     stop_by_attaching();
 }
 
+/* The next start says what trains, and a key attaches. */
+static void the_next_start_offers_it(void **state)
+{
+    (void)state;
+    struct harness *harness = start(experiment, NULL);
+    harness_type(harness, "r");
+    harness_wait(harness, "\u25b6 training");
+    harness_type(harness, "d");
+    harness_leave(harness, 0);
+    harness = start(experiment, NULL);
+    harness_wait(harness, "A run is training: long, epoch ");
+    harness_wait(harness, "Press a to attach");
+    harness_type(harness, "a");
+    harness_wait(harness, "\u25b6 training");
+    harness_type(harness, "X j Enter");
+    harness_wait(harness, "stopped");
+    harness_type(harness, "q");
+    harness_leave(harness, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_leave_it_training),
         cmocka_unit_test(signals_leave_it_training),
         cmocka_unit_test(a_closed_terminal_leaves_it_training),
+        cmocka_unit_test(the_next_start_offers_it),
     };
     return cmocka_run_group_tests_name("leave", tests, make_world, drop_world);
 }

@@ -166,6 +166,85 @@ static void test_a_lost_line_is_seen_everywhere(void **state)
     miss("○");
 }
 
+/* --- several runs --- */
+
+static void test_what_trains_already_is_offered(void **state)
+{
+    (void)state;
+    type("4");
+    fake_session_runs_train(stage.session, 1);
+    ui_pump(stage.ui);
+    see("A run is training: vgg-american, epoch 3 of 30. Press a to attach");
+    see("a attach");
+    type("a");
+    see("20261121-141100-vgg-american");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
+    miss("Press a to attach");
+    close_stage(NULL);
+    open_stage(NULL);
+    type("1");
+    fake_session_runs_train(stage.session, 2);
+    ui_pump(stage.ui);
+    see("2 runs are training. Press :attach to attach to vgg-american, epoch 3 of 30");
+}
+
+static void test_views_are_listed_and_changed(void **state)
+{
+    (void)state;
+    type("4 V");
+    see("No run is looked at");
+    type(": a t t a c h Space 2 0 2 6 1 1 2 0 - 0 9 1 Tab");
+    see(":attach 20261120-091200-indian-head");
+    type("Enter : a t t a c h Space a n t s Enter");
+    see("20261121-140500-ants-bees");
+    type("V");
+    see("  1  20261120-091200-indian-head: finished, epoch 20 of 20");
+    see("● 2  20261121-140500-ants-bees: stopped, epoch 7 of 15");
+    type("k Enter");
+    see("✓ finished");
+    type(": v i e w Space b e e s Enter");
+    see("stopped  mobilenet");
+    type(": v i e w Space n o n e Enter");
+    see("No run that is looked at is called none");
+    type(": c l o s e Enter");
+    see("is closed");
+    see("✓ finished");
+    type(": c l o s e Enter");
+    see("│ no run 5");
+    type(": c l o s e Enter");
+    see("No run is shown");
+}
+
+static void test_closing_lets_the_run_go_on(void **state)
+{
+    (void)state;
+    begin_run();
+    type(": c l o s e Enter");
+    see("is closed; it trains on");
+    assert_int_equal(session_views(stage.session), 0);
+    type("1");
+    fake_session_here(stage.session);
+    begin_run();
+    type(": c l o s e Enter");
+    see("Stop it and close?");
+    type("n");
+    assert_int_equal(session_views(stage.session), 1);
+}
+
+/* Two runs share the cores: that is asked for, not forbidden. */
+static void test_a_second_run_is_asked_about(void **state)
+{
+    (void)state;
+    begin_run();
+    type("r");
+    see("is training. Another run");
+    type("n");
+    assert_int_equal(session_views(stage.session), 1);
+    type("r y");
+    assert_int_equal(session_views(stage.session), 2);
+    assert_int_equal(status_now().phase, SESSION_PREPARING);
+}
+
 /* --- leaving --- */
 
 /* Where the run trains in a process of its own nothing is asked, and nothing stops. */
@@ -216,6 +295,10 @@ int main(void)
         WITH_STAGE(test_undo_is_of_what_the_screen_shows),
         WITH_STAGE(test_read_only_says_so),
         WITH_STAGE(test_a_lost_line_is_seen_everywhere),
+        WITH_STAGE(test_what_trains_already_is_offered),
+        WITH_STAGE(test_views_are_listed_and_changed),
+        WITH_STAGE(test_closing_lets_the_run_go_on),
+        WITH_STAGE(test_a_second_run_is_asked_about),
         WITH_STAGE(test_leaving_lets_the_run_go_on),
         WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
     };

@@ -34,6 +34,7 @@ struct session_status {
     const char *words;                              /* "training", "stopped early" */
     char run[512], host[128], model[64], data[256]; /* host "": this machine */
     int epoch, epochs, epochs_done, batch, batches;
+    int val_images; /* 0: none, so that nothing is judged */
     uint64_t step;
     double lr, loss, accuracy; /* of the running epoch so far; figures are the run's first metric, -1: none yet */
     double val_loss, val_accuracy, best_accuracy, best_loss;
@@ -71,7 +72,7 @@ void session_close_view(struct session *session, size_t view) THAW_NONNULL;
 /* Whether leaving stops a run: one that trains in this process. */
 bool session_leaving_stops(struct session *session) THAW_NONNULL;
 
-/* Starts the next run and shows it. */
+/* Starts the next run and shows it. ERROR_USAGE: one trains in this process already, or a model or data is missing. */
 bool session_start(struct session *session, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Goes on with a run that has stopped or was broken off; epochs: so many in all, 0: as it was. */
 bool session_resume(struct session *session, const char *run, int epochs,
@@ -85,6 +86,14 @@ bool session_replay(struct session *session, const char *run, double speed,
                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void session_replay_speed(struct session *session, double speed) THAW_NONNULL; /* 0: paused */
 void session_replay_seek(struct session *session, int epoch) THAW_NONNULL;
+
+/* Runs that train on this machine and are not looked at, the newest first: as they stood when they were looked for, which a
+ * session with engines does once, from its first pump on. Valid until called again. */
+struct session_running {
+    char run[512], name[128]; /* directory; last part of it */
+    int epoch, epochs;
+};
+size_t session_running(struct session *session, const struct session_running **running) THAW_NONNULL;
 
 /* --- steering --- */
 /* Gives the shown run a command, as run/command.h parses it: "lr 0.002", "stop epoch". ERROR_USAGE: it is no command;
@@ -115,13 +124,18 @@ size_t session_notes(const struct session *session, const struct story_note **no
 /* What its schedule thaws, made and to come. Valid until the next session_pump. */
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws) THAW_NONNULL;
 
-/* Results of its last evaluation; NULL: none yet, or the run is on another machine. Valid until the next session_pump. */
+/* Results of an evaluation; NULL: none yet, or the run is on another machine. Valid until the next session_pump. */
 struct session_results {
     int classes;
     const char *const *class_name;
     const unsigned *confusion; /* [classes][classes]: rows true, columns predicted */
     size_t images, correct;
+    int epoch;
+    bool best; /* of the best evaluation, whose model is exported; else of the last one */
 };
+/* Whether they are of the best evaluation (so at first) or of the last one; where the best ones were not kept, of the
+ * last. */
+void session_results_of(struct session *session, bool best) THAW_NONNULL;
 const struct session_results *session_results(struct session *session) THAW_NONNULL;
 
 #endif

@@ -109,6 +109,11 @@ bool experiment_is_scratch(const struct experiment *experiment) THAW_NONNULL; /*
 struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph,
                                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* Whether the layers that [thaw] lines name are there: a name that matches nothing must not end the run hours later.
+ * ERROR_USAGE. */
+bool experiment_check_thaws(const struct experiment *experiment, const struct graph *graph, const struct freeze *freeze,
+                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 /* The table: a row a key, for the file, help, completion and the settings form. */
 enum experiment_type {
     EXPERIMENT_STRING,

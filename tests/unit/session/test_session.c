@@ -135,6 +135,13 @@ static void a_run_trains_and_is_reopened(void **state)
     assert_int_equal(results->images, 20);
     struct session_status live;
     session_status(session, &live);
+    assert_true(results->best && results->epoch == live.best_epoch);
+    assert_true((double)results->correct / 20 == live.best_accuracy);
+    session_results_of(session, false);
+    results = session_results(session);
+    assert_true(!results->best && results->epoch == 3);
+    assert_true((double)results->correct / 20 == live.val_accuracy);
+    session_results_of(session, true);
     assert_true(live.proof_tensors > 0 && live.proof_held);
     const struct session_run *list;
     assert_int_equal(session_runs(session, &list), 1);
@@ -252,6 +259,48 @@ static void settings_tell_choices_from_texts(void **state)
     assert_string_equal(setting_of("freeze.frozen")->value, ""); /* one says all that the other does */
 }
 
+/* What was set for one network is not done to another, and a thaw of layers that are not there is refused at once. */
+static void what_belongs_to_a_model_goes_with_it(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_notice notice;
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "thaw.epoch=2 layer3 @ lr*0.5", &error), &error);
+    assert_string_equal(setting_of("thaw.epoch 2")->value, "layer3 @ lr*0.5");
+    assert_string_equal(setting_of("thaw.epoch")->value, "");
+    assert_false(session_set(session, "thaw.epoch=3 layer9", &error));
+    assert_non_null(strstr(error.text, "layer9"));
+    assert_false(session_set(session, "thaw.epoch=layer3", &error));
+    must(session_set(session, "run.name=mine", &error), &error);
+    while (session_take_notice(session, &notice))
+        continue;
+    must(session_choose_model_file(session, "lenet", &error), &error);
+    const struct session_setting *setting;
+    for (size_t i = session_settings(session, &setting); i-- > 0;)
+        assert_int_not_equal(strncmp(setting[i].key, "thaw.epoch ", 11), 0);
+    assert_string_equal(setting_of("run.name")->value, "");
+    assert_true(session_take_notice(session, &notice) && strstr(notice.text, "resnet20"));
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "thaw.epoch 2=layer3", &error), &error);
+    must(session_set(session, "thaw.epoch 2=", &error), &error); /* and taken back */
+}
+
+/* The form says what is marked, whoever marked it. */
+static void settings_say_what_is_frozen(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "freeze.upto=layer1", &error), &error);
+    assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+    must(session_freeze_match(session, "layer3", true, &error), &error);
+    assert_string_equal(setting_of("freeze.upto")->value, "");
+    assert_string_equal(setting_of("freeze.frozen")->value, "conv1 layer1 layer3");
+    must(session_undo_freeze(session, &error), &error);
+    assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+}
+
 /* Weights that an experiment names are in the list, wherever they lie. */
 static void weights_of_an_experiment_are_listed(void **state)
 {
@@ -285,6 +334,8 @@ int main(void)
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
         cmocka_unit_test(settings_tell_choices_from_texts),
+        cmocka_unit_test(what_belongs_to_a_model_goes_with_it),
+        cmocka_unit_test(settings_say_what_is_frozen),
         cmocka_unit_test(weights_of_an_experiment_are_listed),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);

@@ -1,14 +1,16 @@
 /* The packed product against plain loops, for each instruction set that this machine has: what it sums, what it adds to, and
- * that it writes nothing else. The source is included so that the narrower tiles, which a wider machine never picks, run. */
-#include "src/tensor/product.c"
+ * that it writes nothing else. The narrower tiles, which a wider machine never picks, are called by their names. */
+#include "config.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include "src/tensor/product_sets.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 
@@ -102,7 +104,7 @@ static void check_shapes(run_tiles *tiles)
 static void plain_tiles(void **state)
 {
     (void)state;
-    check_shapes(run_plain);
+    check_shapes(product_run_plain);
 }
 
 static void middle_tiles(void **state)
@@ -110,7 +112,7 @@ static void middle_tiles(void **state)
     (void)state;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        check_shapes(run_middle);
+        check_shapes(product_run_middle);
 #endif
 }
 

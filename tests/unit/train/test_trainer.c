@@ -43,6 +43,7 @@ static void frozen_does_not_move(void **state)
     assert_non_null(strstr(match, "97 tensors loaded; 19 ignored; the class layer starts fresh: it learned other"));
     assert_file(log.path, "experiment.ini");
     assert_file(log.path, "predictions.json");
+    assert_file(log.path, "predictions-best.json");
     assert_file(log.path, "thaw.log");
 
     struct error error = {0};
