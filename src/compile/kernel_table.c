@@ -26,6 +26,8 @@ struct kernel_table {
     char *path, machine[160];
     struct ledger remembered, record;
     struct ledger fresh; /* measured by this process: keys without the machine */
+    void (*watch)(void *context);
+    void *watch_context;
 };
 
 static const char *const job_names[OP_JOBS] = {"forward", "data gradient", "weight gradient"};
@@ -313,6 +315,8 @@ static void measure_job(struct kernel_table *table, struct ledger *news, const s
 {
     char key[KEY];
     make_key(key, graph, node, job, kept);
+    if (table->watch)
+        table->watch(table->watch_context);
     char *value = measure(graph, node, job, kept, team), *whole = with_machine(table, key);
     ledger_add(&table->fresh, key, value);
     ledger_add(news, whole, value);
@@ -373,6 +377,12 @@ struct kernel_table *kernel_table_open(const char *record)
     if (record)
         ledger_read(&table->record, record);
     return table;
+}
+
+void kernel_table_watch(struct kernel_table *table, void (*watch)(void *context), void *context)
+{
+    table->watch = watch;
+    table->watch_context = context;
 }
 
 void kernel_table_close(struct kernel_table *table)

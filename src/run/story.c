@@ -212,7 +212,8 @@ static void take_thaw(struct story *story, const struct event *event, double x)
     mem_free(text);
     story->trainable = event->u.thaw.params_trainable;
     story->frozen = event->u.thaw.params_frozen;
-    story->rate = 0; /* another half runs from here on */
+    story->rate = 0;                                    /* another half runs from here on */
+    story->proof = (struct event){.kind = EVENT_KINDS}; /* it was of the plan before */
     if (!event->u.thaw.by_hand)
         mark_made(story, event->epoch, layers);
     if (fits(story, event->u.thaw.fixed)) {

@@ -31,10 +31,10 @@ static void drop(struct results_read *read)
     *read = (struct results_read){0};
 }
 
-bool results_read(struct results_read *read, const char *run, struct error *error)
+bool results_read(struct results_read *read, const char *run, bool best, struct error *error)
 {
     *read = (struct results_read){0};
-    char *path = path_join(run, "predictions.json");
+    char *path = path_join(run, best ? "predictions-best.json" : "predictions.json");
     json_error_t fault;
     json_t *root = json_load_file(path, 0, &fault);
     json_t *classes = json_object_get(root, "classes"), *images = json_object_get(root, "images");
@@ -43,6 +43,7 @@ bool results_read(struct results_read *read, const char *run, struct error *erro
     if (good) {
         json_t *item;
         read->classes = (int)count;
+        read->epoch = (int)json_integer_value(json_object_get(root, "epoch"));
         read->class_name = mem_array(count, sizeof *read->class_name);
         read->confusion = mem_array(count * count, sizeof *read->confusion);
         json_array_foreach(classes, at, item)

@@ -7,14 +7,15 @@
 #include "thaw/base/error.h"
 
 struct results_read {
-    int classes;
+    int classes, epoch;
     char **class_name;   /* [classes], the caller's */
     unsigned *confusion; /* [classes][classes], rows true, columns predicted; the caller's */
     size_t images, correct;
 };
 
-/* From <run>/predictions.json. A file that is missing, or whose labels are out of range, is ERROR_FAILED and gives
+/* From <run>/predictions.json, or with best from predictions-best.json. A file that is missing, or whose labels are out of range, is ERROR_FAILED and gives
  * nothing. */
-bool results_read(struct results_read *read, const char *run, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool results_read(struct results_read *read, const char *run, bool best,
+                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

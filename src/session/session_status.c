@@ -69,6 +69,7 @@ static void fill_story(const struct story *story, struct session_status *status)
     if (story->run.kind == EVENT_RUN) {
         snprintf(status->model, sizeof status->model, "%s", story->run.u.run.model);
         snprintf(status->data, sizeof status->data, "%s", story->run.u.run.data);
+        status->val_images = story->run.u.run.val_images;
     }
     status->epoch = story->epoch;
     status->epochs = story->epochs;
@@ -181,7 +182,10 @@ static void read_results(struct view *view)
     struct error unused;
     results_forget(view);
     view->results_known = true;
-    if (link_host(view->link)[0] || !link_run(view->link)[0] || !results_read(&read, link_run(view->link), &unused))
+    if (link_host(view->link)[0] || !link_run(view->link)[0])
+        return;
+    bool best = !view->last_results && results_read(&read, link_run(view->link), true, &unused);
+    if (!best && !results_read(&read, link_run(view->link), false, &unused))
         return;
     view->confusion = read.confusion;
     view->result_class = read.class_name;
@@ -192,7 +196,18 @@ static void read_results(struct view *view)
         .confusion = read.confusion,
         .images = read.images,
         .correct = read.correct,
+        .epoch = read.epoch,
+        .best = best,
     };
+}
+
+void session_results_of(struct session *session, bool best)
+{
+    struct view *view = view_shown(session);
+    if (!view || view->last_results == !best)
+        return;
+    view->last_results = !best;
+    view->results_known = false;
 }
 
 const struct session_results *session_results(struct session *session)

@@ -29,6 +29,7 @@ struct view {
     unsigned *confusion;
     char **result_class;
     int result_classes;
+    bool last_results;  /* rather than the best ones */
     bool results_known; /* results are those of the story's last evaluation */
 };
 

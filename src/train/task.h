@@ -19,7 +19,7 @@ struct task_sums {
 
 /* Results of an evaluation: one row an image of the validation part. */
 struct task_predictions {
-    int classes;
+    int classes, epoch; /* epoch: of the evaluation */
     size_t images;
     int *label, *predicted; /* [images] */
     float *probability;     /* [images], of the predicted class */

@@ -253,6 +253,7 @@ void trainer_destroy(struct trainer *trainer)
     mem_free(trainer->checkpoint);
     recorded_finish(&trainer->recorded);
     trainer_predictions_finish(&trainer->predictions);
+    trainer_predictions_finish(&trainer->best_predictions);
     pthread_mutex_destroy(&trainer->mutex);
     mem_free(trainer);
 }

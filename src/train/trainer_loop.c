@@ -102,9 +102,15 @@ static bool train_batch(struct trainer *trainer, const struct batch *batch)
 
 static void keep_predictions(struct trainer *trainer, struct task_predictions *predictions)
 {
-    trainer_predictions_finish(&trainer->predictions);
+    int best = trainer->at.best_epoch;
+    if (trainer->predictions.epoch == best && trainer->best_told != best) { /* they wait to be written */
+        trainer_predictions_finish(&trainer->best_predictions);
+        trainer->best_predictions = trainer->predictions;
+    } else {
+        trainer_predictions_finish(&trainer->predictions);
+    }
     trainer->predictions = *predictions;
-    trainer->predicted_epoch = trainer->at.epoch;
+    trainer->predictions.epoch = trainer->at.epoch;
     trainer->telling.owed = true;
     if (trainer_is_due(&trainer->telling))
         trainer_save_predictions(trainer);
@@ -187,6 +193,7 @@ static bool judge(struct trainer *trainer, const struct task_sums *sums)
     if (event.u.eval.best) {
         at->best = figure;
         at->best_epoch = at->epoch;
+        trainer->telling.owed = true; /* its predictions */
     }
     return trainer_emit(trainer, &event) && event.u.eval.best;
 }

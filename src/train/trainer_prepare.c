@@ -223,6 +223,11 @@ static void prepare_loading(struct trainer *trainer)
     trainer->at.batches = trainer->feed[DATASET_TRAIN].batches;
 }
 
+static void linger(void *context)
+{
+    trainer_linger(context, 0, 0);
+}
+
 /* A fork computes as its parent did, as far as that had come. */
 static void copy_kernels(const struct trainer *trainer, const char *record)
 {
@@ -250,6 +255,7 @@ static void prepare_engine(struct trainer *trainer)
         if (trainer->fork)
             copy_kernels(trainer, record);
         trainer->kernels = kernel_table_open(record);
+        kernel_table_watch(trainer->kernels, linger, trainer);
         mem_free(record);
     }
     trainer->optim = optim_create(trainer->graph, &settings, trainer->team);

@@ -83,8 +83,8 @@ struct trainer {
     struct trainer_pace proving, saving, telling; /* proof of freeze; checkpoints; predictions.json */
     char *best_held;                              /* the best checkpoint, not written yet; NULL: none */
     size_t best_bytes;
-    struct task_predictions predictions; /* of the last evaluation */
-    int predicted_epoch;
+    struct task_predictions predictions, best_predictions; /* of the last evaluation; of the best, not written yet */
+    int best_told;                                         /* epoch of predictions-best.json */
 
     struct checkpoint at; /* the cursor and all that a checkpoint holds */
     int event_epoch;      /* what events are filed under: the epoch that runs, or just ended */

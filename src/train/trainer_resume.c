@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -76,12 +77,35 @@ static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_fil
     return true;
 }
 
+/* What was being written when the run was killed lies beside the file that it was to become. */
+static void sweep(const struct trainer *trainer, const char *name)
+{
+    static const char ending[] = ".tmp";
+    struct error unused = {0};
+    struct file_list files;
+    char *folder = rundir_file(trainer->rundir, name);
+    bool listed = file_list_read(&files, folder, &unused);
+    for (size_t i = 0; listed && i < files.count; i++) {
+        size_t length = strlen(files.name[i]);
+        if (length < sizeof ending || strcmp(files.name[i] + length - (sizeof ending - 1), ending) != 0)
+            continue;
+        char *path = path_join(folder, files.name[i]);
+        unlink(path);
+        mem_free(path);
+    }
+    if (listed)
+        file_list_free(&files);
+    mem_free(folder);
+}
+
 /* A run that was killed before its first checkpoint begins again. */
 static bool take_run(struct trainer *trainer, bool *data_changed, struct error *error)
 {
     struct checkpoint saved = {0};
     char *path = rundir_file(trainer->rundir, TRAINER_LAST), *events = rundir_file(trainer->rundir, "events.jsonl");
     bool good = true;
+    sweep(trainer, "");
+    sweep(trainer, "checkpoints");
     if (file_exists(path)) {
         struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
         good = file && take_checkpoint(trainer, file, &saved, error);

@@ -3,7 +3,8 @@
  * a resumed run never knows a better file than it remembers.
  *
  * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
- * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes". */
+ * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes".
+ * predictions-best.json is the same of the best evaluation, whose model is exported. */
 #include "config.h"
 
 #include <jansson.h>
@@ -224,9 +225,8 @@ void trainer_predictions_finish(struct task_predictions *predictions)
     *predictions = (struct task_predictions){0};
 }
 
-static json_t *describe(const struct trainer *trainer)
+static json_t *describe(const struct trainer *trainer, const struct task_predictions *predictions)
 {
-    const struct task_predictions *predictions = &trainer->predictions;
     const struct dataset *dataset = trainer->dataset;
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
@@ -241,24 +241,37 @@ static json_t *describe(const struct trainer *trainer)
         json_array_append_new(images, row);
     }
     json_object_set_new(object, "version", json_integer(1));
-    json_object_set_new(object, "epoch", json_integer(trainer->predicted_epoch));
+    json_object_set_new(object, "epoch", json_integer(predictions->epoch));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "images", images);
     return object;
 }
 
-void trainer_save_predictions(struct trainer *trainer)
+static void write_predictions(struct trainer *trainer, const struct task_predictions *predictions, const char *name)
 {
     struct error error = {0};
-    trainer_pace_begin(&trainer->telling);
-    char *path = rundir_file(trainer->rundir, "predictions.json");
-    json_t *object = describe(trainer);
+    char *path = rundir_file(trainer->rundir, name);
+    json_t *object = describe(trainer, predictions);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text && !file_write_atomic(path, text, strlen(text), &error))
         trainer_warn(trainer, "no predictions saved: %s", error.text);
     free(text);
     json_decref(object);
     mem_free(path);
+}
+
+void trainer_save_predictions(struct trainer *trainer)
+{
+    int best = trainer->at.best_epoch;
+    trainer_pace_begin(&trainer->telling);
+    write_predictions(trainer, &trainer->predictions, "predictions.json");
+    bool is_last = trainer->predictions.epoch == best, is_held = trainer->best_predictions.epoch == best;
+    if (best > 0 && trainer->best_told != best && (is_last || is_held)) {
+        write_predictions(trainer, is_last ? &trainer->predictions : &trainer->best_predictions,
+                          "predictions-best.json");
+        trainer->best_told = best;
+        trainer_predictions_finish(&trainer->best_predictions);
+    }
     trainer_pace_end(&trainer->telling);
 }
 

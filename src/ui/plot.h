@@ -40,6 +40,7 @@ struct plot {
     /* Open ends stand still while points come: they are round numbers beyond the data, x from 0 to steady_x at most.
      * steady_x 0: they are the data's. */
     double steady_x;
+    double reach_x;    /* then x goes as far as this at least: there is something to come */
     bool log_x, log_y; /* values that are not positive are left out */
     bool percent;      /* y is a share: ticks as percent, window within 0..1 */
     bool legend;       /* names, and values at the cursor (or the last ones), on the first line */

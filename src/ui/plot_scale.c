@@ -90,7 +90,7 @@ static void steady_ends(const struct plot *plot, struct range *x)
 {
     if (plot->steady_x <= 0 || !isfinite(x->high) || x->high <= 0)
         return;
-    x->high = fmax(x->high, fmin(plot->steady_x, step_up(x->high)));
+    x->high = fmax(plot->reach_x, fmax(x->high, fmin(plot->steady_x, step_up(x->high))));
     x->low = plot->log_x ? x->low : fmin(x->low, 0);
 }
 

@@ -400,10 +400,18 @@ static void draw_summary(const struct session_results *now, struct ui *ui, struc
     double share = now->images > 0 ? (double)now->correct / (double)now->images : -1;
     x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TITLE, CELL_BOLD, "%s right",
                        component_percent(words, share));
-    x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu validation images   ",
-                       now->correct, now->images);
+    x += canvas_format(canvas, x, line.y, line.x + line.w - x, now->best ? THEME_GOOD : THEME_WARNING, 0,
+                       !now->best        ? "  last, epoch %d"
+                       : ui_training(ui) ? "  best so far, epoch %d"
+                                         : "  best, epoch %d (exported)",
+                       now->epoch);
+    x += canvas_format(canvas, x, line.y, line.x + line.w - x, THEME_TEXT, 0, "  %zu of %zu   ", now->correct,
+                       now->images);
     snprintf(text, sizeof text, "%s on %s", status.model, component_leaf(status.data));
-    canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
+    if (text_width(text) > line.x + line.w - x)
+        snprintf(text, sizeof text, "%s", component_leaf(status.data));
+    if (text_width(text) <= line.x + line.w - x)
+        canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
 }
 
 static void draw_one(struct results *results, const struct session_results *now, struct canvas *canvas,
@@ -427,6 +435,30 @@ static void draw_one(struct results *results, const struct session_results *now,
         draw_pairs(results, now, canvas, area);
 }
 
+/* Why there are none. */
+static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    struct session_status status;
+    char text[300], train[COMPONENT_KEY], runs[COMPONENT_KEY];
+    session_status(ui->session, &status);
+    component_key(ui, "train", train);
+    component_key(ui, "runs", runs);
+    if (status.phase == SESSION_IDLE)
+        snprintf(text, sizeof text, "Press %s to train, or %s to reopen a run.", train, runs);
+    else if (status.host[0])
+        snprintf(text, sizeof text, "They are where the run is: on %.100s.", status.host);
+    else if (status.model[0] && status.val_images == 0)
+        snprintf(text, sizeof text,
+                 "This run has no validation images, so nothing was judged. data.val of the next run names a folder of "
+                 "them, or a share of the training images such as 0.2.");
+    else if (session_phase_is_live(status.phase))
+        snprintf(text, sizeof text, "The first epoch is not over. Its evaluation comes here; press %s for the curves.",
+                 train);
+    else
+        snprintf(text, sizeof text, "The run ended before its first evaluation. Press %s for what it said.", train);
+    component_empty(canvas, area, "No results yet", text);
+}
+
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct results *results = state;
@@ -435,12 +467,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     memset(results->tabs, 0, sizeof results->tabs);
     results->cells = results->classes.area = results->pairs.area = (struct rect){0, 0, 0, 0};
     if (now == NULL) {
-        char text[240], train[COMPONENT_KEY], runs[COMPONENT_KEY];
-        snprintf(text, sizeof text,
-                 ui_training(ui) ? "The first epoch is not over. Its evaluation comes here; press %s for the curves."
-                                 : "Press %s to train, or %s to reopen a run.",
-                 component_key(ui, "train", train), component_key(ui, "runs", runs));
-        component_empty(canvas, area, "No results yet", text);
+        draw_none(ui, canvas, area);
         return;
     }
     draw_summary(now, ui, canvas, layout_cut_top(&area, 1));
@@ -533,8 +560,16 @@ static void show_cell(const struct command_call *call)
         look_up(call->state);
 }
 
+static void best_or_last(const struct command_call *call)
+{
+    const struct session_results *now = session_results(call->ui->session);
+    if (now)
+        session_results_of(call->ui->session, !now->best);
+}
+
 static const struct command commands[] = {
     {"next-pane", "Tab", "pane", "move to the next pane", .run = next_pane},
+    {"best-last", "b", "best/last", "the best results, or the last", .run = best_or_last},
     {"shares", "v", "shares", "show counts, or shares of each class", .run = shares},
     {"sort", "s", "sort classes", "sort the classes by the next column", .run = sort},
     {"open", "Enter", "show in matrix", "show the class or the pair in the matrix", .run = show_cell},
@@ -584,6 +619,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
         return count;
     }
     hints[count++] = (struct screen_hint){"next-pane", NULL};
+    hints[count++] = (struct screen_hint){"best-last", NULL};
     hints[count++] = (struct screen_hint){"shares", results->shares ? "counts" : NULL};
     hints[count++] = (struct screen_hint){"sort", NULL};
     if (results->pane != PANE_MATRIX)

@@ -9,6 +9,12 @@
 #include "screen_train.h"
 
 enum { MARKS_MAX = 64 };
+struct marks {
+    struct plot_mark mark[MARKS_MAX];
+    size_t count;
+    char best[32], coming[MARKS_MAX][96];
+    double next; /* x of the next thaw to come; 0: none */
+};
 
 double screen_train_last_x(struct ui *ui)
 {
@@ -71,7 +77,10 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
     bool live = session_phase_is_live(status->phase);
     double batch = status->batches > 0 ? (double)status->batch / status->batches : 0;
     double done = live && status->epoch > 0 ? status->epoch - 1 + batch : status->epochs_done;
-    snprintf(text, sizeof text, "epoch %d of %d", live ? status->epoch : status->epochs_done, status->epochs);
+    if (live)
+        snprintf(text, sizeof text, "epoch %d of %d", status->epoch, status->epochs);
+    else
+        snprintf(text, sizeof text, "%d of %d epochs", status->epochs_done, status->epochs);
     gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
     if (status->phase == SESSION_VALIDATING)
         snprintf(text, sizeof text, "validating");
@@ -97,23 +106,27 @@ static int put_field(struct canvas *canvas, int x, int y, int end, const char *l
     return x + canvas_text(canvas, x, y, end - x, role, CELL_BOLD, value) + 3;
 }
 
+/* What the figures are of: losses of one name differ where one is of the training images of the epoch that runs, seen
+ * while the weights changed, and the other of the validation images behind an epoch. */
 static void draw_scores(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
     char words[WORDS_MAX], text[64];
     int x = line.x, y = line.y, end = line.x + line.w;
-    bool val = status->val_accuracy >= 0;
-    snprintf(text, sizeof text, "%.4f", status->loss);
-    x = put_field(canvas, x, y, end, "loss", THEME_TRAIN, status->step > 0 ? text : "-") - 1;
-    snprintf(text, sizeof text, "%.4f", status->val_loss);
-    x = put_field(canvas, x, y, end, "val", THEME_VAL, val ? text : "-");
-    x = put_field(canvas, x, y, end, "accuracy", THEME_TRAIN,
-                  component_percent(words, status->step > 0 ? status->accuracy : -1)) -
-        1;
-    x = put_field(canvas, x, y, end, "val", THEME_VAL, component_percent(words, status->val_accuracy));
+    bool live = session_phase_is_live(status->phase), wide = line.w >= 110;
+    if (status->step > 0) {
+        snprintf(text, sizeof text, "loss %.4f  %s", status->loss, component_percent(words, status->accuracy));
+        x = put_field(canvas, x, y, end, live ? "this epoch" : "last epoch", THEME_TRAIN, text);
+    }
+    if (status->val_accuracy >= 0) {
+        snprintf(text, sizeof text, "loss %.4f  %s", status->val_loss, component_percent(words, status->val_accuracy));
+        x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_VAL, text);
+    } else if (status->step > 0) {
+        x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_DIM, "none yet");
+    }
     if (status->best_accuracy < 0)
         return;
     snprintf(text, sizeof text, "%s (epoch %d)", component_percent(words, status->best_accuracy), status->best_epoch);
-    put_field(canvas, x, y, end, "best", THEME_GOOD, text);
+    put_field(canvas, x, y, end, wide ? "best validation" : "best", THEME_GOOD, text);
 }
 
 static void draw_pace(const struct session_status *status, struct canvas *canvas, struct rect line)
@@ -123,7 +136,8 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
     snprintf(text, sizeof text, "%.4g", status->lr);
     x = put_field(canvas, x, y, end, "lr", THEME_TITLE, status->step > 0 ? text : "-");
     if (status->images_per_second > 0) {
-        snprintf(text, sizeof text, "%s", words_count(words, status->images_per_second));
+        snprintf(text, sizeof text, "%s%s", words_count(words, status->images_per_second),
+                 status->features_kept ? ", features kept" : "");
         x = put_field(canvas, x, y, end, "images/s", THEME_TITLE, text);
     }
     x = put_field(canvas, x, y, end, "elapsed", THEME_TITLE, words_seconds(words, status->elapsed));
@@ -133,18 +147,26 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
     put_field(canvas, x, y, end, "steps", THEME_TITLE, text);
 }
 
+/* Proof and counts are of the freeze plan as it is. */
 static void draw_proof(const struct session_status *status, struct canvas *canvas, struct rect line)
 {
     char a[WORDS_MAX], b[WORDS_MAX];
     int x = line.x, y = line.y, end = line.x + line.w;
-    if (status->proof_tensors == 0)
-        x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0,
-                         status->frozen > 0 ? "✻ proof of freeze: at the end of the epoch" : "✻ nothing is frozen");
-    else if (status->proof_held)
+    bool live = session_phase_is_live(status->phase);
+    if (status->trainable + status->frozen <= 0) {
+        canvas_text(canvas, x, y, end - x, THEME_DIM, 0, live ? "✻ what is frozen is not told yet" : "");
+        return;
+    }
+    if (status->proof_tensors > 0 && status->proof_held)
         x += canvas_format(canvas, x, y, end - x, THEME_FROZEN, CELL_BOLD, "✻ %d tensors frozen, proven",
                            status->proof_tensors);
-    else
+    else if (status->proof_tensors > 0)
         x += canvas_text(canvas, x, y, end - x, THEME_ERROR, CELL_BOLD, "✗ a frozen tensor moved: see the events");
+    else if (status->frozen <= 0)
+        x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0, "✻ nothing is frozen");
+    else
+        x += canvas_text(canvas, x, y, end - x, THEME_DIM, 0,
+                         live ? "✻ frozen; proof at an epoch's end" : "✻ frozen; it ended before a proof");
     canvas_format(canvas, x + 3, y, end - x - 3, THEME_THAWED, 0, "≈ %s trainable, %s frozen",
                   words_count(a, status->trainable), words_count(b, status->frozen));
 }
@@ -153,15 +175,13 @@ static void draw_proof(const struct session_status *status, struct canvas *canva
 
 static const char *note_sign(enum event_kind kind, enum theme_role *role)
 {
-    *role = kind == EVENT_WARNING ? THEME_WARNING : kind == EVENT_EVAL ? THEME_GOOD : THEME_EVENT;
+    *role = kind == EVENT_WARNING ? THEME_WARNING : THEME_EVENT;
     switch (kind) {
     case EVENT_THAW:
         *role = THEME_THAWED;
         return "≈";
     case EVENT_LR:
         return "↓";
-    case EVENT_EVAL:
-        return "★";
     case EVENT_WARNING:
         return "!";
     default:
@@ -169,22 +189,48 @@ static const char *note_sign(enum event_kind kind, enum theme_role *role)
     }
 }
 
-/* Thaws, rates, warnings, and of the bests only the last: the others say nothing that the curve does not. */
-static size_t collect_marks(struct ui *ui, struct plot_mark marks[MARKS_MAX])
+static void add_mark(struct marks *marks, double x, const char *label, enum theme_role role)
 {
+    if (marks->count < MARKS_MAX)
+        marks->mark[marks->count++] = (struct plot_mark){.x = x, .label = label, .role = role};
+}
+
+/* The best epoch, thaws, rates and warnings as they came; and the thaws that the schedule has still to make. */
+static void collect_marks(struct ui *ui, struct marks *marks)
+{
+    struct session_status status;
     const struct story_note *notes;
-    size_t count = session_notes(ui->session, &notes), used = 0, best = count;
-    for (size_t i = 0; i < count; i++)
-        if (notes[i].kind == EVENT_EVAL)
-            best = i;
-    for (size_t i = 0; i < count && used < MARKS_MAX; i++) {
+    const struct story_thaw *thaws;
+    enum theme_role role;
+    char percent[WORDS_MAX];
+    session_status(ui->session, &status);
+    marks->count = 0;
+    marks->next = 0;
+    snprintf(marks->best, sizeof marks->best, "best %s", component_percent(percent, status.best_accuracy));
+    if (status.best_accuracy >= 0)
+        add_mark(marks, status.best_epoch, marks->best, THEME_GOOD);
+    for (size_t i = 0, count = session_notes(ui->session, &notes); i < count; i++) {
         enum event_kind kind = notes[i].kind;
-        if (kind != EVENT_THAW && kind != EVENT_LR && kind != EVENT_WARNING && i != best)
-            continue;
-        marks[used] = (struct plot_mark){.x = notes[i].x, .label = notes[i].text};
-        note_sign(kind, &marks[used++].role);
+        note_sign(kind, &role);
+        if (kind == EVENT_THAW || kind == EVENT_LR || kind == EVENT_WARNING)
+            add_mark(marks, notes[i].x, notes[i].text, role);
     }
-    return used;
+    if (!session_phase_is_live(status.phase))
+        return;
+    for (size_t i = 0, count = session_thaws(ui->session, &thaws); i < count; i++) {
+        if (thaws[i].made || marks->count == MARKS_MAX)
+            continue;
+        snprintf(marks->coming[i % MARKS_MAX], sizeof marks->coming[0], "to thaw %s", thaws[i].text);
+        add_mark(marks, thaws[i].epoch - 1, marks->coming[i % MARKS_MAX], THEME_DIM);
+        marks->next = marks->next > 0 && marks->next < thaws[i].epoch ? marks->next : thaws[i].epoch;
+    }
+}
+
+/* How far ahead a thaw to come is drawn: not so far that what has been is pressed to the edge. */
+static double reach_x(struct ui *ui, const struct marks *marks)
+{
+    double last = screen_train_last_x(ui), most = last > 2.5 ? 4 * last : 10;
+    return marks->next <= most ? marks->next : 0;
 }
 
 /* Where a live run's axes end that they stand still: a line that draws all of the plot anew with each point is a slow one. */
@@ -198,26 +244,35 @@ static double steady_x(struct ui *ui)
 static void draw_plot(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area, bool loss)
 {
     const struct story_point *points[2];
-    struct plot_mark marks[MARKS_MAX];
+    struct marks marks;
+    char steps[32];
+    collect_marks(ui, &marks);
+    snprintf(steps, sizeof steps, train->smooth > 0 ? "steps, smoothed" : "steps");
     size_t train_count = session_curve(ui->session, loss ? SESSION_TRAIN_LOSS : SESSION_TRAIN_ACCURACY, &points[0]);
     size_t val_count = session_curve(ui->session, loss ? SESSION_VAL_LOSS : SESSION_VAL_ACCURACY, &points[1]);
     const struct plot_series series[2] = {
-        {.name = "train",
+        {.name = steps,
          .points = points[0],
          .count = train_count,
          .role = THEME_TRAIN,
          .marker = '.',
          .smooth = train->smooth},
-        {.name = "val", .points = points[1], .count = val_count, .role = THEME_VAL, .marker = 'o', .markers = true},
+        {.name = "validation",
+         .points = points[1],
+         .count = val_count,
+         .role = THEME_VAL,
+         .marker = 'o',
+         .markers = true},
     };
     struct plot plot = {.title = loss ? "loss" : "accuracy",
                         .x_label = "epochs",
                         .series = series,
                         .series_count = 2,
-                        .marks = marks,
-                        .mark_count = collect_marks(ui, marks),
+                        .marks = marks.mark,
+                        .mark_count = marks.count,
                         .window = train->window,
                         .steady_x = steady_x(ui),
+                        .reach_x = reach_x(ui, &marks),
                         .log_x = train->log_x,
                         .log_y = loss && train->log_y,
                         .percent = !loss,

@@ -484,12 +484,16 @@ static void needs_its_output(void **state)
         {1, NULL, {"runs", "--runs", "@good"}},
         {1, NULL, {"cache"}},
         {1, NULL, {"cache", "--clear", "--json"}},
-        {1, NULL, {"bench", "--model", "resnet20", "--batch", "1", "--seconds", "0", "--no-limits"}},
+        {1,
+         NULL,
+         {"bench", "--model", "resnet20", "--batch", "1", "--regime", "forward", "--steps", "1", "--no-limits"}},
         {1, NULL, {"samples", "@drawn", "--american", "1"}},
         {1, NULL, {"samples", "@drawn", "--american", "1", "--json"}},
     };
     for (size_t i = 0; i < THAW_LENGTH(more) + THAW_LENGTH(results); i++) {
         const struct result *of = i < THAW_LENGTH(more) ? &more[i] : &results[i - THAW_LENGTH(more)];
+        if (of->key && !strcmp(of->words[0], "bench"))
+            continue; /* which takes longest, and is among them without its object */
         struct outcome outcome = run_into(of->words, open("/dev/full", O_WRONLY | O_CLOEXEC));
         if (outcome.code != (of->code ? of->code : 1) || !strstr(outcome.err, "thaw: standard output: "))
             fail_msg("%s %s ...: exit %d\nstderr: %s", of->words[0], of->words[1] ? of->words[1] : "", outcome.code,

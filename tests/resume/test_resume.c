@@ -234,6 +234,46 @@ static void saved_mid_epoch_then_killed(void **state)
     world_assert_same(a.path, path);
 }
 
+static void save_thaw_then_die(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 9)
+        world_post(log, RUN_SAVE, 0, NULL);
+    if (event->kind == EVENT_STEP && event->step == 10)
+        world_post(log, RUN_THAW, 0.5, "layer2");
+    if (event->kind == EVENT_STEP && event->step == log->at)
+        kill(getpid(), SIGKILL);
+}
+
+static void die_at_twelve(struct world_log *log, const struct event *event)
+{
+    (void)log;
+    if (event->kind == EVENT_STEP && event->step == 12)
+        kill(getpid(), SIGKILL);
+}
+
+/* What was done again is not done once more, where the run dies again before its next checkpoint. */
+static void killed_twice_behind_a_command(void **state)
+{
+    (void)state;
+    struct experiment whole, parts;
+    struct world_log a = {.react = save_thaw_then_die}, b = {.react = save_thaw_then_die, .at = 12},
+                     c = {.react = die_at_twelve};
+    char path[512];
+    make_pair(&whole, &parts, "sgd", "none");
+    world_set(&whole, "run.checkpoint_every=6");
+    world_set(&parts, "run.checkpoint_every=6");
+    world_run(&a, &whole, NULL);
+    assert_true(world_run_in_child(&b, &parts, NULL));
+    world_find_run(&parts, path);
+    assert_true(world_run_in_child(&c, &parts, path));
+    assert_true(world_run_in_child(&c, &parts, path));
+    c = (struct world_log){0};
+    world_run(&c, &parts, path);
+    assert_true(c.loss[9] == 0 && c.loss[10] != 0);
+    assert_int_equal(c.last[EVENT_COMMAND].u.command.number, a.last[EVENT_COMMAND].u.command.number);
+    world_assert_same(a.path, path);
+}
+
 static void thaw_at_five(struct world_log *log, const struct event *event)
 {
     if (event->kind == EVENT_STEP && event->step == 5)
@@ -406,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_mid_epoch_then_killed),
+        cmocka_unit_test(killed_twice_behind_a_command),
         cmocka_unit_test(killed_behind_any_event),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(stopped_and_resumed),

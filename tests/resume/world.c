@@ -344,7 +344,7 @@ static struct weights *open_file(const char *run, const char *name)
     return weights;
 }
 
-static void assert_same_file(const char *run_a, const char *run_b, const char *name)
+void world_assert_same_file(const char *run_a, const char *run_b, const char *name)
 {
     struct weights *a = open_file(run_a, name), *b = open_file(run_b, name);
     assert_int_equal(weights_count(a), weights_count(b));
@@ -382,9 +382,14 @@ void world_assert_same(const char *run_a, const char *run_b)
             fail_msg("loss of step %d: %.17g and %.17g", (int)step, a.loss[step], b.loss[step]);
     assert_memory_equal(a.val_loss, b.val_loss, sizeof a.val_loss);
     assert_memory_equal(a.epoch_loss, b.epoch_loss, sizeof a.epoch_loss);
-    assert_same_file(run_a, run_b, "checkpoints/last.safetensors");
-    assert_same_file(run_a, run_b, "checkpoints/best.safetensors");
-    assert_same_file(run_a, run_b, "model.safetensors");
+    assert_int_equal(a.last[EVENT_DONE].u.done.how, b.last[EVENT_DONE].u.done.how);
+    if (a.last[EVENT_DONE].u.done.how == EVENT_DONE_FAILED) {
+        assert_string_equal(a.last[EVENT_DONE].u.done.text, b.last[EVENT_DONE].u.done.text);
+        return;
+    }
+    world_assert_same_file(run_a, run_b, "checkpoints/last.safetensors");
+    world_assert_same_file(run_a, run_b, "checkpoints/best.safetensors");
+    world_assert_same_file(run_a, run_b, "model.safetensors");
 }
 
 void world_set(struct experiment *experiment, const char *assignment)

@@ -78,8 +78,11 @@ bool world_run_in_child(struct world_log *log, const struct experiment *experime
 /* The only run below experiment->run.dir. */
 void world_find_run(const struct experiment *experiment, char path[512]);
 
-/* Fails unless both runs have the same losses, last checkpoint tensors and exported model, to the bit. */
+/* Fails unless both runs have the same losses, ends, checkpoints' tensors and exported model, to the bit; of failed ones
+ * there need be no files. */
 void world_assert_same(const char *run_a, const char *run_b);
+/* The same of one safetensors file's tensors alone. */
+void world_assert_same_file(const char *run_a, const char *run_b, const char *name);
 /* Fails unless a tensor is the same in both safetensors files (same true) or differs (same false). */
 void world_assert_tensor(const char *file_a, const char *file_b, const char *name, bool same);
 void world_read(const char *run, struct world_log *log);

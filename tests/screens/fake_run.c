@@ -58,7 +58,8 @@ static double noise(uint64_t step)
 static void fill_results(struct session *session, double accuracy)
 {
     unsigned *cell = session->confusion;
-    session->results = (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0};
+    session->results =
+        (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.best_epoch, true};
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
@@ -82,9 +83,6 @@ static void end_epoch(struct session *session)
     if (status->val_accuracy > status->best_accuracy) {
         status->best_accuracy = status->val_accuracy;
         status->best_epoch = status->epoch;
-        char text[64];
-        snprintf(text, sizeof text, "best %.1f%%", 100 * status->best_accuracy);
-        fake_note(session, EVENT_EVAL, text);
     }
     fill_results(session, status->val_accuracy);
     if (status->epoch >= status->epochs) {
@@ -151,7 +149,8 @@ void session_status(struct session *session, struct session_status *status)
     *status = session->status;
     if (!status->words)
         status->words = "idle";
-    status->epochs_done = session_phase_is_live(status->phase) ? status->epoch - 1 : status->epoch;
+    bool whole = !session_phase_is_live(status->phase) && status->batch == FAKE_STEPS_EPOCH;
+    status->epochs_done = status->epoch - !whole;
 }
 
 /* --- views --- */
@@ -241,6 +240,7 @@ bool session_start(struct session *session, struct error *error)
     snprintf(status->data, sizeof status->data, "%s", session->data_path);
     status->epochs = atoi(session->setting[0].value);
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->epoch = 1;
     status->lr = atof(session->setting[3].value);
     return true;
@@ -330,6 +330,17 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
     return has;
 }
 
+void fake_session_keep_features(struct session *session)
+{
+    session->status.features_kept = true;
+}
+
+void fake_session_no_validation(struct session *session)
+{
+    session->status.val_images = 0;
+    memset(&session->results, 0, sizeof session->results);
+}
+
 void fake_session_here(struct session *session)
 {
     session->here = true;
@@ -405,11 +416,18 @@ void session_replay_seek(struct session *session, int epoch)
     session->status.writes = false;
 }
 
+void fake_session_schedule(struct session *session, bool scheduled)
+{
+    session->scheduled = scheduled;
+}
+
+/* One made, one to come. */
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws)
 {
-    (void)session;
-    *thaws = NULL;
-    return 0;
+    static char made[] = "layer3", coming[] = "layer2 @ lr*0.1";
+    static const struct story_thaw rows[] = {{2, made, true}, {9, coming, false}};
+    *thaws = rows;
+    return session->scheduled ? THAW_LENGTH(rows) : 0;
 }
 
 bool session_phase_is_live(enum session_phase phase)
@@ -471,6 +489,12 @@ size_t session_notes(const struct session *session, const struct story_note **no
     return session->notes;
 }
 
+void session_results_of(struct session *session, bool best)
+{
+    session->results.best = best;
+    session->results.epoch = best ? session->status.best_epoch : session->status.epoch;
+}
+
 const struct session_results *session_results(struct session *session)
 {
     return session->results.classes > 0 ? &session->results : NULL;
@@ -500,6 +524,7 @@ bool session_open_run(struct session *session, const char *path, bool read_only,
     snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
     status->epochs = run_rows[row].epochs;
     status->batches = FAKE_STEPS_EPOCH;
+    status->val_images = 498;
     status->lr = 0.05;
     for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
         make_step(session);

@@ -15,6 +15,12 @@ void fake_session_empty(struct session *session);
 void fake_session_here(struct session *session);
 /* So many runs train that are not looked at. */
 void fake_session_runs_train(struct session *session, size_t count);
+/* The run has thawed layer3 at epoch 2 and will thaw layer2 at epoch 9. */
+void fake_session_schedule(struct session *session, bool scheduled);
+/* Steps begin behind the frozen part. */
+void fake_session_keep_features(struct session *session);
+/* The run has no validation images. */
+void fake_session_no_validation(struct session *session);
 /* What is wrong with the line to the run; "": it is good again. */
 void fake_session_line(struct session *session, const char *sentence);
 /* The run takes no commands from here. */

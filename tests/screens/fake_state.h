@@ -47,6 +47,7 @@ struct session {
     size_t notes;
     enum session_subject subject;
     size_t training;
+    bool scheduled;
     bool here; /* runs train in this process */
     struct session_notice notice;
     bool has_notice;

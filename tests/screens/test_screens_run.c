@@ -166,6 +166,76 @@ static void test_a_lost_line_is_seen_everywhere(void **state)
     miss("○");
 }
 
+/* --- what is said of a run is so --- */
+
+static void test_counts_are_not_told_before_they_are_known(void **state)
+{
+    (void)state;
+    type("Enter 3 Enter 4 r");
+    see("what is frozen is not told yet");
+    miss("nothing is frozen");
+    miss("0 trainable");
+    stage_train(&stage, 1);
+    see("62 tensors frozen, proven");
+    see("650 trainable");
+}
+
+static void test_losses_and_rates_say_of_what(void **state)
+{
+    (void)state;
+    begin_run();
+    see("this epoch loss ");
+    see("val loss ");
+    see("best 35.4% (epoch 1)");
+    see("⠒⠒ steps, smoothed ");
+    miss("features kept");
+    fake_session_keep_features(stage.session);
+    see(", features kept");
+    type("X j Enter");
+    stage_train(&stage, 1);
+    see("stopped");
+    see("1 of 20 epochs"); /* the second was not finished */
+    see("last epoch loss ");
+}
+
+static void test_thaws_to_come_are_drawn(void **state)
+{
+    (void)state;
+    begin_run();
+    miss("to thaw");
+    fake_session_schedule(stage.session, true);
+    see("to thaw layer2 @ lr*0.1");
+    miss("to thaw layer3"); /* that one is made */
+}
+
+static void test_results_say_of_which_epoch(void **state)
+{
+    (void)state;
+    begin_run();
+    type("5");
+    see("best so far, epoch 1");
+    stage_train(&stage, 400);
+    see("best, epoch 18 (exported)");
+    type("b");
+    see("last, epoch 20");
+    type("b");
+    see("best, epoch 18 (exported)");
+}
+
+static void test_no_results_say_why(void **state)
+{
+    (void)state;
+    type("5");
+    see("Press 4 to train");
+    type("1");
+    begin_run();
+    fake_session_no_validation(stage.session);
+    type("5");
+    see("This run has no validation images, so nothing was judged");
+    miss("to train");
+    type("b"); /* harms nothing */
+}
+
 /* --- several runs --- */
 
 static void test_what_trains_already_is_offered(void **state)
@@ -295,6 +365,11 @@ int main(void)
         WITH_STAGE(test_undo_is_of_what_the_screen_shows),
         WITH_STAGE(test_read_only_says_so),
         WITH_STAGE(test_a_lost_line_is_seen_everywhere),
+        WITH_STAGE(test_counts_are_not_told_before_they_are_known),
+        WITH_STAGE(test_losses_and_rates_say_of_what),
+        WITH_STAGE(test_thaws_to_come_are_drawn),
+        WITH_STAGE(test_results_say_of_which_epoch),
+        WITH_STAGE(test_no_results_say_why),
         WITH_STAGE(test_what_trains_already_is_offered),
         WITH_STAGE(test_views_are_listed_and_changed),
         WITH_STAGE(test_closing_lets_the_run_go_on),

@@ -13,6 +13,9 @@ struct kernel_table;
 /* `record`: the file of a run's own, which goes before what the machine remembers; NULL: none. Neither need exist. */
 struct kernel_table *kernel_table_open(const char *record) THAW_MUST_CHECK;
 void kernel_table_close(struct kernel_table *table);
+/* Called before each job that is measured from now on, on the thread that measures. */
+void kernel_table_watch(struct kernel_table *table, void (*watch)(void *context), void *context)
+    THAW_NONNULL_ARGS(1, 2);
 
 /* Measures what is not known yet of the jobs of a plan and remembers it; returns how many jobs were measured. freeze NULL:
  * nothing learns. What cannot be remembered is forgotten after this process. Some 10 ms a job. */

@@ -36,7 +36,7 @@ struct story {
     double time;                                       /* of the last one, seconds since 1970 */
     struct event run;                                  /* kind EVENT_KINDS: nothing is known yet */
     struct event done;                                 /* the same: it has not ended */
-    struct event proof, features, checkpoint, command; /* the last of each */
+    struct event proof, features, checkpoint, command; /* the last of each; proof: since the freeze plan changed */
 
     /* the layers that can be frozen; rows of all lists below */
     struct event_layer *layer;

@@ -34,6 +34,7 @@ struct session_status {
     const char *words;                              /* "training", "stopped early" */
     char run[512], host[128], model[64], data[256]; /* host "": this machine */
     int epoch, epochs, epochs_done, batch, batches;
+    int val_images; /* 0: none, so that nothing is judged */
     uint64_t step;
     double lr, loss, accuracy; /* of the running epoch so far; figures are the run's first metric, -1: none yet */
     double val_loss, val_accuracy, best_accuracy, best_loss;
@@ -123,13 +124,18 @@ size_t session_notes(const struct session *session, const struct story_note **no
 /* What its schedule thaws, made and to come. Valid until the next session_pump. */
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws) THAW_NONNULL;
 
-/* Results of its last evaluation; NULL: none yet, or the run is on another machine. Valid until the next session_pump. */
+/* Results of an evaluation; NULL: none yet, or the run is on another machine. Valid until the next session_pump. */
 struct session_results {
     int classes;
     const char *const *class_name;
     const unsigned *confusion; /* [classes][classes]: rows true, columns predicted */
     size_t images, correct;
+    int epoch;
+    bool best; /* of the best evaluation, whose model is exported; else of the last one */
 };
+/* Whether they are of the best evaluation (so at first) or of the last one; where the best ones were not kept, of the
+ * last. */
+void session_results_of(struct session *session, bool best) THAW_NONNULL;
 const struct session_results *session_results(struct session *session) THAW_NONNULL;
 
 #endif

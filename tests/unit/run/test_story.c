@@ -164,6 +164,7 @@ static void freezing_and_thawing(void **state)
     struct story story;
     begin(&story);
     story.rate = 50;
+    story.proof.kind = EVENT_FREEZE_PROOF;
     struct event thaw = at(EVENT_THAW, 5);
     thaw.u.thaw.layers = mem_string("layer2");
     thaw.u.thaw.fixed = mem_string("f00");
@@ -174,6 +175,7 @@ static void freezing_and_thawing(void **state)
     assert_string_equal(story.fixed_first, "ff0");
     assert_int_equal(story.trainable, 400);
     assert_true(story.rate == 0);
+    assert_int_equal(story.proof.kind, EVENT_KINDS); /* it was of the plan before */
     assert_int_equal(story.notes, 1);
     assert_string_equal(story.note[0].text, "thaw layer2");
     assert_true(story.note[0].x == 0.5);

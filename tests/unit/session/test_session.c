@@ -135,6 +135,13 @@ static void a_run_trains_and_is_reopened(void **state)
     assert_int_equal(results->images, 20);
     struct session_status live;
     session_status(session, &live);
+    assert_true(results->best && results->epoch == live.best_epoch);
+    assert_true((double)results->correct / 20 == live.best_accuracy);
+    session_results_of(session, false);
+    results = session_results(session);
+    assert_true(!results->best && results->epoch == 3);
+    assert_true((double)results->correct / 20 == live.val_accuracy);
+    session_results_of(session, true);
     assert_true(live.proof_tensors > 0 && live.proof_held);
     const struct session_run *list;
     assert_int_equal(session_runs(session, &list), 1);

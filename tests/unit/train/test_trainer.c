@@ -43,6 +43,7 @@ static void frozen_does_not_move(void **state)
     assert_non_null(strstr(match, "97 tensors loaded; 19 ignored; the class layer starts fresh: it learned other"));
     assert_file(log.path, "experiment.ini");
     assert_file(log.path, "predictions.json");
+    assert_file(log.path, "predictions-best.json");
     assert_file(log.path, "thaw.log");
 
     struct error error = {0};
@@ -457,6 +458,18 @@ static void checkpoints_of_epochs_are_kept(void **state)
     }
 }
 
+/* Which epoch predictions are of. */
+static int predicted_epoch(const char *run, const char *name)
+{
+    struct error error = {0};
+    char *path = path_join(run, name), *text = file_read_text(path, 1 << 20, &error);
+    const char *epoch = text ? strstr(text, "\"epoch\":") : NULL;
+    int found = epoch ? atoi(epoch + 8) : -1;
+    mem_free(text);
+    mem_free(path);
+    return found;
+}
+
 static void ends_early(void **state)
 {
     (void)state;
@@ -469,6 +482,8 @@ static void ends_early(void **state)
     assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_EARLY);
     assert_int_equal(log.evals, 3);
     assert_int_equal(log.last[EVENT_DONE].u.done.best_epoch, 1);
+    assert_int_equal(predicted_epoch(log.path, "predictions.json"), 3);
+    assert_int_equal(predicted_epoch(log.path, "predictions-best.json"), 1);
 }
 
 static void a_loss_that_is_no_number(void **state)
