@@ -31,6 +31,7 @@ struct viewer {
     bool trusts;      /* that the events before `from` are those that it has */
     double from_time; /* of the last of them, as it knows it */
     double moved;     /* clock_monotonic, when it last took something */
+    double patience;
     void (*command)(void *context, struct viewer *viewer, const struct run_command *command);
     void *context;
 };
@@ -74,6 +75,7 @@ struct viewer *viewer_create(const struct viewer_options *options, struct error 
     viewer->command = options->command;
     viewer->context = options->context;
     viewer->moved = clock_monotonic();
+    viewer->patience = options->patience > 0 ? options->patience : VIEWER_PATIENCE;
     greet(viewer);
     return viewer;
 }
@@ -264,5 +266,5 @@ bool viewer_serve(struct viewer *viewer)
         viewer->moved = now;
     if (viewer->said_bye && link_lines_pending(&viewer->lines) == 0)
         return false;
-    return now - viewer->moved < VIEWER_PATIENCE;
+    return now - viewer->moved < viewer->patience;
 }

@@ -42,7 +42,7 @@ struct viewer_line {
 };
 void viewer_thin_take(struct viewer_thin *thin, const struct viewer_line *line, viewer_send *send, void *context)
     THAW_NONNULL_ARGS(1, 2, 3);
-/* Sends what is held where there is room for it, or (all) in any case. */
+/* Sends what is held where there is room for all of it, or (all) in any case. */
 void viewer_thin_flush(struct viewer_thin *thin, bool all, viewer_send *send, void *context) THAW_NONNULL_ARGS(1, 3);
 
 #endif

@@ -127,18 +127,33 @@ static void hold(struct viewer_held *held, const struct viewer_line *line)
     held->number = line->number;
 }
 
+static struct viewer_held *first_held(struct viewer_thin *thin)
+{
+    struct viewer_held *first = NULL;
+    for (int i = 0; i < VIEWER_KINDS; i++)
+        if (thin->held[i].line && (!first || thin->held[i].number < first->number))
+            first = &thin->held[i];
+    return first;
+}
+
+/* Whether there is room for all that is held: one kind after the other would leave none for those that come last. */
+static bool has_room(const struct viewer_thin *thin)
+{
+    double wanted = 0, most = SECONDS_SAVED * thin->rate;
+    for (int i = 0; i < VIEWER_KINDS; i++)
+        wanted += thin->held[i].line ? (double)thin->held[i].length : 0;
+    return thin->room >= wanted || thin->room >= most;
+}
+
 void viewer_thin_flush(struct viewer_thin *thin, bool all, viewer_send *send, void *context)
 {
+    struct viewer_held *first;
     if (thin->rate <= 0)
         return;
     fill_room(thin);
-    while (all || thin->room > 0) {
-        struct viewer_held *first = NULL;
-        for (int i = 0; i < VIEWER_KINDS; i++)
-            if (thin->held[i].line && (!first || thin->held[i].number < first->number))
-                first = &thin->held[i];
-        if (!first)
-            return;
+    if (!all && !has_room(thin))
+        return;
+    while ((first = first_held(thin))) {
         send(context, first->number, first->line, first->length);
         thin->room -= (double)first->length;
         mem_free(first->line);

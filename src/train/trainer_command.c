@@ -428,7 +428,8 @@ void trainer_obey_pending(struct trainer *trainer)
         run_command_finish(&trainer->pending[done++]);
     }
     trainer->pendings -= done;
-    memmove(trainer->pending, trainer->pending + done, trainer->pendings * sizeof *trainer->pending);
+    if (done > 0)
+        memmove(trainer->pending, trainer->pending + done, trainer->pendings * sizeof *trainer->pending);
 }
 
 bool trainer_obey(struct trainer *trainer)

@@ -95,7 +95,7 @@ static void train_and_measure(const char *option, double seconds, double most, d
     harness_type(harness, "p");
     harness_wait(harness, "paused");
     bool silent = falls_silent(harness, silence);
-    harness_type(harness, "X y"); /* it would train on without a terminal */
+    harness_type(harness, ":stop Space now Enter"); /* it would train on without a terminal */
     harness_wait(harness, "stopped");
     harness_type(harness, "q");
     harness_leave(harness, 0);

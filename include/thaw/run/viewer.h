@@ -11,6 +11,7 @@ struct viewer_options {
     int in, out;     /* descriptors; the viewer's own from here on, set not to block */
     bool writes;     /* commands that write are taken */
     const char *by;  /* who it is, where its commands do not say */
+    double patience; /* seconds; 0: VIEWER_PATIENCE */
     /* A command that passed all checks; its answer is to be given by viewer_answer, once. Commands that may not pass are
      * answered by the viewer itself. */
     void (*command)(void *context, struct viewer *viewer, const struct run_command *command);
@@ -24,7 +25,7 @@ void viewer_destroy(struct viewer *viewer); /* takes NULL */
 enum { VIEWER_FDS = 2 };
 struct pollfd;
 void viewer_poll(const struct viewer *viewer, struct pollfd *fds) THAW_NONNULL; /* [VIEWER_FDS] */
-/* Reads commands, sends what there is. false: it is gone, or took nothing for VIEWER_PATIENCE seconds: destroy it. */
+/* Reads commands, sends what there is. false: it is gone, or took nothing for as long as it has patience: destroy it. */
 bool viewer_serve(struct viewer *viewer) THAW_NONNULL;
 enum { VIEWER_PATIENCE = 60 };
 void viewer_answer(struct viewer *viewer, const struct run_answer *answer) THAW_NONNULL;
