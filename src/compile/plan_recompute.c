@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "plan_private.h"
+#include "thaw/base/hash.h"
 
 /* --- the backward pass's calls --- */
 
@@ -142,7 +143,8 @@ struct choice {
     int reach;      /* in REACHES parts of the thawed half's floats */
     bool rest;      /* behind that place, what costs no multiply-adds */
     double work;
-    size_t least; /* floats that live together */
+    size_t least;    /* floats that live together */
+    struct hash set; /* of what it drops */
 };
 
 enum { REACHES = 16, SEGMENTS_MOST = 64, DEAREST_FIRST = 16, DEAREST_TIMES = 4, DEAREST_STEPS = 7 };
@@ -157,6 +159,7 @@ struct search {
     double *work;  /* [steps] */
     double *at;    /* [steps] floats of the values up to it, of all: 0..1 */
     int narrows;
+    size_t *slot, slots; /* choices by the set that they drop: 1 + the first of the set, or 0; a power of two */
 };
 
 static bool may_drop(const struct plan *plan, int s)
@@ -223,6 +226,7 @@ static void search_finish(struct search *search)
     mem_free(search->rate);
     mem_free(search->work);
     mem_free(search->at);
+    mem_free(search->slot);
 }
 
 static void drop(struct search *search, const struct choice *choice)
@@ -260,6 +264,25 @@ static int next_segments(int segments)
     return segments == 0 ? 2 : segments + (segments + 1) / 2;
 }
 
+/* Lives of the next choice, dropped now: many choices drop the same. */
+static void look_at(struct search *search, struct choice *list, size_t next)
+{
+    const struct plan *plan = search->plan;
+    struct choice *choice = &list[next];
+    choice->set = hash_bytes(plan->dropped, (size_t)plan->graph->nodes * sizeof *plan->dropped, (struct hash){0});
+    size_t at = choice->set.low & (search->slots - 1);
+    while (search->slot[at] > 0 && !hash_equal(list[search->slot[at] - 1].set, choice->set))
+        at = (at + 1) & (search->slots - 1);
+    if (search->slot[at] == 0) {
+        search->slot[at] = next + 1;
+        choice->least = try_lives(search, &choice->work);
+        return;
+    }
+    const struct choice *same = &list[search->slot[at] - 1];
+    choice->least = same->least;
+    choice->work = same->work;
+}
+
 /* Every choice with its work; `list` NULL: only counts. */
 static size_t list_choices(struct search *search, struct choice *list)
 {
@@ -270,12 +293,11 @@ static size_t list_choices(struct search *search, struct choice *list)
         for (int step = 0; step <= DEAREST_STEPS; step++) {
             for (int reach = 1; reach <= REACHES; reach++) {
                 for (int rest = 0; rest <= (step > 0 && reach < REACHES); rest++, count++) {
-                    struct choice choice = {segments, dearest, reach, rest != 0, 0, 0};
                     if (list == NULL)
                         continue;
-                    drop(search, &choice);
-                    choice.least = try_lives(search, &choice.work);
-                    list[count] = choice;
+                    list[count] = (struct choice){segments, dearest, reach, rest != 0, 0, 0, {0}};
+                    drop(search, &list[count]);
+                    look_at(search, list, count);
                 }
             }
             dearest = step == 0 ? DEAREST_FIRST : step + 1 < DEAREST_STEPS ? dearest * DEAREST_TIMES : DBL_MAX;
@@ -389,6 +411,9 @@ bool plan_recompute(struct plan *plan, size_t budget)
     search_init(&search, plan, budget);
     size_t count = list_choices(&search, NULL);
     struct choice *list = mem_array(count, sizeof *list);
+    for (search.slots = 1; search.slots < 2 * count;)
+        search.slots *= 2;
+    search.slot = mem_array(search.slots, sizeof *search.slot);
     list_choices(&search, list);
     bool good = take_cheapest(&search, list, count);
     if (!good) {

@@ -34,6 +34,20 @@ struct measuring {
     struct data_pace pace[DATASET_SPLITS];
 };
 
+/* For the job that searches a plan for too little memory, likewise. */
+struct searching {
+    struct experiment experiment;
+    struct graph *outline;
+    struct freeze *freeze;
+    struct dataset dataset; /* with the numbers of images alone */
+    struct speed speed;
+    struct data_pace pace[DATASET_SPLITS];
+    bool speed_known, pace_known, has_data;
+    unsigned question;
+    /* --- */
+    struct train_cost cost;
+};
+
 struct costs {
     struct kernel_table *kernels;
     struct speed speed;
@@ -52,6 +66,8 @@ struct costs {
 
     struct measuring *coming; /* the job's until it has ended */
     struct job *job;          /* NULL: nothing is being measured */
+    struct searching *sought; /* the job's until it has ended */
+    struct job *search;       /* NULL: no plan is being searched */
 };
 
 /* --- the job --- */
@@ -105,6 +121,33 @@ static bool measure(struct job *job, void *context, struct error *error)
     kernel_table_close(kernels);
     team_destroy(team);
     return (good && !job_cancelled(job)) || error_set(error, ERROR_STOPPED, "measuring was stopped");
+}
+
+static void free_searching(struct searching *searching)
+{
+    if (!searching)
+        return;
+    graph_destroy(searching->outline);
+    freeze_destroy(searching->freeze);
+    mem_free(searching);
+}
+
+static bool search(struct job *job, void *context, struct error *error)
+{
+    (void)job;
+    struct searching *searching = context;
+    struct kernel_table *kernels = kernel_table_open(NULL);
+    struct train_cost_request request = {.experiment = &searching->experiment,
+                                         .graph = searching->outline,
+                                         .freeze = searching->freeze,
+                                         .dataset = searching->has_data ? &searching->dataset : NULL,
+                                         .threads = searching->experiment.train.threads,
+                                         .kernels = kernels,
+                                         .speed = searching->speed_known ? &searching->speed : NULL,
+                                         .pace = searching->pace_known ? searching->pace : NULL};
+    bool good = train_cost(&searching->cost, &request, error);
+    kernel_table_close(kernels);
+    return good;
 }
 
 /* --- what is known --- */
@@ -224,11 +267,53 @@ static void start(struct session *session, bool wants_speed, bool wants_pace)
     free_measuring(measuring);
 }
 
-size_t cost_pump(struct session *session)
+static void start_search(struct session *session, bool speed_known, bool pace_known)
+{
+    struct costs *costs = session->costs;
+    const struct draft *draft = session->draft;
+    struct searching *searching = mem_alloc(sizeof *searching);
+    struct error unused;
+    *searching = (struct searching){.experiment = draft->experiment,
+                                    .outline = graph_outline(draft->graph),
+                                    .freeze = freeze_copy(draft->freeze),
+                                    .speed = costs->speed,
+                                    .speed_known = speed_known,
+                                    .pace_known = pace_known,
+                                    .has_data = draft->dataset != NULL,
+                                    .question = costs->questions};
+    memcpy(searching->pace, costs->pace, sizeof searching->pace);
+    for (int s = 0; s < DATASET_SPLITS && draft->dataset; s++)
+        searching->dataset.images[s].items = draft->dataset->images[s].items;
+    struct job_request job = {.run = search, .context = searching, .what = "plan", .wake = session->wake[1]};
+    costs->search = job_start(&job, &unused);
+    costs->sought = searching;
+    if (costs->search)
+        return;
+    costs->cost.unsearched = false; /* there would be no thread the next time either */
+    free_searching(searching);
+}
+
+/* What was searched is an answer where nothing has changed meanwhile. */
+static size_t take_search(struct costs *costs)
+{
+    struct error unused;
+    if (!costs->search || !job_ended(costs->search))
+        return 0;
+    struct searching *searching = costs->sought;
+    bool good = job_result(costs->search, &unused) && searching->question == costs->questions && !costs->stale;
+    job_destroy(costs->search);
+    costs->search = NULL;
+    if (good)
+        costs->cost = searching->cost;
+    free_searching(searching);
+    return 1;
+}
+
+static size_t take_measured(struct session *session)
 {
     struct costs *costs = session->costs;
     struct error unused;
-    if (!costs || !costs->job || !job_ended(costs->job))
+    if (!costs->job || !job_ended(costs->job))
         return 0;
     struct measuring *measuring = costs->coming;
     bool all = job_result(costs->job, &unused);
@@ -254,6 +339,11 @@ size_t cost_pump(struct session *session)
     return 1;
 }
 
+size_t cost_pump(struct session *session)
+{
+    return session->costs ? take_search(session->costs) + take_measured(session) : 0;
+}
+
 void cost_rest(struct session *session)
 {
     if (session->costs && session->costs->job)
@@ -267,6 +357,10 @@ void cost_finish(struct session *session)
         return;
     job_destroy(costs->job);
     free_measuring(costs->coming);
+    if (costs->search) {
+        job_destroy(costs->search);
+        free_searching(costs->sought);
+    }
     kernel_table_close(costs->kernels);
     mem_free(costs->pace_of);
     mem_free(costs->fixed);
@@ -320,10 +414,13 @@ static void answer(struct session *session)
         costs->error = (struct error){.kind = ERROR_NONE};
         request.speed = speed ? &costs->speed : NULL;
         request.pace = pace ? costs->pace : NULL;
+        request.quick = true;
         bool good = train_cost(&costs->cost, &request, &costs->error);
         (void)good; /* the kind tells */
         costs->stale = false;
     }
+    if (costs->cost.unsearched && costs->error.kind == ERROR_NONE && !costs->search)
+        start_search(session, speed, pace);
     bool lacks = !speed || !pace || costs->cost.seconds.unknown > 0;
     if (session->measures && session->draft->dataset && costs->error.kind == ERROR_NONE && lacks &&
         costs->tried != costs->questions && !costs->job && !trains_here(session))
@@ -347,9 +444,10 @@ static void cost_of_next_run(struct session *session, struct session_cost *cost)
     cost->first = asked ? seconds->first : 0;
     cost->later = asked ? seconds->later : 0;
     cost->firsts = seconds->firsts;
-    cost->measuring = costs->job != NULL;
+    cost->measuring = costs->job || costs->search;
     const struct error *refused = asked ? &costs->cost.refused : &costs->error;
-    snprintf(cost->refused, sizeof cost->refused, "%s", refused->kind == ERROR_NONE ? "" : refused->text);
+    if (refused->kind != ERROR_NONE)
+        snprintf(cost->refused, sizeof cost->refused, "%s", refused->text);
 }
 
 void session_cost(struct session *session, struct session_cost *cost)

@@ -73,6 +73,8 @@ bool train_cost(struct train_cost *cost, const struct train_cost_request *reques
     struct scheme_request of = scheme_of(request);
     struct scheme scheme;
     scheme_make(&scheme, &of);
+    size_t budget = scheme.plan.budget;
+    scheme.plan.budget = request->quick ? 0 : budget;
     struct plan *plan = plan_dry(request->graph, request->freeze, &scheme.plan, error);
     *cost = (struct train_cost){0};
     if (!plan || !scheme_trains(request->freeze, request->graph, error)) {
@@ -83,7 +85,10 @@ bool train_cost(struct train_cost *cost, const struct train_cost_request *reques
     cost->bytes = cost_bytes(&of, &scheme, plan, filling);
     for (int s = 0; s < DATASET_SPLITS; s++)
         cost->kept += scheme.kept[s];
-    bool fits = plan_fits(plan, &cost->refused);
+    cost->unsearched = request->quick && budget > 0 && plan_bytes(plan) > budget;
+    if (cost->unsearched)
+        cost->bytes.all -= plan_bytes(plan) - budget;
+    bool fits = cost->unsearched || plan_fits(plan, &cost->refused);
     (void)fits; /* the kind tells */
     if (request->speed && request->pace && request->dataset)
         cost->seconds = cost_seconds(request, &scheme, plan, filling);

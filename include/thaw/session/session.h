@@ -76,8 +76,8 @@ struct session_cost {
     double bytes;        /* of memory, decoded images apart; 0: not known */
     double first, later; /* seconds of the first epoch and of those behind it; 0: not known */
     int firsts;          /* so many epochs are like the first: each computes features of its own */
-    bool measuring;      /* what the seconds depend on is being measured in the background */
-    char refused[256];   /* why it could not be had; "": it could */
+    bool measuring;      /* more is to come: the machine is being measured, or a plan searched, in the background */
+    char refused[ERROR_TEXT_MAX]; /* why it could not be had; "": it could */
 };
 void session_cost(struct session *session, struct session_cost *cost) THAW_NONNULL;
 enum session_marks {

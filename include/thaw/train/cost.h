@@ -32,6 +32,8 @@ struct train_cost {
     struct train_seconds seconds;
     size_t kept;          /* bytes of features on the disk or in memory, all views; 0: none are kept */
     struct error refused; /* of kind NONE: a run could have this plan */
+    bool unsearched;      /* it was asked for quickly, and what would be computed again for want of memory is not known:
+                             bytes.all is the most that it could be, and nothing was refused */
 };
 
 /* All borrowed. */
@@ -45,6 +47,7 @@ struct train_cost_request {
     /* for the seconds; NULL: they are not wanted or not known */
     const struct speed *speed;
     const struct data_pace *pace; /* [DATASET_SPLITS] */
+    bool quick;                   /* within milliseconds: no search where memory does not suffice to keep everything */
 };
 /* false: the batch cannot be, or nothing would be left to train (ERROR_USAGE). */
 bool train_cost(struct train_cost *cost, const struct train_cost_request *request,
