@@ -68,6 +68,9 @@ struct draft {
     char *recent[RECENT_MAX]; /* experiments, as last asked for */
     size_t recents;
 
+    /* session_keep.c */
+    char *fork, *checkpoint; /* the run that the next one begins from, and where; NULL: from the weights */
+
     /* session_experiment.c */
     struct experiment experiment;
     struct session_setting *setting;
@@ -182,6 +185,9 @@ void layers_finish(struct draft *draft);
 /* session_data.c */
 bool data_choose(struct session *session, const char *path, struct error *error);
 void data_finish(struct draft *draft);
+
+/* session_keep.c */
+void fork_finish(struct draft *draft);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);

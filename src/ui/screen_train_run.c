@@ -218,8 +218,8 @@ static void collect_marks(struct ui *ui, struct marks *marks)
     if (!session_phase_is_live(status.phase))
         return;
     for (size_t i = 0, count = session_thaws(ui->session, &thaws); i < count; i++) {
-        if (thaws[i].made || marks->count == MARKS_MAX)
-            continue;
+        if (thaws[i].made || thaws[i].epoch <= status.epoch || marks->count == MARKS_MAX)
+            continue; /* one that is past was made before the run was forked, or could not be */
         snprintf(marks->coming[i % MARKS_MAX], sizeof marks->coming[0], "to thaw %s", thaws[i].text);
         add_mark(marks, thaws[i].epoch - 1, marks->coming[i % MARKS_MAX], THEME_DIM);
         marks->next = marks->next > 0 && marks->next < thaws[i].epoch ? marks->next : thaws[i].epoch;
