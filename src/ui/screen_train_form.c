@@ -80,17 +80,27 @@ static const char *value_of(struct ui *ui, const char *key)
 
 enum { LABEL = 9 };
 
+/* What moves, and what that takes on this machine. */
 static void draw_counts(struct ui *ui, struct canvas *canvas, struct rect line)
 {
-    char a[WORDS_MAX], b[WORDS_MAX], text[160];
     struct session_freeze_counts counts;
+    struct session_cost cost;
+    char a[WORDS_MAX], b[WORDS_MAX], epochs[COMPONENT_TEXT];
+    int x = line.x + LABEL, end = line.x + line.w;
     session_freeze_counts(ui->session, &counts);
-    int used = snprintf(text, sizeof text, "%s values, %s frozen", words_count(a, counts.trainable),
-                        words_count(b, counts.frozen));
-    if (counts.seconds_epoch > 0)
-        snprintf(text + used, sizeof text - (size_t)used, "; about %s an epoch, %s of memory",
-                 words_seconds(a, counts.seconds_epoch), words_bytes(b, counts.train_bytes));
-    field_draw(canvas, line.x, line.y, line.w, LABEL, "trains", text);
+    session_cost(ui->session, &cost);
+    canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0, "trains");
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "%s values, %s frozen",
+                       words_count(a, counts.trainable), words_count(b, counts.frozen));
+    if (component_epochs(epochs, &cost)[0] != '\0')
+        x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; epoch %s", epochs);
+    if (cost.refused[0] != '\0' && cost.bytes > 0)
+        canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s of memory: more than it may have",
+                      words_bytes(a, cost.bytes));
+    else if (cost.refused[0] != '\0')
+        canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s", cost.refused);
+    else if (cost.bytes > 0)
+        canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; memory %s", words_bytes(a, cost.bytes));
 }
 
 /* Three lines: which model, which data, what moves. What is missing says where to get it. */

@@ -221,10 +221,23 @@ void session_freeze_counts(const struct session *session, struct session_freeze_
         counts->macs_forward += row->macs;
         counts->macs_backward += moves ? (above ? 2 : 1) * row->macs : above ? row->macs : 0;
         above = above || moves;
-        counts->train_bytes += 4 * row->params + (above ? 64 : 8) * row->activation_bytes;
     }
-    if (session->has_data)
-        counts->seconds_epoch = 93 * (counts->macs_forward + counts->macs_backward) / 40e9 + 0.1;
+}
+
+void session_cost(struct session *session, struct session_cost *cost)
+{
+    struct session_freeze_counts counts;
+    *cost = (struct session_cost){0};
+    session_freeze_counts(session, &counts);
+    for (size_t i = 0; session->model >= 0 && i < session->layers; i++)
+        if (!session->layer[i].is_stage)
+            cost->bytes +=
+                4 * session->layer[i].params + (counts.frozen > 0 ? 8 : 64) * session->layer[i].activation_bytes;
+    if (!session->has_data || session->model < 0 || session->subject == SESSION_SHOWN_RUN)
+        return;
+    cost->later = 93 * counts.macs_backward / 40e9 + 0.1;
+    cost->first = cost->later + 93 * counts.macs_forward / 40e9;
+    cost->firsts = 1;
 }
 
 static void push_undo(struct session *session)
