@@ -349,7 +349,7 @@ static void cost_of_next_run(struct session *session, struct session_cost *cost)
     cost->firsts = seconds->firsts;
     cost->measuring = costs->job != NULL;
     const struct error *refused = asked ? &costs->cost.refused : &costs->error;
-    snprintf(cost->refused, sizeof cost->refused, "%s", refused->kind == ERROR_NONE ? "" : refused->text);
+    snprintf(cost->refused, sizeof cost->refused, "%.255s", refused->kind == ERROR_NONE ? "" : refused->text);
 }
 
 void session_cost(struct session *session, struct session_cost *cost)
