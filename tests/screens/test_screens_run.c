@@ -172,6 +172,7 @@ static void test_counts_are_not_told_before_they_are_known(void **state)
 {
     (void)state;
     type("Enter 3 Enter 4 r");
+    miss("0 of 0");
     see("what is frozen is not told yet");
     miss("nothing is frozen");
     miss("0 trainable");
