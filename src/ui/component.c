@@ -83,7 +83,7 @@ char *component_epochs(char text[COMPONENT_TEXT], const struct session_cost *cos
     else if (cost->first <= alike * cost->later || strcmp(first, later) == 0)
         snprintf(text, COMPONENT_TEXT, "%s%s", about, later);
     else
-        snprintf(text, COMPONENT_TEXT, "%s%s%s, then %s", about, many, first, later);
+        snprintf(text, COMPONENT_TEXT, "%s%.15s%.15s, then %.15s", about, many, first, later);
     return text;
 }
 
