@@ -24,12 +24,14 @@ static struct link *make(const struct engine_request *request, struct error *err
     if (!link)
         return NULL;
     struct event_sink sink = thread_link_sink(link);
-    struct trainer_options options = {.experiment = request->experiment,
-                                      .resume = request->resume,
-                                      .epochs = request->epochs,
-                                      .fork = request->fork,
-                                      .checkpoint = request->checkpoint,
-                                      .sink = &sink};
+    const struct trainer_options options = {
+        .experiment = request->experiment,
+        .resume = request->resume,
+        .fork = request->fork,
+        .checkpoint = request->checkpoint,
+        .epochs = request->epochs,
+        .sink = &sink,
+    };
     struct trainer *trainer = trainer_create(&options, error);
     if (trainer) {
         thread_link_adopt(link, trainer);

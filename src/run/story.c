@@ -214,6 +214,7 @@ static void take_thaw(struct story *story, const struct event *event, double x)
     story->frozen = event->u.thaw.params_frozen;
     story->rate = 0;                                    /* another half runs from here on */
     story->proof = (struct event){.kind = EVENT_KINDS}; /* it was of the plan before */
+    story->keeps_features = false;                      /* told again where another part is kept */
     if (!event->u.thaw.by_hand)
         mark_made(story, event->epoch, layers);
     if (fits(story, event->u.thaw.fixed)) {
@@ -243,6 +244,7 @@ static void take_features(struct story *story, const struct event *event, double
     (void)x;
     keep(&story->features, event);
     story->phase = EVENT_PHASE_TRAINING;
+    story->keeps_features = story->keeps_features || !event->u.features.validation;
     if (!event->u.features.validation && event->u.features.computed > 0)
         story->fill_seconds = event->u.features.seconds;
 }

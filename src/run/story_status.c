@@ -49,7 +49,7 @@ unsigned story_fixed(const struct story *story, int layer)
 
 bool story_keeps_features(const struct story *story)
 {
-    return story->features.kind == EVENT_FEATURES;
+    return story->keeps_features;
 }
 
 static const char *const words[] = {

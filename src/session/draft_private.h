@@ -51,6 +51,9 @@ struct draft {
     char *recent[RECENT_MAX]; /* experiments, as last asked for */
     size_t recents;
 
+    /* session_keep.c */
+    char *fork, *checkpoint; /* the run that the next one begins from, and where; NULL: from the weights */
+
     /* session_experiment.c */
     struct experiment experiment;
     struct session_setting *setting;

@@ -36,6 +36,7 @@ void draft_destroy(struct draft *draft)
 {
     if (!draft)
         return;
+    fork_finish(draft);
     experiment_rows_finish(draft);
     recent_finish(draft);
     data_finish(draft);

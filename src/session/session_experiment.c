@@ -156,6 +156,7 @@ bool session_load_experiment(struct session *session, const char *path, struct e
     if (!experiment.train.threads)
         experiment.train.threads = session->threads;
     session->draft->experiment = experiment;
+    fork_finish(session->draft);
     bool done = (!experiment.data.path[0] || data_choose(session, experiment.data.path, error)) &&
                 choose_named(session, error) && (!session->draft->graph || layers_from_experiment(session, error));
     if (!done)

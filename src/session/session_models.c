@@ -59,6 +59,7 @@ bool models_changed(struct session *session, const struct experiment *before)
     struct experiment *now = &session->draft->experiment;
     if (!before->model.name[0] || strcmp(now->model.name, before->model.name) == 0)
         return true;
+    fork_finish(session->draft); /* it has the other network's checkpoint */
     bool had = now->thaws > 0 || now->run.name[0] || now->freeze.upto[0] || now->freeze.frozen[0];
     now->thaws = 0;
     now->run.name[0] = now->freeze.upto[0] = now->freeze.frozen[0] = '\0';

@@ -137,6 +137,9 @@ void layers_finish(struct draft *draft);
 bool data_choose(struct session *session, const char *path, struct error *error);
 void data_finish(struct draft *draft);
 
+/* session_keep.c */
+void fork_finish(struct draft *draft);
+
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
 

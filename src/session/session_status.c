@@ -126,6 +126,8 @@ void session_status(struct session *session, struct session_status *status)
     if (link_state(view->link) == LINK_WAITING)
         snprintf(status->line, sizeof status->line, "%.250s", link_sentence(view->link));
     fill_story(&view->story, status);
+    if (!session_phase_is_live(status->phase))
+        status->remaining = -1;
     fill_error(view, status);
 }
 

@@ -287,7 +287,9 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "a run is training already: stop it first");
     if (!opening_settle(session, error) || !make_experiment(session, &experiment, error))
         return false;
-    return begin(session, &(struct engine_request){.experiment = &experiment}, error);
+    const struct engine_request request = {
+        .experiment = &experiment, .fork = session->draft->fork, .checkpoint = session->draft->checkpoint};
+    return begin(session, &request, error);
 }
 
 bool session_resume(struct session *session, const char *run, int epochs, struct error *error)

@@ -93,6 +93,17 @@ static void set(const struct command_call *call)
         ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
 }
 
+static void no_fork(const struct command_call *call)
+{
+    const char *checkpoint;
+    bool was = session_forks(call->ui->session, &checkpoint)[0] != '\0';
+    session_no_fork(call->ui->session);
+    if (was)
+        ui_say(call->ui, UI_GOOD, "The next run begins from the weights");
+    else
+        ui_say(call->ui, UI_WARNING, "The next run is no fork");
+}
+
 static bool is_opening(struct ui *ui)
 {
     return session_opening(ui->session) != NULL;
@@ -280,6 +291,7 @@ static const struct command rows[] = {
      .takes = "FILE"},
     {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING,
      .takes = "SECTION.KEY=VALUE"},
+    {"no-fork", "", "no fork", "begin from the weights, not from a checkpoint", .run = no_fork},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
     {"attach", "a", "attach", "look at a run, live or recorded", .run = attach, .argument = ARGUMENT_RUN,
      .takes = "[RUN | HOST:RUN]", .home = SCREEN_TRAIN + 1},

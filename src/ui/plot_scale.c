@@ -91,7 +91,8 @@ static void steady_ends(const struct plot *plot, struct range *x)
     if (plot->steady_x <= 0 || !isfinite(x->high) || x->high <= 0)
         return;
     x->high = fmax(plot->reach_x, fmax(x->high, fmin(plot->steady_x, step_up(x->high))));
-    x->low = plot->log_x ? x->low : fmin(x->low, 0);
+    if (!plot->log_x && x->low < 1.5) /* else it begins in the middle, as forks do */
+        x->low = fmin(x->low, 0);
 }
 
 /* To ticks around the data. */

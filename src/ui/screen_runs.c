@@ -24,25 +24,10 @@ static const struct component_column columns[RUN_COLUMNS] = {
     [RUN_STATE] = {{"state", 10, 0, ALIGN_LEFT, 70}, "state", false},
 };
 
-/* The session reads its runs anew on each call, so the screen keeps a copy for as long as it is looked at. */
-struct run {
-    char path[512], name[64], model[64], data[256], state[32];
-    double started, seconds, best, last, trainable, frozen;
-    int done, epochs;
-};
-
-struct runs {
-    struct component_table table;
-    struct run *run;
-    size_t count;
-    double read_at;   /* clock_monotonic; 0: never */
-    char marked[512]; /* path; "": none */
-};
-
 static void read_runs(struct runs *runs, struct ui *ui)
 {
     const struct session_run *all;
-    runs->count = session_runs(ui->session, &all);
+    runs->count = runs->trash ? session_trash(ui->session, &all) : session_runs(ui->session, &all);
     runs->run = mem_grow(runs->run, runs->count + 1, sizeof *runs->run);
     for (size_t i = 0; i < runs->count; i++) {
         struct run *run = &runs->run[i];
@@ -59,6 +44,9 @@ static void read_runs(struct runs *runs, struct ui *ui)
         snprintf(run->model, sizeof run->model, "%s", all[i].model);
         snprintf(run->data, sizeof run->data, "%s", all[i].data);
         snprintf(run->state, sizeof run->state, "%s", all[i].state);
+        snprintf(run->tags, sizeof run->tags, "%s", all[i].tags);
+        snprintf(run->note, sizeof run->note, "%s", all[i].note);
+        snprintf(run->parent, sizeof run->parent, "%s", all[i].parent);
     }
     runs->read_at = clock_monotonic();
 }
@@ -102,8 +90,9 @@ static int compare(void *context, int column, size_t first, size_t second)
 static bool passes(void *context, const char *filter, size_t thing)
 {
     const struct run *run = &((const struct runs *)context)->run[thing];
-    char text[512];
-    snprintf(text, sizeof text, "%s %s %s %s", run->name, run->model, run->data, run->state);
+    char text[1024];
+    snprintf(text, sizeof text, "%s %s %s %s %s %s", run->name, run->model, run->data, run->state, run->tags,
+             run->note);
     return filter_match(filter, text);
 }
 
@@ -114,10 +103,16 @@ static void arrange(void *state, struct ui *ui)
     component_table_arrange(&runs->table, runs->count);
 }
 
-static void refresh(void *state, struct ui *ui)
+void runs_refresh(void *state, struct ui *ui)
 {
     read_runs(state, ui);
     arrange(state, ui);
+}
+
+const struct run *runs_selected(const struct runs *runs)
+{
+    long selected = component_table_selected(&runs->table);
+    return selected < 0 ? NULL : &runs->run[selected];
 }
 
 /* While a run trains, events come many times a second; its row may lag a little. */
@@ -125,7 +120,7 @@ static void changed(void *state, struct ui *ui)
 {
     struct runs *runs = state;
     if (ui->current == SCREEN_RUNS && clock_monotonic() - runs->read_at > 2)
-        refresh(state, ui);
+        runs_refresh(state, ui);
 }
 
 static void *create(struct ui *ui)
@@ -234,13 +229,27 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
                   words_seconds(b, other->seconds));
 }
 
+/* What people put on it, and where it comes from. */
+static void draw_labels(const struct run *run, struct canvas *canvas, struct rect line)
+{
+    int x = line.x, end = line.x + line.w;
+    const struct {
+        const char *label, *text;
+    } labels[] = {{"tags", run->tags}, {"note", run->note}, {"forked from", run->parent}};
+    for (size_t i = 0; i < THAW_LENGTH(labels) && line.h > 0; i++) {
+        if (labels[i].text[0] == '\0' || x >= end)
+            continue;
+        x += canvas_format(canvas, x, line.y, end - x, THEME_DIM, 0, "%s ", labels[i].label);
+        x += canvas_format(canvas, x, line.y, end - x, THEME_EVENT, 0, "%s  ", labels[i].text);
+    }
+}
+
 static void draw_details(const struct runs *runs, struct canvas *canvas, struct rect area)
 {
     enum { LABEL = 12 };
-    long selected = component_table_selected(&runs->table);
-    if (selected < 0 || area.h < 2)
+    const struct run *run = runs_selected(runs);
+    if (!run || area.h < 2)
         return;
-    const struct run *run = &runs->run[selected];
     char words[WORDS_MAX], more[WORDS_MAX], value[5][600];
     const char *labels[5] = {"model", "data", "trained", "accuracy", "folder"};
     component_heading(canvas, &area, run->name, run->state, true);
@@ -261,21 +270,34 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
         struct rect line = layout_cut_top(&area, 1);
         field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
     }
+    if (run->tags[0] || run->note[0] || run->parent[0])
+        draw_labels(run, canvas, layout_cut_top(&area, 1));
     for (size_t i = 0; i < runs->count; i++)
         if (strcmp(runs->run[i].path, runs->marked) == 0 && &runs->run[i] != run)
             draw_versus(run, &runs->run[i], canvas, area);
 }
 
+static void draw_empty(const struct runs *runs, struct ui *ui, struct canvas *canvas, struct rect area)
+{
+    char text[160], train[COMPONENT_KEY];
+    if (runs->trash) {
+        component_empty(canvas, area, "The trash is empty", "Deleted runs are kept here until thaw runs empty-trash.");
+        return;
+    }
+    snprintf(text, sizeof text,
+             "Press %s to go to Train and start one. Each run keeps its curves, checkpoints and "
+             "settings, and is listed here.",
+             component_key(ui, "train", train));
+    component_empty(canvas, area, "No runs yet", text);
+}
+
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct runs *runs = state;
+    if (runs->trash)
+        component_heading(canvas, &area, "trash", "U brings back, t shows the runs", true);
     if (runs->count == 0) {
-        char text[160], train[COMPONENT_KEY];
-        snprintf(text, sizeof text,
-                 "Press %s to go to Train and start one. Each run keeps its curves, checkpoints and "
-                 "settings, and is listed here.",
-                 component_key(ui, "train", train));
-        component_empty(canvas, area, "No runs yet", text);
+        draw_empty(runs, ui, canvas, area);
         return;
     }
     struct rect side = {0, 0, 0, 0};
@@ -296,10 +318,9 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
 static void open_selected(struct runs *runs, struct ui *ui)
 {
     struct error error = {0};
-    long selected = component_table_selected(&runs->table);
-    if (selected < 0)
+    const struct run *run = runs_selected(runs);
+    if (!run)
         return;
-    const struct run *run = &runs->run[selected];
     if (!session_open_run(ui->session, run->path, false, &error)) {
         ui_fail(ui, &error);
         return;
@@ -349,9 +370,20 @@ static void back(const struct command_call *call)
 }
 
 static const struct command commands[] = {
-    {"open", "Enter", "reopen", "reopen the selected run", .run = reopen},
+    {"open", "Enter", "reopen", "reopen the run, or attach where it trains", .run = reopen},
     {"filter", "/", "filter", "show runs with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
     {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
+    {"resume", "c", "go on", "go on with a run that ended or broke off", .run = runs_resume},
+    {"fork", "f", "fork", "begin a new run at one of its checkpoints", .run = runs_fork},
+    {"play", "p", "replay", "replay the run; nothing is computed", .run = runs_replay},
+    {"rename", "R", "rename", "give the run another name", .run = runs_rename, .argument = ARGUMENT_TEXT,
+     .takes = "NAME"},
+    {"tag", "T", "tag", "tag the run; -word takes a tag off", .run = runs_tag, .argument = ARGUMENT_TEXT,
+     .takes = "WORD..."},
+    {"run-note", "N", "note", "put a note on the run", .run = runs_note, .argument = ARGUMENT_TEXT, .takes = "TEXT"},
+    {"delete", "D", "delete", "move the run to the trash", .run = runs_delete},
+    {"trash", "t", "trash", "show what was deleted, or the runs", .run = runs_show_trash},
+    {"restore", "U", "bring back", "bring the run back from the trash", .run = runs_restore},
     {"mark", "Space m", "mark to compare", "mark the run, to compare others with it", .run = mark},
     {"back", "Esc", "back", "clear the filter, then the mark", .run = back},
 };
@@ -373,15 +405,24 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
-    static const char *const names[] = {"open", "filter", "sort", "mark"};
+    static const char *const names[] = {"open", "resume", "fork", "mark", "filter", "sort", "delete"};
+    const struct runs *runs = state;
     (void)ui;
     int count = 0;
-    if (((struct runs *)state)->count == 0) {
+    if (runs->trash) {
+        hints[count++] = (struct screen_hint){"restore", NULL};
+        hints[count++] = (struct screen_hint){"trash", "runs"};
+        return count;
+    }
+    if (runs->count == 0) {
         hints[0] = (struct screen_hint){"train", NULL};
         return 1;
     }
     for (; count < (int)THAW_LENGTH(names); count++)
         hints[count] = (struct screen_hint){names[count], NULL};
+    const struct run *run = runs_selected(runs);
+    if (run && strcmp(run->state, "running") == 0)
+        hints[0].label = "attach";
     return count;
 }
 
@@ -397,5 +438,5 @@ const struct screen screen_runs = {
     .mouse = mouse,
     .keys = keys,
     .changed = changed,
-    .shown = refresh,
+    .shown = runs_refresh,
 };

@@ -14,7 +14,6 @@ enum { FORM_KEY, FORM_VALUE, FORM_VALUES, FORM_HELP, FORM_COLUMNS };
 struct fill {
     const struct session_setting *setting;
     bool ready;
-    bool live;
 };
 
 /* What a cell has room for: of a path the end. */
@@ -87,6 +86,12 @@ static void draw_counts(struct ui *ui, struct canvas *canvas, struct rect line)
     struct session_cost cost;
     char a[WORDS_MAX], b[WORDS_MAX], epochs[COMPONENT_TEXT];
     int x = line.x + LABEL, end = line.x + line.w;
+    const char *checkpoint;
+    if (session_forks(ui->session, &checkpoint)[0]) {
+        field_draw(canvas, line.x, line.y, line.w, LABEL, "trains",
+                   "what it trained at the checkpoint, unless changed here");
+        return;
+    }
     session_freeze_counts(ui->session, &counts);
     session_cost(ui->session, &cost);
     canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0, "trains");
@@ -166,6 +171,17 @@ static void draw_row_help(const struct fill *fill, int row, struct canvas *canva
         canvas_format(canvas, area.x, area.y + 1, area.w, THEME_DIM, 0, "allowed: %s", values);
 }
 
+static void draw_heading(struct ui *ui, struct canvas *canvas, struct rect *area)
+{
+    const char *checkpoint, *parent = session_forks(ui->session, &checkpoint);
+    char right[160] = "";
+    if (parent[0])
+        snprintf(right, sizeof right, "begins from %.40s of %.80s", checkpoint, component_run_title(parent));
+    else if (ui_training(ui))
+        snprintf(right, sizeof right, "another run is training");
+    component_heading(canvas, area, "next run", right, true);
+}
+
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     static const struct column columns[FORM_COLUMNS] = {
@@ -174,9 +190,9 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
         [FORM_VALUES] = {"allowed", 26, 1, ALIGN_LEFT, 2},
         [FORM_HELP] = {"", 50, 2, ALIGN_LEFT, 1},
     };
-    struct fill fill = {.live = ui_training(ui)};
+    struct fill fill = {0};
     bool narrow = area.w < 140;
-    component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
+    draw_heading(ui, canvas, &area);
     enum session_subject before = ui_mean(ui, SESSION_NEXT_RUN);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 4));
     ui_mean(ui, before);

@@ -61,9 +61,12 @@ static void draw_title(const struct session_status *status, struct canvas *canva
         snprintf(text, sizeof text, "%s%s%s", phase_sign(status), status->words,
                  live && !status->writes ? ", read-only" : "");
     x += canvas_text(canvas, x, line.y, end - x, phase_role(status->phase), CELL_BOLD, text) + 2;
-    snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
-    x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
-    const char *run = component_leaf(status->run);
+    if (status->model[0]) {
+        snprintf(text, sizeof text, "%s on %s", status->model, component_leaf(status->data));
+        x += canvas_text(canvas, x, line.y, end - x, THEME_TITLE, CELL_BOLD, text) + 2;
+    }
+    char run[300];
+    snprintf(run, sizeof run, "%s%s%.150s", status->host, status->host[0] ? ":" : "", component_leaf(status->run));
     int width = text_width(run);
     if (end - x > width)
         canvas_text(canvas, end - width, line.y, width, THEME_DIM, 0, run);
@@ -81,6 +84,8 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
         snprintf(text, sizeof text, "epoch %d of %d", status->epoch, status->epochs);
     else
         snprintf(text, sizeof text, "%d of %d epochs", status->epochs_done, status->epochs);
+    if (status->epochs == 0) /* not told yet */
+        snprintf(text, sizeof text, "%s", status->words);
     gauge_draw(canvas, epochs, status->epochs > 0 && done > 0 ? done / status->epochs : 0, THEME_BAR, text);
     if (status->phase == SESSION_VALIDATING)
         snprintf(text, sizeof text, "validating");
@@ -92,7 +97,7 @@ static void draw_progress(const struct session_status *status, struct canvas *ca
         snprintf(text, sizeof text, "batch %d of %d", status->batch, status->batches);
     if (status->features_all > 0)
         batch = (double)status->features_done / (double)status->features_all;
-    if (live)
+    if (live && status->epochs > 0)
         gauge_draw(canvas, batches, batch, THEME_BAR, text);
 }
 
@@ -218,8 +223,8 @@ static void collect_marks(struct ui *ui, struct marks *marks)
     if (!session_phase_is_live(status.phase))
         return;
     for (size_t i = 0, count = session_thaws(ui->session, &thaws); i < count; i++) {
-        if (thaws[i].made || marks->count == MARKS_MAX)
-            continue;
+        if (thaws[i].made || thaws[i].epoch <= status.epoch || marks->count == MARKS_MAX)
+            continue; /* one that is past was made before the run was forked, or could not be */
         snprintf(marks->coming[i % MARKS_MAX], sizeof marks->coming[0], "to thaw %s", thaws[i].text);
         add_mark(marks, thaws[i].epoch - 1, marks->coming[i % MARKS_MAX], THEME_DIM);
         marks->next = marks->next > 0 && marks->next < thaws[i].epoch ? marks->next : thaws[i].epoch;

@@ -64,7 +64,8 @@ static void choose_labels(struct line *line, struct ui *ui, const struct session
     const char *kind = status->phase == SESSION_IDLE ? " no run" : status->replay ? " replay" : " run";
     const char *name = status->phase == SESSION_IDLE ? "" : component_run_title(status->run);
     int others = ui_training(ui) ? STATUS_LEAST : 0;
-    snprintf(named, 160, "%s%s%.120s", kind, name[0] ? " " : "", name);
+    const char *host = status->phase == SESSION_IDLE ? "" : status->host;
+    snprintf(named, 160, "%s%s%.30s%s%.100s", kind, name[0] ? " " : "", host, host[0] ? ":" : "", name);
     const char *const forms[][LABELS] = {
         {" next run", named, ""}, {" next run", kind, ""}, {" next", kind, ""}, {"", "", ""}};
     for (size_t i = 0; i < THAW_LENGTH(forms); i++) {

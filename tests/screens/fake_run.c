@@ -12,17 +12,6 @@
 #include "thaw/base/mem.h"
 #include "thaw/run/command.h"
 
-static const struct session_run run_rows[RUNS] = {
-    {"/data/runs/20261120-091200-indian-head", "20261120-091200-indian-head", "resnet20 american signs",
-     "/data/samples/indian", 1795165920, 9.4, 20, 20, 0.936, 0.934, 650, 269066, "finished"},
-    {"/data/runs/20261120-093000-indian-scratch", "20261120-093000-indian-scratch", "resnet20", "/data/samples/indian",
-     1795167000, 58, 20, 20, 0.612, 0.604, 269716, 0, "finished"},
-    {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", "mobilenet_v1_0.25",
-     "/home/user/photos/hymenoptera", 1795269900, 33, 7, 15, 0.915, 0.902, 514, 475544, "stopped"},
-    {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", "vgg_slim american signs",
-     "/data/samples/american", 1795270260, 412.5, 3, 30, -1, -1, 594000, 0, "broken off"},
-};
-
 /* --- the run --- */
 
 bool fake_is_live(const struct session *session)
@@ -277,7 +266,7 @@ static void do_command(struct session *session, const struct run_command *comman
         fake_note(session, EVENT_CHECKPOINT, "saved by hand");
         break;
     case RUN_LR:
-        set_lr(session, command->value);
+        set_lr(session, command->rate > 0 ? session->status.lr * command->rate : command->value);
         break;
     case RUN_EPOCHS:
         session->status.epochs = (int)command->value;
@@ -388,8 +377,12 @@ void session_set_subject(struct session *session, enum session_subject subject)
 
 bool session_resume(struct session *session, const char *run, int epochs, struct error *error)
 {
-    (void)run, (void)epochs;
-    return session_start(session, error);
+    const struct session_run *row = fake_find_run(session, run);
+    if (!row || !session_open_run(session, run, false, error))
+        return row ? false : error_set(error, ERROR_FAILED, "%s: not a run directory", run);
+    session->status.epochs = epochs ? epochs : row->epochs;
+    fake_phase(session, SESSION_RUNNING);
+    return true;
 }
 
 bool session_replay(struct session *session, const char *run, double speed, struct error *error)
@@ -502,73 +495,30 @@ const struct session_results *session_results(struct session *session)
 
 /* --- runs --- */
 
-size_t session_runs(struct session *session, const struct session_run **runs)
-{
-    *runs = run_rows;
-    return session->empty ? 0 : RUNS;
-}
-
 bool session_open_run(struct session *session, const char *path, bool read_only, struct error *error)
 {
     (void)read_only;
-    size_t row = 0;
-    while (row < RUNS && strcmp(run_rows[row].path, path) != 0 && !strstr(run_rows[row].name, path))
-        row++;
-    if (row == RUNS)
+    const struct session_run *run = fake_find_run(session, path);
+    if (!run)
         return error_set(error, ERROR_FAILED, "%s: not a run directory", path);
     add_view(session);
     reset_run(session);
     struct session_status *status = &session->status;
-    snprintf(status->run, sizeof status->run, "%s", run_rows[row].path);
-    snprintf(status->model, sizeof status->model, "%s", run_rows[row].model);
-    snprintf(status->data, sizeof status->data, "%s", run_rows[row].data);
-    status->epochs = run_rows[row].epochs;
+    snprintf(status->run, sizeof status->run, "%s", run->path);
+    snprintf(status->model, sizeof status->model, "%s", run->model);
+    snprintf(status->data, sizeof status->data, "%s", run->data);
+    status->epochs = run->epochs;
     status->batches = FAKE_STEPS_EPOCH;
     status->val_images = 498;
     status->lr = 0.05;
-    for (int i = 0; i < run_rows[row].epochs_done * FAKE_STEPS_EPOCH; i++)
+    for (int i = 0; i < run->epochs_done * FAKE_STEPS_EPOCH; i++)
         make_step(session);
-    fake_phase(session, strcmp(run_rows[row].state, "stopped") == 0    ? SESSION_STOPPED
-                        : strcmp(run_rows[row].state, "finished") == 0 ? SESSION_FINISHED
-                                                                       : SESSION_BROKEN_OFF);
+    fake_phase(session, strcmp(run->state, "stopped") == 0    ? SESSION_STOPPED
+                        : strcmp(run->state, "finished") == 0 ? SESSION_FINISHED
+                                                              : SESSION_BROKEN_OFF);
     session->recorded = true;
     session->subject = SESSION_NEXT_RUN;
-    status->elapsed = run_rows[row].seconds;
+    status->elapsed = run->seconds;
     status->remaining = -1;
     return true;
-}
-
-/* --- looks at runs: the first is still being read --- */
-
-static void fill_curve(struct story_curve *curve, struct story_point *point, size_t points, double step, double from,
-                       double to)
-{
-    for (size_t i = 0; i < points; i++) {
-        double x = step * (double)(i + 1);
-        point[i] = (struct story_point){x, to + (from - to) * exp(-x / 4) + 0.02 * noise(i)};
-    }
-    *curve = (struct story_curve){.point = point, .points = points};
-}
-
-const struct session_look *session_look(struct session *session, const char *path)
-{
-    enum { EPOCHS = 20, STEPS = 100 };
-    static struct story story[RUNS];
-    static struct session_look look[RUNS];
-    static struct story_point point[RUNS][4][STEPS];
-    size_t row = 0;
-    while (row < RUNS && strcmp(run_rows[row].path, path) != 0)
-        row++;
-    if (row == RUNS || row == 3)
-        return NULL;
-    (void)session;
-    double best = run_rows[row].best_accuracy;
-    story[row].epochs = run_rows[row].epochs;
-    fill_curve(&story[row].train_loss, point[row][0], STEPS, 0.2, 2.3, 1.1 - best);
-    fill_curve(&story[row].val_loss_curve, point[row][1], EPOCHS, 1, 2.2, 1.2 - best);
-    fill_curve(&story[row].train_figure[0], point[row][2], STEPS, 0.2, 0.1, best);
-    fill_curve(&story[row].val_figure[0], point[row][3], EPOCHS, 1, 0.1, best);
-    look[row] =
-        (struct session_look){&story[row], row == 1 ? "" : "train.lr = 0.02\ntrain.batch = 20\nfreeze.upto = trunk"};
-    return &look[row];
 }

@@ -79,6 +79,8 @@ struct session *session_create(const struct session_options *options, struct err
     for (int c = 0; c < SESSION_CURVES; c++)
         session->curve[c] = mem_array(POINTS_MAX, sizeof(struct story_point));
     init_settings(session->setting);
+    fake_init_runs(session);
+    fake_own_runs(session);
     session->status.val_accuracy = session->status.best_accuracy = session->status.accuracy = -1;
     session->status.remaining = -1;
     return session;

@@ -16,6 +16,10 @@ enum {
     FAKE_MODELS = 9
 };
 
+struct fake_run_text {
+    char path[160], tags[64], note[64];
+    bool deleted;
+};
 struct session {
     int pipe[2];
     bool empty;
@@ -50,6 +54,9 @@ struct session {
     enum session_subject subject;
     size_t training;
     bool scheduled;
+    struct session_run run[RUNS], listed[RUNS];
+    struct fake_run_text run_text[RUNS];
+    char fork[160], checkpoint[32];
     bool here; /* runs train in this process */
     struct session_notice notice;
     bool has_notice;
@@ -64,6 +71,9 @@ extern const struct session_model fake_models[FAKE_MODELS];
 extern const char *const fake_class_names[FAKE_CLASSES];
 extern const struct session_class fake_classes[FAKE_CLASSES];
 
+void fake_init_runs(struct session *session);
+void fake_own_runs(struct session *session);
+struct session_run *fake_find_run(struct session *session, const char *run); /* by path, or part of the name */
 void fake_build_layers(struct session *session);
 void fake_pump_pull(struct session *session);
 void fake_phase(struct session *session, enum session_phase phase);

@@ -172,6 +172,7 @@ static void test_counts_are_not_told_before_they_are_known(void **state)
 {
     (void)state;
     type("Enter 3 Enter 4 r");
+    miss("0 of 0");
     see("what is frozen is not told yet");
     miss("nothing is frozen");
     miss("0 trainable");
@@ -268,6 +269,82 @@ static void test_the_form_counts_the_next_run(void **state)
     type("e");
     see("650 values, 269 k frozen");
     see("start training");
+}
+
+/* --- the list of runs --- */
+
+static void test_runs_go_on(void **state)
+{
+    (void)state;
+    type("6 c"); /* the newest was broken off */
+    see("vgg-american goes on");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
+    assert_int_equal(status_now().phase, SESSION_RUNNING);
+    type("6 G c"); /* finished: how many epochs in all? */
+    see("epochs in all: 30");
+    type("C-u m a n y Enter");
+    see("Epochs are a number");
+    type("c C-u 2 5 Enter");
+    assert_int_equal(status_now().epochs, 25);
+}
+
+static void test_runs_are_named_and_labelled(void **state)
+{
+    (void)state;
+    type("6 j R C-u a n t s Enter");
+    see("20261121-140500-ants ");
+    see("It is ants now");
+    type("R / Enter");
+    see("is no name for a directory");
+    type("R Esc T g o o d Enter");
+    see("tags good");
+    type("N l o u d Space o n e Enter");
+    see("note loud one");
+    type("/ l o u d Enter");
+    see("1 of 4");
+}
+
+static void test_runs_are_deleted_and_brought_back(void **state)
+{
+    (void)state;
+    type("6 j j D");
+    see("Delete indian-scratch?");
+    see("cannot go on without it");
+    type("n D y");
+    see("indian-scratch is in the trash: t shows it");
+    miss("scratch 2");
+    type("t");
+    see("trash ");
+    see("20261120-093000-indian-scratch");
+    miss("ants-bees");
+    type("D");
+    see("U brings it back");
+    type("U");
+    see("indian-scratch is back");
+    see("The trash is empty");
+    type("t");
+    see("20261121-141100-vgg-american");
+    type("U");
+    see("It is not in the trash");
+}
+
+static void test_runs_are_forked_and_replayed(void **state)
+{
+    (void)state;
+    type("6 f");
+    see("vgg-american has no checkpoint");
+    type("j f");
+    see("● last");
+    see("epoch-0005");
+    type("j Enter");
+    see("begins from epoch-0005 of ants-bees");
+    assert_int_equal(stage.ui->current, SCREEN_TRAIN);
+    see("setting ");
+    type(": n o - f o r k Enter");
+    see("begins from the weights");
+    miss("epoch-0005");
+    type("6 p");
+    see("replay 10x");
 }
 
 /* --- several runs --- */
@@ -406,6 +483,10 @@ int main(void)
         WITH_STAGE(test_no_results_say_why),
         WITH_STAGE(test_the_schedule_is_rows),
         WITH_STAGE(test_the_form_counts_the_next_run),
+        WITH_STAGE(test_runs_go_on),
+        WITH_STAGE(test_runs_are_named_and_labelled),
+        WITH_STAGE(test_runs_are_deleted_and_brought_back),
+        WITH_STAGE(test_runs_are_forked_and_replayed),
         WITH_STAGE(test_what_trains_already_is_offered),
         WITH_STAGE(test_views_are_listed_and_changed),
         WITH_STAGE(test_closing_lets_the_run_go_on),

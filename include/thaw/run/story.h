@@ -44,6 +44,7 @@ struct story {
     char *fixed, *fixed_first;  /* [layers] freeze marks as hexadecimal digits: now, and as it began; NULL: not told */
     float *update;              /* [layers] update over weights; -1: still */
     uint64_t trainable, frozen; /* learnable values */
+    bool keeps_features;        /* of the training images, with the plan as it is */
 
     int epoch, epochs, epochs_done; /* epoch 1.. */
     uint64_t step, resumed;         /* resumed: how often */

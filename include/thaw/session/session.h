@@ -153,8 +153,34 @@ struct session_run {
     double best_accuracy, last_accuracy; /* -1: none */
     double trainable, frozen;
     const char *state; /* "finished", "stopped", "running", "broken off" */
+    const char *tags, *note,
+        *parent; /* tags: "a, b"; parent: the run and checkpoint that it was forked from; "": none */
 };
 size_t session_runs(struct session *session, const struct session_run **runs) THAW_NONNULL; /* re-read on each call */
+/* The deleted ones; read into the same place. */
+size_t session_trash(struct session *session, const struct session_run **runs) THAW_NONNULL;
+/* path: a run's directory. One that trains is not moved. What is looked at and moved is looked at in its new place. */
+bool session_rename_run(struct session *session, const char *path, const char *name,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool session_delete_run(struct session *session, const char *path,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK; /* into the trash */
+bool session_restore_run(struct session *session, const char *path,
+                         struct error *error) THAW_NONNULL THAW_MUST_CHECK; /* of the trash */
+/* Runs that began from its model and cannot go on without it there, "a, b"; NULL: none. Caller frees with mem_free. */
+char *session_run_heirs(const char *path) THAW_NONNULL;
+/* Words are added as tags, those with a minus taken off. */
+bool session_tag_run(const char *path, const char *words, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool session_note_run(const char *path, const char *text, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Checkpoints that a run has, "last | best | epoch-0005"; "": none. Caller frees with mem_free. */
+char *session_checkpoints(const char *path) THAW_NONNULL;
+/* Makes the next run one that begins at a checkpoint of another, with that one's settings until they are changed. Another
+ * experiment or network, or session_no_fork, ends that. */
+bool session_fork(struct session *session, const char *path, const char *checkpoint,
+                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void session_no_fork(struct session *session) THAW_NONNULL;
+/* The run's directory, and the checkpoint; "": it begins from weights. Valid until another call changes it. */
+const char *session_forks(const struct session *session, const char **checkpoint) THAW_NONNULL;
 /* A run of the list, without opening it. */
 struct session_look {
     const struct story *story;

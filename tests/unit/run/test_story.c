@@ -165,6 +165,7 @@ static void freezing_and_thawing(void **state)
     begin(&story);
     story.rate = 50;
     story.proof.kind = EVENT_FREEZE_PROOF;
+    story.keeps_features = true;
     struct event thaw = at(EVENT_THAW, 5);
     thaw.u.thaw.layers = mem_string("layer2");
     thaw.u.thaw.fixed = mem_string("f00");
@@ -176,6 +177,7 @@ static void freezing_and_thawing(void **state)
     assert_int_equal(story.trainable, 400);
     assert_true(story.rate == 0);
     assert_int_equal(story.proof.kind, EVENT_KINDS); /* it was of the plan before */
+    assert_false(story_keeps_features(&story));
     assert_int_equal(story.notes, 1);
     assert_string_equal(story.note[0].text, "thaw layer2");
     assert_true(story.note[0].x == 0.5);
@@ -240,6 +242,8 @@ static void what_the_run_says(void **state)
     assert_int_equal(story_state(&story, true), STORY_FEATURES);
     assert_int_equal(story.phase_done, 3);
     assert_int_equal(story.phase_all, 9);
+    take_line(&story, "{\"kind\":\"features\",\"validation\":true,\"images\":20,\"computed\":20}");
+    assert_false(story_keeps_features(&story)); /* steps begin at the images */
     take_line(&story, "{\"kind\":\"features\",\"images\":80,\"computed\":80,\"seconds\":2.5}");
     assert_true(story_keeps_features(&story) && story.fill_seconds == 2.5);
     take_line(&story, "{\"kind\":\"features\",\"validation\":true,\"images\":80,\"computed\":80,\"seconds\":7}");

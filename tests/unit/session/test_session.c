@@ -185,6 +185,65 @@ static void a_listed_run_is_looked_at(void **state)
     assert_string_equal(before.run, after.run);
 }
 
+/* What is shown is looked at in its new place, and not at all once it is deleted. */
+static void runs_are_moved_under_the_view(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    const struct session_run *list;
+    struct session_status status;
+    session_runs(session, &list);
+    char *path = mem_string(list[0].path);
+    must(session_tag_run(path, "good, old", &error), &error);
+    must(session_note_run(path, "the first", &error), &error);
+    must(session_rename_run(session, path, "first", &error), &error);
+    session_status(session, &status);
+    assert_non_null(strstr(status.run, "-first"));
+    assert_int_equal(status.phase, SESSION_FINISHED);
+    assert_int_equal(session_runs(session, &list), 1);
+    assert_string_equal(list[0].tags, "good, old");
+    assert_string_equal(list[0].note, "the first");
+    must(session_delete_run(session, list[0].path, &error), &error);
+    assert_int_equal(session_shown_view(session), -1);
+    assert_int_equal(session_runs(session, &list), 0);
+    assert_int_equal(session_trash(session, &list), 1);
+    mem_free(path);
+    path = mem_string(list[0].path);
+    must(session_restore_run(session, path, &error), &error);
+    assert_int_equal(session_trash(session, &list), 0);
+    assert_int_equal(session_runs(session, &list), 1);
+    mem_free(path);
+}
+
+static void a_run_goes_on_and_is_forked(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    const struct session_run *list;
+    const char *checkpoint;
+    session_runs(session, &list);
+    must(session_resume(session, list[0].path, 4, &error), &error);
+    wait_for(SESSION_FINISHED);
+    session_runs(session, &list);
+    assert_int_equal(list[0].epochs_done, 4);
+    char *checkpoints = session_checkpoints(list[0].path);
+    assert_string_equal(checkpoints, "last | best");
+    mem_free(checkpoints);
+    must(session_fork(session, list[0].path, "last", &error), &error);
+    assert_non_null(strstr(session_forks(session, &checkpoint), "-first"));
+    must(session_set(session, "train.epochs=5", &error), &error);
+    must(session_start(session, &error), &error);
+    wait_for(SESSION_FINISHED);
+    assert_int_equal(session_runs(session, &list), 2);
+    const struct session_run *fork = list[0].parent[0] ? &list[0] : &list[1];
+    if (!strstr(fork->parent, "-first/checkpoints/last"))
+        fail_msg("it was forked from \"%s\"", fork->parent);
+    assert_int_equal(fork->epochs_done, 5);
+    must(session_set(session, "model.name=resnet32", &error), &error); /* that checkpoint is not of it */
+    assert_string_equal(session_forks(session, &checkpoint), "");
+    must(session_set(session, "model.name=resnet20", &error), &error);
+}
+
 static void freezing_while_it_trains_reaches_the_trainer(void **state)
 {
     (void)state;
@@ -331,6 +390,8 @@ int main(void)
         cmocka_unit_test(counts_follow_the_freeze_plan),
         cmocka_unit_test(a_run_trains_and_is_reopened),
         cmocka_unit_test(a_listed_run_is_looked_at),
+        cmocka_unit_test(runs_are_moved_under_the_view),
+        cmocka_unit_test(a_run_goes_on_and_is_forked),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
         cmocka_unit_test(settings_tell_choices_from_texts),
