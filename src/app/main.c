@@ -35,7 +35,7 @@ static int run(int argc, char **argv)
         puts(PACKAGE_STRING);
         return 0;
     }
-    if (argc == 2 && !strcmp(argv[1], "engine")) /* nobody types it: what starts a run in a process of its own does */
+    if (argc > 1 && !strcmp(argv[1], "engine")) /* nobody types it: what starts a run in a process of its own does */
         return engine_main();
     for (size_t i = 0; argc > 1 && i < verbs_count; i++)
         if (!strcmp(argv[1], verbs[i]->name))

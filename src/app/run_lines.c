@@ -78,6 +78,8 @@ static void tell_run(const struct run_lines *lines)
     fprintf(lines->out, "%s on %s: %d classes, %d training and %d validation images\n", run->u.run.model, data,
             run->u.run.classes, run->u.run.train_images, run->u.run.val_images);
     mem_free(data);
+    if (run->u.run.parent[0])
+        fprintf(lines->out, "forked from %s\n", run->u.run.parent);
     if (run->u.run.weights[0])
         fprintf(lines->out, "weights: %s\n", run->u.run.weights);
     fprintf(lines->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",

@@ -144,6 +144,29 @@ static bool load_changed(const char *run, const struct option_list *set, struct 
     return good && experiment_check(experiment, error);
 }
 
+/* The checkpoint that --at names is there; else which there are. */
+static bool has_checkpoint(const char *run, const char *at, struct error *error)
+{
+    struct error unused;
+    struct file_list names = {0};
+    char *folder = path_join(run, "checkpoints"), *file = mem_format("%s/%s.safetensors", folder, at ? at : "last");
+    bool found = file_exists(file);
+    if (!found && file_list_read(&names, folder, &unused)) {
+        char list[400] = "";
+        for (size_t i = 0; i < names.count && strlen(list) < sizeof list - 80; i++)
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%.*s", i ? ", " : "",
+                     (int)strcspn(names.name[i], "."), names.name[i]);
+        error_set(error, ERROR_USAGE, "%s: it has no checkpoint \"%s\"; there are: %s", path_base(run),
+                  at ? at : "last", list[0] ? list : "none");
+    } else if (!found) {
+        error_set(error, ERROR_USAGE, "%s: it has no checkpoints", path_base(run));
+    }
+    file_list_free(&names);
+    mem_free(folder);
+    mem_free(file);
+    return found;
+}
+
 static int fork_run(int argc, char **argv)
 {
     bool json = false, detach = false, share = false;
@@ -161,7 +184,7 @@ static int fork_run(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
     int code = 0;
-    if (run && load_changed(run, &set, &experiment, &error)) {
+    if (run && has_checkpoint(run, at, &error) && load_changed(run, &set, &experiment, &error)) {
         struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {

@@ -77,9 +77,16 @@ static int request_file(const struct engine_request *request, struct error *erro
 
 /* --- the process --- */
 
-static pid_t spawn(const char *program, int request, int report, struct error *error)
+/* What tells engines apart in a list of processes. */
+static const char *label_of(const struct engine_request *request)
 {
-    char *argv[] = {(char *)"thaw", (char *)"engine", NULL};
+    const char *name = request->experiment->run.name;
+    return request->resume ? path_base(request->resume) : name[0] ? name : path_base(request->experiment->data.path);
+}
+
+static pid_t spawn(const char *program, const char *label, int request, int report, struct error *error)
+{
+    char *argv[] = {(char *)"thaw", (char *)"engine", (char *)label, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
     sigset_t none, all;
@@ -221,7 +228,7 @@ struct link *engine_start(const char *program, const struct engine_request *requ
     if (good && pipe2(report, O_CLOEXEC) != 0)
         good = error_set_errno(error, ERROR_FAILED, errno, "no descriptor is left");
     if (good) {
-        own->child = spawn(program, asked, report[1], error);
+        own->child = spawn(program, label_of(request), asked, report[1], error);
         close(report[1]);
         own->report = report[0];
         fcntl(own->report, F_SETFL, O_NONBLOCK);

@@ -116,8 +116,9 @@ static bool take_text(struct run_command *command, const char *rest)
 static bool take_rest(struct run_command *command, const char *rest)
 {
     switch (command->kind) {
-    case RUN_LR:
-        return parse_real(rest, &command->value) && command->value > 0;
+    case RUN_LR: /* "*1.25": times what the next step's would be */
+        return rest[0] == '*' ? parse_real(rest + 1, &command->rate) && command->rate > 0
+                              : parse_real(rest, &command->value) && command->value > 0;
     case RUN_STEP:
         return take_count(command, rest, 1);
     case RUN_EPOCHS:
@@ -187,7 +188,8 @@ char *run_command_words(const struct run_command *command)
     const char *name = run_command_row(command->kind)->name;
     switch (command->kind) {
     case RUN_LR:
-        return mem_format("%s %.6g", name, command->value);
+        return command->rate > 0 ? mem_format("%s *%.6g", name, command->rate)
+                                 : mem_format("%s %.6g", name, command->value);
     case RUN_STEP:
     case RUN_EPOCHS:
         return mem_format("%s %.0f", name, command->value);

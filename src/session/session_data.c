@@ -52,6 +52,8 @@ static void describe(struct session *session)
 bool data_choose(struct session *session, const char *path, struct error *error)
 {
     char *full = path_expand(path);
+    for (size_t length = strlen(full); length > 1 && full[length - 1] == '/'; length--)
+        full[length - 1] = '\0'; /* as completion leaves it */
     const char *val = session->draft->experiment.data.val;
     struct dataset *dataset = dataset_open(full, val[0] ? val : NULL, session->draft->experiment.train.seed, error);
     if (dataset) {

@@ -29,7 +29,8 @@ enum session_phase view_phase(const struct view *view)
         return SESSION_FAILED;
     if (line == LINK_STARTING)
         return SESSION_STARTING;
-    bool alive = line == LINK_LIVE || line == LINK_WAITING;
+    bool alive = line == LINK_LIVE || line == LINK_WAITING ||
+                 (link_is_replay(view->link) && rundir_is_active(link_run(view->link)));
     return phases[story_state(&view->story, alive)];
 }
 

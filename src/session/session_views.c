@@ -35,6 +35,7 @@ void view_notice(struct session *session, bool good, const char *format, ...)
     vsnprintf(notice->text, sizeof notice->text, format, args);
     va_end(args);
     notice->good = good;
+    session_wake(session->wake[1]);
 }
 
 bool session_take_notice(struct session *session, struct session_notice *notice)

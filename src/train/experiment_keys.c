@@ -175,6 +175,8 @@ static bool parse_path(const struct experiment_key *key, char *field, const char
         return parse_text(key, field, value, error);
     char *expanded = path_expand(value);
     char *path = folder[0] ? path_join(folder, expanded) : mem_string(expanded);
+    for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
+        path[length - 1] = '\0'; /* a folder's name is the last part of its path */
     bool good = parse_text(key, field, path, error);
     mem_free(expanded);
     mem_free(path);

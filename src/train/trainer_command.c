@@ -69,12 +69,11 @@ static void tell_lr(struct trainer *trainer, double from)
 
 static bool change_lr(struct trainer *trainer, const struct run_command *command, struct error *error)
 {
-    double from = trainer_lr(trainer);
-    if (!(command->value > 0) || !isfinite(command->value))
-        return error_set(error, ERROR_USAGE, "a learning rate of %g cannot be set: it must be a number over 0",
-                         command->value);
+    double from = trainer_lr(trainer), to = command->rate > 0 ? from * command->rate : command->value;
+    if (!(to > 0) || !isfinite(to))
+        return error_set(error, ERROR_USAGE, "a learning rate of %g cannot be set: it must be a number over 0", to);
     accept(trainer, command);
-    trainer->at.lr = (struct schedule_base){.base = command->value, .anchor = position(trainer)};
+    trainer->at.lr = (struct schedule_base){.base = to, .anchor = position(trainer)};
     tell_lr(trainer, from);
     return true;
 }

@@ -304,8 +304,8 @@ static void warn_of_data(struct trainer *trainer, bool data_changed)
         trainer_warn(trainer, "%s: other training images than when the run began; it will not go on to the same bits",
                      dataset->path);
     if (dataset->bad_count)
-        trainer_warn(trainer, "%zu files set aside, the first: %s: %s", dataset->bad_count,
-                     path_base(dataset->bad[0].path), dataset->bad[0].reason);
+        trainer_warn(trainer, "%zu file%s set aside, the first: %s: %s", dataset->bad_count,
+                     dataset->bad_count == 1 ? "" : "s", path_base(dataset->bad[0].path), dataset->bad[0].reason);
     if (dataset->images[DATASET_VAL].items == 0)
         trainer_warn(trainer, "no validation images: accuracy is known on the training images only");
 }

@@ -62,10 +62,8 @@ static void stop(const struct command_call *call)
 
 static void scale_lr(struct ui *ui, int per_cent)
 {
-    struct session_status status;
     char rate[32];
-    session_status(ui->session, &status);
-    snprintf(rate, sizeof rate, "%.3g", status.lr * per_cent / 100);
+    snprintf(rate, sizeof rate, "*%.3g", per_cent / 100.0);
     ui_tell(ui, "lr", rate);
 }
 
@@ -261,6 +259,13 @@ static void thaw_next(const struct command_call *call)
     struct ui *ui = call->ui;
     const struct session_layer *all;
     char name[sizeof all->name] = "";
+    struct session_status status;
+    session_status(ui->session, &status);
+    if (ui_subject(ui) == SESSION_SHOWN_RUN && !ui_training(ui)) {
+        ui_say(ui, UI_WARNING, "%s takes no commands: it %s", component_run_title(status.run),
+               status.replay ? "is a replay" : "has ended");
+        return;
+    }
     enum session_subject before = ui_mean(ui, ui_subject(ui));
     for (size_t i = session_layers(ui->session, &all); !name[0] && i-- > 0;)
         if (all[i].is_stage && (all[i].all == SESSION_MARK_FROZEN || all[i].all == SESSION_MARK_PARTLY))

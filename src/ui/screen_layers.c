@@ -563,12 +563,17 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     static const char *const names[] = {"toggle", "cut", "open", "undo"};
     (void)state;
     int count = 0;
-    if (session_chosen_model(ui->session) < 0) {
+    const struct session_layer *all;
+    if (session_layers(ui->session, &all) == 0) {
         hints[count++] = (struct screen_hint){"models", NULL};
         return count;
     }
+    struct session_status status;
+    session_status(ui->session, &status);
+    bool looked_at = session_subject(ui->session) == SESSION_SHOWN_RUN && !status.writes;
     for (size_t i = 0; i < THAW_LENGTH(names); i++)
-        hints[count++] = (struct screen_hint){names[i], NULL};
+        if (!looked_at || strcmp(names[i], "open") == 0)
+            hints[count++] = (struct screen_hint){names[i], NULL};
     if (session_shown_view(ui->session) >= 0)
         hints[count++] = (struct screen_hint){"whose", session_subject(ui->session) == SESSION_NEXT_RUN ? "the run's"
                                                                                                         : "next run's"};

@@ -108,7 +108,18 @@ static void draw_counts(struct ui *ui, struct canvas *canvas, struct rect line)
         canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; memory %s", words_bytes(a, cost.bytes));
 }
 
-/* Three lines: which model, which data, what moves. What is missing says where to get it. */
+/* The settings that decide most, whoever set them. */
+static void draw_recipe(struct ui *ui, struct canvas *canvas, struct rect line)
+{
+    int x = line.x, end = line.x + line.w;
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "%s epochs", value_of(ui, "train.epochs"));
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, " of batches of %s", value_of(ui, "train.batch"));
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, ", %s", value_of(ui, "train.optimizer"));
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, " at rate %s", value_of(ui, "train.lr"));
+    canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, ", %s", value_of(ui, "train.schedule"));
+}
+
+/* Four lines: which model, which data, what moves. What is missing says where to get it. */
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char key[COMPONENT_KEY];
@@ -142,6 +153,8 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
                       component_key(ui, "data-screen", key));
     if (model != NULL)
         draw_counts(ui, canvas, (struct rect){x, y + 1, w, 1});
+    canvas_text(canvas, x, y + 2, w, THEME_DIM, 0, "for");
+    draw_recipe(ui, canvas, (struct rect){x + LABEL, y + 2, w - LABEL, 1});
     return model != NULL && data != NULL;
 }
 
@@ -181,7 +194,7 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
     bool narrow = area.w < 140;
     draw_heading(ui, canvas, &area);
     enum session_subject before = ui_mean(ui, SESSION_NEXT_RUN);
-    fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3));
+    fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 4));
     ui_mean(ui, before);
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);

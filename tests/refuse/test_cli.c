@@ -647,6 +647,30 @@ static void tells_resumed_runs(void **state)
     mem_free(name);
 }
 
+/* A fork begins where its parent stood, and nowhere else. */
+static void forks_begin_at_a_checkpoint(void **state)
+{
+    (void)state;
+    static const char *const first[] = {"train", "@short.ini", "--run", "@forked", NULL};
+    struct outcome outcome = run(first);
+    expect_plain(&outcome, 0, "train");
+    finish(&outcome);
+    char *name = only_run("forked");
+    const char *const nowhere[] = {"fork", name, "--at", "bestt", NULL};
+    const char *const there[] = {"fork", name, "--at", "last", "--set", "train.epochs=2", NULL};
+    outcome = run(nowhere);
+    expect_plain(&outcome, 2, "fork --at bestt");
+    assert_non_null(strstr(outcome.err, "no checkpoint \"bestt\"; there are: "));
+    finish(&outcome);
+    outcome = run(there);
+    expect_plain(&outcome, 0, "fork");
+    assert_non_null(strstr(outcome.out, "forked from "));
+    assert_null(strstr(outcome.out, "epoch 1/2"));
+    assert_non_null(strstr(outcome.out, "epoch 2/2"));
+    finish(&outcome);
+    mem_free(name);
+}
+
 /* --- runs by name --- */
 
 static struct outcome expect(int code, const char *const *words)
@@ -862,6 +886,7 @@ int main(void)
         cmocka_unit_test(tells_exact_numbers),
         cmocka_unit_test(tells_unjudged_runs),
         cmocka_unit_test(tells_resumed_runs),
+        cmocka_unit_test(forks_begin_at_a_checkpoint),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

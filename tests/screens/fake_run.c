@@ -266,7 +266,7 @@ static void do_command(struct session *session, const struct run_command *comman
         fake_note(session, EVENT_CHECKPOINT, "saved by hand");
         break;
     case RUN_LR:
-        set_lr(session, command->value);
+        set_lr(session, command->rate > 0 ? session->status.lr * command->rate : command->value);
         break;
     case RUN_EPOCHS:
         session->status.epochs = (int)command->value;

@@ -56,7 +56,7 @@ static void test_a_run_is_told_by_name(void **state)
     }
     assert_int_equal(status_now().epochs, 30);
     type("4 : l r Space");
-    see("RATE: the learning rate of the next step");
+    see("RATE | *F: the learning rate of the next step");
     type("Esc : l r Space m u c h Enter");
     see("Lr takes RATE");
     type(": s t o p Space Tab Tab");
