@@ -123,6 +123,7 @@ static int run(const struct choices *choices, int threads, const char *experimen
                                       .threads = threads,
                                       .offline = choices->offline,
                                       .engine = "/proc/self/exe",
+                                      .measures = true,
                                       .experiment = choices->on_run ? NULL
                                                     : experiment    ? experiment
                                                     : goes_on       ? places.last

@@ -5,7 +5,6 @@
 
 #include "thaw/compile/kernel_table.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -332,16 +331,16 @@ static bool has_job(const struct graph *graph, int node, enum op_job job, bool k
     return job != OP_JOB_DATA_GRADIENT || graph->node[node].input[0] != 0;
 }
 
-int kernel_table_measure_some(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
-                              struct team *team, int most)
+int kernel_table_measure_while(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
+                               struct team *team, bool (*go_on)(void *context), void *context)
 {
     int frontier = freeze ? freeze_frontier(freeze, graph) : graph->nodes, measured = 0;
     struct ledger news = {0};
     struct error unused;
     for (int node = 1; node < graph->nodes; node++) {
         bool kept = node < frontier;
-        for (enum op_job job = OP_JOB_FORWARD; job < OP_JOBS && measured < most; job++)
-            if (has_job(graph, node, job, kept) && !is_known(table, graph, node, job, kept)) {
+        for (enum op_job job = OP_JOB_FORWARD; job < OP_JOBS; job++)
+            if (has_job(graph, node, job, kept) && !is_known(table, graph, node, job, kept) && go_on(context)) {
                 measure_job(table, &news, graph, node, job, kept, team);
                 measured++;
             }
@@ -352,10 +351,16 @@ int kernel_table_measure_some(struct kernel_table *table, const struct graph *gr
     return measured;
 }
 
+static bool always(void *context)
+{
+    (void)context;
+    return true;
+}
+
 int kernel_table_measure(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
                          struct team *team)
 {
-    return kernel_table_measure_some(table, graph, freeze, team, INT_MAX);
+    return kernel_table_measure_while(table, graph, freeze, team, always, NULL);
 }
 
 /* --- the table --- */

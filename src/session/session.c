@@ -67,6 +67,7 @@ struct session *session_create(const struct session_options *options, struct err
     session->models_folder = home_folder(options->models, PATH_DATA, "models");
     session->threads = options->threads;
     session->offline = options->offline;
+    session->measures = options->measures;
     session->sort = SESSION_MODEL_COLUMNS;
     session->draft = draft_create();
     session->draft->experiment.train.threads = options->threads;
@@ -88,6 +89,7 @@ void session_destroy(struct session *session)
     running_finish(session);
     runs_finish(session);
     look_finish(session);
+    cost_finish(session);
     draft_destroy(session->draft);
     pull_finish(session);
     view_finish(session);
@@ -117,6 +119,6 @@ size_t session_pump(struct session *session)
     char drained[64];
     while (read(session->wake[0], drained, sizeof drained) > 0)
         ;
-    return views_pump(session) + pull_pump(session) + look_pump(session) + opening_pump(session) +
+    return views_pump(session) + pull_pump(session) + cost_pump(session) + look_pump(session) + opening_pump(session) +
            running_pump(session);
 }

@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "session_private.h"
-#include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
-#include "thaw/base/rng.h"
-#include "thaw/tensor/gemm.h"
 
 _Static_assert(SESSION_WEIGHTS == (int)FREEZE_WEIGHTS && SESSION_AFFINE == (int)FREEZE_AFFINE &&
                    SESSION_STATISTICS == (int)FREEZE_STATISTICS && SESSION_DROPOUT == (int)FREEZE_DROPOUT,
@@ -169,14 +166,14 @@ void layers_mark(struct session *session)
 }
 
 /* The run whose layers are meant; NULL: the next one's. */
-static struct view *subject_of(const struct session *session)
+struct view *view_subject(const struct session *session)
 {
     return session_subject(session) == SESSION_SHOWN_RUN ? view_shown(session) : NULL;
 }
 
 size_t session_layers(const struct session *session, const struct session_layer **layers)
 {
-    struct view *view = subject_of(session);
+    struct view *view = view_subject(session);
     if (view)
         return run_layers(view, layers);
     *layers = session->draft->layer;
@@ -205,7 +202,7 @@ static bool has_model(struct session *session, struct error *error)
 static bool has_row(struct session *session, size_t row, struct error *error)
 {
     const struct session_layer *unused;
-    if (!subject_of(session) && !has_model(session, error))
+    if (!view_subject(session) && !has_model(session, error))
         return false;
     return row < session_layers(session, &unused) || error_set(error, ERROR_USAGE, "there is no layer %zu", row + 1);
 }
@@ -214,7 +211,7 @@ bool session_toggle_freeze(struct session *session, size_t row, unsigned marks, 
 {
     if (!has_row(session, row, error))
         return false;
-    if (subject_of(session))
+    if (view_subject(session))
         return run_layers_toggle(session, row, marks, error);
     size_t end = row + 1;
     if (session->draft->layer[row].is_stage)
@@ -243,7 +240,7 @@ bool session_freeze_upto(struct session *session, size_t row, struct error *erro
 {
     if (!has_row(session, row, error))
         return false;
-    if (subject_of(session))
+    if (view_subject(session))
         return run_layers_upto(session, row, error);
     push_undo(session);
     if (!freeze_upto(session->draft->freeze, session->draft->graph, session->draft->layer[row].name, error)) {
@@ -256,7 +253,7 @@ bool session_freeze_upto(struct session *session, size_t row, struct error *erro
 
 bool session_freeze_match(struct session *session, const char *patterns, bool frozen, struct error *error)
 {
-    if (subject_of(session))
+    if (view_subject(session))
         return run_layers_match(session, patterns, frozen, error);
     if (!has_model(session, error))
         return false;
@@ -273,7 +270,7 @@ bool session_freeze_match(struct session *session, const char *patterns, bool fr
 bool session_undo_freeze(struct session *session, struct error *error)
 {
     struct draft *draft = session->draft;
-    if (subject_of(session))
+    if (view_subject(session))
         return run_layers_undo(session, error);
     if (!draft->undos)
         return error_set(error, ERROR_USAGE, "nothing to undo");
@@ -344,26 +341,7 @@ bool layers_to_experiment(struct session *session, struct error *error)
     return fits;
 }
 
-/* --- what it costs --- */
-
-/* A 20 ms probe of matrix products; convolutions reach about that rate on each of the cores. */
-static double measure_rate(int threads)
-{
-    enum { SIDE = 256 };
-    float *block = mem_floats(3 * SIDE * SIDE);
-    for (size_t i = 0; i < 2 * SIDE * SIDE; i++)
-        block[i] = (float)rng_uniform_at(1, RNG_INIT, i) - 0.5f;
-    double start = clock_monotonic(), now = start;
-    double products = 0;
-    do {
-        gemm(false, false, SIDE, SIDE, SIDE, 1, block, SIDE, block + SIDE * SIDE, SIDE, 0, block + 2 * SIDE * SIDE,
-             SIDE);
-        products += 1;
-        now = clock_monotonic();
-    } while (now - start < 0.02);
-    mem_free_floats(block);
-    return products * SIDE * SIDE * SIDE / (now - start) * threads;
-}
+/* --- counts --- */
 
 /* Multiply-adds of the backward pass for one image: a layer that learns needs its weight gradient, and every layer
  * above the lowest that learns must pass the gradient down. */
@@ -387,33 +365,11 @@ static double backward_macs(const struct session *session)
     return macs;
 }
 
-/* Parameters with gradient and momentum where they move, activations kept for backward above the frontier, two buffers
- * of the widest activation below it. */
-static double step_bytes(const struct session *session)
-{
-    const struct graph *graph = session->draft->graph;
-    int frontier = freeze_frontier(session->draft->freeze, graph);
-    double parameters = 0, kept = 0, widest = 0;
-    for (int p = 0; p < graph->params; p++) {
-        bool learns =
-            graph->param[p].role != OP_ROLE_STATISTICS && freeze_param_moves(session->draft->freeze, graph, p);
-        parameters += (double)graph->param[p].count * sizeof(float) * (learns ? 3 : 1);
-    }
-    for (int i = 0; i < graph->nodes; i++) {
-        double bytes = graph_node_cost(graph, i, 1).out_bytes;
-        if (i >= frontier)
-            kept += bytes;
-        else if (bytes > widest)
-            widest = bytes;
-    }
-    return parameters + session->draft->experiment.train.batch * (kept + 2 * widest);
-}
-
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts)
 {
     *counts = (struct session_freeze_counts){0};
-    if (subject_of(session)) {
-        run_layers_counts(subject_of(session), counts);
+    if (view_subject(session)) {
+        run_layers_counts(view_subject(session), counts);
         return;
     }
     if (!session->draft->graph)
@@ -425,16 +381,4 @@ void session_freeze_counts(const struct session *session, struct session_freeze_
     counts->layers_frozen = of_plan.layers_frozen;
     counts->macs_forward = graph_totals(session->draft->graph).macs;
     counts->macs_backward = backward_macs(session);
-    counts->train_bytes = step_bytes(session);
-    if (!session->draft->dataset)
-        return;
-    struct session *own = (struct session *)session;
-    if (session->draft->multiply_adds_a_second <= 0) {
-        struct team *team = team_create(session->threads);
-        own->draft->multiply_adds_a_second = measure_rate(team_threads(team));
-        team_destroy(team);
-    }
-    double train = (double)session->draft->data.train, val = (double)session->draft->data.val;
-    counts->seconds_epoch = (train * (counts->macs_forward + counts->macs_backward) + val * counts->macs_forward) /
-                            own->draft->multiply_adds_a_second;
 }

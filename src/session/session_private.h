@@ -4,19 +4,13 @@
 
 #include <pthread.h>
 
+#include "draft_private.h"
 #include "thaw/base/job.h"
-#include "thaw/data/dataset.h"
-#include "thaw/network/freeze.h"
 #include "thaw/run/rundir.h"
-#include "thaw/session/session.h"
-#include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
-#include "thaw/shelf/remember.h"
-#include "thaw/source/bind.h"
-#include "thaw/train/experiment.h"
 #include "view_private.h"
 
-enum { SESSION_UNDO = 100, SESSION_COMPARED = 15, RECENT_MAX = 12 };
+enum { SESSION_COMPARED = 15 };
 
 /* An image's time being measured; the job reads all of it and writes what is behind the line. */
 struct session_timing {
@@ -26,51 +20,6 @@ struct session_timing {
     /* --- */
     char arch[64], input[REMEMBER_INPUT];
     double seconds;
-};
-
-/* The next run: model, freeze plan, data, settings, and the list of models that it is chosen from. What an experiment
- * opens. */
-struct draft {
-    /* session_listing.c */
-    struct session_model *model;
-    size_t models, models_room;
-    struct bind_zoo *zoo; /* made when the first file is recognised */
-    char **opened;        /* weights files opened by path, listed ever after */
-    size_t opened_count;
-    struct catalog *catalog; /* NULL: cannot be read, see the fault */
-    struct error catalog_fault;
-    struct remembered remembered;
-
-    /* session_models.c */
-    long chosen;
-    struct graph *graph; /* of the chosen model */
-    struct session_match *match;
-    size_t matches;
-
-    /* session_layers.c */
-    struct freeze *freeze;
-    struct freeze *undo[SESSION_UNDO];
-    int undos;
-    struct session_layer *layer;
-    int *layer_node; /* node of each row; -1 for a stage's row */
-    size_t layers;
-    double multiply_adds_a_second; /* of this machine, measured once; 0: not yet */
-
-    /* session_data.c */
-    struct dataset *dataset;
-    struct session_data data;
-    struct session_class *data_class;
-    struct session_bad *data_bad;
-    char **place;
-    size_t places;
-
-    /* session_recent.c */
-    char *recent[RECENT_MAX]; /* experiments, as last asked for */
-    size_t recents;
-
-    /* session_experiment.c */
-    struct experiment experiment;
-    struct session_setting *setting;
 };
 
 struct session {
@@ -115,6 +64,10 @@ struct session {
     struct session_notice notice[VIEW_NOTICES];
     int notices;
 
+    /* session_cost.c */
+    bool measures;
+    struct costs *costs; /* NULL: nobody has asked yet */
+
     /* session_look.c */
     struct session_looks *looks; /* NULL: nobody has looked yet */
 
@@ -129,15 +82,16 @@ struct session {
 
 void session_wake(int descriptor); /* the front end: there is something for session_pump */
 
-/* session.c */
-struct draft *draft_create(void);
-void draft_destroy(struct draft *draft); /* takes NULL */
-
 /* session_open.c */
 bool opening_create(struct session *session, const struct session_options *options, struct error *error);
 bool opening_settle(struct session *session, struct error *error); /* false: still going on, though it was waited for */
 size_t opening_pump(struct session *session);                      /* the number of changes */
 void opening_finish(struct session *session);
+
+/* session_cost.c */
+size_t cost_pump(struct session *session); /* the number of changes */
+void cost_rest(struct session *session);   /* a run begins: nothing more is measured beside it */
+void cost_finish(struct session *session);
 
 /* session_look.c */
 size_t look_pump(struct session *session); /* the number of changes */

@@ -114,7 +114,6 @@ void run_layers_counts(struct view *view, struct session_freeze_counts *counts)
     size_t count = run_layers(view, &rows);
     counts->trainable = (double)story->trainable;
     counts->frozen = (double)story->frozen;
-    counts->train_bytes = story->run.kind == EVENT_RUN ? (double)story->run.u.run.memory : 0;
     bool below = false;
     for (size_t i = 0; i < count; i++) {
         if (rows[i].is_stage)

@@ -271,6 +271,7 @@ static bool make_experiment(struct session *session, struct experiment *experime
 
 static bool begin(struct session *session, const struct engine_request *request, struct error *error)
 {
+    cost_rest(session);
     struct link *link =
         session->engine ? engine_start(session->engine, request, error) : engine_run_here(request, error);
     if (link)

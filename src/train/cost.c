@@ -75,8 +75,10 @@ bool train_cost(struct train_cost *cost, const struct train_cost_request *reques
     scheme_make(&scheme, &of);
     struct plan *plan = plan_dry(request->graph, request->freeze, &scheme.plan, error);
     *cost = (struct train_cost){0};
-    if (!plan)
+    if (!plan || !scheme_trains(request->freeze, request->graph, error)) {
+        plan_destroy(plan);
         return false;
+    }
     struct plan *filling = cost_filling(&of, &scheme);
     cost->bytes = cost_bytes(&of, &scheme, plan, filling);
     for (int s = 0; s < DATASET_SPLITS; s++)

@@ -5,6 +5,12 @@
 
 #include "thaw/base/machine.h"
 
+bool scheme_trains(const struct freeze *freeze, const struct graph *graph, struct error *error)
+{
+    return freeze_counts(freeze, graph).trainable > 0 ||
+           error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
+}
+
 /* --- images --- */
 
 /* Bytes of decoded images that are kept of a part: validation has at most a quarter, and no more than all its views. */

@@ -26,6 +26,9 @@ struct scheme {
     struct plan_options plan; /* of a training step: the thawed half alone where no image goes through the other */
 };
 
+/* Whether there is anything to train; ERROR_USAGE. */
+bool scheme_trains(const struct freeze *freeze, const struct graph *graph,
+                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How a run reads a part's images where it has no features of them; the freeze plan is not looked at. */
 struct loader_options scheme_loading(const struct scheme_request *request, enum dataset_split split) THAW_NONNULL;
 void scheme_make(struct scheme *scheme, const struct scheme_request *request) THAW_NONNULL;

@@ -177,8 +177,8 @@ uint64_t trainer_thaw_warmup(const struct trainer *trainer)
 bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error *error)
 {
     struct feature_cache *features[DATASET_SPLITS];
-    if (freeze_counts(freeze, trainer->graph).trainable == 0)
-        return error_set(error, ERROR_USAGE, "every layer would be frozen: nothing is left to train");
+    if (!scheme_trains(freeze, trainer->graph, error))
+        return false;
     trainer_enter(trainer, EVENT_PHASE_PREPARING);
     measure_kernels(trainer, freeze);
     trainer_linger(trainer, 0, 0);

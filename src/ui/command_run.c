@@ -217,15 +217,13 @@ static void freeze_next(const struct command_call *call, bool frozen)
 /* value: whether it freezes. What a run makes of it comes as a notice. */
 static void freeze(const struct command_call *call)
 {
-    struct session *session = call->ui->session;
-    enum session_subject subject = ui_subject(call->ui), before = session_subject(session);
-    if (subject == SESSION_SHOWN_RUN) {
+    if (ui_subject(call->ui) == SESSION_SHOWN_RUN) {
         tell(call);
         return;
     }
-    session_set_subject(session, subject);
+    enum session_subject before = ui_mean(call->ui, SESSION_NEXT_RUN);
     freeze_next(call, call->command->value != 0);
-    session_set_subject(session, before);
+    ui_mean(call->ui, before);
 }
 
 static void undo_next(struct ui *ui)
@@ -248,15 +246,13 @@ static void undo_next(struct ui *ui)
 
 static void undo(const struct command_call *call)
 {
-    struct session *session = call->ui->session;
-    enum session_subject before = session_subject(session);
     if (ui_subject(call->ui) == SESSION_SHOWN_RUN) { /* its plan alone */
         tell(call);
         return;
     }
-    session_set_subject(session, SESSION_NEXT_RUN);
+    enum session_subject before = ui_mean(call->ui, SESSION_NEXT_RUN);
     undo_next(call->ui);
-    session_set_subject(session, before);
+    ui_mean(call->ui, before);
 }
 
 /* The deepest stage with something frozen in it: what gradual thawing takes next. */
@@ -265,12 +261,11 @@ static void thaw_next(const struct command_call *call)
     struct ui *ui = call->ui;
     const struct session_layer *all;
     char name[sizeof all->name] = "";
-    enum session_subject before = session_subject(ui->session);
-    session_set_subject(ui->session, ui_subject(ui));
+    enum session_subject before = ui_mean(ui, ui_subject(ui));
     for (size_t i = session_layers(ui->session, &all); !name[0] && i-- > 0;)
         if (all[i].is_stage && (all[i].all == SESSION_MARK_FROZEN || all[i].all == SESSION_MARK_PARTLY))
             snprintf(name, sizeof name, "%s", all[i].name);
-    session_set_subject(ui->session, before);
+    ui_mean(ui, before);
     if (name[0])
         ui_do(ui, "thaw", name);
     else

@@ -117,6 +117,20 @@ static void offer_layers(struct completions *out, struct ui *ui, const char *hea
     mem_free(start);
 }
 
+static void offer_next_layers(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    enum session_subject before = ui_mean(ui, SESSION_NEXT_RUN);
+    offer_layers(out, ui, head, typed);
+    ui_mean(ui, before);
+}
+
+static void offer_subjects_layers(struct completions *out, struct ui *ui, const char *head, const char *typed)
+{
+    enum session_subject before = ui_mean(ui, ui_subject(ui));
+    offer_layers(out, ui, head, typed);
+    ui_mean(ui, before);
+}
+
 /* "sgd | adamw": the words, when they are words to be typed and not a description such as "folder | fraction": then the
  * value as it stands is one of them. */
 static void offer_words(struct completions *out, const char *head, const char *typed,
@@ -145,14 +159,16 @@ static void offer_value(struct completions *out, struct ui *ui, const char *head
     } sources[] = {{"model.name", offer_models},
                    {"model.weights", offer_models},
                    {"data.path", offer_data},
-                   {"freeze.upto", offer_layers},
-                   {"freeze.frozen", offer_layers}};
+                   {"freeze.upto", offer_next_layers},
+                   {"freeze.frozen", offer_next_layers}};
     for (size_t i = 0; i < THAW_LENGTH(sources); i++)
         if (strcmp(setting->key, sources[i].key) == 0) {
             sources[i].offer(out, ui, head, typed);
             return;
         }
-    if (setting->path)
+    if (strncmp(setting->key, "thaw.", 5) == 0)
+        offer_next_layers(out, ui, head, typed);
+    else if (setting->path)
         offer_paths(out, head, typed);
     else
         offer_words(out, head, typed, setting);
@@ -235,7 +251,7 @@ static void offer_argument(struct completions *out, struct ui *ui, enum command_
         offer_settings(out, ui, head, typed);
         break;
     case ARGUMENT_LAYERS:
-        offer_layers(out, ui, head, typed);
+        offer_subjects_layers(out, ui, head, typed);
         break;
     case ARGUMENT_THEME:
         offer_themes(out, ui, head, typed);

@@ -68,6 +68,25 @@ char *component_percent(char text[WORDS_MAX], double share)
     return text;
 }
 
+char *component_epochs(char text[COMPONENT_TEXT], const struct session_cost *cost)
+{
+    static const double alike =
+        1.15; /* a first epoch that is no longer than so many times a later one is not told apart */
+    char first[WORDS_MAX], later[WORDS_MAX], many[WORDS_MAX] = "";
+    const char *about = cost->measuring ? "about " : "";
+    words_seconds(first, cost->first);
+    words_seconds(later, cost->later);
+    if (cost->firsts > 1)
+        snprintf(many, sizeof many, "%d of ", cost->firsts);
+    if (!(cost->first > 0))
+        snprintf(text, COMPONENT_TEXT, "%s", cost->measuring ? "being measured" : "");
+    else if (cost->first <= alike * cost->later || strcmp(first, later) == 0)
+        snprintf(text, COMPONENT_TEXT, "%s%s", about, later);
+    else
+        snprintf(text, COMPONENT_TEXT, "%s%.15s%.15s, then %.15s", about, many, first, later);
+    return text;
+}
+
 const char *component_leaf(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -19,6 +19,9 @@ void component_heading(struct canvas *canvas, struct rect *area, const char *tit
 
 /* "93.4%", "-" for a share below 0. Returns `text`. */
 char *component_percent(char text[WORDS_MAX], double share);
+/* What epochs take: "4.2 s, then 13 ms", "3 of 4.2 s, then 13 ms", "about 8.2 s", "being measured"; "" where it is not
+ * known. Returns `text`. */
+char *component_epochs(char text[COMPONENT_TEXT], const struct session_cost *cost);
 /* The last folder of a path: "indian"; "" stays "". Borrowed from `path`. */
 const char *component_leaf(const char *path);
 

@@ -189,12 +189,39 @@ static void fill_cell(void *context, int index, int column, struct table_cell *c
     }
 }
 
+/* What it costs, in a line; what is first is seen on any terminal. */
+static void draw_cost(struct ui *ui, struct canvas *canvas, struct rect line,
+                      const struct session_freeze_counts *counts)
+{
+    struct session_cost cost;
+    char forward[WORDS_MAX], backward[WORDS_MAX], bytes[WORDS_MAX], epochs[COMPONENT_TEXT];
+    int x = line.x, y = line.y, end = line.x + line.w;
+    session_cost(ui->session, &cost);
+    if (cost.bytes <= 0 && cost.refused[0] != '\0')
+        x += canvas_format(canvas, x, y, end - x, THEME_WARNING, 0, "%s   ", cost.refused);
+    if (cost.bytes > 0) {
+        bool refused = cost.refused[0] != '\0';
+        x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "memory ");
+        x += canvas_format(canvas, x, y, end - x, refused ? THEME_WARNING : THEME_TEXT, 0, "%s%s   ",
+                           words_bytes(bytes, cost.bytes), refused ? ", too much" : "");
+    }
+    if (component_epochs(epochs, &cost)[0] != '\0') {
+        x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "epoch ");
+        x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s   ", epochs);
+    }
+    words_count(forward, counts->macs_forward);
+    words_count(backward, counts->macs_backward);
+    bool wide = (size_t)(end - x) >= strlen("MACs  forward,  backward") + strlen(forward) + strlen(backward);
+    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "MACs ");
+    canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, wide ? "%s forward, %s backward" : "%s + %s", forward,
+                  backward);
+}
+
 /* Two lines: what moves, with a bar; what it costs. */
 static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct session_freeze_counts counts;
-    char trainable[WORDS_MAX], frozen[WORDS_MAX], forward[WORDS_MAX], backward[WORDS_MAX], bytes[WORDS_MAX],
-        seconds[WORDS_MAX];
+    char trainable[WORDS_MAX], frozen[WORDS_MAX];
     session_freeze_counts(ui->session, &counts);
     double total = counts.trainable + counts.frozen, share = total > 0 ? counts.trainable / total : 0;
     int x = area.x, y = area.y, end = area.x + area.w;
@@ -216,17 +243,7 @@ static void draw_totals(struct ui *ui, struct canvas *canvas, struct rect area)
     }
     canvas_format(canvas, x, y, end - x, THEME_FROZEN, 0, "✻ %s frozen in %d", words_count(frozen, counts.frozen),
                   counts.layers_frozen);
-    x = area.x;
-    y++;
-    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "MACs ");
-    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s forward, %s backward",
-                       words_count(forward, counts.macs_forward), words_count(backward, counts.macs_backward));
-    x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   memory ");
-    x += canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s", words_bytes(bytes, counts.train_bytes));
-    if (counts.seconds_epoch > 0) {
-        x += canvas_format(canvas, x, y, end - x, THEME_DIM, 0, "   epoch ");
-        canvas_format(canvas, x, y, end - x, THEME_TEXT, 0, "%s", words_seconds(seconds, counts.seconds_epoch));
-    }
+    draw_cost(ui, canvas, (struct rect){area.x, area.y + 1, area.w, 1}, &counts);
 }
 
 static void draw_legend(struct canvas *canvas, struct rect line)

@@ -26,6 +26,12 @@ static void fill_value(struct table_cell *cell, const char *value)
     snprintf(cell->text, sizeof cell->text, "%.*s", (int)room, value);
 }
 
+/* The row that takes another line of the schedule. */
+static bool adds(const struct session_setting *setting)
+{
+    return strcmp(setting->key, "thaw.epoch") == 0;
+}
+
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
 {
     const struct fill *fill = context;
@@ -39,9 +45,14 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
     const struct session_setting *setting = &fill->setting[row - 1];
     switch (column) {
     case FORM_KEY:
-        snprintf(cell->text, sizeof cell->text, "%s", setting->key);
+        snprintf(cell->text, sizeof cell->text, "%s%s", setting->key, adds(setting) ? " +" : "");
         break;
     case FORM_VALUE:
+        if (adds(setting)) {
+            cell->role = THEME_DIM;
+            snprintf(cell->text, sizeof cell->text, "Enter adds a thaw");
+            break;
+        }
         cell->role = THEME_TITLE;
         cell->tail = strchr(setting->value, '/') != NULL;
         fill_value(cell, setting->value[0] == '\0' ? "-" : setting->value);
@@ -67,11 +78,35 @@ static const char *value_of(struct ui *ui, const char *key)
     return "";
 }
 
+enum { LABEL = 9 };
+
+/* What moves, and what that takes on this machine. */
+static void draw_counts(struct ui *ui, struct canvas *canvas, struct rect line)
+{
+    struct session_freeze_counts counts;
+    struct session_cost cost;
+    char a[WORDS_MAX], b[WORDS_MAX], epochs[COMPONENT_TEXT];
+    int x = line.x + LABEL, end = line.x + line.w;
+    session_freeze_counts(ui->session, &counts);
+    session_cost(ui->session, &cost);
+    canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0, "trains");
+    x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "%s values, %s frozen",
+                       words_count(a, counts.trainable), words_count(b, counts.frozen));
+    if (component_epochs(epochs, &cost)[0] != '\0')
+        x += canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; epoch %s", epochs);
+    if (cost.refused[0] != '\0' && cost.bytes > 0)
+        canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s of memory: more than it may have",
+                      words_bytes(a, cost.bytes));
+    else if (cost.refused[0] != '\0')
+        canvas_format(canvas, x, line.y, end - x, THEME_WARNING, 0, "; %s", cost.refused);
+    else if (cost.bytes > 0)
+        canvas_format(canvas, x, line.y, end - x, THEME_TEXT, 0, "; memory %s", words_bytes(a, cost.bytes));
+}
+
 /* Three lines: which model, which data, what moves. What is missing says where to get it. */
 static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
 {
-    enum { LABEL = 9 };
-    char a[WORDS_MAX], b[WORDS_MAX], key[COMPONENT_KEY], text[700];
+    char key[COMPONENT_KEY];
     long row = session_chosen_model(ui->session);
     const struct session_layer *layers;
     const char *model = session_layers(ui->session, &layers) == 0 ? NULL : value_of(ui, "model.name");
@@ -100,16 +135,8 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
     else
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
                       component_key(ui, "data-screen", key));
-    if (model != NULL) {
-        struct session_freeze_counts counts;
-        session_freeze_counts(ui->session, &counts);
-        int used = snprintf(text, sizeof text, "%s values, %s frozen", words_count(a, counts.trainable),
-                            words_count(b, counts.frozen));
-        if (counts.seconds_epoch > 0)
-            snprintf(text + used, sizeof text - (size_t)used, "; about %s an epoch, %s of memory",
-                     words_seconds(a, counts.seconds_epoch), words_bytes(b, counts.train_bytes));
-        field_draw(canvas, x, ++y, w, LABEL, "trains", text);
-    }
+    if (model != NULL)
+        draw_counts(ui, canvas, (struct rect){x, y + 1, w, 1});
     return model != NULL && data != NULL;
 }
 
@@ -137,7 +164,9 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
     struct fill fill = {.live = ui_training(ui)};
     bool narrow = area.w < 140;
     component_heading(canvas, &area, "next run", fill.live ? "another run is training" : "", true);
-    fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3)) && !fill.live;
+    enum session_subject before = ui_mean(ui, SESSION_NEXT_RUN);
+    fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 3));
+    ui_mean(ui, before);
     list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
     struct rect help = layout_cut_bottom(&area, narrow ? 2 : 0);
@@ -153,7 +182,7 @@ static void set_value(struct ui *ui, const char *key, const char *value)
     if (!undo_set(ui->undo, ui->session, assignment, &error))
         ui_fail(ui, &error);
     else
-        ui_say(ui, UI_INFO, "%s is %s%s", key, value, ui_training(ui) ? " for the next run" : "");
+        ui_say(ui, UI_INFO, "%s is %s%s", key, value[0] ? value : "empty", ui_training(ui) ? " for the next run" : "");
     mem_free(assignment);
 }
 

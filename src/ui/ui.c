@@ -220,6 +220,13 @@ enum session_subject ui_subject(struct ui *ui)
     return run ? SESSION_SHOWN_RUN : SESSION_NEXT_RUN;
 }
 
+enum session_subject ui_mean(struct ui *ui, enum session_subject subject)
+{
+    enum session_subject before = session_subject(ui->session);
+    session_set_subject(ui->session, subject);
+    return before;
+}
+
 const char *ui_no_steering(const struct session_status *status)
 {
     if (status->replay)
@@ -314,13 +321,16 @@ static bool overlay_event(struct ui *ui, const struct term_event *event)
     return true;
 }
 
-void ui_event(struct ui *ui, const struct term_event *event)
+/* What the session has to say of what was done; the last stays. */
+static void take_notices(struct ui *ui)
 {
-    ui->dirty = true;
-    if (event->kind == TERM_RESIZE) {
-        ui_resize(ui, event->width, event->height);
-        return;
-    }
+    struct session_notice notice;
+    while (session_take_notice(ui->session, &notice))
+        ui_say(ui, notice.good ? UI_GOOD : UI_ERROR, "%s", notice.text);
+}
+
+static void take_event(struct ui *ui, const struct term_event *event)
+{
     if (event->kind == TERM_KEY || event->mouse == TERM_PRESS)
         ui->message[0] = 0;     /* it was seen, and what comes now has more to say */
     if (ui->layout.too_small) { /* nothing is to be seen: only leaving makes sense */
@@ -335,6 +345,17 @@ void ui_event(struct ui *ui, const struct term_event *event)
         on_mouse(ui, event);
 }
 
+void ui_event(struct ui *ui, const struct term_event *event)
+{
+    ui->dirty = true;
+    if (event->kind == TERM_RESIZE) {
+        ui_resize(ui, event->width, event->height);
+        return;
+    }
+    take_event(ui, event);
+    take_notices(ui);
+}
+
 void ui_resize(struct ui *ui, int width, int height)
 {
     canvas_resize(ui->canvas, width, height);
@@ -346,9 +367,7 @@ void ui_pump(struct ui *ui)
 {
     if (session_pump(ui->session) == 0)
         return;
-    struct session_notice notice;
-    while (session_take_notice(ui->session, &notice))
-        ui_say(ui, notice.good ? UI_GOOD : UI_ERROR, "%s", notice.text);
+    take_notices(ui);
     ui->dirty = true;
     tell_running(ui);
     greet(ui);

@@ -117,6 +117,8 @@ void ui_keep(struct ui *ui);     /* writes down what the next run is, for the ne
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */
 /* Whose layers a command changes: as the screen in front, but nobody changes a run that has ended. */
 enum session_subject ui_subject(struct ui *ui);
+/* Makes the session's calls about layers mean this subject; returns the one that they meant, to be put back. */
+enum session_subject ui_mean(struct ui *ui, enum session_subject subject);
 /* Whether the shown run takes commands from here; where it does not, says why. */
 bool ui_may_steer(struct ui *ui);
 /* Gives the shown run a command of run/command.h, where it takes any. What comes of it comes as a notice. */

@@ -65,7 +65,7 @@ void undo_froze(struct undo *undo)
     push(undo);
 }
 
-/* What all settings are; the rows of the session change with the next assignment. */
+/* What all settings are; the rows of the session change with the next assignment, some come and go. */
 static struct change *read_all(struct session *session, size_t *count)
 {
     const struct session_setting *setting;
@@ -76,34 +76,48 @@ static struct change *read_all(struct session *session, size_t *count)
     return all;
 }
 
-/* Keeps of `all` what differs now, the others are freed. */
-static void keep_changed(struct session *session, struct step *step)
+static const struct change *find(const struct change *all, size_t count, const char *key)
 {
-    const struct session_setting *setting;
-    size_t count = session_settings(session, &setting), kept = 0;
-    for (size_t i = 0; i < step->changes; i++) {
-        struct change *change = &step->change[i];
-        if (i < count && strcmp(change->key, setting[i].key) == 0 && strcmp(change->value, setting[i].value) != 0) {
-            step->change[kept++] = *change;
-            continue;
-        }
-        mem_free(change->key);
-        mem_free(change->value);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].key, key) == 0)
+            return &all[i];
+    return NULL;
+}
+
+static void keep(struct step *step, const char *key, const char *value)
+{
+    step->change = mem_grow(step->change, step->changes + 1, sizeof *step->change);
+    step->change[step->changes++] = (struct change){mem_string(key), mem_string(value)};
+}
+
+/* What was another value before, with none where there was no such row; a row that is gone had its value. */
+static struct step compare(const struct step *before, const struct step *after)
+{
+    struct step changed = {0};
+    for (size_t i = 0; i < before->changes; i++) {
+        const struct change *was = &before->change[i], *is = find(after->change, after->changes, was->key);
+        if (!is || strcmp(was->value, is->value) != 0)
+            keep(&changed, was->key, was->value);
     }
-    step->changes = kept;
+    for (size_t i = 0; i < after->changes; i++)
+        if (!find(before->change, before->changes, after->change[i].key))
+            keep(&changed, after->change[i].key, "");
+    return changed;
 }
 
 bool undo_set(struct undo *undo, struct session *session, const char *assignment, struct error *error)
 {
-    struct step step;
-    step.change = read_all(session, &step.changes);
+    struct step before, after, changed = {0};
+    before.change = read_all(session, &before.changes);
     bool done = session_set(session, assignment, error);
-    if (done)
-        keep_changed(session, &step);
-    if (done && step.changes > 0)
-        *push(undo) = step;
-    else
-        drop(&step);
+    if (done) {
+        after.change = read_all(session, &after.changes);
+        changed = compare(&before, &after);
+        drop(&after);
+    }
+    if (changed.changes > 0)
+        *push(undo) = changed;
+    drop(&before);
     return done;
 }
 

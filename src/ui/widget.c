@@ -146,6 +146,8 @@ char *words_seconds(char text[WORDS_MAX], double seconds)
     long whole = seconds > 0 && seconds < 1e9 ? (long)(seconds + 0.5) : 0;
     if (!(seconds >= 0))
         snprintf(text, WORDS_MAX, "-");
+    else if (seconds > 0 && seconds < 0.00095)
+        snprintf(text, WORDS_MAX, "< 1 ms");
     else if (seconds < 0.9995)
         snprintf(text, WORDS_MAX, "%.0f ms", seconds * 1000);
     else if (seconds < 9.95)

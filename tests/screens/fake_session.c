@@ -58,6 +58,7 @@ static void init_settings(struct session_setting *s)
     set_setting(s++, "train.seed", "1", "number", "the same seed gives the same run");
     set_setting(s++, "data.path", "/data/samples/indian", "folder", "images, one folder a class");
     set_setting(s++, "run.name", "indian", "text", "part of the run's folder name");
+    set_setting(s++, "thaw.epoch", "", "N layers [@ lr*F]", "adds a thaw");
 }
 
 struct session *session_create(const struct session_options *options, struct error *error)
@@ -220,10 +221,23 @@ void session_freeze_counts(const struct session *session, struct session_freeze_
         counts->macs_forward += row->macs;
         counts->macs_backward += moves ? (above ? 2 : 1) * row->macs : above ? row->macs : 0;
         above = above || moves;
-        counts->train_bytes += 4 * row->params + (above ? 64 : 8) * row->activation_bytes;
     }
-    if (session->has_data)
-        counts->seconds_epoch = 93 * (counts->macs_forward + counts->macs_backward) / 40e9 + 0.1;
+}
+
+void session_cost(struct session *session, struct session_cost *cost)
+{
+    struct session_freeze_counts counts;
+    *cost = (struct session_cost){0};
+    session_freeze_counts(session, &counts);
+    for (size_t i = 0; session->model >= 0 && i < session->layers; i++)
+        if (!session->layer[i].is_stage)
+            cost->bytes +=
+                4 * session->layer[i].params + (counts.frozen > 0 ? 8 : 64) * session->layer[i].activation_bytes;
+    if (!session->has_data || session->model < 0 || session->subject == SESSION_SHOWN_RUN)
+        return;
+    cost->later = 93 * counts.macs_backward / 40e9 + 0.1;
+    cost->first = cost->later + 93 * counts.macs_forward / 40e9;
+    cost->firsts = 1;
 }
 
 static void push_undo(struct session *session)
@@ -368,12 +382,39 @@ bool session_preview(struct session *session, bool val, int label, size_t number
 size_t session_settings(const struct session *session, const struct session_setting **settings)
 {
     *settings = session->setting;
-    return SETTINGS;
+    return SETTINGS + (size_t)session->thaws + 1;
+}
+
+/* "8" and "layer2"; no layers: it is removed. */
+static void set_thaw(struct session *session, int epoch, const char *layers)
+{
+    char key[32];
+    int at = 0;
+    struct session_setting *row = session->setting + SETTINGS;
+    snprintf(key, sizeof key, "thaw.epoch %d", epoch);
+    while (at < session->thaws && strcmp(row[at].key, key) != 0)
+        at++;
+    if (layers[0] && (at < session->thaws || session->thaws < THAWS)) {
+        session->thaws += at == session->thaws;
+        set_setting(&row[at], key, layers, "layers [@ lr*F]", "thawed at the beginning of that epoch");
+    } else if (at < session->thaws) {
+        memmove(row + at, row + at + 1, (size_t)(session->thaws-- - at) * sizeof *row);
+    }
+    set_setting(&row[session->thaws], "thaw.epoch", "", "N layers [@ lr*F]", "adds a thaw");
 }
 
 bool session_set(struct session *session, const char *assignment, struct error *error)
 {
     const char *equals = strchr(assignment, '=');
+    int epoch, used = 0;
+    if (sscanf(assignment, "thaw.epoch=%d %n", &epoch, &used) == 1 && used > 0) {
+        set_thaw(session, epoch, assignment + used);
+        return true;
+    }
+    if (sscanf(assignment, "thaw.epoch %d%n", &epoch, &used) == 1 && assignment[used] == '=') {
+        set_thaw(session, epoch, assignment + used + 1);
+        return true;
+    }
     for (int i = 0; equals != NULL && i < SETTINGS; i++) {
         struct session_setting *setting = &session->setting[i];
         if (strncmp(setting->key, assignment, (size_t)(equals - assignment)) != 0)

@@ -12,6 +12,7 @@ enum {
     SETTINGS = 13,
     RUNS = 4,
     VIEWS = 4,
+    THAWS = 4,
     FAKE_MODELS = 9
 };
 
@@ -35,7 +36,8 @@ struct session {
     int undos;
     bool has_data;
     char data_path[256];
-    struct session_setting setting[SETTINGS];
+    struct session_setting setting[SETTINGS + THAWS + 1]; /* behind the settings the schedule, and what adds to it */
+    int thaws;
     struct session_status status,
         kept[VIEWS]; /* of the shown view, and of all as they were when they were shown last */
     size_t views;

@@ -148,7 +148,7 @@ static void test_undo_of_both(void **state)
 static void test_paths_are_completed(void **state)
 {
     (void)state;
-    static const char *const before[] = {"4 G k Enter C-u", ": s e t Space d a t a . p a t h ="};
+    static const char *const before[] = {"4 G k k Enter C-u", ": s e t Space d a t a . p a t h ="};
     char root[] = "/tmp/thaw-test-keys-XXXXXX", keys[160], wanted[64];
     assert_non_null(mkdtemp(root));
     char *folder = mem_format("%s/flowers", root);

@@ -236,6 +236,40 @@ static void test_no_results_say_why(void **state)
     type("b"); /* harms nothing */
 }
 
+/* The schedule is rows of the form: added, changed, removed, and taken back. */
+static void test_the_schedule_is_rows(void **state)
+{
+    (void)state;
+    type("Enter 3 Enter 4 G");
+    see("thaw.epoch +");
+    type("Enter 8 Space l a y e r 2 Enter");
+    see("thaw.epoch 8                       layer2");
+    type("G");
+    see("thaw.epoch +");
+    type("Enter 1 2 Space l a y e r 1 Enter u");
+    miss("layer1");
+    type("G k Enter Space @ Space l r * 0 . 1 Enter");
+    see("thaw.epoch 8                       layer2 @ lr*0.1");
+    type("u");
+    miss("lr*0.1");
+    type("G k Enter C-u Enter");
+    see("thaw.epoch 8 is empty");
+    miss("                 layer2");
+    type("u");
+    see("thaw.epoch 8                       layer2");
+    see("Undone: thaw.epoch 8 is layer2 again");
+}
+
+/* The form is the next run's, whatever trains. */
+static void test_the_form_counts_the_next_run(void **state)
+{
+    (void)state;
+    begin_run();
+    type("e");
+    see("650 values, 269 k frozen");
+    see("start training");
+}
+
 /* --- several runs --- */
 
 static void test_what_trains_already_is_offered(void **state)
@@ -370,6 +404,8 @@ int main(void)
         WITH_STAGE(test_thaws_to_come_are_drawn),
         WITH_STAGE(test_results_say_of_which_epoch),
         WITH_STAGE(test_no_results_say_why),
+        WITH_STAGE(test_the_schedule_is_rows),
+        WITH_STAGE(test_the_form_counts_the_next_run),
         WITH_STAGE(test_what_trains_already_is_offered),
         WITH_STAGE(test_views_are_listed_and_changed),
         WITH_STAGE(test_closing_lets_the_run_go_on),

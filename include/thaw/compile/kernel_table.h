@@ -21,9 +21,10 @@ void kernel_table_watch(struct kernel_table *table, void (*watch)(void *context)
  * nothing learns. What cannot be remembered is forgotten after this process. Some 10 ms a job. */
 int kernel_table_measure(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
                          struct team *team) THAW_NONNULL_ARGS(1, 2, 4);
-/* The same of so many jobs at most. */
-int kernel_table_measure_some(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
-                              struct team *team, int most) THAW_NONNULL_ARGS(1, 2, 4);
+/* The same as long as go_on says so before each job. */
+int kernel_table_measure_while(struct kernel_table *table, const struct graph *graph, const struct freeze *freeze,
+                               struct team *team, bool (*go_on)(void *context), void *context)
+    THAW_NONNULL_ARGS(1, 2, 4, 5);
 
 /* The name of the kernel to take in place of the built-in rule's, or NULL: the rule stands. Static.
  * kept: the weights do not move, so their transformed or packed form is kept. no_winograd: without op_kernel.transforms. */

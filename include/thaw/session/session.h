@@ -27,6 +27,7 @@ struct session_options {
     session_make_samples make_samples; /* before that; NULL: the sample world is there */
     const char *instead;               /* experiment that is opened where the other cannot be; NULL: none */
     const char *engine;                /* program that runs are started in, "/proc/self/exe"; NULL: in this process */
+    bool measures;                     /* in the background, what session_cost wants to know of this machine */
 };
 struct session *session_create(const struct session_options *options, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* A run in this process is stopped and saved; all others go on. */
@@ -68,10 +69,17 @@ struct session_freeze_counts {
     double trainable, frozen; /* learnable values */
     int layers_trainable, layers_frozen;
     double macs_forward, macs_backward; /* an image, with this freeze plan */
-    double train_bytes;                 /* memory of a training step at the experiment's batch */
-    double seconds_epoch;               /* estimated on this machine for the chosen data; 0: no data chosen yet */
 };
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts) THAW_NONNULL;
+/* What the next run would take on this machine with its freeze plan, settings and data; of the shown run its memory. */
+struct session_cost {
+    double bytes;        /* of memory, decoded images apart; 0: not known */
+    double first, later; /* seconds of the first epoch and of those behind it; 0: not known */
+    int firsts;          /* so many epochs are like the first: each computes features of its own */
+    bool measuring;      /* what the seconds depend on is being measured in the background */
+    char refused[256];   /* why it could not be had; "": it could */
+};
+void session_cost(struct session *session, struct session_cost *cost) THAW_NONNULL;
 enum session_marks {
     SESSION_WEIGHTS = 1,
     SESSION_AFFINE = 2,

@@ -46,7 +46,7 @@ struct train_cost_request {
     const struct speed *speed;
     const struct data_pace *pace; /* [DATASET_SPLITS] */
 };
-/* false: the batch cannot be (ERROR_USAGE). */
+/* false: the batch cannot be, or nothing would be left to train (ERROR_USAGE). */
 bool train_cost(struct train_cost *cost, const struct train_cost_request *request,
                 struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 

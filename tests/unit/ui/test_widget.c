@@ -241,6 +241,9 @@ static void test_words(void **state)
     assert_string_equal(words_seconds(text, 3723), "1:02:03");
     assert_string_equal(words_seconds(text, 4.2), "4.2 s");
     assert_string_equal(words_seconds(text, 0.0123), "12 ms");
+    assert_string_equal(words_seconds(text, 0.0003), "< 1 ms");
+    assert_string_equal(words_seconds(text, 0.00096), "1 ms");
+    assert_string_equal(words_seconds(text, 0), "0 ms");
     assert_string_equal(words_seconds(text, 75), "1:15");
     assert_string_equal(words_seconds(text, NAN), "-");
     assert_string_equal(words_seconds(text, -1), "-");
