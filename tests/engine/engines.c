@@ -105,23 +105,25 @@ void engine_stop(struct reader *reader)
     reader_wait(reader, reader_has_ended);
 }
 
-/* Calls for each name in the run and in its checkpoints. */
-static void each_file(const char *run, void (*look)(const char *path))
+/* Looks at each name in the run and in its checkpoints, until one does not please. */
+static bool each_file(const char *run, bool (*pleases)(const char *path))
 {
     static const char *const folders[] = {"", "checkpoints"};
+    bool good = true;
     for (size_t i = 0; i < THAW_LENGTH(folders); i++) {
         struct error error = {0};
         struct file_list list;
         char *folder = i ? path_join(run, folders[i]) : mem_string(run);
         world_must(file_list_read(&list, folder, &error), &error);
-        for (size_t k = 0; k < list.count; k++) {
+        for (size_t k = 0; good && k < list.count; k++) {
             char *path = path_join(folder, list.name[k]);
-            look(path);
+            good = pleases(path);
             mem_free(path);
         }
         file_list_free(&list);
         mem_free(folder);
     }
+    return good;
 }
 
 static bool ends_in(const char *path, const char *end)
@@ -130,31 +132,34 @@ static bool ends_in(const char *path, const char *end)
     return length >= size && strcmp(path + length - size, end) == 0;
 }
 
-static void refuse_litter(const char *path)
+static bool is_no_litter(const char *path)
 {
-    if (ends_in(path, ".sock") || ends_in(path, ".tmp"))
-        fail_msg("%s is left", path);
+    return !ends_in(path, ".sock") && !ends_in(path, ".tmp");
 }
 
+/* The sockets go a moment after the lock is free. */
 void engine_assert_tidy(const char *run)
 {
-    each_file(run, refuse_litter);
+    for (double began = clock_monotonic(); !each_file(run, is_no_litter); wait_a_moment())
+        if (clock_monotonic() - began > 20)
+            fail_msg("%s is not tidy", run);
 }
 
-static void read_weights(const char *path)
+static bool can_be_read(const char *path)
 {
     struct error error = {0};
     if (!ends_in(path, ".safetensors"))
-        return;
+        return true;
     struct weights *weights = weights_open(path, &error);
     if (!weights)
         fail_msg("%s", error.text);
     weights_close(weights);
+    return true;
 }
 
 void engine_assert_readable(const char *run)
 {
     struct world_log log;
     world_read(run, &log); /* fails on a line that is none */
-    each_file(run, read_weights);
+    each_file(run, can_be_read);
 }

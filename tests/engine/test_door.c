@@ -450,8 +450,8 @@ static void who_does_not_read(void **state)
     dprintf(fd, "{\"command\":\"watch\"}\n");
     assert_true(reader_tell(&reader, "continue").done);
     uint64_t step = reader.story.step;
-    reader_wait_for_events(&reader, reader.next + 2000);
-    assert_true(reader.story.step > step + 1000);
+    reader_wait_for_events(&reader, reader.next + 600);
+    assert_true(reader.story.step > step + 300);
     assert_true(reader_tell(&reader, "pause").done);
     close(fd);
     finish();
