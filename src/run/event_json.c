@@ -36,6 +36,23 @@ static json_t *double_to_json(double value)
     return json_string(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
 }
 
+static json_t *u64_to_json(uint64_t value)
+{
+    char text[24];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return json_string(text);
+}
+
+static json_t *metrics_to_json(const struct metrics *metrics)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < metrics->count; i++)
+        json_object_set_new(object, metrics->of[i].name, double_to_json(metrics->of[i].value));
+    return object;
+}
+
 static json_t *definitions_to_json(const struct metric_definitions *definitions)
 {
     json_t *list = json_array();
@@ -79,8 +96,16 @@ static json_t *field_to_json(const struct event *event, const struct event_field
     const void *at = (const char *)event + field->offset;
     char text[HASH_TEXT];
     switch (field->type) {
+    case EVENT_FIELD_INT:
+        return json_integer(*(const int *)at);
+    case EVENT_FIELD_U64:
+        return u64_to_json(*(const uint64_t *)at);
+    case EVENT_FIELD_DOUBLE:
+        return double_to_json(*(const double *)at);
     case EVENT_FIELD_BOOL:
         return json_boolean(*(const bool *)at);
+    case EVENT_FIELD_TEXT:
+        return text_to_json(at);
     case EVENT_FIELD_HASH:
         hash_text(text, *(const struct hash *)at);
         return json_string(text);
@@ -90,12 +115,8 @@ static json_t *field_to_json(const struct event *event, const struct event_field
         return json_string(event_phase_name(*(const enum event_phase *)at));
     case EVENT_FIELD_LONG:
         return *(char *const *)at ? text_to_json(*(char *const *)at) : NULL;
-    case EVENT_FIELD_INT:
-    case EVENT_FIELD_U64:
-    case EVENT_FIELD_DOUBLE:
-    case EVENT_FIELD_TEXT:
     case EVENT_FIELD_METRICS:
-        break; /* written as they stand */
+        return metrics_to_json(at);
     case EVENT_FIELD_DEFINITIONS:
         return definitions_to_json(at);
     case EVENT_FIELD_LAYERS:
@@ -106,131 +127,26 @@ static json_t *field_to_json(const struct event *event, const struct event_field
     return NULL;
 }
 
-/* --- the line ---
- * Steps make up nearly all lines, thousands a second of small networks, so numbers and plain texts are written as they
- * stand; whatever else goes through a JSON value. */
-
-struct line {
-    char *text;
-    size_t length, room;
-};
-
-static void append(struct line *line, const char *bytes, size_t count)
-{
-    if (line->length + count > line->room) {
-        line->room = 2 * (line->length + count);
-        line->text = mem_grow(line->text, line->room, 1);
-    }
-    memcpy(line->text + line->length, bytes, count);
-    line->length += count;
-}
-
-static void append_value(struct line *line, json_t *json)
-{
-    char *dumped = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
-    append(line, dumped ? dumped : "null", dumped ? strlen(dumped) : 4);
-    free(dumped);
-    json_decref(json);
-}
-
-static void append_text(struct line *line, const char *text)
-{
-    size_t length = 0;
-    while (text[length] >= ' ' && text[length] <= '~' && text[length] != '"' && text[length] != '\\')
-        length++;
-    if (text[length]) {
-        append_value(line, text_to_json(text));
-        return;
-    }
-    append(line, "\"", 1);
-    append(line, text, length);
-    append(line, "\"", 1);
-}
-
-static void append_double(struct line *line, double value)
-{
-    char text[40];
-    if (isfinite(value))
-        append(line, text, (size_t)snprintf(text, sizeof text, "%.17g", value));
-    else
-        append_value(line, double_to_json(value));
-}
-
-static void append_integer(struct line *line, int value)
-{
-    char text[24];
-    append(line, text, (size_t)snprintf(text, sizeof text, "%d", value));
-}
-
-static void append_u64(struct line *line, uint64_t value)
-{
-    char text[24];
-    const char *format = value <= INT64_MAX ? "%" PRIu64 : "\"%" PRIu64 "\"";
-    append(line, text, (size_t)snprintf(text, sizeof text, format, value));
-}
-
-static void append_metrics(struct line *line, const struct metrics *metrics)
-{
-    append(line, "{", 1);
-    for (int i = 0; i < metrics->count; i++) {
-        append(line, ",", i > 0);
-        append_text(line, metrics->of[i].name);
-        append(line, ":", 1);
-        append_double(line, metrics->of[i].value);
-    }
-    append(line, "}", 1);
-}
-
-/* A JSON value; NULL: there is none, or the field is written as it stands. */
-static json_t *value_of(const struct event *event, const struct event_field *field, bool *plain)
-{
-    *plain = field->type == EVENT_FIELD_INT || field->type == EVENT_FIELD_U64 || field->type == EVENT_FIELD_DOUBLE ||
-             field->type == EVENT_FIELD_TEXT || field->type == EVENT_FIELD_METRICS;
-    return *plain ? NULL : field_to_json(event, field);
-}
-
-static void append_field(struct line *line, const struct event *event, const struct event_field *field)
-{
-    const void *at = (const char *)event + field->offset;
-    bool plain;
-    json_t *json = value_of(event, field, &plain);
-    if (!plain && !json)
-        return; /* no value: no key */
-    append(line, ",\"", 2);
-    append(line, field->name, strlen(field->name));
-    append(line, "\":", 2);
-    if (json)
-        append_value(line, json);
-    else if (field->type == EVENT_FIELD_INT)
-        append_integer(line, *(const int *)at);
-    else if (field->type == EVENT_FIELD_U64)
-        append_u64(line, *(const uint64_t *)at);
-    else if (field->type == EVENT_FIELD_DOUBLE)
-        append_double(line, *(const double *)at);
-    else if (field->type == EVENT_FIELD_TEXT)
-        append_text(line, at);
-    else
-        append_metrics(line, at);
-}
-
-static void append_fields(struct line *line, const struct event *event, const struct event_field *field, size_t count)
+static void fields_to_json(json_t *object, const struct event *event, const struct event_field *field, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        append_field(line, event, &field[i]);
+        json_object_set_new(object, field[i].name, field_to_json(event, &field[i])); /* no value: no key */
 }
 
 char *event_to_json(const struct event *event)
 {
     size_t count;
-    struct line line = {0};
-    append(&line, "{\"kind\":", 8);
-    append_text(&line, event_kind_name(event->kind));
+    json_t *object = json_object();
+    json_object_set_new(object, "kind", json_string(event_kind_name(event->kind)));
     const struct event_field *field = event_fields_common(&count);
-    append_fields(&line, event, field, count);
+    fields_to_json(object, event, field, count);
     field = event_fields(event->kind, &count);
-    append_fields(&line, event, field, count);
-    append(&line, "}", 2); /* with the NUL */
-    return line.text;
+    fields_to_json(object, event, field, count);
+    char *dumped = json_dumps(object, JSON_COMPACT);
+    char *line = mem_string(dumped ? dumped : "{}");
+    free(dumped);
+    json_decref(object);
+    return line;
 }
 
 static bool json_to_double(const json_t *json, double *value)
