@@ -21,8 +21,8 @@
 #include "thaw/base/mem.h"
 #include "thaw/run/rundir.h"
 
-/* Of the places for viewers some are for the run's user alone. */
-enum { VIEWERS_MAX = 32, GUESTS_MAX = 24, ASKED_MAX = 4096 };
+/* Of the places for viewers some are for the run's user alone; and none may fill the trainer's queue for the others. */
+enum { VIEWERS_MAX = 32, GUESTS_MAX = 24, ASKED_EACH = 32, ASKED_MAX = 2 * VIEWERS_MAX * ASKED_EACH };
 _Static_assert(DOOR_FDS >= 2 + VIEWERS_MAX * VIEWER_FDS, "room to poll them all");
 static const double farewell = 2; /* seconds that viewers have to take what is left */
 
@@ -151,14 +151,22 @@ struct door *door_open(const char *run, bool share, struct link *link, struct er
 
 /* --- commands and answers --- */
 
+static int count_asked(const struct door *door, const struct viewer *viewer)
+{
+    int count = 0;
+    for (int i = 0; i < door->askeds; i++)
+        count += door->asked[i].viewer == viewer;
+    return count;
+}
+
 static void take_command(void *context, struct viewer *viewer, const struct run_command *command)
 {
     struct door *door = context;
     struct error error = {0};
     struct run_answer refused = {.id = command->id};
     uint64_t id = 0;
-    if (door->askeds == ASKED_MAX)
-        error_set(&error, ERROR_FAILED, "more than %d commands wait for their answers", ASKED_MAX);
+    if (door->askeds == ASKED_MAX || count_asked(door, viewer) == ASKED_EACH)
+        error_set(&error, ERROR_FAILED, "%d commands wait for their answers: try again", ASKED_EACH);
     else
         id = link_post(door->link, command, &error);
     if (id) {

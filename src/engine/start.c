@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@ enum { LINE_MOST = 8192, REQUEST_MOST = 1 << 20 };
 
 struct starting_link {
     struct link link;
-    pid_t child;
+    pid_t child; /* 0: its end was taken note of */
+    int end;     /* a descriptor that is readable then; -1: there is none */
     int report;
     char line[LINE_MOST];
     size_t length;
@@ -117,6 +119,11 @@ static void reap(struct starting_link *own)
 {
     if (own->child > 0 && waitpid(own->child, NULL, WNOHANG) == own->child)
         own->child = 0;
+    if (own->child > 0 || own->end < 0)
+        return;
+    link_unwatch(&own->link, own->end);
+    close(own->end);
+    own->end = -1;
 }
 
 static enum link_got next_of_run(struct starting_link *own, struct link_message *message)
@@ -125,8 +132,6 @@ static enum link_got next_of_run(struct starting_link *own, struct link_message 
     own->link.writes = own->run->writes;
     memcpy(own->link.reason, own->run->reason, sizeof own->link.reason);
     link_set_state(&own->link, link_state(own->run), "%s", link_sentence(own->run));
-    if (own->link.state == LINK_ENDED)
-        reap(own);
     if (got == LINK_CHANGED)
         return next_of_run(own, message);
     return got;
@@ -145,6 +150,7 @@ static void tell_end(struct starting_link *own)
     char how[64] = "";
     if (own->child > 0 && waitpid(own->child, &status, WNOHANG) == own->child) {
         own->child = 0;
+        reap(own);
         if (WIFSIGNALED(status))
             snprintf(how, sizeof how, " (by signal %d: %.40s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
         else
@@ -181,6 +187,8 @@ static void take_report(struct starting_link *own)
 static enum link_got next(struct link *link, struct link_message *message)
 {
     struct starting_link *own = (struct starting_link *)link;
+    if (own->report < 0)
+        reap(own);
     while (own->report >= 0) {
         ssize_t got = read(own->report, own->line + own->length, LINE_MOST - 1 - own->length);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -211,6 +219,8 @@ static void destroy(struct link *link)
         close(own->report);
     link_destroy(own->run);
     reap(own);
+    if (own->end >= 0)
+        close(own->end);
 }
 
 static const struct link_row row = {next, post, destroy};
@@ -219,7 +229,7 @@ struct link *engine_start(const char *program, const struct engine_request *requ
 {
     struct starting_link *own = mem_alloc(sizeof *own);
     int report[2] = {-1, -1}, asked = -1;
-    own->report = -1;
+    own->report = own->end = -1;
     if (!link_init(&own->link, &row, "", "", error)) {
         mem_free(own);
         return NULL;
@@ -242,7 +252,10 @@ struct link *engine_start(const char *program, const struct engine_request *requ
     }
     own->link.writes = true;
     own->link.state = LINK_STARTING;
+    own->end = (int)syscall(SYS_pidfd_open, own->child, 0);
     link_watch(&own->link, own->report, EPOLLIN);
+    if (own->end >= 0)
+        link_watch(&own->link, own->end, EPOLLIN);
     return &own->link;
 }
 

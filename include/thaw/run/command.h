@@ -33,7 +33,7 @@ enum run_command_kind {
 
 /* Name, what it takes, help, of those that a person may type, which all write; of the others also whether they write. */
 #define RUN_COMMAND_LIST(TYPED, OTHER)                                                                                 \
-    TYPED(LR, "lr", "RATE | *F", "the learning rate of the next step")                                                      \
+    TYPED(LR, "lr", "RATE | *F", "the learning rate of the next step")                                                 \
     TYPED(PAUSE, "pause", "", "wait behind this batch")                                                                \
     TYPED(CONTINUE, "continue", "", "go on")                                                                           \
     TYPED(STEP, "step", "[N]", "make one step, or N, then pause")                                                      \
