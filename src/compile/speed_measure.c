@@ -198,9 +198,11 @@ static void measure_touch(struct speed *speed)
 
 static bool each_figure(struct speed *speed, struct memory *memory, figure take)
 {
-    bool all = take(memory, "call", &speed->call) & take(memory, "memory", &speed->memory) &
-               take(memory, "touch", &speed->touch) & take(memory, "products forward", &speed->products[0]) &
-               take(memory, "products backward", &speed->products[1]);
+    bool all = take(memory, "call", &speed->call); /* all of them are taken, whichever is missing */
+    all &= take(memory, "memory", &speed->memory);
+    all &= take(memory, "touch", &speed->touch);
+    all &= take(memory, "products forward", &speed->products[0]);
+    all &= take(memory, "products backward", &speed->products[1]);
     for (enum op_kind kind = OP_INPUT; kind < OP_KINDS; kind++) {
         enum op_activation activation = op_get(kind)->activation;
         for (enum speed_pass pass = SPEED_FORWARD; pass < SPEED_PASSES && is_measured(kind); pass++) {
