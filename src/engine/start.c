@@ -184,15 +184,13 @@ static void take_report(struct starting_link *own)
     }
 }
 
-static enum link_got next(struct link *link, struct link_message *message)
+/* Reads what there is of the line. */
+static void hear_report(struct starting_link *own)
 {
-    struct starting_link *own = (struct starting_link *)link;
-    if (own->report < 0)
-        reap(own);
     while (own->report >= 0) {
         ssize_t got = read(own->report, own->line + own->length, LINE_MOST - 1 - own->length);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
-            return LINK_NOTHING;
+            return;
         own->length += got > 0 ? (size_t)got : 0;
         own->line[own->length] = '\0';
         char *end = strchr(own->line, '\n');
@@ -201,6 +199,14 @@ static enum link_got next(struct link *link, struct link_message *message)
         if (end || got <= 0 || own->length == LINE_MOST - 1)
             take_report(own);
     }
+}
+
+static enum link_got next(struct link *link, struct link_message *message)
+{
+    struct starting_link *own = (struct starting_link *)link;
+    if (own->report < 0)
+        reap(own);
+    hear_report(own);
     return own->run ? next_of_run(own, message) : LINK_NOTHING;
 }
 
@@ -262,7 +268,6 @@ struct link *engine_start(const char *program, const struct engine_request *requ
 char *engine_wait_started(struct link *link, double seconds, struct error *error)
 {
     struct starting_link *own = (struct starting_link *)link;
-    struct link_message message;
     double until = clock_monotonic() + seconds;
     while (own->report >= 0) {
         double left = until - clock_monotonic();
@@ -272,8 +277,7 @@ char *engine_wait_started(struct link *link, double seconds, struct error *error
         }
         struct pollfd fd = {.fd = own->report, .events = POLLIN};
         poll(&fd, 1, (int)(left * 1000) + 1);
-        if (own->report >= 0 && next(link, &message) == LINK_EVENT)
-            event_finish(&message.event);
+        hear_report(own);
     }
     if (link->state != LINK_FAILED)
         return mem_string(link->run);

@@ -145,6 +145,8 @@ static void shared(void **state)
         assert_int_equal(mode_of(names[i]) & 077, 0);
     assert_true(reader_tell(&reader, "save").done);
     assert_int_equal(mode_of("checkpoints/last.safetensors") & 077, 0);
+    while (reader_read_for(&reader, 0.2) > 0) /* what that leaves among the events */
+        continue;
     int fd = connect_to(RUNDIR_VIEW);
     assert_true(fd >= 0);
     assert_true(hears(fd, "\"writes\":false"));
@@ -161,9 +163,7 @@ static void shared(void **state)
     dprintf(fd, "{\"command\":\"watch\"}\n");
     assert_true(hears(fd, "{\"kind\":\"run\""));
     close(fd);
-    uint64_t events = reader.next;
     assert_int_equal(reader_read_for(&reader, 0.1), 0);
-    assert_true(reader.next == events);
     umask(before);
     finish();
     begin(true);
@@ -381,7 +381,9 @@ static void bad_manners(void **state)
     assert_true(answer.done);
     long after = memory_of(process);
     print_message("%ld kB before, %ld kB after\n", before, after);
+#ifndef THAW_SANITIZED /* which keeps what was freed */
     assert_true(after - before < 64 << 10);
+#endif
     close(fd);
     close(second);
     close(third);

@@ -192,6 +192,25 @@ static void let_go(void **state)
     }
 }
 
+/* Waiting for the start takes no event from who reads the link afterwards, however much has happened by then. */
+static void all_events_after_the_start(void **state)
+{
+    (void)state;
+    char run[512];
+    struct error error = {0};
+    struct experiment experiment = world_experiment();
+    engine_begin(&reader, &(struct engine_request){.experiment = &experiment});
+    engine_find(&experiment, run);
+    engine_wait_gone(run);
+    engine_assert_tidy(run); /* nobody serves any more: all of it waits in the file */
+    char *same = engine_wait_started(reader.link, 60, &error);
+    assert_string_equal(same, run);
+    mem_free(same);
+    reader_wait(&reader, reader_has_ended);
+    reader_assert_file(&reader, run);
+    reader_stop(&reader);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -299,6 +318,7 @@ int main(void)
         cmocka_unit_test(started_to_the_end),
         cmocka_unit_test(commanded_before_it_is_there),
         cmocka_unit_test(let_go),
+        cmocka_unit_test(all_events_after_the_start),
         cmocka_unit_test(refused),
         cmocka_unit_test(two_in_one_run),
         cmocka_unit_test(programs_that_are_none),
