@@ -123,8 +123,7 @@ void session_status(struct session *session, struct session_status *status)
     status->writes = link_writes(view->link) && session_phase_is_live(status->phase);
     status->replay = link_is_replay(view->link);
     status->speed = link_speed(view->link);
-    if (link_state(view->link) == LINK_WAITING)
-        snprintf(status->line, sizeof status->line, "%.250s", link_sentence(view->link));
+    view_line_words(view, status->line, sizeof status->line);
     fill_story(&view->story, status);
     if (!session_phase_is_live(status->phase))
         status->remaining = -1;

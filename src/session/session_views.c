@@ -7,14 +7,10 @@
 #include <sys/epoll.h>
 
 #include "session_private.h"
-#include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
 #include "thaw/run/run_find.h"
-
-/* A pump takes in no longer than this, so that keys are answered while a long run is read. */
-static const double pump_most = 0.02;
 
 struct view *view_shown(const struct session *session)
 {
@@ -47,58 +43,6 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
     return true;
 }
 
-/* --- making and dropping --- */
-
-static void view_destroy(struct session *session, struct view *view)
-{
-    epoll_ctl(session->waits, EPOLL_CTL_DEL, link_fd(view->link), NULL);
-    link_destroy(view->link);
-    story_finish(&view->story);
-    results_forget(view);
-    run_layers_finish(view);
-    for (int i = 0; i < view->askeds; i++)
-        mem_free(view->asked[i].words);
-    mem_free(view);
-}
-
-static void drop_view(struct session *session, size_t at)
-{
-    view_destroy(session, session->view[at]);
-    memmove(session->view + at, session->view + at + 1, (session->views - at - 1) * sizeof session->view[0]);
-    session->views--;
-    if (session->shown_view >= (long)at)
-        session->shown_view--;
-    if (session->shown_view < 0 && session->views > 0)
-        session->shown_view = 0;
-}
-
-/* Room for one more: what has ended goes first, the shown one last. */
-static void make_room(struct session *session)
-{
-    for (size_t i = 0; i < session->views;) {
-        bool live = session_phase_is_live(view_phase(session->view[i]));
-        if (!live)
-            drop_view(session, i);
-        else
-            i++;
-    }
-    while (session->views >= VIEWS_MAX)
-        drop_view(session, session->shown_view == 0 ? 1 : 0);
-}
-
-static struct view *add_view(struct session *session, struct link *link)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-    make_room(session);
-    struct view *view = mem_alloc(sizeof *view);
-    view->link = link;
-    story_init(&view->story);
-    epoll_ctl(session->waits, EPOLL_CTL_ADD, link_fd(link), &event);
-    session->view[session->views++] = view;
-    session_show_view(session, session->views - 1);
-    return view;
-}
-
 size_t session_views(struct session *session)
 {
     return session->views;
@@ -114,6 +58,7 @@ void session_show_view(struct session *session, size_t view)
     if (view >= session->views)
         return;
     session->shown_view = (long)view;
+    session->view[view]->shown = ++session->shows;
     views_follow(session);
     session_wake(session->wake[1]);
 }
@@ -121,7 +66,7 @@ void session_show_view(struct session *session, size_t view)
 void session_close_view(struct session *session, size_t view)
 {
     if (view < session->views)
-        drop_view(session, view);
+        views_drop(session, view);
     views_follow(session);
 }
 
@@ -183,75 +128,6 @@ void views_follow(struct session *session)
     session->was_shown = view;
 }
 
-/* --- feeding --- */
-
-static void take_answer(struct session *session, struct view *view, const struct run_answer *answer)
-{
-    for (int i = 0; i < view->askeds; i++) {
-        if (view->asked[i].id != answer->id)
-            continue;
-        char *words = view->asked[i].words;
-        if (!answer->done)
-            view_notice(session, false, "%s: %s", words, answer->sentence);
-        else
-            view_notice(session, true, "%s%s%s", words, answer->sentence[0] ? ": " : "", answer->sentence);
-        mem_free(words);
-        view->asked[i] = view->asked[--view->askeds];
-        return;
-    }
-}
-
-static void take_event(struct view *view, const struct event *event)
-{
-    story_add(&view->story, event);
-    if (event->kind == EVENT_EVAL || event->kind == EVENT_DONE)
-        view->results_known = false;
-    if (event->kind == EVENT_LAYERS || event->kind == EVENT_RUN)
-        run_layers_finish(view);
-}
-
-static size_t pump_view(struct session *session, struct view *view, double until)
-{
-    struct link_message message;
-    enum link_got got;
-    size_t count = 0;
-    while ((got = link_next(view->link, &message)) != LINK_NOTHING) {
-        count++;
-        if (got == LINK_EVENT) {
-            take_event(view, &message.event);
-            event_finish(&message.event);
-        } else if (got == LINK_ANSWER) {
-            take_answer(session, view, &message.answer);
-        } else if (got == LINK_RESET) {
-            story_finish(&view->story);
-            run_layers_finish(view);
-            view->results_known = false;
-        }
-        if ((count & 63) == 0 && clock_monotonic() > until) {
-            session_wake(session->wake[1]); /* the rest with the next pump */
-            break;
-        }
-    }
-    return count;
-}
-
-size_t views_pump(struct session *session)
-{
-    double until = clock_monotonic() + pump_most;
-    size_t count = 0;
-    for (size_t i = 0; i < session->views; i++)
-        count += pump_view(session, session->view[i], until);
-    if (count)
-        views_follow(session);
-    return count;
-}
-
-void views_finish(struct session *session)
-{
-    while (session->views > 0)
-        drop_view(session, session->views - 1);
-}
-
 /* --- starting and opening --- */
 
 /* What the next run is, checked. */
@@ -276,7 +152,8 @@ static bool begin(struct session *session, const struct engine_request *request,
     struct link *link =
         session->engine ? engine_start(session->engine, request, error) : engine_run_here(request, error);
     if (link)
-        add_view(session, link)->here = !session->engine;
+        views_place(session, link, request->resume ? views_find(session, "", request->resume) : -1)->here =
+            !session->engine;
     return link != NULL;
 }
 
@@ -304,23 +181,6 @@ bool session_resume(struct session *session, const char *run, int epochs, struct
     return good;
 }
 
-/* Looked at already? */
-static long find_view(const struct session *session, const char *host, const char *run)
-{
-    for (size_t i = 0; i < session->views; i++) {
-        const struct link *link = session->view[i]->link;
-        if (!link_is_replay(link) && strcmp(link_host(link), host) == 0 && strcmp(link_run(link), run) == 0)
-            return (long)i;
-    }
-    return -1;
-}
-
-struct view *view_of(const struct session *session, const char *run)
-{
-    long at = find_view(session, "", run);
-    return at < 0 ? NULL : session->view[at];
-}
-
 bool session_open_run(struct session *session, const char *run, bool read_only, struct error *error)
 {
     char host[LINK_HOST];
@@ -329,19 +189,20 @@ bool session_open_run(struct session *session, const char *run, bool read_only, 
     char *path = remote ? mem_string(rest) : run_find(session->runs_folder, rest, error);
     if (!path)
         return false;
-    long known = find_view(session, host, path);
+    long known = views_find(session, host, path);
+    bool fresh = known >= 0 && view_is_fresh(session->view[known]);
     unsigned how = read_only ? LINK_READ_ONLY : 0;
     struct link *link = NULL;
-    if (known >= 0)
+    if (fresh)
         session_show_view(session, (size_t)known);
     else
         link = remote ? link_call(host, path, how, VIEW_RATE, error) : link_open(path, how, error);
     if (link) {
-        add_view(session, link);
+        views_place(session, link, known);
         views_pump(session);
     }
     mem_free(path);
-    return known >= 0 || link;
+    return fresh || link;
 }
 
 bool session_replay(struct session *session, const char *run, double speed, struct error *error)
@@ -350,7 +211,7 @@ bool session_replay(struct session *session, const char *run, double speed, stru
     struct link *link = path ? link_replay(path, speed, error) : NULL;
     mem_free(path);
     if (link)
-        add_view(session, link);
+        views_place(session, link, -1);
     return link != NULL;
 }
 

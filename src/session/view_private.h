@@ -2,6 +2,9 @@
 #ifndef THAW_SESSION_VIEW_PRIVATE_H
 #define THAW_SESSION_VIEW_PRIVATE_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "thaw/run/link.h"
 #include "thaw/session/session.h"
 
@@ -12,10 +15,23 @@ struct view_asked {
     uint64_t id;
     char *words;
 };
+/* The line to another machine, as seen from here. */
+struct view_line {
+    enum link_state state;
+    double told, offset, least; /* time of the last event by its clock; how much later it came by ours, and at least */
+    double gap, came;           /* usual seconds between two events; clock_monotonic, when the last came */
+};
+struct view_stamp {
+    off_t size;
+    struct timespec time;
+};
 /* A run that is looked at. */
 struct view {
     struct link *link;
-    bool here; /* it trains in this process */
+    bool here;      /* it trains in this process */
+    uint64_t shown; /* session->shows, when it was shown last */
+    struct view_line line;
+    struct view_stamp stamp; /* of the file of its events, when it had ended */
     struct story story;
     struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */
     int askeds;
@@ -53,15 +69,23 @@ enum session_phase view_phase(const struct view *view);
 const char *view_words(const struct view *view);
 void results_forget(struct view *view);
 
-/* session_views.c */
-struct view *view_shown(const struct session *session); /* NULL: none */
+/* session_views_kept.c */
+/* A new view in the place of view `at`, or (-1) behind the last, and shows it. Ended ones go only where there is no room. */
+struct view *views_place(struct session *session, struct link *link, long at);
+void views_drop(struct session *session, size_t at);
+long views_find(const struct session *session, const char *host, const char *run); /* no replay; -1: none */
+bool view_is_fresh(const struct view *view); /* false: it has failed, or another process went on with what has ended */
+void view_line_words(const struct view *view, char *words, size_t room); /* what is wrong with its line; "": nothing */
 /* Of a run on this machine, not of a replay; NULL: it is not looked at. */
 struct view *view_of(const struct session *session, const char *run);
+size_t views_pump(struct session *session); /* the number of changes */
+void views_finish(struct session *session);
+
+/* session_views.c */
+struct view *view_shown(const struct session *session); /* NULL: none */
 void view_notice(struct session *session, bool good, const char *format, ...) THAW_PRINTF(3, 4);
 /* To the shown run. words: what its answer is told with; NULL: the command's own. */
 bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error);
 void views_follow(struct session *session); /* another one is shown, or it began or ended */
-size_t views_pump(struct session *session); /* the number of changes */
-void views_finish(struct session *session);
 
 #endif

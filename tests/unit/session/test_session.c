@@ -222,7 +222,10 @@ static void a_run_goes_on_and_is_forked(void **state)
     const struct session_run *list;
     const char *checkpoint;
     session_runs(session, &list);
+    must(session_open_run(session, list[0].path, false, &error), &error);
+    size_t views = session_views(session);
     must(session_resume(session, list[0].path, 4, &error), &error);
+    assert_int_equal(session_views(session), views); /* in the place of what was looked at */
     wait_for(SESSION_FINISHED);
     session_runs(session, &list);
     assert_int_equal(list[0].epochs_done, 4);
