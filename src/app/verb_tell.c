@@ -95,7 +95,7 @@ static int tell(int argc, char **argv)
     bool good = run_command_parse(&command, words, &error);
     mem_free(words);
     if (!good)
-        return app_fail(&error);
+        return app_usage(&verb_tell, "%s", error.text);
     signal(SIGPIPE, SIG_IGN);
     struct link *link = app_link(runs, argv[1], LINK_ANSWERS_ONLY, &error);
     int code = link ? tell_link(link, &command, json) : app_fail(&error);
@@ -103,6 +103,24 @@ static int tell(int argc, char **argv)
     run_command_finish(&command);
     return code;
 }
+
+#define WORD(words) "type it without dashes: thaw tell RUN " words
+static const struct verb_word words[] = {
+    {"now", WORD("stop now")},
+    {"epoch", WORD("stop epoch")},
+    {"lr", WORD("lr RATE")},
+    {"pause", WORD("pause")},
+    {"continue", WORD("continue")},
+    {"step", WORD("step N")},
+    {"stop", WORD("stop")},
+    {"save", WORD("save")},
+    {"freeze", WORD("freeze PATTERNS")},
+    {"thaw", WORD("thaw PATTERNS")},
+    {"undo", WORD("undo")},
+    {"epochs", WORD("epochs N")},
+    {"note", WORD("note TEXT")},
+    {NULL, NULL},
+};
 
 const struct verb verb_tell = {
     .name = "tell",
@@ -120,4 +138,5 @@ const struct verb verb_tell = {
                "  --json         the answer as one JSON object\n\n"
                "Exit code 1 where it is refused.\n",
     .run = tell,
+    .words = words,
 };
