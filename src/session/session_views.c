@@ -231,6 +231,25 @@ void session_replay_seek(struct session *session, int epoch)
 
 /* --- telling --- */
 
+/* A run obeys between two batches: what must wait for long is said to have been asked. It looks for a stop in all it does. */
+static void tell_wait(struct session *session, const struct view *view, const struct run_command *command,
+                      const char *words)
+{
+    enum session_phase phase = view_phase(view);
+    int done = view->story.phase_done, all = view->story.phase_all;
+    if (command->kind == RUN_STOP || command->kind == RUN_INTERRUPT)
+        return;
+    if (phase == SESSION_FEATURES && all > 0)
+        view_notice(session, true, "%s: asked, and done once the features are computed (%d of %d images are)", words,
+                    done, all);
+    else if (phase == SESSION_FEATURES)
+        view_notice(session, true, "%s: asked, and done once the features are computed", words);
+    else if (phase == SESSION_PREPARING)
+        view_notice(session, true, "%s: asked, and done before the first step, once the run is prepared", words);
+    else if (phase == SESSION_VALIDATING)
+        view_notice(session, true, "%s: asked, and done behind this validation", words);
+}
+
 bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error)
 {
     struct view *view = view_shown(session);
@@ -241,7 +260,9 @@ bool view_post(struct session *session, const struct run_command *command, const
     uint64_t id = link_post(view->link, command, error);
     if (!id)
         return false;
-    view->asked[view->askeds++] = (struct view_asked){id, words ? mem_string(words) : run_command_words(command)};
+    char *told = words ? mem_string(words) : run_command_words(command);
+    view->asked[view->askeds++] = (struct view_asked){id, told};
+    tell_wait(session, view, command, told);
     session_wake(session->wake[1]);
     return true;
 }

@@ -89,8 +89,8 @@ struct view *views_place(struct session *session, struct link *link, long at)
 static bool is_same_folder(const char *a, const char *b)
 {
     struct stat of_a, of_b;
-    return strcmp(a, b) == 0 || (stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-                                 of_a.st_ino == of_b.st_ino);
+    return strcmp(a, b) == 0 ||
+           (stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino);
 }
 
 static bool is_of(const struct view *view, const char *host, const char *run)

@@ -189,7 +189,14 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice)
 
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context)
 {
+    ui_confirm_while(ui, NULL, NULL, text, yes, context);
+}
+
+void ui_confirm_while(struct ui *ui, bool (*holds)(struct ui *ui), const char *why, const char *text,
+                      void (*yes)(void *context, struct ui *ui), void *context)
+{
     question_open(ui->question, text, yes, context);
+    question_hold(ui->question, holds, why);
     ui->dirty = true;
 }
 
@@ -369,6 +376,10 @@ void ui_pump(struct ui *ui)
         return;
     take_notices(ui);
     ui->dirty = true;
+    const char *why = question_settle(ui->question, ui);
+    why = why ? why : chooser_settle(ui->chooser, ui);
+    if (why)
+        ui_say(ui, UI_WARNING, "%s", why);
     tell_running(ui);
     greet(ui);
     for (int i = 0; i < SCREENS; i++)

@@ -158,7 +158,7 @@ static void test_single_marks(void **state)
     assert_int_equal(all[2].affine, SESSION_MARK_FROZEN);
     see("bn1 (statistics) is thawed");
     see("◐");
-    type("k d"); /* a convolution has no dropout */
+    type("k D"); /* a convolution has no dropout */
     see("has nothing of that kind");
 }
 

@@ -226,6 +226,29 @@ static void a_line_that_lags_says_so(void **state)
     assert_non_null(strstr(status.line, "the line to host is slow: what is shown is 20 s old"));
 }
 
+/* What must wait for the end of what a run does is said to have been asked, at once. */
+static void a_command_that_waits_says_so(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_notice notice;
+    write_host();
+    say_events(clock_wall(), 0);
+    char *said = read_text("said"),
+         *more = mem_format("%s{\"kind\":\"phase\",\"time\":%.3f,\"phase\":\"features\",\"done\":20,\"all\":80}\n",
+                            said, clock_wall());
+    write_text("said", more);
+    look_at("host:last");
+    wait_for(SESSION_FEATURES);
+    must(session_tell(session, "stop", &error), &error); /* this it looks for all the time */
+    must(session_tell(session, "save", &error), &error);
+    assert_true(session_take_notice(session, &notice) && notice.good);
+    assert_string_equal(notice.text, "save: asked, and done once the features are computed (20 of 80 images are)");
+    assert_false(session_take_notice(session, &notice));
+    mem_free(said);
+    mem_free(more);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_run_of_a_host_by_two_names, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_line_that_is_back_says_so, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_line_that_lags_says_so, open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_command_that_waits_says_so, open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
