@@ -10,8 +10,10 @@ enum train_plot { TRAIN_PLOT_AUTO, TRAIN_PLOT_BOTH, TRAIN_PLOT_LOSS, TRAIN_PLOT_
 
 struct screen_train {
     bool form;            /* the settings, though there is a run to look at */
-    struct list settings; /* row 0 starts, the others are the session's settings */
-    char editing[48];     /* key of the setting that is being asked for */
+    struct list settings; /* row 0 starts, the others are settings that pass the filter */
+    struct component_filter filter;
+    int *row;         /* [settings.rows - 1] the session's settings by number */
+    char editing[48]; /* key of the setting that is being asked for */
 
     enum train_plot plot, drawn; /* as wished, as there was room for */
     bool log_x, log_y;
@@ -28,6 +30,7 @@ bool screen_train_in_form(const struct screen_train *train, struct ui *ui);
 
 /* screen_train_form.c */
 void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct canvas *canvas, struct rect area);
+void screen_train_filter(void *train, struct ui *ui);              /* the filter is another one */
 void screen_train_edit(struct screen_train *train, struct ui *ui); /* starts, or asks for the selected value */
 
 /* screen_train_run.c */

@@ -165,6 +165,39 @@ static void test_paths_are_completed(void **state)
     mem_free(folder);
 }
 
+/* The settings are many: a filter finds them, Esc clears it before it leaves them. */
+static void test_settings_are_filtered(void **state)
+{
+    (void)state;
+    begin_run();
+    type("e / r a t e Enter");
+    see("train.lr");
+    see("train.warmup"); /* by its help: "the learning rate climbs" */
+    miss("train.batch");
+    see("filter \"rate\": 3 of");
+    type("Enter"); /* the first of them is selected */
+    see("train.lr (number) = ");
+    type("Esc / C-u q q q");
+    see("Nothing matches. Esc clears");
+    type("Enter Esc");
+    see("train.batch");
+    see("next run"); /* still the form */
+    type("Esc");
+    miss("train.batch");
+}
+
+/* A setting that is typed as if it were a command. */
+static void test_settings_are_no_commands(void **state)
+{
+    (void)state;
+    type(": t r a i n . e p o c h s Space 2 0 0 0 Enter");
+    see("\"train.epochs\" is a setting, which :set train.epochs=2000 changes");
+    type(": b a t c h = 6 4 Enter");
+    see("\"batch\" is a setting, which :set train.batch=64 changes");
+    type(": t r a i n . e p o c Enter");
+    see("which :set train.epochs=VALUE changes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +209,8 @@ int main(void)
         WITH_STAGE(test_messages_go),
         WITH_STAGE(test_recent_files_are_offered),
         WITH_STAGE(test_clicks_close_prompts),
+        WITH_STAGE(test_settings_are_filtered),
+        WITH_STAGE(test_settings_are_no_commands),
         WITH_STAGE(test_completions_are_clicked),
     };
     stage_prepare();
