@@ -246,6 +246,7 @@ static void undo_next(struct ui *ui)
         break;
     case UNDO_FROZE:
     case UNDO_SET:
+    case UNDO_MODEL:
         ui_say(ui, UI_INFO, "Undone: %s", what);
         break;
     }

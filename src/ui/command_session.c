@@ -15,7 +15,10 @@ static void choose_model(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
-    if (!session_choose_model_file(ui->session, call->argument, &error)) {
+    struct session_kept_model *before = undo_before_model(ui->session);
+    bool chosen = session_choose_model_file(ui->session, call->argument, &error);
+    undo_chose(ui->undo, before, chosen);
+    if (!chosen) {
         ui_fail(ui, &error);
         return;
     }

@@ -200,7 +200,7 @@ static const struct command commands[] = {
     {"zoom-reset", "0", "zoom reset", "show the whole plot", .run = zoom_reset},
     {"filter", "/", "filter", "show settings with these words; -word: without", .run = filter,
      .argument = ARGUMENT_TEXT},
-    {"back", "Esc", "back", "clear the filter, leave the settings or the cursor", .run = back},
+    {"back", "Esc", "back", "clear the filter; leave settings or cursor", .run = back},
 };
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
