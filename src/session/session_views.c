@@ -148,13 +148,18 @@ static bool make_experiment(struct session *session, struct experiment *experime
 
 static bool begin(struct session *session, const struct engine_request *request, struct error *error)
 {
+    struct view_stage stage[EXPERIMENT_THAWS];
+    int stages = request->resume || request->fork ? 0 : cost_stages(session, stage);
     cost_rest(session);
     struct link *link =
         session->engine ? engine_start(session->engine, request, error) : engine_run_here(request, error);
-    if (link)
-        views_place(session, link, request->resume ? views_find(session, "", request->resume) : -1)->here =
-            !session->engine;
-    return link != NULL;
+    if (!link)
+        return false;
+    struct view *view = views_place(session, link, request->resume ? views_find(session, "", request->resume) : -1);
+    view->here = !session->engine;
+    view->stages_known = stages;
+    memcpy(view->stage, stage, (size_t)stages * sizeof *stage);
+    return true;
 }
 
 bool session_start(struct session *session, struct error *error)

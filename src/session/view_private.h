@@ -7,6 +7,7 @@
 
 #include "thaw/run/link.h"
 #include "thaw/session/session.h"
+#include "thaw/train/experiment.h"
 
 enum { VIEWS_MAX = 16, VIEW_ASKED = 64, VIEW_NOTICES = 32 };
 enum { VIEW_RATE = 900 }; /* bytes a second of events over a line to another machine */
@@ -21,6 +22,13 @@ struct view_line {
     double told, offset, least; /* time of the last event by its clock; how much later it came by ours, and at least */
     double gap, came;           /* usual seconds between two events; clock_monotonic, when the last came */
 };
+/* From a thaw of the schedule to the next one. */
+struct view_stage {
+    int epoch; /* at whose beginning it comes */
+    double first, later;
+    int firsts; /* so many epochs take `first` seconds, the others `later` */
+    bool least; /* they take at least that: not all of their kernels were measured */
+};
 struct view_stamp {
     off_t size;
     struct timespec time;
@@ -31,6 +39,8 @@ struct view {
     bool here;      /* it trains in this process */
     uint64_t shown; /* session->shows, when it was shown last */
     struct view_line line;
+    struct view_stage stage[EXPERIMENT_THAWS]; /* of a run that was started from here, as far as known */
+    int stages_known;
     struct view_stamp stamp; /* of the file of its events, when it had ended */
     struct story story;
     struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */
@@ -63,6 +73,9 @@ bool run_layers_upto(struct session *session, size_t row, struct error *error);
 bool run_layers_match(struct session *session, const char *patterns, bool frozen, struct error *error);
 bool run_layers_undo(struct session *session, struct error *error);
 void run_layers_finish(struct view *view); /* the story's layers are others */
+
+/* session_cost.c: what the next run takes behind each thaw of its schedule; returns how many, 0: that is not known */
+int cost_stages(struct session *session, struct view_stage stage[EXPERIMENT_THAWS]);
 
 /* session_status.c */
 enum session_phase view_phase(const struct view *view);

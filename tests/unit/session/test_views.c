@@ -249,6 +249,36 @@ static void a_command_that_waits_says_so(void **state)
     mem_free(more);
 }
 
+/* Epochs behind a thaw to come take longer than those before it: what is left is reckoned with that, or is at least. */
+static void what_is_left_knows_thaws_to_come(void **state)
+{
+    (void)state;
+    struct session_status status;
+    double now = clock_wall();
+    char *text = mem_format("{\"kind\":\"run\",\"time\":%.3f,\"version\":1,\"model\":\"resnet20\",\"data\":\"signs\","
+                            "\"classes\":4,\"epochs\":6,\"train_images\":8,\"steps_per_epoch\":2,"
+                            "\"thaws\":\"3 layer3\\n5 layer2\"}\n"
+                            "{\"kind\":\"step\",\"time\":%.3f,\"epoch\":1,\"step\":2,\"loss\":0.5,\"lr\":0.1,"
+                            "\"images\":4,\"images_per_second\":8}\n",
+                            now, now);
+    write_host();
+    write_text("said", text);
+    look_at("host:last");
+    wait_for(SESSION_RUNNING);
+    session_status(session, &status);
+    assert_true(status.remaining == 5 && status.remaining_least); /* a second an epoch, as now */
+    struct view *view = session->view[0];
+    view->stage[0] = (struct view_stage){3, 7, 3, 1, false};
+    view->stage[1] = (struct view_stage){5, 9, 4, 0, false};
+    view->stages_known = 1;
+    session_status(session, &status);
+    assert_true(status.remaining == 1 + 7 + 3 + 2 && status.remaining_least);
+    view->stages_known = 2;
+    session_status(session, &status);
+    assert_true(status.remaining == 1 + 7 + 3 + 2 * 4 && !status.remaining_least);
+    mem_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_that_is_back_says_so, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_line_that_lags_says_so, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_command_that_waits_says_so, open_world, close_world),
+        cmocka_unit_test_setup_teardown(what_is_left_knows_thaws_to_come, open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
