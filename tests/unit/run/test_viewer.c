@@ -508,6 +508,30 @@ static void who_reads_slowly(void **state)
     finish();
 }
 
+/* What the line has not taken yet is passed by answers, in their order and between lines. */
+static void answers_pass_events(void **state)
+{
+    (void)state;
+    some_lines(folder, 0, 2000, false);
+    begin(true);
+    say("{\"command\":\"watch\",\"rate\":900}");
+    assert_true(serve() && serve()); /* the line is full, of some kilobytes */
+    say("{\"id\":5,\"command\":\"nonsense\"}");
+    say("{\"id\":6,\"command\":\"nonsense\"}");
+    assert_true(serve());
+    hear();
+    size_t at = 0;
+    while (at < end.lines && !strstr(end.line[at], "\"answer\":5"))
+        at++;
+    assert_non_null(strstr(end.line[at + 1], "\"answer\":6"));
+    assert_true(end.size > 40000 && end.lines > 200); /* what the past may take */
+    assert_true(at > 2 && at < end.lines / 2);
+    for (size_t i = 1; i < end.lines; i++) /* each is whole */
+        assert_true(end.line[i][0] == '{' && end.line[i][strlen(end.line[i]) - 1] == '}');
+    assert_non_null(strstr(end.line[0], "\"thaw\":1"));
+    finish();
+}
+
 /* Commands without end, and no answer read: they wait where they are. */
 static void who_reads_no_answers(void **state)
 {
@@ -709,6 +733,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read),
         cmocka_unit_test(who_reads_slowly),
         cmocka_unit_test(who_reads_no_answers),
+        cmocka_unit_test(answers_pass_events),
         cmocka_unit_test(the_rate_holds),
         cmocka_unit_test(what_counts_passes),
         cmocka_unit_test(a_long_past_is_thinned_evenly),
