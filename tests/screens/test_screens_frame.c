@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "src/ui/component.h"
 #include "stage_keys.h"
 #include "thaw/base/mem.h"
 
@@ -186,6 +187,29 @@ static void test_settings_are_filtered(void **state)
     miss("train.batch");
 }
 
+/* On the smallest terminal the lists are there all the same, one at a time. */
+static void test_lists_of_a_small_terminal(void **state)
+{
+    (void)state;
+    const char *const *places;
+    size_t count = session_data_places(stage.session, &places);
+    assert_true(count > 1);
+    ui_resize(stage.ui, LAYOUT_MIN_WIDTH, LAYOUT_MIN_HEIGHT);
+    type("3");
+    see("No data chosen");
+    for (size_t i = 0; i < count; i++)
+        see(component_leaf(places[i]));
+    type("j Enter"); /* the second one */
+    for (int i = 0; i < 6; i++)
+        see(session_data(stage.session)->class_row[i].name);
+    type("Tab");
+    see("bad files ─");
+    type("Tab");
+    see("places ─");
+    for (size_t i = 0; i < count; i++)
+        see(component_leaf(places[i]));
+}
+
 /* A setting that is typed as if it were a command. */
 static void test_settings_are_no_commands(void **state)
 {
@@ -211,6 +235,7 @@ int main(void)
         WITH_STAGE(test_clicks_close_prompts),
         WITH_STAGE(test_settings_are_filtered),
         WITH_STAGE(test_settings_are_no_commands),
+        WITH_STAGE(test_lists_of_a_small_terminal),
         WITH_STAGE(test_completions_are_clicked),
     };
     stage_prepare();
