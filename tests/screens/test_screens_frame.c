@@ -187,6 +187,29 @@ static void test_settings_are_filtered(void **state)
     miss("train.batch");
 }
 
+/* Of the keys on the bottom line each is told whole or not at all; help and quit are always there. */
+static void test_hints_are_whole(void **state)
+{
+    (void)state;
+    static const int widths[] = {80, 72, 66, LAYOUT_MIN_WIDTH};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(widths); i++)
+        for (int screen = 0; screen < SCREENS; screen++) {
+            const struct canvas *canvas = stage.ui->canvas;
+            ui_resize(stage.ui, widths[i], 24);
+            ui_go(stage.ui, (enum screen_id)screen);
+            see("? help  q quit");
+            for (int k = 0; k < stage.ui->hints; k++) {
+                struct rect hit = stage.ui->hint_hit[k];
+                assert_true(hit.x + hit.w <= widths[i]);
+                if (k > 0)
+                    assert_true(hit.x >= stage.ui->hint_hit[k - 1].x + stage.ui->hint_hit[k - 1].w + 2);
+                const struct cell *last = &canvas->cell[hit.y * canvas->width + hit.x + hit.w - 1];
+                assert_true(last->code != ' ' && last->code != 0x2026 && last->role == THEME_KEY_TEXT);
+            }
+        }
+}
+
 /* On the smallest terminal the lists are there all the same, one at a time. */
 static void test_lists_of_a_small_terminal(void **state)
 {
@@ -235,6 +258,7 @@ int main(void)
         WITH_STAGE(test_clicks_close_prompts),
         WITH_STAGE(test_settings_are_filtered),
         WITH_STAGE(test_settings_are_no_commands),
+        WITH_STAGE(test_hints_are_whole),
         WITH_STAGE(test_lists_of_a_small_terminal),
         WITH_STAGE(test_completions_are_clicked),
     };

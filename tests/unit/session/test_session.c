@@ -413,6 +413,26 @@ static void weights_of_an_experiment_are_listed(void **state)
     mem_free(text);
 }
 
+/* A folder of images that was chosen is offered at the next start. */
+static void a_folder_is_offered_again(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char mine[160];
+    const char *const *places;
+    snprintf(mine, sizeof mine, "%s/mine", folder);
+    assert_true(roadsigns_write(ROADSIGNS_INDIAN, mine, 2, 16, 4, 2, NULL, NULL, &error));
+    must(session_choose_data(session, mine, &error), &error);
+    struct session_options options = {.samples = samples, .runs = runs, .models = folder, .threads = 1};
+    struct session *next = session_create(&options, &error);
+    must(next != NULL, &error);
+    size_t count = session_data_places(next, &places), at = 0;
+    while (at < count && strcmp(places[at], mine) != 0)
+        at++;
+    assert_true(at < count);
+    session_destroy(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_model_is_put_back),
         cmocka_unit_test(settings_say_what_is_frozen),
         cmocka_unit_test(weights_of_an_experiment_are_listed),
+        cmocka_unit_test(a_folder_is_offered_again),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }
