@@ -467,7 +467,7 @@ static void draw_keys(struct ui *ui)
     char help[16], quit[16];
     keymap_first_key(ui->keymap, command_named("help", -1), help);
     keymap_first_key(ui->keymap, command_named("quit", -1), quit);
-    int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2;
+    int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2 + 2; /* and what parts them from what is before */
     int x = line.x, end = line.x + line.w;
     ui->hints = 0;
     for (int i = 0; i < count; i++)
