@@ -162,11 +162,18 @@ static bool views_merge(struct session *session)
 
 /* --- how a line is --- */
 
+static bool is_stepping(const struct view *view)
+{
+    enum session_phase phase = view_phase(view);
+    return phase == SESSION_RUNNING || phase == SESSION_VALIDATING;
+}
+
 /* An event has come: how much later than the quickest one did. Clocks of two machines differ, so only that can be told. */
 static void line_took(struct view *view, double time)
 {
     struct view_line *line = &view->line;
-    double now = clock_wall(), gap = line->told > 0 ? time - line->told : 0;
+    bool steps = line->told > 0 && is_stepping(view); /* else nothing was to be told */
+    double now = clock_wall(), gap = steps ? time - line->told : 0;
     line->gap = gap > 0.9 * line->gap ? gap : 0.9 * line->gap;
     line->offset = now - time;
     if (line->told == 0 || line->offset < line->least)
@@ -185,7 +192,7 @@ void view_line_words(const struct view *view, char *words, size_t room)
     words[0] = 0;
     if (link_state(view->link) == LINK_WAITING)
         snprintf(words, room, "%.250s", link_sentence(view->link));
-    else if (!host[0] || line->told == 0 || view_phase(view) != SESSION_RUNNING)
+    else if (!host[0] || line->told == 0 || !is_stepping(view))
         return;
     else if (silence > silent + 4 * line->gap)
         snprintf(words, room, "nothing has come from %.100s for %.0f s: what is shown is as old", host, silence);
@@ -228,7 +235,7 @@ static void take_change(struct session *session, struct view *view)
     enum link_state before = view->line.state, now = link_state(view->link);
     view->line.state = now;
     if (before == LINK_WAITING && (now == LINK_LIVE || now == LINK_ENDED))
-        view_notice(session, true, "the line to %s is back%s", link_host(view->link),
+        view_notice(session, true, "The line to %s is back%s", link_host(view->link),
                     now == LINK_LIVE ? ": nothing of the run was missed" : "");
     if (now == LINK_ENDED)
         view->stamp = events_stamp(view);

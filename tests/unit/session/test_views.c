@@ -158,8 +158,10 @@ static void say_events(double time, double late)
     char *text =
         mem_format("{\"kind\":\"run\",\"time\":%.3f,\"version\":1,\"model\":\"resnet20\",\"data\":\"signs\","
                    "\"classes\":4,\"epochs\":2,\"train_images\":8,\"steps_per_epoch\":2}\n"
+                   "{\"kind\":\"pause\",\"time\":%.3f,\"epoch\":1,\"paused\":true}\n"
+                   "{\"kind\":\"pause\",\"time\":%.3f,\"epoch\":1,\"paused\":false}\n"
                    "{\"kind\":\"step\",\"time\":%.3f,\"epoch\":1,\"step\":1,\"loss\":0.5,\"lr\":0.1,\"images\":4}\n",
-                   time, time - late);
+                   time - 600, time - 600, time, time - late); /* pauses are no silence */
     write_text("said", text);
     mem_free(text);
 }
@@ -202,7 +204,7 @@ static void a_line_that_is_back_says_so(void **state)
         was_gone |= strstr(status.line, "the line to host is gone") != NULL;
     }
     assert_true(was_gone && notice.good);
-    assert_non_null(strstr(notice.text, "the line to host is back"));
+    assert_non_null(strstr(notice.text, "The line to host is back"));
 }
 
 static void a_line_that_lags_says_so(void **state)
@@ -215,6 +217,7 @@ static void a_line_that_lags_says_so(void **state)
     wait_for(SESSION_RUNNING);
     session_status(session, &status);
     assert_string_equal(status.line, "");
+    assert_true(session->view[0]->line.gap < 1);
     session->view[0]->line.came -= 60; /* as if a minute had gone by */
     session_status(session, &status);
     assert_non_null(strstr(status.line, "nothing has come from host for 6"));
