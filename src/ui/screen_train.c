@@ -39,16 +39,37 @@ bool screen_train_in_form(const struct screen_train *train, struct ui *ui)
     return train->form || phase_now(ui) == SESSION_IDLE;
 }
 
-/* A view belongs to the curves it was made for. */
+/* Where one was in the curves of the run that was shown so far. */
+static void keep_place(struct screen_train *train)
+{
+    if (!train->run[0])
+        return;
+    memmove(train->place + 1, train->place, sizeof train->place - sizeof train->place[0]);
+    train->place[0] =
+        (struct train_place){.window = train->window, .has_cursor = train->has_cursor, .cursor = train->cursor};
+    memcpy(train->place[0].run, train->run, sizeof train->run);
+}
+
+/* A view belongs to the curves it was made for: one comes back to it as it was left. */
 static void notice_run(struct screen_train *train, struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    if (strcmp(status.run, train->run) == 0 && status.phase != SESSION_PREPARING)
+    bool begins = status.phase == SESSION_PREPARING;
+    if (strcmp(status.run, train->run) == 0 && !begins)
         return;
+    if (strcmp(status.run, train->run) != 0)
+        keep_place(train);
     snprintf(train->run, sizeof train->run, "%s", status.run);
     train->has_cursor = false;
     train->window = plot_window_all();
+    for (int i = 0; i < TRAIN_PLACES && !begins && status.run[0]; i++)
+        if (strcmp(train->place[i].run, status.run) == 0) {
+            train->window = train->place[i].window;
+            train->has_cursor = train->place[i].has_cursor;
+            train->cursor = train->place[i].cursor;
+            return;
+        }
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -198,8 +219,7 @@ static const struct command commands[] = {
     {"zoom-in", "z +", "zoom in", "zoom into the plot at its cursor", .run = zoom_by, .value = 50},
     {"zoom-out", "Z -", "zoom out", "zoom out of the plot", .run = zoom_by, .value = 200},
     {"zoom-reset", "0", "zoom reset", "show the whole plot", .run = zoom_reset},
-    {"filter", "/", "filter", "show settings with these words; -word: without", .run = filter,
-     .argument = ARGUMENT_TEXT},
+    {"filter", "/", "filter", "settings with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
     {"back", "Esc", "back", "clear the filter; leave settings or cursor", .run = back},
 };
 

@@ -8,6 +8,8 @@
 
 enum train_plot { TRAIN_PLOT_AUTO, TRAIN_PLOT_BOTH, TRAIN_PLOT_LOSS, TRAIN_PLOT_ACCURACY, TRAIN_PLOTS };
 
+enum { TRAIN_PLACES = 16 };
+
 struct screen_train {
     bool form;            /* the settings, though there is a run to look at */
     struct list settings; /* row 0 starts, the others are settings that pass the filter */
@@ -23,6 +25,12 @@ struct screen_train {
     double cursor;
     struct plot_view view[2]; /* loss, accuracy, as last drawn */
     char run[512];            /* whose curves the view is of */
+    struct train_place {      /* of runs that were looked at before, the last first */
+        char run[512];
+        struct plot_window window;
+        bool has_cursor;
+        double cursor;
+    } place[TRAIN_PLACES];
 };
 
 /* Whether the settings are what shows: no run yet, or asked for. */

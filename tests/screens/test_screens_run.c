@@ -7,9 +7,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "src/ui/screen_train.h"
 #include "stage_keys.h"
 #include "thaw/run/command.h"
 
@@ -376,13 +378,20 @@ static void test_views_are_listed_and_changed(void **state)
     see("No run is looked at");
     type(": a t t a c h Space 2 0 2 6 1 1 2 0 - 0 9 1 Tab");
     see(":attach 20261120-091200-indian-head");
-    type("Enter : a t t a c h Space a n t s Enter");
+    type("Enter Left Left z z");
+    const struct screen_train *train = stage.ui->state[SCREEN_TRAIN];
+    struct plot_window window = train->window;
+    double cursor = train->cursor;
+    type(": a t t a c h Space a n t s Enter");
     see("20261121-140500-ants-bees");
+    assert_false(train->has_cursor || memcmp(&window, &train->window, sizeof window) == 0);
     type("V");
     see("  1  20261120-091200-indian-head: finished, epoch 20 of 20");
     see("● 2  20261121-140500-ants-bees: stopped, epoch 7 of 15");
     type("k Enter");
     see("✓ finished");
+    assert_true(train->has_cursor && train->cursor == cursor); /* where one was */
+    assert_memory_equal(&window, &train->window, sizeof window);
     type(": v i e w Space b e e s Enter");
     see("stopped  mobilenet");
     type(": v i e w Space n o n e Enter");
