@@ -30,8 +30,9 @@ static char *join_words(int count, char **word)
 static bool wait_for_answer(struct link *link, uint64_t id, struct run_answer *answer, struct error *error)
 {
     struct pollfd fd = {.fd = link_fd(link), .events = POLLIN};
-    double until = clock_monotonic() + ANSWER_SECONDS;
-    while (clock_monotonic() < until) {
+    double began = clock_monotonic();
+    bool told = false;
+    while (clock_monotonic() < began + ANSWER_SECONDS) {
         struct link_message message;
         enum link_got got;
         while ((got = link_next(link, &message)) != LINK_NOTHING) {
@@ -41,6 +42,11 @@ static bool wait_for_answer(struct link *link, uint64_t id, struct run_answer *a
             }
         }
         poll(&fd, 1, 1000);
+        if (!told && clock_monotonic() - began > 1) {
+            fputs("asked; it is done behind the batch, the validation or the features that the run computes now\n",
+                  stderr);
+            told = true;
+        }
     }
     return error_set(error, ERROR_FAILED, "%s: no answer for %d seconds", link_run(link), ANSWER_SECONDS);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -260,6 +261,23 @@ static void deletes_all_or_none(void **state)
     assert_true(has_run("several", "-one"));
 }
 
+/* A run that takes its time to answer: what was asked is said to have been, and then the answer. A script plays ssh. */
+static void says_what_was_asked(void **state)
+{
+    (void)state;
+    static const char script[] = "#!/bin/sh\necho '{\"thaw\":1,\"run\":\"/far\",\"writes\":true,\"alive\":true}'\n"
+                                 "read command\nsleep 3\necho '{\"answer\":1,\"done\":true,\"sentence\":\"\"}'\n"
+                                 "read end\n";
+    struct error error = {0};
+    char *path = cli_path("ssh");
+    assert_true(file_write_atomic(path, script, sizeof script - 1, &error));
+    assert_int_equal(chmod(path, 0700), 0);
+    setenv("THAW_SSH", path, 1);
+    cli_expect_text(EXPECT(0, "tell", "host:last", "save"), "done: save", "asked; it is done behind the batch");
+    unsetenv("THAW_SSH");
+    mem_free(path);
+}
+
 /* Numbers of the objects are those of the files, to the last bit. */
 static void tells_exact_numbers(void **state)
 {
@@ -295,6 +313,7 @@ int main(void)
         cmocka_unit_test(keeps_order_among_runs),
         cmocka_unit_test(deletes_all_or_none),
         cmocka_unit_test(tells_exact_numbers),
+        cmocka_unit_test(says_what_was_asked),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);
 }
