@@ -134,13 +134,6 @@ struct session_setting {
 };
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* The chosen model with what belongs to it, to be chosen again: frozen layers, thaws, the run's name, the fork. NULL: none
- * is chosen. Putting it back leaves data and all other settings as they are by then. */
-struct session_kept_model;
-struct session_kept_model *session_keep_model(struct session *session) THAW_NONNULL;
-bool session_put_back_model(struct session *session, const struct session_kept_model *kept,
-                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-void session_forget_model(struct session_kept_model *kept); /* takes NULL */
 /* Replaces everything by a file's experiment: model, freeze plan, data, settings. */
 bool session_load_experiment(struct session *session, const char *path,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
