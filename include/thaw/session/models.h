@@ -51,7 +51,7 @@ struct session_kept_model;
 struct session_kept_model *session_keep_model(struct session *session) THAW_NONNULL;
 bool session_put_back_model(struct session *session, const struct session_kept_model *kept,
                             struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-void session_forget_model(struct session_kept_model *kept); /* takes NULL */
+void session_forget_model(struct session_kept_model *kept);            /* takes NULL */
 long session_chosen_model(const struct session *session) THAW_NONNULL; /* row, or -1 */
 
 /* The match report of the chosen model's weights. Valid until another model is chosen. */
