@@ -256,17 +256,18 @@ const float *sweep_lines(const struct sweep *s, const float *source, int image, 
     int width = span(&s->x, s->x.targets);
     size_t line = (size_t)s->from.w * (size_t)s->from.c, step = line * (size_t)s->from.h;
     const float *at = source + (size_t)image * step;
-    const float *inside = at + (size_t)y * line + (size_t)s->x.from0 * (size_t)s->from.c;
+    /* From the image's corner to the first target's window; before it where that begins in the padding. */
+    ptrdiff_t corner = (ptrdiff_t)y * (ptrdiff_t)line + (ptrdiff_t)s->x.from0 * s->from.c;
     if (s->inside && !s->apart) {
         *image_step = step;
         *line_step = line;
-        return inside;
+        return at + corner;
     }
     *line_step = s->line;
     *image_step = (size_t)rows * s->line;
     for (int i = 0; i < images; i++)
         if (s->picked)
-            pick_lines(s, inside + (size_t)i * step, lines, scratch + (size_t)i * *image_step);
+            pick_lines(s, at + (size_t)i * step + corner, lines, scratch + (size_t)i * *image_step);
         else
             copy_lines(s->from, at + (size_t)i * step, y, rows, s->x.from0, width, scratch + (size_t)i * *image_step,
                        s->pitch);

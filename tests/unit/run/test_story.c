@@ -316,8 +316,8 @@ static void of_version_1(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "{\"kind\":\"run\",\"time\":1,\"version\":1,\"model\":\"resnet20\",\"data\":\"d\",\"classes\":4,\"epochs\":2,"
-        "\"train_images\":64,\"steps_per_epoch\":2,\"params_trainable\":5}",
+        ("{\"kind\":\"run\",\"time\":1,\"version\":1,\"model\":\"resnet20\",\"data\":\"d\",\"classes\":4,\"epochs\":2,"
+         "\"train_images\":64,\"steps_per_epoch\":2,\"params_trainable\":5}"),
         "{\"kind\":\"step\",\"step\":1,\"epoch\":1,\"loss\":2,\"lr\":0.1,\"images\":32,\"correct\":8}",
         "{\"kind\":\"step\",\"step\":2,\"epoch\":1,\"loss\":1,\"lr\":0.1,\"images\":32,\"correct\":24}",
         "{\"kind\":\"epoch\",\"step\":2,\"epoch\":1,\"loss\":1.5,\"accuracy\":0.5}",
