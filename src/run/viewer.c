@@ -107,9 +107,10 @@ void viewer_poll(const struct viewer *viewer, struct pollfd *fds)
 
 /* --- events --- */
 
-static void send(void *context, uint64_t number, const char *line, size_t length)
+static size_t send(void *context, uint64_t number, const char *line, size_t length)
 {
     struct viewer *viewer = context;
+    size_t before = link_lines_pending(&viewer->lines);
     char skip[48];
     if (number > viewer->sent) {
         snprintf(skip, sizeof skip, "{\"skip\":%" PRIu64 "}", number - viewer->sent);
@@ -117,6 +118,7 @@ static void send(void *context, uint64_t number, const char *line, size_t length
     }
     link_lines_put(&viewer->lines, line, length);
     viewer->sent = number + 1;
+    return link_lines_pending(&viewer->lines) - before;
 }
 
 static void begin_again(struct viewer *viewer)
