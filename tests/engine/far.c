@@ -292,5 +292,5 @@ static pid_t child_of(pid_t parent, const char *name)
 bool far_cut(bool served)
 {
     pid_t process = served && far.real ? child_of(far.server, NULL) : child_of(getpid(), client);
-    return process > 1 && kill(process, SIGKILL) == 0;
+    return process > 1 && kill(far.real ? process : -process, SIGKILL) == 0; /* a shell has children */
 }
