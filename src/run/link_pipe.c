@@ -192,12 +192,12 @@ static void wait_to_call(struct pipe_link *own)
                    own->talk[0] ? ": " : "", own->talk, own->pause);
 }
 
-/* The run has ended and all was told: either that is all, or it is told again without gaps. */
+/* The run has ended and all was told: either that is all, or it is told again without gaps, once. */
 static enum link_got come_to_the_end(struct pipe_link *own)
 {
     hang_up(own);
     own->link.writes = false;
-    if (own->protocol.skipped_in_all == 0) {
+    if (own->protocol.skipped_in_all == 0 || own->filling) {
         link_set_state(&own->link, LINK_ENDED, "%s", "");
         return LINK_NOTHING;
     }

@@ -1,6 +1,6 @@
 /* A run seen through several glasses at once: one that steers, one that may only look, one over a line to another machine
  * that is cut again and again. All come to the same events, one by one. And what a glass costs: one that reads no more
- * costs the run nothing, and a line to another machine carries no more than its budget. */
+ * costs the run nothing, a line to another machine carries no more than its budget, and one that breaks takes nobody with it. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -21,6 +21,7 @@
 
 #include "../../src/session/view_private.h"
 #include "../resume/world.h"
+#include "../screens/harness.h"
 #include "engines.h"
 #include "far.h"
 #include "thaw/base/clock.h"
@@ -371,6 +372,35 @@ static void the_line_is_thin(void **state)
     mem_free(file);
 }
 
+/* --- a host that listens no more --- */
+
+/* It tells, and has shut what commands come by: they are lost, and the workbench is not. */
+static void the_workbench_outlives_its_line(void **state)
+{
+    (void)state;
+    static const char script[] = "#!/bin/sh\nexec 0<&-\n"
+                                 "echo '{\"thaw\":1,\"run\":\"/r\",\"writes\":true,\"alive\":true}'\n"
+                                 "echo '{\"kind\":\"run\",\"version\":2,\"model\":\"deafnet\",\"epochs\":3}'\n"
+                                 "exec sleep 1000\n";
+    struct error error = {0};
+    char *path = path_join(world.folder, "deaf"), *program = mem_format("%s/thaw", getenv("THAW_BUILDDIR"));
+    char *call = mem_format("THAW_SSH=%s", path);
+    world_must(file_write_atomic(path, script, sizeof script - 1, &error), &error);
+    assert_int_equal(chmod(path, 0700), 0);
+    const char *argv[] = {program, "attach", "far:run", "--samples", world.folder, "--offline", NULL};
+    const char *env[] = {call, NULL};
+    struct harness *harness =
+        harness_start(&(struct harness_options){.argv = argv, .env = env, .width = 80, .height = 24});
+    harness_wait(harness, "deafnet");
+    harness_type(harness, ": n o t e Space x Enter");
+    harness_wait(harness, "trying again");
+    harness_type(harness, ": q u i t Enter");
+    harness_leave(harness, 0);
+    mem_free(call);
+    mem_free(program);
+    mem_free(path);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -378,6 +408,7 @@ int main(void)
         cmocka_unit_test(who_reads_no_more),
         cmocka_unit_test(three_glasses),
         cmocka_unit_test(the_line_is_thin),
+        cmocka_unit_test(the_workbench_outlives_its_line),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
