@@ -51,9 +51,10 @@ bool link_lines_read(struct link_lines *lines)
 
 bool link_lines_next(struct link_lines *lines, const char **line, size_t *length)
 {
-    const char *from = lines->got + lines->got_at;
     size_t left = lines->got_size - lines->got_at;
-    const char *end = left ? memchr(from, '\n', left) : NULL;
+    if (left == 0) /* nothing came yet */
+        return false;
+    const char *from = lines->got + lines->got_at, *end = memchr(from, '\n', left);
     if (!end)
         return false;
     *line = from;

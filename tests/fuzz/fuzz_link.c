@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (bool over = false; !over;) {
         ssize_t said = size ? send(fds[1], data, size, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
         require(said >= 0);
-        data += said;
+        data = said > 0 ? data + said : data;
         size -= (size_t)said;
         over = size == 0;
         link_protocol_serve(&protocol);

@@ -109,7 +109,7 @@ static bool talk(struct viewer *viewer, int fd, const uint8_t *data, size_t size
     bool going = true;
     for (int quiet = 0, rounds = 0; going && quiet < QUIET; rounds++) {
         ssize_t said = size ? send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
-        data += said > 0 ? said : 0;
+        data = said > 0 ? data + said : data;
         size -= said > 0 ? (size_t)said : 0;
         going = viewer_serve(viewer);
         quiet = hear(fd) || said > 0 ? 0 : quiet + 1;
