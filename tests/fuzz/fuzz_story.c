@@ -20,7 +20,7 @@ const char fuzz_target[] = "story";
 
 int fuzz_mutations(void)
 {
-    return 1500;
+    return 800;
 }
 
 /* Two stories: a line of 17 bytes is a mark of a hundred and some in each, and room for as much again. */
