@@ -64,7 +64,8 @@ static void test_ascii(void **state)
 static void test_console(void **state)
 {
     (void)state;
-    const char *const env[] = {"TERM=linux", "ASAN_OPTIONS=detect_leaks=0", NULL}; /* ncurses loads libgpm, which leaks */
+    const char *const env[] = {"TERM=linux", "ASAN_OPTIONS=detect_leaks=0",
+                               NULL}; /* ncurses loads libgpm, which leaks */
     struct harness *harness = start(env, 80, 24);
     harness_wait(harness, "$");
     harness_settle(harness);
