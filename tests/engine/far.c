@@ -263,34 +263,48 @@ void far_end(void)
 
 /* --- cutting --- */
 
-/* A child of a process, by its name (NULL: any); 0: there is none. Ours are not waited for by anybody else meanwhile. */
-static pid_t child_of(pid_t parent, const char *name)
+/* Whether a process is a child of that one, by that name (NULL: any), and no zombie. */
+static bool is_child_of(const char *process, pid_t parent, const char *name)
 {
-    DIR *processes = opendir("/proc");
-    pid_t found = 0;
-    for (struct dirent *entry; processes && !found && (entry = readdir(processes));) {
-        char path[300], line[512];
-        int above = 0;
-        snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
-        FILE *file = atoi(entry->d_name) > 1 ? fopen(path, "r") : NULL;
-        if (!file)
-            continue;
-        char *read = fgets(line, sizeof line, file), *open = read ? strchr(line, '(') : NULL;
-        char *shut = open ? strrchr(open, ')') : NULL, state = 'Z';
-        fclose(file);
-        if (!shut || sscanf(shut + 1, " %c %d", &state, &above) != 2 || above != parent || state == 'Z')
-            continue;
-        *shut = '\0';
-        if (!name || strcmp(open + 1, name) == 0)
-            found = (pid_t)atoi(entry->d_name);
-    }
-    if (processes)
-        closedir(processes);
-    return found;
+    char path[300], line[512], state = 'Z';
+    int above = 0;
+    snprintf(path, sizeof path, "/proc/%s/stat", process);
+    FILE *file = atoi(process) > 1 ? fopen(path, "r") : NULL;
+    if (!file)
+        return false;
+    char *read = fgets(line, sizeof line, file), *open = read ? strchr(line, '(') : NULL;
+    char *shut = open ? strrchr(open, ')') : NULL;
+    fclose(file);
+    if (!shut || sscanf(shut + 1, " %c %d", &state, &above) != 2 || above != parent || state == 'Z')
+        return false;
+    *shut = '\0';
+    return !name || strcmp(open + 1, name) == 0;
 }
 
+enum { PROCESSES = 64 };
+
+/* The children of a process; how many there are in the list then. */
+static int add_children(pid_t parent, const char *name, pid_t list[PROCESSES], int count)
+{
+    DIR *processes = opendir("/proc");
+    for (struct dirent *entry; processes && count < PROCESSES && (entry = readdir(processes));)
+        if (is_child_of(entry->d_name, parent, name))
+            list[count++] = (pid_t)atoi(entry->d_name);
+    if (processes)
+        closedir(processes);
+    return count;
+}
+
+/* All there are: the connection of an ordinary user is held by a child of the server's child, and one that was cut before
+ * may still be there. A shell goes with its children. */
 bool far_cut(bool served)
 {
-    pid_t process = served && far.real ? child_of(far.server, NULL) : child_of(getpid(), client);
-    return process > 1 && kill(far.real ? process : -process, SIGKILL) == 0; /* a shell has children */
+    pid_t list[PROCESSES];
+    bool server = served && far.real, killed = false;
+    int count = server ? add_children(far.server, NULL, list, 0) : add_children(getpid(), client, list, 0);
+    for (int i = 0, first = count; server && i < first; i++)
+        count = add_children(list[i], NULL, list, count);
+    for (int i = 0; i < count; i++)
+        killed = kill(far.real ? list[i] : -list[i], SIGKILL) == 0 || killed;
+    return killed;
 }
