@@ -116,15 +116,16 @@ int app_action_run(const struct verb *verb, const struct verb_action *action, st
     return action->run(call);
 }
 
-void app_action_suggest(const struct verb_action *actions, const char *word)
+void app_action_suggest(const struct verb_action *actions, const char *const *own, const char *word)
 {
     char hint[64] = "", *plain = print_plain(word);
     struct nearest nearest = {.wanted = word};
+    bool filter = word[strcspn(word, "<>=!:-")] != '\0';
+    for (; *own; own++)
+        filter |= !strcmp(*own, word);
     for (; actions->name; actions++)
         nearest_offer(&nearest, actions->name);
-    const char *name = nearest.name[0];
-    bool longer = !strncmp(word, name, strlen(name)); /* "pulled" is a filter's own */
-    if (!longer && !word[strcspn(word, "<>=!:-")])
+    if (!filter)
         nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
     if (hint[0])
         fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
@@ -169,16 +170,43 @@ static const struct option_row *find_row(const char *name, size_t length, const 
     return NULL;
 }
 
-static int refuse_option(const struct verb *verb, const char *word, size_t length, const struct option_row *rows,
+const struct verb *app_late_verb(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        for (size_t v = 0; v < verbs_count; v++)
+            if (argv[i] && !strcmp(argv[i], verbs[v]->name))
+                return verbs[v];
+    return NULL;
+}
+
+/* "--stop" of `thaw tell`, where "stop" is a word of its own. */
+static const char *word_instead(const struct verb *verb, const char *name)
+{
+    for (const struct verb_word *word = verb ? verb->words : NULL; word && word->word; word++)
+        if (!strcmp(name + strspn(name, "-"), word->word))
+            return word->instead;
+    return NULL;
+}
+
+/* argv: the words from the refused one on. */
+static int refuse_option(const struct verb *verb, int argc, char **argv, size_t length, const struct option_row *rows,
                          size_t count)
 {
-    char *name = mem_format("%.*s", (int)length, word), hint[96] = "";
+    const char *word = argv[0];
+    char *name = mem_format("%.*s", (int)length, word), hint[160] = "";
+    const char *instead = word_instead(verb, name);
+    const struct verb *late = verb ? NULL : app_late_verb(argc, argv);
     struct nearest nearest = {.wanted = name};
     for (size_t i = 0; i < count; i++)
         if (rows[i].name[1])
             nearest_offer(&nearest, rows[i].name);
     nearest_offer(&nearest, "--help");
-    nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
+    if (instead)
+        snprintf(hint, sizeof hint, "; %s", instead);
+    else if (late)
+        snprintf(hint, sizeof hint, " before the verb; the verb comes first: thaw %s %s", late->name, name);
+    else
+        nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
     app_usage(verb, "unknown option %s%s", word, hint);
     mem_free(name);
     return -2;
@@ -220,7 +248,7 @@ int app_options(const struct verb *verb, int argc, char **argv, const struct opt
         size_t length = strcspn(word, "=");
         const struct option_row *row = find_row(word, length, rows, count);
         if (!row)
-            return refuse_option(verb, word, length, rows, count);
+            return refuse_option(verb, argc - i, argv + i, length, rows, count);
         if (row->flag && word[length]) {
             app_usage(verb, "unknown option %s; %s takes no value", word, row->name);
             return -2;

@@ -10,6 +10,10 @@
 #include "thaw/base/error.h"
 #include "thaw/network/graph.h"
 
+/* A word that one may take for an option, and what does that. A table of them ends with a NULL word. */
+struct verb_word {
+    const char *word, *instead;
+};
 /* One verb: `thaw <name> ...`. run returns the exit code; argv[0] is the verb's name. */
 struct verb {
     const char *name;
@@ -17,12 +21,16 @@ struct verb {
     const char *help;     /* one line */
     const char *options;  /* lines for `thaw <name> --help`; "" none */
     int (*run)(int argc, char **argv);
+    const struct verb_word *words; /* NULL: none */
 };
 
 extern const struct verb verb_train, verb_resume, verb_fork, verb_models, verb_data, verb_eval, verb_predict, verb_runs,
     verb_cache, verb_bench, verb_samples, verb_attach, verb_follow, verb_tell, verb_replay, verb_stream;
 extern const struct verb *const verbs[];
 extern const size_t verbs_count;
+
+/* The verb that stands among these words though it should have come first; NULL: none. */
+const struct verb *app_late_verb(int argc, char **argv);
 
 /* The workbench: what `thaw` without a verb does. */
 int workbench(int argc, char **argv);
@@ -90,8 +98,9 @@ struct verb_action {
 const struct verb_action *app_action(const struct verb_action *actions, const char *name); /* or NULL */
 /* call: with the action's name as its first word. */
 int app_action_run(const struct verb *verb, const struct verb_action *action, struct verb_call *call);
-/* Words that no row of a list passed as its filter: says which action may have been meant. */
-void app_action_suggest(const struct verb_action *actions, const char *word);
+/* Words that no row of a list passed as its filter: says which action may have been meant. own: words of filters that look
+ * like an action, NULL behind the last. */
+void app_action_suggest(const struct verb_action *actions, const char *const *own, const char *word);
 
 /* Where a model named on the command line comes from: a directory is a run, a file holds weights, else it is an
  * architecture, a set of weights that the catalog or the models folder knows by this name, or else a run by its name.

@@ -140,6 +140,13 @@ static void tell_command(const struct run_lines *lines, const struct event *even
     tell_text(lines, lines->out, "", lines->story.note[lines->story.notes - 1].text);
 }
 
+/* The layers in the story's words: "thaw layer3". */
+static void tell_plan(const struct run_lines *lines, bool frozen)
+{
+    const char *text = lines->story.note[lines->story.notes - 1].text;
+    tell_text(lines, lines->out, frozen ? "froze " : "thawed ", text + strcspn(text, " ") + 1);
+}
+
 static void tell(const struct run_lines *lines, const struct event *event)
 {
     switch (event->kind) {
@@ -160,7 +167,7 @@ static void tell(const struct run_lines *lines, const struct event *event)
         fprintf(lines->out, "learning rate %g -> %g\n", event->u.lr.from, event->u.lr.to);
         break;
     case EVENT_THAW:
-        tell_text(lines, lines->out, event->u.thaw.frozen ? "froze " : "thawed ", event->u.thaw.layers);
+        tell_plan(lines, event->u.thaw.frozen);
         fprintf(lines->out, "%llu parameters learn\n", (unsigned long long)event->u.thaw.params_trainable);
         break;
     case EVENT_FREEZE_PROOF:

@@ -264,7 +264,7 @@ static int list(const struct verb_call *call, const char *sort)
     struct session *session = open_session(&error);
     bool good = session && session_filter_models(session, filter, &error) && take_sort(session, sort, &error);
     if (good && !list_rows(session, call->json) && call->words)
-        app_action_suggest(models_actions, call->word[0]);
+        app_action_suggest(models_actions, (const char *const[]){"pulled", NULL}, call->word[0]);
     session_destroy(session);
     mem_free(filter);
     return good ? 0 : app_fail(&error);

@@ -17,7 +17,7 @@
 
 static const char *state(const struct rundir_summary *run)
 {
-    return run_state_word(run->active, run->done, run->how);
+    return run_state_word(run);
 }
 
 static json_t *field_json(const struct rundir_summary *run, const struct run_field *field)
@@ -142,7 +142,7 @@ static int list_runs(const struct verb_call *call, const char *sort)
     if (list && sort)
         qsort_r(list, count, sizeof *list, compare, &order);
     if (list && !tell_list(list, count, call->runs, query, call->json) && call->words)
-        app_action_suggest(runs_actions, call->word[0]);
+        app_action_suggest(runs_actions, (const char *const[]){"tagged", NULL}, call->word[0]);
     int code = list ? 0 : app_fail(&error);
     rundir_list_free(list, count);
     query_destroy(query);
@@ -183,6 +183,23 @@ static int runs(int argc, char **argv)
     return code;
 }
 
+static const struct verb_word words[] = {
+    {"tag", "`thaw runs tag:WORD` lists those with a tag, `thaw runs tag RUN WORD` gives one"},
+    {"note", "`thaw runs note:WORD` lists those with it in their notes, `thaw runs note RUN TEXT` gives one"},
+    {"name", "`thaw runs name:PART` lists those with it in their names, `thaw runs rename RUN NAME` gives one"},
+    {"model", "type it without dashes: thaw runs model:PART"},
+    {"data", "type it without dashes: thaw runs data:PART"},
+    {"state", "type it without dashes: thaw runs state:WORD"},
+    {"tagged", "type it without dashes: thaw runs tagged"},
+    {"resumed", "type it without dashes: thaw runs resumed"},
+    {"forked", "type it without dashes: thaw runs forked"},
+    {"rename", "type it without dashes: thaw runs rename RUN NAME"},
+    {"delete", "type it without dashes: thaw runs delete RUN"},
+    {"restore", "type it without dashes: thaw runs restore RUN"},
+    {"empty-trash", "type it without dashes: thaw runs empty-trash"},
+    {NULL, NULL},
+};
+
 const struct verb verb_runs = {
     .name = "runs",
     .synopsis = "[FILTER] [--sort [-]COLUMN] [--trash] | rename RUN NAME | tag RUN [-]TAG... | note RUN TEXT | delete "
@@ -206,4 +223,5 @@ const struct verb verb_runs = {
         "  --json           one JSON object on stdout\n\n" APP_RUN_HELP
         "A run that trains is neither renamed nor deleted.\n",
     .run = runs,
+    .words = words,
 };

@@ -19,7 +19,7 @@
 #include "thaw/run/rundir.h"
 #include "thaw/run/viewer.h"
 
-enum { BLOCK = 1 << 16, TICK_MS = 250, GREETING_MS = 5000 };
+enum { BLOCK = 1 << 12, NEAR = 4096, TICK_MS = 250, GREETING_MS = 5000 };
 
 /* --- bytes both ways --- */
 
@@ -94,6 +94,7 @@ static bool serve_engine(const char *run)
     if (good) {
         fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
         fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+        fcntl(STDOUT_FILENO, F_SETPIPE_SZ, NEAR); /* what waits for a slow line waits in the engine, see run/viewer.c */
         hand_on(&out, &in);
     }
     if (door >= 0)

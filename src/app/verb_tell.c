@@ -30,8 +30,9 @@ static char *join_words(int count, char **word)
 static bool wait_for_answer(struct link *link, uint64_t id, struct run_answer *answer, struct error *error)
 {
     struct pollfd fd = {.fd = link_fd(link), .events = POLLIN};
-    double until = clock_monotonic() + ANSWER_SECONDS;
-    while (clock_monotonic() < until) {
+    double began = clock_monotonic();
+    bool told = false;
+    while (clock_monotonic() < began + ANSWER_SECONDS) {
         struct link_message message;
         enum link_got got;
         while ((got = link_next(link, &message)) != LINK_NOTHING) {
@@ -41,6 +42,11 @@ static bool wait_for_answer(struct link *link, uint64_t id, struct run_answer *a
             }
         }
         poll(&fd, 1, 1000);
+        if (!told && clock_monotonic() - began > 1) {
+            fputs("asked; it is done behind the batch, the validation or the features that the run computes now\n",
+                  stderr);
+            told = true;
+        }
     }
     return error_set(error, ERROR_FAILED, "%s: no answer for %d seconds", link_run(link), ANSWER_SECONDS);
 }
@@ -95,7 +101,7 @@ static int tell(int argc, char **argv)
     bool good = run_command_parse(&command, words, &error);
     mem_free(words);
     if (!good)
-        return app_fail(&error);
+        return app_usage(&verb_tell, "%s", error.text);
     signal(SIGPIPE, SIG_IGN);
     struct link *link = app_link(runs, argv[1], LINK_ANSWERS_ONLY, &error);
     int code = link ? tell_link(link, &command, json) : app_fail(&error);
@@ -103,6 +109,24 @@ static int tell(int argc, char **argv)
     run_command_finish(&command);
     return code;
 }
+
+#define WORD(words) "type it without dashes: thaw tell RUN " words
+static const struct verb_word words[] = {
+    {"now", WORD("stop now")},
+    {"epoch", WORD("stop epoch")},
+    {"lr", WORD("lr RATE")},
+    {"pause", WORD("pause")},
+    {"continue", WORD("continue")},
+    {"step", WORD("step N")},
+    {"stop", WORD("stop")},
+    {"save", WORD("save")},
+    {"freeze", WORD("freeze PATTERNS")},
+    {"thaw", WORD("thaw PATTERNS")},
+    {"undo", WORD("undo")},
+    {"epochs", WORD("epochs N")},
+    {"note", WORD("note TEXT")},
+    {NULL, NULL},
+};
 
 const struct verb verb_tell = {
     .name = "tell",
@@ -120,4 +144,5 @@ const struct verb verb_tell = {
                "  --json         the answer as one JSON object\n\n"
                "Exit code 1 where it is refused.\n",
     .run = tell,
+    .words = words,
 };

@@ -13,6 +13,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 #include "thaw/base/quote.h"
+#include "thaw/run/link.h"
 #include "thaw/session/session.h"
 #include "ui.h"
 
@@ -142,11 +143,27 @@ static int run(const struct choices *choices, int threads, const char *experimen
     return code;
 }
 
+/* Whether the run that is to be shown is there: a wrong name is told before what else may be wrong. That of another
+ * machine's is told by that. */
+static bool find_run(const struct choices *choices, struct error *error)
+{
+    char host[LINK_HOST];
+    const char *rest, *name = choices->run ? choices->run : "last";
+    if (!choices->replay && link_split(name, host, &rest))
+        return true;
+    char *run = app_run(choices->runs, name, error);
+    bool found = run != NULL;
+    mem_free(run);
+    return found;
+}
+
 /* Neither a verb nor a file. */
 static int refuse_word(const char *word)
 {
     char hint[96] = "";
     struct nearest nearest = {.wanted = word};
+    if (app_late_verb(2, (char *[]){NULL, (char *)word}))
+        return app_usage(NULL, "%s stands behind options; the verb comes first: thaw %s, then its options", word, word);
     if (strchr(word, '/') || path_has_ending(word, ".ini"))
         return app_usage(NULL, "%s: there is no such file", word);
     for (size_t i = 0; i < verbs_count; i++)
@@ -186,6 +203,9 @@ static int begin(const struct verb *verb, int argc, char **argv, struct choices 
     double threads = 0;
     if (choices.threads && !app_number(choices.threads, 0, 1024, &threads))
         return app_usage(verb, "--threads takes a number from 0 (all cores) to 1024, not %s", choices.threads);
+    struct error error = {0};
+    if (choices.on_run && !find_run(&choices, &error))
+        return app_fail(&error);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return app_usage(verb, choices.on_run
                                    ? "the screens need a terminal; without one use thaw follow RUN"

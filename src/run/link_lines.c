@@ -63,15 +63,27 @@ bool link_lines_next(struct link_lines *lines, const char **line, size_t *length
     return true;
 }
 
-void link_lines_put(struct link_lines *lines, const char *line, size_t length)
+static void put_at(struct link_lines *lines, size_t at, const char *line, size_t length)
 {
     if (lines->put_size + length + 1 > lines->put_room) {
         lines->put_room = 2 * (lines->put_size + length + 1);
         lines->put = mem_grow(lines->put, lines->put_room, 1);
     }
-    memcpy(lines->put + lines->put_size, line, length);
-    lines->put[lines->put_size + length] = '\n';
+    memmove(lines->put + at + length + 1, lines->put + at, lines->put_size - at);
+    memcpy(lines->put + at, line, length);
+    lines->put[at + length] = '\n';
     lines->put_size += length + 1;
+}
+
+void link_lines_put(struct link_lines *lines, const char *line, size_t length)
+{
+    put_at(lines, lines->put_size, line, length);
+}
+
+void link_lines_put_first(struct link_lines *lines, const char *line, size_t length)
+{
+    put_at(lines, lines->put_first, line, length);
+    lines->put_first += length + 1;
 }
 
 bool link_lines_flush(struct link_lines *lines)
@@ -87,9 +99,15 @@ bool link_lines_flush(struct link_lines *lines)
         else
             good = false;
     }
-    if (done > 0)
-        memmove(lines->put, lines->put + done, lines->put_size - done);
+    if (done == 0)
+        return good;
+    bool between = lines->put[done - 1] == '\n';
+    memmove(lines->put, lines->put + done, lines->put_size - done);
     lines->put_size -= done;
+    if (done < lines->put_first)
+        lines->put_first -= done;
+    else
+        lines->put_first = between ? 0 : (size_t)((char *)memchr(lines->put, '\n', lines->put_size) - lines->put) + 1;
     return good;
 }
 

@@ -10,6 +10,7 @@ struct link_lines {
     int in, out; /* may be the same; -1: closed */
     char *got, *put;
     size_t got_room, got_size, got_at, put_room, put_size;
+    size_t put_first; /* bytes of `put` that went before others, or are the rest of a line that has begun to go */
 };
 void link_lines_init(struct link_lines *lines, int in, int out) THAW_NONNULL;
 void link_lines_finish(struct link_lines *lines) THAW_NONNULL; /* closes */
@@ -18,6 +19,8 @@ bool link_lines_read(struct link_lines *lines) THAW_NONNULL;
 /* The next whole line, borrowed until the next read. */
 bool link_lines_next(struct link_lines *lines, const char **line, size_t *length) THAW_NONNULL;
 void link_lines_put(struct link_lines *lines, const char *line, size_t length) THAW_NONNULL; /* adds the newline */
+/* The same, before all that has not begun to be written, but behind what was put so before. */
+void link_lines_put_first(struct link_lines *lines, const char *line, size_t length) THAW_NONNULL;
 /* Writes what can be written. false: the other end is gone. */
 bool link_lines_flush(struct link_lines *lines) THAW_NONNULL;
 size_t link_lines_pending(const struct link_lines *lines) THAW_NONNULL; /* bytes not written yet */

@@ -21,7 +21,7 @@
 #include "thaw/run/run_fields.h"
 
 #define CACHE_FILE   "run-summaries" /* not "runs": all homes may be one folder */
-#define CACHE_FORMAT "thaw-runs-2 "
+#define CACHE_FORMAT "thaw-runs-3 "
 enum { CACHE_BYTES_MAX = 32 << 20, ENTRIES_MAX = 10000 };
 
 /* A file written so many seconds ago may be written again within the clock's grain, with the same times. */

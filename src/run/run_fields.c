@@ -36,6 +36,7 @@ static const struct run_field fields[] = {
     FIELD(RUN_FIELD_U64, params_trainable),
     FIELD(RUN_FIELD_U64, params_frozen),
     FIELD(RUN_FIELD_BOOL, done),
+    FIELD(RUN_FIELD_BOOL, paused),
     FIELD(RUN_FIELD_HOW, how),
 };
 _Static_assert(sizeof(enum event_done) == sizeof(int), "it is read and written as an int");

@@ -3,6 +3,8 @@
 
 #include "thaw/run/run_state.h"
 
+#include "thaw/run/rundir.h"
+
 static const char *const words[] = {
     [EVENT_DONE_FINISHED] = "finished",       [EVENT_DONE_STOPPED] = "stopped", [EVENT_DONE_EARLY] = "stopped early",
     [EVENT_DONE_INTERRUPTED] = "interrupted", [EVENT_DONE_FAILED] = "failed",
@@ -13,9 +15,9 @@ const char *run_done_word(enum event_done how)
     return (size_t)how < THAW_LENGTH(words) ? words[how] : words[EVENT_DONE_FAILED];
 }
 
-const char *run_state_word(bool active, bool done, enum event_done how)
+const char *run_state_word(const struct rundir_summary *run)
 {
-    if (active)
-        return "running";
-    return done ? run_done_word(how) : "broken off";
+    if (run->active)
+        return run->paused ? "paused" : "running";
+    return run->done ? run_done_word(run->how) : "broken off";
 }

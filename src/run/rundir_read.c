@@ -154,6 +154,7 @@ static void summarise_story(struct rundir_summary *summary, const struct story *
     summary->train_loss = story->epochs_done > 0 || story->step > 0 ? story->loss : NAN;
     summary->val_loss = story->val_loss;
     summary->done = story->done.kind == EVENT_DONE;
+    summary->paused = story->paused;
     summary->how = summary->done ? story->done.u.done.how : EVENT_DONE_FAILED;
     replace_text(&summary->fault, summary->done ? story->done.u.done.text : "");
 }

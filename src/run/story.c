@@ -185,7 +185,9 @@ static void take_eval(struct story *story, const struct event *event, double x)
 static void take_lr(struct story *story, const struct event *event, double x)
 {
     char text[64];
-    snprintf(text, sizeof text, "lr %.3g -> %.3g", event->u.lr.from, event->u.lr.to);
+    /* a schedule ends at 0, which no step had: recorded by older programs where a run was given more epochs */
+    double from = event->u.lr.from > 0 ? event->u.lr.from : story->lr;
+    snprintf(text, sizeof text, "lr %.3g -> %.3g", from, event->u.lr.to);
     story->lr = event->u.lr.to;
     story_note_add(story, x, event, text, NULL);
 }
@@ -204,10 +206,22 @@ static void mark_made(struct story *story, int epoch, const char *layers)
     }
 }
 
+/* In how many rows the plan becomes another one; 0: not known. */
+static int count_changed(const struct story *story, const char *fixed)
+{
+    int count = 0;
+    for (int i = 0; story->fixed && fits(story, fixed) && i < story->layers; i++)
+        count += story->fixed[i] != fixed[i];
+    return count;
+}
+
 static void take_thaw(struct story *story, const struct event *event, double x)
 {
+    enum { LAYERS_TOLD = 40 }; /* characters; a change without words of its own (undo) names every layer */
     const char *layers = event->u.thaw.layers ? event->u.thaw.layers : "";
-    char *text = mem_format("%s %s", event->u.thaw.frozen ? "freeze" : "thaw", layers);
+    const char *verb = event->u.thaw.frozen ? "freeze" : "thaw";
+    int changed = strlen(layers) > LAYERS_TOLD ? count_changed(story, event->u.thaw.fixed) : 0;
+    char *text = changed > 1 ? mem_format("%s %d layers", verb, changed) : mem_format("%s %s", verb, layers);
     story_note_add(story, x, event, text, NULL);
     mem_free(text);
     story->trainable = event->u.thaw.params_trainable;

@@ -29,13 +29,18 @@ int story_batch(const struct story *story, int *batches)
 
 double story_remaining(const struct story *story)
 {
+    return story_remaining_until(story, story->epochs);
+}
+
+double story_remaining_until(const struct story *story, int epoch)
+{
     const struct event *run = &story->run;
     int batches, batch = story_batch(story, &batches);
     if (story->done.kind == EVENT_DONE)
         return 0;
     if (run->kind != EVENT_RUN || story->rate <= 0 || batches <= 0 || story->epoch < 1)
         return -1;
-    double epochs = (double)story->epochs - story->epoch, left = epochs + 1 - (double)batch / batches;
+    double epochs = (double)epoch - story->epoch, left = epochs + 1 - (double)batch / batches;
     double whole = epochs + (batch < batches);
     return fmax(left, 0) * run->u.run.train_images / story->rate + fmax(whole, 0) * story->val_seconds;
 }

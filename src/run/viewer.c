@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rundir_private.h"
@@ -41,21 +42,17 @@ static void put(struct viewer *viewer, const char *line)
     link_lines_put(&viewer->lines, line, strlen(line));
 }
 
-static void put_json(struct viewer *viewer, json_t *object)
-{
-    char *line = json_dumps(object, JSON_COMPACT);
-    if (line)
-        put(viewer, line);
-    free(line);
-    json_decref(object);
-}
-
 static void greet(struct viewer *viewer)
 {
     json_t *run = json_string(viewer->run);
-    put_json(viewer,
-             json_pack("{s:i, s:s, s:o, s:b, s:b}", "thaw", 1, "program", PACKAGE_STRING, "run",
-                       run ? run : json_string("?"), "writes", viewer->writes, "alive", rundir_is_active(viewer->run)));
+    json_t *object =
+        json_pack("{s:i, s:s, s:o, s:b, s:b}", "thaw", 1, "program", PACKAGE_STRING, "run",
+                  run ? run : json_string("?"), "writes", viewer->writes, "alive", rundir_is_active(viewer->run));
+    char *line = json_dumps(object, JSON_COMPACT);
+    if (line)
+        link_lines_put_first(&viewer->lines, line, strlen(line));
+    free(line);
+    json_decref(object);
 }
 
 struct viewer *viewer_create(const struct viewer_options *options, struct error *error)
@@ -107,7 +104,7 @@ void viewer_poll(const struct viewer *viewer, struct pollfd *fds)
 
 /* --- events --- */
 
-static size_t send(void *context, uint64_t number, const char *line, size_t length)
+static size_t send_line(void *context, uint64_t number, const char *line, size_t length)
 {
     struct viewer *viewer = context;
     size_t before = link_lines_pending(&viewer->lines);
@@ -140,7 +137,7 @@ static void take_line(struct viewer *viewer, const char *text, size_t length)
     if (last_known && !event_same_time(event_line_time(text, length), viewer->from_time))
         begin_again(viewer);
     else if (line.number >= viewer->from)
-        viewer_thin_take(&viewer->thin, &line, send, viewer);
+        viewer_thin_take(&viewer->thin, &line, send_line, viewer);
 }
 
 /* The file ends before the first event that is wanted: it was cut back. */
@@ -173,7 +170,7 @@ static void send_events(struct viewer *viewer)
                 begin_again(viewer);
                 continue;
             }
-            viewer_thin_flush(&viewer->thin, viewer->ending, send, viewer);
+            viewer_thin_flush(&viewer->thin, viewer->ending, send_line, viewer);
             if (viewer->ending)
                 say_bye(viewer);
             return;
@@ -190,6 +187,14 @@ static void refuse(struct viewer *viewer, uint64_t id, const char *sentence)
     viewer_answer(viewer, &answer);
 }
 
+/* What waits for a slow line is to wait here, where answers pass it, and not in the system's buffers. */
+static void keep_near(const struct viewer *viewer)
+{
+    enum { NEAR = 4096 };
+    if (setsockopt(viewer->lines.out, SOL_SOCKET, SO_SNDBUF, &(int){NEAR}, sizeof(int)) != 0)
+        fcntl(viewer->lines.out, F_SETPIPE_SZ, NEAR);
+}
+
 /* Once: looking through the file costs time, which is the engine's. */
 static void take_watch(struct viewer *viewer, const struct run_command *command)
 {
@@ -203,8 +208,10 @@ static void take_watch(struct viewer *viewer, const struct run_command *command)
     viewer->trusts = !command->text;
     viewer->from_time = command->text ? strtod(command->text, NULL) : NAN;
     viewer_thin_start(&viewer->thin, command->rate);
-    if (command->rate > 0)
+    if (command->rate > 0) {
         viewer_thin_survey(&viewer->thin, &viewer->file, viewer->from);
+        keep_near(viewer);
+    }
 }
 
 static void take_command(struct viewer *viewer, const char *line, size_t length)
@@ -231,7 +238,7 @@ static void take_command(struct viewer *viewer, const char *line, size_t length)
 void viewer_answer(struct viewer *viewer, const struct run_answer *answer)
 {
     char *line = run_answer_to_json(answer);
-    put(viewer, line);
+    link_lines_put_first(&viewer->lines, line, strlen(line)); /* somebody waits for it */
     mem_free(line);
 }
 

@@ -46,7 +46,7 @@ NUMBER(days, (clock_wall() - run->started) / 86400)
 TEXT(name, run->name)
 TEXT(model, run->model)
 TEXT(data, run->data)
-TEXT(state, run_state_word(run->active, run->done, run->how))
+TEXT(state, run_state_word(run))
 TEXT(weights, run->weights)
 TEXT(parent, run->parent)
 TEXT(fault, run->fault)
@@ -70,7 +70,8 @@ const struct query_column run_columns[] = {
     {"name", QUERY_TEXT, 0, "part of the name", NULL, ask_name, NULL},
     {"model", QUERY_TEXT, 0, "part of the architecture's name", NULL, ask_model, NULL},
     {"data", QUERY_TEXT, 0, "part of the path of its images", NULL, ask_data, NULL},
-    {"state", QUERY_TEXT, 0, "running, finished, stopped, early, interrupted, failed, broken", NULL, ask_state, NULL},
+    {"state", QUERY_TEXT, 0, "running, paused, finished, stopped, early, interrupted, failed, broken", NULL, ask_state,
+     NULL},
     {"weights", QUERY_TEXT, 0, "part of how its weights matched", NULL, ask_weights, NULL},
     {"parent", QUERY_TEXT, 0, "part of the name of what it was forked from", NULL, ask_parent, NULL},
     {"fault", QUERY_TEXT, 0, "part of why it failed", NULL, ask_fault, NULL},

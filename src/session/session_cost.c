@@ -450,6 +450,33 @@ static void cost_of_next_run(struct session *session, struct session_cost *cost)
         snprintf(cost->refused, sizeof cost->refused, "%s", refused->text);
 }
 
+int cost_stages(struct session *session, struct view_stage stage[EXPERIMENT_THAWS])
+{
+    const struct draft *draft = session->draft;
+    const struct costs *costs = session->costs;
+    if (draft->experiment.thaws == 0 || !costs || !know_speed(session) || !draft->dataset || !know_pace(session))
+        return 0;
+    struct train_cost_request request = request_of(session);
+    struct freeze *plan = freeze_copy(draft->freeze);
+    int count = 0;
+    request.freeze = plan;
+    request.speed = &costs->speed;
+    request.pace = costs->pace;
+    request.quick = true;
+    for (; count < draft->experiment.thaws; count++) {
+        struct train_cost cost;
+        struct error unused;
+        const struct experiment_thaw *thaw = &draft->experiment.thaw[count];
+        if (!freeze_match(plan, draft->graph, thaw->layers, false, &unused) || !train_cost(&cost, &request, &unused) ||
+            !cost.seconds.known)
+            break;
+        stage[count] = (struct view_stage){thaw->epoch, cost.seconds.first, cost.seconds.later, cost.seconds.firsts,
+                                           cost.seconds.unknown > 0};
+    }
+    freeze_destroy(plan);
+    return count;
+}
+
 void session_cost(struct session *session, struct session_cost *cost)
 {
     *cost = (struct session_cost){0};

@@ -145,6 +145,56 @@ bool session_set(struct session *session, const char *assignment, struct error *
     return done;
 }
 
+struct session_kept_model {
+    struct experiment experiment;
+    char *fork, *checkpoint;
+};
+
+struct session_kept_model *session_keep_model(struct session *session)
+{
+    struct error unused;
+    struct draft *draft = session->draft;
+    struct experiment now = draft->experiment;
+    if (session_opening(session) || !draft->graph || !layers_to_experiment(session, &unused))
+        return NULL;
+    struct session_kept_model *kept = mem_alloc(sizeof *kept);
+    kept->experiment = draft->experiment;
+    draft->experiment = now;
+    kept->fork = draft->fork ? mem_string(draft->fork) : NULL;
+    kept->checkpoint = draft->checkpoint ? mem_string(draft->checkpoint) : NULL;
+    return kept;
+}
+
+bool session_put_back_model(struct session *session, const struct session_kept_model *kept, struct error *error)
+{
+    struct draft *draft = session->draft;
+    struct experiment before = draft->experiment, *now = &draft->experiment;
+    if (!opening_settle(session, error))
+        return false;
+    now->model = kept->experiment.model;
+    now->freeze = kept->experiment.freeze;
+    memcpy(now->thaw, kept->experiment.thaw, sizeof now->thaw);
+    now->thaws = kept->experiment.thaws;
+    memcpy(now->run.name, kept->experiment.run.name, sizeof now->run.name);
+    if (!choose_named(session, error) || !layers_from_experiment(session, error)) {
+        draft->experiment = before;
+        return false;
+    }
+    fork_finish(draft);
+    draft->fork = kept->fork ? mem_string(kept->fork) : NULL;
+    draft->checkpoint = kept->checkpoint ? mem_string(kept->checkpoint) : NULL;
+    return true;
+}
+
+void session_forget_model(struct session_kept_model *kept)
+{
+    if (!kept)
+        return;
+    mem_free(kept->fork);
+    mem_free(kept->checkpoint);
+    mem_free(kept);
+}
+
 bool session_load_experiment(struct session *session, const char *path, struct error *error)
 {
     if (!opening_settle(session, error))

@@ -58,6 +58,7 @@ struct session {
     struct view *view[VIEWS_MAX];
     size_t views;
     long shown_view; /* -1: none */
+    uint64_t shows;  /* how often one was shown */
     enum session_subject subject;
     bool was_live; /* what views_follow saw last */
     const struct view *was_shown;

@@ -81,7 +81,6 @@ static void fill_story(const struct story *story, struct session_status *status)
     fill_figures(story, status);
     status->images_per_second = story->rate;
     status->elapsed = story->elapsed;
-    status->remaining = story_remaining(story);
     status->trainable = (double)story->trainable;
     status->frozen = (double)story->frozen;
     status->features_kept = story_keeps_features(story);
@@ -92,6 +91,44 @@ static void fill_story(const struct story *story, struct session_status *status)
     if (story->proof.kind == EVENT_FREEZE_PROOF) {
         status->proof_held = story->proof.u.proof.held;
         status->proof_tensors = story->proof.u.proof.tensors;
+    }
+}
+
+static const struct view_stage *stage_of(const struct view *view, int epoch)
+{
+    for (int i = 0; i < view->stages_known; i++)
+        if (view->stage[i].epoch == epoch)
+            return &view->stage[i];
+    return NULL;
+}
+
+/* The next thaw to come behind an epoch; 0: none comes any more. */
+static int next_thaw(const struct story *story, int epoch)
+{
+    int next = 0;
+    for (size_t i = 0; i < story->thaws; i++) {
+        const struct story_thaw *thaw = &story->thaw[i];
+        if (!thaw->made && thaw->epoch > epoch && thaw->epoch <= story->epochs && (!next || thaw->epoch < next))
+            next = thaw->epoch;
+    }
+    return next;
+}
+
+/* Epochs behind a thaw take longer than those before it: as long as was reckoned for them, and where nothing was, at least
+ * as long as now. */
+static void fill_remaining(const struct view *view, struct session_status *status)
+{
+    const struct story *story = &view->story;
+    int thaw = next_thaw(story, story->epoch);
+    status->remaining = story_remaining_until(story, thaw ? thaw - 1 : story->epochs);
+    double pace = thaw ? story_remaining_until(story, thaw) - status->remaining : 0;
+    while (thaw && status->remaining >= 0) {
+        const struct view_stage *stage = stage_of(view, thaw);
+        int next = next_thaw(story, thaw), epochs = (next ? next : story->epochs + 1) - thaw;
+        int firsts = stage && stage->firsts < epochs ? stage->firsts : epochs;
+        status->remaining_least = status->remaining_least || !stage || stage->least;
+        status->remaining += stage ? firsts * stage->first + (epochs - firsts) * stage->later : epochs * pace;
+        thaw = next;
     }
 }
 
@@ -123,9 +160,9 @@ void session_status(struct session *session, struct session_status *status)
     status->writes = link_writes(view->link) && session_phase_is_live(status->phase);
     status->replay = link_is_replay(view->link);
     status->speed = link_speed(view->link);
-    if (link_state(view->link) == LINK_WAITING)
-        snprintf(status->line, sizeof status->line, "%.250s", link_sentence(view->link));
+    view_line_words(view, status->line, sizeof status->line);
     fill_story(&view->story, status);
+    fill_remaining(view, status);
     if (!session_phase_is_live(status->phase))
         status->remaining = -1;
     fill_error(view, status);

@@ -7,14 +7,10 @@
 #include <sys/epoll.h>
 
 #include "session_private.h"
-#include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
 #include "thaw/run/run_find.h"
-
-/* A pump takes in no longer than this, so that keys are answered while a long run is read. */
-static const double pump_most = 0.02;
 
 struct view *view_shown(const struct session *session)
 {
@@ -47,58 +43,6 @@ bool session_take_notice(struct session *session, struct session_notice *notice)
     return true;
 }
 
-/* --- making and dropping --- */
-
-static void view_destroy(struct session *session, struct view *view)
-{
-    epoll_ctl(session->waits, EPOLL_CTL_DEL, link_fd(view->link), NULL);
-    link_destroy(view->link);
-    story_finish(&view->story);
-    results_forget(view);
-    run_layers_finish(view);
-    for (int i = 0; i < view->askeds; i++)
-        mem_free(view->asked[i].words);
-    mem_free(view);
-}
-
-static void drop_view(struct session *session, size_t at)
-{
-    view_destroy(session, session->view[at]);
-    memmove(session->view + at, session->view + at + 1, (session->views - at - 1) * sizeof session->view[0]);
-    session->views--;
-    if (session->shown_view >= (long)at)
-        session->shown_view--;
-    if (session->shown_view < 0 && session->views > 0)
-        session->shown_view = 0;
-}
-
-/* Room for one more: what has ended goes first, the shown one last. */
-static void make_room(struct session *session)
-{
-    for (size_t i = 0; i < session->views;) {
-        bool live = session_phase_is_live(view_phase(session->view[i]));
-        if (!live)
-            drop_view(session, i);
-        else
-            i++;
-    }
-    while (session->views >= VIEWS_MAX)
-        drop_view(session, session->shown_view == 0 ? 1 : 0);
-}
-
-static struct view *add_view(struct session *session, struct link *link)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-    make_room(session);
-    struct view *view = mem_alloc(sizeof *view);
-    view->link = link;
-    story_init(&view->story);
-    epoll_ctl(session->waits, EPOLL_CTL_ADD, link_fd(link), &event);
-    session->view[session->views++] = view;
-    session_show_view(session, session->views - 1);
-    return view;
-}
-
 size_t session_views(struct session *session)
 {
     return session->views;
@@ -114,6 +58,7 @@ void session_show_view(struct session *session, size_t view)
     if (view >= session->views)
         return;
     session->shown_view = (long)view;
+    session->view[view]->shown = ++session->shows;
     views_follow(session);
     session_wake(session->wake[1]);
 }
@@ -121,7 +66,7 @@ void session_show_view(struct session *session, size_t view)
 void session_close_view(struct session *session, size_t view)
 {
     if (view < session->views)
-        drop_view(session, view);
+        views_drop(session, view);
     views_follow(session);
 }
 
@@ -183,75 +128,6 @@ void views_follow(struct session *session)
     session->was_shown = view;
 }
 
-/* --- feeding --- */
-
-static void take_answer(struct session *session, struct view *view, const struct run_answer *answer)
-{
-    for (int i = 0; i < view->askeds; i++) {
-        if (view->asked[i].id != answer->id)
-            continue;
-        char *words = view->asked[i].words;
-        if (!answer->done)
-            view_notice(session, false, "%s: %s", words, answer->sentence);
-        else
-            view_notice(session, true, "%s%s%s", words, answer->sentence[0] ? ": " : "", answer->sentence);
-        mem_free(words);
-        view->asked[i] = view->asked[--view->askeds];
-        return;
-    }
-}
-
-static void take_event(struct view *view, const struct event *event)
-{
-    story_add(&view->story, event);
-    if (event->kind == EVENT_EVAL || event->kind == EVENT_DONE)
-        view->results_known = false;
-    if (event->kind == EVENT_LAYERS || event->kind == EVENT_RUN)
-        run_layers_finish(view);
-}
-
-static size_t pump_view(struct session *session, struct view *view, double until)
-{
-    struct link_message message;
-    enum link_got got;
-    size_t count = 0;
-    while ((got = link_next(view->link, &message)) != LINK_NOTHING) {
-        count++;
-        if (got == LINK_EVENT) {
-            take_event(view, &message.event);
-            event_finish(&message.event);
-        } else if (got == LINK_ANSWER) {
-            take_answer(session, view, &message.answer);
-        } else if (got == LINK_RESET) {
-            story_finish(&view->story);
-            run_layers_finish(view);
-            view->results_known = false;
-        }
-        if ((count & 63) == 0 && clock_monotonic() > until) {
-            session_wake(session->wake[1]); /* the rest with the next pump */
-            break;
-        }
-    }
-    return count;
-}
-
-size_t views_pump(struct session *session)
-{
-    double until = clock_monotonic() + pump_most;
-    size_t count = 0;
-    for (size_t i = 0; i < session->views; i++)
-        count += pump_view(session, session->view[i], until);
-    if (count)
-        views_follow(session);
-    return count;
-}
-
-void views_finish(struct session *session)
-{
-    while (session->views > 0)
-        drop_view(session, session->views - 1);
-}
-
 /* --- starting and opening --- */
 
 /* What the next run is, checked. */
@@ -272,12 +148,18 @@ static bool make_experiment(struct session *session, struct experiment *experime
 
 static bool begin(struct session *session, const struct engine_request *request, struct error *error)
 {
+    struct view_stage stage[EXPERIMENT_THAWS];
+    int stages = request->resume || request->fork ? 0 : cost_stages(session, stage);
     cost_rest(session);
     struct link *link =
         session->engine ? engine_start(session->engine, request, error) : engine_run_here(request, error);
-    if (link)
-        add_view(session, link)->here = !session->engine;
-    return link != NULL;
+    if (!link)
+        return false;
+    struct view *view = views_place(session, link, request->resume ? views_find(session, "", request->resume) : -1);
+    view->here = !session->engine;
+    view->stages_known = stages;
+    memcpy(view->stage, stage, (size_t)stages * sizeof *stage);
+    return true;
 }
 
 bool session_start(struct session *session, struct error *error)
@@ -304,23 +186,6 @@ bool session_resume(struct session *session, const char *run, int epochs, struct
     return good;
 }
 
-/* Looked at already? */
-static long find_view(const struct session *session, const char *host, const char *run)
-{
-    for (size_t i = 0; i < session->views; i++) {
-        const struct link *link = session->view[i]->link;
-        if (!link_is_replay(link) && strcmp(link_host(link), host) == 0 && strcmp(link_run(link), run) == 0)
-            return (long)i;
-    }
-    return -1;
-}
-
-struct view *view_of(const struct session *session, const char *run)
-{
-    long at = find_view(session, "", run);
-    return at < 0 ? NULL : session->view[at];
-}
-
 bool session_open_run(struct session *session, const char *run, bool read_only, struct error *error)
 {
     char host[LINK_HOST];
@@ -329,19 +194,20 @@ bool session_open_run(struct session *session, const char *run, bool read_only, 
     char *path = remote ? mem_string(rest) : run_find(session->runs_folder, rest, error);
     if (!path)
         return false;
-    long known = find_view(session, host, path);
+    long known = views_find(session, host, path);
+    bool fresh = known >= 0 && view_is_fresh(session->view[known]);
     unsigned how = read_only ? LINK_READ_ONLY : 0;
     struct link *link = NULL;
-    if (known >= 0)
+    if (fresh)
         session_show_view(session, (size_t)known);
     else
         link = remote ? link_call(host, path, how, VIEW_RATE, error) : link_open(path, how, error);
     if (link) {
-        add_view(session, link);
+        views_place(session, link, known);
         views_pump(session);
     }
     mem_free(path);
-    return known >= 0 || link;
+    return fresh || link;
 }
 
 bool session_replay(struct session *session, const char *run, double speed, struct error *error)
@@ -350,7 +216,7 @@ bool session_replay(struct session *session, const char *run, double speed, stru
     struct link *link = path ? link_replay(path, speed, error) : NULL;
     mem_free(path);
     if (link)
-        add_view(session, link);
+        views_place(session, link, -1);
     return link != NULL;
 }
 
@@ -370,6 +236,25 @@ void session_replay_seek(struct session *session, int epoch)
 
 /* --- telling --- */
 
+/* A run obeys between two batches: what must wait for long is said to have been asked. It looks for a stop in all it does. */
+static void tell_wait(struct session *session, const struct view *view, const struct run_command *command,
+                      const char *words)
+{
+    enum session_phase phase = view_phase(view);
+    int done = view->story.phase_done, all = view->story.phase_all;
+    if (command->kind == RUN_STOP || command->kind == RUN_INTERRUPT)
+        return;
+    if (phase == SESSION_FEATURES && all > 0)
+        view_notice(session, true, "%s: asked, and done once the features are computed (%d of %d images are)", words,
+                    done, all);
+    else if (phase == SESSION_FEATURES)
+        view_notice(session, true, "%s: asked, and done once the features are computed", words);
+    else if (phase == SESSION_PREPARING)
+        view_notice(session, true, "%s: asked, and done before the first step, once the run is prepared", words);
+    else if (phase == SESSION_VALIDATING)
+        view_notice(session, true, "%s: asked, and done behind this validation", words);
+}
+
 bool view_post(struct session *session, const struct run_command *command, const char *words, struct error *error)
 {
     struct view *view = view_shown(session);
@@ -380,7 +265,9 @@ bool view_post(struct session *session, const struct run_command *command, const
     uint64_t id = link_post(view->link, command, error);
     if (!id)
         return false;
-    view->asked[view->askeds++] = (struct view_asked){id, words ? mem_string(words) : run_command_words(command)};
+    char *told = words ? mem_string(words) : run_command_words(command);
+    view->asked[view->askeds++] = (struct view_asked){id, told};
+    tell_wait(session, view, command, told);
     session_wake(session->wake[1]);
     return true;
 }

@@ -168,23 +168,27 @@ static bool set_value(struct experiment *experiment, const char *section, const 
     return row ? experiment_key_parse(row, experiment, value, folder, error) : refuse_key(section, key, error);
 }
 
-/* A key without its section is found, too. */
+/* What was meant is told whole, with its value: of a key without its section, and where a blank parts the two. */
 static bool refuse_assignment(const char *assignment, struct error *error)
 {
-    size_t count;
-    const struct experiment_key *keys = experiment_keys(&count);
-    char *key = trimmed(assignment, strcspn(assignment, "="));
-    struct nearest nearest = {.wanted = strchr(key, '.') ? "" : key};
-    char *name = NULL;
-    for (size_t i = 0; i < count; i++)
-        nearest_offer(&nearest, keys[i].key);
-    for (size_t i = 0; i < count && !name; i++)
-        if (nearest.far[0] <= NEAREST_MEANT && !strcmp(keys[i].key, nearest.name[0]))
-            name = mem_format("; the nearest is %s.%s", keys[i].section, keys[i].key);
-    error_set(error, ERROR_USAGE, "%s: not section.key=value%s", assignment, name ? name : "");
-    mem_free(name);
+    size_t count, length = strcspn(assignment, "= \t");
+    const struct experiment_key *keys = experiment_keys(&count), *meant = NULL;
+    char *key = trimmed(assignment, length);
+    const char *dot = strchr(key, '.'), *value = assignment + length + strspn(assignment + length, "= \t");
+    int least = NEAREST_MEANT + 1;
+    for (size_t i = 0; i < count; i++) {
+        bool other = dot && strncmp(key, keys[i].section, (size_t)(dot - key)) != 0;
+        int far = nearest_far(dot ? dot + 1 : key, keys[i].key) + (other ? OTHER_SECTION : 0);
+        if (far < least) {
+            meant = &keys[i];
+            least = far;
+        }
+    }
     mem_free(key);
-    return false;
+    if (!meant)
+        return error_set(error, ERROR_USAGE, "%s: not section.key=value", assignment);
+    return error_set(error, ERROR_USAGE, "%s: not section.key=value; the nearest is %s.%s%s%s", assignment,
+                     meant->section, meant->key, *value ? "=" : "", value);
 }
 
 bool experiment_set(struct experiment *experiment, const char *assignment, struct error *error)

@@ -292,11 +292,19 @@ static bool watch(struct trainer *trainer, const struct run_command *command, st
     return error_set(error, ERROR_USAGE, "watching is a viewer's own: the run itself takes no such command");
 }
 
+/* Behind the last epoch there is no next step, and schedules are at their end: the rate was the last step's. */
+static double lr_so_far(const struct trainer *trainer)
+{
+    uint64_t at = position(trainer);
+    bool over = trainer->at.epoch > trainer->experiment.train.epochs && at > 0;
+    return schedule_lr(&trainer->experiment, trainer->at.lr, over ? at - 1 : at, trainer->feed[DATASET_TRAIN].batches);
+}
+
 /* Where the patience of train.early_stop had come to its end, it begins anew. */
 static bool change_epochs(struct trainer *trainer, const struct run_command *command, struct error *error)
 {
     struct checkpoint *at = &trainer->at;
-    double wanted = command->value, from = trainer_lr(trainer);
+    double wanted = command->value, from = lr_so_far(trainer);
     int now = trainer->experiment.train.epochs;
     if (!(wanted >= 1 && wanted <= 1e6) || wanted != floor(wanted))
         return error_set(error, ERROR_USAGE, "%g epochs: a whole number from 1 to 1000000", wanted);

@@ -19,6 +19,8 @@ struct chooser {
     struct rect box;
     void (*done)(void *context, struct ui *ui, const char *item);
     void *context;
+    bool (*holds)(struct ui *ui);
+    const char *why;
 };
 
 struct chooser *chooser_create(void)
@@ -36,9 +38,22 @@ bool chooser_is_open(const struct chooser *chooser)
     return chooser->open;
 }
 
+const char *chooser_settle(struct chooser *chooser, struct ui *ui)
+{
+    if (!chooser->open || !chooser->holds || chooser->holds(ui))
+        return NULL;
+    chooser->open = false;
+    return chooser->why;
+}
+
 void chooser_open(struct chooser *chooser, const struct ui_choice *choice)
 {
-    *chooser = (struct chooser){.open = true, .now = -1, .done = choice->done, .context = choice->context};
+    *chooser = (struct chooser){.open = true,
+                                .now = -1,
+                                .done = choice->done,
+                                .context = choice->context,
+                                .holds = choice->holds,
+                                .why = choice->why};
     snprintf(chooser->title, sizeof chooser->title, "%s", choice->title);
     int count = 0;
     for (const char *at = choice->items; at && count < ITEMS;) {

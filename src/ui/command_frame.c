@@ -12,11 +12,17 @@ static void quit_now(void *context, struct ui *ui)
     ui->quit = true;
 }
 
+static bool leaving_stops(struct ui *ui)
+{
+    return session_leaving_stops(ui->session);
+}
+
 static void quit(const struct command_call *call)
 {
     if (session_leaving_stops(call->ui->session))
-        ui_confirm(call->ui, "A run is training. Stop it and leave? Its last state is saved and can be resumed.",
-                   quit_now, NULL);
+        ui_confirm_while(call->ui, leaving_stops, "The run has ended meanwhile: nothing is lost by leaving",
+                         "A run is training. Stop it and leave? Its last state is saved and can be resumed.", quit_now,
+                         NULL);
     else
         call->ui->quit = true;
 }
@@ -90,7 +96,7 @@ static void move(const struct command_call *call)
 
 static const struct command rows[] = {
     {"quit", "q", "quit", "leave thaw; a run that trains goes on", .run = quit},
-    {"detach", "d", "detach", "leave the run training, to be attached again", .run = detach, .home = SCREEN_TRAIN + 1},
+    {"detach", "d", "detach", "leave the run training, to be attached again", .run = detach},
     {"back", "Esc", "back", "close what is open; never leaves the screen", .run = back},
     {"help", "? F1", "help", "list the commands; type to filter", .run = help},
     {"command", ":", "command", "type a command by name; Tab completes", .run = ask_command},

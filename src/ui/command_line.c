@@ -44,6 +44,34 @@ void ui_do(struct ui *ui, const char *name, const char *argument)
         ui_call(ui, command, argument);
 }
 
+/* The setting that a word can only mean: its whole name, what stands behind the dot, or what is near it. */
+static const char *setting_meant(struct ui *ui, const char *word)
+{
+    const struct session_setting *setting;
+    struct nearest nearest = {.wanted = word};
+    size_t count = session_settings(ui->session, &setting);
+    for (size_t i = 0; i < count; i++) {
+        const char *dot = strchr(setting[i].key, '.');
+        if (strcmp(setting[i].key, word) == 0 || (dot && strcmp(dot + 1, word) == 0))
+            return setting[i].key;
+        nearest_offer(&nearest, setting[i].key);
+    }
+    bool near = strchr(word, '.') && nearest.name[0] && nearest.far[0] <= NEAREST_MEANT;
+    return near ? nearest.name[0] : NULL;
+}
+
+/* "train.epochs 2000" is no command but says what is wanted. */
+static bool say_setting(struct ui *ui, const char *name, const char *argument)
+{
+    char word[48];
+    size_t length = strcspn(name, "=");
+    snprintf(word, sizeof word, "%.*s", (int)length, name);
+    const char *key = setting_meant(ui, word), *value = name[length] && name[length + 1] ? name + length + 1 : argument;
+    if (key)
+        ui_say(ui, UI_ERROR, "\"%s\" is a setting, which :set %s=%s changes", word, key, *value ? value : "VALUE");
+    return key != NULL;
+}
+
 static void say_unknown(struct ui *ui, const char *name)
 {
     char sentence[160];
@@ -71,8 +99,10 @@ void ui_do_line(struct ui *ui, const char *line)
     const struct command *command = command_find(name, (int)ui->current, &ambiguous);
     if (!command && ambiguous)
         ui_say(ui, UI_ERROR, "\"%s\" may be several commands; Tab shows them", name);
-    else if (!command)
+    else if (!command && !say_setting(ui, name, argument))
         say_unknown(ui, name);
+    else if (!command)
+        ; /* it was said */
     else if (command->argument == ARGUMENT_NONE && *argument)
         ui_say(ui, UI_ERROR, "%s takes no argument", command->name);
     else

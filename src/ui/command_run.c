@@ -47,6 +47,13 @@ static void stop_when(void *context, struct ui *ui, const char *item)
         ui_tell(ui, "stop", strcmp(item, "now") == 0 ? "now" : "epoch");
 }
 
+static bool takes_commands(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    return !ui_no_steering(&status)[0];
+}
+
 static void stop(const struct command_call *call)
 {
     if (!ui_may_steer(call->ui))
@@ -57,7 +64,9 @@ static void stop(const struct command_call *call)
         ui_choose(call->ui, &(struct ui_choice){.title = "Stop the run, saved",
                                                 .items = "go on | now | at the epoch's end | at a time",
                                                 .now = "go on",
-                                                .done = stop_when});
+                                                .done = stop_when,
+                                                .holds = takes_commands,
+                                                .why = "The run has ended meanwhile: there is nothing to stop"});
 }
 
 static void scale_lr(struct ui *ui, int per_cent)
@@ -237,6 +246,7 @@ static void undo_next(struct ui *ui)
         break;
     case UNDO_FROZE:
     case UNDO_SET:
+    case UNDO_MODEL:
         ui_say(ui, UI_INFO, "Undone: %s", what);
         break;
     }

@@ -15,7 +15,10 @@ static void choose_model(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
-    if (!session_choose_model_file(ui->session, call->argument, &error)) {
+    struct session_kept_model *before = undo_before_model(ui->session);
+    bool chosen = session_choose_model_file(ui->session, call->argument, &error);
+    undo_chose(ui->undo, before, chosen);
+    if (!chosen) {
         ui_fail(ui, &error);
         return;
     }
@@ -140,6 +143,12 @@ static bool trains_beside(struct ui *ui, char *name, size_t room)
     return other;
 }
 
+static bool is_crowded(struct ui *ui)
+{
+    char name[128];
+    return trains_beside(ui, name, sizeof name);
+}
+
 static void start(const struct command_call *call)
 {
     struct ui *ui = call->ui;
@@ -150,7 +159,8 @@ static void start(const struct command_call *call)
     } else if (trains_beside(ui, name, sizeof name)) {
         snprintf(question, sizeof question,
                  "%s is training. Another run would share this machine's cores with it. Start it all the same?", name);
-        ui_confirm(ui, question, start_now, NULL);
+        ui_confirm_while(ui, is_crowded, "The other run has ended meanwhile: r starts this one", question, start_now,
+                         NULL);
     } else {
         start_now(NULL, ui);
     }
@@ -263,6 +273,11 @@ static void close_shown(void *context, struct ui *ui)
     ui_say(ui, UI_INFO, "%s is closed%s", view.name[0] ? view.name : "The run", goes_on ? "; it trains on" : "");
 }
 
+static bool trains_here(struct ui *ui)
+{
+    return session_leaving_stops(ui->session);
+}
+
 static void close_view(const struct command_call *call)
 {
     struct ui *ui = call->ui;
@@ -274,8 +289,9 @@ static void close_view(const struct command_call *call)
     }
     session_view(ui->session, (size_t)shown, &view);
     if (view.here && session_phase_is_live(view.phase))
-        ui_confirm(ui, "The run trains in this process. Stop it and close? Its last state is saved.", close_shown,
-                   NULL);
+        ui_confirm_while(ui, trains_here, "The run has ended meanwhile: closing it stops nothing",
+                         "The run trains in this process. Stop it and close? Its last state is saved.", close_shown,
+                         NULL);
     else
         close_shown(NULL, ui);
 }
@@ -294,7 +310,7 @@ static const struct command rows[] = {
     {"no-fork", "", "no fork", "begin from the weights, not from a checkpoint", .run = no_fork},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
     {"attach", "a", "attach", "look at a run, live or recorded", .run = attach, .argument = ARGUMENT_RUN,
-     .takes = "[RUN | HOST:RUN]", .home = SCREEN_TRAIN + 1},
+     .takes = "[RUN | HOST:RUN]"},
     {"replay", "", "replay", "play a recorded run; nothing is computed", .run = replay, .argument = ARGUMENT_RUN,
      .takes = "RUN"},
     {"view", "V", "views", "the runs that are looked at, to show another", .run = view, .argument = ARGUMENT_TEXT,

@@ -159,5 +159,7 @@ void help_draw(struct help *help, struct ui *ui, struct rect area)
     table_draw(ui->canvas, inside, &help->list, columns, 3, fill_cell, &context, true);
     if (help->list.rows == 0)
         canvas_text(ui->canvas, inside.x, inside.y + 1, inside.w, THEME_DIM, 0, "no command has these words");
-    canvas_text(ui->canvas, foot.x, foot.y, foot.w, THEME_DIM, 0, "Enter runs the selected command, Esc closes");
+    canvas_text(ui->canvas, foot.x, foot.y, foot.w, THEME_DIM, 0,
+                help->filter.text[0] ? "Enter runs the selected command, Esc clears the filter, again closes"
+                                     : "Enter runs the selected command, Esc closes");
 }

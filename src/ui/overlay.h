@@ -30,6 +30,9 @@ struct question *question_create(void);
 void question_destroy(struct question *question);
 void question_open(struct question *question, const char *text, void (*yes)(void *context, struct ui *ui),
                    void *context);
+/* It closes once this no longer holds; NULL: it stays. */
+void question_hold(struct question *question, bool (*holds)(struct ui *ui), const char *why);
+const char *question_settle(struct question *question, struct ui *ui); /* why it was closed; NULL: it was not */
 bool question_is_open(const struct question *question);
 void question_event(struct question *question, struct ui *ui, const struct term_event *event);
 void question_draw(struct question *question, struct canvas *canvas, struct rect area);
@@ -39,6 +42,7 @@ struct chooser *chooser_create(void);
 void chooser_destroy(struct chooser *chooser);
 void chooser_open(struct chooser *chooser, const struct ui_choice *choice);
 bool chooser_is_open(const struct chooser *chooser);
+const char *chooser_settle(struct chooser *chooser, struct ui *ui); /* as question_settle */
 void chooser_event(struct chooser *chooser, struct ui *ui, const struct term_event *event);
 void chooser_draw(struct chooser *chooser, struct canvas *canvas, struct rect area);
 

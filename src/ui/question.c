@@ -15,6 +15,8 @@ struct question {
     char text[512];
     void (*yes)(void *context, struct ui *ui);
     void *context;
+    bool (*holds)(struct ui *ui);
+    const char *why;
     struct rect box, yes_hit, no_hit;
 };
 
@@ -33,6 +35,20 @@ void question_open(struct question *question, const char *text, void (*yes)(void
 {
     *question = (struct question){.open = true, .yes = yes, .context = context};
     snprintf(question->text, sizeof question->text, "%s", text);
+}
+
+void question_hold(struct question *question, bool (*holds)(struct ui *ui), const char *why)
+{
+    question->holds = holds;
+    question->why = why;
+}
+
+const char *question_settle(struct question *question, struct ui *ui)
+{
+    if (!question->open || !question->holds || question->holds(ui))
+        return NULL;
+    question->open = false;
+    return question->why;
 }
 
 bool question_is_open(const struct question *question)

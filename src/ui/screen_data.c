@@ -254,7 +254,10 @@ static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas
 {
     char text[240], open[COMPONENT_KEY];
     struct rect top;
-    layout_rows(area, 0.45, 8, 6, 1, &top, &area);
+    if (area.h < 15) /* what is to be chosen from comes first */
+        top = layout_cut_top(&area, 6);
+    else
+        layout_rows(area, 0.45, 8, 6, 1, &top, &area);
     snprintf(
         text, sizeof text,
         "Choose a place with Enter, or press %s for another folder: one with a folder of images for each class, below "
@@ -264,6 +267,28 @@ static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas
         component_empty(canvas, top, "No data chosen", text);
     draw_places(data, ui, canvas, area);
 }
+
+static void draw_right(struct data *data, struct ui *ui, const struct session_data *now, struct canvas *canvas,
+                       struct rect area)
+{
+    if (rect_empty(area))
+        return;
+    int wanted = now->bad_count > 0 ? (int)now->bad_count + 2 : 2;
+    draw_bad(data, now, canvas, layout_cut_bottom(&area, wanted < area.h / 3 ? wanted : area.h / 3));
+    draw_preview(data, ui, now, canvas, area);
+}
+
+/* The classes; the bad files, where they are moved in and have no room beside them. */
+static void draw_main(struct data *data, const struct session_data *now, struct canvas *canvas, struct rect area,
+                      bool alone)
+{
+    if (alone && data->pane == PANE_BAD)
+        draw_bad(data, now, canvas, area);
+    else
+        draw_classes(data, now, canvas, area);
+}
+
+enum { SMALL = 14 }; /* lines */
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
@@ -279,19 +304,22 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         draw_bad(data, now, canvas, area);
         return;
     }
-    struct rect left, right, places, bad;
+    struct rect left, right, places;
     layout_columns(area, 0.56, 44, 32, 2, &left, &right);
+    if (left.h < SMALL) { /* one list that can be moved in rather than two of a row or two */
+        if (data->pane == PANE_PLACES)
+            draw_places(data, ui, canvas, left);
+        else
+            draw_main(data, now, canvas, left, rect_empty(right));
+        draw_right(data, ui, now, canvas, right);
+        return;
+    }
     const char *const *names;
     int wanted = (int)session_data_places(ui->session, &names) + 2;
     places = layout_cut_top(&left, wanted < left.h / 3 ? wanted : left.h / 3);
     draw_places(data, ui, canvas, places);
-    draw_classes(data, now, canvas, left);
-    if (rect_empty(right))
-        return;
-    wanted = now->bad_count > 0 ? (int)now->bad_count + 2 : 2;
-    bad = layout_cut_bottom(&right, wanted < right.h / 3 ? wanted : right.h / 3);
-    draw_bad(data, now, canvas, bad);
-    draw_preview(data, ui, now, canvas, right);
+    draw_main(data, now, canvas, left, rect_empty(right));
+    draw_right(data, ui, now, canvas, right);
 }
 
 /* --- doing --- */

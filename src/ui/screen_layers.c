@@ -525,10 +525,11 @@ static void whose(const struct command_call *call)
 
 static const struct command commands[] = {
     {"toggle", "Space", "freeze/thaw", "freeze or thaw the row, all of it", .run = toggle, .value = 0},
-    {"toggle-weights", "w", "weights", "freeze or thaw the row's weights", .run = toggle, .value = 1},
-    {"toggle-affine", "a", "affine", "freeze or thaw its batch-norm scale and shift", .run = toggle, .value = 2},
-    {"toggle-statistics", "s", "statistics", "fix its batch-norm statistics, or not", .run = toggle, .value = 3},
-    {"toggle-dropout", "d", "dropout", "switch the row's dropout off or on", .run = toggle, .value = 4},
+    /* their columns' letters; lower case is everybody's attach and detach */
+    {"toggle-weights", "W w", "weights", "freeze or thaw the row's weights", .run = toggle, .value = 1},
+    {"toggle-affine", "A", "affine", "freeze or thaw its batch-norm scale and shift", .run = toggle, .value = 2},
+    {"toggle-statistics", "S s", "statistics", "fix its batch-norm statistics, or not", .run = toggle, .value = 3},
+    {"toggle-dropout", "D", "dropout", "switch the row's dropout off or on", .run = toggle, .value = 4},
     {"cut", "c", "cut here", "freeze all up to this row, thaw the rest", .run = cut},
     {"whose", "x", "whose", "layers of the next run, or of the shown run", .run = whose},
     {"open", "Enter", "fold", "fold or unfold the row's stage", .run = flip},

@@ -9,6 +9,7 @@
 
 #include "screen_models.h"
 #include "thaw/base/mem.h"
+#include "undo.h"
 
 enum {
     MODEL_MARK,
@@ -335,7 +336,10 @@ static void choose(struct models *models, struct ui *ui)
             pull_question(models, ui, model);
         return;
     }
-    if (!session_choose_model(ui->session, (size_t)component_table_selected(&models->table), &error)) {
+    struct session_kept_model *before = undo_before_model(ui->session);
+    bool chosen = session_choose_model(ui->session, (size_t)component_table_selected(&models->table), &error);
+    undo_chose(ui->undo, before, chosen);
+    if (!chosen) {
         ui_fail(ui, &error);
         return;
     }

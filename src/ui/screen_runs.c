@@ -38,6 +38,7 @@ static void read_runs(struct runs *runs, struct ui *ui)
                             .trainable = all[i].trainable,
                             .frozen = all[i].frozen,
                             .done = all[i].epochs_done,
+                            .trains = all[i].trains,
                             .epochs = all[i].epochs};
         snprintf(run->path, sizeof run->path, "%s", all[i].path);
         snprintf(run->name, sizeof run->name, "%s", all[i].name);
@@ -49,6 +50,7 @@ static void read_runs(struct runs *runs, struct ui *ui)
         snprintf(run->parent, sizeof run->parent, "%s", all[i].parent);
     }
     runs->read_at = clock_monotonic();
+    runs->stale = false;
 }
 
 static int compare_numbers(double a, double b)
@@ -115,12 +117,10 @@ const struct run *runs_selected(const struct runs *runs)
     return selected < 0 ? NULL : &runs->run[selected];
 }
 
-/* While a run trains, events come many times a second; its row may lag a little. */
 static void changed(void *state, struct ui *ui)
 {
-    struct runs *runs = state;
-    if (ui->current == SCREEN_RUNS && clock_monotonic() - runs->read_at > 2)
-        runs_refresh(state, ui);
+    (void)ui;
+    ((struct runs *)state)->stale = true;
 }
 
 static void *create(struct ui *ui)
@@ -165,11 +165,11 @@ static const char *when(const struct runs *runs, char text[32], double started)
     return text;
 }
 
-static enum theme_role state_role(const char *state)
+static enum theme_role state_role(const struct run *run)
 {
-    if (strcmp(state, "finished") == 0)
-        return THEME_GOOD;
-    return strcmp(state, "running") == 0 ? THEME_THAWED : THEME_WARNING;
+    if (run->trains)
+        return THEME_THAWED;
+    return strcmp(run->state, "finished") == 0 ? THEME_GOOD : THEME_WARNING;
 }
 
 static void fill_cell(void *context, int row, int column, struct table_cell *cell)
@@ -204,7 +204,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof cell->text, "%s", words_count(words, run->trainable));
         break;
     case RUN_STATE:
-        cell->role = state_role(run->state);
+        cell->role = state_role(run);
         snprintf(cell->text, sizeof cell->text, "%s", run->state);
         break;
     }
@@ -294,6 +294,9 @@ static void draw_empty(const struct runs *runs, struct ui *ui, struct canvas *ca
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct runs *runs = state;
+    /* While a run trains, events come many times a second; its row may lag a little. */
+    if (runs->stale && clock_monotonic() - runs->read_at > 2)
+        runs_refresh(runs, ui);
     if (runs->trash)
         component_heading(canvas, &area, "trash", "U brings back, t shows the runs", true);
     if (runs->count == 0) {
@@ -421,7 +424,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     for (; count < (int)THAW_LENGTH(names); count++)
         hints[count] = (struct screen_hint){names[count], NULL};
     const struct run *run = runs_selected(runs);
-    if (run && strcmp(run->state, "running") == 0)
+    if (run && run->trains)
         hints[0].label = "attach";
     return count;
 }

@@ -10,6 +10,7 @@ struct run {
     char path[512], name[64], model[64], data[256], state[32], tags[128], note[256], parent[160];
     double started, seconds, best, last, trainable, frozen;
     int done, epochs;
+    bool trains;
 };
 
 struct runs {
@@ -18,6 +19,7 @@ struct runs {
     size_t count;
     bool trash;       /* the deleted ones are listed */
     double read_at;   /* clock_monotonic; 0: never */
+    bool stale;       /* a run has moved since */
     char marked[512]; /* path; "": none */
     char asked[512];  /* path of the run that a question is about */
 };

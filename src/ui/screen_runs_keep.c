@@ -69,7 +69,7 @@ void runs_resume(const struct command_call *call)
     char initial[16];
     if (!run)
         return;
-    if (strcmp(run->state, "running") == 0) {
+    if (run->trains) {
         ui_say(call->ui, UI_WARNING, "It trains: Enter attaches");
         return;
     }
@@ -200,7 +200,7 @@ void runs_delete(const struct command_call *call)
     char question[400];
     if (!run)
         return;
-    if (strcmp(run->state, "running") == 0) {
+    if (run->trains) {
         ui_say(call->ui, UI_WARNING, "It trains: stop it first");
         return;
     }

@@ -16,11 +16,14 @@ static void *create(struct ui *ui)
     struct screen_train *train = mem_alloc(sizeof *train);
     train->smooth = 0.6;
     train->window = plot_window_all();
+    train->filter.changed = screen_train_filter;
+    train->filter.context = train;
     return train;
 }
 
 static void destroy(void *state)
 {
+    mem_free(((struct screen_train *)state)->row);
     mem_free(state);
 }
 
@@ -36,16 +39,37 @@ bool screen_train_in_form(const struct screen_train *train, struct ui *ui)
     return train->form || phase_now(ui) == SESSION_IDLE;
 }
 
-/* A view belongs to the curves it was made for. */
+/* Where one was in the curves of the run that was shown so far. */
+static void keep_place(struct screen_train *train)
+{
+    if (!train->run[0])
+        return;
+    memmove(train->place + 1, train->place, sizeof train->place - sizeof train->place[0]);
+    train->place[0] =
+        (struct train_place){.window = train->window, .has_cursor = train->has_cursor, .cursor = train->cursor};
+    memcpy(train->place[0].run, train->run, sizeof train->run);
+}
+
+/* A view belongs to the curves it was made for: one comes back to it as it was left. */
 static void notice_run(struct screen_train *train, struct ui *ui)
 {
     struct session_status status;
     session_status(ui->session, &status);
-    if (strcmp(status.run, train->run) == 0 && status.phase != SESSION_PREPARING)
+    bool begins = status.phase == SESSION_PREPARING;
+    if (strcmp(status.run, train->run) == 0 && !begins)
         return;
+    if (strcmp(status.run, train->run) != 0)
+        keep_place(train);
     snprintf(train->run, sizeof train->run, "%s", status.run);
     train->has_cursor = false;
     train->window = plot_window_all();
+    for (int i = 0; i < TRAIN_PLACES && !begins && status.run[0]; i++)
+        if (strcmp(train->place[i].run, status.run) == 0) {
+            train->window = train->place[i].window;
+            train->has_cursor = train->place[i].has_cursor;
+            train->cursor = train->place[i].cursor;
+            return;
+        }
 }
 
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -167,10 +191,21 @@ static void zoom_reset(const struct command_call *call)
 static void back(const struct command_call *call)
 {
     struct screen_train *train = call->state;
+    if (screen_train_in_form(train, call->ui) && component_filter_clear(&train->filter, call->ui))
+        return;
     if (train->form && phase_now(call->ui) != SESSION_IDLE)
         train->form = false;
     else
         train->has_cursor = false;
+}
+
+/* Of the settings, which it shows. */
+static void filter(const struct command_call *call)
+{
+    struct screen_train *train = call->state;
+    if (!screen_train_in_form(train, call->ui))
+        train->form = true;
+    component_filter_ask(&train->filter, call->ui, call->argument);
 }
 
 static const struct command commands[] = {
@@ -184,7 +219,8 @@ static const struct command commands[] = {
     {"zoom-in", "z +", "zoom in", "zoom into the plot at its cursor", .run = zoom_by, .value = 50},
     {"zoom-out", "Z -", "zoom out", "zoom out of the plot", .run = zoom_by, .value = 200},
     {"zoom-reset", "0", "zoom reset", "show the whole plot", .run = zoom_reset},
-    {"back", "Esc", "back", "leave the settings, or put the cursor away", .run = back},
+    {"filter", "/", "filter", "settings with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
+    {"back", "Esc", "back", "clear the filter; leave settings or cursor", .run = back},
 };
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -218,6 +254,7 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     if (screen_train_in_form(train, ui)) {
         hints[count++] = (struct screen_hint){"start", "start"};
         hints[count++] = (struct screen_hint){"open", NULL};
+        hints[count++] = (struct screen_hint){"filter", NULL};
         const struct session_running *running;
         if (session_running(ui->session, &running) > 0)
             hints[count++] = (struct screen_hint){"attach", NULL};

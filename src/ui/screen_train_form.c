@@ -13,8 +13,35 @@ enum { FORM_KEY, FORM_VALUE, FORM_VALUES, FORM_HELP, FORM_COLUMNS };
 
 struct fill {
     const struct session_setting *setting;
+    const int *row;
     bool ready;
 };
+
+/* Which settings show; returns how many there are. */
+static size_t arrange(struct screen_train *train, struct ui *ui, const struct session_setting **settings)
+{
+    size_t count = session_settings(ui->session, settings);
+    int shown = 0;
+    train->row = mem_grow(train->row, count + 1, sizeof *train->row);
+    for (size_t i = 0; i < count; i++) {
+        const struct session_setting *setting = &(*settings)[i];
+        char *text = mem_format("%s %s %s %s", setting->key, setting->value, setting->values ? setting->values : "",
+                                setting->help ? setting->help : "");
+        if (filter_match(train->filter.text, text))
+            train->row[shown++] = (int)i;
+        mem_free(text);
+    }
+    list_set_rows(&train->settings, shown + 1);
+    return count;
+}
+
+void screen_train_filter(void *state, struct ui *ui)
+{
+    struct screen_train *train = state;
+    const struct session_setting *setting;
+    arrange(train, ui, &setting);
+    list_select(&train->settings, train->filter.text[0] && train->settings.rows > 1 ? 1 : 0);
+}
 
 /* What a cell has room for: of a path the end. */
 static void fill_value(struct table_cell *cell, const char *value)
@@ -41,7 +68,7 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
             snprintf(cell->text, sizeof cell->text, "▶ start training");
         return;
     }
-    const struct session_setting *setting = &fill->setting[row - 1];
+    const struct session_setting *setting = &fill->setting[fill->row[row - 1]];
     switch (column) {
     case FORM_KEY:
         snprintf(cell->text, sizeof cell->text, "%s%s", setting->key, adds(setting) ? " +" : "");
@@ -163,19 +190,23 @@ static void draw_row_help(const struct fill *fill, int row, struct canvas *canva
 {
     const char *help = "trains with the settings below, in the background", *values = "";
     if (row > 0) {
-        help = fill->setting[row - 1].help == NULL ? "" : fill->setting[row - 1].help;
-        values = fill->setting[row - 1].values == NULL ? "" : fill->setting[row - 1].values;
+        const struct session_setting *setting = &fill->setting[fill->row[row - 1]];
+        help = setting->help == NULL ? "" : setting->help;
+        values = setting->values == NULL ? "" : setting->values;
     }
     canvas_text(canvas, area.x, area.y, area.w, THEME_DIM, 0, help);
     if (values[0] != '\0' && area.h > 1)
         canvas_format(canvas, area.x, area.y + 1, area.w, THEME_DIM, 0, "allowed: %s", values);
 }
 
-static void draw_heading(struct ui *ui, struct canvas *canvas, struct rect *area)
+static void draw_heading(const struct screen_train *train, size_t all, struct ui *ui, struct canvas *canvas,
+                         struct rect *area)
 {
     const char *checkpoint, *parent = session_forks(ui->session, &checkpoint);
     char right[160] = "";
-    if (parent[0])
+    if (train->filter.text[0])
+        snprintf(right, sizeof right, "filter \"%s\": %d of %zu", train->filter.text, train->settings.rows - 1, all);
+    else if (parent[0])
         snprintf(right, sizeof right, "begins from %.40s of %.80s", checkpoint, component_run_title(parent));
     else if (ui_training(ui))
         snprintf(right, sizeof right, "another run is training");
@@ -192,14 +223,17 @@ void screen_train_draw_form(struct screen_train *train, struct ui *ui, struct ca
     };
     struct fill fill = {0};
     bool narrow = area.w < 140;
-    draw_heading(ui, canvas, &area);
+    size_t all = arrange(train, ui, &fill.setting);
+    fill.row = train->row;
+    draw_heading(train, all, ui, canvas, &area);
     enum session_subject before = ui_mean(ui, SESSION_NEXT_RUN);
     fill.ready = draw_ready(ui, canvas, layout_cut_top(&area, 4));
     ui_mean(ui, before);
-    list_set_rows(&train->settings, (int)session_settings(ui->session, &fill.setting) + 1);
     layout_cut_top(&area, area.h > 16 ? 1 : 0);
     struct rect help = layout_cut_bottom(&area, narrow ? 2 : 0);
     table_draw(canvas, area, &train->settings, columns, narrow ? FORM_VALUES : FORM_COLUMNS, fill_cell, &fill, true);
+    if (train->settings.rows == 1)
+        component_no_match(canvas, layout_inset(area, 2, 2));
     if (!rect_empty(help))
         draw_row_help(&fill, train->settings.selected, canvas, help);
 }
@@ -230,15 +264,13 @@ static void choice_done(void *context, struct ui *ui, const char *item)
 void screen_train_edit(struct screen_train *train, struct ui *ui)
 {
     const struct session_setting *setting;
-    size_t count = session_settings(ui->session, &setting);
+    arrange(train, ui, &setting);
     int row = train->settings.selected;
     if (row <= 0) {
         ui_do(ui, "start", "");
         return;
     }
-    if ((size_t)row > count)
-        return;
-    setting += row - 1;
+    setting += train->row[row - 1];
     snprintf(train->editing, sizeof train->editing, "%s", setting->key);
     if (setting->choice) {
         ui_choose(ui, &(struct ui_choice){.title = setting->key,

@@ -146,8 +146,11 @@ static void draw_pace(const struct session_status *status, struct canvas *canvas
         x = put_field(canvas, x, y, end, "images/s", THEME_TITLE, text);
     }
     x = put_field(canvas, x, y, end, "elapsed", THEME_TITLE, words_seconds(words, status->elapsed));
-    if (status->remaining > 0)
-        x = put_field(canvas, x, y, end, "left", THEME_TITLE, words_seconds(words, status->remaining));
+    if (status->remaining > 0) {
+        snprintf(text, sizeof text, "%s%s", status->remaining_least ? "> " : "",
+                 words_seconds(words, status->remaining));
+        x = put_field(canvas, x, y, end, "left", THEME_TITLE, text);
+    }
     snprintf(text, sizeof text, "%llu", (unsigned long long)status->step);
     put_field(canvas, x, y, end, "steps", THEME_TITLE, text);
 }

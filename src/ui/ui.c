@@ -189,7 +189,14 @@ void ui_choose(struct ui *ui, const struct ui_choice *choice)
 
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context)
 {
+    ui_confirm_while(ui, NULL, NULL, text, yes, context);
+}
+
+void ui_confirm_while(struct ui *ui, bool (*holds)(struct ui *ui), const char *why, const char *text,
+                      void (*yes)(void *context, struct ui *ui), void *context)
+{
     question_open(ui->question, text, yes, context);
+    question_hold(ui->question, holds, why);
     ui->dirty = true;
 }
 
@@ -369,6 +376,10 @@ void ui_pump(struct ui *ui)
         return;
     take_notices(ui);
     ui->dirty = true;
+    const char *why = question_settle(ui->question, ui);
+    why = why ? why : chooser_settle(ui->chooser, ui);
+    if (why)
+        ui_say(ui, UI_WARNING, "%s", why);
     tell_running(ui);
     greet(ui);
     for (int i = 0; i < SCREENS; i++)
@@ -456,7 +467,7 @@ static void draw_keys(struct ui *ui)
     char help[16], quit[16];
     keymap_first_key(ui->keymap, command_named("help", -1), help);
     keymap_first_key(ui->keymap, command_named("quit", -1), quit);
-    int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2;
+    int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2 + 2; /* and what parts them from what is before */
     int x = line.x, end = line.x + line.w;
     ui->hints = 0;
     for (int i = 0; i < count; i++)

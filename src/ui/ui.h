@@ -108,10 +108,15 @@ struct ui_choice {
     const char *now;   /* the one that holds */
     void (*done)(void *context, struct ui *ui, const char *item);
     void *context;
+    bool (*holds)(struct ui *ui); /* whether there is still something to choose; NULL: always */
+    const char *why;              /* said where there is not, and the list closes */
 };
 void ui_choose(struct ui *ui, const struct ui_choice *choice);
 /* A yes/no dialog in the middle; `yes` runs on y or Enter on "yes". `text` may have several lines. */
 void ui_confirm(struct ui *ui, const char *text, void (*yes)(void *context, struct ui *ui), void *context);
+/* The same, closed as soon as it no longer holds, which `why` then says. */
+void ui_confirm_while(struct ui *ui, bool (*holds)(struct ui *ui), const char *why, const char *text,
+                      void (*yes)(void *context, struct ui *ui), void *context);
 
 void ui_keep(struct ui *ui);     /* writes down what the next run is, for the next start */
 bool ui_training(struct ui *ui); /* preparing, running, paused or validating */

@@ -1,4 +1,4 @@
-/* Taking back: the last changes of what is frozen and of settings, in the order in which they were made. The session keeps
+/* Taking back: the last changes of the model, of what is frozen and of settings, in the order in which they were made. The session keeps
  * the states of freezing; of a setting its values before are kept here, with those of settings that changed along. */
 #include "config.h"
 
@@ -14,8 +14,9 @@ struct change {
     char *key, *value; /* before */
 };
 struct step {
-    struct change *change; /* [changes]; none: a change of what is frozen */
+    struct change *change; /* [changes]; none, and no model: a change of what is frozen */
     size_t changes;
+    struct session_kept_model *model; /* before another one was chosen; NULL: none was */
 };
 struct undo {
     struct step step[STEPS]; /* the newest last */
@@ -34,6 +35,7 @@ static void drop(struct step *step)
         mem_free(step->change[i].value);
     }
     mem_free(step->change);
+    session_forget_model(step->model);
 }
 
 void undo_forget(struct undo *undo)
@@ -63,6 +65,19 @@ static struct step *push(struct undo *undo)
 void undo_froze(struct undo *undo)
 {
     push(undo);
+}
+
+struct session_kept_model *undo_before_model(struct session *session)
+{
+    return session_keep_model(session);
+}
+
+void undo_chose(struct undo *undo, struct session_kept_model *before, bool chosen)
+{
+    if (chosen && before)
+        push(undo)->model = before;
+    else
+        session_forget_model(before);
 }
 
 /* What all settings are; the rows of the session change with the next assignment, some come and go. */
@@ -107,7 +122,8 @@ static struct step compare(const struct step *before, const struct step *after)
 
 bool undo_set(struct undo *undo, struct session *session, const char *assignment, struct error *error)
 {
-    struct step before, after, changed = {0};
+    struct step before = {0}, after = {0}, changed = {0};
+    struct session_kept_model *model = strncmp(assignment, "model.", 6) == 0 ? session_keep_model(session) : NULL;
     before.change = read_all(session, &before.changes);
     bool done = session_set(session, assignment, error);
     if (done) {
@@ -115,8 +131,14 @@ bool undo_set(struct undo *undo, struct session *session, const char *assignment
         changed = compare(&before, &after);
         drop(&after);
     }
-    if (changed.changes > 0)
+    if (changed.changes > 0 && model) {
+        drop(&changed);
+        push(undo)->model = model;
+        model = NULL;
+    } else if (changed.changes > 0) {
         *push(undo) = changed;
+    }
+    session_forget_model(model);
     drop(&before);
     return done;
 }
@@ -138,24 +160,36 @@ static bool restore(struct session *session, const struct step *step, struct err
     return true;
 }
 
+/* By the name of its row in the list, or of its architecture. */
+static void tell_model(struct session *session, char *what, size_t room)
+{
+    const struct session_model *models;
+    size_t count = session_models(session, &models);
+    long row = session_chosen_model(session);
+    snprintf(what, room, "%s is chosen again", row >= 0 && (size_t)row < count ? models[row].name : "the model before");
+}
+
 enum undone undo_last(struct undo *undo, struct session *session, char *what, size_t room, struct error *error)
 {
     while (undo->steps > 0) {
         struct step step = undo->step[--undo->steps];
-        bool frozen = step.changes == 0;
+        bool frozen = step.changes == 0 && !step.model, chosen = step.model != NULL;
         struct error unused;
         if (frozen && !session_undo_freeze(session, &unused)) { /* another model was chosen since */
             drop(&step);
             continue;
         }
-        bool done = frozen || restore(session, &step, error);
-        if (frozen)
+        bool done =
+            frozen || (chosen ? session_put_back_model(session, step.model, error) : restore(session, &step, error));
+        if (chosen)
+            tell_model(session, what, room);
+        else if (frozen)
             snprintf(what, room, "the last freezing or thawing");
         else
             snprintf(what, room, "%s is %s again", step.change[0].key,
                      step.change[0].value[0] ? step.change[0].value : "empty");
         drop(&step);
-        return !done ? UNDO_FAILED : frozen ? UNDO_FROZE : UNDO_SET;
+        return !done ? UNDO_FAILED : chosen ? UNDO_MODEL : frozen ? UNDO_FROZE : UNDO_SET;
     }
     return UNDO_NOTHING;
 }

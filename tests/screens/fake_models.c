@@ -8,6 +8,7 @@
 
 #include "fake_state.h"
 #include "thaw/base/macros.h"
+#include "thaw/base/mem.h"
 #include "thaw/session/query.h"
 
 const struct session_model fake_models[FAKE_MODELS] = {
@@ -192,6 +193,36 @@ bool session_choose_model(struct session *session, size_t row, struct error *err
     session->model = (long)row;
     fake_build_layers(session);
     return true;
+}
+
+/* Its row, and what was frozen of it. */
+struct session_kept_model {
+    long model;
+    unsigned fixed[FAKE_LAYERS_MAX];
+};
+
+struct session_kept_model *session_keep_model(struct session *session)
+{
+    if (session->model < 0)
+        return NULL;
+    struct session_kept_model *kept = mem_alloc(sizeof *kept);
+    kept->model = session->model;
+    memcpy(kept->fixed, session->fixed, sizeof kept->fixed);
+    return kept;
+}
+
+bool session_put_back_model(struct session *session, const struct session_kept_model *kept, struct error *error)
+{
+    if (!session_choose_model(session, (size_t)kept->model, error))
+        return false;
+    memcpy(session->fixed, kept->fixed, sizeof session->fixed);
+    fake_update_marks(session);
+    return true;
+}
+
+void session_forget_model(struct session_kept_model *kept)
+{
+    mem_free(kept);
 }
 
 bool session_choose_model_file(struct session *session, const char *path, struct error *error)

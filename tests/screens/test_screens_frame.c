@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "src/ui/component.h"
 #include "stage_keys.h"
 #include "thaw/base/mem.h"
 
@@ -165,6 +166,85 @@ static void test_paths_are_completed(void **state)
     mem_free(folder);
 }
 
+/* The settings are many: a filter finds them, Esc clears it before it leaves them. */
+static void test_settings_are_filtered(void **state)
+{
+    (void)state;
+    begin_run();
+    type("e / r a t e Enter");
+    see("train.lr");
+    see("train.warmup"); /* by its help: "the learning rate climbs" */
+    miss("train.batch");
+    see("filter \"rate\": 3 of");
+    type("Enter"); /* the first of them is selected */
+    see("train.lr (number) = ");
+    type("Esc / C-u q q q");
+    see("Nothing matches. Esc clears");
+    type("Enter Esc");
+    see("train.batch");
+    see("next run"); /* still the form */
+    type("Esc");
+    miss("train.batch");
+}
+
+/* Of the keys on the bottom line each is told whole or not at all; help and quit are always there. */
+static void test_hints_are_whole(void **state)
+{
+    (void)state;
+    static const int widths[] = {80, 72, 66, LAYOUT_MIN_WIDTH};
+    begin_run();
+    for (size_t i = 0; i < THAW_LENGTH(widths); i++)
+        for (int screen = 0; screen < SCREENS; screen++) {
+            const struct canvas *canvas = stage.ui->canvas;
+            ui_resize(stage.ui, widths[i], 24);
+            ui_go(stage.ui, (enum screen_id)screen);
+            see("? help  q quit");
+            for (int k = 0; k < stage.ui->hints; k++) {
+                struct rect hit = stage.ui->hint_hit[k];
+                assert_true(hit.x + hit.w <= widths[i]);
+                if (k > 0)
+                    assert_true(hit.x >= stage.ui->hint_hit[k - 1].x + stage.ui->hint_hit[k - 1].w + 2);
+                const struct cell *last = &canvas->cell[hit.y * canvas->width + hit.x + hit.w - 1];
+                assert_true(last->code != ' ' && last->code != 0x2026 && last->role == THEME_KEY_TEXT);
+            }
+        }
+}
+
+/* On the smallest terminal the lists are there all the same, one at a time. */
+static void test_lists_of_a_small_terminal(void **state)
+{
+    (void)state;
+    const char *const *places;
+    size_t count = session_data_places(stage.session, &places);
+    assert_true(count > 1);
+    ui_resize(stage.ui, LAYOUT_MIN_WIDTH, LAYOUT_MIN_HEIGHT);
+    type("3");
+    see("No data chosen");
+    for (size_t i = 0; i < count; i++)
+        see(component_leaf(places[i]));
+    type("j Enter"); /* the second one */
+    for (int i = 0; i < 6; i++)
+        see(session_data(stage.session)->class_row[i].name);
+    type("Tab");
+    see("bad files ─");
+    type("Tab");
+    see("places ─");
+    for (size_t i = 0; i < count; i++)
+        see(component_leaf(places[i]));
+}
+
+/* A setting that is typed as if it were a command. */
+static void test_settings_are_no_commands(void **state)
+{
+    (void)state;
+    type(": t r a i n . e p o c h s Space 2 0 0 0 Enter");
+    see("\"train.epochs\" is a setting, which :set train.epochs=2000 changes");
+    type(": b a t c h = 6 4 Enter");
+    see("\"batch\" is a setting, which :set train.batch=64 changes");
+    type(": t r a i n . e p o c Enter");
+    see("which :set train.epochs=VALUE changes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +256,10 @@ int main(void)
         WITH_STAGE(test_messages_go),
         WITH_STAGE(test_recent_files_are_offered),
         WITH_STAGE(test_clicks_close_prompts),
+        WITH_STAGE(test_settings_are_filtered),
+        WITH_STAGE(test_settings_are_no_commands),
+        WITH_STAGE(test_hints_are_whole),
+        WITH_STAGE(test_lists_of_a_small_terminal),
         WITH_STAGE(test_completions_are_clicked),
     };
     stage_prepare();

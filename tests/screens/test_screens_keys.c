@@ -158,8 +158,24 @@ static void test_single_marks(void **state)
     assert_int_equal(all[2].affine, SESSION_MARK_FROZEN);
     see("bn1 (statistics) is thawed");
     see("◐");
-    type("k d"); /* a convolution has no dropout */
+    type("k D"); /* a convolution has no dropout */
     see("has nothing of that kind");
+}
+
+/* With what was frozen of it, and behind later changes. */
+static void test_a_chosen_model_is_taken_back(void **state)
+{
+    (void)state;
+    type("Enter c"); /* the first model, cut at its first row */
+    double trainable = trainable_now();
+    type("1 j Enter");
+    assert_int_equal(session_chosen_model(stage.session), 1);
+    type("c u u"); /* the cut of that one, then the choice */
+    assert_int_equal(session_chosen_model(stage.session), 0);
+    assert_true(trainable_now() == trainable);
+    see("resnet20 american signs is chosen again");
+    type(": m o d e l Space r e s n e t 1 8 Enter u");
+    assert_int_equal(session_chosen_model(stage.session), 0);
 }
 
 static void test_folding(void **state)
@@ -430,7 +446,12 @@ static void test_help_filters_while_typing(void **state)
     see("freeze all up to this row");
     miss("write a checkpoint now");
     stage_check(&stage, "help-cut-80");
-    type("Esc Esc"); /* the filter, then the list */
+    see("Esc clears the filter, again closes");
+    type("Esc");
+    see("Help: Layers");
+    see("toggle-weights"); /* which has no such word */
+    type("Esc");
+    miss("Help: Layers");
     see("layer3");
 }
 
@@ -450,6 +471,7 @@ int main(void)
         WITH_STAGE(test_freezing_changes_the_counts),
         WITH_STAGE(test_cut_here),
         WITH_STAGE(test_single_marks),
+        WITH_STAGE(test_a_chosen_model_is_taken_back),
         WITH_STAGE(test_folding),
         WITH_STAGE(test_patterns_by_command),
         WITH_STAGE(test_choosing_data),

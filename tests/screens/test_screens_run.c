@@ -7,9 +7,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "src/ui/screen_train.h"
 #include "stage_keys.h"
 #include "thaw/run/command.h"
 
@@ -366,7 +368,7 @@ static void test_what_trains_already_is_offered(void **state)
     type("1");
     fake_session_runs_train(stage.session, 2);
     ui_pump(stage.ui);
-    see("2 runs are training. Press :attach to attach to vgg-american, epoch 3 of 30");
+    see("2 runs are training. Press a to attach to vgg-american, epoch 3 of 30");
 }
 
 static void test_views_are_listed_and_changed(void **state)
@@ -376,13 +378,20 @@ static void test_views_are_listed_and_changed(void **state)
     see("No run is looked at");
     type(": a t t a c h Space 2 0 2 6 1 1 2 0 - 0 9 1 Tab");
     see(":attach 20261120-091200-indian-head");
-    type("Enter : a t t a c h Space a n t s Enter");
+    type("Enter Left Left z z");
+    const struct screen_train *train = stage.ui->state[SCREEN_TRAIN];
+    struct plot_window window = train->window;
+    double cursor = train->cursor;
+    type(": a t t a c h Space a n t s Enter");
     see("20261121-140500-ants-bees");
+    assert_false(train->has_cursor || memcmp(&window, &train->window, sizeof window) == 0);
     type("V");
     see("  1  20261120-091200-indian-head: finished, epoch 20 of 20");
     see("● 2  20261121-140500-ants-bees: stopped, epoch 7 of 15");
     type("k Enter");
     see("✓ finished");
+    assert_true(train->has_cursor && train->cursor == cursor); /* where one was */
+    assert_memory_equal(&window, &train->window, sizeof window);
     type(": v i e w Space b e e s Enter");
     see("stopped  mobilenet");
     type(": v i e w Space n o n e Enter");
@@ -442,6 +451,12 @@ static void test_leaving_lets_the_run_go_on(void **state)
         stage_train(&stage, 1);
         assert_int_equal(status_now().phase, SESSION_RUNNING);
     }
+    for (int screen = 0; screen < SCREENS; screen++) { /* the key works wherever one is */
+        stage.ui->quit = false;
+        ui_go(stage.ui, (enum screen_id)screen);
+        type("d");
+        assert_true(stage.ui->quit);
+    }
     stage.ui->quit = false;
     ui_resize(stage.ui, 40, 10);
     type("q");
@@ -464,6 +479,30 @@ static void test_leaving_asks_where_it_stops_a_run(void **state)
     assert_false(stage.ui->quit);
     type("y");
     assert_true(stage.ui->quit);
+}
+
+/* A question whose reason is gone closes, and says why; keys then mean what they always do. */
+static void test_questions_close_with_their_reason(void **state)
+{
+    (void)state;
+    fake_session_here(stage.session);
+    begin_run();
+    type("q");
+    see("Stop it and leave?");
+    fake_session_finish_run(stage.session);
+    stage_train(&stage, 1);
+    miss("Stop it and leave?");
+    see("The run has ended meanwhile");
+    type("y");
+    assert_false(stage.ui->quit);
+    type("r");
+    stage_train(&stage, 1);
+    type("X");
+    see("Stop the run, saved");
+    fake_session_finish_run(stage.session);
+    stage_train(&stage, 1);
+    miss("Stop the run, saved");
+    see("there is nothing to stop");
 }
 
 int main(void)
@@ -493,6 +532,7 @@ int main(void)
         WITH_STAGE(test_a_second_run_is_asked_about),
         WITH_STAGE(test_leaving_lets_the_run_go_on),
         WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
+        WITH_STAGE(test_questions_close_with_their_reason),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);

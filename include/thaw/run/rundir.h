@@ -56,6 +56,7 @@ struct rundir_summary {
     double train_loss, val_loss;         /* the last; NAN: none yet */
     uint64_t params_trainable, params_frozen;
     bool done, active;   /* active: a living process holds its lock */
+    bool paused;         /* as its events say; nobody computes where it is active, too */
     enum event_done how; /* where done */
     struct run_labels labels;
 };

@@ -85,6 +85,8 @@ const struct metric_definition *story_metric(const struct story *story) THAW_NON
 int story_batch(const struct story *story, int *batches) THAW_NONNULL;
 /* Seconds that are left; -1: not known. */
 double story_remaining(const struct story *story) THAW_NONNULL;
+/* The same until the end of an epoch, at the pace of now. */
+double story_remaining_until(const struct story *story, int epoch) THAW_NONNULL;
 /* Freeze marks of a row now, enum freeze_mark bits; 0 where nothing was told. */
 unsigned story_fixed(const struct story *story, int layer) THAW_NONNULL;
 /* Whether what the frozen part gives is kept, so that steps begin behind it. */

@@ -45,6 +45,13 @@ const char *session_catalog_fault(const struct session *session) THAW_NONNULL;
 bool session_choose_model(struct session *session, size_t row, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool session_choose_model_file(struct session *session, const char *path_or_name,
                                struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The chosen model with what belongs to it, to be chosen again: frozen layers, thaws, the run's name, the fork. NULL: none
+ * is chosen. Putting it back leaves data and all other settings as they are by then. */
+struct session_kept_model;
+struct session_kept_model *session_keep_model(struct session *session) THAW_NONNULL;
+bool session_put_back_model(struct session *session, const struct session_kept_model *kept,
+                            struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void session_forget_model(struct session_kept_model *kept);            /* takes NULL */
 long session_chosen_model(const struct session *session) THAW_NONNULL; /* row, or -1 */
 
 /* The match report of the chosen model's weights. Valid until another model is chosen. */

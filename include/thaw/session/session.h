@@ -152,7 +152,8 @@ struct session_run {
     int epochs_done, epochs;
     double best_accuracy, last_accuracy; /* -1: none */
     double trainable, frozen;
-    const char *state; /* "finished", "stopped", "running", "broken off" */
+    const char *state; /* "finished", "stopped", "running", "paused", "broken off" */
+    bool trains;       /* a process trains in it, or is paused */
     const char *tags, *note,
         *parent; /* tags: "a, b"; parent: the run and checkpoint that it was forked from; "": none */
 };

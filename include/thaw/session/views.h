@@ -40,6 +40,7 @@ struct session_status {
     double val_loss, val_accuracy, best_accuracy, best_loss;
     int best_epoch;
     double images_per_second, elapsed, remaining; /* remaining -1: not known */
+    bool remaining_least;                         /* it is at least that: what thaws to come cost is not known */
     double trainable, frozen;
     size_t features_done, features_all; /* images whose frozen part is known, while it is computed ahead; else 0 */
     bool features_kept;                 /* steps begin behind the frozen part */

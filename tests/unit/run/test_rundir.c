@@ -18,6 +18,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_state.h"
 #include "thaw/run/rundir.h"
 
 static char folder[64];
@@ -241,8 +242,16 @@ static void listed_newest_first(void **state)
     assert_int_equal(stopped->epochs_done, 1);
     assert_string_equal(stopped->model, "resnet20");
     assert_string_equal(stopped->data, "signs");
+    assert_string_equal(run_state_word(&list[0]), "running");
+    rundir_list_free(list, count);
+    append(new, (struct event){.kind = EVENT_PAUSE, .u.pause.paused = true});
+    list = rundir_list(runs, &count, &error);
+    assert_string_equal(run_state_word(&list[0]), "paused");
     rundir_list_free(list, count);
     rundir_close(new);
+    list = rundir_list(runs, &count, &error); /* it was killed while it was paused */
+    assert_string_equal(run_state_word(&list[0]), "broken off");
+    rundir_list_free(list, count);
     mem_free(stray);
     mem_free(runs);
 }

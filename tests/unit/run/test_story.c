@@ -194,6 +194,12 @@ static void freezing_and_thawing(void **state)
     take(&story, thaw);
     assert_true(!story.thaw[1].made && story.thaw[2].made);
     assert_string_equal(story.fixed, "f00");
+    /* a change that has no words but its layers: as many as become others */
+    thaw.u.thaw.layers = mem_string("layer1.0.conv1 layer1.0.bn1 layer1.1.conv1 layer1.1.bn1");
+    thaw.u.thaw.fixed = mem_string("fff");
+    thaw.u.thaw.frozen = true;
+    take(&story, thaw);
+    assert_string_equal(story.note[story.notes - 1].text, "freeze 2 layers");
     struct event updates = at(EVENT_UPDATES, 30);
     float ratio[5] = {0.5f, -1, 2, 7, 8};
     updates.u.updates.ratio = ratio;

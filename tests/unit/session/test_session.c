@@ -222,7 +222,10 @@ static void a_run_goes_on_and_is_forked(void **state)
     const struct session_run *list;
     const char *checkpoint;
     session_runs(session, &list);
+    must(session_open_run(session, list[0].path, false, &error), &error);
+    size_t views = session_views(session);
     must(session_resume(session, list[0].path, 4, &error), &error);
+    assert_int_equal(session_views(session), views); /* in the place of what was looked at */
     wait_for(SESSION_FINISHED);
     session_runs(session, &list);
     assert_int_equal(list[0].epochs_done, 4);
@@ -345,6 +348,33 @@ static void what_belongs_to_a_model_goes_with_it(void **state)
     must(session_set(session, "thaw.epoch 2=", &error), &error); /* and taken back */
 }
 
+/* Chosen again with its thaws, frozen layers and name; what was set since stays. */
+static void a_model_is_put_back(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "freeze.upto=layer2", &error), &error);
+    must(session_freeze_match(session, "layer3.0.conv1", true, &error), &error);
+    must(session_set(session, "thaw.epoch=2 layer3.0.conv1 @ lr*0.5", &error), &error);
+    must(session_set(session, "run.name=mine", &error), &error);
+    double frozen = frozen_values();
+    struct session_kept_model *kept = session_keep_model(session);
+    assert_non_null(kept);
+    must(session_choose_model_file(session, "lenet", &error), &error);
+    assert_string_equal(setting_of("model.name")->value, "lenet");
+    must(session_set(session, "train.epochs=9", &error), &error);
+    must(session_put_back_model(session, kept, &error), &error);
+    assert_string_equal(setting_of("model.name")->value, "resnet20");
+    assert_true(frozen_values() == frozen);
+    assert_string_equal(setting_of("thaw.epoch 2")->value, "layer3.0.conv1 @ lr*0.5");
+    assert_string_equal(setting_of("run.name")->value, "mine");
+    assert_string_equal(setting_of("train.epochs")->value, "9");
+    must(session_set(session, "thaw.epoch 2=", &error), &error);
+    must(session_set(session, "run.name=", &error), &error);
+    session_forget_model(kept);
+}
+
 /* The form says what is marked, whoever marked it. */
 static void settings_say_what_is_frozen(void **state)
 {
@@ -383,6 +413,26 @@ static void weights_of_an_experiment_are_listed(void **state)
     mem_free(text);
 }
 
+/* A folder of images that was chosen is offered at the next start. */
+static void a_folder_is_offered_again(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char mine[160];
+    const char *const *places;
+    snprintf(mine, sizeof mine, "%s/mine", folder);
+    assert_true(roadsigns_write(ROADSIGNS_INDIAN, mine, 2, 16, 4, 2, NULL, NULL, &error));
+    must(session_choose_data(session, mine, &error), &error);
+    struct session_options options = {.samples = samples, .runs = runs, .models = folder, .threads = 1};
+    struct session *next = session_create(&options, &error);
+    must(next != NULL, &error);
+    size_t count = session_data_places(next, &places), at = 0;
+    while (at < count && strcmp(places[at], mine) != 0)
+        at++;
+    assert_true(at < count);
+    session_destroy(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,8 +446,10 @@ int main(void)
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
         cmocka_unit_test(settings_tell_choices_from_texts),
         cmocka_unit_test(what_belongs_to_a_model_goes_with_it),
+        cmocka_unit_test(a_model_is_put_back),
         cmocka_unit_test(settings_say_what_is_frozen),
         cmocka_unit_test(weights_of_an_experiment_are_listed),
+        cmocka_unit_test(a_folder_is_offered_again),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../../../src/session/session_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -142,6 +143,16 @@ static void seconds_come_once_they_are_measured(void **state)
     assert_false(cost_of(session).measuring); /* nothing else is needed for that */
     must(session_set(session, "data.cache=f32", &error), &error);
     assert_true(cost_of(session).later == cost.later);
+    /* behind each thaw an epoch takes longer, and a run that is started knows */
+    struct view_stage stage[EXPERIMENT_THAWS];
+    assert_int_equal(cost_stages(session, stage), 0);
+    must(session_set(session, "thaw.epoch 2=layer2", &error), &error);
+    must(session_set(session, "thaw.epoch 4=conv1 layer1", &error), &error);
+    assert_int_equal(cost_stages(session, stage), 2);
+    assert_true(stage[0].epoch == 2 && stage[1].epoch == 4);
+    assert_true(stage[0].later > cost.later && stage[1].later > stage[0].later);
+    must(session_set(session, "thaw.epoch 2=", &error), &error);
+    must(session_set(session, "thaw.epoch 4=", &error), &error);
 }
 
 /* All but the images' time, which is read anew: so it is soon there. */

@@ -316,6 +316,7 @@ static void epochs_become_fewer_and_more(void **state)
     assert_int_equal(more.last_step, 20);
     assert_true(more.last[EVENT_EPOCHS].u.epochs.from == 3 && more.last[EVENT_EPOCHS].u.epochs.to == 5);
     assert_true(more.lr[13] > 0.004);
+    assert_true(more.last[EVENT_LR].u.lr.from == log.lr[12] && log.lr[12] > 0);
     options.epochs = 4;
     struct trainer_status status;
     world_run_failing_options(&more, &options, &status);
