@@ -2,6 +2,7 @@
  * is ready: one key starts it. */
 #include "config.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,6 +114,7 @@ static int run(const struct choices *choices, int threads, const char *experimen
 {
     struct error error = {0};
     struct places places = {0};
+    signal(SIGPIPE, SIG_IGN); /* an engine or a host that goes while something is said to it is told by its link */
     find_places(&places, choices);
     bool goes_on = !experiment && places.last && file_exists(places.last);
     const char *greeting = choices->on_run ? NULL

@@ -33,8 +33,8 @@ static bool next_time(const char *text, double *value)
     int hour, minute, used = 0;
     time_t now = (time_t)clock_wall();
     struct tm parts;
-    if (sscanf(text, "%d:%2d%n", &hour, &minute, &used) != 2 || text[used] || hour < 0 || hour > 23 || minute < 0 ||
-        minute > 59 || !localtime_r(&now, &parts))
+    if (!isdigit((unsigned char)text[0]) || sscanf(text, "%d:%2d%n", &hour, &minute, &used) != 2 || text[used] ||
+        hour < 0 || hour > 23 || minute < 0 || minute > 59 || !localtime_r(&now, &parts))
         return false;
     parts.tm_hour = hour;
     parts.tm_min = minute;
@@ -50,6 +50,8 @@ static bool next_time(const char *text, double *value)
     return at > now;
 }
 
+static const double minutes_most = 1e7; /* twenty years */
+
 static bool take_stop(struct run_command *command, const char *rest)
 {
     double minutes;
@@ -59,11 +61,11 @@ static bool take_stop(struct run_command *command, const char *rest)
     command->when = strcmp(rest, "epoch") == 0 ? RUN_STOP_EPOCH : RUN_STOP_TIME;
     if (command->when == RUN_STOP_EPOCH)
         return true;
-    if (rest[0] == '+' && parse_real(rest + 1, &minutes) && minutes > 0) {
-        command->value = clock_wall() + 60 * minutes;
-        return true;
-    }
-    return next_time(rest, &command->value);
+    if (rest[0] != '+')
+        return next_time(rest, &command->value);
+    bool good = parse_real(rest + 1, &minutes) && minutes > 0 && minutes < minutes_most;
+    command->value = good ? clock_wall() + 60 * minutes : 0;
+    return good;
 }
 
 static char *trimmed(const char *text, size_t length)
@@ -173,12 +175,13 @@ bool run_command_parse(struct run_command *command, const char *words, struct er
 
 static char *stop_words(const struct run_command *command)
 {
-    char text[32] = "";
-    time_t at = (time_t)command->value;
+    char text[32] = "some day";
+    bool known = command->value >= 0 && command->value < 1e11; /* whoever wrote it, no calendar goes so far */
+    time_t at = known ? (time_t)command->value : 0;
     struct tm parts;
     if (command->when != RUN_STOP_TIME)
         return mem_string(command->when == RUN_STOP_NOW ? "stop now" : "stop epoch");
-    if (localtime_r(&at, &parts))
+    if (known && localtime_r(&at, &parts))
         strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
     return mem_format("stop at %s", text);
 }

@@ -118,8 +118,7 @@ enum event_file_got event_file_next(struct event_file *file, const char **line, 
     bool checked = false;
     for (;;) {
         size_t left = file->have - file->at;
-        const char *from = file->buffer + file->at;
-        const char *end = left > looked ? memchr(from + looked, '\n', left - looked) : NULL;
+        const char *end = left > looked ? memchr(file->buffer + file->at + looked, '\n', left - looked) : NULL;
         if (end) {
             hand_out(file, end, line, length);
             return EVENT_FILE_LINE;

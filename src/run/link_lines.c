@@ -51,9 +51,10 @@ bool link_lines_read(struct link_lines *lines)
 
 bool link_lines_next(struct link_lines *lines, const char **line, size_t *length)
 {
-    const char *from = lines->got + lines->got_at;
     size_t left = lines->got_size - lines->got_at;
-    const char *end = left ? memchr(from, '\n', left) : NULL;
+    if (left == 0) /* nothing came yet */
+        return false;
+    const char *from = lines->got + lines->got_at, *end = memchr(from, '\n', left);
     if (!end)
         return false;
     *line = from;
@@ -150,14 +151,18 @@ static void take_greeting(struct link_protocol *protocol, const json_t *object)
     protocol->run = run && run[0] == '/' ? mem_string(run) : NULL;
 }
 
+/* Whoever says more than a run can have is not believed: numbers of events only grow. */
+static const json_int_t skipped_most = (json_int_t)1 << 50;
+
 /* Of lines that are no events; LINK_NOTHING: nothing that the caller must know. */
 static enum link_got take_control(struct link *link, struct link_protocol *protocol, const json_t *object,
                                   struct link_message *message, const char *line, size_t length)
 {
     struct error unused;
     const json_t *skip = json_object_get(object, "skip");
-    if (json_is_integer(skip) && json_integer_value(skip) > 0) {
-        protocol->skipped = (uint64_t)json_integer_value(skip);
+    json_int_t skipped = json_integer_value(skip);
+    if (skipped > 0 && skipped < skipped_most && link->events < (uint64_t)skipped_most) {
+        protocol->skipped = (uint64_t)skipped;
     } else if (json_object_get(object, "reset")) {
         link->events = protocol->skipped = protocol->skipped_in_all = 0;
         return LINK_RESET;
@@ -168,7 +173,7 @@ static enum link_got take_control(struct link *link, struct link_protocol *proto
     } else if (json_object_get(object, "bye")) {
         const char *why = json_string_value(json_object_get(object, "bye"));
         protocol->ended = true;
-        snprintf(protocol->why, sizeof protocol->why, "%s", why ? why : "it cannot be had");
+        snprintf(protocol->why, sizeof protocol->why, "%s", why && why[0] ? why : "it cannot be had");
     }
     return LINK_NOTHING;
 }

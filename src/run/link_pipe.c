@@ -1,5 +1,6 @@
 /* The link to a run on another machine: a child process, `ssh HOST thaw stream RUN`, whose input and output speak the
- * protocol. It leads a session of its own, and is killed with its group when it is hung up on. When the line drops it is called again after 1, 2, 4 .. 60 seconds; when the run has ended, what was left
+ * protocol. It leads a session of its own, and is killed with its group when it is hung up on. When the line drops it is
+ * called again after a second; after 2, 4 .. 60 where that call brought nothing new. When the run has ended, what was left
  * out for want of room is asked for, so that both ends know the same story. */
 #include "config.h"
 
@@ -34,6 +35,7 @@ struct pipe_link {
     char talk[TALK]; /* the last that the child said on its standard error */
     int pause;       /* seconds, before it is called again */
     double called;   /* clock_monotonic */
+    uint64_t before; /* events that were known when it was called */
     bool filling;    /* what was left out is being told again */
 };
 
@@ -96,6 +98,7 @@ static bool call(struct pipe_link *own)
     int to[2] = {-1, -1}, from[2] = {-1, -1}, errors[2] = {-1, -1};
     own->talk[0] = '\0';
     own->called = clock_monotonic();
+    own->before = own->link.events;
     bool good = pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0;
     if (!good)
         snprintf(own->talk, sizeof own->talk, "no descriptor is left");
@@ -175,9 +178,10 @@ static void hear_errors(struct pipe_link *own)
             *at = '?';
 }
 
+/* The pauses grow while calls come to nothing. */
 static void wait_to_call(struct pipe_link *own)
 {
-    if (clock_monotonic() - own->called > STEADY)
+    if (own->link.events > own->before || clock_monotonic() - own->called > STEADY)
         own->pause = 0;
     own->pause = own->pause ? 2 * own->pause : 1;
     if (own->pause > PAUSE_MOST)
@@ -188,12 +192,12 @@ static void wait_to_call(struct pipe_link *own)
                    own->talk[0] ? ": " : "", own->talk, own->pause);
 }
 
-/* The run has ended and all was told: either that is all, or it is told again without gaps. */
+/* The run has ended and all was told: either that is all, or it is told again without gaps, once. */
 static enum link_got come_to_the_end(struct pipe_link *own)
 {
     hang_up(own);
     own->link.writes = false;
-    if (own->protocol.skipped_in_all == 0) {
+    if (own->protocol.skipped_in_all == 0 || own->filling) {
         link_set_state(&own->link, LINK_ENDED, "%s", "");
         return LINK_NOTHING;
     }

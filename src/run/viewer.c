@@ -104,9 +104,10 @@ void viewer_poll(const struct viewer *viewer, struct pollfd *fds)
 
 /* --- events --- */
 
-static void send_line(void *context, uint64_t number, const char *line, size_t length)
+static size_t send_line(void *context, uint64_t number, const char *line, size_t length)
 {
     struct viewer *viewer = context;
+    size_t before = link_lines_pending(&viewer->lines);
     char skip[48];
     if (number > viewer->sent) {
         snprintf(skip, sizeof skip, "{\"skip\":%" PRIu64 "}", number - viewer->sent);
@@ -114,6 +115,7 @@ static void send_line(void *context, uint64_t number, const char *line, size_t l
     }
     link_lines_put(&viewer->lines, line, length);
     viewer->sent = number + 1;
+    return link_lines_pending(&viewer->lines) - before;
 }
 
 static void begin_again(struct viewer *viewer)

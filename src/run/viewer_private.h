@@ -32,8 +32,9 @@ void viewer_thin_start(struct viewer_thin *thin, double rate) THAW_NONNULL;
 void viewer_thin_finish(struct viewer_thin *thin) THAW_NONNULL;
 /* Looks through what the file holds from line `first` on; the file is then at its beginning. */
 void viewer_thin_survey(struct viewer_thin *thin, struct event_file *file, uint64_t first) THAW_NONNULL;
+/* Sends an event's line, and before it how many were left out; how many bytes that took. */
+typedef size_t viewer_send(void *context, uint64_t number, const char *line, size_t length);
 /* A line of the file, which ends at `end` there: sent by `send`, held, or left out. */
-typedef void viewer_send(void *context, uint64_t number, const char *line, size_t length);
 struct viewer_line {
     const char *text;
     size_t length;

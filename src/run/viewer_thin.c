@@ -154,8 +154,7 @@ void viewer_thin_flush(struct viewer_thin *thin, bool all, viewer_send *send, vo
     if (!all && !has_room(thin))
         return;
     while ((first = first_held(thin))) {
-        send(context, first->number, first->line, first->length);
-        thin->room -= (double)first->length;
+        thin->room -= (double)send(context, first->number, first->line, first->length);
         mem_free(first->line);
         first->line = NULL;
     }
@@ -173,7 +172,7 @@ void viewer_thin_take(struct viewer_thin *thin, const struct viewer_line *line, 
     } else {
         bool now = line->end > thin->to;
         viewer_thin_flush(thin, true, send, context); /* in the order of the file */
-        send(context, line->number, line->text, line->length);
-        thin->room -= now ? (double)line->length : 0;
+        size_t took = send(context, line->number, line->text, line->length);
+        thin->room -= now ? (double)took : 0;
     }
 }

@@ -11,6 +11,9 @@ extern const char fuzz_target[]; /* the folder of the corpus */
  * of a parser that unpacks states its own. */
 size_t fuzz_budget(size_t size);
 
+/* How many inputs that are made of the corpus driver.c runs beside it; none, unless the harness says so. */
+int fuzz_mutations(void);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* read_weights.c: opens the bytes as a weights file and reads every tensor. An open or a read may fail with a sentence;

@@ -3,7 +3,7 @@
 
     python3 tests/fuzz/make_corpus.py tests/fuzz/corpus
 
-Files named found_* came out of fuzzing and are left alone.
+Files named found_* came out of fuzzing, real_* out of the program; they are left alone.
 """
 import gzip
 import io
@@ -432,13 +432,142 @@ def onnx():
     return files
 
 
+def line(kind, **fields):
+    return json.dumps({"kind": kind, "time": 1.25, "elapsed": 0.5, "epoch": 1, "step": 3, **fields}, separators=(",", ":")).encode()
+
+
+# What a run says, one of each kind and what is odd about it.
+LAYER = {"name": "l1.conv", "stage": "l1", "kind": "conv 3x3", "shape": "8x8x4", "head": False, "params": 9.0, "macs": 5.0, "activation_bytes": 8.0, "marks": 5}
+METRICS = [{"name": "accuracy", "unit": "share", "better": "up"}, {"name": "error", "unit": "px", "better": "down"}]
+RUN = {"version": 2, "program": "thaw", "task": "classify", "model": "m", "data": "/d", "classes": 2, "batch": 4, "epochs": 6, "steps_per_epoch": 4,
+       "params_trainable": 9, "params_frozen": 8, "seed": "18446744073709551615", "metrics": METRICS, "thaws": "2 l1 @ lr*0.5\n3 l2\nx\n99999999 l3"}
+EVENTS = {
+    "run": line("run", **RUN),
+    "layers": line("layers", layers=[LAYER, {**LAYER, "head": True, "marks": 15}], fixed="f0"),
+    "step": line("step", loss=0.5, lr=0.01, images_per_second=100.0, images=4, metrics={"accuracy": 0.5, "error": "inf"}),
+    "epoch": line("epoch", loss="nan", metrics={"accuracy": "-inf"}, seconds=1),
+    "eval": line("eval", loss=0.25, metrics={"accuracy": 1.0}, seconds=0.1, images=3, best=True),
+    "lr": line("lr", **{"from": 0.1, "to": 0.02}),
+    "thaw": line("thaw", layers="l1", fixed="00", frozen=False, by_hand=False, lr_factor=0.5, params_trainable=17, params_frozen=0),
+    "updates": line("updates", ratios="0.001 - 1e-30 9.995"),
+    "phase": line("phase", phase="features", done=2, all=4),
+    "features": line("features", validation=False, images=4, computed=4, **{"from": "l1"}, in_memory=True, bytes=64, seconds=0.5),
+    "proof": line("freeze-proof", tensors=3, digest="0123456789abcdef0123456789abcdef", held=False, moved="l1.conv.weight"),
+    "checkpoint": line("checkpoint", file="checkpoints/last.safetensors", best=False),
+    "warning": line("warning", text="a \"word\" \u00e9"),
+    "pause": line("pause", paused=True),
+    "epochs": line("epochs", **{"from": 6, "to": 8}),
+    "note": line("note", text="t" * 300, by="anna"),
+    "command": line("command", command='{"id":1,"command":"stop","when":"time","value":1e10}', by="anna", done=False, sentence="no", number=0, batch=1),
+    "fork": line("fork", **{"from": "checkpoints/last.safetensors"}),
+    "done": line("done", how="early", best="nan", best_epoch=1, val_loss=0.25, seconds=9, text=""),
+}
+
+
+def event():
+    return {
+        **EVENTS,
+        "unknown": line("teleport", to=[1, {}]),
+        "version_1": line("run", version=1, classes=4),
+        "version_1_step": line("step", loss=1, correct=3, images=4),
+        "version_1_done": line("done", how="finished", best_accuracy=-1),
+        "another_kind": line("step", loss=[1]),
+        "negative": line("phase", phase="training", done=-1),
+        "many_metrics": line("step", metrics={"m%d" % i: i for i in range(40)}),
+        "long_name": line("step", metrics={"\u00e9" * 60: 1}),
+        "far_time": b'{"kind":"command","time":1,"command":"{\\"command\\":\\"stop\\",\\"when\\":\\"time\\",\\"value\\":1e300}","done":false}',
+        "half": EVENTS["layers"][:200],
+        "empty": b"",
+    }
+
+
+def story():
+    everything = list(EVENTS.values())
+    steps = [line("step", step=i, epoch=1 + i // 4, loss=1 / i, lr=0.1, images=4, metrics={"accuracy": 0.1 * i}) for i in range(1, 10)]
+    lines = {
+        "everything": everything,
+        "again": everything + everything,
+        "backwards": everything[::-1],
+        "steps": [EVENTS["run"]] + steps,
+        "back_in_steps": [EVENTS["run"]] + steps + steps[2:4],
+        "no_run": steps + [EVENTS["eval"], EVENTS["thaw"]],
+        "layers_grow": [EVENTS["layers"], EVENTS["updates"], line("layers", layers=[LAYER] * 5, fixed="fffff"), EVENTS["thaw"], line("updates", ratios="1 2 3 4 5 6")],
+        "layers_none": [line("layers", layers=[], fixed=""), EVENTS["updates"], EVENTS["thaw"]],
+        "notes": [line("note", text=str(i), step=i) for i in range(9)],
+        "far_numbers": [EVENTS["run"], line("step", step="18446744073709551615", epoch=2147483647, loss=1e308, images=2147483647, lr=1e308)] * 2,
+        "far_stop": [event()["far_time"]],
+        "garbage": [b"", b"nonsense", b"[]", EVENTS["step"], b"\xff"],
+    }
+    return {**{name: b"\n".join(of) + b"\n" for name, of in lines.items()}, "no_end": EVENTS["run"] + b"\n" + EVENTS["step"]}
+
+
+def command():
+    words = ["lr 0.002", "lr *1.25", "pause", "step 3", "stop", "stop epoch", "stop 18:30", "stop +30", "stop +1e308", "stop +5:30", "freeze l1 l2",
+             "thaw layer4 layer3 @ lr*0.1", "thaw x @ lr * 1e-320", "undo", "epochs 1000000", "note a word", "lr nan", "trian", "  save ", "thaw @"]
+    lines = {
+        "line_lr": {"id": 7, "command": "lr", "value": 0.002, "by": "anna"},
+        "line_factor": {"id": -1, "command": "lr", "rate": 1.5},
+        "line_stop": {"command": "stop", "when": "time", "value": 1e300},
+        "line_plan": {"command": "plan", "text": "0f1"},
+        "line_watch": {"command": "watch", "value": 12, "text": "1.5", "rate": 900},
+        "line_by": {"command": "note", "text": "\u00e9", "by": "b" * 100},
+        "line_wrong": {"command": "note", "text": 3},
+        "line_when": {"command": "stop", "when": "never"},
+        "answer": {"answer": 7, "done": False, "sentence": "no " * 200},
+        "answer_wrong": {"answer": "x"},
+    }
+    return {**{"words_%02d" % i: text.encode() for i, text in enumerate(words)}, **{name: json.dumps(of).encode() for name, of in lines.items()}}
+
+
+def viewer():
+    def said(*objects):
+        return b"".join(of if isinstance(of, bytes) else json.dumps(of).encode() + b"\n" for of in objects)
+    every = ("lr", "pause", "continue", "step", "stop", "interrupt", "save", "freeze", "thaw", "plan", "undo", "epochs", "note")
+    return {
+        "watch": said({"id": 1, "command": "watch"}),
+        "watch_thin": said({"id": 1, "command": "watch", "rate": 900}),
+        "watch_twice": said({"command": "watch", "value": 3}, {"id": 2, "command": "watch"}),
+        "watch_on": said({"command": "watch", "value": 5, "text": "5.25"}),
+        "watch_another": said({"command": "watch", "value": 5, "text": "5.5"}),
+        "watch_far": said({"command": "watch", "value": 1e14, "rate": 1}),
+        "watch_odd": said({"command": "watch", "value": -1e300, "rate": -1, "text": "nan"}),
+        "every_command": said(*({"id": i, "command": name, "value": 1, "text": "x"} for i, name in enumerate(every))),
+        "garbage": said(b"nonsense\n", b"\n", b"[]\n", b"\xff\n", {"command": "dance"}, {"id": "x"}),
+        "nested": b"[" * 3000 + b"\n",
+        "half": said({"command": "save"}) + b'{"command":"wat',
+        "both": said({"command": "watch"}, {"id": 2, "command": "note", "text": "../../x"}),
+    }
+
+
+def link():
+    hello = b'{"thaw":1,"program":"thaw","run":"/r","writes":true,"alive":true}'
+    told = list(EVENTS.values())
+    lines = {
+        "all": [hello] + told + [b'{"bye":"ended"}'],
+        "skips": [hello, told[0], b'{"skip":3}', told[2], b'{"skip":9}', told[4], b'{"bye":"ended"}'],
+        "skip_far": [hello] + [b'{"skip":9223372036854775807}', told[2]] * 4,
+        "skip_odd": [b'{"skip":-1}', b'{"skip":"x"}', told[2], b'{"skip":2}'],
+        "reset": [hello] + told[:3] + [b'{"reset":true}'] + told[:2],
+        "answers": [hello, b'{"answer":1,"done":true}', b'{"answer":2,"done":false,"sentence":"no"}', b'{"answer":"x"}'],
+        "no_hello": told[:3] + [b'{"bye":"no run is called that"}'],
+        "bye_odd": [b'{"bye":7}', b'{"bye":""}'],
+        "hello_odd": [b'{"thaw":{},"run":7,"writes":"yes"}', b'{"thaw":1,"run":"r"}', hello],
+        "garbage": [b"nonsense", b"[]", b"{}", b"", b"\xff\xff", b'{"kind":7}', b'{"kind":"step","loss":[]}'],
+    }
+    return {**{name: b"\n".join(of) + b"\n" for name, of in lines.items()}, "half": hello + b"\n" + told[0][:100], "empty": b""}
+
+
+def pipe():
+    return link()
+
+
 def main():
     for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, catalog,
-                   onnx, darknet):
+                   onnx, darknet, event, story, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):
-            if not name.startswith("found_"):
+            if not name.startswith(("found_", "real_")):
                 os.unlink(os.path.join(folder, name))
         for name, data in target().items():
             with open(os.path.join(folder, name), "wb") as file:

@@ -42,11 +42,15 @@ static void take(struct reader *reader, enum link_got got, struct link_message *
         assert_true(message->number >= reader->next);
         reader->next = message->number + 1;
         story_add(&reader->story, &message->event);
+        if (reader->told)
+            reader->told(reader, &message->event);
         event_finish(&message->event);
         reader->events++;
         break;
     case LINK_RESET:
         story_finish(&reader->story);
+        if (reader->told)
+            reader->told(reader, NULL);
         reader->next = 0;
         reader->resets++;
         break;

@@ -13,6 +13,8 @@ struct reader {
     size_t events, resets, changes, answers;
     struct run_answer answer; /* the last one */
     void (*beside)(void);     /* done while waiting; NULL: nothing */
+    /* Given each event, and NULL where all are to be forgotten; NULL: nobody. */
+    void (*told)(struct reader *reader, const struct event *event);
 };
 
 /* Takes the link over; NULL fails the test with the error's sentence. */

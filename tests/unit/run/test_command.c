@@ -110,6 +110,8 @@ static void nonsense_is_refused(void **state)
         {"stop 12:30pm", "stop takes"},
         {"stop +0", "stop takes"},
         {"stop +nan", "stop takes"},
+        {"stop +1e308", "stop takes"}, /* no clock goes so far */
+        {"stop +5:30", "stop takes"},  /* minutes and seconds? a time of day? */
         {"freeze", "freeze takes PATTERNS"},
         {"thaw", "thaw takes PATTERNS"},
         {"thaw @ lr*0.1", "thaw takes PATTERNS"},

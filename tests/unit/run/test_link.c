@@ -493,7 +493,13 @@ static void call(double rate)
 
 #define GREETING "echo '{\"thaw\":1,\"run\":\"/runs/x y\",\"writes\":true,\"alive\":true}'\n"
 
-/* The line drops twice, once between a skip and its event; it goes on behind the last event that came. */
+static bool waits_for_two(const struct reader *wanted)
+{
+    return strstr(link_sentence(wanted->link), "trying again in 2 s");
+}
+
+/* The line drops three times, once between a skip and its event; it goes on behind the last event that came, and is
+ * called again soon unless a call has brought nothing. */
 static void a_line_that_drops(void **state)
 {
     (void)state;
@@ -501,20 +507,24 @@ static void a_line_that_drops(void **state)
     write_script(GREETING "case $(wc -l <calls) in\n"
                           "1) head -n 20 events.jsonl; echo '{\"skip\":5}'; exit 255 ;;\n"
                           "2) tail -n +21 events.jsonl | head -n 10; exit 255 ;;\n"
+                          "3) exit 255 ;;\n"
                           "*) tail -n +31 events.jsonl; echo '{\"bye\":\"ended\"}' ;;\n"
                           "esac");
     call(0);
     reader_wait(&reader, reader_is_waiting);
     assert_non_null(strstr(link_sentence(reader.link), "the line to far is gone"));
     assert_int_equal(reader.events, 20);
+    reader_wait(&reader, waits_for_two);
+    assert_int_equal(reader.events, 30);
     reader_wait(&reader, reader_has_ended);
     assert_int_equal(reader.events, LINES);
     assert_int_equal(reader.resets, 0);
     reader_assert_file(&reader, folder);
     assert_string_equal(link_run(reader.link), "/runs/x y");
     char *calls = read_text("calls"), *asked = read_text("asked");
-    assert_string_equal(calls, "far thaw stream 'la'\\''st'\n" /* "last" may be another by now */
-                               "far thaw stream '/runs/x y'\nfar thaw stream '/runs/x y'\n");
+    assert_string_equal(calls,
+                        "far thaw stream 'la'\\''st'\n" /* "last" may be another by now */
+                        "far thaw stream '/runs/x y'\nfar thaw stream '/runs/x y'\nfar thaw stream '/runs/x y'\n");
     assert_non_null(strstr(asked, "\"value\":20.0"));
     assert_non_null(strstr(asked, "\"value\":30.0"));
     mem_free(calls);
