@@ -49,10 +49,14 @@ static size_t fill_thaws(struct session_setting *row, const struct experiment *s
         char *value = experiment_get(shown, row->key);
         snprintf(row->value, sizeof row->value, "%s", value ? value : "");
         mem_free(value);
+        row->choice = row->path = false;
         row->values = "layers [@ lr*F]";
         row->help = "thawed at the beginning of that epoch, with F times the rate; empty: not";
     }
-    *row = (struct session_setting){.values = "N layers [@ lr*F]", .help = "adds a thaw at the beginning of epoch N"};
+    row->choice = row->path = false;
+    row->values = "N layers [@ lr*F]";
+    row->help = "adds a thaw at the beginning of epoch N";
+    row->value[0] = '\0';
     snprintf(row->key, sizeof row->key, "%s", THAW_ADD);
     return (size_t)shown->thaws + 1;
 }
@@ -64,8 +68,9 @@ size_t session_settings(const struct session *session, const struct session_sett
     const struct experiment_key *keys = experiment_keys(&count);
     struct experiment shown;
     resolve_freeze(session, &shown);
-    experiment_rows_finish(own->draft);
-    own->draft->setting = mem_array(count + EXPERIMENT_THAWS + 1, sizeof *own->draft->setting);
+    size_t most = count + EXPERIMENT_THAWS + 1; /* always, so that the rows stay where they are */
+    if (!own->draft->setting)
+        own->draft->setting = mem_array(most, sizeof *own->draft->setting);
     for (size_t i = 0; i < count; i++) {
         fill_key(&own->draft->setting[rows++], &keys[i], &shown);
         bool last = i + 1 == count || strcmp(keys[i + 1].section, keys[i].section) != 0;

@@ -90,8 +90,8 @@ bool recorded_read(struct recorded_commands *commands, const char *events, uint6
     *added = false;
     if (!file_map_open(&map, events, error))
         return false;
-    const char *at = (const char *)map.data + (mark < map.size ? mark : map.size);
-    const char *end = (const char *)map.data + map.size, *line_end;
+    const char *begin = map.size > 0 ? (const char *)map.data : "", *end = begin + map.size, *line_end;
+    const char *at = begin + (mark < map.size ? mark : map.size);
     for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1) {
         struct event event = {.kind = EVENT_KINDS};
         size_t length = (size_t)(line_end - at);

@@ -166,9 +166,9 @@ bool zip_next(struct zip_walk *walk, struct zip_entry *entry, struct error *erro
 static const uint8_t *find_packed(const struct zip *zip, const struct zip_entry *entry, const char *quote,
                                   struct error *error)
 {
-    const uint8_t *header = zip->data + entry->header;
-    bool there = zip->directory >= LOCAL && entry->header <= zip->directory - LOCAL && is_signature(header, 3, 4);
-    if (!there) {
+    bool fits = zip->directory >= LOCAL && entry->header <= zip->directory - LOCAL;
+    const uint8_t *header = zip->data + (fits ? entry->header : 0);
+    if (!fits || !is_signature(header, 3, 4)) {
         error_set(error, ERROR_WEIGHTS, "its entry \"%s\" should start at byte %llu, where there is none", quote,
                   (unsigned long long)entry->header);
         return NULL;

@@ -132,6 +132,7 @@ struct session_setting {
     bool choice; /* the value is a word of `values`, "sgd | nesterov | adamw" */
     bool path;   /* of a file or a folder */
 };
+/* The rows are the session's; they stay where they are, and tell what is so now, until another experiment is opened. */
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Replaces everything by a file's experiment: model, freeze plan, data, settings. */

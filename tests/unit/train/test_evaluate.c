@@ -29,7 +29,7 @@ static void put_noise(const char *split, int label, int number)
     char name[64], bytes[16 + SIDE * SIDE * 3];
     int used = snprintf(bytes, sizeof bytes, "P6\n%d %d\n255\n", SIDE, SIDE);
     for (size_t i = 0; i < SIDE * SIDE * 3; i++)
-        bytes[used++] = (char)(256 * rng_uniform_at(1, (uint64_t)(label * 100 + number), i) / (1 + number % 3));
+        bytes[used++] = (char)(int)(256 * rng_uniform_at(1, (uint64_t)(label * 100 + number), i) / (1 + number % 3));
     snprintf(name, sizeof name, "%s/class%d/%d.ppm", split, label, number);
     put_file(folder, name, bytes, (size_t)used);
 }
