@@ -183,7 +183,7 @@ static void send_events(struct viewer *viewer)
 static void refuse(struct viewer *viewer, uint64_t id, const char *sentence)
 {
     struct run_answer answer = {.id = id};
-    snprintf(answer.sentence, sizeof answer.sentence, "%s", sentence);
+    snprintf(answer.sentence, sizeof answer.sentence, "%.*s", (int)sizeof answer.sentence - 1, sentence);
     viewer_answer(viewer, &answer);
 }
 

@@ -100,15 +100,12 @@ INLINE void NAMED(tile_at)(const struct product *t, const float *a, float *c, in
 {
     const float *b = t->packed + (size_t)(column / PRODUCT_LANES) * t->panel;
     const int wide = panels * PRODUCT_LANES, columns = t->columns - column;
-    if (columns >= wide) {
-        NAMED(tile)(t, a, b, c, t->ldc, rows, panels, row_step, k_step);
-        return;
-    }
+    const bool whole = columns >= wide;
     float edge[TILE_ROWS * TILE_PANELS * PRODUCT_LANES] __attribute__((aligned(64)));
-    for (int r = 0; r < rows && t->add; r++)
+    for (int r = 0; r < rows && t->add && !whole; r++)
         memcpy(edge + r * wide, c + (size_t)r * t->ldc, (size_t)columns * sizeof *c);
-    NAMED(tile)(t, a, b, edge, (size_t)wide, rows, panels, row_step, k_step);
-    for (int r = 0; r < rows; r++)
+    NAMED(tile)(t, a, b, whole ? c : edge, whole ? t->ldc : (size_t)wide, rows, panels, row_step, k_step);
+    for (int r = 0; r < rows && !whole; r++)
         memcpy(c + (size_t)r * t->ldc, edge + r * wide, (size_t)columns * sizeof *c);
 }
 
@@ -147,8 +144,12 @@ INLINE void NAMED(run_tiles)(const struct product *t, const size_t row_step, con
 
 TILE_TARGET void NAMED(product_run)(const struct product *t)
 {
+#ifdef THAW_SANITIZED /* a minute of compiling for each case that is known to the compiler */
+    NAMED(run_tiles)(t, t->row_step, t->k_step);
+#else
     if (t->k_step == 1)
         NAMED(run_tiles)(t, t->row_step, 1);
     else
         NAMED(run_tiles)(t, 1, t->k_step);
+#endif
 }

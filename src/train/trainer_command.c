@@ -17,7 +17,7 @@
 static void answer(struct trainer *trainer, const struct run_command *command, bool done, const char *sentence)
 {
     struct run_answer answer = {.id = command->id, .done = done};
-    snprintf(answer.sentence, sizeof answer.sentence, "%s", sentence);
+    snprintf(answer.sentence, sizeof answer.sentence, "%.*s", (int)sizeof answer.sentence - 1, sentence);
     if (trainer->sink.answer && !trainer->repeated)
         trainer->sink.answer(trainer->sink.context, &answer);
 }
