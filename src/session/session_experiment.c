@@ -10,10 +10,28 @@
 
 #define THAW_ADD "thaw.epoch"
 
+/* As many as there ever are, so that they stay where they are. */
+static size_t most_rows(void)
+{
+    size_t keys;
+    experiment_keys(&keys);
+    return keys + EXPERIMENT_THAWS + 1;
+}
+
 void experiment_rows_finish(struct draft *draft)
 {
+    for (size_t i = 0; draft->setting && i < most_rows(); i++)
+        mem_free((char *)draft->setting[i].value);
     mem_free(draft->setting);
     draft->setting = NULL;
+}
+
+static void put_value(struct session_setting *row, const char *value)
+{
+    if (row->value && strcmp(row->value, value) == 0)
+        return;
+    mem_free((char *)row->value);
+    row->value = mem_string(value);
 }
 
 /* The experiment as a run would record it: where layers were marked one by one, [freeze] names them. */
@@ -33,7 +51,7 @@ static void fill_key(struct session_setting *row, const struct experiment_key *k
 {
     snprintf(row->key, sizeof row->key, "%s.%s", key->section, key->key);
     char *value = experiment_get(shown, row->key);
-    snprintf(row->value, sizeof row->value, "%s", value ? value : "");
+    put_value(row, value ? value : "");
     mem_free(value);
     row->values = key->values;
     row->help = key->help;
@@ -47,7 +65,7 @@ static size_t fill_thaws(struct session_setting *row, const struct experiment *s
     for (int i = 0; i < shown->thaws; i++, row++) {
         snprintf(row->key, sizeof row->key, "thaw.epoch %d", shown->thaw[i].epoch);
         char *value = experiment_get(shown, row->key);
-        snprintf(row->value, sizeof row->value, "%s", value ? value : "");
+        put_value(row, value ? value : "");
         mem_free(value);
         row->choice = row->path = false;
         row->values = "layers [@ lr*F]";
@@ -56,7 +74,7 @@ static size_t fill_thaws(struct session_setting *row, const struct experiment *s
     row->choice = row->path = false;
     row->values = "N layers [@ lr*F]";
     row->help = "adds a thaw at the beginning of epoch N";
-    row->value[0] = '\0';
+    put_value(row, "");
     snprintf(row->key, sizeof row->key, "%s", THAW_ADD);
     return (size_t)shown->thaws + 1;
 }
@@ -68,9 +86,8 @@ size_t session_settings(const struct session *session, const struct session_sett
     const struct experiment_key *keys = experiment_keys(&count);
     struct experiment shown;
     resolve_freeze(session, &shown);
-    size_t most = count + EXPERIMENT_THAWS + 1; /* always, so that the rows stay where they are */
     if (!own->draft->setting)
-        own->draft->setting = mem_array(most, sizeof *own->draft->setting);
+        own->draft->setting = mem_array(most_rows(), sizeof *own->draft->setting);
     for (size_t i = 0; i < count; i++) {
         fill_key(&own->draft->setting[rows++], &keys[i], &shown);
         bool last = i + 1 == count || strcmp(keys[i + 1].section, keys[i].section) != 0;

@@ -96,14 +96,15 @@ static void take(void *context, const struct event *event)
 
 static bool train(const struct experiment *experiment, struct took *took, struct error *error)
 {
-    struct event_sink sink = {take, took};
-    struct trainer *trainer = trainer_create(experiment, NULL, &sink, error);
+    struct event_sink sink = {.emit = take, .context = took};
+    const struct trainer_options options = {.experiment = experiment, .sink = &sink};
+    struct trainer *trainer = trainer_create(&options, error);
     bool good = trainer && trainer_start(trainer, error);
     struct trainer_status status = {0};
     if (good) {
         trainer_join(trainer);
         trainer_status(trainer, &status);
-        good = status.phase == TRAINER_DONE;
+        good = status.state == TRAINER_DONE;
         *error = status.error;
     }
     trainer_destroy(trainer);

@@ -32,11 +32,18 @@ static const char *const places[] = {"/data/samples/indian", "/data/samples/amer
 
 /* --- life and wake-ups --- */
 
+static void set_value(struct session_setting *setting, const char *value)
+{
+    char *text = mem_string(value);
+    mem_free((char *)setting->value);
+    setting->value = text;
+}
+
 static void set_setting(struct session_setting *setting, const char *key, const char *value, const char *values,
                         const char *help)
 {
     snprintf(setting->key, sizeof setting->key, "%s", key);
-    snprintf(setting->value, sizeof setting->value, "%s", value);
+    set_value(setting, value);
     setting->values = values;
     setting->help = help;
     setting->choice = strstr(values, " | ") != NULL;
@@ -94,6 +101,8 @@ void session_destroy(struct session *session)
     close(session->pipe[1]);
     for (int c = 0; c < SESSION_CURVES; c++)
         mem_free(session->curve[c]);
+    for (size_t i = 0; i < THAW_LENGTH(session->setting); i++)
+        mem_free((char *)session->setting[i].value);
     mem_free(session);
 }
 
@@ -400,7 +409,9 @@ static void set_thaw(struct session *session, int epoch, const char *layers)
         session->thaws += at == session->thaws;
         set_setting(&row[at], key, layers, "layers [@ lr*F]", "thawed at the beginning of that epoch");
     } else if (at < session->thaws) {
-        memmove(row + at, row + at + 1, (size_t)(session->thaws-- - at) * sizeof *row);
+        mem_free((char *)row[at].value);
+        memmove(row + at, row + at + 1, (size_t)(session->thaws - at) * sizeof *row);
+        row[session->thaws--].value = NULL;
     }
     set_setting(&row[session->thaws], "thaw.epoch", "", "N layers [@ lr*F]", "adds a thaw");
 }
@@ -426,7 +437,7 @@ bool session_set(struct session *session, const char *assignment, struct error *
         bool number = strchr("0123456789", setting->value[0]) != NULL;
         if (number && (end == equals + 1 || *end != '\0'))
             return error_set(error, ERROR_USAGE, "%s: \"%s\" is not a number", setting->key, equals + 1);
-        snprintf(setting->value, sizeof setting->value, "%s", equals + 1);
+        set_value(setting, equals + 1);
         return true;
     }
     return error_set(error, ERROR_USAGE, "%s: no such setting", assignment);

@@ -127,12 +127,13 @@ bool session_preview(struct session *session, bool val, int label, size_t number
 /* --- the experiment: the settings of the next run --- */
 struct session_setting {
     char key[48]; /* "train.lr" */
-    char value[4096];
+    const char *value;
     const char *values, *help;
     bool choice; /* the value is a word of `values`, "sgd | nesterov | adamw" */
     bool path;   /* of a file or a folder */
 };
-/* The rows are the session's; they stay where they are, and tell what is so now, until another experiment is opened. */
+/* The rows are the session's; they stay where they are, and tell what is so now, until another experiment is opened; a
+ * value that is the same stays, too. */
 size_t session_settings(const struct session *session, const struct session_setting **settings) THAW_NONNULL;
 bool session_set(struct session *session, const char *assignment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Replaces everything by a file's experiment: model, freeze plan, data, settings. */
