@@ -148,12 +148,18 @@ static struct plan_cost cost_of(const struct world *world)
     return cost;
 }
 
+#ifdef THAW_SANITIZED /* ten times as slow: every architecture once */
+enum { DRAWS = 1 };
+#else
+enum { DRAWS = 2 };
+#endif
+
 static void a_dry_plan_tells_the_bytes_of_the_plan(void **state)
 {
     (void)state;
     int cases = 0, again = 0, refused = 0;
     for (size_t row = 0; zoo_at(row); row++)
-        for (uint64_t seed = 0; seed < 2 && is_small(zoo_at(row)); seed++) {
+        for (uint64_t seed = 0; seed < DRAWS && is_small(zoo_at(row)); seed++) {
             struct world world;
             draw_world(&world, zoo_at(row), 2 * row + seed);
             assert_true(assert_dry(&world, 0));
@@ -165,7 +171,7 @@ static void a_dry_plan_tells_the_bytes_of_the_plan(void **state)
             cases += 2;
         }
     printf("%d cases, %d refused, %d compute again\n", cases, refused, again);
-    assert_true(cases > 200 && refused > 20 && again > 20);
+    assert_true(cases > 100 * DRAWS && refused > 10 * DRAWS && again > 10 * DRAWS);
 }
 
 /* The whole network, forward once: as many multiply-adds as it has; what runs again adds its share. */
