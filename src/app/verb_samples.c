@@ -66,13 +66,27 @@ static bool copy_companions(const char *folder, struct error *error)
     return done;
 }
 
+/* Before thousands of images are drawn for nothing. */
+static bool has_companions(struct error *error)
+{
+    char *source = path_installed("samples");
+    bool there = file_is_directory(source);
+    if (!there)
+        error_set(
+            error, ERROR_FAILED,
+            "%s: the samples that come with thaw are not there: install it, or name its source tree in THAW_DATADIR",
+            source);
+    mem_free(source);
+    return there;
+}
+
 bool app_make_samples(const char *folder, int american, uint64_t seed, void (*tell)(void *context, int done, int all),
                       void *context, struct error *error)
 {
     struct progress progress = {tell, context, 0, 0};
     int train[] = {[ROADSIGNS_AMERICAN] = american, [ROADSIGNS_INDIAN] = INDIAN_TRAIN};
     int val[] = {[ROADSIGNS_AMERICAN] = AMERICAN_VAL, [ROADSIGNS_INDIAN] = INDIAN_VAL};
-    if (!file_make_directories(folder, error))
+    if (!has_companions(error) || !file_make_directories(folder, error))
         return false;
     for (enum roadsigns_country country = 0; country < ROADSIGNS_COUNTRIES; country++)
         progress.all += roadsigns_classes(country) * (train[country] + val[country]);

@@ -132,14 +132,19 @@ static int resume(int argc, char **argv)
     return code;
 }
 
-/* The settings of a run's own file, with what --set changes. */
-static bool load_changed(const char *run, const struct option_list *set, struct experiment *experiment,
+/* The settings of a run's own file, with what --set changes; *epochs: where that names them, else 0. */
+static bool load_changed(const char *run, const struct option_list *set, struct experiment *experiment, int *epochs,
                          struct error *error)
 {
+    static const char named[] = "train.epochs=";
     char *path = path_join(run, "experiment.ini");
     bool good = experiment_load(experiment, path, error);
-    for (size_t i = 0; good && i < set->count; i++)
+    *epochs = 0;
+    for (size_t i = 0; good && i < set->count; i++) {
         good = experiment_set(experiment, set->item[i], error);
+        if (strncmp(set->item[i], named, sizeof named - 1) == 0)
+            *epochs = experiment->train.epochs;
+    }
     mem_free(path);
     return good && experiment_check(experiment, error);
 }
@@ -183,9 +188,10 @@ static int fork_run(int argc, char **argv)
     struct experiment experiment;
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
-    int code = 0;
-    if (run && has_checkpoint(run, at, &error) && load_changed(run, &set, &experiment, &error)) {
-        struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
+    int code = 0, epochs;
+    if (run && has_checkpoint(run, at, &error) && load_changed(run, &set, &experiment, &epochs, &error)) {
+        struct engine_request request = {
+            .experiment = &experiment, .fork = run, .checkpoint = at, .epochs = epochs, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {
         code = app_fail(&error);

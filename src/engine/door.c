@@ -284,6 +284,12 @@ void door_serve(struct door *door)
             drop(door, i);
 }
 
+bool door_is_gone(const struct door *door)
+{
+    struct stat status;
+    return door && fstat(door->folder, &status) == 0 && status.st_nlink == 0;
+}
+
 int door_viewers(const struct door *door)
 {
     return door ? door->viewers : 0;

@@ -15,7 +15,7 @@
 #include "engine_private.h"
 #include "thaw/base/mem.h"
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, LOOK_MS = 5000 /* whether its directory is still there */ };
 
 /* The trainer with its link, not started yet. */
 static struct link *make(const struct engine_request *request, struct error *error)
@@ -56,9 +56,9 @@ struct serving {
     struct link *link;
     struct door *door;
     const struct engine_host *host;
-    int signals; /* a signalfd */
-    int asked;   /* INT and TERM so far */
-    bool began, ended;
+    int signals;             /* a signalfd */
+    int asked;               /* INT and TERM so far */
+    bool began, ended, gone; /* gone: its directory */
 };
 
 static int block_signals(void)
@@ -125,6 +125,15 @@ static void take_messages(struct serving *serving)
     serving->ended = state == LINK_ENDED || state == LINK_FAILED;
 }
 
+/* One that trains finds out by its next event; one that is paused would stay for ever. */
+static void stop_where_gone(struct serving *serving)
+{
+    if (serving->gone || !door_is_gone(serving->door))
+        return;
+    serving->gone = true;
+    post(serving, RUN_STOP);
+}
+
 static void serve(struct serving *serving)
 {
     while (!serving->ended) {
@@ -132,8 +141,9 @@ static void serve(struct serving *serving)
                                            {.fd = link_fd(serving->link), .events = POLLIN}};
         int count = 2 + door_poll(serving->door, fds + 2);
         bool ticks = serving->host->tell || door_viewers(serving->door) > 0;
-        poll(fds, (nfds_t)count, ticks ? TICK_MS : -1);
+        poll(fds, (nfds_t)count, ticks ? TICK_MS : LOOK_MS);
         take_signals(serving);
+        stop_where_gone(serving);
         take_messages(serving);
         door_serve(serving->door);
         tell(serving, NULL);

@@ -27,6 +27,8 @@ struct pollfd;
 int door_poll(const struct door *door, struct pollfd *fds) THAW_NONNULL_ARGS(2);
 void door_serve(struct door *door);
 int door_viewers(const struct door *door);
+/* The run directory was removed: nobody can come to it any more. false of NULL. */
+bool door_is_gone(const struct door *door);
 /* An answer that came for one of its viewers; false: it is not one of theirs. */
 bool door_answer(struct door *door, const struct run_answer *answer) THAW_NONNULL_ARGS(2);
 

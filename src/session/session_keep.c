@@ -11,6 +11,7 @@
 #include "thaw/run/run_find.h"
 #include "thaw/run/run_keep.h"
 #include "thaw/run/run_labels.h"
+#include "thaw/run/rundir.h"
 
 /* A view of a run that is to be moved would look at a path that is gone. Returns whether it was the one that is shown. */
 static bool look_away(struct session *session, const char *path)
@@ -110,11 +111,15 @@ char *session_checkpoints(const char *path)
 
 bool session_fork(struct session *session, const char *path, const char *checkpoint, struct error *error)
 {
+    struct rundir_summary summary;
     char *settings = path_join(path, "experiment.ini");
     bool good = session_load_experiment(session, settings, error);
     mem_free(settings);
-    if (!good)
+    if (!good || !rundir_summarise(path, &summary, error))
         return false;
+    if (summary.epochs > 0) /* which may have become more or fewer while it ran */
+        session->draft->experiment.train.epochs = summary.epochs;
+    rundir_summary_finish(&summary);
     session->draft->fork = mem_string(path);
     session->draft->checkpoint = mem_string(checkpoint);
     session->draft->experiment.source[0] = '\0';

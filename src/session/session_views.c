@@ -169,8 +169,11 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "a run is training already: stop it first");
     if (!opening_settle(session, error) || !make_experiment(session, &experiment, error))
         return false;
-    const struct engine_request request = {
-        .experiment = &experiment, .fork = session->draft->fork, .checkpoint = session->draft->checkpoint};
+    const char *fork = session->draft->fork;
+    const struct engine_request request = {.experiment = &experiment,
+                                           .fork = fork,
+                                           .checkpoint = session->draft->checkpoint,
+                                           .epochs = fork ? experiment.train.epochs : 0}; /* as the screen says */
     return begin(session, &request, error);
 }
 

@@ -229,7 +229,7 @@ static bool fork_run(struct trainer *trainer, struct error *error)
                 (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL;
     if (good && trainer->extended > 0)
         trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
-    else if (good && saved.epochs > 0 && trainer->experiment.train.epochs == parent.train.epochs)
+    else if (good && saved.epochs > 0 && trainer->experiment.train.epochs == parent.train.epochs) /* nobody chose */
         trainer->at.epochs = trainer->experiment.train.epochs = saved.epochs;
     good = good && check_fork(trainer, &saved, path, error) && take_parent(trainer, file, &saved, &parent, error);
     checkpoint_close(file);

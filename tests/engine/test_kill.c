@@ -284,13 +284,14 @@ static void the_directory_is_moved(void **state)
     mem_free(run);
 }
 
-static void the_directory_is_removed(void **state)
+static void remove_directory(bool paused)
 {
-    (void)state;
     struct experiment experiment = make_experiment();
     world_set(&experiment, "train.epochs=100000");
     engine_begin(&reader, &(struct engine_request){.experiment = &experiment});
     reader_wait(&reader, reader_has_begun);
+    if (paused)
+        assert_true(reader_tell(&reader, "pause").done);
     pid_t process = engine_process(link_run(reader.link));
     /* Until nothing comes back: what it writes just now may appear behind rm's back. */
     char *remove = mem_format("until rm -rf '%s'; do :; done 2>/dev/null", link_run(reader.link));
@@ -302,6 +303,13 @@ static void the_directory_is_removed(void **state)
     assert_int_equal(kill(process, 0), -1);
     assert_true(reader_has_ended(&reader));
     reader_stop(&reader);
+}
+
+static void the_directory_is_removed(void **state)
+{
+    (void)state;
+    remove_directory(false);
+    remove_directory(true);
 }
 
 /* A file system that takes no sockets: it trains all the same, and is followed by its file. */

@@ -146,6 +146,21 @@ static void forks_begin_at_a_checkpoint(void **state)
     mem_free(name);
 }
 
+/* What comes with the program is looked for before anything is drawn. */
+static void samples_need_their_files(void **state)
+{
+    (void)state;
+    static const char *const samples[] = {"samples", "@nowhere/samples", NULL};
+    char *before = mem_string(getenv("THAW_DATADIR"));
+    setenv("THAW_DATADIR", "/nonexistent", 1);
+    struct outcome outcome = cli_run(samples);
+    setenv("THAW_DATADIR", before, 1);
+    mem_free(before);
+    cli_expect_plain(&outcome, 1, "samples");
+    assert_non_null(strstr(outcome.err, "/nonexistent/samples: the samples that come with thaw are not there"));
+    cli_finish(&outcome);
+}
+
 /* --- runs by name --- */
 
 /* Every verb that takes a run takes it by name. */
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(tells_unjudged_runs),
         cmocka_unit_test(tells_resumed_runs),
         cmocka_unit_test(forks_begin_at_a_checkpoint),
+        cmocka_unit_test(samples_need_their_files),
         cmocka_unit_test(takes_runs_by_name),
         cmocka_unit_test(prefers_networks_to_runs),
         cmocka_unit_test(keeps_order_among_runs),

@@ -93,6 +93,17 @@ static void counts_follow_the_freeze_plan(void **state)
     assert_false(session_undo_freeze(session, &error));
 }
 
+static const struct session_setting *setting_of(const char *key)
+{
+    const struct session_setting *setting;
+    size_t count = session_settings(session, &setting);
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(setting[i].key, key))
+            return &setting[i];
+    fail_msg("there is no %s", key);
+    return NULL;
+}
+
 static void wait_for(enum session_phase phase)
 {
     struct session_status status;
@@ -234,6 +245,7 @@ static void a_run_goes_on_and_is_forked(void **state)
     mem_free(checkpoints);
     must(session_fork(session, list[0].path, "last", &error), &error);
     assert_non_null(strstr(session_forks(session, &checkpoint), "-first"));
+    assert_string_equal(setting_of("train.epochs")->value, "4"); /* as it came to run, whatever its file says */
     must(session_set(session, "train.epochs=5", &error), &error);
     must(session_start(session, &error), &error);
     wait_for(SESSION_FINISHED);
@@ -295,17 +307,6 @@ static void what_the_schedule_thaws_is_frozen_again(void **state)
     session_status(session, &status);
     assert_true(before > 60000 && status.frozen < before);
     assert_true(frozen_values() == before);
-}
-
-static const struct session_setting *setting_of(const char *key)
-{
-    const struct session_setting *setting;
-    size_t count = session_settings(session, &setting);
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(setting[i].key, key))
-            return &setting[i];
-    fail_msg("there is no %s", key);
-    return NULL;
 }
 
 static void settings_tell_choices_from_texts(void **state)
