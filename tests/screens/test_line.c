@@ -119,23 +119,6 @@ static void slow_line(void **state)
     train_and_measure("--slow", 20, 300, 6);
 }
 
-/* What a key brought about is seen at once, however much of the line's share the first frames have taken. */
-static void a_slow_line_answers(void **state)
-{
-    (void)state;
-    struct harness *harness = start("--slow");
-    harness_type(harness, "r");
-    harness_wait(harness, "epoch 1 of");
-    harness_type(harness, "p");
-    double began = clock_monotonic();
-    harness_wait(harness, "paused");
-    print_message("paused after %.2f s\n", clock_monotonic() - began);
-    harness_type(harness, ":stop Space now Enter");
-    harness_wait(harness, "stopped");
-    harness_type(harness, "q");
-    harness_leave(harness, 0);
-}
-
 static void nothing_changes(void **state)
 {
     (void)state;
@@ -153,7 +136,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usual_line),
         cmocka_unit_test(slow_line),
-        cmocka_unit_test(a_slow_line_answers),
         cmocka_unit_test(nothing_changes),
     };
     return cmocka_run_group_tests_name("line", tests, make_folder, drop_folder);
