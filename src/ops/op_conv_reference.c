@@ -7,47 +7,68 @@
 #include "activate.h"
 #include "op_rows.h"
 
-/* One multiply-add of an output value: the input and the weight it reads. */
-struct pair {
+/* The multiply-adds of an output value at one place of the kernel: the first input and weight that they read. The next
+ * input channel is the next input and, behind all output channels, the next weight. */
+struct place {
     size_t in, weight;
 };
 
-/* Steps through all taps of output value (n, oy, ox, co); start with tap -1. False behind the last. */
-static bool next_tap(const struct op_call *call, int n, int oy, int ox, int co, int *tap, struct pair *pair)
+/* Steps through the places of the kernel that lie in the image, for output value (n, oy, ox, co); start with -1. False
+ * behind the last. */
+static bool next_place(const struct op_call *call, int n, int oy, int ox, int co, int *at, struct place *place)
 {
     const struct op_attrs *a = call->attrs;
     struct shape4 in = call->in_shape[0], out = call->out_shape;
-    int group_in = in.c / a->groups, group_out = out.c / a->groups, all = a->kernel_h * a->kernel_w * group_in;
-    for (++*tap; *tap < all; ++*tap) {
-        int ci = *tap % group_in, kx = *tap / group_in % a->kernel_w, ky = *tap / group_in / a->kernel_w;
-        int iy = oy * a->stride_h - a->pad_top + ky * a->dilation_h;
-        int ix = ox * a->stride_w - a->pad_left + kx * a->dilation_w;
+    int group_in = in.c / a->groups, group_out = out.c / a->groups, all = a->kernel_h * a->kernel_w;
+    for (++*at; *at < all; ++*at) {
+        int iy = oy * a->stride_h - a->pad_top + *at / a->kernel_w * a->dilation_h;
+        int ix = ox * a->stride_w - a->pad_left + *at % a->kernel_w * a->dilation_w;
         if (iy < 0 || iy >= in.h || ix < 0 || ix >= in.w)
             continue;
-        pair->in = (((size_t)n * (size_t)in.h + (size_t)iy) * (size_t)in.w + (size_t)ix) * (size_t)in.c +
-                   (size_t)(co / group_out * group_in + ci);
-        pair->weight = (size_t)*tap * (size_t)out.c + (size_t)co;
+        place->in = (((size_t)n * (size_t)in.h + (size_t)iy) * (size_t)in.w + (size_t)ix) * (size_t)in.c +
+                    (size_t)(co / group_out * group_in);
+        place->weight = (size_t)*at * (size_t)group_in * (size_t)out.c + (size_t)co;
         return true;
     }
     return false;
 }
 
+static size_t input_channels(const struct op_call *call)
+{
+    return (size_t)(call->in_shape[0].c / call->attrs->groups);
+}
+
 void op_conv_forward_reference(const struct op_call *call)
 {
     struct shape4 out = call->out_shape;
+    size_t channels = input_channels(call), next = (size_t)out.c;
     float *to = call->out;
     for (int n = 0; n < out.n; n++)
         for (int oy = 0; oy < out.h; oy++)
             for (int ox = 0; ox < out.w; ox++)
                 for (int co = 0; co < out.c; co++, to++) {
                     double sum = call->attrs->bias ? call->param[1][co] : 0;
-                    struct pair p;
-                    for (int tap = -1; next_tap(call, n, oy, ox, co, &tap, &p);)
-                        sum += (double)call->in[0][p.in] * call->param[0][p.weight];
+                    struct place p;
+                    for (int at = -1; next_place(call, n, oy, ox, co, &at, &p);) {
+                        const float *in = call->in[0] + p.in, *weight = call->param[0] + p.weight;
+                        for (size_t ci = 0; ci < channels; ci++)
+                            sum += (double)in[ci] * weight[ci * next];
+                    }
                     if (call->residual)
                         sum += call->residual[to - call->out];
                     *to = (float)activate_reference(call->activation, call->activation_attrs, sum);
                 }
+}
+
+/* What one output value's gradient gives at one place of the kernel; either gradient may be NULL. */
+static void give(const struct op_call *call, struct place p, float gradient)
+{
+    size_t channels = input_channels(call), next = (size_t)call->out_shape.c;
+    float *in_grad = call->in_grad[0], *weight_grad = call->param_grad[0];
+    for (size_t ci = 0; in_grad && ci < channels; ci++)
+        in_grad[p.in + ci] += gradient * call->param[0][p.weight + ci * next];
+    for (size_t ci = 0; weight_grad && ci < channels; ci++)
+        weight_grad[p.weight + ci * next] += gradient * call->in[0][p.in + ci];
 }
 
 void op_conv_backward_reference(const struct op_call *call)
@@ -60,8 +81,7 @@ void op_conv_backward_reference(const struct op_call *call)
         memset(in_grad, 0, shape4_count(call->in_shape[0]) * sizeof *in_grad);
     if (weight_grad)
         memset(weight_grad, 0,
-               (size_t)(a->kernel_h * a->kernel_w * (call->in_shape[0].c / a->groups)) * (size_t)out.c *
-                   sizeof *weight_grad);
+               (size_t)(a->kernel_h * a->kernel_w) * input_channels(call) * (size_t)out.c * sizeof *weight_grad);
     if (bias_grad)
         memset(bias_grad, 0, (size_t)out.c * sizeof *bias_grad);
     const float *g = call->out_grad;
@@ -69,13 +89,9 @@ void op_conv_backward_reference(const struct op_call *call)
         for (int oy = 0; oy < out.h; oy++)
             for (int ox = 0; ox < out.w; ox++)
                 for (int co = 0; co < out.c; co++, g++) {
-                    struct pair p;
-                    for (int tap = -1; next_tap(call, n, oy, ox, co, &tap, &p);) {
-                        if (in_grad)
-                            in_grad[p.in] += *g * call->param[0][p.weight];
-                        if (weight_grad)
-                            weight_grad[p.weight] += *g * call->in[0][p.in];
-                    }
+                    struct place p;
+                    for (int at = -1; next_place(call, n, oy, ox, co, &at, &p);)
+                        give(call, p, *g);
                     if (bias_grad)
                         bias_grad[co] += *g;
                 }

@@ -5,6 +5,7 @@
 
 #include "activate.h"
 #include "op_rows.h"
+#include "thaw/base/mem.h"
 
 enum { WEIGHT, BIAS };
 
@@ -34,12 +35,14 @@ void op_mul_backward_reference(const struct op_call *call)
     size_t count = shape4_count(call->out_shape), factors = shape4_count(call->in_shape[1]);
     for (size_t e = 0; e < count; e++)
         give(call, 0, e, (double)call->out_grad[e] * call->in[1][partner(call, e)]);
-    for (size_t f = 0; call->in_grad[1] && f < factors; f++) {
-        double sum = 0;
-        for (size_t e = 0; e < count; e++)
-            sum += partner(call, e) == f ? (double)call->out_grad[e] * call->in[0][e] : 0;
-        give(call, 1, f, sum);
-    }
+    if (call->in_grad[1] == NULL)
+        return;
+    double *sum = mem_array(factors, sizeof *sum);
+    for (size_t e = 0; e < count; e++)
+        sum[partner(call, e)] += (double)call->out_grad[e] * call->in[0][e];
+    for (size_t f = 0; f < factors; f++)
+        give(call, 1, f, sum[f]);
+    mem_free(sum);
 }
 
 void op_affine_forward_reference(const struct op_call *call)
