@@ -5,12 +5,18 @@
 
 #include "product_sets.h"
 
-#define INLINE      static inline __attribute__((always_inline))
+#define INLINE      PRODUCT_TILES static inline __attribute__((always_inline))
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define NAMED(name) JOIN(name, TILE_SET)
 #define PARTS       (PRODUCT_LANES / TILE_LANES) /* registers of a panel's row */
 #define LANES       NAMED(lanes)
+#ifdef __clang__ /* knows how often, but not this pragma of gcc's, without which sums live in memory */
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 12")
+#endif
+#define EACH(index, count, step) UNROLLED for (int index = 0; index < (count); index += (step))
 
 /* Terms of one running sum; longer sums are made of several, which rounds less. */
 enum { SUM_MOST = 512 };
@@ -21,10 +27,8 @@ typedef float LANES __attribute__((vector_size(4 * TILE_LANES), aligned(sizeof(f
 INLINE void NAMED(flush)(LANES sum[TILE_ROWS][TILE_PANELS * PARTS], float *c, const size_t ldc, const int rows,
                          const int parts, bool add)
 {
-#pragma GCC unroll 12
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int p = 0; p < parts; p++) {
+    EACH(r, rows, 1)
+        EACH(p, parts, 1) {
             LANES *to = (LANES *)(c + (size_t)r * ldc + p * TILE_LANES);
             if (add)
                 sum[r][p] += *to;
@@ -40,17 +44,13 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
     static const size_t nowhere = 0;
     LANES sum[TILE_ROWS][TILE_PANELS * PARTS];
     const int parts = panels * PARTS;
-#pragma GCC unroll 12
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int p = 0; p < parts; p++)
+    EACH(r, rows, 1)
+        EACH(p, parts, 1)
             sum[r][p] = (LANES){0};
     const size_t panel = t->panel, *segment = t->segment ? t->segment : &nowhere;
     /* By the time the sums are ready, where they go has come near. */
-#pragma GCC unroll 12
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int p = 0; p < panels; p++)
+    EACH(r, rows, 1)
+        EACH(p, panels, 1)
             __builtin_prefetch(c + (size_t)r * ldc + p * PRODUCT_LANES, 1);
     bool add = t->add;
     int summed = 0;
@@ -59,8 +59,7 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
     for (int s = t->segments; s > 0; s--, segment++) {
         /* Three rows share a pointer: their distances are what one index register can be scaled to. */
         const float *from[(TILE_ROWS + 2) / 3];
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r += 3)
+        EACH(r, rows, 3)
             from[r / 3] = a + *segment + (size_t)r * row_step;
         for (int left = t->k; left > 0;) {
             const int some = left < SUM_MOST ? left : SUM_MOST;
@@ -73,18 +72,14 @@ INLINE void NAMED(tile)(const struct product *t, const float *a, const float *b,
             left -= some;
             for (int k = some; k > 0; k--, b += PRODUCT_LANES) {
                 LANES right[TILE_PANELS * PARTS];
-#pragma GCC unroll 4
-                for (int p = 0; p < parts; p++)
+                EACH(p, parts, 1)
                     right[p] = *(const LANES *)(b + (size_t)(p / PARTS) * panel + p % PARTS * TILE_LANES);
-#pragma GCC unroll 12
-                for (int r = 0; r < rows; r++) {
+                EACH(r, rows, 1) {
                     const LANES one = from[r / 3][(size_t)(r % 3) * row_step] - (LANES){0};
-#pragma GCC unroll 4
-                    for (int p = 0; p < parts; p++)
+                    EACH(p, parts, 1)
                         sum[r][p] += one * right[p];
                 }
-#pragma GCC unroll 4
-                for (int r = 0; r < rows; r += 3)
+                EACH(r, rows, 3)
                     from[r / 3] += k_step;
                 __builtin_prefetch(ahead);
                 ahead += ahead_step;
@@ -116,9 +111,8 @@ INLINE void NAMED(line_of_tiles)(const struct product *t, const float *a, float 
     int left = t->rows;
     for (; left >= TILE_ROWS; left -= TILE_ROWS, a += TILE_ROWS * row_step, c += TILE_ROWS * t->ldc)
         NAMED(tile_at)(t, a, c, column, TILE_ROWS, panels, row_step, k_step);
-#pragma GCC unroll 12
-    for (int rows = 1; rows < TILE_ROWS; rows++)
-        if (left == rows)
+    EACH(rows, TILE_ROWS, 1)
+        if (rows > 0 && left == rows)
             NAMED(tile_at)(t, a, c, column, rows, panels, row_step, k_step);
 }
 
@@ -142,8 +136,9 @@ INLINE void NAMED(run_tiles)(const struct product *t, const size_t row_step, con
         NAMED(column_of_tiles)(t, column, 1, row_step, k_step);
 }
 
-TILE_TARGET void NAMED(product_run)(const struct product *t)
+PRODUCT_TILES TILE_TARGET void NAMED(product_run)(const struct product *t)
 {
+    product_check(t);
 #ifdef THAW_SANITIZED /* a minute of compiling for each case that is known to the compiler */
     NAMED(run_tiles)(t, t->row_step, t->k_step);
 #else
