@@ -11,6 +11,7 @@
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/number.h"
+#include "thaw/base/text.h"
 
 json_t *print_json_text(const char *text)
 {
@@ -98,14 +99,7 @@ json_t *print_json_u64(uint64_t value)
 
 char *print_plain(const char *text)
 {
-    char *plain = mem_string(text);
-    for (unsigned char *at = (unsigned char *)plain; *at; at++) {
-        if (*at < 0x20 || *at == 0x7f)
-            *at = '?';
-        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) /* U+0080 to U+009F: controls, too */
-            at[0] = at[1] = '?';
-    }
-    return plain;
+    return text_plain(text);
 }
 
 const char *print_count(char text[PRINT_COUNT], double value)

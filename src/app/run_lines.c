@@ -280,7 +280,12 @@ int run_lines_end(struct run_lines *lines, const char *run, bool json)
         end_json(lines, run, state == STORY_BROKEN_OFF ? story_state_word(state) : how);
     else if (lines->story.done.kind == EVENT_DONE)
         end_plain(lines, run, how);
-    switch (state) {
+    return run_lines_code(lines);
+}
+
+int run_lines_code(const struct run_lines *lines)
+{
+    switch (story_state(&lines->story, false)) {
     case STORY_FINISHED:
     case STORY_EARLY:
         return 0;

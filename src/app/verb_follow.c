@@ -93,9 +93,14 @@ static int follow_link(struct link *link, uint64_t from, bool json)
         snprintf(error.text, sizeof error.text, "%s", link_sentence(link));
         code = app_fail(&error);
     } else if (!following.failed) {
-        int how = json ? 0 : run_lines_end(&following.lines, link_run(link), false);
-        error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
-        code = following.lines.story.done.kind == EVENT_DONE ? how : app_fail(&error);
+        if (!json)
+            run_lines_end(&following.lines, link_run(link), false);
+        const struct event *done = &following.lines.story.done;
+        if (done->kind != EVENT_DONE)
+            error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
+        else if (done->u.done.how == EVENT_DONE_FAILED)
+            error_set(&error, ERROR_FAILED, "%s", done->u.done.text);
+        code = error.text[0] ? app_fail(&error) : run_lines_code(&following.lines);
     }
     run_lines_finish(&following.lines);
     return code;

@@ -92,6 +92,8 @@ static int train(int argc, char **argv)
     bool good = experiment_load(&experiment, argv[1], &error);
     for (size_t i = 0; good && i < set.count; i++)
         good = experiment_set(&experiment, set.item[i], &error);
+    if (good && runs && strlen(runs) >= sizeof experiment.run.dir)
+        return app_usage(&verb_train, "--runs takes a folder of at most %zu bytes", sizeof experiment.run.dir - 1);
     if (good && runs)
         snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", runs);
     if (!good || !experiment_check(&experiment, &error))

@@ -92,7 +92,8 @@ static void tell_plan(struct trainer *trainer, const struct run_command *command
     event.u.thaw.lr_factor = factor;
     event.u.thaw.params_trainable = counts.trainable;
     event.u.thaw.params_frozen = counts.frozen;
-    trainer_emit(trainer, &event);
+    if (!trainer_emit(trainer, &event))
+        trainer->unheard = false; /* no checkpoint has a plan that no event tells of */
     mem_free(event.u.thaw.fixed);
 }
 

@@ -17,6 +17,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/queue.h"
 #include "thaw/base/rng.h"
+#include "thaw/base/text.h"
 
 static void errors_carry_sentence_and_kind(void **state)
 {
@@ -141,12 +142,49 @@ static void queue_keeps_order_between_threads(void **state)
     queue_destroy(queue);
 }
 
+/* What a text is as UTF-8, for a terminal, and spelt out. */
+static void foreign_text_steers_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *plain, *spelt; /* NULL: as the text */
+        bool utf8;
+    } rows[] = {
+        {"", NULL, NULL, true},
+        {"caf\xc3\xa9 \xe5\xad\x97 \xf0\x9f\x90\xb1", NULL, NULL, true},
+        {"caf\xe9", "caf?", "caf\\xe9", false},
+        {"a\033[31m\n\177", "a?[31m??", "a\\x1b[31m\\x0a\\x7f", true},
+        {"\xc2\x9b"
+         "2J",
+         "?2J", "\\xc2\\x9b2J", true}, /* CSI in one character */
+        {"\x9b"
+         "2J",
+         "?2J", "\\x9b2J", false}, /* and as a byte */
+        {"\xe2\x80\xaegpj\xe2\x80\xac", "?gpj?", "\\xe2\\x80\\xaegpj\\xe2\\x80\\xac", true},
+        {"\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8f\xd8\x9c\xe2\x80\xa8", "?????", NULL, true},
+        {"\xc0\xaf", "??", "\\xc0\\xaf", false},           /* longer than need be */
+        {"\xed\xa0\x80", "???", "\\xed\\xa0\\x80", false}, /* half of a pair */
+        {"\xf4\x90\x80\x80", "????", NULL, false},         /* beyond the last */
+        {"\xe5\xad", "??", "\\xe5\\xad", false},           /* cut off */
+    };
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        char *plain = text_plain(rows[i].text), *spelt = text_spelt(rows[i].text);
+        assert_string_equal(plain, rows[i].plain ? rows[i].plain : rows[i].text);
+        if (rows[i].spelt || !rows[i].plain)
+            assert_string_equal(spelt, rows[i].spelt ? rows[i].spelt : rows[i].text);
+        assert_int_equal(text_is_utf8(rows[i].text), rows[i].utf8);
+        mem_free(plain);
+        mem_free(spelt);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_carry_sentence_and_kind),   cmocka_unit_test(long_sentences_are_cut),
         cmocka_unit_test(floats_are_aligned_and_zero),      cmocka_unit_test(hash_text_round_trips),
         cmocka_unit_test(random_numbers_are_pure_and_even), cmocka_unit_test(queue_keeps_order_between_threads),
+        cmocka_unit_test(foreign_text_steers_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
