@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "say.h"
 #include "thaw/engine/engine.h"
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
@@ -33,7 +34,7 @@ static int run(int argc, char **argv)
         return 0;
     }
     if (argc > 1 && !strcmp(argv[1], "--version")) {
-        puts(PACKAGE_STRING);
+        say("%s\n", PACKAGE_STRING);
         return 0;
     }
     if (argc > 1 && !strcmp(argv[1], "engine")) /* nobody types it: what starts a run in a process of its own does */
@@ -48,6 +49,8 @@ static int run(int argc, char **argv)
 static int close_output(int code)
 {
     struct error error = {0};
+    say_flush(stderr);
+    say_flush(stdout);
     bool failed = ferror(stdout);
     int fault = 0;
     if (fflush(stdout) != 0 || close(STDOUT_FILENO) != 0)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "app.h"
+#include "print.h"
 #include "run_lines.h"
+#include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/link.h"
 
@@ -25,7 +27,7 @@ static void take_event(struct following *following, const struct link_message *m
     bool told = message->number >= following->from;
     if (following->json && told) {
         char *line = event_to_json(&message->event);
-        following->failed = puts(line) < 0 || fflush(stdout) != 0;
+        following->failed = !print_json_line(line) || fflush(stdout) != 0;
         mem_free(line);
     }
     following->lines.quiet = following->json || !told;
@@ -39,9 +41,9 @@ static void begin_again(struct following *following)
     run_lines_finish(&following->lines);
     run_lines_init(&following->lines, stdout, following->json);
     if (following->json)
-        puts("{\"reset\":true}");
+        print_json_line("{\"reset\":true}");
     else
-        puts("gone on with from a checkpoint; from the beginning:");
+        say("gone on with from a checkpoint; from the beginning:\n");
 }
 
 /* A line that drops later on is tried again. */
@@ -49,7 +51,7 @@ static void tell_state(struct following *following, const struct link *link)
 {
     following->lived = following->lived || link_state(link) == LINK_LIVE;
     if (link_state(link) == LINK_WAITING && following->lived)
-        fprintf(stderr, "thaw: %s\n", link_sentence(link));
+        say_on(stderr, "thaw: %s\n", link_sentence(link));
 }
 
 static bool is_over(const struct following *following, const struct link *link)

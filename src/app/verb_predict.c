@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
@@ -72,18 +73,16 @@ static void rank(struct predictor *p)
 
 static void tell_line(const struct predictor *p, const char *path, const float *logits)
 {
-    char *plain = print_plain(path);
-    fputs(plain, stdout);
-    mem_free(plain);
+    say("%s", path);
     for (int i = 0; p->tells_logits && i < p->graph->classes; i++)
-        printf("\t%.9g", (double)logits[i]);
+        say("\t%.9g", (double)logits[i]);
     for (int i = 0; !p->tells_logits && i < p->top; i++) {
         int class = p->order[i];
-        char *name = p->class_name ? print_plain(p->class_name[class]) : mem_format("%d", class);
-        printf("\t%s\t%.4f", name, (double)p->probability[class]);
+        char *name = p->class_name ? mem_string(p->class_name[class]) : mem_format("%d", class);
+        say("\t%s\t%.4f", name, (double)p->probability[class]);
         mem_free(name);
     }
-    putchar('\n');
+    say("\n");
     fflush(stdout);
 }
 

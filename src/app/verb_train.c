@@ -8,6 +8,7 @@
 #include "app.h"
 #include "print.h"
 #include "run_lines.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
@@ -64,9 +65,7 @@ static int run_detached(const struct engine_request *request, bool json)
     if (run && json) {
         app_json(json_pack("{s:o}", "run", print_json_text(run)));
     } else if (run) {
-        char *plain = print_plain(run);
-        puts(plain);
-        mem_free(plain);
+        say("%s\n", run);
     }
     mem_free(run);
     link_destroy(link);

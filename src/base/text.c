@@ -76,3 +76,20 @@ char *text_spelt(const char *text)
 {
     return replace(text, true);
 }
+
+char *text_json(const char *json)
+{
+    const unsigned char *at = (const unsigned char *)json;
+    char *safe = mem_alloc(6 * strlen(json) + 1), *to = safe;
+    while (*at) {
+        uint32_t code;
+        size_t length = character(at, &code), bytes = length > 0 ? length : 1;
+        if (length > 0 && steers(code))
+            to += sprintf(to, "\\u%04x", (unsigned)code);
+        else
+            to = (char *)memcpy(to, at, bytes) + bytes;
+        at += bytes;
+    }
+    *to = '\0';
+    return safe;
+}

@@ -14,4 +14,7 @@ char *text_plain(const char *text) THAW_NONNULL;
 /* The same with those bytes spelt out, "caf\xe9", so that they can be found; caller frees. */
 char *text_spelt(const char *text) THAW_NONNULL;
 
+/* The same JSON, valid UTF-8 without line ends, with the characters that may steer a terminal escaped; caller frees. */
+char *text_json(const char *json) THAW_NONNULL;
+
 #endif
