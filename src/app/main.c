@@ -10,6 +10,7 @@
 
 #include "app.h"
 #include "say.h"
+#include "thaw/base/file.h"
 #include "thaw/engine/engine.h"
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
@@ -37,6 +38,9 @@ static int run(int argc, char **argv)
         say("%s\n", PACKAGE_STRING);
         return 0;
     }
+    struct error error = {0};
+    if (!path_has_homes(&error))
+        return app_fail(&error);
     if (argc > 1 && !strcmp(argv[1], "engine")) /* nobody types it: what starts a run in a process of its own does */
         return engine_main();
     for (size_t i = 0; argc > 1 && i < verbs_count; i++)

@@ -47,7 +47,7 @@ static const char **split_lines(char *text, int *count)
 
 static bool relabel_by_file(struct dataset *dataset, const char *path, int outputs, struct error *error)
 {
-    char *text = file_read_text(path, LABELS_BYTES_MAX, error);
+    char *text = file_read_lines(path, LABELS_BYTES_MAX, error);
     if (!text) {
         error->kind = ERROR_USAGE;
         return false;

@@ -11,6 +11,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/number.h"
 #include "thaw/run/command.h"
 
 static bool refuse(enum run_command_kind kind, struct error *error)
@@ -30,14 +31,15 @@ static bool parse_real(const char *text, double *value)
 /* The next time that the clock shows HH:MM, here. */
 static bool next_time(const char *text, double *value)
 {
-    int hour, minute, used = 0;
+    long hour, minute;
+    const char *rest;
     time_t now = (time_t)clock_wall();
     struct tm parts;
-    if (!isdigit((unsigned char)text[0]) || sscanf(text, "%d:%2d%n", &hour, &minute, &used) != 2 || text[used] ||
-        hour < 0 || hour > 23 || minute < 0 || minute > 59 || !localtime_r(&now, &parts))
+    if (!number_whole(text, 0, 23, &hour, &rest) || *rest != ':' || !number_whole(rest + 1, 0, 59, &minute, NULL) ||
+        !localtime_r(&now, &parts))
         return false;
-    parts.tm_hour = hour;
-    parts.tm_min = minute;
+    parts.tm_hour = (int)hour;
+    parts.tm_min = (int)minute;
     parts.tm_sec = 0;
     parts.tm_isdst = -1;
     time_t at = mktime(&parts);

@@ -3,7 +3,7 @@
  * is missing at the end is why the run has failed. Best and last are written together, so that a resumed run never knows a
  * better file than it remembers.
  *
- * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
+ * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": whole, "label": n,
  * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes".
  * predictions-best.json is the same of the best evaluation, whose model is exported. */
 #include "config.h"
@@ -16,6 +16,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 #include "thaw/source/bind.h"
 #include "trainer_private.h"
 
@@ -131,8 +132,13 @@ bool trainer_keeps_epoch(const struct trainer *trainer, int epoch)
 /* Of "epoch-0005.safetensors"; 0: another file. */
 static int epoch_of(const char *name)
 {
-    int epoch = 0, used = 0;
-    return sscanf(name, "epoch-%d.safetensors%n", &epoch, &used) == 1 && used > 0 && !name[used] ? epoch : 0;
+    static const char before[] = "epoch-";
+    const char *end;
+    long epoch;
+    bool is = strncmp(name, before, sizeof before - 1) == 0 &&
+              number_whole(name + sizeof before - 1, 1, EXPERIMENT_EPOCHS_MAX, &epoch, &end) &&
+              strcmp(end, ".safetensors") == 0;
+    return is ? (int)epoch : 0;
 }
 
 static int newer_first(const void *a, const void *b)
@@ -230,13 +236,15 @@ void trainer_predictions_finish(struct task_predictions *predictions)
 static json_t *describe(const struct trainer *trainer, const struct task_predictions *predictions)
 {
     const struct dataset *dataset = trainer->dataset;
+    char *here = path_whole("");
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
         json_array_append_new(classes, text_or_empty(dataset->class_name[c]));
     for (size_t i = 0; i < predictions->images; i++) {
         json_t *row = json_object();
-        const char *path = dataset->images[DATASET_VAL].item[predictions->index[i]].path;
+        char *path = path_join(here, dataset->images[DATASET_VAL].item[predictions->index[i]].path);
         json_object_set_new(row, "path", text_or_empty(path));
+        mem_free(path);
         json_object_set_new(row, "label", json_integer(predictions->label[i]));
         json_object_set_new(row, "predicted", json_integer(predictions->predicted[i]));
         json_object_set_new(row, "probability", json_real((double)predictions->probability[i]));
@@ -246,6 +254,7 @@ static json_t *describe(const struct trainer *trainer, const struct task_predict
     json_object_set_new(object, "epoch", json_integer(predictions->epoch));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "images", images);
+    mem_free(here);
     return object;
 }
 

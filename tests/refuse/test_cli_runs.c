@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -50,6 +51,31 @@ static void trains_unheard(void **state)
     mem_free(model);
     mem_free(name);
     cli_finish(&outcome);
+}
+
+/* Where the three streams are closed, no file of the run comes to be one of them. */
+static void trains_without_streams(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *command = mem_format("exec '%s/thaw' train '%s/short.ini' --runs '%s/closed' <&- >&- 2>&-",
+                               getenv("THAW_BUILDDIR"), cli_directory, cli_directory);
+    assert_int_equal(WEXITSTATUS(system(command)), 1); /* it could say nothing */
+    char *run = only_run("closed"), *events = mem_format("%s/%s/events.jsonl", cli_directory, run + 1),
+         *text = file_read_text(events, 1 << 24, &error), *save = NULL;
+    assert_non_null(text);
+    int lines = 0;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save), lines++) {
+        json_t *event = json_loads(line, 0, NULL);
+        if (!event)
+            fail_msg("line %d: %s", lines + 1, line);
+        json_decref(event);
+    }
+    assert_true(lines > 5);
+    mem_free(text);
+    mem_free(events);
+    mem_free(run);
+    mem_free(command);
 }
 
 /* The object names the run's directory, so that a script finds what it wrote. */
@@ -319,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trains_unheard),
+        cmocka_unit_test(trains_without_streams),
         cmocka_unit_test(names_the_run),
         cmocka_unit_test(tells_unjudged_runs),
         cmocka_unit_test(tells_resumed_runs),

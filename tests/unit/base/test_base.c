@@ -15,6 +15,7 @@
 #include "thaw/base/error.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 #include "thaw/base/queue.h"
 #include "thaw/base/rng.h"
 #include "thaw/base/text.h"
@@ -116,6 +117,21 @@ static void random_numbers_are_pure_and_even(void **state)
     assert_int_equal(found, ((uint64_t)1 << 50) - 1);
 }
 
+static void whole_numbers_do_not_wrap(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "", "x", "-1", "+1", " 1", "1 ", "1x", "0x1", "4294967297", "18446744073709551617", "101"};
+    const char *end;
+    long number = 7;
+    for (size_t i = 0; i < THAW_LENGTH(bad); i++)
+        if (number_whole(bad[i], 1, 100, &number, NULL))
+            fail_msg("%s is taken as %ld", bad[i], number);
+    assert_int_equal(number, 7);
+    assert_true(number_whole("100", 1, 100, &number, NULL) && number == 100);
+    assert_true(number_whole("12:30", 0, 23, &number, &end) && number == 12 && *end == ':');
+}
+
 static void *fill(void *argument)
 {
     for (uintptr_t i = 1; i <= 1000; i++)
@@ -184,7 +200,7 @@ int main(void)
         cmocka_unit_test(errors_carry_sentence_and_kind),   cmocka_unit_test(long_sentences_are_cut),
         cmocka_unit_test(floats_are_aligned_and_zero),      cmocka_unit_test(hash_text_round_trips),
         cmocka_unit_test(random_numbers_are_pure_and_even), cmocka_unit_test(queue_keeps_order_between_threads),
-        cmocka_unit_test(foreign_text_steers_nothing),
+        cmocka_unit_test(foreign_text_steers_nothing),      cmocka_unit_test(whole_numbers_do_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

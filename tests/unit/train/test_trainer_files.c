@@ -241,6 +241,28 @@ static void room_is_looked_for(void **state)
     world_limit_files(0);
 }
 
+/* Whoever looks at them stands elsewhere. */
+static void predictions_name_images_whole(void **state)
+{
+    (void)state;
+    char before[512], *whole = mem_format("\"path\":\"%s/data/val/class0/000.png\"", world.folder);
+    struct error error = {0};
+    struct experiment experiment = world_experiment();
+    struct world_log log = {0};
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(world.folder), 0);
+    strcpy(experiment.data.path, "data");
+    world_set(&experiment, "train.epochs=1");
+    world_run(&log, &experiment, NULL);
+    assert_int_equal(chdir(before), 0);
+    char *path = path_join(log.path, "predictions.json"), *text = file_read_text(path, 1 << 20, &error);
+    assert_non_null(text);
+    assert_non_null(strstr(text, whole));
+    mem_free(text);
+    mem_free(path);
+    mem_free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +272,7 @@ int main(void)
         cmocka_unit_test(a_removed_log_leaves_a_checkpoint),
         cmocka_unit_test(classes_are_named_in_utf8),
         cmocka_unit_test(room_is_looked_for),
+        cmocka_unit_test(predictions_name_images_whole),
     };
     return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }
