@@ -14,6 +14,8 @@
 #include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/link.h"
+#include "thaw/run/run_find.h"
+#include "thaw/run/rundir.h"
 
 struct following {
     struct run_lines lines;
@@ -108,6 +110,23 @@ static int follow_link(struct link *link, uint64_t from, bool json)
     return code;
 }
 
+/* The newest run that trains, or where none does the newest; caller frees. */
+static char *find_current(const char *runs, struct error *error)
+{
+    size_t count, at = 0;
+    char *folder = run_folder(runs), *path = NULL;
+    struct rundir_summary *list = rundir_list(folder, &count, error);
+    while (at < count && !list[at].active)
+        at++;
+    if (list && count)
+        path = mem_string(list[at < count ? at : 0].path);
+    else if (list)
+        error_set(error, ERROR_USAGE, "%s: there are no runs in it", folder);
+    rundir_list_free(list, count);
+    mem_free(folder);
+    return path;
+}
+
 static int follow(int argc, char **argv)
 {
     bool json = false;
@@ -118,23 +137,26 @@ static int follow(int argc, char **argv)
     argc = app_options(&verb_follow, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    if (argc != 2)
-        return app_usage(&verb_follow, "one run is needed");
+    if (argc > 2)
+        return app_usage(&verb_follow, "one run at most is followed");
     if (from && !app_number(from, 0, 1e15, &first))
         return app_usage(&verb_follow, "--from takes the number of an event, not %s", from);
     struct error error = {0};
     signal(SIGPIPE, SIG_IGN);
-    struct link *link = app_link(runs, argv[1], LINK_READ_ONLY, &error);
+    char *run = argc == 2 ? mem_string(argv[1]) : find_current(runs, &error);
+    struct link *link = run ? app_link(runs, run, LINK_READ_ONLY, &error) : NULL;
     int code = link ? follow_link(link, (uint64_t)first, json) : app_fail(&error);
     link_destroy(link);
+    mem_free(run);
     return code;
 }
 
 const struct verb verb_follow = {
     .name = "follow",
-    .synopsis = "RUN [--from N] [--runs DIR] [--json]",
+    .synopsis = "[RUN] [--from N] [--runs DIR] [--json]",
     .help = "prints what a run says, until it ends",
-    .options = "  RUN          its name, an unambiguous part of it, last, a directory, or HOST:RUN\n"
+    .options = "  RUN          its name, an unambiguous part of it, last, a directory, or HOST:RUN; without one\n"
+               "               the run that trains, or else the last\n"
                "  --from N     from event N on; the first is 0\n"
                "  --runs DIR   the folder of runs that RUN is looked for in\n"
                "  --json       the events themselves, a JSON object a line (thaw-run(5))\n",

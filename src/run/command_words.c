@@ -140,9 +140,21 @@ static bool take_rest(struct run_command *command, const char *rest)
     }
 }
 
+/* "there are lr, pause and so on". */
+static void tell_names(char *text, size_t room)
+{
+    size_t used = (size_t)snprintf(text, room, "there are");
+    for (int i = 0, told = 0; i < RUN_COMMANDS; i++) {
+        const struct run_command_row *row = run_command_row((enum run_command_kind)i);
+        if (row->typed && used < room)
+            used += (size_t)snprintf(text + used, room - used, "%s %s", told++ ? "," : "", row->name);
+    }
+}
+
 static bool find_kind(enum run_command_kind *kind, const char *name, struct error *error)
 {
     struct nearest nearest = {.wanted = name};
+    char all[256];
     for (int i = 0; i < RUN_COMMANDS; i++) {
         const struct run_command_row *row = run_command_row((enum run_command_kind)i);
         if (!row->typed)
@@ -154,7 +166,8 @@ static bool find_kind(enum run_command_kind *kind, const char *name, struct erro
         nearest_offer(&nearest, row->name);
     }
     error_set(error, ERROR_USAGE, "there is no command \"%.40s\" for a run", name);
-    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    tell_names(all, sizeof all);
+    nearest_tell(&nearest, 1, all, error->text, sizeof error->text);
     return false;
 }
 

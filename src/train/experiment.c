@@ -368,8 +368,10 @@ static bool parse_text(struct experiment *experiment, const char *text, const ch
     if (reader.good)
         finish_assignment(&reader);
     if (reader.good && fault)
-        reader.good = error_set(error, ERROR_USAGE, "%s:%d: neither [section], key = value nor a comment",
-                                experiment->source, line_of(text, fault));
+        reader.good =
+            error_set(error, ERROR_USAGE, "%s:%d: neither [section], key = value nor a comment%s", experiment->source,
+                      line_of(text, fault),
+                      reader.section[0] ? "" : "; this is no experiment file (thaw-experiment(5) tells of them)");
     mem_free(reader.folder);
     return reader.good;
 }

@@ -338,8 +338,11 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         return false;
     prepare_engine(trainer);
     prepare_loading(trainer);
-    if (!trainer_take_over(trainer, &data_changed, error) || !trainer_replan(trainer, trainer->freeze, error) ||
-        !trainer_has_room(trainer, error) || !trainer_settle_events(trainer, error))
+    bool good = trainer_take_over(trainer, &data_changed, error);
+    if (trainer->fork) /* what its parent froze and thawed is not this run's to take back */
+        plan_changes_finish(&trainer->changes);
+    if (!good || !trainer_replan(trainer, trainer->freeze, error) || !trainer_has_room(trainer, error) ||
+        !trainer_settle_events(trainer, error))
         return false;
     trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);
     trainer->ticked = clock_monotonic();

@@ -78,6 +78,31 @@ static void trains_without_streams(void **state)
     mem_free(command);
 }
 
+/* What is asked of runs in other words than usual. */
+static void answers_what_is_meant(void **state)
+{
+    (void)state;
+    cli_expect_text(EXPECT(2, "follow", "--runs", "@nowhere"), NULL, "nowhere: there are no runs in it");
+    cli_expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@meant", "--threads", "1"), "finished", NULL);
+    cli_expect_text(EXPECT(0, "follow", "--runs", "@meant"), "best validation accuracy", NULL);
+    cli_expect_text(EXPECT(2, "train", "@short.ini", "--threads", "many"), NULL, "--threads takes a whole number");
+    cli_expect_text(EXPECT(0, "resume", "last", "--runs", "@meant", "--epochs", "2", "--threads", "1"), "finished",
+                    NULL);
+    char *run = only_run("meant"), *ini = mem_format("%s/%s/experiment.ini", cli_directory, run + 1);
+    struct error error = {0};
+    char *text = file_read_text(ini, 1 << 16, &error);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "threads = 1\n"));
+    cli_expect_text(EXPECT(2, "tell", run, "resume"), NULL, "there are lr, pause, continue, step, stop, save, freeze");
+    cli_expect_text(EXPECT(0, "predict", "--model", "last", "--runs", "@meant", "@good/a"), "good/a/0.png\t", NULL);
+    cli_expect_text(EXPECT(3, "predict", "--model", "last", "--runs", "@meant", "@good"), NULL,
+                    "good: no images lie in this folder itself");
+    cli_expect_text(EXPECT(2, "train", "@garbage.pth"), NULL, "this is no experiment file");
+    mem_free(text);
+    mem_free(ini);
+    mem_free(run);
+}
+
 /* The object names the run's directory, so that a script finds what it wrote. */
 static void names_the_run(void **state)
 {
@@ -346,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trains_unheard),
         cmocka_unit_test(trains_without_streams),
+        cmocka_unit_test(answers_what_is_meant),
         cmocka_unit_test(names_the_run),
         cmocka_unit_test(tells_unjudged_runs),
         cmocka_unit_test(tells_resumed_runs),

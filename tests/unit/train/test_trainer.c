@@ -534,6 +534,43 @@ static void what_cannot_begin(void **state)
     assert_refused("thaw.epoch 2=layer9", ERROR_USAGE, "[thaw] epoch 2");
 }
 
+static void thaw_and_take_back(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 1)
+        world_post(log, RUN_THAW, 1, "layer2.2.*");
+    if (event->kind == EVENT_STEP && event->step == 2 && log->at)
+        world_post(log, RUN_UNDO, 0, NULL);
+}
+
+static void take_back(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 6)
+        world_post(log, RUN_UNDO, 0, NULL);
+}
+
+/* Who undoes is told what came of it; and what a parent thawed is not its fork's to take back. */
+static void undo_says_what_and_knows_its_own(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    struct world_log log = {.react = thaw_and_take_back, .at = 1};
+    world_set(&experiment, "train.epochs=1");
+    world_run(&log, &experiment, NULL);
+    if (!log.last_answer.done || strncmp(log.last_answer.sentence, "froze layer2.2", 14) != 0)
+        fail_msg("%s", log.last_answer.sentence);
+    log.at = 0;
+    world_run(&log, &experiment, NULL);
+    char *parent = mem_string(log.path);
+    world_set(&experiment, "train.epochs=2");
+    struct trainer_options options = {.experiment = &experiment, .fork = parent};
+    log.react = take_back;
+    world_run_options(&log, &options);
+    assert_int_equal(log.answers, 1);
+    assert_false(log.last_answer.done);
+    assert_non_null(strstr(log.last_answer.sentence, "nothing was frozen or thawed in this run"));
+    mem_free(parent);
+}
+
 static void scratch_trains_everything(void **state)
 {
     (void)state;
@@ -571,6 +608,7 @@ int main(void)
         cmocka_unit_test(ends_early),
         cmocka_unit_test(a_loss_that_is_no_number),
         cmocka_unit_test(what_cannot_begin),
+        cmocka_unit_test(undo_says_what_and_knows_its_own),
         cmocka_unit_test(scratch_trains_everything),
     };
     return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
