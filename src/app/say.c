@@ -146,7 +146,7 @@ static size_t part_that_fits(const char *line, int columns)
         width += code_width(code);
         if (width > columns && (code != ' ' || blank))
             return (size_t)((blank && blank > word ? blank : before > line ? before : at) - line);
-        if (code == ' ')
+        if (code == ' ' && *at != '%') /* a figure keeps its unit */
             blank = before;
     }
     return strlen(line);

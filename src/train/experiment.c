@@ -293,14 +293,23 @@ static char *read_line(char *to, int room, void *context)
     return to;
 }
 
+/* What stands before the first section is hardly a setting. */
+static const char *no_experiment(const struct reader *reader)
+{
+    return reader->section[0] ? "" : "; this is no experiment file (thaw-experiment(5) tells of them)";
+}
+
 static bool finish_assignment(struct reader *reader)
 {
     if (!reader->key[0])
         return true;
     reader->good =
         set_value(reader->experiment, reader->section, reader->key, reader->value, reader->folder, reader->error);
-    if (!reader->good)
+    if (!reader->good) {
         error_wrap(reader->error, "%s:%d", reader->experiment->source, reader->value_line);
+        size_t used = strlen(reader->error->text);
+        snprintf(reader->error->text + used, sizeof reader->error->text - used, "%s", no_experiment(reader));
+    }
     reader->key[0] = '\0';
     return reader->good;
 }
@@ -327,8 +336,8 @@ static int take_assignment(void *context, const char *section, const char *key, 
     if (!finish_assignment(reader))
         return 0;
     if (strlen(section) >= sizeof reader->section || strlen(key) >= sizeof reader->key) {
-        reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: unknown key [%.40s] %.40s",
-                                 reader->experiment->source, reader->line, section, key);
+        reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: unknown key [%.40s] %.40s%s",
+                                 reader->experiment->source, reader->line, section, key, no_experiment(reader));
         return 0;
     }
     strcpy(reader->section, section);
@@ -368,10 +377,8 @@ static bool parse_text(struct experiment *experiment, const char *text, const ch
     if (reader.good)
         finish_assignment(&reader);
     if (reader.good && fault)
-        reader.good =
-            error_set(error, ERROR_USAGE, "%s:%d: neither [section], key = value nor a comment%s", experiment->source,
-                      line_of(text, fault),
-                      reader.section[0] ? "" : "; this is no experiment file (thaw-experiment(5) tells of them)");
+        reader.good = error_set(error, ERROR_USAGE, "%s:%d: neither [section], key = value nor a comment%s",
+                                experiment->source, line_of(text, fault), no_experiment(&reader));
     mem_free(reader.folder);
     return reader.good;
 }

@@ -202,6 +202,8 @@ static void faults_name_line_and_nearest(void **state)
     assert_refused("[thaw]\n\nepoch 2 = layer4 @ 0.1\n", "e.ini:3: ");
     assert_refused("[train]\nepochs 3\n", "e.ini:2: neither");
     assert_refused("epochs = 3\n", "e.ini:1: unknown section []");
+    assert_refused("# thaw\nA workbench: it trains what is on the shelf.\n", "this is no experiment file");
+    assert_refused("# thaw\nA workbench.\n", "nor a comment; this is no experiment file");
     char text[900] = "[data]\npath = /";
     memset(text + strlen(text), 'p', 600);
     assert_refused(text, "e.ini:2: data.path: longer than 511 bytes");
