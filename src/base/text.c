@@ -5,7 +5,6 @@
 #include "thaw/base/text.h"
 
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +38,7 @@ bool text_is_utf8(const char *text)
     return true;
 }
 
-/* Marks, embeddings, overrides and isolates of direction; separators of lines and paragraphs. */
-static bool steers(uint32_t code)
+bool text_steers(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x200e || code == 0x200f ||
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
@@ -53,7 +51,7 @@ static char *replace(const char *text, bool spell)
     while (*at) {
         uint32_t code;
         size_t length = character(at, &code), bytes = length > 0 ? length : 1;
-        bool good = length > 0 && !steers(code);
+        bool good = length > 0 && !text_steers(code);
         if (good)
             memcpy(to, at, bytes);
         else if (!spell)
@@ -84,7 +82,7 @@ char *text_json(const char *json)
     while (*at) {
         uint32_t code;
         size_t length = character(at, &code), bytes = length > 0 ? length : 1;
-        if (length > 0 && steers(code))
+        if (length > 0 && text_steers(code))
             to += sprintf(to, "\\u%04x", (unsigned)code);
         else
             to = (char *)memcpy(to, at, bytes) + bytes;

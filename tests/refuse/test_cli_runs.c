@@ -120,6 +120,12 @@ static void answers_what_is_meant(void **state)
     cli_expect_text(EXPECT(2, "train", "@short.ini", "--threads", "many"), NULL, "--threads takes a whole number");
     cli_expect_text(EXPECT(0, "resume", "last", "--runs", "@meant", "--epochs", "2", "--threads", "1"), "finished",
                     NULL);
+    char far[700];
+    memset(far, 'a', sizeof far - 1);
+    far[0] = '/';
+    far[sizeof far - 1] = '\0';
+    cli_expect_text(EXPECT(2, "train", "@short.ini", "--runs", far), NULL,
+                    "--runs takes a folder of at most 511 bytes");
     char *run = only_run("meant"), *ini = mem_format("%s/%s/experiment.ini", cli_directory, run + 1);
     struct error error = {0};
     char *text = file_read_text(ini, 1 << 16, &error);

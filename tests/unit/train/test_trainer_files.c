@@ -191,6 +191,34 @@ static void a_removed_log_leaves_a_checkpoint(void **state)
     mem_free(last);
 }
 
+static void move_away(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 3) {
+        char *from = rundir_file(log->trainer->rundir, ""), *to = mem_format("%s/moved", world.folder);
+        from[strlen(from) - 1] = '\0';
+        assert_int_equal(rename(from, to), 0);
+        mem_free(from);
+        mem_free(to);
+    }
+}
+
+/* One that is moved under it takes its files along, and says where they are. */
+static void a_moved_run_is_whole(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    struct world_log log = {.react = move_away};
+    char *model = mem_format("%s/moved/%s", world.folder, TRAINER_MODEL),
+         *last = mem_format("%s/moved/%s", world.folder, TRAINER_LAST);
+    world_set(&experiment, "train.epochs=1");
+    world_run(&log, &experiment, NULL);
+    assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
+    assert_string_equal(path_base(log.path), "moved");
+    assert_true(file_exists(model) && file_exists(last));
+    mem_free(model);
+    mem_free(last);
+}
+
 /* --- what can be known before the first epoch --- */
 
 static void refused(const struct experiment *experiment, enum error_kind kind, const char *part)
@@ -270,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_fails_once_is_tried_again),
         cmocka_unit_test(an_event_that_is_lost_leaves_a_checkpoint),
         cmocka_unit_test(a_removed_log_leaves_a_checkpoint),
+        cmocka_unit_test(a_moved_run_is_whole),
         cmocka_unit_test(classes_are_named_in_utf8),
         cmocka_unit_test(room_is_looked_for),
         cmocka_unit_test(predictions_name_images_whole),
