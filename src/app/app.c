@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
@@ -19,9 +20,7 @@
 
 int app_fail(const struct error *error)
 {
-    char *plain = print_plain(error->text); /* file names may hold what steers a terminal */
-    fprintf(stderr, "thaw: %s\n", plain);
-    mem_free(plain);
+    say_on(stderr, "thaw: %s\n", error->text);
     return error_exit_code(error->kind == ERROR_NONE ? ERROR_FAILED : error->kind);
 }
 
@@ -32,36 +31,37 @@ int app_usage(const struct verb *verb, const char *format, ...)
     char text[1024];
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    char *plain = print_plain(text);
-    fprintf(stderr, "thaw: %s", plain);
-    mem_free(plain);
-    if (verb)
-        fprintf(stderr, "\nusage: thaw %s %s\n`thaw %s --help` tells more\n", verb->name, verb->synopsis, verb->name);
-    else
-        fprintf(stderr, "\n`thaw --help` tells more\n");
+    say_on(stderr, "thaw: %s", text);
+    if (verb) {
+        say_on(stderr, "\nusage: thaw %s ", verb->name);
+        say_own(stderr, verb->synopsis);
+        say_on(stderr, "\n`thaw %s --help` tells more\n", verb->name);
+    } else {
+        say_on(stderr, "\n`thaw --help` tells more\n");
+    }
     return error_exit_code(ERROR_USAGE);
 }
 
 static void help_program(void)
 {
-    puts("thaw: a terminal workbench for transfer learning with convolutional networks\n\n"
-         "usage: thaw [EXPERIMENT.ini]     the workbench\n"
-         "       thaw VERB ...             without a screen\n\nverbs:");
+    say_own(stdout, "thaw: a terminal workbench for transfer learning with convolutional networks\n\n"
+                    "usage: thaw [EXPERIMENT.ini]     the workbench\n"
+                    "       thaw VERB ...             without a screen\n\nverbs:\n");
     for (size_t i = 0; i < verbs_count; i++)
-        printf("  %-9s %s\n", verbs[i]->name, verbs[i]->help);
-    puts("\nworkbench options:\n"
-         "  --theme NAME     default, light, mono, or a file\n"
-         "  --ascii          draw with ASCII only\n"
-         "  --no-color       no colours (as does the variable NO_COLOR)\n"
-         "  --no-mouse       leave the mouse to the terminal\n"
-         "  --slow           for a slow line: draws what runs by itself every few seconds\n"
-         "  --threads N      computing threads (all cores)\n"
-         "  --samples DIR    the sample world's folder\n"
-         "  --runs DIR       where runs are kept\n"
-         "  --models DIR     a folder of weights files\n"
-         "  --offline        pulls nothing from the network\n\n"
-         "`thaw VERB --help` tells more. Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 weights,\n"
-         "5 stopped early, 130 interrupted.");
+        say("  %-9s %s\n", verbs[i]->name, verbs[i]->help);
+    say_own(stdout, "\nworkbench options:\n"
+                    "  --theme NAME     default, light, mono, or a file\n"
+                    "  --ascii          draw with ASCII only\n"
+                    "  --no-color       no colours (as does the variable NO_COLOR)\n"
+                    "  --no-mouse       leave the mouse to the terminal\n"
+                    "  --slow           for a slow line: draws what runs by itself every few seconds\n"
+                    "  --threads N      computing threads (all cores)\n"
+                    "  --samples DIR    the sample world's folder\n"
+                    "  --runs DIR       where runs are kept\n"
+                    "  --models DIR     a folder of weights files\n"
+                    "  --offline        pulls nothing from the network\n\n"
+                    "`thaw VERB --help` tells more. Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 weights,\n"
+                    "5 stopped early, 130 interrupted.\n");
 }
 
 void app_help(const struct verb *verb)
@@ -70,9 +70,13 @@ void app_help(const struct verb *verb)
         help_program();
         return;
     }
-    printf("usage: thaw %s %s\n%s\n", verb->name, verb->synopsis, verb->help);
-    if (verb->options[0])
-        printf("\n%s", verb->options);
+    say("usage: thaw %s ", verb->name);
+    say_own(stdout, verb->synopsis);
+    say("\n%s\n", verb->help);
+    if (verb->options[0]) {
+        say("\n");
+        say_own(stdout, verb->options);
+    }
 }
 
 int app_json(json_t *object)
@@ -83,7 +87,7 @@ int app_json(json_t *object)
         return app_fail(&error);
     }
     print_json(stdout, object);
-    putchar('\n');
+    say("\n");
     json_decref(object);
     return 0;
 }
@@ -118,7 +122,7 @@ int app_action_run(const struct verb *verb, const struct verb_action *action, st
 
 void app_action_suggest(const struct verb_action *actions, const char *const *own, const char *word)
 {
-    char hint[64] = "", *plain = print_plain(word);
+    char hint[64] = "";
     struct nearest nearest = {.wanted = word};
     bool filter = word[strcspn(word, "<>=!:-")] != '\0';
     for (; *own; own++)
@@ -128,8 +132,7 @@ void app_action_suggest(const struct verb_action *actions, const char *const *ow
     if (!filter)
         nearest_tell(&nearest, 1, NULL, hint, sizeof hint);
     if (hint[0])
-        fprintf(stderr, "thaw: \"%s\" is taken as a filter%s\n", plain, hint);
-    mem_free(plain);
+        say_on(stderr, "thaw: \"%s\" is taken as a filter%s\n", word, hint);
 }
 
 char *app_samples(void)
@@ -153,9 +156,7 @@ bool app_whole(const struct verb *verb, const char *option, const char *text, in
     if (!text)
         return true;
     if (!app_number(text, least, most, &number) || number != floor(number)) {
-        char *plain = print_plain(text);
-        app_usage(verb, "%s takes a whole number from %d to %d, not %s", option, least, most, plain);
-        mem_free(plain);
+        app_usage(verb, "%s takes a whole number from %d to %d, not %s", option, least, most, text);
         return false;
     }
     *value = (int)number;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/rig.h"
 
@@ -201,11 +202,10 @@ static void size_text(char *text, size_t room, struct shape4 shape)
 static void tell_head(bool multiply, const struct bench_limits *limits, const struct bench_peers *peers)
 {
     if (multiply)
-        printf("\n%-17s %3s %-11s %-4s %-10s %7s %7s %s\n", "layer", "n", "output", "pass", "kernel", "ms", "GFLOP/s",
-               peers ? " x peer" : "op/B roof   %");
+        say("\n%-17s %3s %-11s %-4s %-10s %7s %7s %s\n", "layer", "n", "output", "pass", "kernel", "ms", "GFLOP/s",
+            peers ? " x peer" : "op/B roof   %");
     else
-        printf("\n%-30s %3s %-13s %-4s %9s %7s %s\n", "layer", "n", "output", "pass", "ms", "GB/s",
-               limits ? "% mem" : "");
+        say("\n%-30s %3s %-13s %-4s %9s %7s %s\n", "layer", "n", "output", "pass", "ms", "GB/s", limits ? "% mem" : "");
 }
 
 static double roof(const struct measured *measured, const struct bench_limits *limits, bool *memory)
@@ -222,22 +222,22 @@ static void tell_product(const struct layer *layer, const struct measured *measu
     char shape[32], name[NAME_ROOM + 1];
     size_text(shape, sizeof shape, layer->out);
     double rate = measured->flops / measured->seconds;
-    printf("%-17s %3d %-11s %-4s %-10.10s %7.2f %7.0f", name_end(name, node->name, 17), layer->count, shape,
-           pass_marks[measured->pass], measured->kernel.name, 1e3 * measured->seconds, rate / 1e9);
+    say("%-17s %3d %-11s %-4s %-10.10s %7.2f %7.0f", name_end(name, node->name, 17), layer->count, shape,
+        pass_marks[measured->pass], measured->kernel.name, 1e3 * measured->seconds, rate / 1e9);
     if (peers) {
         double peer = node->kind == OP_CONV ? bench_peer_layer(peers, &node->attrs, layer->in[0],
                                                                pass_names[measured->pass], threads, NULL)
                                             : 0;
         if (peer > 0)
-            printf(" %6.2f", rate / peer);
+            say(" %6.2f", rate / peer);
     } else {
-        printf(" %4.0f", measured->flops / measured->bytes);
+        say(" %4.0f", measured->flops / measured->bytes);
         bool memory;
         double over = limits ? roof(measured, limits, &memory) : 0;
         if (limits)
-            printf(" %-4s %3.0f", memory ? "mem" : "peak", 100 * rate / over);
+            say(" %-4s %3.0f", memory ? "mem" : "peak", 100 * rate / over);
     }
-    putchar('\n');
+    say("\n");
 }
 
 static void tell_other(const struct layer *layer, const struct measured *measured, const struct bench_limits *limits)
@@ -247,11 +247,11 @@ static void tell_other(const struct layer *layer, const struct measured *measure
     snprintf(name, sizeof name, "%s (%s)", node->name, layer->def->name);
     size_text(shape, sizeof shape, layer->out);
     double rate = measured->bytes / measured->seconds;
-    printf("%-30s %3d %-13s %-4s %9.3f %7.1f", name_end(end, name, NAME_ROOM), layer->count, shape,
-           pass_marks[measured->pass], 1e3 * measured->seconds, rate / 1e9);
+    say("%-30s %3d %-13s %-4s %9.3f %7.1f", name_end(end, name, NAME_ROOM), layer->count, shape,
+        pass_marks[measured->pass], 1e3 * measured->seconds, rate / 1e9);
     if (limits)
-        printf(" %5.0f", 100 * rate / limits->memory[1]);
-    putchar('\n');
+        say(" %5.0f", 100 * rate / limits->memory[1]);
+    say("\n");
 }
 
 static json_t *layer_object(const struct layer *layer, const struct measured *measured)
@@ -291,13 +291,13 @@ static void add_total(struct totals *totals, const struct layer *layer, const st
 
 static void tell_totals(const struct totals *totals)
 {
-    printf("\nall layers once: ");
+    say("\nall layers once: ");
     for (int pass = 0; pass < PASSES; pass++) {
         if (totals->seconds[pass] > 0)
-            printf("%s %.1f ms (%.0f GFLOP/s), ", pass_marks[pass], 1e3 * totals->seconds[pass],
-                   totals->flops[pass] / totals->seconds[pass] / 1e9);
+            say("%s %.1f ms (%.0f GFLOP/s), ", pass_marks[pass], 1e3 * totals->seconds[pass],
+                totals->flops[pass] / totals->seconds[pass] / 1e9);
     }
-    printf("others %.1f ms\n", 1e3 * totals->other_seconds);
+    say("others %.1f ms\n", 1e3 * totals->other_seconds);
 }
 
 json_t *bench_layers(const struct graph *graph, const struct bench_settings *settings,

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "bench.h"
+#include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/tensor/gemm.h"
@@ -191,14 +192,13 @@ void bench_limits_tell(const struct bench_limits *limits, int threads)
 {
     char team[32];
     snprintf(team, sizeof team, "%d thread%s", threads, threads == 1 ? "" : "s");
-    printf("%s\n\n%-34s  %10s  %10s\n", gemm_library(), "limits of this machine", "1 thread", team);
-    printf("%-34s  %10.1f  %10.1f  GFLOP/s\n", "multiply-adds in registers", limits->peak[0] / 1e9,
-           limits->peak[1] / 1e9);
-    printf("%-34s  %10.1f  %10.1f  GFLOP/s\n", "matrix products of 512", limits->gemm[0] / 1e9, limits->gemm[1] / 1e9);
-    printf("%-34s  %10.1f  %10.1f  GB/s\n", "memory, two read and one written", limits->memory[0] / 1e9,
-           limits->memory[1] / 1e9);
-    printf("%-34s  %10.1f  %10s  GB/s, %.1f on huge pages\n", "first touch of fresh memory", limits->touch[0] / 1e9, "",
-           limits->touch[1] / 1e9);
+    say("%s\n\n%-34s  %10s  %10s\n", gemm_library(), "limits of this machine", "1 thread", team);
+    say("%-34s  %10.1f  %10.1f  GFLOP/s\n", "multiply-adds in registers", limits->peak[0] / 1e9, limits->peak[1] / 1e9);
+    say("%-34s  %10.1f  %10.1f  GFLOP/s\n", "matrix products of 512", limits->gemm[0] / 1e9, limits->gemm[1] / 1e9);
+    say("%-34s  %10.1f  %10.1f  GB/s\n", "memory, two read and one written", limits->memory[0] / 1e9,
+        limits->memory[1] / 1e9);
+    say("%-34s  %10.1f  %10s  GB/s, %.1f on huge pages\n", "first touch of fresh memory", limits->touch[0] / 1e9, "",
+        limits->touch[1] / 1e9);
     fflush(stdout);
 }
 

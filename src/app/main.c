@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app.h"
+#include "say.h"
+#include "thaw/base/file.h"
 #include "thaw/engine/engine.h"
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
@@ -32,9 +35,12 @@ static int run(int argc, char **argv)
         return 0;
     }
     if (argc > 1 && !strcmp(argv[1], "--version")) {
-        puts(PACKAGE_STRING);
+        say("%s\n", PACKAGE_STRING);
         return 0;
     }
+    struct error error = {0};
+    if (!path_has_homes(&error))
+        return app_fail(&error);
     if (argc > 1 && !strcmp(argv[1], "engine")) /* nobody types it: what starts a run in a process of its own does */
         return engine_main();
     for (size_t i = 0; argc > 1 && i < verbs_count; i++)
@@ -47,6 +53,8 @@ static int run(int argc, char **argv)
 static int close_output(int code)
 {
     struct error error = {0};
+    say_flush(stderr);
+    say_flush(stdout);
     bool failed = ferror(stdout);
     int fault = 0;
     if (fflush(stdout) != 0 || close(STDOUT_FILENO) != 0)
@@ -64,6 +72,7 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
     fill_standard_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* numbers in files and JSON have a point everywhere */
     return close_output(run(argc, argv));

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "app.h"
-#include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_find.h"
@@ -63,8 +63,8 @@ bool model_argument_open(struct model_argument *argument, const struct model_wor
     argument->graph = load_graph(&request, NULL, error);
     bool good = argument->graph && (!source.weights || take_class_names(argument, source.weights, error));
     if (good && argument->graph->preprocess_guessed)
-        fprintf(stderr, "thaw: %s does not say how pixels become its input: %s is a guess, --preprocess states it\n",
-                path_base(source.weights), guessed_words(argument->graph));
+        say_on(stderr, "thaw: %s does not say how pixels become its input: %s is a guess, --preprocess states it\n",
+               path_base(source.weights), guessed_words(argument->graph));
     if (good)
         remember_use(source.weights ? source.weights : argument->graph->arch);
     mem_free(source.weights);
@@ -121,9 +121,7 @@ bool model_source_run(struct model_source *source, const char *runs, struct erro
     char *path = any ? run_find(folder, name, error) : NULL;
     bool good = !any || (path && take_directory(source, path, error));
     if (path && good) {
-        char *plain = print_plain(path_base(path));
-        fprintf(stderr, "thaw: the model of %s\n", plain);
-        mem_free(plain);
+        say_on(stderr, "thaw: the model of %s\n", path_base(path));
         source->arch = NULL;
     }
     mem_free(path);

@@ -6,11 +6,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/number.h"
+#include "thaw/base/text.h"
 
 json_t *print_json_text(const char *text)
 {
@@ -65,10 +67,23 @@ static void print_json_array(FILE *stream, const json_t *array)
     fputs(json_array_size(array) ? "]" : "[]", stream);
 }
 
+static void put_escaped(FILE *stream, const char *json)
+{
+    char *safe = text_json(json);
+    fputs(safe, stream);
+    mem_free(safe);
+}
+
+bool print_json_line(const char *json)
+{
+    put_escaped(stdout, json);
+    return fputc('\n', stdout) != EOF;
+}
+
 /* The library would write all reals with one number of digits: too few for times, or too many for all else. */
 void print_json(FILE *stream, const json_t *json)
 {
-    char text[NUMBER_TEXT];
+    char text[NUMBER_TEXT], *dumped;
     switch (json_typeof(json)) {
     case JSON_OBJECT:
         print_json_object(stream, json);
@@ -81,7 +96,9 @@ void print_json(FILE *stream, const json_t *json)
         fprintf(stream, "%s%s", text, strpbrk(text, ".e") ? "" : ".0"); /* a real stays one */
         break;
     default:
-        json_dumpf(json, stream, JSON_COMPACT | JSON_ENCODE_ANY);
+        dumped = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+        put_escaped(stream, dumped ? dumped : "null");
+        free(dumped);
         break;
     }
 }
@@ -94,18 +111,6 @@ json_t *print_json_real(double value)
 json_t *print_json_u64(uint64_t value)
 {
     return value <= INT64_MAX ? json_integer((json_int_t)value) : json_sprintf("%" PRIu64, value);
-}
-
-char *print_plain(const char *text)
-{
-    char *plain = mem_string(text);
-    for (unsigned char *at = (unsigned char *)plain; *at; at++) {
-        if (*at < 0x20 || *at == 0x7f)
-            *at = '?';
-        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0) /* U+0080 to U+009F: controls, too */
-            at[0] = at[1] = '?';
-    }
-    return plain;
 }
 
 const char *print_count(char text[PRINT_COUNT], double value)

@@ -3,13 +3,17 @@
 #define THAW_APP_PRINT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 /* A JSON string of any bytes: what is not UTF-8 becomes '?' for each byte outside ASCII. */
 json_t *print_json_text(const char *text);
-/* One JSON value on a stream, without blanks. Numbers read back to the bit. */
+/* One JSON value on a stream, without blanks. Numbers read back to the bit; of texts, what may steer a terminal is
+ * written as \u202e is. */
 void print_json(FILE *stream, const json_t *json);
+/* A line of JSON on stdout; false: it was not written. */
+bool print_json_line(const char *json);
 json_t *print_json_told(const char *text);                 /* the same, "": null */
 json_t *print_json_texts(char *const *text, size_t count); /* an array of them */
 /* A JSON number, or null where it is not finite. */
@@ -18,8 +22,6 @@ json_t *print_json_real(double value);
 /* A JSON integer, or a string of its digits where it is over 2^63, as in events. */
 json_t *print_json_u64(uint64_t value);
 
-/* The text with control characters replaced by '?', so that a file's name cannot steer the terminal; caller frees. */
-char *print_plain(const char *text);
 /* "11.7 M", "62", "1.8 G". Returns text. */
 enum { PRINT_COUNT = 24 };
 const char *print_count(char text[PRINT_COUNT], double value);

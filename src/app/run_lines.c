@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/rundir.h"
@@ -29,7 +30,7 @@ void run_lines_finish(struct run_lines *lines)
 static void erase_bar(const struct run_lines *lines)
 {
     if (lines->terminal && lines->bar_at > 0)
-        fprintf(stderr, "\r\033[K");
+        say_bar_over();
 }
 
 static void draw_bar(struct run_lines *lines)
@@ -42,12 +43,12 @@ static void draw_bar(struct run_lines *lines)
         return;
     lines->bar_at = now;
     if (story->phase == EVENT_PHASE_FEATURES) {
-        fprintf(stderr, "\r\033[Kfrozen part: %d of %d images", story->phase_done, story->phase_all);
+        say_bar("frozen part: %d of %d images", story->phase_done, story->phase_all);
     } else {
         int filled = (int)((double)WIDTH * batch / batches);
-        fprintf(stderr, "\r\033[Kepoch %d/%d [%.*s%.*s] %d/%d  loss %.4f  %.0f images/s", story->epoch, story->epochs,
-                filled, "##############################", WIDTH - filled, "..............................", batch,
-                batches, story->loss, story->rate);
+        say_bar("epoch %d/%d [%.*s%.*s] %d/%d  loss %.4f  %.0f images/s", story->epoch, story->epochs, filled,
+                "##############################", WIDTH - filled, "..............................", batch, batches,
+                story->loss, story->rate);
     }
     fflush(stderr);
 }
@@ -60,9 +61,9 @@ static void put_figure(const struct run_lines *lines, double value)
     const struct metric_definition *metric = story_metric(&lines->story);
     bool share = metric && strcmp(metric->unit, "share") == 0;
     if (share)
-        fprintf(lines->out, "%.2f %%", 100 * value);
+        say_on(lines->out, "%.2f %%", 100 * value);
     else
-        fprintf(lines->out, "%.4g %s", value, metric ? metric->unit : "");
+        say_on(lines->out, "%.4g %s", value, metric ? metric->unit : "");
 }
 
 static const char *figure_name(const struct run_lines *lines)
@@ -74,63 +75,59 @@ static const char *figure_name(const struct run_lines *lines)
 static void tell_run(const struct run_lines *lines)
 {
     const struct event *run = &lines->story.run;
-    char *data = print_plain(run->u.run.data);
-    fprintf(lines->out, "%s on %s: %d classes, %d training and %d validation images\n", run->u.run.model, data,
-            run->u.run.classes, run->u.run.train_images, run->u.run.val_images);
-    mem_free(data);
+    say_on(lines->out, "%s on %s: %d classes, %d training and %d validation images\n", run->u.run.model,
+           run->u.run.data, run->u.run.classes, run->u.run.train_images, run->u.run.val_images);
     if (run->u.run.parent[0])
-        fprintf(lines->out, "forked from %s\n", run->u.run.parent);
+        say_on(lines->out, "forked from %s\n", run->u.run.parent);
     if (run->u.run.weights[0])
-        fprintf(lines->out, "weights: %s\n", run->u.run.weights);
-    fprintf(lines->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",
-            (unsigned long long)lines->story.trainable, (unsigned long long)lines->story.frozen, lines->story.epochs,
-            run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
+        say_on(lines->out, "weights: %s\n", run->u.run.weights);
+    say_on(lines->out, "%llu parameters learn, %llu are frozen; %d epochs of %d steps, seed %llu\n",
+           (unsigned long long)lines->story.trainable, (unsigned long long)lines->story.frozen, lines->story.epochs,
+           run->u.run.steps_per_epoch, (unsigned long long)run->u.run.seed);
     if (run->u.run.memory > 0) /* runs of older versions do not say */
-        fprintf(lines->out, "takes %.0f MB of memory, decoded images apart", (double)run->u.run.memory / 1e6);
+        say_on(lines->out, "takes %.0f MB of memory, decoded images apart", (double)run->u.run.memory / 1e6);
     if (run->u.run.recomputed > 0)
-        fprintf(lines->out,
-                ", and to keep to that computes %d layers again: %.1f %% of the forward pass's multiply-adds",
-                run->u.run.recomputed, 100 * run->u.run.recomputed_share);
+        say_on(lines->out,
+               ", and to keep to that computes %d layers again: %.1f %% of the forward pass's multiply-adds",
+               run->u.run.recomputed, 100 * run->u.run.recomputed_share);
     if (run->u.run.memory > 0)
-        fputc('\n', lines->out);
+        say_on(lines->out, "\n");
 }
 
 /* What the frozen part gives is known: from the cache, or computed now. */
 static void tell_features(const struct run_lines *lines, const struct event *event)
 {
     const char *images = event->u.features.validation ? "validation" : "training", *from = event->u.features.from;
-    fprintf(lines->out, "frozen part of %d %s images: ", event->u.features.images, images);
+    say_on(lines->out, "frozen part of %d %s images: ", event->u.features.images, images);
     if (event->u.features.computed == 0)
-        fprintf(lines->out, "all kept from before");
+        say_on(lines->out, "all kept from before");
     else
-        fprintf(lines->out, "%d computed%s%s in %.1f s", event->u.features.computed, from[0] ? " from " : "", from,
-                event->u.features.seconds);
-    fprintf(lines->out, ", %.1f MB%s\n", (double)event->u.features.bytes / 1e6,
-            event->u.features.in_memory ? " in memory" : "");
+        say_on(lines->out, "%d computed%s%s in %.1f s", event->u.features.computed, from[0] ? " from " : "", from,
+               event->u.features.seconds);
+    say_on(lines->out, ", %.1f MB%s\n", (double)event->u.features.bytes / 1e6,
+           event->u.features.in_memory ? " in memory" : "");
 }
 
 /* An epoch's line, once all is known of it: with validation images only after they were judged. */
 static void tell_epoch(const struct run_lines *lines, const struct event *event)
 {
     const struct story *story = &lines->story;
-    fprintf(lines->out, "epoch %d/%d  loss %.4f  %s ", event->epoch, story->epochs, story->loss, figure_name(lines));
+    say_on(lines->out, "epoch %d/%d  loss %.4f  %s ", event->epoch, story->epochs, story->loss, figure_name(lines));
     put_figure(lines, metrics_get(&story->figures, figure_name(lines)));
     if (event->kind == EVENT_EVAL) {
-        fprintf(lines->out, "  validation loss %.4f  %s ", event->u.eval.loss, figure_name(lines));
+        say_on(lines->out, "  validation loss %.4f  %s ", event->u.eval.loss, figure_name(lines));
         put_figure(lines, metrics_get(&event->u.eval.metrics, figure_name(lines)));
-        fputs(event->u.eval.best ? "  best" : "", lines->out);
+        say_on(lines->out, "%s", event->u.eval.best ? "  best" : "");
         if (event->u.eval.images > 0 && event->u.eval.images < story->val_images_most)
-            fprintf(lines->out, "  (on %d images of %d)", event->u.eval.images, story->val_images_most);
+            say_on(lines->out, "  (on %d images of %d)", event->u.eval.images, story->val_images_most);
     }
-    fprintf(lines->out, "  %.1f s\n", event->elapsed);
+    say_on(lines->out, "  %.1f s\n", event->elapsed);
 }
 
 static void tell_text(const struct run_lines *lines, FILE *to, const char *before, const char *text)
 {
-    char *plain = print_plain(text ? text : "");
     (void)lines;
-    fprintf(to, "%s%s\n", before, plain);
-    mem_free(plain);
+    say_on(to, "%s%s\n", before, text ? text : "");
 }
 
 static void tell_command(const struct run_lines *lines, const struct event *event)
@@ -164,11 +161,11 @@ static void tell(const struct run_lines *lines, const struct event *event)
         tell_features(lines, event);
         break;
     case EVENT_LR:
-        fprintf(lines->out, "learning rate %g -> %g\n", event->u.lr.from, event->u.lr.to);
+        say_on(lines->out, "learning rate %g -> %g\n", event->u.lr.from, event->u.lr.to);
         break;
     case EVENT_THAW:
         tell_plan(lines, event->u.thaw.frozen);
-        fprintf(lines->out, "%llu parameters learn\n", (unsigned long long)event->u.thaw.params_trainable);
+        say_on(lines->out, "%llu parameters learn\n", (unsigned long long)event->u.thaw.params_trainable);
         break;
     case EVENT_FREEZE_PROOF:
         if (!event->u.proof.held)
@@ -178,10 +175,10 @@ static void tell(const struct run_lines *lines, const struct event *event)
         tell_text(lines, stderr, "thaw: warning: ", event->u.warning.text);
         break;
     case EVENT_PAUSE:
-        fputs(event->u.pause.paused ? "paused\n" : "continued\n", lines->out);
+        say_on(lines->out, "%s\n", event->u.pause.paused ? "paused" : "continued");
         break;
     case EVENT_EPOCHS:
-        fprintf(lines->out, "epochs %d -> %d\n", event->u.epochs.from, event->u.epochs.to);
+        say_on(lines->out, "epochs %d -> %d\n", event->u.epochs.from, event->u.epochs.to);
         break;
     case EVENT_NOTE:
         tell_text(lines, lines->out, "note: ", event->u.note.text);
@@ -261,14 +258,12 @@ static void end_json(const struct run_lines *lines, const char *run, const char 
 static void end_plain(const struct run_lines *lines, const char *run, const char *how)
 {
     const struct story *story = &lines->story;
-    char *plain = print_plain(run);
     if (!isnan(story->best)) {
-        fprintf(lines->out, "best validation %s ", figure_name(lines));
+        say_on(lines->out, "best validation %s ", figure_name(lines));
         put_figure(lines, story->best);
-        fprintf(lines->out, " at epoch %d; ", story->best_epoch);
+        say_on(lines->out, " at epoch %d; ", story->best_epoch);
     }
-    fprintf(lines->out, "%s after %.1f s\nrun: %s\n", how, story->elapsed, plain);
-    mem_free(plain);
+    say_on(lines->out, "%s after %.1f s\nrun: %s\n", how, story->elapsed, run);
 }
 
 int run_lines_end(struct run_lines *lines, const char *run, bool json)
@@ -280,7 +275,12 @@ int run_lines_end(struct run_lines *lines, const char *run, bool json)
         end_json(lines, run, state == STORY_BROKEN_OFF ? story_state_word(state) : how);
     else if (lines->story.done.kind == EVENT_DONE)
         end_plain(lines, run, how);
-    switch (state) {
+    return run_lines_code(lines);
+}
+
+int run_lines_code(const struct run_lines *lines)
+{
+    switch (story_state(&lines->story, false)) {
     case STORY_FINISHED:
     case STORY_EARLY:
         return 0;

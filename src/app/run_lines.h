@@ -23,5 +23,6 @@ bool run_lines_catch_up(struct run_lines *lines, const char *run, struct error *
 /* The last lines, or the object of --json. Returns the exit code of how it ended: 0, 5 stopped, 130 interrupted, 1 failed
  * or broken off. */
 int run_lines_end(struct run_lines *lines, const char *run, bool json);
+int run_lines_code(const struct run_lines *lines); /* that alone */
 
 #endif

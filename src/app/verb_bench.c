@@ -7,6 +7,7 @@
 #include "app.h"
 #include "bench.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
 #include "thaw/shelf/load.h"
@@ -38,24 +39,24 @@ static void tell_result(enum bench_regime regime, const struct bench_result *res
     static bool headed; /* the one table of the one run of the process */
     const char *name = NULL;
     if (!headed)
-        printf("\n%-12s %9s %9s %8s %6s %8s %8s%s\n", "regime", "images/s", "ms/step", "GFLOP/s", "% peak", "plan MB",
-               "peak MB", subject->peers ? "  x peer" : "");
+        say("\n%-12s %9s %9s %8s %6s %8s %8s%s\n", "regime", "images/s", "ms/step", "GFLOP/s", "% peak", "plan MB",
+            "peak MB", subject->peers ? "  x peer" : "");
     headed = true;
-    printf("%-12s %9.1f %9.2f %8.1f ", bench_regime_name(regime), result->images_per_second, 1e3 * result->seconds,
-           result->flops / 1e9);
+    say("%-12s %9.1f %9.2f %8.1f ", bench_regime_name(regime), result->images_per_second, 1e3 * result->seconds,
+        result->flops / 1e9);
     if (settings->no_limits)
-        printf("%6s", "");
+        say("%6s", "");
     else
-        printf("%6.0f", 100 * result->flops / subject->limits.peak[1]);
-    printf(" %8.1f %8.1f", (double)result->plan_bytes / 1e6, (double)result->rss_bytes / 1e6);
+        say("%6.0f", 100 * result->flops / subject->limits.peak[1]);
+    say(" %8.1f %8.1f", (double)result->plan_bytes / 1e6, (double)result->rss_bytes / 1e6);
     double peer = bench_peer_rate(subject->peers, subject->graph->arch, bench_regime_name(regime),
                                   settings->bench.batch, settings->bench.threads, &name);
     if (peer > 0)
-        printf("  %.2f", result->images_per_second / peer);
-    putchar('\n');
+        say("  %.2f", result->images_per_second / peer);
+    say("\n");
     if (result->recomputed > 0)
-        printf("%-12s %d layers computed again, %.1f %% of the forward pass's multiply-adds\n", "", result->recomputed,
-               100 * result->recomputed_share);
+        say("%-12s %d layers computed again, %.1f %% of the forward pass's multiply-adds\n", "", result->recomputed,
+            100 * result->recomputed_share);
     fflush(stdout);
 }
 
@@ -103,7 +104,7 @@ static double measure_image(const struct settings *settings, const struct subjec
     if (seconds > 0 && !settings->threads)
         remember_time(subject->graph->arch, input, seconds);
     if (seconds > 0 && !settings->bench.json)
-        printf("%-12s %9.1f %9.2f\n", "1 image", 1 / seconds, 1e3 * seconds);
+        say("%-12s %9.1f %9.2f\n", "1 image", 1 / seconds, 1e3 * seconds);
     return seconds;
 }
 
@@ -125,8 +126,8 @@ static void tell_head(const struct settings *settings, const struct subject *sub
     struct shape4 input = subject->graph->node[0].shape;
     if (!settings->no_limits)
         bench_limits_tell(&subject->limits, settings->bench.threads);
-    printf("\n%s, %dx%dx%d, batch %d, %d thread%s\n", subject->graph->arch, input.h, input.w, input.c,
-           settings->bench.batch, settings->bench.threads, settings->bench.threads == 1 ? "" : "s");
+    say("\n%s, %dx%dx%d, batch %d, %d thread%s\n", subject->graph->arch, input.h, input.w, input.c,
+        settings->bench.batch, settings->bench.threads, settings->bench.threads == 1 ? "" : "s");
     fflush(stdout);
 }
 

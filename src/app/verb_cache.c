@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
@@ -26,13 +27,8 @@ static void tell_entry(const struct feature_stored *entry)
     time_t used = (time_t)entry->used;
     if (!entry->in_use && localtime_r(&used, &parts))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M", &parts);
-    char *model = print_plain(entry->model[0] ? entry->model : "damaged"), *images = print_plain(entry->images),
-         *view = print_plain(entry->view);
-    printf("%9.1f MB  %-16s  %s; %s%s%s\n", (double)entry->bytes / 1e6, when, model, images,
-           strcmp(view, "plain") ? "; " : "", strcmp(view, "plain") ? view : "");
-    mem_free(model);
-    mem_free(images);
-    mem_free(view);
+    say("%9.1f MB  %-16s  %s; %s%s%s\n", (double)entry->bytes / 1e6, when, entry->model[0] ? entry->model : "damaged",
+        entry->images, strcmp(entry->view, "plain") ? "; " : "", strcmp(entry->view, "plain") ? entry->view : "");
 }
 
 static void tell_all(const char *folder, bool json)
@@ -49,13 +45,11 @@ static void tell_all(const char *folder, bool json)
             tell_entry(&list[i]);
     }
     feature_store_free(list, count);
-    char *plain = print_plain(folder);
     if (json)
         app_json(json_pack("{s:o, s:I, s:O}", "folder", print_json_text(folder), "bytes", (json_int_t)bytes, "entries",
                            rows));
     else
-        printf("%zu kept, %.1f MB in %s\n", count, (double)bytes / 1e6, plain);
-    mem_free(plain);
+        say("%zu kept, %.1f MB in %s\n", count, (double)bytes / 1e6, folder);
     json_decref(rows);
 }
 
@@ -66,7 +60,7 @@ static void clear(const char *folder, double keep, bool json)
     if (json)
         app_json(json_pack("{s:I, s:I}", "removed", (json_int_t)count, "bytes", (json_int_t)freed));
     else
-        printf("%zu removed, %.1f MB\n", count, (double)freed / 1e6);
+        say("%zu removed, %.1f MB\n", count, (double)freed / 1e6);
 }
 
 static int refuse_word(const char *word)

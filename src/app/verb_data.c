@@ -6,13 +6,14 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/doctor.h"
 
 static void progress(void *context, int done, int total)
 {
     (void)context;
-    fprintf(stderr, "\r\033[K%d/%d images", done, total);
+    say_bar("%d/%d images", done, total);
 }
 
 /* --- plain --- */
@@ -25,12 +26,10 @@ static void tell_classes(const struct dataset *dataset)
         width = length > width ? length : width;
     }
     width = width > 48 ? 48 : width;
-    printf("%-*s  %8s  %10s\n", width, "class", "training", "validation");
+    say("%-*s  %8s  %10s\n", width, "class", "training", "validation");
     for (int c = 0; c < dataset->classes; c++) {
-        char *name = print_plain(dataset->class_name[c]);
-        printf("%-*s  %8zu  %10zu\n", width, name, dataset_class_count(dataset, DATASET_TRAIN, c),
-               dataset_class_count(dataset, DATASET_VAL, c));
-        mem_free(name);
+        say("%-*s  %8zu  %10zu\n", width, dataset->class_name[c], dataset_class_count(dataset, DATASET_TRAIN, c),
+            dataset_class_count(dataset, DATASET_VAL, c));
     }
 }
 
@@ -38,29 +37,25 @@ static void tell_findings(const struct doctor_report *report)
 {
     size_t at = 0;
     if (!report->findings)
-        puts("\nnothing to complain of");
+        say("\nnothing to complain of\n");
     for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++) {
         if (!report->count[kind])
             continue;
-        printf("\n%s: %zu\n", doctor_kind_name(kind), report->count[kind]);
+        say("\n%s: %zu\n", doctor_kind_name(kind), report->count[kind]);
         for (; at < report->findings && report->finding[at].kind == kind; at++) {
-            char *text = print_plain(report->finding[at].text);
-            printf("  %s\n", text);
-            mem_free(text);
+            say("  %s\n", report->finding[at].text);
         }
     }
 }
 
 static void tell(const struct dataset *dataset, const struct doctor_report *report)
 {
-    char *path = print_plain(dataset->path);
-    printf("%s: %d classes, %zu training and %zu validation images%s\n\n", path, dataset->classes,
-           dataset->images[DATASET_TRAIN].items, dataset->images[DATASET_VAL].items,
-           dataset->own_validation ? "" : " (no validation folder)");
-    mem_free(path);
+    say("%s: %d classes, %zu training and %zu validation images%s\n\n", dataset->path, dataset->classes,
+        dataset->images[DATASET_TRAIN].items, dataset->images[DATASET_VAL].items,
+        dataset->own_validation ? "" : " (no validation folder)");
     tell_classes(dataset);
-    printf("\n%zu images read in full, %dx%d to %dx%d pixels\n", report->images, report->width[0], report->height[0],
-           report->width[1], report->height[1]);
+    say("\n%zu images read in full, %dx%d to %dx%d pixels\n", report->images, report->width[0], report->height[0],
+        report->width[1], report->height[1]);
     tell_findings(report);
 }
 
@@ -102,7 +97,7 @@ static int check(const char *path, int threads, bool json)
     struct doctor_report report = {0};
     doctor_examine(dataset, threads, terminal ? progress : NULL, NULL, &report);
     if (terminal)
-        fprintf(stderr, "\r\033[K");
+        say_bar_over();
     if (json)
         tell_json(dataset, &report);
     else

@@ -7,6 +7,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/dataset.h"
@@ -46,7 +47,7 @@ static const char **split_lines(char *text, int *count)
 
 static bool relabel_by_file(struct dataset *dataset, const char *path, int outputs, struct error *error)
 {
-    char *text = file_read_text(path, LABELS_BYTES_MAX, error);
+    char *text = file_read_lines(path, LABELS_BYTES_MAX, error);
     if (!text) {
         error->kind = ERROR_USAGE;
         return false;
@@ -77,9 +78,9 @@ static bool relabel(struct dataset *dataset, const struct model_argument *model,
                          "%s: %d classes, and the model has %d outputs; they cannot be what it was trained for",
                          dataset->path, dataset->classes, outputs);
     if (dataset->classes < outputs)
-        fprintf(stderr,
-                "thaw: warning: the %d class folders are taken for the first of %d outputs; --labels tells more\n",
-                dataset->classes, outputs);
+        say_on(stderr,
+               "thaw: warning: the %d class folders are taken for the first of %d outputs; --labels tells more\n",
+               dataset->classes, outputs);
     return true;
 }
 
@@ -88,7 +89,7 @@ static bool relabel(struct dataset *dataset, const struct model_argument *model,
 static bool tell_progress(void *context, int done, int all)
 {
     (void)context;
-    fprintf(stderr, "\r\033[K%d/%d", done, all);
+    say_bar("%d/%d", done, all);
     return true;
 }
 
@@ -106,7 +107,7 @@ static bool judge(const struct dataset *dataset, const struct graph *graph, cons
     };
     bool good = evaluate(&request, evaluation, error);
     if (terminal)
-        fprintf(stderr, "\r\033[K");
+        say_bar_over();
     return good;
 }
 
@@ -125,12 +126,10 @@ static void report(const struct settings *settings, const struct graph *graph, c
                            "seconds", seconds, "images_per_second", rate));
         return;
     }
-    char *data = print_plain(settings->data);
-    printf("%s on %s\n", graph->arch, data);
-    mem_free(data);
-    printf("top-1       %.2f %%\ntop-5       %.2f %%\nloss        %.4f\n", 100 * top1, 100 * top5, evaluation->loss);
-    printf("images      %llu in %.1f s, %.0f images/s\nunreadable  %llu\n", (unsigned long long)evaluation->images,
-           seconds, rate, (unsigned long long)evaluation->unreadable);
+    say("%s on %s\n", graph->arch, settings->data);
+    say("top-1       %.2f %%\ntop-5       %.2f %%\nloss        %.4f\n", 100 * top1, 100 * top5, evaluation->loss);
+    say("images      %llu in %.1f s, %.0f images/s\nunreadable  %llu\n", (unsigned long long)evaluation->images,
+        seconds, rate, (unsigned long long)evaluation->unreadable);
 }
 
 static int run(const struct settings *settings)

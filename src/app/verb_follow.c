@@ -9,9 +9,13 @@
 #include <string.h>
 
 #include "app.h"
+#include "print.h"
 #include "run_lines.h"
+#include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/link.h"
+#include "thaw/run/run_find.h"
+#include "thaw/run/rundir.h"
 
 struct following {
     struct run_lines lines;
@@ -25,7 +29,7 @@ static void take_event(struct following *following, const struct link_message *m
     bool told = message->number >= following->from;
     if (following->json && told) {
         char *line = event_to_json(&message->event);
-        following->failed = puts(line) < 0 || fflush(stdout) != 0;
+        following->failed = !print_json_line(line) || fflush(stdout) != 0;
         mem_free(line);
     }
     following->lines.quiet = following->json || !told;
@@ -39,9 +43,9 @@ static void begin_again(struct following *following)
     run_lines_finish(&following->lines);
     run_lines_init(&following->lines, stdout, following->json);
     if (following->json)
-        puts("{\"reset\":true}");
+        print_json_line("{\"reset\":true}");
     else
-        puts("gone on with from a checkpoint; from the beginning:");
+        say("gone on with from a checkpoint; from the beginning:\n");
 }
 
 /* A line that drops later on is tried again. */
@@ -49,7 +53,7 @@ static void tell_state(struct following *following, const struct link *link)
 {
     following->lived = following->lived || link_state(link) == LINK_LIVE;
     if (link_state(link) == LINK_WAITING && following->lived)
-        fprintf(stderr, "thaw: %s\n", link_sentence(link));
+        say_on(stderr, "thaw: %s\n", link_sentence(link));
 }
 
 static bool is_over(const struct following *following, const struct link *link)
@@ -93,12 +97,34 @@ static int follow_link(struct link *link, uint64_t from, bool json)
         snprintf(error.text, sizeof error.text, "%s", link_sentence(link));
         code = app_fail(&error);
     } else if (!following.failed) {
-        int how = json ? 0 : run_lines_end(&following.lines, link_run(link), false);
-        error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
-        code = following.lines.story.done.kind == EVENT_DONE ? how : app_fail(&error);
+        if (!json)
+            run_lines_end(&following.lines, link_run(link), false);
+        const struct event *done = &following.lines.story.done;
+        if (done->kind != EVENT_DONE)
+            error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
+        else if (done->u.done.how == EVENT_DONE_FAILED)
+            error_set(&error, ERROR_FAILED, "%s", done->u.done.text);
+        code = error.text[0] ? app_fail(&error) : run_lines_code(&following.lines);
     }
     run_lines_finish(&following.lines);
     return code;
+}
+
+/* The newest run that trains, or where none does the newest; caller frees. */
+static char *find_current(const char *runs, struct error *error)
+{
+    size_t count, at = 0;
+    char *folder = run_folder(runs), *path = NULL;
+    struct rundir_summary *list = rundir_list(folder, &count, error);
+    while (at < count && !list[at].active)
+        at++;
+    if (list && count)
+        path = mem_string(list[at < count ? at : 0].path);
+    else if (list)
+        error_set(error, ERROR_USAGE, "%s: there are no runs in it", folder);
+    rundir_list_free(list, count);
+    mem_free(folder);
+    return path;
 }
 
 static int follow(int argc, char **argv)
@@ -111,23 +137,26 @@ static int follow(int argc, char **argv)
     argc = app_options(&verb_follow, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
-    if (argc != 2)
-        return app_usage(&verb_follow, "one run is needed");
+    if (argc > 2)
+        return app_usage(&verb_follow, "one run at most is followed");
     if (from && !app_number(from, 0, 1e15, &first))
         return app_usage(&verb_follow, "--from takes the number of an event, not %s", from);
     struct error error = {0};
     signal(SIGPIPE, SIG_IGN);
-    struct link *link = app_link(runs, argv[1], LINK_READ_ONLY, &error);
+    char *run = argc == 2 ? mem_string(argv[1]) : find_current(runs, &error);
+    struct link *link = run ? app_link(runs, run, LINK_READ_ONLY, &error) : NULL;
     int code = link ? follow_link(link, (uint64_t)first, json) : app_fail(&error);
     link_destroy(link);
+    mem_free(run);
     return code;
 }
 
 const struct verb verb_follow = {
     .name = "follow",
-    .synopsis = "RUN [--from N] [--runs DIR] [--json]",
+    .synopsis = "[RUN] [--from N] [--runs DIR] [--json]",
     .help = "prints what a run says, until it ends",
-    .options = "  RUN          its name, an unambiguous part of it, last, a directory, or HOST:RUN\n"
+    .options = "  RUN          its name, an unambiguous part of it, last, a directory, or HOST:RUN; without one\n"
+               "               the run that trains, or else the last\n"
                "  --from N     from event N on; the first is 0\n"
                "  --runs DIR   the folder of runs that RUN is looked for in\n"
                "  --json       the events themselves, a JSON object a line (thaw-run(5))\n",

@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
@@ -34,20 +35,18 @@ static const char *count_of(char text[PRINT_COUNT], double value)
 
 static void list_head(void)
 {
-    printf("%-40s %8s %8s %6s %6s %9s %6s %-5s %8s  %s\n", "model", "params", "MACs", "top-1", "top-5", "size", "input",
-           "disk", "ms/image", "format");
+    say("%-40s %8s %8s %6s %6s %9s %6s %-5s %8s  %s\n", "model", "params", "MACs", "top-1", "top-5", "size", "input",
+        "disk", "ms/image", "format");
 }
 
 static void list_line(const struct session_model *model)
 {
     char params[PRINT_COUNT], macs[PRINT_COUNT], top1[PRINT_COUNT], top5[PRINT_COUNT], size[PRINT_COUNT],
         ms[PRINT_COUNT];
-    char *name = print_plain(model->name);
-    printf("%-40s %8s %8s %6s %6s %9s %6d %-5s %8s  %s\n", name, count_of(params, model->params),
-           count_of(macs, model->macs), figure(top1, "%.2f", model->top1), figure(top5, "%.2f", model->top5),
-           figure(size, "%.1f MB", model->file_bytes / 1e6), model->side, model->local ? "yes" : "-",
-           figure(ms, "%.1f", 1e3 * model->seconds), model->scratch ? "no weights" : model->format);
-    mem_free(name);
+    say("%-40s %8s %8s %6s %6s %9s %6d %-5s %8s  %s\n", model->name, count_of(params, model->params),
+        count_of(macs, model->macs), figure(top1, "%.2f", model->top1), figure(top5, "%.2f", model->top5),
+        figure(size, "%.1f MB", model->file_bytes / 1e6), model->side, model->local ? "yes" : "-",
+        figure(ms, "%.1f", 1e3 * model->seconds), model->scratch ? "no weights" : model->format);
 }
 
 static json_t *list_object(const struct session_model *model)
@@ -87,7 +86,7 @@ static size_t list_rows(struct session *session, bool json)
     if (json)
         app_json(json_pack("{s:O}", "models", rows));
     else
-        printf("%zu of %zu models\n", shown, count);
+        say("%zu of %zu models\n", shown, count);
     json_decref(rows);
     return shown;
 }
@@ -161,18 +160,18 @@ static int models_compare(const char *a, const char *b, bool json)
     size_t rows = session_compare_models(session, (size_t)left, (size_t)right, &row);
     json_t *list = json_array();
     if (!json)
-        printf("%-14s   %-40s   %s\n", "", a, b);
+        say("%-14s   %-40s   %s\n", "", a, b);
     for (size_t i = 0; i < rows; i++) {
         if (json)
             json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b, s:i}", "label", row[i].label, "a",
                                                   print_json_text(row[i].a), "b", print_json_text(row[i].b), "differs",
                                                   row[i].differs, "better", row[i].better));
         else
-            printf("%-14s %c %-40s %c %s\n", row[i].label, row[i].better < 0 ? '+' : ' ', row[i].a,
-                   row[i].better > 0 ? '+'
-                   : row[i].differs  ? ' '
-                                     : '=',
-                   row[i].b);
+            say("%-14s %c %-40s %c %s\n", row[i].label, row[i].better < 0 ? '+' : ' ', row[i].a,
+                row[i].better > 0 ? '+'
+                : row[i].differs  ? ' '
+                                  : '=',
+                row[i].b);
     }
     if (json)
         app_json(json_pack("{s:O}", "rows", list));
@@ -200,7 +199,7 @@ static bool time_one(struct session *session, const char *name, bool json, json_
                               json_pack("{s:o, s:s, s:s, s:f}", "name", print_json_text(name), "arch", models[row].arch,
                                         "input", models[row].input, "seconds", models[row].seconds));
     else
-        printf("%-40s %8.2f ms an image\n", name, 1e3 * models[row].seconds);
+        say("%-40s %8.2f ms an image\n", name, 1e3 * models[row].seconds);
     fflush(stdout);
     return true;
 }

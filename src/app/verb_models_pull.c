@@ -10,6 +10,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/session/session.h"
@@ -42,8 +43,8 @@ static void tell_bar(const struct session_pull *pull)
     bar[BAR] = '\0';
     if (pull->remaining >= 0)
         snprintf(left, sizeof left, ", %.0f s left", pull->remaining);
-    fprintf(stderr, "\r\033[K%s  [%s] %3.0f %%  %.1f of %.1f MB, %.1f MB/s%s", pull->name, bar, 100 * share,
-            pull->received / 1e6, pull->total / 1e6, pull->rate / 1e6, left);
+    say_bar("%s  [%s] %3.0f %%  %.1f of %.1f MB, %.1f MB/s%s", pull->name, bar, 100 * share, pull->received / 1e6,
+            pull->total / 1e6, pull->rate / 1e6, left);
 }
 
 static void tell_state(const struct session_pull *pull)
@@ -57,11 +58,11 @@ static void tell_state(const struct session_pull *pull)
                                         "",
                                         ""};
     _Static_assert(THAW_LENGTH(words) == SESSION_PULL_PHASES, "words for every phase");
-    fprintf(stderr, "%s: %s", pull->name, words[pull->phase]);
+    say_on(stderr, "%s: %s", pull->name, words[pull->phase]);
     if (pull->phase == SESSION_PULL_RECEIVING && pull->total > 0)
-        fprintf(stderr, " %.1f of %.1f MB (%.0f %%)", pull->received / 1e6, pull->total / 1e6,
-                100 * pull->received / pull->total);
-    fputc('\n', stderr);
+        say_on(stderr, " %.1f of %.1f MB (%.0f %%)", pull->received / 1e6, pull->total / 1e6,
+               100 * pull->received / pull->total);
+    say_on(stderr, "\n");
 }
 
 /* What changed since it was told last. */
@@ -72,11 +73,9 @@ static void tell(struct teller *teller, const struct session_pull *pull)
     if (session_pull_ended(pull->phase) || teller->json)
         return;
     if (teller->terminal && (noted || turned))
-        fprintf(stderr, "\r\033[K");
+        say_bar_over();
     if (noted && pull->note[0]) {
-        char *plain = print_plain(pull->note);
-        fprintf(stderr, "%s: %s\n", pull->name, plain);
-        mem_free(plain);
+        say_on(stderr, "%s: %s\n", pull->name, pull->note);
     }
     if (teller->terminal && pull->phase == SESSION_PULL_RECEIVING)
         tell_bar(pull);
@@ -111,7 +110,7 @@ static const struct session_pull *follow(struct session *session, struct teller 
         tell(teller, pull);
     }
     if (teller->terminal)
-        fprintf(stderr, "\r\033[K");
+        say_bar_over();
     return pull;
 }
 
@@ -124,10 +123,10 @@ static int report(const struct session_pull *pull, struct teller *teller, json_t
                    : error_exit_code(pull->error.kind == ERROR_NONE ? ERROR_FAILED : pull->error.kind);
     if (!done && pull->phase == SESSION_PULL_FAILED) {
         app_fail(&pull->error);
-        fprintf(stderr, "thaw: by hand: %s\n", pull->by_hand);
+        say_on(stderr, "thaw: by hand: %s\n", pull->by_hand);
     } else if (!done) {
-        fprintf(stderr, "thaw: %s: interrupted after %.1f MB; the same command goes on from there\n", pull->name,
-                pull->received / 1e6);
+        say_on(stderr, "thaw: %s: interrupted after %.1f MB; the same command goes on from there\n", pull->name,
+               pull->received / 1e6);
     }
     if (teller->json)
         json_array_append_new(
@@ -138,7 +137,7 @@ static int report(const struct session_pull *pull, struct teller *teller, json_t
                       done ? json_null() : print_json_text(pull->error.text[0] ? pull->error.text : "interrupted"),
                       "by_hand", pull->by_hand));
     else if (done)
-        printf("%s  %s\n", pull->name, pull->path);
+        say("%s  %s\n", pull->name, pull->path);
     fflush(stdout);
     return code;
 }

@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/session/session.h"
@@ -89,7 +90,7 @@ static struct graph *open_graph(struct shown *shown, struct bind_report *report,
 static void show_line(const char *label, const char *text)
 {
     if (text[0])
-        printf("%-10s%s\n", label, text);
+        say("%-10s%s\n", label, text);
 }
 
 static void show_catalog(const struct shown *shown)
@@ -108,7 +109,7 @@ static void show_catalog(const struct shown *shown)
     show_line("address:", row->url);
     show_line("digest:", row->hash.kind == DIGEST_NONE ? "none published" : hash);
     show_line("notes:", row->notes);
-    putchar('\n');
+    say("\n");
 }
 
 static size_t node_params(const struct graph *graph, int node)
@@ -131,45 +132,46 @@ static void show_stage(const struct graph *graph, int index)
         params += node_params(graph, node);
         macs += graph_node_cost(graph, node, 1).macs;
     }
-    printf("%-40s %-13s %-13s %9s %9s\n", stage->name, "", "", print_count(number, (double)params),
-           print_count(text, macs));
+    say("%-40s %-13s %-13s %9s %9s\n", stage->name, "", "", print_count(number, (double)params),
+        print_count(text, macs));
     for (int node = stage->first_node; node < stage->first_node + stage->nodes; node++) {
         const struct graph_node *of = &graph->node[node];
         char shape[48];
         snprintf(shape, sizeof shape, "%dx%dx%d", of->shape.h, of->shape.w, of->shape.c);
-        printf("  %-38s %-13s %-13s %9s %9s\n", of->name, op_get(of->kind)->name, shape,
-               print_count(number, (double)node_params(graph, node)),
-               print_count(text, graph_node_cost(graph, node, 1).macs));
+        say("  %-38s %-13s %-13s %9s %9s\n", of->name, op_get(of->kind)->name, shape,
+            print_count(number, (double)node_params(graph, node)),
+            print_count(text, graph_node_cost(graph, node, 1).macs));
     }
 }
 
 static void show_preprocess(const struct graph *graph)
 {
     const struct preprocess *p = &graph->preprocess;
-    printf("input: ");
+    say("input: ");
     if (p->resize)
-        printf("shorter side to %d, centre crop %dx%d", p->resize, p->height, p->width);
+        say("shorter side to %d, centre crop %dx%d", p->resize, p->height, p->width);
     else
-        printf("stretched to %dx%d", p->height, p->width);
+        say("stretched to %dx%d", p->height, p->width);
     if (p->interpolation != INTERPOLATION_BILINEAR)
-        printf(", %s", interpolation_name(p->interpolation));
-    printf(", %s, %s", p->channels == 1 ? "grey" : p->bgr ? "BGR" : "RGB", p->raw ? "0 to 255" : "0 to 1");
-    printf("\nmean:     ");
+        say(", %s", interpolation_name(p->interpolation));
+    say(", %s, %s", p->channels == 1 ? "grey" : p->bgr ? "BGR" : "RGB", p->raw ? "0 to 255" : "0 to 1");
+    say("\nmean:     ");
     for (int c = 0; c < p->channels; c++)
-        printf(" %g", (double)p->mean[c]);
-    printf("\ndeviation:");
+        say(" %g", (double)p->mean[c]);
+    say("\ndeviation:");
     for (int c = 0; c < p->channels; c++)
-        printf(" %g", (double)p->std[c]);
-    puts(graph->preprocess_guessed ? "\n          a guess: the file does not say; --preprocess states it" : "");
+        say(" %g", (double)p->std[c]);
+    say("\n");
+    if (graph->preprocess_guessed)
+        say("          a guess: the file does not say; --preprocess states it\n");
 }
 
 static void show_note(const char *note)
 {
     for (const char *line = note; line && *line;) {
         size_t length = strcspn(line, "\n");
-        char *text = mem_format("%.*s", (int)length, line), *plain = print_plain(text);
-        printf("note: %s\n", plain);
-        mem_free(plain);
+        char *text = mem_format("%.*s", (int)length, line);
+        say("note: %s\n", text);
         mem_free(text);
         line += length + (line[length] == '\n');
     }
@@ -177,19 +179,16 @@ static void show_note(const char *note)
 
 static void show_match(const struct bind_report *report)
 {
-    printf("\nweights:");
+    say("\nweights:");
     for (enum bind_outcome outcome = 0; outcome < BIND_OUTCOMES; outcome++)
         if (report->count[outcome])
-            printf(" %zu %s", report->count[outcome], bind_outcome_name(outcome));
-    putchar('\n');
+            say(" %zu %s", report->count[outcome], bind_outcome_name(outcome));
+    say("\n");
     for (size_t i = 0; i < report->rows; i++) {
         const struct bind_row *row = &report->row[i];
         if (row->outcome == BIND_LOADED)
             continue;
-        char *name = print_plain(row->name), *detail = print_plain(row->detail);
-        printf("  %-10s  %s%s%s\n", bind_outcome_name(row->outcome), name, detail[0] ? "  " : "", detail);
-        mem_free(name);
-        mem_free(detail);
+        say("  %-10s  %s%s%s\n", bind_outcome_name(row->outcome), row->name, row->detail[0] ? "  " : "", row->detail);
     }
 }
 
@@ -199,16 +198,16 @@ static void show_plain(const struct shown *shown, const struct graph *graph, con
         show_catalog(shown);
     char params[PRINT_COUNT], macs[PRINT_COUNT], bytes[PRINT_COUNT];
     struct graph_totals totals = graph_totals(graph);
-    printf("%s: %d classes, %zu parameters (%s)\n", graph->arch, graph->classes, totals.params,
-           print_count(params, (double)totals.params));
+    say("%s: %d classes, %zu parameters (%s)\n", graph->arch, graph->classes, totals.params,
+        print_count(params, (double)totals.params));
     if (totals.buffers)
-        printf("with %zu running statistics, which Keras counts too: %zu\n", totals.buffers,
-               totals.params + totals.buffers);
-    printf("an image: %s MACs, %sB of activations\n", print_count(macs, totals.macs),
-           print_count(bytes, totals.activation_bytes));
+        say("with %zu running statistics, which Keras counts too: %zu\n", totals.buffers,
+            totals.params + totals.buffers);
+    say("an image: %s MACs, %sB of activations\n", print_count(macs, totals.macs),
+        print_count(bytes, totals.activation_bytes));
     show_preprocess(graph);
     show_note(graph->note);
-    printf("\n%-40s %-13s %-13s %9s %9s\n", "layer", "kind", "output", "params", "MACs");
+    say("\n%-40s %-13s %-13s %9s %9s\n", "layer", "kind", "output", "params", "MACs");
     for (int stage = 0; stage < graph->stages; stage++)
         show_stage(graph, stage);
     if (report->rows)

@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
@@ -22,35 +23,33 @@ static const char *const file_words[] = {
 
 static void tell_file(const struct verify_report *report)
 {
-    char *path = print_plain(report->path);
-    printf("file      %s\n          %s", path, file_words[report->file]);
-    mem_free(path);
+    say("file      %s\n          %s", report->path, file_words[report->file]);
     if (report->file == VERIFY_FILE_WRONG || report->file == VERIFY_FILE_REPACKED)
-        printf(": %s expected, %s found", report->expected, report->found);
+        say(": %s expected, %s found", report->expected, report->found);
     else if (report->file != VERIFY_FILE_UNKNOWN)
-        printf(": %s", report->found);
-    printf("\ntensors   %s\n", report->tensors);
+        say(": %s", report->found);
+    say("\ntensors   %s\n", report->tensors);
 }
 
 static void tell_plain(const struct verify_report *report)
 {
-    printf("model     %s, %d classes\n", report->arch, report->classes);
-    printf("catalog   %s%s\n", report->name[0] ? report->name : "not in it",
-           report->by_tensors ? ", recognised by its tensors" : "");
+    say("model     %s, %d classes\n", report->arch, report->classes);
+    say("catalog   %s%s\n", report->name[0] ? report->name : "not in it",
+        report->by_tensors ? ", recognised by its tensors" : "");
     tell_file(report);
     if (report->headless)
-        puts("head      none in the file: the logits below come from random numbers behind its trunk");
+        say("head      none in the file: the logits below come from random numbers behind its trunk\n");
     for (int i = 0; i < VERIFY_PROBES; i++) {
         const struct verify_probe *probe = &report->probe[i];
-        printf("probe %d   norm of the logits %.6g", i + 1, probe->norm);
+        say("probe %d   norm of the logits %.6g", i + 1, probe->norm);
         if (isfinite(probe->wanted_norm))
-            printf(", %.6g wanted; largest error %.2g of a logit's usual size", probe->wanted_norm, probe->error);
-        putchar('\n');
+            say(", %.6g wanted; largest error %.2g of a logit's usual size", probe->wanted_norm, probe->error);
+        say("\n");
     }
     if (isnan(report->error))
-        printf("verdict   %s\n", verify_verdict_text(report->verdict));
+        say("verdict   %s\n", verify_verdict_text(report->verdict));
     else
-        printf("verdict   largest error %.2g: %s\n", report->error, verify_verdict_text(report->verdict));
+        say("verdict   largest error %.2g: %s\n", report->error, verify_verdict_text(report->verdict));
 }
 
 static void tell_json(const struct verify_report *report)

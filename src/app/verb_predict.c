@@ -6,7 +6,9 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/clock.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
@@ -72,18 +74,16 @@ static void rank(struct predictor *p)
 
 static void tell_line(const struct predictor *p, const char *path, const float *logits)
 {
-    char *plain = print_plain(path);
-    fputs(plain, stdout);
-    mem_free(plain);
+    say("%s", path);
     for (int i = 0; p->tells_logits && i < p->graph->classes; i++)
-        printf("\t%.9g", (double)logits[i]);
+        say("\t%.9g", (double)logits[i]);
     for (int i = 0; !p->tells_logits && i < p->top; i++) {
         int class = p->order[i];
-        char *name = p->class_name ? print_plain(p->class_name[class]) : mem_format("%d", class);
-        printf("\t%s\t%.4f", name, (double)p->probability[class]);
+        char *name = p->class_name ? mem_string(p->class_name[class]) : mem_format("%d", class);
+        say("\t%s\t%.4f", name, (double)p->probability[class]);
         mem_free(name);
     }
-    putchar('\n');
+    say("\n");
     fflush(stdout);
 }
 
@@ -128,11 +128,50 @@ static bool predict_image(struct predictor *p, const char *path)
     return good;
 }
 
+static bool is_image(const char *path)
+{
+    struct error unused;
+    struct image_header header;
+    struct file_map map;
+    if (file_is_directory(path) || !file_map_open(&map, path, &unused))
+        return false;
+    bool is = image_probe(&header, map.data, map.size, path, &unused);
+    file_map_close(&map);
+    return is;
+}
+
+/* The images that lie in a folder itself; what is none is counted. Returns how many could not be read. */
+static int predict_folder(struct predictor *p, const char *folder)
+{
+    struct error error = {0};
+    struct file_list list;
+    int unreadable = 0, images = 0;
+    if (!file_list_read(&list, folder, &error)) {
+        app_fail(&error);
+        return 1;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        char *path = path_join(folder, list.name[i]);
+        if (is_image(path) && ++images)
+            unreadable += !predict_image(p, path);
+        mem_free(path);
+    }
+    if (images == 0) {
+        error_set(&error, ERROR_DATA,
+                  "%s: no images lie in this folder itself; thaw eval --data takes folders of classes", folder);
+        app_fail(&error);
+    } else if ((size_t)images < list.count) {
+        say_on(stderr, "thaw: %s: %zu others in it are no images\n", folder, list.count - (size_t)images);
+    }
+    file_list_free(&list);
+    return unreadable + (images == 0);
+}
+
 static int predict_all(struct predictor *p, char **path, int count)
 {
     int unreadable = 0;
     for (int i = 0; i < count; i++)
-        unreadable += !predict_image(p, path[i]);
+        unreadable += file_is_directory(path[i]) ? predict_folder(p, path[i]) : !predict_image(p, path[i]);
     remember_pass(p);
     if (p->list)
         app_json(json_pack("{s:s, s:i, s:O, s:i}", "arch", p->graph->arch, "classes", p->graph->classes, "images",
@@ -196,8 +235,8 @@ static int predict(int argc, char **argv)
 const struct verb verb_predict = {
     .name = "predict",
     .synopsis =
-        "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--runs DIR] [--json] IMAGE...",
-    .help = "tells the likeliest classes of images",
+        "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--runs DIR] [--json] IMAGE|DIR...",
+    .help = "tells the likeliest classes of images, named or in folders",
     .options = "  --model RUN|FILE   a run or a weights file; with --weights, an architecture\n" APP_RUNS_HELP
                "  --weights FILE     trained weights\n" MODEL_PREPROCESS_HELP
                "  --top N            classes an image (5, or all where there are fewer)\n"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_fields.h"
@@ -67,24 +68,21 @@ static void share_text(char *text, size_t room, double share)
 
 static void tell_head(void)
 {
-    printf("%-44s  %-13s  %9s  %9s  %9s  %9s  %10s  %s\n", "run", "state", "epochs", "best", "last", "learning", "time",
-           "tags");
+    say("%-44s  %-13s  %9s  %9s  %9s  %9s  %10s  %s\n", "run", "state", "epochs", "best", "last", "learning", "time",
+        "tags");
 }
 
 static void tell_run(const struct rundir_summary *run)
 {
     char epochs[24], best[16], last[16], learns[PRINT_COUNT];
-    char *name = print_plain(run->name), *tags = print_plain(run->labels.all), *note = print_plain(run->labels.note);
     snprintf(epochs, sizeof epochs, "%d/%d", run->epochs_done, run->epochs);
     share_text(best, sizeof best, run->best_accuracy);
     share_text(last, sizeof last, run->last_accuracy);
-    printf("%-44s  %-13s  %9s  %9s  %9s  %9s  %8.0f s%s%s\n", name, state(run), epochs, best, last,
-           print_count(learns, (double)run->params_trainable), run->seconds, tags[0] ? "  " : "", tags);
-    if (note[0])
-        printf("    %s\n", note);
-    mem_free(name);
-    mem_free(tags);
-    mem_free(note);
+    say("%-44s  %-13s  %9s  %9s  %9s  %9s  %8.0f s%s%s\n", run->name, state(run), epochs, best, last,
+        print_count(learns, (double)run->params_trainable), run->seconds, run->labels.all[0] ? "  " : "",
+        run->labels.all);
+    if (run->labels.note[0])
+        say("    %s\n", run->labels.note);
 }
 
 static size_t tell_list(const struct rundir_summary *list, size_t count, const char *folder, const struct query *query,
@@ -103,12 +101,10 @@ static size_t tell_list(const struct rundir_summary *list, size_t count, const c
             tell_run(&list[i]);
         shown++;
     }
-    char *plain = print_plain(folder);
     if (json)
         app_json(json_pack("{s:o, s:O}", "folder", print_json_text(folder), "runs", rows));
     else
-        printf("%zu of %zu runs in %s\n", shown, count, plain);
-    mem_free(plain);
+        say("%zu of %zu runs in %s\n", shown, count, folder);
     json_decref(rows);
     return shown;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_find.h"
@@ -17,19 +18,16 @@
 
 static void warn_of_heirs(const char *path)
 {
-    char *heirs = run_heirs(path), *plain = print_plain(heirs ? heirs : "");
+    char *heirs = run_heirs(path);
     if (heirs)
-        fprintf(stderr, "thaw: warning: began from its model and cannot go on without it there: %s\n", plain);
-    mem_free(plain);
+        say_on(stderr, "thaw: warning: began from its model and cannot go on without it there: %s\n",
+               heirs ? heirs : "");
     mem_free(heirs);
 }
 
 static void tell_move(const char *from, const char *to, const char *format)
 {
-    char *name = print_plain(path_base(from)), *there = print_plain(to);
-    printf(format, name, there);
-    mem_free(name);
-    mem_free(there);
+    say(format, path_base(from), to);
 }
 
 static json_t *move_object(const char *from, const char *to)
@@ -110,8 +108,9 @@ static int restore_runs(const struct verb_call *call)
 static bool agrees(size_t count, uint64_t bytes)
 {
     char answer[8] = "";
-    fprintf(stderr, "Remove %zu deleted run%s, %.1f MB, for good? [y/N] ", count, count == 1 ? "" : "s",
-            (double)bytes / 1e6);
+    say_on(stderr, "Remove %zu deleted run%s, %.1f MB, for good? [y/N] ", count, count == 1 ? "" : "s",
+           (double)bytes / 1e6);
+    say_flush(stderr);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
@@ -132,7 +131,7 @@ static int empty_trash(const struct verb_call *call)
     if (call->json)
         app_json(json_pack("{s:I, s:I}", "removed", (json_int_t)count, "bytes", (json_int_t)bytes));
     else
-        printf("%zu removed, %.1f MB\n", count, (double)bytes / 1e6);
+        say("%zu removed, %.1f MB\n", count, (double)bytes / 1e6);
     return good ? 0 : app_fail(&error);
 }
 
@@ -145,11 +144,8 @@ static void tell_labels(const char *path, const struct run_labels *labels, bool 
                            print_json_texts(labels->tag, labels->tags), "note", print_json_told(labels->note)));
         return;
     }
-    char *name = print_plain(path_base(path)), *tags = print_plain(labels->all), *note = print_plain(labels->note);
-    printf("%s\ntags: %s\nnote: %s\n", name, tags[0] ? tags : "none", note[0] ? note : "none");
-    mem_free(name);
-    mem_free(tags);
-    mem_free(note);
+    say("%s\ntags: %s\nnote: %s\n", path_base(path), labels->all[0] ? labels->all : "none",
+        labels->note[0] ? labels->note : "none");
 }
 
 /* Without more words: what there is. */

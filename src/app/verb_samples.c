@@ -7,6 +7,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/samples/roadsigns.h"
@@ -30,10 +31,11 @@ static void tell_all(void *context, int done, int total)
 static void print(void *context, int done, int all)
 {
     (void)context;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\rroad signs: %d/%d%s", done, all, done == all ? "\n" : "");
+    say_bar("road signs: %d/%d", done, all);
+    if (isatty(STDERR_FILENO) && done == all)
+        say_on(stderr, "\n");
     else if (done == all)
-        fprintf(stderr, "road signs: %d\n", all);
+        say_on(stderr, "road signs: %d\n", all);
 }
 
 static bool copy_file(const char *from, const char *to, struct error *error)
@@ -126,7 +128,7 @@ static int samples(int argc, char **argv)
         return app_json(json_pack("{s:o, s:i, s:i, s:i}", "folder", print_json_text(argv[1]),
                                   "american_train_per_class", (int)american, "indian_train_per_class", INDIAN_TRAIN,
                                   "side", SIDE));
-    printf("samples are in %s\n", argv[1]);
+    say("samples are in %s\n", argv[1]);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "app.h"
 #include "print.h"
+#include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/link.h"
@@ -43,8 +44,8 @@ static bool wait_for_answer(struct link *link, uint64_t id, struct run_answer *a
         }
         poll(&fd, 1, 1000);
         if (!told && clock_monotonic() - began > 1) {
-            fputs("asked; it is done behind the batch, the validation or the features that the run computes now\n",
-                  stderr);
+            say_on(stderr,
+                   "asked; it is done behind the batch, the validation or the features that the run computes now\n");
             told = true;
         }
     }
@@ -72,15 +73,14 @@ static int tell_link(struct link *link, const struct run_command *command, bool 
     uint64_t id = failed ? 0 : link_post(link, command, &error);
     if (!id || !wait_for_answer(link, id, &answer, &error))
         return app_fail(&error);
-    char *words = run_command_words(command), *sentence = print_plain(answer.sentence);
+    char *words = run_command_words(command);
     if (json)
         app_json(json_pack("{s:b, s:o}", "done", answer.done, "sentence", print_json_text(answer.sentence)));
     else if (answer.done)
-        printf("done: %s%s%s\n", words, sentence[0] ? ": " : "", sentence);
+        say("done: %s%s%s\n", words, answer.sentence[0] ? ": " : "", answer.sentence);
     else
-        fprintf(stderr, "thaw: refused: %s: %s\n", words, sentence);
+        say_on(stderr, "thaw: refused: %s: %s\n", words, answer.sentence);
     mem_free(words);
-    mem_free(sentence);
     return answer.done ? 0 : error_exit_code(ERROR_FAILED);
 }
 

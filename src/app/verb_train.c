@@ -8,6 +8,7 @@
 #include "app.h"
 #include "print.h"
 #include "run_lines.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
@@ -64,9 +65,7 @@ static int run_detached(const struct engine_request *request, bool json)
     if (run && json) {
         app_json(json_pack("{s:o}", "run", print_json_text(run)));
     } else if (run) {
-        char *plain = print_plain(run);
-        puts(plain);
-        mem_free(plain);
+        say("%s\n", run);
     }
     mem_free(run);
     link_destroy(link);
@@ -77,21 +76,28 @@ static int train(int argc, char **argv)
 {
     bool json = false, detach = false, share = false;
     struct option_list set = {0};
-    const char *runs = NULL;
-    const struct option_row options[] = {
-        {.name = "--json", .flag = &json},     {.name = "--set", .list = &set},
-        {.name = "--runs", .value = &runs},    {.name = "--run", .value = &runs}, /* as it was called at first */
-        {.name = "--detach", .flag = &detach}, {.name = "--share", .flag = &share}};
+    const char *runs = NULL, *threads = NULL;
+    const struct option_row options[] = {{.name = "--threads", .value = &threads}, {.name = "--json", .flag = &json},
+                                         {.name = "--set", .list = &set},          {.name = "--runs", .value = &runs},
+                                         {.name = "--run", .value = &runs}, /* as it was called at first */
+                                         {.name = "--detach", .flag = &detach},    {.name = "--share", .flag = &share}};
     argc = app_options(&verb_train, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc != 2)
         return app_usage(&verb_train, "one experiment file is needed");
     struct experiment experiment;
+    int wanted = -1;
+    if (!app_whole(&verb_train, "--threads", threads, 0, 1024, &wanted))
+        return error_exit_code(ERROR_USAGE);
     struct error error = {0};
     bool good = experiment_load(&experiment, argv[1], &error);
     for (size_t i = 0; good && i < set.count; i++)
         good = experiment_set(&experiment, set.item[i], &error);
+    if (good && wanted >= 0)
+        experiment.train.threads = wanted;
+    if (good && runs && strlen(runs) >= sizeof experiment.run.dir)
+        return app_usage(&verb_train, "--runs takes a folder of at most %zu bytes", sizeof experiment.run.dir - 1);
     if (good && runs)
         snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", runs);
     if (!good || !experiment_check(&experiment, &error))
@@ -103,25 +109,27 @@ static int train(int argc, char **argv)
 static int resume(int argc, char **argv)
 {
     bool json = false, detach = false, share = false;
-    const char *runs = NULL, *epochs = NULL;
-    int wanted = 0;
-    const struct option_row options[] = {{.name = "--json", .flag = &json},
-                                         {.name = "--runs", .value = &runs},
-                                         {.name = "--epochs", .value = &epochs},
-                                         {.name = "--detach", .flag = &detach},
-                                         {.name = "--share", .flag = &share}};
+    const char *runs = NULL, *epochs = NULL, *threads = NULL;
+    int wanted = 0, team = -1;
+    const struct option_row options[] = {
+        {.name = "--json", .flag = &json},      {.name = "--runs", .value = &runs},
+        {.name = "--epochs", .value = &epochs}, {.name = "--threads", .value = &threads},
+        {.name = "--detach", .flag = &detach},  {.name = "--share", .flag = &share}};
     argc = app_options(&verb_resume, argc, argv, options, THAW_LENGTH(options));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc != 2)
         return app_usage(&verb_resume, "one run is needed, by its name or as a directory");
-    if (!app_whole(&verb_resume, "--epochs", epochs, 1, 1000000, &wanted))
+    if (!app_whole(&verb_resume, "--epochs", epochs, 1, 1000000, &wanted) ||
+        !app_whole(&verb_resume, "--threads", threads, 0, 1024, &team))
         return error_exit_code(ERROR_USAGE);
     struct experiment experiment;
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error), *path = run ? path_join(run, "experiment.ini") : NULL;
     int code = 0;
     if (run && experiment_load(&experiment, path, &error)) {
+        if (team >= 0)
+            experiment.train.threads = team;
         struct engine_request request = {.experiment = &experiment, .resume = run, .epochs = wanted, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {
@@ -202,9 +210,10 @@ static int fork_run(int argc, char **argv)
 
 const struct verb verb_train = {
     .name = "train",
-    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--runs DIR] [--detach] [--share] [--json]",
+    .synopsis = "EXPERIMENT.ini [--set section.key=value]... [--threads N] [--runs DIR] [--detach] [--share] [--json]",
     .help = "runs an experiment without a screen",
     .options = "  --set section.key=value   overrides a line of the experiment; may be repeated\n"
+               "  --threads N               computing threads (0: all cores); the results are the same\n"
                "  --runs DIR                where the run directory is made\n"
                "  --detach                  in a process of its own: prints the run's directory and returns\n"
                "  --share                   your group may watch (thaw attach), not steer\n"
@@ -216,9 +225,10 @@ const struct verb verb_train = {
 
 const struct verb verb_resume = {
     .name = "resume",
-    .synopsis = "RUN [--epochs N] [--runs DIR] [--detach] [--share] [--json]",
+    .synopsis = "RUN [--epochs N] [--threads N] [--runs DIR] [--detach] [--share] [--json]",
     .help = "goes on with a run from its last checkpoint, to the same bits",
     .options = "  --epochs N   so many in all: also a run that had ended goes on\n"
+               "  --threads N  computing threads (0: all cores); the results are the same\n"
                "  --runs DIR   where runs are looked for by name (runs in the data home)\n"
                "  --detach     in a process of its own: prints the run's directory and returns\n"
                "  --share      your group may watch (thaw attach), not steer\n"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "app.h"
-#include "print.h"
+#include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
@@ -75,13 +75,12 @@ static void tell_what_goes_on(struct session *session)
         session_view(session, i, &view);
         if (view.here || view.replay || !session_phase_is_live(view.phase))
             continue;
-        char *plain = print_plain(view.attach), *word = quote_word(plain);
+        char *word = quote_word(view.attach);
         if (view.name[0])
-            printf("%s goes on training; to come back:\n  thaw attach %s\n", view.name, word);
+            say("%s goes on training; to come back:\n  thaw attach %s\n", view.name, word);
         else
-            puts("The run that was being started goes on; to come back:\n  thaw attach");
+            say("The run that was being started goes on; to come back:\n  thaw attach\n");
         mem_free(word);
-        mem_free(plain);
     }
 }
 

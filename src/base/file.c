@@ -6,14 +6,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 
 bool file_map_open(struct file_map *map, const char *path, struct error *error)
 {
@@ -65,7 +69,7 @@ void file_map_forget(const struct file_map *map, const uint8_t *from, size_t siz
         (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
-char *file_read_text(const char *path, size_t limit, struct error *error)
+static char *read_text(const char *path, size_t limit, size_t *size, struct error *error)
 {
     FILE *stream = fopen(path, "re");
     if (!stream) {
@@ -93,10 +97,31 @@ char *file_read_text(const char *path, size_t limit, struct error *error)
         goto fail;
     }
     text[used] = '\0';
+    *size = used;
     fclose(stream);
     return text;
 fail:
     fclose(stream);
+    mem_free(text);
+    return NULL;
+}
+
+char *file_read_text(const char *path, size_t limit, struct error *error)
+{
+    size_t unused;
+    return read_text(path, limit, &unused, error);
+}
+
+char *file_read_lines(const char *path, size_t limit, struct error *error)
+{
+    size_t size, length;
+    int line = 1;
+    char *text = read_text(path, limit, &size, error);
+    if (!text || (length = strlen(text)) == size)
+        return text;
+    for (size_t i = 0; i < length; i++)
+        line += text[i] == '\n';
+    error_set(error, ERROR_FAILED, "%s:%d: a zero byte, which no text has", path, line);
     mem_free(text);
     return NULL;
 }
@@ -160,6 +185,40 @@ bool file_write_atomic(const char *path, const void *data, size_t size, struct e
         return false;
     }
     return file_atomic_commit(&file, error);
+}
+
+/* "last.ini.4711.tmp": the process that wrote it; 0: another file. */
+static long writer_of(const char *name)
+{
+    static const char end[] = ".tmp";
+    const char *at = name + strlen(name), *stop;
+    long process;
+    if (!path_has_ending(name, end))
+        return 0;
+    for (at -= sizeof end - 1; at > name && at[-1] >= '0' && at[-1] <= '9';)
+        at--;
+    bool named = at - name > 1 && at[-1] == '.' && number_whole(at, 1, INT_MAX, &process, &stop);
+    return named ? process : 0;
+}
+
+/* An hour: another machine may be writing there, whose processes are not known here. */
+void file_sweep(const char *directory)
+{
+    enum { STALE_SECONDS = 3600 };
+    struct file_list list;
+    struct error unused;
+    struct stat status;
+    if (!file_list_read(&list, directory, &unused))
+        return;
+    for (size_t i = 0; i < list.count; i++) {
+        long process = writer_of(list.name[i]);
+        char *path = path_join(directory, list.name[i]);
+        if (process && lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+            time(NULL) - status.st_mtime > STALE_SECONDS && kill((pid_t)process, 0) != 0 && errno == ESRCH)
+            unlink(path);
+        mem_free(path);
+    }
+    file_list_free(&list);
 }
 
 bool file_exists(const char *path)

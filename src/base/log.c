@@ -7,9 +7,11 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 
 struct log {
     FILE *stream;
@@ -53,11 +55,15 @@ void log_write(struct log *log, enum log_level level, const char *area, const ch
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
     va_list args;
     va_start(args, format);
+    char *text = NULL, *plain;
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    plain = text_plain(text ? text : format); /* one line, and safe to look at */
+    va_end(args);
     pthread_mutex_lock(&log->lock);
-    fprintf(log->stream, "%s.%03ld %-7s %-10s ", when, now.tv_nsec / 1000000, names[level], area);
-    vfprintf(log->stream, format, args);
-    fputc('\n', log->stream);
+    fprintf(log->stream, "%s.%03ld %-7s %-10s %s\n", when, now.tv_nsec / 1000000, names[level], area, plain);
     fflush(log->stream);
     pthread_mutex_unlock(&log->lock);
-    va_end(args);
+    mem_free(plain);
+    free(text);
 }

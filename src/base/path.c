@@ -3,12 +3,14 @@
 
 #include "thaw/base/file.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "thaw/base/macros.h"
 #include "thaw/base/mem.h"
 
 char *path_join(const char *directory, const char *name)
@@ -36,12 +38,31 @@ char *path_of_descriptor(int fd)
     return same ? mem_string(path) : NULL;
 }
 
+char *path_whole(const char *path)
+{
+    char *here = path[0] == '/' ? NULL : realpath(".", NULL), *whole = path_join(here ? here : ".", path);
+    free(here);
+    return whole;
+}
+
+/* $HOME, else what the list of accounts says; NULL: neither. */
+static char *home_folder(void)
+{
+    const char *set = getenv("HOME");
+    char room[4096];
+    struct passwd account, *found = NULL;
+    if (set && set[0])
+        return mem_string(set);
+    bool told = getpwuid_r(getuid(), &account, room, sizeof room, &found) == 0 && found && found->pw_dir;
+    return told && found->pw_dir[0] == '/' && file_is_directory(found->pw_dir) ? mem_string(found->pw_dir) : NULL;
+}
+
 char *path_expand(const char *path)
 {
-    const char *home = getenv("HOME");
-    if (path[0] == '~' && (path[1] == '/' || !path[1]) && home)
-        return mem_format("%s%s", home, path + 1);
-    return mem_string(path);
+    char *home = path[0] == '~' && (path[1] == '/' || !path[1]) ? home_folder() : NULL;
+    char *expanded = home ? mem_format("%s%s", home, path + 1) : mem_string(path);
+    mem_free(home);
+    return expanded;
 }
 
 const char *path_base(const char *path)
@@ -56,21 +77,43 @@ bool path_has_ending(const char *path, const char *ending)
     return length > tail && strcmp(path + length - tail, ending) == 0;
 }
 
+static const struct {
+    const char *variable, *fallback;
+} homes[] = {
+    [PATH_CONFIG] = {"XDG_CONFIG_HOME", ".config"},
+    [PATH_DATA] = {"XDG_DATA_HOME", ".local/share"},
+    [PATH_CACHE] = {"XDG_CACHE_HOME", ".cache"},
+    [PATH_STATE] = {"XDG_STATE_HOME", ".local/state"},
+};
+
+/* Where it counts: a relative one is as good as none. */
+static const char *home_set(enum path_home which)
+{
+    const char *set = getenv(homes[which].variable);
+    return set && set[0] == '/' ? set : NULL;
+}
+
+bool path_has_homes(struct error *error)
+{
+    char *home = home_folder();
+    bool all = home != NULL;
+    mem_free(home);
+    for (size_t i = 0; !all && i < THAW_LENGTH(homes); i++)
+        if (!home_set((enum path_home)i))
+            return error_set(error, ERROR_USAGE,
+                             "there is no home folder: neither HOME nor %s is set, and the list of accounts names none",
+                             homes[i].variable);
+    return true;
+}
+
 char *path_home(enum path_home which)
 {
-    static const struct {
-        const char *variable, *fallback;
-    } homes[] = {
-        [PATH_CONFIG] = {"XDG_CONFIG_HOME", ".config"},
-        [PATH_DATA] = {"XDG_DATA_HOME", ".local/share"},
-        [PATH_CACHE] = {"XDG_CACHE_HOME", ".cache"},
-        [PATH_STATE] = {"XDG_STATE_HOME", ".local/state"},
-    };
-    const char *set = getenv(homes[which].variable);
-    if (set && set[0] == '/')
+    const char *set = home_set(which);
+    if (set)
         return path_join(set, "thaw");
-    const char *home = getenv("HOME");
-    return mem_format("%s/%s/thaw", home && home[0] ? home : ".", homes[which].fallback);
+    char *home = home_folder(), *path = mem_format("%s/%s/thaw", home ? home : ".", homes[which].fallback);
+    mem_free(home);
+    return path;
 }
 
 /* The folder of this program, with the slash; NULL where the system does not tell. */

@@ -150,10 +150,13 @@ static void serve(struct serving *serving)
     }
 }
 
-static bool how_it_ended(const struct serving *serving, struct error *error)
+/* And where: it may have been moved. */
+static bool how_it_ended(const struct serving *serving, char **run, struct error *error)
 {
     struct trainer_status status;
     trainer_status(thread_link_trainer(serving->link), &status);
+    mem_free(*run);
+    *run = mem_string(status.run_path);
     if (status.state != TRAINER_FAILED)
         return true;
     *error = status.error;
@@ -184,7 +187,7 @@ bool engine_serve(const struct engine_request *request, const struct engine_host
     if (good) {
         *run = mem_string(link_run(serving.link));
         serve(&serving);
-        good = how_it_ended(&serving, error);
+        good = how_it_ended(&serving, run, error);
     }
     door_close(serving.door);
     link_destroy(serving.link);

@@ -11,6 +11,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/number.h"
 #include "thaw/run/command.h"
 
 static bool refuse(enum run_command_kind kind, struct error *error)
@@ -30,14 +31,15 @@ static bool parse_real(const char *text, double *value)
 /* The next time that the clock shows HH:MM, here. */
 static bool next_time(const char *text, double *value)
 {
-    int hour, minute, used = 0;
+    long hour, minute;
+    const char *rest;
     time_t now = (time_t)clock_wall();
     struct tm parts;
-    if (!isdigit((unsigned char)text[0]) || sscanf(text, "%d:%2d%n", &hour, &minute, &used) != 2 || text[used] ||
-        hour < 0 || hour > 23 || minute < 0 || minute > 59 || !localtime_r(&now, &parts))
+    if (!number_whole(text, 0, 23, &hour, &rest) || *rest != ':' || !number_whole(rest + 1, 0, 59, &minute, NULL) ||
+        !localtime_r(&now, &parts))
         return false;
-    parts.tm_hour = hour;
-    parts.tm_min = minute;
+    parts.tm_hour = (int)hour;
+    parts.tm_min = (int)minute;
     parts.tm_sec = 0;
     parts.tm_isdst = -1;
     time_t at = mktime(&parts);
@@ -138,9 +140,21 @@ static bool take_rest(struct run_command *command, const char *rest)
     }
 }
 
+/* "there are lr, pause and so on". */
+static void tell_names(char *text, size_t room)
+{
+    size_t used = (size_t)snprintf(text, room, "there are");
+    for (int i = 0, told = 0; i < RUN_COMMANDS; i++) {
+        const struct run_command_row *row = run_command_row((enum run_command_kind)i);
+        if (row->typed && used < room)
+            used += (size_t)snprintf(text + used, room - used, "%s %s", told++ ? "," : "", row->name);
+    }
+}
+
 static bool find_kind(enum run_command_kind *kind, const char *name, struct error *error)
 {
     struct nearest nearest = {.wanted = name};
+    char all[256];
     for (int i = 0; i < RUN_COMMANDS; i++) {
         const struct run_command_row *row = run_command_row((enum run_command_kind)i);
         if (!row->typed)
@@ -152,7 +166,8 @@ static bool find_kind(enum run_command_kind *kind, const char *name, struct erro
         nearest_offer(&nearest, row->name);
     }
     error_set(error, ERROR_USAGE, "there is no command \"%.40s\" for a run", name);
-    nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    tell_names(all, sizeof all);
+    nearest_tell(&nearest, 1, all, error->text, sizeof error->text);
     return false;
 }
 

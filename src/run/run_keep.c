@@ -16,6 +16,7 @@
 #include "rundir_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/quote.h"
 #include "thaw/run/run_find.h"
 
 enum { DEPTH_MAX = 16, EXPERIMENT_BYTES_MAX = 1 << 20 };
@@ -45,10 +46,22 @@ static bool has_name(const char *path, struct error *error)
     return named || error_set(error, ERROR_USAGE, "%s: name the run itself", path);
 }
 
+/* Its lock; one that trains is told how it ends. */
+static int hold(const char *run, struct error *error)
+{
+    int lock = rundir_hold(run, error);
+    if (lock < 0 && rundir_is_active(run)) {
+        char *word = quote_word(path_base(run));
+        error_wrap(error, "%s trains; `thaw tell %s stop` ends it", path_base(run), word);
+        mem_free(word);
+    }
+    return lock;
+}
+
 /* rename(2) puts a directory into the place of an empty one, and refuses all else that is there. */
 static bool move(const char *from, const char *to, struct error *error)
 {
-    int lock = rundir_hold(from, error);
+    int lock = hold(from, error);
     if (lock < 0)
         return false;
     bool good = !file_exists(to) || error_set(error, ERROR_USAGE, "%s: there is such a run already", to);
@@ -219,7 +232,7 @@ static void sweep_run(struct sweep *sweep, const char *path, int trash, const ch
     struct error error;
     char *run = path_join(path, name);
     bool locks = sweep->removes && run_is(run);
-    int lock = locks ? rundir_hold(run, &error) : -1;
+    int lock = locks ? hold(run, &error) : -1;
     if (lock >= 0 || !locks)
         sweep_entry(sweep, trash, name, 0);
     else if (sweep->good)

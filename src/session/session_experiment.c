@@ -7,6 +7,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 
 #define THAW_ADD "thaw.epoch"
 
@@ -122,14 +123,15 @@ static bool choose_named(struct session *session, struct error *error)
 static bool set_one(struct experiment *experiment, const char *assignment, struct error *error)
 {
     static const char add[] = THAW_ADD "=";
-    int epoch, used = 0;
+    long epoch;
+    const char *layers;
     if (strncmp(assignment, add, sizeof add - 1) != 0)
         return experiment_set(experiment, assignment, error);
     const char *value = assignment + sizeof add - 1;
-    if (sscanf(value, "%d %n", &epoch, &used) != 1 || used == 0 || !value[used])
+    if (!number_whole(value, 1, EXPERIMENT_EPOCHS_MAX, &epoch, &layers) || *layers != ' ' || !layers[1])
         return error_set(error, ERROR_USAGE, "a thaw is an epoch and layers, as in 6 layer4 @ lr*0.1, not \"%s\"",
                          value);
-    char *named = mem_format("thaw.epoch %d=%s", epoch, value + used);
+    char *named = mem_format("thaw.epoch %ld=%s", epoch, layers + strspn(layers, " "));
     bool good = experiment_set(experiment, named, error);
     mem_free(named);
     return good;

@@ -285,7 +285,7 @@ void catalog_preprocess(const struct catalog_row *row, struct preprocess *prepro
 
 static char **read_names(const char *path, int classes, struct error *error)
 {
-    char *text = file_read_text(path, CLASSES_BYTES_MAX, error);
+    char *text = file_read_lines(path, CLASSES_BYTES_MAX, error);
     if (!text)
         return NULL;
     char **name = mem_array((size_t)classes, sizeof *name);

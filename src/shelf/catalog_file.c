@@ -359,7 +359,7 @@ static bool check_rows(const struct catalog *catalog, size_t first, const char *
 
 bool catalog_read(struct catalog *catalog, const char *path, struct error *error)
 {
-    char *text = file_read_text(path, FILE_BYTES_MAX, error);
+    char *text = file_read_lines(path, FILE_BYTES_MAX, error);
     if (!text) {
         error->kind = ERROR_USAGE;
         return false;

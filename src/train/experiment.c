@@ -17,6 +17,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/number.h"
 #include "thaw/run/command.h"
 #include "thaw/train/experiment.h"
 
@@ -81,13 +82,26 @@ static bool store_thaw(struct experiment *experiment, const struct experiment_th
     return true;
 }
 
+/* Of "epoch 5". */
+static bool thaw_epoch(const char *key, int *epoch)
+{
+    static const char word[] = "epoch ";
+    long number;
+    if (strncmp(key, word, sizeof word - 1) != 0 ||
+        !number_whole(key + strspn(key + sizeof word - 1, " ") + sizeof word - 1, 1, EXPERIMENT_EPOCHS_MAX, &number,
+                      NULL))
+        return false;
+    *epoch = (int)number;
+    return true;
+}
+
 static bool set_thaw(struct experiment *experiment, const char *key, const char *value, struct error *error)
 {
     struct experiment_thaw thaw = {.lr_factor = 1};
-    char rest;
-    if (sscanf(key, "epoch %d%c", &thaw.epoch, &rest) != 1 || thaw.epoch < 1)
-        return error_set(error, ERROR_USAGE, "thaw.%s: a key of [thaw] is \"epoch N\", as in epoch 5 = layer4 @ lr*0.1",
-                         key);
+    if (!thaw_epoch(key, &thaw.epoch))
+        return error_set(error, ERROR_USAGE,
+                         "thaw.%s: a key of [thaw] is \"epoch N\", N from 1 to %d, as in epoch 5 = layer4 @ lr*0.1",
+                         key, EXPERIMENT_EPOCHS_MAX);
     const char *at = strchr(value, '@');
     char *layers = trimmed(value, at ? (size_t)(at - value) : strlen(value));
     char *factor = at ? trimmed(at + 1, strlen(at + 1)) : mem_string("lr*1");
@@ -222,7 +236,8 @@ char *experiment_get(const struct experiment *experiment, const char *key)
     int epoch;
     if (!dot)
         return NULL;
-    for (int i = 0; sscanf(key, "thaw.epoch %d", &epoch) == 1 && i < experiment->thaws; i++)
+    bool is_thaw = !strncmp(key, "thaw.", 5) && thaw_epoch(dot + 1, &epoch);
+    for (int i = 0; is_thaw && i < experiment->thaws; i++)
         if (experiment->thaw[i].epoch == epoch)
             return thaw_text(&experiment->thaw[i]);
     char *section = trimmed(key, (size_t)(dot - key));
@@ -278,14 +293,23 @@ static char *read_line(char *to, int room, void *context)
     return to;
 }
 
+/* What stands before the first section is hardly a setting. */
+static const char *no_experiment(const struct reader *reader)
+{
+    return reader->section[0] ? "" : "; this is no experiment file (thaw-experiment(5) tells of them)";
+}
+
 static bool finish_assignment(struct reader *reader)
 {
     if (!reader->key[0])
         return true;
     reader->good =
         set_value(reader->experiment, reader->section, reader->key, reader->value, reader->folder, reader->error);
-    if (!reader->good)
+    if (!reader->good) {
         error_wrap(reader->error, "%s:%d", reader->experiment->source, reader->value_line);
+        size_t used = strlen(reader->error->text);
+        snprintf(reader->error->text + used, sizeof reader->error->text - used, "%s", no_experiment(reader));
+    }
     reader->key[0] = '\0';
     return reader->good;
 }
@@ -312,8 +336,8 @@ static int take_assignment(void *context, const char *section, const char *key, 
     if (!finish_assignment(reader))
         return 0;
     if (strlen(section) >= sizeof reader->section || strlen(key) >= sizeof reader->key) {
-        reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: unknown key [%.40s] %.40s",
-                                 reader->experiment->source, reader->line, section, key);
+        reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: unknown key [%.40s] %.40s%s",
+                                 reader->experiment->source, reader->line, section, key, no_experiment(reader));
         return 0;
     }
     strcpy(reader->section, section);
@@ -353,8 +377,8 @@ static bool parse_text(struct experiment *experiment, const char *text, const ch
     if (reader.good)
         finish_assignment(&reader);
     if (reader.good && fault)
-        reader.good = error_set(error, ERROR_USAGE, "%s:%d: neither [section], key = value nor a comment",
-                                experiment->source, line_of(text, fault));
+        reader.good = error_set(error, ERROR_USAGE, "%s:%d: neither [section], key = value nor a comment%s",
+                                experiment->source, line_of(text, fault), no_experiment(&reader));
     mem_free(reader.folder);
     return reader.good;
 }
@@ -367,7 +391,7 @@ static char *folder_of(const char *path)
 
 bool experiment_load(struct experiment *experiment, const char *path, struct error *error)
 {
-    char *text = file_read_text(path, FILE_BYTES_MAX, error);
+    char *text = file_read_lines(path, FILE_BYTES_MAX, error);
     if (!text) {
         error->kind = ERROR_USAGE;
         return false;
@@ -405,9 +429,7 @@ static char *absolute_value(const struct experiment_key *key, const struct exper
     if (key->type != EXPERIMENT_PATH || !experiment_is_path(value) || value[0] == '/' ||
         experiment_is_weights_name(key, value))
         return value;
-    char *here = realpath(".", NULL);
-    char *path = path_join(here ? here : ".", value);
-    free(here);
+    char *path = path_whole(value);
     mem_free(value);
     return path;
 }

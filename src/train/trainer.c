@@ -60,6 +60,15 @@ static void let_go(struct trainer *trainer, bool stays)
     trainer->rundir = NULL;
 }
 
+/* It may have been moved. */
+static void note_place(struct trainer *trainer)
+{
+    mem_free(rundir_file(trainer->rundir, ""));
+    pthread_mutex_lock(&trainer->mutex);
+    snprintf(trainer->status.run_path, sizeof trainer->status.run_path, "%s", rundir_path(trainer->rundir));
+    pthread_mutex_unlock(&trainer->mutex);
+}
+
 /* The run directory is let go before the state says so: who waits for the end may open it at once. */
 static void *run_thread(void *context)
 {
@@ -68,6 +77,7 @@ static void *run_thread(void *context)
         trainer_loop(trainer);
         if (trainer->failure.kind == ERROR_NONE)
             trainer_export(trainer);
+        trainer_account(trainer);
     }
     trainer_close_commands(trainer);
     if (trainer->began)
@@ -76,6 +86,7 @@ static void *run_thread(void *context)
         log_write(trainer->log, LOG_ERROR, "train", "%s", trainer->failure.text);
     log_close(trainer->log);
     trainer->log = NULL;
+    note_place(trainer);
     let_go(trainer, trainer->began || trainer->resuming);
     set_state(trainer, trainer->failure.kind == ERROR_NONE ? TRAINER_DONE : TRAINER_FAILED);
     return NULL;

@@ -92,7 +92,8 @@ static void tell_plan(struct trainer *trainer, const struct run_command *command
     event.u.thaw.lr_factor = factor;
     event.u.thaw.params_trainable = counts.trainable;
     event.u.thaw.params_frozen = counts.frozen;
-    trainer_emit(trainer, &event);
+    if (!trainer_emit(trainer, &event))
+        trainer->unheard = false; /* no checkpoint has a plan that no event tells of */
     mem_free(event.u.thaw.fixed);
 }
 
@@ -123,6 +124,8 @@ static bool take_plan(struct trainer *trainer, const struct plan_wish *wish, str
     if (wish->command)
         accept(trainer, wish->command);
     tell_plan(trainer, wish->command, layers, frozen, wish->factor);
+    if (wish->undoing) /* who asked did not name them */
+        snprintf(error->text, sizeof error->text, "%s %.900s again", frozen ? "froze" : "thawed", layers);
     mem_free(layers);
     double from = trainer_lr(trainer);
     change.lr_to = trainer->at.lr.base = wish->base;
@@ -193,7 +196,7 @@ static bool change_whole_plan(struct trainer *trainer, const struct run_command 
 static bool undo_plan(struct trainer *trainer, const struct run_command *command, struct error *error)
 {
     if (trainer->changes.count == 0)
-        return error_set(error, ERROR_USAGE, "nothing was frozen or thawed that could be taken back");
+        return error_set(error, ERROR_USAGE, "nothing was frozen or thawed in this run that could be taken back");
     struct plan_change *last = &trainer->changes.change[trainer->changes.count - 1];
     double base = trainer->at.lr.base, factor = last->lr_to > 0 ? last->lr_from / last->lr_to : 1;
     base = base == last->lr_to ? last->lr_from : base * factor;

@@ -70,14 +70,17 @@ static bool refuse_loss(struct trainer *trainer, double loss, double lr)
         loss, (unsigned long long)trainer->at.step + 1, lr);
 }
 
+/* Moves the cursor before anything is said: what can be told no longer can still be saved. */
 static bool train_batch(struct trainer *trainer, const struct batch *batch)
 {
     struct trainer_feed *feed = &trainer->feed[DATASET_TRAIN];
     struct checkpoint *at = &trainer->at;
     struct task_sums sums = {0};
     double began = clock_monotonic(), lr = trainer_lr(trainer);
-    if (batch->n == 0)
+    if (batch->n == 0) {
+        at->batch++;
         return true;
+    }
     const float *logits = forward(trainer, feed, batch, true);
     double loss = trainer->task->measure(trainer->task_state, logits, batch, trainer->logits_gradient, &sums);
     if (!isfinite(loss))
@@ -87,6 +90,7 @@ static bool train_batch(struct trainer *trainer, const struct batch *batch)
         return false;
     optim_step(trainer->optim, trainer->gradient, lr);
     at->step++;
+    at->batch++;
     add_sums(&at->sums, &sums);
     trainer_tick(trainer, true);
     double seconds = clock_monotonic() - began;
@@ -174,28 +178,33 @@ static bool emit_epoch(struct trainer *trainer)
     return trainer_emit(trainer, &event);
 }
 
-/* Takes the figures in; true: the best so far. */
-static bool judge(struct trainer *trainer, const struct task_sums *sums)
+/* Takes the figures in, once they are told; *best: so far. */
+static bool judge(struct trainer *trainer, const struct task_sums *sums, bool *best)
 {
     struct checkpoint *at = &trainer->at;
     double images = (double)sums->images;
+    *best = false;
     if (sums->images == 0)
-        return false;
+        return true;
     const struct metric_definition *first = &trainer->task->metrics.of[0];
     struct event event = {.kind = EVENT_EVAL};
-    event.u.eval.loss = at->val_loss = sums->loss / images;
+    event.u.eval.loss = sums->loss / images;
     event.u.eval.seconds = trainer->val_seconds;
     event.u.eval.images = (int)sums->images;
     trainer->task->figures(sums, &event.u.eval.metrics);
     double figure = metrics_get(&event.u.eval.metrics, first->name);
     event.u.eval.best = metric_is_better(first, figure, at->best);
-    at->stale = event.u.eval.best ? 0 : at->stale + 1;
-    if (event.u.eval.best) {
+    if (!trainer_emit(trainer, &event))
+        return false;
+    *best = event.u.eval.best;
+    at->val_loss = event.u.eval.loss;
+    at->stale = *best ? 0 : at->stale + 1;
+    if (*best) {
         at->best = figure;
         at->best_epoch = at->epoch;
         trainer->telling.owed = true; /* its predictions */
     }
-    return trainer_emit(trainer, &event) && event.u.eval.best;
+    return true;
 }
 
 bool trainer_is_stale(const struct trainer *trainer)
@@ -221,9 +230,11 @@ static bool end_epoch(struct trainer *trainer)
     struct task_sums sums = {0};
     if (trainer->dataset->images[DATASET_VAL].items > 0 && !evaluate(trainer, &sums))
         return false;
-    if (!emit_epoch(trainer))
+    bool best = false;
+    trainer->told_to = rundir_mark(trainer->rundir); /* who goes on from here evaluates again */
+    if (!emit_epoch(trainer) || !judge(trainer, &sums, &best))
         return false;
-    bool best = judge(trainer, &sums);
+    trainer->told_to = 0;
     trainer->proving.owed = true;
     if (trainer_is_due(&trainer->proving))
         trainer_prove(trainer);
@@ -279,7 +290,6 @@ static bool run_epoch(struct trainer *trainer)
         trainer_report_bad(trainer, DATASET_TRAIN);
         if (!good || trainer->failure.kind != ERROR_NONE)
             return false;
-        at->batch++;
     }
     return trainer_obey(trainer) && end_epoch(trainer);
 }
@@ -310,4 +320,6 @@ void trainer_loop(struct trainer *trainer)
     }
     if (trainer->failure.kind == ERROR_NONE)
         settle(trainer);
+    else if (trainer->unheard)
+        trainer_rescue(trainer);
 }

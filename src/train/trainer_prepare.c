@@ -10,10 +10,12 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
 #include "thaw/train/layer_rows.h"
 #include "trainer_private.h"
+#include "trainer_room.h"
 
 /* --- data --- */
 
@@ -37,6 +39,22 @@ static struct hash hash_classes(const struct dataset *dataset)
     return hash;
 }
 
+/* Models and predictions name the classes in UTF-8. */
+static bool check_classes(const struct dataset *dataset, struct error *error)
+{
+    for (int c = 0; c < dataset->classes; c++) {
+        if (text_is_utf8(dataset->class_name[c]))
+            continue;
+        char *name = text_spelt(dataset->class_name[c]);
+        error_set(error, ERROR_DATA,
+                  "%s: the name of the class \"%s\" is not UTF-8, so that no model could name it: rename its folder",
+                  dataset->path, name);
+        mem_free(name);
+        return false;
+    }
+    return true;
+}
+
 static bool prepare_data(struct trainer *trainer, struct error *error)
 {
     const struct experiment *experiment = &trainer->experiment;
@@ -47,6 +65,8 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
     if (trainer->dataset->images[DATASET_TRAIN].items == 0)
         return error_set(error, ERROR_DATA, "%s: no training images, only %zu for validation", trainer->dataset->path,
                          trainer->dataset->images[DATASET_VAL].items);
+    if (!check_classes(trainer->dataset, error))
+        return false;
     trainer->at.data_hash = hash_items(trainer->dataset);
     trainer->at.classes_hash = hash_classes(trainer->dataset);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
@@ -318,7 +338,10 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         return false;
     prepare_engine(trainer);
     prepare_loading(trainer);
-    if (!trainer_take_over(trainer, &data_changed, error) || !trainer_replan(trainer, trainer->freeze, error) ||
+    bool good = trainer_take_over(trainer, &data_changed, error);
+    if (trainer->fork) /* what its parent froze and thawed is not this run's to take back */
+        plan_changes_finish(&trainer->changes);
+    if (!good || !trainer_replan(trainer, trainer->freeze, error) || !trainer_has_room(trainer, error) ||
         !trainer_settle_events(trainer, error))
         return false;
     trainer->proof = freeze_proof_take(trainer->freeze, trainer->graph);

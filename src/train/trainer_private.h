@@ -17,6 +17,7 @@
 #include "thaw/train/optim.h"
 #include "thaw/train/trainer.h"
 #include "trainer_feed.h"
+#include "trainer_save.h"
 
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
@@ -81,6 +82,7 @@ struct trainer {
     double updates_said;           /* clock_monotonic */
 
     struct trainer_pace proving, saving, telling; /* proof of freeze; checkpoints; predictions.json */
+    struct error unsaved[TRAINER_FILES];          /* kind != NONE: it could not be written the last time */
     char *best_held;                              /* the best checkpoint, not written yet; NULL: none */
     size_t best_bytes;
     struct task_predictions predictions, best_predictions; /* of the last evaluation; of the best, not written yet */
@@ -97,6 +99,8 @@ struct trainer {
     bool paused;
     uint64_t pause_behind; /* a pause comes behind this step; 0: none */
     struct error failure;  /* kind != NONE: the run fails */
+    bool unheard;          /* because an event could not be kept: the state itself is whole */
+    uint64_t told_to;      /* rundir_mark that goes with the cursor while the events of an epoch's end come; else 0 */
 
     struct queue *commands; /* struct run_command *, allocated */
     struct run_command *pending;
@@ -176,25 +180,5 @@ bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error
 /* Behind the first plan: makes the events agree with what was taken over, after whatever would be lost with them has been
  * saved. */
 bool trainer_settle_events(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-
-/* --- trainer_save.c --- */
-/* Writes the last checkpoint, and a best one that was held before it, with their events; a failure is a warning and
- * false. */
-bool trainer_save(struct trainer *trainer) THAW_NONNULL;
-/* Whether the checkpoint of this epoch is to be kept for good. */
-bool trainer_keeps_epoch(const struct trainer *trainer, int epoch) THAW_NONNULL;
-/* Writes the last checkpoint alone, without a word. */
-bool trainer_write_last(struct trainer *trainer, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Keeps the last checkpoint, written at the end of that epoch, by its number, and lets older ones go. */
-void trainer_keep_epoch(struct trainer *trainer, int epoch) THAW_NONNULL;
-/* The same for somebody who asked: `command` leaves its event before those; a failure is his. */
-bool trainer_save_asked(struct trainer *trainer, const struct run_command *command, struct error *error) THAW_NONNULL;
-/* Takes the state as it is as the best: writes it `now`, right before a last one, or holds it until the next of them. */
-void trainer_keep_best(struct trainer *trainer, bool now) THAW_NONNULL;
-/* predictions.json: what Results shows of a reopened run; a failure is a warning. */
-void trainer_save_predictions(struct trainer *trainer) THAW_NONNULL;
-/* model.safetensors: the best model, or where there is none the last, for eval, predict and other programs. */
-void trainer_export(struct trainer *trainer) THAW_NONNULL;
-void trainer_predictions_finish(struct task_predictions *predictions) THAW_NONNULL;
 
 #endif

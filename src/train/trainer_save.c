@@ -1,8 +1,9 @@
 /* What a run leaves on disk beside its events: checkpoints, predictions.json, model.safetensors. All atomic; a failure
- * is a warning event and the run goes on, with the older file still there. Best and last are written together, so that
- * a resumed run never knows a better file than it remembers.
+ * is a warning event and the run goes on, with the older file still there. It is tried again at every later occasion; what
+ * is missing at the end is why the run has failed. Best and last are written together, so that a resumed run never knows a
+ * better file than it remembers.
  *
- * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": ..., "label": n,
+ * predictions.json: {"version": 1, "epoch": of the evaluation, "classes": [names], "images": [{"path": whole, "label": n,
  * "predicted": n, "probability": of the predicted class}]}, labels and predictions count into "classes".
  * predictions-best.json is the same of the best evaluation, whose model is exported. */
 #include "config.h"
@@ -15,6 +16,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 #include "thaw/source/bind.h"
 #include "trainer_private.h"
 
@@ -28,6 +30,7 @@ static void tell_file(struct trainer *trainer, const char *file, bool best)
 /* What writing one came to. */
 static void tell_checkpoint(struct trainer *trainer, bool best, const struct error *error)
 {
+    trainer->unsaved[best ? TRAINER_FILE_BEST : TRAINER_FILE_LAST] = *error;
     if (error->kind == ERROR_NONE)
         tell_file(trainer, best ? TRAINER_BEST : TRAINER_LAST, best);
     else
@@ -91,9 +94,7 @@ static void drop_held(struct trainer *trainer)
 void trainer_keep_best(struct trainer *trainer, bool now)
 {
     drop_held(trainer);
-    if (now)
-        write_now(trainer, true);
-    else
+    if (!now || !write_now(trainer, true))
         hold_best(trainer);
 }
 
@@ -101,10 +102,11 @@ static void write_held(struct trainer *trainer)
 {
     struct error error = {0};
     char *path = rundir_file(trainer->rundir, TRAINER_BEST);
-    if (!file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error))
-        error_wrap(&error, "no checkpoint");
+    bool good =
+        file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error) || error_wrap(&error, "no checkpoint");
     tell_checkpoint(trainer, true, &error);
-    drop_held(trainer);
+    if (good)
+        drop_held(trainer);
     mem_free(path);
 }
 
@@ -115,6 +117,7 @@ bool trainer_save(struct trainer *trainer)
         write_held(trainer);
     bool good = write_now(trainer, false);
     trainer_pace_end(&trainer->saving);
+    trainer->saving.owed = !good;
     return good;
 }
 
@@ -129,8 +132,13 @@ bool trainer_keeps_epoch(const struct trainer *trainer, int epoch)
 /* Of "epoch-0005.safetensors"; 0: another file. */
 static int epoch_of(const char *name)
 {
-    int epoch = 0, used = 0;
-    return sscanf(name, "epoch-%d.safetensors%n", &epoch, &used) == 1 && used > 0 && !name[used] ? epoch : 0;
+    static const char before[] = "epoch-";
+    const char *end;
+    long epoch;
+    bool is = strncmp(name, before, sizeof before - 1) == 0 &&
+              number_whole(name + sizeof before - 1, 1, EXPERIMENT_EPOCHS_MAX, &epoch, &end) &&
+              strcmp(end, ".safetensors") == 0;
+    return is ? (int)epoch : 0;
 }
 
 static int newer_first(const void *a, const void *b)
@@ -228,13 +236,15 @@ void trainer_predictions_finish(struct task_predictions *predictions)
 static json_t *describe(const struct trainer *trainer, const struct task_predictions *predictions)
 {
     const struct dataset *dataset = trainer->dataset;
+    char *here = path_whole("");
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
         json_array_append_new(classes, text_or_empty(dataset->class_name[c]));
     for (size_t i = 0; i < predictions->images; i++) {
         json_t *row = json_object();
-        const char *path = dataset->images[DATASET_VAL].item[predictions->index[i]].path;
+        char *path = path_join(here, dataset->images[DATASET_VAL].item[predictions->index[i]].path);
         json_object_set_new(row, "path", text_or_empty(path));
+        mem_free(path);
         json_object_set_new(row, "label", json_integer(predictions->label[i]));
         json_object_set_new(row, "predicted", json_integer(predictions->predicted[i]));
         json_object_set_new(row, "probability", json_real((double)predictions->probability[i]));
@@ -244,35 +254,54 @@ static json_t *describe(const struct trainer *trainer, const struct task_predict
     json_object_set_new(object, "epoch", json_integer(predictions->epoch));
     json_object_set_new(object, "classes", classes);
     json_object_set_new(object, "images", images);
+    mem_free(here);
     return object;
 }
 
-static void write_predictions(struct trainer *trainer, const struct task_predictions *predictions, const char *name)
+/* A failure to write a file, or that it went well. */
+static void tell_written(struct trainer *trainer, enum trainer_file file, struct error *error, const char *what)
+{
+    if (error->kind != ERROR_NONE) {
+        error_wrap(error, "%s", what);
+        trainer_warn(trainer, "%s", error->text);
+    }
+    trainer->unsaved[file] = *error;
+}
+
+static bool write_predictions(struct trainer *trainer, const struct task_predictions *predictions,
+                              enum trainer_file file)
 {
     struct error error = {0};
-    char *path = rundir_file(trainer->rundir, name);
+    char *path =
+        rundir_file(trainer->rundir, file == TRAINER_FILE_PREDICTIONS ? "predictions.json" : "predictions-best.json");
     json_t *object = describe(trainer, predictions);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    if (text && !file_write_atomic(path, text, strlen(text), &error))
-        trainer_warn(trainer, "no predictions saved: %s", error.text);
+    bool good = text ? file_write_atomic(path, text, strlen(text), &error)
+                     : error_set(&error, ERROR_FAILED, "%s cannot be written as JSON", path);
+    tell_written(trainer, file, &error, "no predictions saved");
     free(text);
     json_decref(object);
     mem_free(path);
+    return good;
 }
 
 void trainer_save_predictions(struct trainer *trainer)
 {
     int best = trainer->at.best_epoch;
     trainer_pace_begin(&trainer->telling);
-    write_predictions(trainer, &trainer->predictions, "predictions.json");
+    bool good = write_predictions(trainer, &trainer->predictions, TRAINER_FILE_PREDICTIONS);
     bool is_last = trainer->predictions.epoch == best, is_held = trainer->best_predictions.epoch == best;
     if (best > 0 && trainer->best_told != best && (is_last || is_held)) {
-        write_predictions(trainer, is_last ? &trainer->predictions : &trainer->best_predictions,
-                          "predictions-best.json");
-        trainer->best_told = best;
-        trainer_predictions_finish(&trainer->best_predictions);
+        const struct task_predictions *of = is_last ? &trainer->predictions : &trainer->best_predictions;
+        bool told = write_predictions(trainer, of, TRAINER_FILE_PREDICTIONS_BEST);
+        good = good && told;
+        if (told) {
+            trainer->best_told = best;
+            trainer_predictions_finish(&trainer->best_predictions);
+        }
     }
     trainer_pace_end(&trainer->telling);
+    trainer->telling.owed = !good;
 }
 
 /* The graph's values become the best model's. Where its file is not of the epoch that is remembered (it could not be
@@ -287,8 +316,9 @@ static void load_best(struct trainer *trainer)
     struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, &error);
     if (file && saved.best_epoch != trainer->at.best_epoch)
         error_set(&error, ERROR_FAILED, "%s is of epoch %d", path, saved.best_epoch);
-    if (error.kind != ERROR_NONE || !checkpoint_values(file, trainer->graph, NULL, &error))
-        trainer_warn(trainer, "the last model is exported, not the best: %s", error.text);
+    if (error.kind == ERROR_NONE && !checkpoint_values(file, trainer->graph, NULL, &error))
+        error_wrap(&error, "%s", path);
+    tell_written(trainer, TRAINER_FILE_BEST, &error, "the last model is exported, not the best");
     checkpoint_close(file);
     mem_free(path);
 }
@@ -300,6 +330,28 @@ void trainer_export(struct trainer *trainer)
     char *path = rundir_file(trainer->rundir, TRAINER_MODEL);
     const char *const *names = (const char *const *)trainer->dataset->class_name;
     if (!bind_export(trainer->graph, path, TENSOR_F32, names, &error))
-        trainer_warn(trainer, "no model exported: %s", error.text);
+        error.kind = ERROR_FAILED;
+    tell_written(trainer, TRAINER_FILE_MODEL, &error, "no model exported");
     mem_free(path);
+}
+
+void trainer_account(struct trainer *trainer)
+{
+    for (int file = 0; file < TRAINER_FILES && trainer->failure.kind == ERROR_NONE; file++) {
+        if (trainer->unsaved[file].kind == ERROR_NONE)
+            continue;
+        trainer->failure = trainer->unsaved[file];
+        trainer->failure.kind = ERROR_FAILED;
+        error_wrap(&trainer->failure, "not all of the run is on disk (thaw resume tries again)");
+    }
+}
+
+void trainer_rescue(struct trainer *trainer)
+{
+    struct error error = {0};
+    uint64_t mark = trainer->told_to ? trainer->told_to : rundir_mark(trainer->rundir);
+    if (trainer->best_held)
+        write_held(trainer);
+    if (!trainer_write_last(trainer, mark, &error))
+        log_write(trainer->log, LOG_ERROR, "train", "no checkpoint: %s", error.text);
 }

@@ -29,8 +29,10 @@ bool trainer_emit(struct trainer *trainer, struct event *event)
     event->epoch = trainer->event_epoch;
     event->step = trainer->at.step;
     if (!rundir_append(trainer->rundir, event, &error)) {
-        if (trainer->failure.kind == ERROR_NONE)
+        if (trainer->failure.kind == ERROR_NONE) {
             trainer->failure = error;
+            trainer->unheard = true;
+        }
         log_write(trainer->log, LOG_ERROR, "run", "%s", error.text);
         return false;
     }

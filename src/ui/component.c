@@ -95,7 +95,7 @@ const char *component_leaf(const char *path)
 
 const char *component_run_title(const char *run)
 {
-    const char *name = component_leaf(run);
+    const char *name = run[0] ? component_leaf(run) : "The run"; /* one whose start failed has no directory */
     size_t day = strspn(name, "0123456789");
     size_t second = day == 8 && name[day] == '-' ? strspn(name + day + 1, "0123456789") : 0;
     return second == 6 && name[15] == '-' && name[16] != '\0' ? name + 16 : name;

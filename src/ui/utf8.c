@@ -8,6 +8,7 @@
 #include <wchar.h>
 
 #include "canvas.h"
+#include "thaw/base/text.h"
 
 uint32_t utf8_next(const char **text)
 {
@@ -60,11 +61,11 @@ int code_width(uint32_t code)
 {
     if (code < 0x80)
         return code >= 0x20 && code != 0x7f;
+    if (text_steers(code)) /* whatever the locale knows of it */
+        return 0;
     int width = wcwidth((wchar_t)code);
     if (width >= 0)
         return width;
-    if (code < 0xa0)
-        return 0;
     for (size_t i = 0; i < THAW_LENGTH(ranges); i++)
         if (code >= ranges[i].first && code <= ranges[i].last)
             return ranges[i].width;

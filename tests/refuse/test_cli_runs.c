@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -50,6 +53,92 @@ static void trains_unheard(void **state)
     mem_free(model);
     mem_free(name);
     cli_finish(&outcome);
+}
+
+static char *stream_of(pid_t process, int stream)
+{
+    char name[64], target[512];
+    snprintf(name, sizeof name, "/proc/%ld/fd/%d", (long)process, stream);
+    ssize_t length = readlink(name, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = '\0';
+    return mem_string(target);
+}
+
+static pid_t train_without_streams(void)
+{
+    char *program = mem_format("%s/thaw", getenv("THAW_BUILDDIR")), *ini = cli_path("short.ini"),
+         *runs = cli_path("closed");
+    pid_t child = fork();
+    if (child == 0) {
+        for (int fd = 0; fd < 3; fd++)
+            close(fd);
+        execl(program, program, "train", ini, "--runs", runs, "--set", "train.epochs=100000", (char *)NULL);
+        _exit(127);
+    }
+    assert_true(child > 0);
+    mem_free(program);
+    mem_free(ini);
+    mem_free(runs);
+    return child;
+}
+
+/* Where the three streams are closed, no file or socket of the run takes the place of one. */
+static void trains_without_streams(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct file_list list = {0};
+    pid_t child = train_without_streams();
+    char *runs = cli_path("closed");
+    while (!list.count) { /* the run is there, so its files are open soon, and what they left is taken before */
+        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+        nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+        file_list_free(&list);
+        if (!file_list_read(&list, runs, &error))
+            list = (struct file_list){0};
+    }
+    file_list_free(&list);
+    mem_free(runs);
+    for (int fd = 0; fd < 3; fd++) {
+        char *target = stream_of(child, fd);
+        assert_string_equal(target, "/dev/null");
+        mem_free(target);
+    }
+    int status = 0;
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+/* What is asked of runs in other words than usual. */
+static void answers_what_is_meant(void **state)
+{
+    (void)state;
+    cli_expect_text(EXPECT(2, "follow", "--runs", "@nowhere"), NULL, "nowhere: there are no runs in it");
+    cli_expect_text(EXPECT(0, "train", "@short.ini", "--runs", "@meant", "--threads", "1"), "finished", NULL);
+    cli_expect_text(EXPECT(0, "follow", "--runs", "@meant"), "best validation accuracy", NULL);
+    cli_expect_text(EXPECT(2, "train", "@short.ini", "--threads", "many"), NULL, "--threads takes a whole number");
+    cli_expect_text(EXPECT(0, "resume", "last", "--runs", "@meant", "--epochs", "2", "--threads", "1"), "finished",
+                    NULL);
+    char far[700];
+    memset(far, 'a', sizeof far - 1);
+    far[0] = '/';
+    far[sizeof far - 1] = '\0';
+    cli_expect_text(EXPECT(2, "train", "@short.ini", "--runs", far), NULL,
+                    "--runs takes a folder of at most 511 bytes");
+    char *run = only_run("meant"), *ini = mem_format("%s/%s/experiment.ini", cli_directory, run + 1);
+    struct error error = {0};
+    char *text = file_read_text(ini, 1 << 16, &error);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "threads = 1\n"));
+    cli_expect_text(EXPECT(2, "tell", run, "resume"), NULL, "there are lr, pause, continue, step, stop, save, freeze");
+    cli_expect_text(EXPECT(0, "predict", "--model", "last", "--runs", "@meant", "@good/a"), "good/a/0.png\t", NULL);
+    cli_expect_text(EXPECT(3, "predict", "--model", "last", "--runs", "@meant", "@good"), NULL,
+                    "good: no images lie in this folder itself");
+    cli_expect_text(EXPECT(2, "train", "@garbage.pth"), NULL, "this is no experiment file");
+    mem_free(text);
+    mem_free(ini);
+    mem_free(run);
 }
 
 /* The object names the run's directory, so that a script finds what it wrote. */
@@ -319,6 +408,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trains_unheard),
+        cmocka_unit_test(trains_without_streams),
+        cmocka_unit_test(answers_what_is_meant),
         cmocka_unit_test(names_the_run),
         cmocka_unit_test(tells_unjudged_runs),
         cmocka_unit_test(tells_resumed_runs),

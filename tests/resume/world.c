@@ -247,7 +247,7 @@ static void run(struct world_log *log, const struct trainer_options *wanted, str
     world_must(trainer_start(log->trainer, &error), &error);
     trainer_join(log->trainer);
     trainer_status(log->trainer, status);
-    strcpy(log->path, status->run_path);
+    snprintf(log->path, sizeof log->path, "%.500s", status->run_path);
     trainer_destroy(log->trainer);
     log->trainer = NULL;
 }

@@ -22,6 +22,9 @@ void file_map_forget(const struct file_map *map, const uint8_t *from, size_t siz
 /* The whole file as text with a NUL behind it; the caller frees. Refuses files over `limit` bytes. */
 char *file_read_text(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* The same of a file of lines: what stands behind a zero byte would be passed over, so that is an error, with its line. */
+char *file_read_lines(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 /* Writes to a temporary file beside `path`, syncs, renames: readers see the old file or the new one, never a part.
  * A full disk or a read-only directory leaves the old file untouched. */
 bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
@@ -36,6 +39,10 @@ bool file_atomic_begin(struct file_atomic *file, const char *path, struct error 
 bool file_atomic_commit(struct file_atomic *file, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void file_atomic_abandon(struct file_atomic *file) THAW_NONNULL;
 
+/* Removes what atomic writes that were killed left in a folder: files of this user named NAME.PROCESS.tmp, an hour old at
+ * least, whose process is no more. */
+void file_sweep(const char *directory) THAW_NONNULL;
+
 bool file_exists(const char *path) THAW_NONNULL;
 bool file_is_directory(const char *path) THAW_NONNULL;
 bool file_make_directories(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK; /* mkdir -p, 0777 */
@@ -49,6 +56,7 @@ bool file_list_read(struct file_list *list, const char *directory, struct error 
 void file_list_free(struct file_list *list) THAW_NONNULL;
 
 char *path_join(const char *directory, const char *name) THAW_NONNULL; /* caller frees; an absolute name wins */
+char *path_whole(const char *path) THAW_NONNULL;                       /* from the root on; caller frees */
 char *path_expand(const char *path) THAW_NONNULL;                      /* a leading ~/ ; caller frees */
 const char *path_base(const char *path) THAW_NONNULL;                  /* borrowed, the part behind the last slash */
 /* Whether a name ends so (".ini") and has more than that. */
@@ -58,7 +66,9 @@ bool path_has_ending(const char *path, const char *ending) THAW_NONNULL;
 char *path_of_descriptor(int fd);
 
 enum path_home { PATH_CONFIG, PATH_DATA, PATH_CACHE, PATH_STATE };
-/* $XDG_..._HOME/thaw, or its default below $HOME; caller frees. Not created. */
+/* false: there is no place for some of them; a program says so before it makes them where it stands. */
+bool path_has_homes(struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* $XDG_..._HOME/thaw, or its default below $HOME or the account's home; caller frees. Not created. */
 char *path_home(enum path_home which);
 /* A folder that comes with the program ("themes"): in $THAW_DATADIR, beside the program in its source tree, or as
  * installed; caller frees. */

@@ -26,7 +26,7 @@ enum kernel_choice { KERNELS_MEASURED, KERNELS_BUILT_IN, KERNEL_CHOICES };
 /* How frozen features are kept. */
 enum cache_kind { CACHE_F32, CACHE_F16, CACHE_OFF, CACHE_KINDS };
 
-enum { EXPERIMENT_TEXT = 512, EXPERIMENT_THAWS = 16 };
+enum { EXPERIMENT_TEXT = 512, EXPERIMENT_THAWS = 16, EXPERIMENT_EPOCHS_MAX = 1000000 };
 
 /* [thaw] epoch 5 = layer4 @ lr*0.1 */
 struct experiment_thaw {

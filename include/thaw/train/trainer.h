@@ -35,8 +35,8 @@ void trainer_post(struct trainer *trainer, const struct run_command *command) TH
 enum trainer_state { TRAINER_RUNNING, TRAINER_DONE, TRAINER_FAILED };
 struct trainer_status {
     enum trainer_state state;
-    char run_path[512];
-    struct error error; /* of FAILED */
+    char run_path[4096]; /* as it is by now: it may have been moved */
+    struct error error;  /* of FAILED */
 };
 void trainer_status(struct trainer *trainer, struct trainer_status *status) THAW_NONNULL;
 

@@ -15,8 +15,10 @@
 #include "thaw/base/error.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 #include "thaw/base/queue.h"
 #include "thaw/base/rng.h"
+#include "thaw/base/text.h"
 
 static void errors_carry_sentence_and_kind(void **state)
 {
@@ -115,6 +117,21 @@ static void random_numbers_are_pure_and_even(void **state)
     assert_int_equal(found, ((uint64_t)1 << 50) - 1);
 }
 
+static void whole_numbers_do_not_wrap(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "", "x", "-1", "+1", " 1", "1 ", "1x", "0x1", "4294967297", "18446744073709551617", "101"};
+    const char *end;
+    long number = 7;
+    for (size_t i = 0; i < THAW_LENGTH(bad); i++)
+        if (number_whole(bad[i], 1, 100, &number, NULL))
+            fail_msg("%s is taken as %ld", bad[i], number);
+    assert_int_equal(number, 7);
+    assert_true(number_whole("100", 1, 100, &number, NULL) && number == 100);
+    assert_true(number_whole("12:30", 0, 23, &number, &end) && number == 12 && *end == ':');
+}
+
 static void *fill(void *argument)
 {
     for (uintptr_t i = 1; i <= 1000; i++)
@@ -141,12 +158,49 @@ static void queue_keeps_order_between_threads(void **state)
     queue_destroy(queue);
 }
 
+/* What a text is as UTF-8, for a terminal, and spelt out. */
+static void foreign_text_steers_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *plain, *spelt; /* NULL: as the text */
+        bool utf8;
+    } rows[] = {
+        {"", NULL, NULL, true},
+        {"caf\xc3\xa9 \xe5\xad\x97 \xf0\x9f\x90\xb1", NULL, NULL, true},
+        {"caf\xe9", "caf?", "caf\\xe9", false},
+        {"a\033[31m\n\177", "a?[31m??", "a\\x1b[31m\\x0a\\x7f", true},
+        {"\xc2\x9b"
+         "2J",
+         "?2J", "\\xc2\\x9b2J", true}, /* CSI in one character */
+        {"\x9b"
+         "2J",
+         "?2J", "\\x9b2J", false}, /* and as a byte */
+        {"\xe2\x80\xaegpj\xe2\x80\xac", "?gpj?", "\\xe2\\x80\\xaegpj\\xe2\\x80\\xac", true},
+        {"\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8f\xd8\x9c\xe2\x80\xa8", "?????", NULL, true},
+        {"\xc0\xaf", "??", "\\xc0\\xaf", false},           /* longer than need be */
+        {"\xed\xa0\x80", "???", "\\xed\\xa0\\x80", false}, /* half of a pair */
+        {"\xf4\x90\x80\x80", "????", NULL, false},         /* beyond the last */
+        {"\xe5\xad", "??", "\\xe5\\xad", false},           /* cut off */
+    };
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        char *plain = text_plain(rows[i].text), *spelt = text_spelt(rows[i].text);
+        assert_string_equal(plain, rows[i].plain ? rows[i].plain : rows[i].text);
+        if (rows[i].spelt || !rows[i].plain)
+            assert_string_equal(spelt, rows[i].spelt ? rows[i].spelt : rows[i].text);
+        assert_int_equal(text_is_utf8(rows[i].text), rows[i].utf8);
+        mem_free(plain);
+        mem_free(spelt);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_carry_sentence_and_kind),   cmocka_unit_test(long_sentences_are_cut),
         cmocka_unit_test(floats_are_aligned_and_zero),      cmocka_unit_test(hash_text_round_trips),
         cmocka_unit_test(random_numbers_are_pure_and_even), cmocka_unit_test(queue_keeps_order_between_threads),
+        cmocka_unit_test(foreign_text_steers_nothing),      cmocka_unit_test(whole_numbers_do_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

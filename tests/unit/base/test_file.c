@@ -1,6 +1,8 @@
 /* Files: maps, atomic writes that leave the old file when they fail, listings in order, paths. */
 #include "config.h"
 
+#include <fcntl.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +148,79 @@ static void paths_join_and_find_home(void **state)
     expect_path(path_home(PATH_STATE), "/home/someone/.local/state/thaw");
     expect_path(path_expand("~/x"), "/home/someone/x");
     expect_path(path_expand("x~"), "x~");
+    char *here = realpath(".", NULL), *whole = path_join(here, "a/b");
+    expect_path(path_whole("a/b"), whole);
+    expect_path(path_whole("/a"), "/a");
+    free(here);
+    mem_free(whole);
+}
+
+/* Where no variable says, the account's home is taken, never the folder that one stands in. */
+static void homes_are_not_where_one_stands(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    const struct passwd *account = getpwuid(getuid());
+    bool known = account && account->pw_dir[0] == '/' && file_is_directory(account->pw_dir);
+    char *home = known ? mem_format("%s/.cache/thaw", account->pw_dir) : mem_string("./.cache/thaw");
+    setenv("HOME", "", 1);
+    unsetenv("XDG_CACHE_HOME");
+    expect_path(path_home(PATH_CACHE), home);
+    assert_int_equal(path_has_homes(&error), known);
+    unsetenv("HOME");
+    expect_path(path_home(PATH_CACHE), home);
+    for (int i = 0; i < 4; i++)
+        setenv(((const char *const[]){"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"})[i], "/x",
+               1);
+    assert_true(path_has_homes(&error));
+    mem_free(home);
+}
+
+static void lines_hold_no_zero_bytes(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *path = path_join(folder, "zero.ini"), *text;
+    assert_true(file_write_atomic(path, "[a]\nb = 1\n\0c = 2\n", 18, &error));
+    assert_null(file_read_lines(path, 100, &error));
+    assert_non_null(strstr(error.text, "zero.ini:3: a zero byte"));
+    assert_true(file_write_atomic(path, "[a]\nb = 1\n", 10, &error));
+    text = file_read_lines(path, 100, &error);
+    assert_string_equal(text, "[a]\nb = 1\n");
+    mem_free(text);
+    mem_free(path);
+}
+
+/* What a killed write left goes; what may be somebody's stays. */
+static void litter_is_swept(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    const struct timespec old[2] = {{time(NULL) - 7200, 0}, {time(NULL) - 7200, 0}};
+    char *where = path_join(folder, "litter"), name[5][64];
+    pid_t gone = fork();
+    if (gone == 0)
+        _exit(0);
+    assert_int_equal(waitpid(gone, NULL, 0), gone);
+    snprintf(name[0], sizeof name[0], "last.ini.%ld.tmp", (long)gone);
+    snprintf(name[1], sizeof name[1], "last.ini.%ld.tmp", (long)getpid());
+    snprintf(name[2], sizeof name[2], "young.%ld.tmp", (long)gone);
+    strcpy(name[3], "mine.tmp");
+    strcpy(name[4], "4711.tmp");
+    assert_true(file_make_directories(where, &error));
+    for (int i = 0; i < 5; i++) {
+        char *path = path_join(where, name[i]);
+        assert_true(file_write_atomic(path, "x", 1, &error));
+        assert_int_equal(i == 2 ? 0 : utimensat(AT_FDCWD, path, old, 0), 0);
+        mem_free(path);
+    }
+    file_sweep(where);
+    for (int i = 0; i < 5; i++) {
+        char *path = path_join(where, name[i]);
+        assert_int_equal(file_exists(path), i > 0);
+        mem_free(path);
+    }
+    mem_free(where);
 }
 
 int main(void)
@@ -153,6 +231,9 @@ int main(void)
         cmocka_unit_test(abandoned_writes_leave_the_old_file),
         cmocka_unit_test(listings_are_sorted),
         cmocka_unit_test(paths_join_and_find_home),
+        cmocka_unit_test(homes_are_not_where_one_stands),
+        cmocka_unit_test(lines_hold_no_zero_bytes),
+        cmocka_unit_test(litter_is_swept),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

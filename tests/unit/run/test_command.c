@@ -97,6 +97,8 @@ static void nonsense_is_refused(void **state)
         {"lr -1", "lr takes RATE"},
         {"lr 0", "lr takes RATE"},
         {"lr nan", "lr takes RATE"},
+        {"stop 4294967306:10", "stop takes"},
+        {"stop 10:4294967306", "stop takes"},
         {"lr inf", "lr takes RATE"},
         {"lr 0.1x", "lr takes RATE"},
         {"lr 0.1 0.2", "lr takes RATE"},

@@ -196,9 +196,14 @@ static void faults_name_line_and_nearest(void **state)
     assert_refused("[data]\ncache_disk = -5\n", "data.cache_disk = -5: must be from 0");
     assert_refused("[data]\ncache_memory = 10 GB\n", "data.cache_memory = 10 GB: not a whole number");
     assert_refused("[thaw]\nepoch x = layer4\n", "epoch N");
+    assert_refused("[thaw]\nepoch 4294967297 = layer4\n",
+                   "thaw.epoch 4294967297: a key of [thaw] is \"epoch N\", N from 1");
+    assert_refused("[thaw]\nepoch 18446744073709551617 = layer4\n", "N from 1 to 1000000");
     assert_refused("[thaw]\n\nepoch 2 = layer4 @ 0.1\n", "e.ini:3: ");
     assert_refused("[train]\nepochs 3\n", "e.ini:2: neither");
     assert_refused("epochs = 3\n", "e.ini:1: unknown section []");
+    assert_refused("# thaw\nA workbench: it trains what is on the shelf.\n", "this is no experiment file");
+    assert_refused("# thaw\nA workbench.\n", "nor a comment; this is no experiment file");
     char text[900] = "[data]\npath = /";
     memset(text + strlen(text), 'p', 600);
     assert_refused(text, "e.ini:2: data.path: longer than 511 bytes");

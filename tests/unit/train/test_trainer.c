@@ -1,5 +1,5 @@
 /* The trainer as its callers see it: what is frozen does not move and a proof fails where it does; commands, early stop,
- * exports, and what it does about full disks and missing parts. */
+ * exports, and what it does about missing parts. */
 #include "config.h"
 
 #include <math.h>
@@ -501,53 +501,6 @@ static void a_loss_that_is_no_number(void **state)
     assert_non_null(strstr(log.last[EVENT_DONE].u.done.text, "try a lower train.lr"));
 }
 
-/* A folder where the checkpoint should go stands for a disk that refuses it. */
-static void block_checkpoint(struct world_log *log, const struct event *event)
-{
-    struct error error = {0};
-    char *path = rundir_file(log->trainer->rundir, "checkpoints/last.safetensors/x");
-    if (event->kind == EVENT_RUN)
-        assert_true(file_make_directories(path, &error));
-    mem_free(path);
-}
-
-static void goes_on_without_checkpoints(void **state)
-{
-    (void)state;
-    struct experiment experiment = world_experiment();
-    struct world_log log = {.react = block_checkpoint};
-    world_set(&experiment, "train.epochs=2");
-    world_run(&log, &experiment, NULL);
-    assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
-    assert_true(log.kinds[EVENT_WARNING] >= 2);
-    assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "last.safetensors"));
-}
-
-/* A limit on file sizes stands for a full disk. */
-static void fill_disk(struct world_log *log, const struct event *event)
-{
-    world_limit_files(event->kind == EVENT_STEP && event->step >= 3 ? rundir_mark(log->trainer->rundir) + 20 : 0);
-}
-
-static void fails_where_events_cannot_be_kept(void **state)
-{
-    (void)state;
-    struct experiment experiment = world_experiment();
-    struct world_log log = {.react = fill_disk}, read;
-    struct trainer_status status;
-    char path[512];
-    world_run_failing(&log, &experiment, &status);
-    world_limit_files(0);
-    assert_int_equal(status.state, TRAINER_FAILED);
-    assert_non_null(strstr(status.error.text, "cannot append"));
-    world_find_run(&experiment, path);
-    world_read(path, &read);
-    assert_int_equal(read.last_step, 3); /* whole lines only */
-    log = (struct world_log){0};
-    world_run(&log, &experiment, path);
-    assert_int_equal(log.last[EVENT_DONE].u.done.how, EVENT_DONE_FINISHED);
-}
-
 static void assert_refused(const char *assignment, enum error_kind kind, const char *part)
 {
     struct experiment experiment = world_experiment();
@@ -579,6 +532,43 @@ static void what_cannot_begin(void **state)
     assert_refused("freeze.upto=linear", ERROR_USAGE, "nothing is left to train");
     assert_refused("freeze.upto=layer9", ERROR_USAGE, "layer9");
     assert_refused("thaw.epoch 2=layer9", ERROR_USAGE, "[thaw] epoch 2");
+}
+
+static void thaw_and_take_back(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 1)
+        world_post(log, RUN_THAW, 1, "layer2.2.*");
+    if (event->kind == EVENT_STEP && event->step == 2 && log->at)
+        world_post(log, RUN_UNDO, 0, NULL);
+}
+
+static void take_back(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 6)
+        world_post(log, RUN_UNDO, 0, NULL);
+}
+
+/* Who undoes is told what came of it; and what a parent thawed is not its fork's to take back. */
+static void undo_says_what_and_knows_its_own(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    struct world_log log = {.react = thaw_and_take_back, .at = 1};
+    world_set(&experiment, "train.epochs=1");
+    world_run(&log, &experiment, NULL);
+    if (!log.last_answer.done || strncmp(log.last_answer.sentence, "froze layer2.2", 14) != 0)
+        fail_msg("%s", log.last_answer.sentence);
+    log.at = 0;
+    world_run(&log, &experiment, NULL);
+    char *parent = mem_string(log.path);
+    world_set(&experiment, "train.epochs=2");
+    struct trainer_options options = {.experiment = &experiment, .fork = parent};
+    log.react = take_back;
+    world_run_options(&log, &options);
+    assert_int_equal(log.answers, 1);
+    assert_false(log.last_answer.done);
+    assert_non_null(strstr(log.last_answer.sentence, "nothing was frozen or thawed in this run"));
+    mem_free(parent);
 }
 
 static void scratch_trains_everything(void **state)
@@ -617,9 +607,8 @@ int main(void)
         cmocka_unit_test(checkpoints_of_epochs_are_kept),
         cmocka_unit_test(ends_early),
         cmocka_unit_test(a_loss_that_is_no_number),
-        cmocka_unit_test(goes_on_without_checkpoints),
-        cmocka_unit_test(fails_where_events_cannot_be_kept),
         cmocka_unit_test(what_cannot_begin),
+        cmocka_unit_test(undo_says_what_and_knows_its_own),
         cmocka_unit_test(scratch_trains_everything),
     };
     return cmocka_run_group_tests(tests, world_set_up, world_tear_down);

@@ -64,6 +64,23 @@ static void test_text(void **state)
     canvas_destroy(canvas);
 }
 
+/* Whatever the locale knows of them, no characters come to the terminal that turn the direction of what follows. */
+static void test_steering(void **state)
+{
+    (void)state;
+    static const char *const codes[] = {"\u200e", "\u2028", "\u2029", "\u202a",  "\u202e",
+                                        "\u2066", "\u2069", "\u061c", "\xc2\x9b"};
+    for (size_t i = 0; i < THAW_LENGTH(codes); i++) {
+        struct canvas *canvas = canvas_create(12, 1);
+        canvas_format(canvas, 0, 0, 12, THEME_TEXT, 0, "ab%scd", codes[i]);
+        char *dump = canvas_dump(canvas);
+        if (strstr(dump, codes[i]))
+            fail_msg("%zu is drawn", i);
+        mem_free(dump);
+        canvas_destroy(canvas);
+    }
+}
+
 static void test_wide(void **state)
 {
     (void)state;
@@ -174,9 +191,9 @@ static void test_scaling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_text),  cmocka_unit_test(test_wide),
-        cmocka_unit_test(test_clip),    cmocka_unit_test(test_ascii), cmocka_unit_test(test_images),
-        cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_text),     cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_clip),    cmocka_unit_test(test_ascii),    cmocka_unit_test(test_images),
+        cmocka_unit_test(test_scaling), cmocka_unit_test(test_steering),
     };
     return cmocka_run_group_tests_name("canvas", tests, NULL, NULL);
 }

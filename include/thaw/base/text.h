@@ -1,0 +1,24 @@
+/* Text that others wrote: names of files and classes, notes, what libraries and weights files say. */
+#ifndef THAW_BASE_TEXT_H
+#define THAW_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "thaw/base/macros.h"
+
+/* Well-formed UTF-8, as Unicode has it: no surrogates, nothing longer than need be. */
+bool text_is_utf8(const char *text) THAW_NONNULL THAW_MUST_CHECK;
+/* Control characters (C0, DEL, C1); marks, embeddings, overrides and isolates of direction; separators of lines and
+ * paragraphs. */
+bool text_steers(uint32_t code);
+/* The text as a terminal may have it: '?' stands for each character that steers and each byte that is no UTF-8; caller
+ * frees. */
+char *text_plain(const char *text) THAW_NONNULL;
+/* The same with those bytes spelt out, "caf\xe9", so that they can be found; caller frees. */
+char *text_spelt(const char *text) THAW_NONNULL;
+
+/* The same JSON, valid UTF-8 without line ends, with the characters that may steer a terminal escaped; caller frees. */
+char *text_json(const char *json) THAW_NONNULL;
+
+#endif
