@@ -130,7 +130,7 @@ static void say(struct ui *ui, enum ui_message_kind kind, const char *format, va
     ui->message_kind = kind;
     ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
     ui->message_holds = NULL;
-    ui->dirty = true;
+    ui->dirty = ui->again = true;
 }
 
 void ui_again(struct ui *ui)
@@ -370,11 +370,23 @@ void ui_resize(struct ui *ui, int width, int height)
     ui->dirty = true;
 }
 
+/* That a run has begun to train, is paused or has ended is seen at once; that it goes from training to validating and back
+ * comes again and again, and may wait for the line. */
+static void notice_phase(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    enum session_phase phase = status.phase == SESSION_VALIDATING ? SESSION_RUNNING : status.phase;
+    ui->again = ui->again || phase != ui->phase;
+    ui->phase = phase;
+}
+
 void ui_pump(struct ui *ui)
 {
     if (session_pump(ui->session) == 0)
         return;
     take_notices(ui);
+    notice_phase(ui);
     ui->dirty = true;
     const char *why = question_settle(ui->question, ui);
     why = why ? why : chooser_settle(ui->chooser, ui);

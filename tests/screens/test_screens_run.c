@@ -349,6 +349,30 @@ static void test_runs_are_forked_and_replayed(void **state)
     see("replay 10x");
 }
 
+/* --- what cannot wait for a slow line --- */
+
+static void test_answers_and_ends_are_drawn_at_once(void **state)
+{
+    (void)state;
+    struct error error;
+    begin_run();
+    fake_session_steps(stage.session, 1);
+    ui_pump(stage.ui);
+    assert_true(stage.ui->dirty && !stage.ui->again); /* a step */
+    ui_draw(stage.ui);
+    assert_true(session_tell(stage.session, "save", &error));
+    ui_pump(stage.ui);
+    assert_true(stage.ui->again); /* the answer */
+    ui_draw(stage.ui);
+    ui_pump(stage.ui);
+    assert_false(stage.ui->again);
+    fake_session_finish_run(stage.session);
+    ui_pump(stage.ui);
+    assert_true(stage.ui->again);
+    ui_draw(stage.ui);
+    assert_false(stage.ui->again);
+}
+
 /* --- several runs --- */
 
 static void test_what_trains_already_is_offered(void **state)
@@ -526,6 +550,7 @@ int main(void)
         WITH_STAGE(test_runs_are_named_and_labelled),
         WITH_STAGE(test_runs_are_deleted_and_brought_back),
         WITH_STAGE(test_runs_are_forked_and_replayed),
+        WITH_STAGE(test_answers_and_ends_are_drawn_at_once),
         WITH_STAGE(test_what_trains_already_is_offered),
         WITH_STAGE(test_views_are_listed_and_changed),
         WITH_STAGE(test_closing_lets_the_run_go_on),
