@@ -140,6 +140,10 @@ void data_finish(struct draft *draft);
 
 /* session_keep.c */
 void fork_finish(struct draft *draft);
+/* The draft's fork has begun, from the parent that the run's first event names: the next run is none. */
+void fork_began(struct session *session, const char *parent);
+/* A run's directory may have been moved or deleted since it was listed: ERROR_FAILED, which says so. */
+bool run_is_there(const char *path, struct error *error);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);

@@ -37,6 +37,7 @@ struct view_stamp {
 struct view {
     struct link *link;
     bool here;      /* it trains in this process */
+    bool forks;     /* as the draft does, until its first event says that it has */
     uint64_t shown; /* session->shows, when it was shown last */
     struct view_line line;
     struct view_stage stage[EXPERIMENT_THAWS]; /* of a run that was started from here, as far as known */
