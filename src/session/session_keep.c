@@ -103,11 +103,13 @@ void fork_began(struct session *session, const char *parent)
         fork_finish(draft);
 }
 
-char *session_checkpoints(const char *path)
+char *session_checkpoints(const char *path, struct error *error)
 {
     static const char ending[] = ".safetensors";
     struct file_list list;
     struct error unused;
+    if (!run_is_there(path, error))
+        return NULL;
     char *folder = path_join(path, "checkpoints"), *names = mem_string("");
     bool read = file_is_directory(folder) && file_list_read(&list, folder, &unused);
     for (size_t i = read ? list.count : 0; i-- > 0;) { /* last and the newest epochs first */

@@ -469,10 +469,32 @@ static void draw_hint(struct ui *ui, int *x, int end, const char *name, const ch
     *x += width + 2;
 }
 
+/* Of what lies over the screen, which gets them all; false: nothing does. */
+static bool draw_overlay_keys(struct ui *ui)
+{
+    struct overlay_key keys[OVERLAY_KEYS];
+    struct rect line = ui->layout.keys;
+    int count = question_is_open(ui->question) ? question_keys(keys)
+                : chooser_is_open(ui->chooser) ? chooser_keys(keys)
+                : help_is_open(ui->help)       ? help_keys(keys)
+                : prompt_is_open(ui->prompt)   ? prompt_keys(ui->prompt, keys)
+                                               : 0;
+    for (int i = 0; i < count; i++) {
+        int used = canvas_text(ui->canvas, line.x, line.y, line.w, THEME_KEY, 0, keys[i].key) + 1;
+        layout_cut_left(&line, used);
+        used = canvas_text(ui->canvas, line.x, line.y, line.w, THEME_KEY_TEXT, 0, keys[i].label) + 2;
+        layout_cut_left(&line, used);
+    }
+    return count > 0;
+}
+
 /* The screen's best keys, with help and quit always there behind them. */
 static void draw_keys(struct ui *ui)
 {
     struct screen_hint hints[SCREEN_HINTS];
+    ui->hints = 0;
+    if (draw_overlay_keys(ui))
+        return;
     memset(hints, 0, sizeof hints);
     struct rect line = ui->layout.keys;
     int count = screen_table[ui->current]->keys(ui->state[ui->current], ui, hints);
@@ -481,7 +503,6 @@ static void draw_keys(struct ui *ui)
     keymap_first_key(ui->keymap, command_named("quit", -1), quit);
     int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2 + 2; /* and what parts them from what is before */
     int x = line.x, end = line.x + line.w;
-    ui->hints = 0;
     for (int i = 0; i < count; i++)
         draw_hint(ui, &x, end - kept, hints[i].command, hints[i].label);
     draw_hint(ui, &x, end, "help", NULL);

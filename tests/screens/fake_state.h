@@ -18,7 +18,7 @@ enum {
 
 struct fake_run_text {
     char path[160], tags[64], note[64];
-    bool deleted;
+    bool deleted, gone;
 };
 struct session {
     int pipe[2];

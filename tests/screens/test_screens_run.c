@@ -40,6 +40,8 @@ static void test_a_run_is_told_by_name(void **state)
     static const struct {
         const char *typed, *said;
     } told[] = {{": p a u s e Enter", "pause"},
+                {": p a u s e Enter", "continue"}, /* what is paused it lets go on, as its key does */
+                {"4 p", "pause"},
                 {": c o n t i n u e Enter", "continue"},
                 {": s t e p Space 3 Enter", "step 3"},
                 {": l r Space 0 . 0 1 Enter", "lr 0.01"},
@@ -73,6 +75,10 @@ static void test_replay(void **state)
     type("4");
     see("replay 10x");
     see("│ replay 4 Train");
+    type("p");
+    see("replay, paused");
+    type(": p a u s e Enter");
+    see("replay 10x");
     type("p");
     see("replay, paused");
     type("p >");
@@ -342,9 +348,11 @@ static void test_runs_are_forked_and_replayed(void **state)
     see("begins from epoch-0005 of ants-bees");
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
     see("setting ");
-    type(": n o - f o r k Enter");
+    see("F no fork");
+    type("F");
     see("begins from the weights");
     miss("epoch-0005");
+    miss("F no fork");
     type("6 p");
     see("replay 10x");
 }
@@ -371,6 +379,24 @@ static void test_answers_and_ends_are_drawn_at_once(void **state)
     assert_true(stage.ui->again);
     ui_draw(stage.ui);
     assert_false(stage.ui->again);
+}
+
+/* Another window, or a shell: the list says what is gone, and no longer has it. */
+static void test_runs_that_are_gone_are_said_to_be(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"Enter", "c", "f", "p", "T x Enter", "D y"};
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        close_stage(NULL);
+        open_stage(NULL);
+        type("6 j"); /* stopped, with checkpoints */
+        see("ants-bees");
+        fake_session_lose_run(stage.session, "ants-bees");
+        type(keys[i]);
+        assert_int_equal(stage.ui->message_kind, UI_ERROR);
+        see("20261121-140500-ants-bees"); /* in the sentence */
+        miss("mobilenet_v1_0.25");        /* no longer in the list */
+    }
 }
 
 /* --- several runs --- */
@@ -550,6 +576,7 @@ int main(void)
         WITH_STAGE(test_runs_are_named_and_labelled),
         WITH_STAGE(test_runs_are_deleted_and_brought_back),
         WITH_STAGE(test_runs_are_forked_and_replayed),
+        WITH_STAGE(test_runs_that_are_gone_are_said_to_be),
         WITH_STAGE(test_answers_and_ends_are_drawn_at_once),
         WITH_STAGE(test_what_trains_already_is_offered),
         WITH_STAGE(test_views_are_listed_and_changed),

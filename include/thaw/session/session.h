@@ -175,8 +175,8 @@ char *session_run_heirs(const char *path) THAW_NONNULL;
 bool session_tag_run(const char *path, const char *words, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool session_note_run(const char *path, const char *text, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Checkpoints that a run has, "last | best | epoch-0005"; "": none. Caller frees with mem_free. */
-char *session_checkpoints(const char *path) THAW_NONNULL;
+/* Checkpoints that a run has, "last | best | epoch-0005"; "": none. Caller frees with mem_free. NULL: the run is gone. */
+char *session_checkpoints(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Makes the next run one that begins at a checkpoint of another, with that one's settings until they are changed. Another
  * experiment or network, or session_no_fork, ends that. */
 bool session_fork(struct session *session, const char *path, const char *checkpoint,

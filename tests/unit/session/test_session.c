@@ -240,7 +240,7 @@ static void a_run_goes_on_and_is_forked(void **state)
     wait_for(SESSION_FINISHED);
     session_runs(session, &list);
     assert_int_equal(list[0].epochs_done, 4);
-    char *checkpoints = session_checkpoints(list[0].path);
+    char *checkpoints = session_checkpoints(list[0].path, &error);
     assert_string_equal(checkpoints, "last | best");
     mem_free(checkpoints);
     must(session_fork(session, list[0].path, "last", &error), &error);
@@ -278,6 +278,7 @@ static void a_run_that_is_gone_is_said_to_be(void **state)
     assert_string_equal(setting_of("train.epochs")->value, "7");
     assert_int_equal(rename(away, events), 0);
     assert_int_equal(rename(path, away), 0);
+    assert_null(session_checkpoints(path, &error));
     for (int i = 0; i < 8; i++) {
         bool done = i == 0   ? session_resume(session, path, 9, &error)
                     : i == 1 ? session_open_run(session, path, false, &error)
