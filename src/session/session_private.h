@@ -35,6 +35,7 @@ struct session {
     struct session_opening *opening; /* NULL: nothing is being opened */
     struct error opening_fault;      /* of kind NONE: it was opened */
     struct error why_instead;        /* of kind NONE: it was the one to begin with */
+    struct error why_none;           /* of kind NONE: one was opened */
     bool opening_news;               /* since the last pump */
 
     /* session_models_shown.c */

@@ -52,7 +52,12 @@ static void greet(struct ui *ui)
     if (session_opening(ui->session))
         return;
     const struct error *why = session_opened_instead(ui->session);
-    if (ui->starts)
+    const struct error *none = session_opened_none(ui->session);
+    if (none && ui->greeting) {
+        char models[COMPONENT_KEY], data[COMPONENT_KEY];
+        ui_say(ui, UI_WARNING, "The sample could not be opened: %.300s. Press %s to choose a model, %s for data",
+               none->text, component_key(ui, "models", models), component_key(ui, "data-screen", data));
+    } else if (ui->starts)
         ui_do(ui, "start", "");
     else if (why && ui->greeting)
         ui_say(ui, UI_WARNING, "What was open last could not be opened: %s. The sample is open instead", why->text);

@@ -549,6 +549,10 @@ static void test_questions_close_with_their_reason(void **state)
     stage_train(&stage, 1);
     type("X");
     see("Stop the run, saved");
+    see("epoch 1 of 20");
+    stage_train(&stage, FAKE_STEPS_EPOCH);
+    see("epoch 2 of 20"); /* what is behind it goes on */
+    see("Stop the run, saved");
     fake_session_finish_run(stage.session);
     stage_train(&stage, 1);
     miss("Stop the run, saved");

@@ -26,6 +26,7 @@ struct session_options {
     const char *experiment; /* to begin with, opened behind the caller's back from the first pump on; NULL: none */
     session_make_samples make_samples; /* before that; NULL: the sample world is there */
     const char *instead;               /* experiment that is opened where the other cannot be; NULL: none */
+    bool may_lack;                     /* where neither can be opened, none is, and that is no fault */
     const char *engine;                /* program that runs are started in, "/proc/self/exe"; NULL: in this process */
     bool measures;                     /* in the background, what session_cost wants to know of this machine */
 };
@@ -44,6 +45,8 @@ const char *session_opening(const struct session *session) THAW_NONNULL;
 const struct error *session_opening_fault(const struct session *session) THAW_NONNULL; /* NULL: none */
 /* Why the experiment to begin with was not opened, where the one instead was; NULL: it was. */
 const struct error *session_opened_instead(const struct session *session) THAW_NONNULL;
+/* Why none was opened, where one may lack; NULL: one was. */
+const struct error *session_opened_none(const struct session *session) THAW_NONNULL;
 
 /* --- layers and their freeze state: of the next run, or of the run that is shown --- */
 enum session_subject { SESSION_NEXT_RUN, SESSION_SHOWN_RUN };
