@@ -53,6 +53,8 @@ struct session {
     bool offline;
     struct session_timing timing;
 
+    unsigned results; /* so many were read */
+
     struct draft *draft; /* never NULL; changes as a whole when an experiment has been opened */
 
     /* session_views.c */
@@ -98,6 +100,9 @@ void cost_finish(struct session *session);
 /* session_look.c */
 size_t look_pump(struct session *session); /* the number of changes */
 void look_finish(struct session *session);
+
+/* session_results.c */
+size_t results_pump(struct session *session); /* the number of changes */
 
 /* session_listing.c */
 void listing_finish(struct draft *draft);

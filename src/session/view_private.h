@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "results.h"
 #include "thaw/run/link.h"
 #include "thaw/session/session.h"
 #include "thaw/train/experiment.h"
@@ -51,13 +52,12 @@ struct view {
     int *layer_row;              /* row of the story; -1 for a stage's */
     size_t layers;
     int stages;
-    /* session_status.c */
+    /* session_results.c */
+    struct results_read read; /* what `results` are of */
     struct session_results results;
-    unsigned *confusion;
-    char **result_class;
-    int result_classes;
-    bool last_results;  /* rather than the best ones */
-    bool results_known; /* results are those of the story's last evaluation */
+    struct view_reading *reading; /* NULL: nothing is being read */
+    bool last_results;            /* rather than the best ones */
+    bool results_known;           /* results are those of the story's last evaluation */
 };
 
 /* session_layers.c, for both kinds of rows */

@@ -231,6 +231,18 @@ static void test_results_say_of_which_epoch(void **state)
     see("best, epoch 18 (exported)");
 }
 
+static void test_results_are_read_behind_ones_back(void **state)
+{
+    (void)state;
+    begin_run();
+    fake_session_read_results(stage.session, true);
+    type("5");
+    see("Reading its predictions ...");
+    miss("No results yet");
+    fake_session_read_results(stage.session, false);
+    see("best so far, epoch 1");
+}
+
 static void test_no_results_say_why(void **state)
 {
     (void)state;
@@ -573,6 +585,7 @@ int main(void)
         WITH_STAGE(test_losses_and_rates_say_of_what),
         WITH_STAGE(test_thaws_to_come_are_drawn),
         WITH_STAGE(test_results_say_of_which_epoch),
+        WITH_STAGE(test_results_are_read_behind_ones_back),
         WITH_STAGE(test_no_results_say_why),
         WITH_STAGE(test_the_schedule_is_rows),
         WITH_STAGE(test_the_form_counts_the_next_run),
