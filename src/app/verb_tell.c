@@ -139,7 +139,7 @@ const struct verb verb_tell = {
                "  save           writes a checkpoint\n"
                "  freeze PATTERNS, thaw PATTERNS [@ lr*F], undo\n"
                "  epochs N       ends behind epoch N\n"
-               "  note TEXT      words for whoever reads the run\n"
+               "  note TEXT      words among its events, at this moment; runs note is of the whole run\n"
                "  --runs DIR     the folder of runs that RUN is looked for in\n"
                "  --json         the answer as one JSON object\n\n"
                "Exit code 1 where it is refused.\n",

@@ -72,6 +72,15 @@ static int run_detached(const struct engine_request *request, bool json)
     return code;
 }
 
+/* What --set changes. */
+static bool set_all(struct experiment *experiment, const struct option_list *set, struct error *error)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < set->count; i++)
+        good = experiment_set(experiment, set->item[i], error);
+    return good;
+}
+
 static int train(int argc, char **argv)
 {
     bool json = false, detach = false, share = false;
@@ -91,9 +100,7 @@ static int train(int argc, char **argv)
     if (!app_whole(&verb_train, "--threads", threads, 0, 1024, &wanted))
         return error_exit_code(ERROR_USAGE);
     struct error error = {0};
-    bool good = experiment_load(&experiment, argv[1], &error);
-    for (size_t i = 0; good && i < set.count; i++)
-        good = experiment_set(&experiment, set.item[i], &error);
+    bool good = experiment_load(&experiment, argv[1], &error) && set_all(&experiment, &set, &error);
     if (good && wanted >= 0)
         experiment.train.threads = wanted;
     if (good && runs && strlen(runs) >= sizeof experiment.run.dir)
@@ -140,23 +147,6 @@ static int resume(int argc, char **argv)
     return code;
 }
 
-/* The settings of a run's own file, with what --set changes; *epochs: where that names them, else 0. */
-static bool load_changed(const char *run, const struct option_list *set, struct experiment *experiment, int *epochs,
-                         struct error *error)
-{
-    static const char named[] = "train.epochs=";
-    char *path = path_join(run, "experiment.ini");
-    bool good = experiment_load(experiment, path, error);
-    *epochs = 0;
-    for (size_t i = 0; good && i < set->count; i++) {
-        good = experiment_set(experiment, set->item[i], error);
-        if (strncmp(set->item[i], named, sizeof named - 1) == 0)
-            *epochs = experiment->train.epochs;
-    }
-    mem_free(path);
-    return good && experiment_check(experiment, error);
-}
-
 /* The checkpoint that --at names is there; else which there are. */
 static bool has_checkpoint(const char *run, const char *at, struct error *error)
 {
@@ -196,10 +186,10 @@ static int fork_run(int argc, char **argv)
     struct experiment experiment;
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
-    int code = 0, epochs;
-    if (run && has_checkpoint(run, at, &error) && load_changed(run, &set, &experiment, &epochs, &error)) {
-        struct engine_request request = {
-            .experiment = &experiment, .fork = run, .checkpoint = at, .epochs = epochs, .share = share};
+    int code = 0;
+    if (run && has_checkpoint(run, at, &error) && experiment_load_run(&experiment, run, &error) &&
+        set_all(&experiment, &set, &error) && experiment_check(&experiment, &error)) {
+        struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {
         code = app_fail(&error);

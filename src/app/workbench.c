@@ -131,6 +131,7 @@ static int run(const struct choices *choices, int threads, const char *experimen
                                                     : goes_on       ? places.last
                                                                     : places.sample,
                                       .instead = goes_on ? places.sample : NULL,
+                                      .may_lack = !experiment,
                                       /* the experiments come last: without them it was never finished */
                                       .make_samples = file_exists(places.sample) ? NULL : make_samples};
     struct session *session = session_create(&options, &error);

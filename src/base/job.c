@@ -49,6 +49,7 @@ static void *run_thread(void *context)
     struct job *job = context;
     struct error error = {.kind = ERROR_NONE};
     bool good = job->request.run(job, job->request.context, &error);
+    mem_give_back(); /* a thread's heap stays when it ends, and the next job may be an hour away */
     pthread_mutex_lock(&job->lock);
     job->good = good;
     if (!good)

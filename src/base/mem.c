@@ -4,6 +4,7 @@
 
 #include "thaw/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,13 @@ void *mem_grow(void *block, size_t count, size_t item)
 void mem_free(void *block)
 {
     free(block);
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 char *mem_string(const char *text)

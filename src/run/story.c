@@ -75,6 +75,9 @@ static void take_run(struct story *story, const struct event *event, double x)
     story->phase = EVENT_PHASE_TRAINING;
     story_take_thaws(story, event->u.run.thaws);
     if (event->u.run.parent[0]) {
+        int batches = event->u.run.steps_per_epoch;
+        bool within = batches > 0 && event->step % (uint64_t)batches != 0; /* an epoch that is not over */
+        story->epochs_done = event->epoch > 0 ? event->epoch - within : 0;
         char *text = mem_format("forked from %s", event->u.run.parent);
         story_note_add(story, 0, event, text, NULL);
         mem_free(text);
@@ -142,6 +145,8 @@ static void take_step(struct story *story, const struct event *event, double x)
     double rate = event->u.step_.images_per_second;
     story->lr = event->u.step_.lr;
     story->phase = EVENT_PHASE_TRAINING;
+    if (event->epoch - 1 > story->epochs_done)
+        story->epochs_done = event->epoch - 1;
     if (isfinite(rate) && rate > 0)
         story->rate = story->rate > 0 ? 0.9 * story->rate + 0.1 * rate : rate;
     add_step(story, event);

@@ -4,30 +4,58 @@
 #include "results.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 enum { CLASSES_MAX = 100000 };
 
-static bool count_image(struct results_read *read, json_t *row)
+static bool take_image(struct results_read *read, json_t *image)
 {
-    json_int_t label = json_integer_value(json_object_get(row, "label"));
-    json_int_t predicted = json_integer_value(json_object_get(row, "predicted"));
+    json_int_t label = json_integer_value(json_object_get(image, "label"));
+    json_int_t predicted = json_integer_value(json_object_get(image, "predicted"));
     if (label < 0 || label >= read->classes || predicted < 0 || predicted >= read->classes)
         return false;
-    read->confusion[(size_t)label * (size_t)read->classes + (size_t)predicted]++;
-    read->images++;
+    read->confusion[read->images++] = (struct session_confusion){(int)label, (int)predicted, 1};
     read->correct += label == predicted;
     return true;
 }
 
-static void drop(struct results_read *read)
+static int compare(const void *a, const void *b)
+{
+    const struct session_confusion *one = a, *two = b;
+    return one->truth != two->truth ? one->truth - two->truth : one->predicted - two->predicted;
+}
+
+/* From a cell an image to a cell a pair of classes: ten thousand classes have a hundred million pairs, and few images. */
+static void count_images(struct results_read *read)
+{
+    struct session_confusion *cell = read->confusion;
+    size_t cells = 0;
+    if (read->images > 1)
+        qsort(cell, read->images, sizeof *cell, compare);
+    for (size_t i = 0; i < read->images; i++)
+        if (cells > 0 && compare(&cell[cells - 1], &cell[i]) == 0)
+            cell[cells - 1].count++;
+        else
+            cell[cells++] = cell[i];
+    read->row = mem_array((size_t)read->classes + 1, sizeof *read->row);
+    size_t at = 0;
+    for (int truth = 0; truth <= read->classes; truth++) {
+        while (at < cells && cell[at].truth < truth)
+            at++;
+        read->row[truth] = at;
+    }
+}
+
+void results_drop(struct results_read *read)
 {
     for (int i = 0; i < read->classes; i++)
         mem_free(read->class_name[i]);
     mem_free(read->class_name);
     mem_free(read->confusion);
+    mem_free(read->row);
     *read = (struct results_read){0};
 }
 
@@ -45,17 +73,19 @@ bool results_read(struct results_read *read, const char *run, bool best, struct 
         read->classes = (int)count;
         read->epoch = (int)json_integer_value(json_object_get(root, "epoch"));
         read->class_name = mem_array(count, sizeof *read->class_name);
-        read->confusion = mem_array(count * count, sizeof *read->confusion);
+        read->confusion = mem_array(json_array_size(images) + 1, sizeof *read->confusion);
         json_array_foreach(classes, at, item)
         {
             const char *name = json_string_value(item);
             read->class_name[at] = mem_string(name ? name : "");
         }
-        json_array_foreach(images, at, item) good = good && count_image(read, item);
+        json_array_foreach(images, at, item) good = good && take_image(read, item);
     }
     json_decref(root);
-    if (!good) {
-        drop(read);
+    if (good)
+        count_images(read);
+    else {
+        results_drop(read);
         error_set(error, ERROR_FAILED, "%s: no predictions to be read", path);
     }
     mem_free(path);

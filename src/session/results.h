@@ -5,11 +5,13 @@
 #include <stddef.h>
 
 #include "thaw/base/error.h"
+#include "thaw/session/views.h"
 
 struct results_read {
     int classes, epoch;
-    char **class_name;   /* [classes], the caller's */
-    unsigned *confusion; /* [classes][classes], rows true, columns predicted; the caller's */
+    char **class_name;                   /* [classes], the caller's */
+    struct session_confusion *confusion; /* as in struct session_results; the caller's */
+    size_t *row;                         /* [classes + 1]; the caller's */
     size_t images, correct;
 };
 
@@ -17,5 +19,8 @@ struct results_read {
  * nothing. */
 bool results_read(struct results_read *read, const char *run, bool best,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Frees what was read, and leaves nothing. */
+void results_drop(struct results_read *read) THAW_NONNULL;
 
 #endif

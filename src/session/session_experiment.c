@@ -40,8 +40,13 @@ static void resolve_freeze(const struct session *session, struct experiment *sho
 {
     const struct draft *draft = session->draft;
     *shown = draft->experiment;
-    if (!draft->graph || layers_are_named(session))
+    if (!draft->graph)
         return;
+    if (layers_are_named(session)) {
+        if (!shown->freeze.upto[0] && !shown->freeze.frozen[0])
+            snprintf(shown->freeze.upto, sizeof shown->freeze.upto, "%s", experiment_upto(shown));
+        return;
+    }
     char *frozen = freeze_describe(draft->freeze, draft->graph);
     snprintf(shown->freeze.frozen, sizeof shown->freeze.frozen, "%s", frozen);
     snprintf(shown->freeze.upto, sizeof shown->freeze.upto, "%s", frozen[0] ? "" : "none");

@@ -13,6 +13,13 @@
 #include "thaw/run/run_labels.h"
 #include "thaw/run/rundir.h"
 
+bool run_is_there(const char *path, struct error *error)
+{
+    return file_is_directory(path) ||
+           error_set(error, ERROR_FAILED, "%s is not there any more: it was deleted or has another name now",
+                     path_base(path));
+}
+
 /* A view of a run that is to be moved would look at a path that is gone. Returns whether it was the one that is shown. */
 static bool look_away(struct session *session, const char *path)
 {
@@ -41,19 +48,19 @@ static bool moved(struct session *session, char *to, bool was_shown, bool show)
 
 bool session_rename_run(struct session *session, const char *path, const char *name, struct error *error)
 {
-    char *to = run_rename(path, name, error);
+    char *to = run_is_there(path, error) ? run_rename(path, name, error) : NULL;
     return moved(session, to, to && look_away(session, path), true);
 }
 
 bool session_delete_run(struct session *session, const char *path, struct error *error)
 {
-    char *to = run_delete(path, error);
+    char *to = run_is_there(path, error) ? run_delete(path, error) : NULL;
     return moved(session, to, to && look_away(session, path), false);
 }
 
 bool session_restore_run(struct session *session, const char *path, struct error *error)
 {
-    return moved(session, run_restore(path, error), false, false);
+    return moved(session, run_is_there(path, error) ? run_restore(path, error) : NULL, false, false);
 }
 
 char *session_run_heirs(const char *path)
@@ -68,14 +75,14 @@ bool session_tag_run(const char *path, const char *words, struct error *error)
     size_t count = 0;
     for (char *at = strtok_r(copy, " ,", &save); at && count < RUN_TAGS_MAX; at = strtok_r(NULL, " ,", &save))
         word[count++] = at;
-    bool good = run_tag(path, word, count, error);
+    bool good = run_is_there(path, error) && run_tag(path, word, count, error);
     mem_free(copy);
     return good;
 }
 
 bool session_note_run(const char *path, const char *text, struct error *error)
 {
-    return run_note(path, text, error);
+    return run_is_there(path, error) && run_note(path, text, error);
 }
 
 /* --- forks --- */
@@ -87,11 +94,22 @@ void fork_finish(struct draft *draft)
     draft->fork = draft->checkpoint = NULL;
 }
 
-char *session_checkpoints(const char *path)
+void fork_began(struct session *session, const char *parent)
+{
+    struct draft *draft = session->draft;
+    const char *name = draft->fork ? path_base(draft->fork) : "";
+    size_t length = strlen(name);
+    if (length > 0 && strncmp(parent, name, length) == 0 && parent[length] == '/')
+        fork_finish(draft);
+}
+
+char *session_checkpoints(const char *path, struct error *error)
 {
     static const char ending[] = ".safetensors";
     struct file_list list;
     struct error unused;
+    if (!run_is_there(path, error))
+        return NULL;
     char *folder = path_join(path, "checkpoints"), *names = mem_string("");
     bool read = file_is_directory(folder) && file_list_read(&list, folder, &unused);
     for (size_t i = read ? list.count : 0; i-- > 0;) { /* last and the newest epochs first */
@@ -111,15 +129,15 @@ char *session_checkpoints(const char *path)
 
 bool session_fork(struct session *session, const char *path, const char *checkpoint, struct error *error)
 {
-    struct rundir_summary summary;
+    struct experiment now;
+    if (!run_is_there(path, error) || !experiment_load_run(&now, path, error))
+        return false;
     char *settings = path_join(path, "experiment.ini");
     bool good = session_load_experiment(session, settings, error);
     mem_free(settings);
-    if (!good || !rundir_summarise(path, &summary, error))
+    if (!good)
         return false;
-    if (summary.epochs > 0) /* which may have become more or fewer while it ran */
-        session->draft->experiment.train.epochs = summary.epochs;
-    rundir_summary_finish(&summary);
+    session->draft->experiment.train.epochs = now.train.epochs;
     session->draft->fork = mem_string(path);
     session->draft->checkpoint = mem_string(checkpoint);
     session->draft->experiment.source[0] = '\0';

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,8 @@
 #include "thaw/base/mem.h"
 #include "thaw/source/import.h"
 #include "thaw/source/zoo.h"
+
+enum { FOLDERS = 3 }; /* one in another below the models folder */
 
 static struct session_model *add_row(struct session *session)
 {
@@ -206,17 +209,48 @@ bool listing_add_file(struct session *session, const char *path)
     return known;
 }
 
-static void add_folder(struct session *session, const char *folder)
+/* A link that leads back to where it lies. */
+static bool leads_back(const char *folder, const char *path)
+{
+    char *from = realpath(folder, NULL), *to = realpath(path, NULL);
+    size_t length = to ? strlen(to) : 0;
+    bool back = !from || !to || (strncmp(from, to, length) == 0 && (from[length] == '/' || !from[length]));
+    free(from);
+    free(to);
+    return back;
+}
+
+/* Files of one name in several folders are told apart; of what is too long the end. */
+static void name_inside(struct session_model *row, const char *inside)
+{
+    if (!inside[0] || row->catalog[0])
+        return;
+    char *name = mem_format("%s%s", inside, row->name);
+    size_t length = strlen(name), most = sizeof row->name - 1;
+    snprintf(row->name, sizeof row->name, "%s", name + (length > most ? length - most : 0));
+    mem_free(name);
+}
+
+/* under: folders below it that are looked into, too; inside: how they stand before its files' names. */
+static void add_folder(struct session *session, const char *folder, int under, const char *inside)
 {
     struct error unused;
     struct file_list list;
     if (!file_list_read(&list, folder, &unused))
         return; /* no such folder: nothing there */
     for (size_t i = 0; i < list.count; i++) {
-        if (!weights_is_file_name(list.name[i]))
-            continue;
+        size_t before = session->draft->models;
         char *path = path_join(folder, list.name[i]);
-        listing_add_file(session, path);
+        bool is_folder = under > 0 && list.name[i][0] != '.' && file_is_directory(path);
+        if (is_folder && !leads_back(folder, path)) {
+            char *name = mem_format("%s%s/", inside, list.name[i]);
+            add_folder(session, path, under - 1, name);
+            mem_free(name);
+        } else if (!is_folder && weights_is_file_name(list.name[i])) {
+            listing_add_file(session, path);
+        }
+        if (!is_folder && session->draft->models > before)
+            name_inside(&session->draft->model[before], inside);
         mem_free(path);
     }
     file_list_free(&list);
@@ -280,8 +314,8 @@ const char *session_catalog_fault(const struct session *session)
 static void list_all(struct session *session)
 {
     session->draft->models = 0;
-    add_folder(session, session->samples);
-    add_folder(session, session->models_folder);
+    add_folder(session, session->samples, 0, "");
+    add_folder(session, session->models_folder, FOLDERS, "");
     for (size_t i = 0; i < session->draft->opened_count; i++)
         listing_add_file(session, session->draft->opened[i]);
     size_t count = 0;

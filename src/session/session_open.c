@@ -17,12 +17,12 @@ enum { PATIENCE = 1 }; /* seconds */
 struct session_opening {
     char *path, *instead, *samples, *runs, *models;
     int threads;
-    bool offline;
+    bool offline, may_lack;
     session_make_samples make_samples;
     struct session *opened; /* the job's until it has ended; NULL: its fault says why */
     struct job *job;        /* NULL: not begun, or there is no thread */
     bool begun;
-    struct error fault, why_instead; /* the latter of kind NONE: it was not necessary */
+    struct error fault, why_instead, why_none; /* the latter two of kind NONE: it was not necessary */
     char text[128];
     size_t told; /* drawings that the front end knows of */
 };
@@ -45,7 +45,7 @@ bool opening_create(struct session *session, const struct session_options *optio
     struct error why = {0};
     bool is_to_be = !options->make_samples || options->instead || file_exists(options->experiment);
     if (is_to_be && !experiment_load(&session->draft->experiment, options->experiment, &why)) {
-        if (!options->instead) {
+        if (!options->instead && !options->may_lack) {
             *error = why;
             return false;
         }
@@ -61,6 +61,7 @@ bool opening_create(struct session *session, const struct session_options *optio
     opening->models = mem_string(session->models_folder);
     opening->threads = options->threads;
     opening->offline = options->offline;
+    opening->may_lack = options->may_lack;
     opening->make_samples = options->make_samples;
     session->opening = opening;
     session_wake(session->wake[1]); /* the first pump begins it: a front end draws before */
@@ -96,9 +97,12 @@ static bool run_opening(struct job *job, void *context, struct error *error)
     };
     struct session *opened = opening->instead ? open_file(&options, opening->path, &opening->why_instead) : NULL;
     if (!opened) {
-        if (opening->make_samples && !opening->make_samples(opening->samples, tell_drawn, job, error))
-            return false;
-        opened = open_file(&options, opening->instead ? opening->instead : opening->path, error);
+        bool drawn = !opening->make_samples || opening->make_samples(opening->samples, tell_drawn, job, error);
+        opened = drawn ? open_file(&options, opening->instead ? opening->instead : opening->path, error) : NULL;
+    }
+    if (!opened && opening->may_lack && !job_cancelled(job)) {
+        opening->why_none = *error;
+        opened = session_create(&options, error); /* with the list of models */
     }
     opening->opened = opened;
     return opened != NULL;
@@ -135,6 +139,7 @@ static bool take(struct session *session, double seconds)
     job_destroy(opening->job);
     session->opening_fault = opening->fault;
     session->why_instead = opening->why_instead;
+    session->why_none = opening->why_none;
     session->opening = NULL;
     session->opening_news = true;
     destroy(opening);
@@ -201,4 +206,9 @@ const struct error *session_opening_fault(const struct session *session)
 const struct error *session_opened_instead(const struct session *session)
 {
     return session->why_instead.kind ? &session->why_instead : NULL;
+}
+
+const struct error *session_opened_none(const struct session *session)
+{
+    return session->why_none.kind ? &session->why_none : NULL;
 }

@@ -35,6 +35,7 @@ struct session {
     struct session_opening *opening; /* NULL: nothing is being opened */
     struct error opening_fault;      /* of kind NONE: it was opened */
     struct error why_instead;        /* of kind NONE: it was the one to begin with */
+    struct error why_none;           /* of kind NONE: one was opened */
     bool opening_news;               /* since the last pump */
 
     /* session_models_shown.c */
@@ -51,6 +52,8 @@ struct session {
     size_t pulls;
     bool offline;
     struct session_timing timing;
+
+    unsigned results; /* so many were read */
 
     struct draft *draft; /* never NULL; changes as a whole when an experiment has been opened */
 
@@ -98,6 +101,9 @@ void cost_finish(struct session *session);
 size_t look_pump(struct session *session); /* the number of changes */
 void look_finish(struct session *session);
 
+/* session_results.c */
+size_t results_pump(struct session *session); /* the number of changes */
+
 /* session_listing.c */
 void listing_finish(struct draft *draft);
 bool listing_add_file(struct session *session, const char *path);  /* false: not recognised */
@@ -140,6 +146,10 @@ void data_finish(struct draft *draft);
 
 /* session_keep.c */
 void fork_finish(struct draft *draft);
+/* The draft's fork has begun, from the parent that the run's first event names: the next run is none. */
+void fork_began(struct session *session, const char *parent);
+/* A run's directory may have been moved or deleted since it was listed: ERROR_FAILED, which says so. */
+bool run_is_there(const char *path, struct error *error);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);

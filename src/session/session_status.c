@@ -1,10 +1,9 @@
-/* What is read off the shown run's story: status, curves, marks, results. */
+/* What is read off the shown run's story: status, curves, marks. */
 #include "config.h"
 
 #include <math.h>
 #include <stdio.h>
 
-#include "results.h"
 #include "session_private.h"
 #include "thaw/base/mem.h"
 
@@ -198,62 +197,4 @@ size_t session_thaws(const struct session *session, const struct story_thaw **th
     const struct view *view = view_shown(session);
     *thaws = view ? view->story.thaw : NULL;
     return view ? view->story.thaws : 0;
-}
-
-/* --- results --- */
-
-void results_forget(struct view *view)
-{
-    mem_free(view->confusion);
-    for (int i = 0; i < view->result_classes; i++)
-        mem_free(view->result_class[i]);
-    mem_free(view->result_class);
-    view->confusion = NULL;
-    view->result_class = NULL;
-    view->result_classes = 0;
-    view->results = (struct session_results){0};
-    view->results_known = false;
-}
-
-/* Live and recorded runs have them in predictions.json, rewritten at evaluations. */
-static void read_results(struct view *view)
-{
-    struct results_read read;
-    struct error unused;
-    results_forget(view);
-    view->results_known = true;
-    if (link_host(view->link)[0] || !link_run(view->link)[0])
-        return;
-    bool best = !view->last_results && results_read(&read, link_run(view->link), true, &unused);
-    if (!best && !results_read(&read, link_run(view->link), false, &unused))
-        return;
-    view->confusion = read.confusion;
-    view->result_class = read.class_name;
-    view->result_classes = read.classes;
-    view->results = (struct session_results){
-        .classes = read.classes,
-        .class_name = (const char *const *)read.class_name,
-        .confusion = read.confusion,
-        .images = read.images,
-        .correct = read.correct,
-        .epoch = read.epoch,
-        .best = best,
-    };
-}
-
-void session_results_of(struct session *session, bool best)
-{
-    struct view *view = view_shown(session);
-    if (!view || view->last_results == !best)
-        return;
-    view->last_results = !best;
-    view->results_known = false;
-}
-
-const struct session_results *session_results(struct session *session)
-{
-    struct view *view = view_shown(session);
-    if (view && !view->results_known)
-        read_results(view);
-    return view && view->results.classes ? &view->results : NULL;
 }

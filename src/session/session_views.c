@@ -157,6 +157,7 @@ static bool begin(struct session *session, const struct engine_request *request,
         return false;
     struct view *view = views_place(session, link, request->resume ? views_find(session, "", request->resume) : -1);
     view->here = !session->engine;
+    view->forks = request->fork != NULL;
     view->stages_known = stages;
     memcpy(view->stage, stage, (size_t)stages * sizeof *stage);
     return true;
@@ -169,11 +170,8 @@ bool session_start(struct session *session, struct error *error)
         return error_set(error, ERROR_USAGE, "a run is training already: stop it first");
     if (!opening_settle(session, error) || !make_experiment(session, &experiment, error))
         return false;
-    const char *fork = session->draft->fork;
-    const struct engine_request request = {.experiment = &experiment,
-                                           .fork = fork,
-                                           .checkpoint = session->draft->checkpoint,
-                                           .epochs = fork ? experiment.train.epochs : 0}; /* as the screen says */
+    const struct engine_request request = {
+        .experiment = &experiment, .fork = session->draft->fork, .checkpoint = session->draft->checkpoint};
     return begin(session, &request, error);
 }
 

@@ -250,6 +250,10 @@ static size_t pump_view(struct session *session, struct view *view, double until
         count++;
         if (got == LINK_EVENT) {
             take_event(view, &message.event);
+            if (view->forks && message.event.kind == EVENT_RUN) {
+                fork_began(session, message.event.u.run.parent);
+                view->forks = false;
+            }
             event_finish(&message.event);
         } else if (got == LINK_ANSWER) {
             take_answer(session, view, &message.answer);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "results.h"
 #include "thaw/run/link.h"
 #include "thaw/session/session.h"
 #include "thaw/train/experiment.h"
@@ -37,6 +38,7 @@ struct view_stamp {
 struct view {
     struct link *link;
     bool here;      /* it trains in this process */
+    bool forks;     /* as the draft does, until its first event says that it has */
     uint64_t shown; /* session->shows, when it was shown last */
     struct view_line line;
     struct view_stage stage[EXPERIMENT_THAWS]; /* of a run that was started from here, as far as known */
@@ -50,13 +52,12 @@ struct view {
     int *layer_row;              /* row of the story; -1 for a stage's */
     size_t layers;
     int stages;
-    /* session_status.c */
+    /* session_results.c */
+    struct results_read read; /* what `results` are of */
     struct session_results results;
-    unsigned *confusion;
-    char **result_class;
-    int result_classes;
-    bool last_results;  /* rather than the best ones */
-    bool results_known; /* results are those of the story's last evaluation */
+    struct view_reading *reading; /* NULL: nothing is being read */
+    bool last_results;            /* rather than the best ones */
+    bool results_known;           /* results are those of the story's last evaluation */
 };
 
 /* session_layers.c, for both kinds of rows */

@@ -40,12 +40,15 @@ static const struct bind_row *first_row(const struct bind_report *report, enum b
     return NULL;
 }
 
-const char *bind_report_sentence(const struct bind_report *report, char text[BIND_SENTENCE])
+const char *bind_report_sentence(const struct bind_report *report, const char *head, char text[BIND_SENTENCE])
 {
     size_t loaded = report->count[BIND_LOADED] + report->count[BIND_CONVERTED];
     const struct bind_row *replaced = first_row(report, BIND_RESHAPED), *missing = first_row(report, BIND_MISSING);
     int used = snprintf(text, BIND_SENTENCE, "%zu tensors loaded", loaded);
-    if (replaced)
+    if (head && (replaced || missing))
+        used += snprintf(text + used, BIND_SENTENCE - (size_t)used, "; %.64s comes from %.100s",
+                         replaced ? replaced->name : missing->name, head);
+    else if (replaced)
         used += snprintf(text + used, BIND_SENTENCE - (size_t)used, "; %.64s starts fresh: %.70s", replaced->name,
                          replaced->detail);
     else if (missing)

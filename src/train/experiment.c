@@ -19,6 +19,7 @@
 #include "thaw/base/nearest.h"
 #include "thaw/base/number.h"
 #include "thaw/run/command.h"
+#include "thaw/run/rundir.h"
 #include "thaw/train/experiment.h"
 
 enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 4096, PIECE_MAX = 150, VALUE_MAX = 2048 };
@@ -409,6 +410,20 @@ bool experiment_load(struct experiment *experiment, const char *path, struct err
         *experiment = loaded;
     mem_free(text);
     return good;
+}
+
+bool experiment_load_run(struct experiment *experiment, const char *run, struct error *error)
+{
+    struct rundir_summary summary;
+    char *path = path_join(run, "experiment.ini");
+    bool good = experiment_load(experiment, path, error) && rundir_summarise(run, &summary, error);
+    mem_free(path);
+    if (!good)
+        return false;
+    if (summary.epochs > 0) /* else it was not told yet */
+        experiment->train.epochs = summary.epochs;
+    rundir_summary_finish(&summary);
+    return true;
 }
 
 bool experiment_parse(struct experiment *experiment, const char *text, struct error *error)

@@ -10,14 +10,18 @@ bool experiment_is_scratch(const struct experiment *experiment)
     return load_is_scratch(experiment->model.weights);
 }
 
+const char *experiment_upto(const struct experiment *experiment)
+{
+    if (experiment->freeze.upto[0])
+        return experiment->freeze.upto;
+    return experiment->freeze.frozen[0] || experiment_is_scratch(experiment) ? "none" : "trunk";
+}
+
 struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph, struct error *error)
 {
     const char *frozen = experiment->freeze.frozen;
-    const char *upto = frozen[0] || experiment_is_scratch(experiment) ? "none" : "trunk";
-    if (experiment->freeze.upto[0])
-        upto = experiment->freeze.upto;
     struct freeze *freeze = freeze_create(graph);
-    bool good = freeze_upto(freeze, graph, upto, error);
+    bool good = freeze_upto(freeze, graph, experiment_upto(experiment), error);
     if (good) /* before the list, which may name statistics */
         freeze_statistics(freeze, graph, experiment->freeze.bn_stats == BN_STATS_FIXED);
     if (good && frozen[0])

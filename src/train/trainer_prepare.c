@@ -98,8 +98,10 @@ static void freshen_classes(struct trainer *trainer, const struct bind_report *r
     bool same = layer < 0 || same_classes(trainer->dataset, trainer->experiment.model.weights);
     size_t row = layer >= 0 ? (size_t)graph->node[layer].first_param : 0; /* a parameter's */
     bool loaded = layer >= 0 && row < report->rows && report->row[row].outcome <= BIND_CONVERTED;
-    snprintf(trainer->match, sizeof trainer->match, "%s%s", bind_report_sentence(report, sentence),
-             !same && loaded ? "; the class layer starts fresh: it learned other classes" : "");
+    char *from = trainer->fork ? mem_format("%s of %s", trainer->checkpoint, path_base(trainer->fork)) : NULL;
+    snprintf(trainer->match, sizeof trainer->match, "%s%s", bind_report_sentence(report, from, sentence),
+             !same && loaded && !from ? "; the class layer starts fresh: it learned other classes" : "");
+    mem_free(from);
     for (int p = 0; p < graph->params; p++)
         if (!same && graph->param[p].node == layer)
             graph_initialise_param(graph, p, trainer->experiment.train.seed);

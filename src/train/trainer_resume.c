@@ -170,7 +170,7 @@ static bool check_fork(const struct trainer *trainer, const struct checkpoint *s
 
 static bool same_freeze(const struct experiment *a, const struct experiment *b)
 {
-    return strcmp(a->freeze.upto, b->freeze.upto) == 0 && strcmp(a->freeze.frozen, b->freeze.frozen) == 0 &&
+    return strcmp(experiment_upto(a), experiment_upto(b)) == 0 && strcmp(a->freeze.frozen, b->freeze.frozen) == 0 &&
            a->freeze.bn_stats == b->freeze.bn_stats;
 }
 
@@ -229,8 +229,6 @@ static bool fork_run(struct trainer *trainer, struct error *error)
                 (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL;
     if (good && trainer->extended > 0)
         trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
-    else if (good && saved.epochs > 0 && trainer->experiment.train.epochs == parent.train.epochs) /* nobody chose */
-        trainer->at.epochs = trainer->experiment.train.epochs = saved.epochs;
     good = good && check_fork(trainer, &saved, path, error) && take_parent(trainer, file, &saved, &parent, error);
     checkpoint_close(file);
     snprintf(trainer->at.parent, sizeof trainer->at.parent, "%s/checkpoints/%s", path_base(trainer->fork),

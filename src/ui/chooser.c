@@ -105,6 +105,13 @@ static void fill_cell(void *context, int row, int column, struct table_cell *cel
         snprintf(cell->text, sizeof cell->text, "%s", chooser->item[row]);
 }
 
+int chooser_keys(struct overlay_key keys[OVERLAY_KEYS])
+{
+    keys[0] = (struct overlay_key){"Enter", "choose"};
+    keys[1] = (struct overlay_key){"Esc", "close"};
+    return 2;
+}
+
 void chooser_draw(struct chooser *chooser, struct canvas *canvas, struct rect area)
 {
     static const struct column columns[] = {{"", 1, 0, ALIGN_LEFT, 1}, {"", 8, 1, ALIGN_LEFT, 2}};

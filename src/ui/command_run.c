@@ -92,17 +92,17 @@ static void pause_replay(struct ui *ui, const struct session_status *status, boo
     set_speed(ui, pause ? 0 : ui->replay_speed > 0 ? ui->replay_speed : UI_REPLAY_SPEED);
 }
 
-/* value: whether it pauses */
-static void pause_or_go_on(const struct command_call *call)
+static void go_on(const struct command_call *call)
 {
     struct session_status status;
     if (is_replay(call->ui, &status))
-        pause_replay(call->ui, &status, call->command->value != 0);
+        pause_replay(call->ui, &status, false);
     else
         tell(call);
 }
 
-static void hold(const struct command_call *call)
+/* What is paused it lets go on, so that one key is enough. */
+static void pause_or_go_on(const struct command_call *call)
 {
     struct session_status status;
     if (is_replay(call->ui, &status))
@@ -298,9 +298,8 @@ RUN_COMMAND_LIST(WORDS, NO_WORDS)
 
 /* A command that a person may give a run and that has no row here leaves its words unused, which the compiler tells. */
 static const struct command rows[] = {
-    {OF_RUN(PAUSE), .keys = "", .label = "pause", .run = pause_or_go_on, .value = 1},
-    {OF_RUN(CONTINUE), .keys = "", .label = "go on", .run = pause_or_go_on},
-    {"hold", "p", "pause", "pause the run or the replay, or let it go on", .run = hold, ON_TRAIN},
+    {OF_RUN(PAUSE), .keys = "p", .label = "pause", .run = pause_or_go_on, ON_TRAIN},
+    {OF_RUN(CONTINUE), .keys = "", .label = "go on", .run = go_on},
     {OF_RUN(STOP), .keys = "X", .label = "stop", .run = stop, .argument = ARGUMENT_TEXT, ON_TRAIN},
     {OF_RUN(SAVE), .keys = "w", .label = "save", .run = tell, ON_TRAIN},
     {OF_RUN(STEP), .keys = ".", .label = "step", .run = step, .argument = ARGUMENT_TEXT, ON_TRAIN},

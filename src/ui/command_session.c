@@ -307,7 +307,7 @@ static const struct command rows[] = {
      .takes = "FILE"},
     {"set", "", "set", "change a setting: set train.lr=0.01", .run = set, .argument = ARGUMENT_SETTING,
      .takes = "SECTION.KEY=VALUE"},
-    {"no-fork", "", "no fork", "begin from the weights, not from a checkpoint", .run = no_fork},
+    {"no-fork", "F", "no fork", "begin from the weights, not from a checkpoint", .run = no_fork},
     {"start", "r", "run", "start training with the settings as they are", .run = start},
     {"attach", "a", "attach", "look at a run, live or recorded", .run = attach, .argument = ARGUMENT_RUN,
      .takes = "[RUN | HOST:RUN]"},

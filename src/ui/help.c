@@ -120,6 +120,13 @@ void help_event(struct help *help, struct ui *ui, const struct term_event *event
     }
 }
 
+int help_keys(struct overlay_key keys[OVERLAY_KEYS])
+{
+    keys[0] = (struct overlay_key){"Enter", "run"};
+    keys[1] = (struct overlay_key){"Esc", "close"};
+    return 2;
+}
+
 struct fill_context {
     struct help *help;
     struct ui *ui;

@@ -267,6 +267,18 @@ static void draw_command(const struct prompt *prompt, struct canvas *canvas, str
                   command->help);
 }
 
+int prompt_keys(const struct prompt *prompt, struct overlay_key keys[OVERLAY_KEYS])
+{
+    int count = 0;
+    keys[count++] = (struct overlay_key){"Enter", "done"};
+    keys[count++] = (struct overlay_key){"Esc", "cancel"};
+    if (prompt->ask.setting || prompt->ask.complete != ARGUMENT_NONE)
+        keys[count++] = (struct overlay_key){"Tab", "complete"};
+    if (prompt->past && prompt->past->count > 0)
+        keys[count++] = (struct overlay_key){"Up", "earlier ones"};
+    return count;
+}
+
 void prompt_draw(struct prompt *prompt, struct canvas *canvas, struct rect line, struct rect body)
 {
     prompt->line = line;

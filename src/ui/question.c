@@ -104,6 +104,15 @@ void question_event(struct question *question, struct ui *ui, const struct term_
     }
 }
 
+int question_keys(struct overlay_key keys[OVERLAY_KEYS])
+{
+    keys[0] = (struct overlay_key){"y", "yes"};
+    keys[1] = (struct overlay_key){"n", "no"};
+    keys[2] = (struct overlay_key){"Tab", "the other"};
+    keys[3] = (struct overlay_key){"Enter", "the marked one"};
+    return 4;
+}
+
 void question_draw(struct question *question, struct canvas *canvas, struct rect area)
 {
     int lines = paragraph_height(WIDTH - 6, question->text);

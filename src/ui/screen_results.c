@@ -15,7 +15,9 @@ enum { CLASS_NAME, CLASS_IMAGES, CLASS_RECALL, CLASS_BAR, CLASS_PRECISION, CLASS
 
 struct class_row {
     int label;
-    unsigned images, predicted, right;
+    const char *name;
+    double key; /* by which it is sorted, the smallest first; equal ones by name or label */
+    unsigned images, predicted, right, most;
     int worst;                /* the class it is most often taken for; -1: never wrong */
     double recall, precision; /* -1: no images, never predicted */
 };
@@ -35,15 +37,28 @@ struct results {
     int cell_width;
     int rows_shown, columns_shown;
     struct list classes, pairs;
-    int sort; /* CLASS_* */
-    struct class_row *class_row;
+    int sort;                    /* CLASS_* */
+    struct class_row *class_row; /* [classes], as sorted */
     struct pair_row *pair_row;
+    unsigned *images; /* [classes], of each label */
+    int longest;      /* cells of the longest name, at least 4 */
+    unsigned version; /* of the results that all this is of; 0: of none */
+    int sorted;       /* how, CLASS_* */
     struct rect tabs[PANES];
 };
 
+static int compare_cells(const void *a, const void *b)
+{
+    return ((const struct session_confusion *)a)->predicted - ((const struct session_confusion *)b)->predicted;
+}
+
 static unsigned cell_at(const struct session_results *now, int truth, int predicted)
 {
-    return now->confusion[(size_t)truth * (size_t)now->classes + (size_t)predicted];
+    const struct session_confusion wanted = {truth, predicted, 0};
+    size_t first = now->row[truth], count = now->row[truth + 1] - first;
+    const struct session_confusion *cell =
+        count ? bsearch(&wanted, now->confusion + first, count, sizeof wanted, compare_cells) : NULL;
+    return cell ? cell->count : 0;
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -54,63 +69,103 @@ static int compare_pairs(const void *a, const void *b)
     return one->truth != two->truth ? one->truth - two->truth : one->predicted - two->predicted;
 }
 
-static bool is_before(const struct results *results, const struct session_results *now, const struct class_row *a,
-                      const struct class_row *b)
+static int compare_classes(const void *a, const void *b)
 {
-    switch (results->sort) {
-    case CLASS_NAME:
-        return strcmp(now->class_name[a->label], now->class_name[b->label]) < 0;
-    case CLASS_IMAGES:
-        return a->images > b->images;
-    case CLASS_PRECISION:
-        return a->precision < b->precision;
-    default:
-        return a->recall < b->recall;
-    }
+    const struct class_row *one = a, *two = b;
+    if (one->key != two->key)
+        return one->key < two->key ? -1 : 1;
+    return one->label - two->label;
 }
 
-static void count_class(const struct session_results *now, int label, struct class_row *row)
+static int compare_names(const void *a, const void *b)
 {
-    unsigned most = 0;
-    *row = (struct class_row){.label = label, .worst = -1, .right = cell_at(now, label, label)};
-    for (int i = 0; i < now->classes; i++) {
-        unsigned wrong = cell_at(now, label, i);
-        row->images += wrong;
-        row->predicted += cell_at(now, i, label);
-        if (i != label && wrong > most) {
-            most = wrong;
-            row->worst = i;
+    const struct class_row *one = a, *two = b;
+    int order = strcmp(one->name, two->name);
+    return order ? order : one->label - two->label;
+}
+
+/* What is counted of each class; its rows are by label. */
+static void count_classes(struct results *results, const struct session_results *now)
+{
+    struct class_row *all = results->class_row;
+    for (int i = 0; i < now->classes; i++)
+        all[i] = (struct class_row){.label = i, .name = now->class_name[i], .worst = -1};
+    for (size_t i = 0; i < now->row[now->classes]; i++) {
+        const struct session_confusion *cell = &now->confusion[i];
+        struct class_row *row = &all[cell->truth];
+        row->images += cell->count;
+        all[cell->predicted].predicted += cell->count;
+        if (cell->truth == cell->predicted)
+            row->right = cell->count;
+        else if (row->worst < 0 || cell->count > row->most) {
+            row->most = cell->count;
+            row->worst = cell->predicted;
         }
     }
-    row->recall = row->images > 0 ? (double)row->right / row->images : -1;
-    row->precision = row->predicted > 0 ? (double)row->right / row->predicted : -1;
+    results->longest = 4;
+    for (int i = 0; i < now->classes; i++) {
+        struct class_row *row = &all[i];
+        row->recall = row->images > 0 ? (double)row->right / row->images : -1;
+        row->precision = row->predicted > 0 ? (double)row->right / row->predicted : -1;
+        results->images[i] = row->images;
+        int cells = text_width(row->name);
+        results->longest = cells > results->longest ? cells : results->longest;
+    }
 }
 
+static void sort_classes(struct results *results, const struct session_results *now)
+{
+    for (int i = 0; i < now->classes; i++) {
+        struct class_row *row = &results->class_row[i];
+        row->key = results->sort == CLASS_IMAGES      ? -(double)row->images
+                   : results->sort == CLASS_PRECISION ? row->precision
+                                                      : row->recall;
+    }
+    qsort(results->class_row, (size_t)now->classes, sizeof *results->class_row,
+          results->sort == CLASS_NAME ? compare_names : compare_classes);
+    results->sorted = results->sort;
+}
+
+static int count_pairs(struct results *results, const struct session_results *now)
+{
+    int pairs = 0;
+    for (size_t i = 0; i < now->row[now->classes]; i++) {
+        const struct session_confusion *cell = &now->confusion[i];
+        if (cell->truth != cell->predicted)
+            results->pair_row[pairs++] = (struct pair_row){cell->truth, cell->predicted, cell->count,
+                                                           (double)cell->count / results->images[cell->truth]};
+    }
+    if (pairs > 1)
+        qsort(results->pair_row, (size_t)pairs, sizeof *results->pair_row, compare_pairs);
+    return pairs;
+}
+
+/* Only where they are others: of ten thousand classes it takes as long as a key may. */
 static void refresh(void *state, struct ui *ui)
 {
     struct results *results = state;
     const struct session_results *now = session_results(ui->session);
-    int classes = now == NULL ? 0 : now->classes, pairs = 0;
-    results->class_row = mem_grow(results->class_row, (size_t)classes + 1, sizeof *results->class_row);
-    results->pair_row = mem_grow(results->pair_row, (size_t)classes * (size_t)classes + 1, sizeof *results->pair_row);
-    for (int i = 0; i < classes; i++) {
-        struct class_row row;
-        count_class(now, i, &row);
-        int at = i;
-        for (; at > 0 && is_before(results, now, &row, &results->class_row[at - 1]); at--)
-            results->class_row[at] = results->class_row[at - 1];
-        results->class_row[at] = row;
-        for (int k = 0; k < classes; k++)
-            if (k != i && cell_at(now, i, k) > 0)
-                results->pair_row[pairs++] =
-                    (struct pair_row){i, k, cell_at(now, i, k), (double)cell_at(now, i, k) / row.images};
+    unsigned version = now ? now->version : 0;
+    int classes = now ? now->classes : 0, pairs = 0;
+    if (version == results->version && (!now || results->sorted == results->sort))
+        return;
+    if (now && version != results->version) {
+        size_t room = (size_t)classes + 1;
+        results->class_row = mem_grow(results->class_row, room, sizeof *results->class_row);
+        results->images = mem_grow(results->images, room, sizeof *results->images);
+        results->pair_row = mem_grow(results->pair_row, now->row[classes] + 1, sizeof *results->pair_row);
+        count_classes(results, now);
+        pairs = count_pairs(results, now);
     }
-    if (pairs > 1)
-        qsort(results->pair_row, (size_t)pairs, sizeof *results->pair_row, compare_pairs);
-    list_set_rows(&results->classes, classes);
-    list_set_rows(&results->pairs, pairs);
-    if (results->row >= classes)
-        results->row = results->column = 0;
+    if (now)
+        sort_classes(results, now);
+    if (version != results->version) {
+        list_set_rows(&results->classes, classes);
+        list_set_rows(&results->pairs, pairs);
+        if (results->row >= classes)
+            results->row = results->column = 0;
+    }
+    results->version = version;
 }
 
 static void *create(struct ui *ui)
@@ -126,6 +181,7 @@ static void destroy(void *state)
     struct results *results = state;
     mem_free(results->class_row);
     mem_free(results->pair_row);
+    mem_free(results->images);
     mem_free(results);
 }
 
@@ -136,17 +192,6 @@ static enum theme_role rate_role(double rate, bool diagonal)
     if (diagonal)
         return rate >= 0.9 ? THEME_GOOD : rate >= 0.6 ? THEME_WARNING : THEME_ERROR;
     return rate == 0 ? THEME_DIM : rate < 0.05 ? THEME_TEXT : rate < 0.15 ? THEME_WARNING : THEME_ERROR;
-}
-
-/* Cells of the longest name, at least 4. */
-static int name_width(const struct session_results *now)
-{
-    int width = 4;
-    for (int i = 0; i < now->classes; i++) {
-        int cells = text_width(now->class_name[i]);
-        width = cells > width ? cells : width;
-    }
-    return width;
 }
 
 /* Keeps [*first, *first + shown) around `at`. */
@@ -175,9 +220,7 @@ static const char *sign_of(const struct session_results *now, int label, char te
 static void draw_cell(const struct results *results, const struct session_results *now, struct canvas *canvas,
                       int truth, int predicted, int x, int y)
 {
-    unsigned count = cell_at(now, truth, predicted), images = 0;
-    for (int i = 0; i < now->classes; i++)
-        images += cell_at(now, truth, i);
+    unsigned count = cell_at(now, truth, predicted), images = results->images[truth];
     double rate = images > 0 ? (double)count / images : 0;
     bool here = results->pane == PANE_MATRIX && truth == results->row && predicted == results->column;
     bool diagonal = truth == predicted;
@@ -199,9 +242,7 @@ static void draw_cell(const struct results *results, const struct session_result
 static void draw_reading(const struct results *results, const struct session_results *now, struct canvas *canvas,
                          struct rect line)
 {
-    unsigned count = cell_at(now, results->row, results->column), images = 0;
-    for (int i = 0; i < now->classes; i++)
-        images += cell_at(now, results->row, i);
+    unsigned count = cell_at(now, results->row, results->column), images = results->images[results->row];
     double share = images > 0 ? 100.0 * count / images : 0;
     const char *truth = now->class_name[results->row], *predicted = now->class_name[results->column];
     if (results->row == results->column)
@@ -217,7 +258,7 @@ static void draw_reading(const struct results *results, const struct session_res
 static bool arrange_matrix(struct results *results, const struct session_results *now, struct rect area, int *names)
 {
     char sign[12];
-    int longest = name_width(now), room = area.w - 2;
+    int longest = results->longest, room = area.w - 2;
     int signs = text_width(sign_of(now, now->classes - 1, sign)) + 1;
     int spare = room - 5 * now->classes - signs, most = spare > area.w / 4 ? spare : area.w / 4;
     int width = (room - (longest < most ? longest : most)) / now->classes;
@@ -440,6 +481,10 @@ static void draw_none(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct session_status status;
     char text[300], train[COMPONENT_KEY], runs[COMPONENT_KEY];
+    if (session_results_pending(ui->session)) {
+        component_empty(canvas, area, "", "Reading its predictions ...");
+        return;
+    }
     session_status(ui->session, &status);
     component_key(ui, "train", train);
     component_key(ui, "runs", runs);

@@ -111,6 +111,12 @@ void runs_refresh(void *state, struct ui *ui)
     arrange(state, ui);
 }
 
+void runs_fail(struct runs *runs, struct ui *ui, const struct error *error)
+{
+    ui_fail(ui, error);
+    runs_refresh(runs, ui);
+}
+
 const struct run *runs_selected(const struct runs *runs)
 {
     long selected = component_table_selected(&runs->table);
@@ -325,7 +331,7 @@ static void open_selected(struct runs *runs, struct ui *ui)
     if (!run)
         return;
     if (!session_open_run(ui->session, run->path, false, &error)) {
-        ui_fail(ui, &error);
+        runs_fail(runs, ui, &error);
         return;
     }
     if (ui_training(ui))
@@ -383,7 +389,8 @@ static const struct command commands[] = {
      .takes = "NAME"},
     {"tag", "T", "tag", "tag the run; -word takes a tag off", .run = runs_tag, .argument = ARGUMENT_TEXT,
      .takes = "WORD..."},
-    {"run-note", "N", "note", "put a note on the run", .run = runs_note, .argument = ARGUMENT_TEXT, .takes = "TEXT"},
+    {"run-note", "N", "note", "put a note on the whole run, for this list", .run = runs_note, .argument = ARGUMENT_TEXT,
+     .takes = "TEXT"},
     {"delete", "D", "delete", "move the run to the trash", .run = runs_delete},
     {"trash", "t", "trash", "show what was deleted, or the runs", .run = runs_show_trash},
     {"restore", "U", "bring back", "bring the run back from the trash", .run = runs_restore},

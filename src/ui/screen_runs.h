@@ -25,7 +25,9 @@ struct runs {
 };
 
 /* screen_runs.c */
-void runs_refresh(void *state, struct ui *ui);            /* reads the list anew */
+void runs_refresh(void *state, struct ui *ui); /* reads the list anew */
+/* What could not be done to a run is said; the list is read anew, for the run may be gone. */
+void runs_fail(struct runs *runs, struct ui *ui, const struct error *error);
 const struct run *runs_selected(const struct runs *runs); /* NULL: none */
 
 /* screen_runs_keep.c */

@@ -30,10 +30,11 @@ static const struct run *take_present(const struct command_call *call)
 
 static void tell(struct runs *runs, struct ui *ui, bool done, const struct error *error, const char *what)
 {
-    if (!done)
-        ui_fail(ui, error);
-    else
-        ui_say(ui, UI_GOOD, "%s %s", component_run_title(runs->asked), what);
+    if (!done) {
+        runs_fail(runs, ui, error);
+        return;
+    }
+    ui_say(ui, UI_GOOD, "%s %s", component_run_title(runs->asked), what);
     runs_refresh(runs, ui);
 }
 
@@ -43,7 +44,7 @@ static void resume_with(struct runs *runs, struct ui *ui, int epochs)
 {
     struct error error;
     if (!session_resume(ui->session, runs->asked, epochs, &error)) {
-        ui_fail(ui, &error);
+        runs_fail(runs, ui, &error);
         return;
     }
     ui_say(ui, UI_GOOD, "%s goes on", component_run_title(runs->asked));
@@ -88,7 +89,7 @@ static void fork_at(void *context, struct ui *ui, const char *checkpoint)
     struct runs *runs = context;
     struct error error;
     if (!session_fork(ui->session, runs->asked, checkpoint, &error)) {
-        ui_fail(ui, &error);
+        runs_fail(runs, ui, &error);
         return;
     }
     ui_go(ui, SCREEN_TRAIN);
@@ -99,11 +100,14 @@ static void fork_at(void *context, struct ui *ui, const char *checkpoint)
 
 void runs_fork(const struct command_call *call)
 {
+    struct error error;
     const struct run *run = take_present(call);
     if (!run)
         return;
-    char *checkpoints = session_checkpoints(run->path);
-    if (!checkpoints[0])
+    char *checkpoints = session_checkpoints(run->path, &error);
+    if (!checkpoints)
+        runs_fail(call->state, call->ui, &error);
+    else if (!checkpoints[0])
         ui_say(call->ui, UI_WARNING, "%s has no checkpoint to begin from", component_run_title(run->name));
     else if (!strchr(checkpoints, '|'))
         fork_at(call->state, call->ui, checkpoints);
@@ -119,8 +123,11 @@ void runs_fork(const struct command_call *call)
 void runs_replay(const struct command_call *call)
 {
     const struct run *run = take_present(call);
-    if (run)
-        ui_do(call->ui, "replay", run->path);
+    if (!run)
+        return;
+    ui_do(call->ui, "replay", run->path);
+    if (call->ui->current == SCREEN_RUNS) /* it could not be */
+        runs_refresh(call->state, call->ui);
 }
 
 /* --- names and labels --- */

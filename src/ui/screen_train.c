@@ -250,11 +250,14 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
 static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINTS])
 {
     struct screen_train *train = state;
+    const char *checkpoint;
     int count = 0;
     if (screen_train_in_form(train, ui)) {
         hints[count++] = (struct screen_hint){"start", "start"};
         hints[count++] = (struct screen_hint){"open", NULL};
         hints[count++] = (struct screen_hint){"filter", NULL};
+        if (session_forks(ui->session, &checkpoint)[0])
+            hints[count++] = (struct screen_hint){"no-fork", NULL};
         const struct session_running *running;
         if (session_running(ui->session, &running) > 0)
             hints[count++] = (struct screen_hint){"attach", NULL};
@@ -267,13 +270,13 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
     session_status(ui->session, &status);
     if (status.replay) {
         bool plays = status.speed > 0 && session_phase_is_live(status.phase);
-        hints[count++] = (struct screen_hint){"hold", plays ? NULL : "go on"};
+        hints[count++] = (struct screen_hint){"pause", plays ? NULL : "go on"};
         hints[count++] = (struct screen_hint){"lr-down", "slower"};
         hints[count++] = (struct screen_hint){"lr-up", "faster"};
         hints[count++] = (struct screen_hint){"epoch-back", NULL};
         hints[count++] = (struct screen_hint){"step", "epoch on"};
     } else if (ui_training(ui) && status.writes) {
-        hints[count++] = (struct screen_hint){"hold", phase_now(ui) == SESSION_PAUSED ? "go on" : NULL};
+        hints[count++] = (struct screen_hint){"pause", phase_now(ui) == SESSION_PAUSED ? "go on" : NULL};
         hints[count++] = (struct screen_hint){"stop", NULL};
         hints[count++] = (struct screen_hint){"lr", NULL};
         hints[count++] = (struct screen_hint){"thaw-next", NULL};

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "screen_train.h"
 #include "thaw/base/mem.h"
@@ -17,6 +18,38 @@ struct fill {
     bool ready;
 };
 
+/* How well a setting's name answers the filter: it is the word, begins with it, has it; 3: only what is said of it has. Of
+ * several words the worst. */
+static int rank(const char *filter, const char *key)
+{
+    const char *dot = strchr(key, '.'), *name[2] = {key, dot ? dot + 1 : key};
+    int worst = 0;
+    for (size_t length; *(filter += strspn(filter, " \t")); filter += length) {
+        length = strcspn(filter, " \t");
+        int best = 3;
+        char word[128];
+        snprintf(word, sizeof word, "%.*s", (int)length, filter);
+        for (int i = 0; i < 2; i++) {
+            int now = strcasecmp(name[i], word) == 0            ? 0
+                      : strncasecmp(name[i], word, length) == 0 ? 1
+                      : filter_match(word, name[i])             ? 2
+                                                                : 3;
+            best = now < best ? now : best;
+        }
+        worst = best > worst ? best : worst;
+    }
+    return worst;
+}
+
+/* Behind those that answer the filter as well. */
+static void put_row(struct screen_train *train, const struct session_setting *settings, int at, int setting)
+{
+    int mine = rank(train->filter.text, settings[setting].key);
+    for (; at > 0 && rank(train->filter.text, settings[train->row[at - 1]].key) > mine; at--)
+        train->row[at] = train->row[at - 1];
+    train->row[at] = setting;
+}
+
 /* Which settings show; returns how many there are. */
 static size_t arrange(struct screen_train *train, struct ui *ui, const struct session_setting **settings)
 {
@@ -28,7 +61,7 @@ static size_t arrange(struct screen_train *train, struct ui *ui, const struct se
         char *text = mem_format("%s %s %s %s", setting->key, setting->value, setting->values ? setting->values : "",
                                 setting->help ? setting->help : "");
         if (filter_match(train->filter.text, text))
-            train->row[shown++] = (int)i;
+            put_row(train, *settings, shown++, (int)i);
         mem_free(text);
     }
     list_set_rows(&train->settings, shown + 1);

@@ -52,7 +52,12 @@ static void greet(struct ui *ui)
     if (session_opening(ui->session))
         return;
     const struct error *why = session_opened_instead(ui->session);
-    if (ui->starts)
+    const struct error *none = session_opened_none(ui->session);
+    if (none && ui->greeting) {
+        char models[COMPONENT_KEY], data[COMPONENT_KEY];
+        ui_say(ui, UI_WARNING, "The sample could not be opened: %.300s. Press %s to choose a model, %s for data",
+               none->text, component_key(ui, "models", models), component_key(ui, "data-screen", data));
+    } else if (ui->starts)
         ui_do(ui, "start", "");
     else if (why && ui->greeting)
         ui_say(ui, UI_WARNING, "What was open last could not be opened: %s. The sample is open instead", why->text);
@@ -130,7 +135,7 @@ static void say(struct ui *ui, enum ui_message_kind kind, const char *format, va
     ui->message_kind = kind;
     ui->message_since = kind == UI_INFO || kind == UI_GOOD ? clock_monotonic() : 0;
     ui->message_holds = NULL;
-    ui->dirty = true;
+    ui->dirty = ui->again = true;
 }
 
 void ui_again(struct ui *ui)
@@ -370,11 +375,23 @@ void ui_resize(struct ui *ui, int width, int height)
     ui->dirty = true;
 }
 
+/* That a run has begun to train, is paused or has ended is seen at once; that it goes from training to validating and back
+ * comes again and again, and may wait for the line. */
+static void notice_phase(struct ui *ui)
+{
+    struct session_status status;
+    session_status(ui->session, &status);
+    enum session_phase phase = status.phase == SESSION_VALIDATING ? SESSION_RUNNING : status.phase;
+    ui->again = ui->again || phase != ui->phase;
+    ui->phase = phase;
+}
+
 void ui_pump(struct ui *ui)
 {
     if (session_pump(ui->session) == 0)
         return;
     take_notices(ui);
+    notice_phase(ui);
     ui->dirty = true;
     const char *why = question_settle(ui->question, ui);
     why = why ? why : chooser_settle(ui->chooser, ui);
@@ -457,10 +474,32 @@ static void draw_hint(struct ui *ui, int *x, int end, const char *name, const ch
     *x += width + 2;
 }
 
+/* Of what lies over the screen, which gets them all; false: nothing does. */
+static bool draw_overlay_keys(struct ui *ui)
+{
+    struct overlay_key keys[OVERLAY_KEYS];
+    struct rect line = ui->layout.keys;
+    int count = question_is_open(ui->question) ? question_keys(keys)
+                : chooser_is_open(ui->chooser) ? chooser_keys(keys)
+                : help_is_open(ui->help)       ? help_keys(keys)
+                : prompt_is_open(ui->prompt)   ? prompt_keys(ui->prompt, keys)
+                                               : 0;
+    for (int i = 0; i < count; i++) {
+        int used = canvas_text(ui->canvas, line.x, line.y, line.w, THEME_KEY, 0, keys[i].key) + 1;
+        layout_cut_left(&line, used);
+        used = canvas_text(ui->canvas, line.x, line.y, line.w, THEME_KEY_TEXT, 0, keys[i].label) + 2;
+        layout_cut_left(&line, used);
+    }
+    return count > 0;
+}
+
 /* The screen's best keys, with help and quit always there behind them. */
 static void draw_keys(struct ui *ui)
 {
     struct screen_hint hints[SCREEN_HINTS];
+    ui->hints = 0;
+    if (draw_overlay_keys(ui))
+        return;
     memset(hints, 0, sizeof hints);
     struct rect line = ui->layout.keys;
     int count = screen_table[ui->current]->keys(ui->state[ui->current], ui, hints);
@@ -469,7 +508,6 @@ static void draw_keys(struct ui *ui)
     keymap_first_key(ui->keymap, command_named("quit", -1), quit);
     int kept = text_width(help) + text_width(quit) + 4 + 4 + 2 + 2 + 2; /* and what parts them from what is before */
     int x = line.x, end = line.x + line.w;
-    ui->hints = 0;
     for (int i = 0; i < count; i++)
         draw_hint(ui, &x, end - kept, hints[i].command, hints[i].label);
     draw_hint(ui, &x, end, "help", NULL);

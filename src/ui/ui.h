@@ -52,8 +52,9 @@ struct ui {
     enum screen_id current;
     void *state[SCREENS]; /* screens' own, made when first needed */
     bool dirty, quit;
-    bool again; /* draw at once, after a look at the keyboard */
-    bool slow;  /* the line is */
+    bool again;               /* draw at once, after a look at the keyboard */
+    bool slow;                /* the line is */
+    enum session_phase phase; /* of the shown run, when the session was last heard */
     enum ui_message_kind message_kind;
     char message[512];
     double replay_speed;                  /* times, that a replay goes on with; 0: as usual */

@@ -1,34 +1,15 @@
 /* The main loop: waits for keys, signals, the session, or the clock; hands events to the ui; draws. A key is answered
- * with a drawing at once; what the session says is drawn twice a second, which a person can read, and no more often than
- * the line carries. Called by app/. */
+ * with a drawing at once, and so is what is said, or that a run began, paused or ended; what else the session says is drawn
+ * twice a second, which a person can read, and no more often than the line carries. Called by app/. */
 #include "config.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 
+#include "beat.h"
 #include "thaw/base/clock.h"
 #include "ui.h"
-
-/* How often what runs by itself is drawn. */
-static const struct pace {
-    double frame, clock; /* seconds between two drawings: of what the session says, of clocks that tick */
-    double rate;         /* bytes a second that these drawings may take together */
-    bool grows;          /* with the terminal's size, from 80 x 24 */
-} usual = {0.5, 1, 1600, true}, slow = {3, 5, 180, false};
-
-struct beat {
-    const struct pace *pace;
-    double drawn; /* when last */
-    double pause; /* until the line has carried that */
-};
-
-/* Seconds from the last drawing to the next. */
-static double span(const struct ui *ui, const struct beat *beat)
-{
-    double usual_span = ui->dirty ? beat->pace->frame : beat->pace->clock;
-    return usual_span > beat->pause ? usual_span : beat->pause;
-}
 
 /* Milliseconds until there is something to draw by itself; -1: only an event changes anything. */
 static int patience(struct ui *ui, const struct beat *beat)
@@ -37,7 +18,7 @@ static int patience(struct ui *ui, const struct beat *beat)
     if (ui->again)
         return 0;
     if (ui->dirty || ui_training(ui)) /* clocks tick: elapsed, time left */
-        wait = beat->drawn + span(ui, beat) - now;
+        wait = beat_next(beat, ui->dirty) - now;
     else if (ui->message[0] && ui->message_since > 0)
         wait = ui->message_since + UI_MESSAGE_SECONDS + 0.05 - now;
     else
@@ -45,16 +26,11 @@ static int patience(struct ui *ui, const struct beat *beat)
     return wait > 0 ? (int)(wait * 1000) + 1 : 0;
 }
 
-/* What a key asks for is no part of the budget. */
-static void draw(struct ui *ui, struct beat *beat, double now, bool urgent)
+static void draw(struct ui *ui, struct beat *beat, double now, bool asked)
 {
     size_t before = term_bytes(ui->term);
-    double size = ui->canvas->width * ui->canvas->height / (80.0 * 24);
-    double rate = beat->pace->rate * (beat->pace->grows && size > 1 ? size : 1);
     ui_draw(ui);
-    beat->drawn = now;
-    if (!urgent)
-        beat->pause = (double)(term_bytes(ui->term) - before) / rate;
+    beat_drew(beat, now, term_bytes(ui->term) - before, (double)ui->canvas->width * ui->canvas->height, asked);
 }
 
 /* An interrupt asks to leave as the key does; a second one does not ask. The others leave at once: a run stops only where
@@ -70,7 +46,7 @@ static void on_signal(struct ui *ui, int number, bool *asked)
 
 static bool run(struct ui *ui, const struct pace *pace, struct error *error)
 {
-    bool asked = false;
+    bool interrupted = false, unfinished = false; /* unfinished: what a key asked for is not all drawn */
     struct beat beat = {.pace = pace};
     struct pollfd fds[3] = {{.fd = term_fd(ui->term), .events = POLLIN},
                             {.fd = term_wake_fd(ui->term), .events = POLLIN},
@@ -82,13 +58,13 @@ static bool run(struct ui *ui, const struct pace *pace, struct error *error)
             return error_set_errno(error, ERROR_FAILED, errno, "cannot wait for the keyboard");
         for (int i = 0; i < 3 && ready <= 0; i++)
             fds[i].revents = 0;
-        bool urgent = false;
+        bool asked = unfinished;
         struct term_event event;
         while (!ui->quit && term_read(ui->term, &event)) {
             ui_event(ui, &event);
-            urgent = true;
+            asked = true;
         }
-        on_signal(ui, term_signal(ui->term), &asked);
+        on_signal(ui, term_signal(ui->term), &interrupted);
         if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
             return error_set(error, ERROR_INTERRUPTED, "the terminal went away");
         if (fds[2].revents & POLLIN)
@@ -99,10 +75,12 @@ static bool run(struct ui *ui, const struct pace *pace, struct error *error)
             return false;
         }
         double now = clock_monotonic();
-        bool due = (ui->dirty || ui_training(ui)) && now - beat.drawn >= span(ui, &beat);
+        bool due = (ui->dirty || ui_training(ui)) && now >= beat_next(&beat, ui->dirty);
         bool ages = ui->message_since > 0 && now - ui->message_since > UI_MESSAGE_SECONDS && ui->message[0];
-        if (!ui->quit && (urgent || ui->again || ages || due))
-            draw(ui, &beat, now, urgent || ui->again);
+        if (!ui->quit && (asked || ui->again || ages || due)) {
+            draw(ui, &beat, now, asked);
+            unfinished = asked && ui->again;
+        }
     }
     return true;
 }
@@ -114,7 +92,7 @@ bool ui_run(const struct ui_options *options, struct session *session, struct er
     if (!term)
         return false;
     struct ui *ui = ui_create(options, session, term, error);
-    bool done = run(ui, options->slow ? &slow : &usual, error);
+    bool done = run(ui, options->slow ? &pace_slow : &pace_usual, error);
     ui_keep(ui);
     ui_destroy(ui);
     return done;

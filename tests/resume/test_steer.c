@@ -330,6 +330,7 @@ static void a_fork_goes_on_as_its_parent(void **state)
 {
     (void)state;
     char parent[1024], child[1024];
+    struct error error = {0};
     struct experiment a = world_experiment(), b;
     static struct world_log whole, part;
     struct script drawn = {.item = {{3, RUN_THAW, 0.5, "layer2.2.*", false},
@@ -345,7 +346,9 @@ static void a_fork_goes_on_as_its_parent(void **state)
     struct trainer_options options = {.experiment = &a};
     run_whole(&options, &drawn, parent);
     struct experiment other = world_experiment();
-    b = a;
+    if (!experiment_load_run(&b, parent, &error)) /* with the epochs that it was given by hand */
+        fail_msg("%s", error.text);
+    assert_int_equal(b.train.epochs, 5);
     strcpy(b.run.dir, other.run.dir);
     options = (struct trainer_options){.experiment = &b, .fork = parent, .checkpoint = "epoch-0002"};
     for (int i = 0; i < 3; i++)
@@ -355,6 +358,8 @@ static void a_fork_goes_on_as_its_parent(void **state)
     world_read(child, &part);
     assert_non_null(strstr(part.last[EVENT_RUN].u.run.parent, "/checkpoints/epoch-0002.safetensors"));
     assert_int_equal(part.last[EVENT_RUN].epoch, 2);
+    assert_null(strstr(part.last[EVENT_RUN].u.run.weights, "starts fresh"));
+    assert_non_null(strstr(whole.last[EVENT_RUN].u.run.weights, "starts fresh"));
     assert_int_equal(whole.last_step, 20);
     assert_int_equal(part.last_step, 20);
     assert_true(part.loss[8] == 0);

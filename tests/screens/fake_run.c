@@ -46,19 +46,29 @@ static double noise(uint64_t step)
 
 static void fill_results(struct session *session, double accuracy)
 {
-    unsigned *cell = session->confusion;
-    session->results =
-        (struct session_results){FAKE_CLASSES, fake_class_names, cell, 0, 0, session->status.best_epoch, true};
+    struct session_confusion *cell = session->confusion;
+    session->results = (struct session_results){.classes = FAKE_CLASSES,
+                                                .class_name = fake_class_names,
+                                                .confusion = cell,
+                                                .row = session->confusion_row,
+                                                .epoch = session->status.best_epoch,
+                                                .best = true,
+                                                .version = ++session->evaluations};
     for (int t = 0; t < FAKE_CLASSES; t++) {
         unsigned total = (unsigned)fake_classes[t].val;
         unsigned right = (unsigned)lround(total * fmin(1, accuracy + 0.06 * noise((uint64_t)t + 3)));
-        memset(cell + t * FAKE_CLASSES, 0, sizeof *cell * FAKE_CLASSES);
-        cell[t * FAKE_CLASSES + t] = right;
-        cell[t * FAKE_CLASSES + (t + 1) % FAKE_CLASSES] += (total - right + 1) / 2;
-        cell[t * FAKE_CLASSES + (t * 3 + 4) % FAKE_CLASSES] += (total - right) / 2;
+        unsigned row[FAKE_CLASSES] = {[0] = 0};
+        row[t] = right;
+        row[(t + 1) % FAKE_CLASSES] += (total - right + 1) / 2;
+        row[(t * 3 + 4) % FAKE_CLASSES] += (total - right) / 2;
         session->results.images += total;
-        session->results.correct += cell[t * FAKE_CLASSES + t];
+        session->results.correct += row[t];
+        session->confusion_row[t] = (size_t)(cell - session->confusion);
+        for (int p = 0; p < FAKE_CLASSES; p++)
+            if (row[p] > 0)
+                *cell++ = (struct session_confusion){t, p, row[p]};
     }
+    session->confusion_row[FAKE_CLASSES] = (size_t)(cell - session->confusion);
 }
 
 static void end_epoch(struct session *session)
@@ -485,12 +495,24 @@ size_t session_notes(const struct session *session, const struct story_note **no
 void session_results_of(struct session *session, bool best)
 {
     session->results.best = best;
+    session->results.version = ++session->evaluations;
     session->results.epoch = best ? session->status.best_epoch : session->status.epoch;
 }
 
 const struct session_results *session_results(struct session *session)
 {
     return session->results.classes > 0 ? &session->results : NULL;
+}
+
+bool session_results_pending(const struct session *session)
+{
+    return session->reading;
+}
+
+void fake_session_read_results(struct session *session, bool reading)
+{
+    session->reading = reading;
+    session->results.classes = reading ? 0 : FAKE_CLASSES;
 }
 
 /* --- runs --- */

@@ -36,7 +36,7 @@ void fake_init_runs(struct session *session)
 struct session_run *fake_find_run(struct session *session, const char *run)
 {
     for (size_t i = 0; i < RUNS; i++)
-        if (strcmp(session->run[i].path, run) == 0 || strstr(session->run[i].name, run))
+        if (!session->run_text[i].gone && (strcmp(session->run[i].path, run) == 0 || strstr(session->run[i].name, run)))
             return &session->run[i];
     return NULL;
 }
@@ -45,7 +45,7 @@ static size_t list(struct session *session, bool deleted, const struct session_r
 {
     size_t count = 0;
     for (size_t i = 0; i < RUNS && !session->empty; i++)
-        if (session->run_text[i].deleted == deleted)
+        if (session->run_text[i].deleted == deleted && !session->run_text[i].gone)
             session->listed[count++] = session->run[i];
     *runs = session->listed;
     return count;
@@ -59,6 +59,20 @@ size_t session_runs(struct session *session, const struct session_run **runs)
 size_t session_trash(struct session *session, const struct session_run **runs)
 {
     return list(session, true, runs);
+}
+
+/* The last session made has the runs: these two calls are told none. */
+static struct session *owner;
+
+void fake_own_runs(struct session *session)
+{
+    owner = session;
+}
+
+static bool is_there(const char *path, struct error *error)
+{
+    return fake_find_run(owner, path) ||
+           error_set(error, ERROR_FAILED, "%s is not there any more", strrchr(path, '/') + 1);
 }
 
 bool session_rename_run(struct session *session, const char *path, const char *name, struct error *error)
@@ -80,8 +94,7 @@ static bool set_deleted(struct session *session, const char *path, bool deleted)
 
 bool session_delete_run(struct session *session, const char *path, struct error *error)
 {
-    (void)error;
-    return set_deleted(session, path, true);
+    return is_there(path, error) && set_deleted(session, path, true);
 }
 
 bool session_restore_run(struct session *session, const char *path, struct error *error)
@@ -95,17 +108,10 @@ char *session_run_heirs(const char *path)
     return strstr(path, "scratch") ? mem_string("20261121-141100-vgg-american") : NULL;
 }
 
-/* The last session made has the runs: these two calls are told none. */
-static struct session *owner;
-
-void fake_own_runs(struct session *session)
-{
-    owner = session;
-}
-
 bool session_tag_run(const char *path, const char *words, struct error *error)
 {
-    (void)error;
+    if (!is_there(path, error))
+        return false;
     struct fake_run_text *text = &owner->run_text[fake_find_run(owner, path) - owner->run];
     snprintf(text->tags, sizeof text->tags, "%s", words);
     return true;
@@ -119,8 +125,15 @@ bool session_note_run(const char *path, const char *words, struct error *error)
     return true;
 }
 
-char *session_checkpoints(const char *path)
+void fake_session_lose_run(struct session *session, const char *name)
 {
+    session->run_text[fake_find_run(session, name) - session->run].gone = true;
+}
+
+char *session_checkpoints(const char *path, struct error *error)
+{
+    if (!is_there(path, error))
+        return NULL;
     return mem_string(strstr(path, "vgg") ? "" : "last | epoch-0005 | best");
 }
 

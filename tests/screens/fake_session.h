@@ -32,6 +32,10 @@ void fake_session_fail(struct session *session, const char *sentence);
 void fake_session_break_proof(struct session *session);
 void fake_session_finish_run(struct session *session);
 
+/* The results are still being read, or they are there. */
+void fake_session_read_results(struct session *session, bool reading);
+/* The run of that name is removed by somebody else. */
+void fake_session_lose_run(struct session *session, const char *name);
 /* The next download ends with a wrong digest; the user's catalog has a fault. */
 void fake_session_fail_pull(struct session *session);
 void fake_session_catalog_fault(struct session *session);

@@ -18,7 +18,7 @@ enum {
 
 struct fake_run_text {
     char path[160], tags[64], note[64];
-    bool deleted;
+    bool deleted, gone;
 };
 struct session {
     int pipe[2];
@@ -63,7 +63,10 @@ struct session {
     bool recorded; /* a run that was reopened */
     int steps;
     bool stopping, break_proof, finish;
-    unsigned confusion[FAKE_CLASSES * FAKE_CLASSES];
+    struct session_confusion confusion[3 * FAKE_CLASSES];
+    size_t confusion_row[FAKE_CLASSES + 1];
+    unsigned evaluations;
+    bool reading;
     struct session_results results;
 };
 

@@ -67,76 +67,70 @@ static struct harness *start(const char *option)
     return harness;
 }
 
-/* Bytes a second over so many seconds. */
-static double rate_over(struct harness *harness, double seconds)
+/* Two terminals at a time, as most of this test is waiting. */
+enum { USUAL, SLOW, LINES };
+
+/* Bytes a second to each over so many seconds. */
+static void rates_over(struct harness *harness[LINES], double seconds, double rate[LINES])
 {
-    size_t before = harness_bytes(harness);
+    size_t before[LINES];
     double begin = clock_monotonic();
-    harness_sees(harness, "\001", seconds);
-    return (double)(harness_bytes(harness) - before) / (clock_monotonic() - begin);
+    for (int i = 0; i < LINES; i++)
+        before[i] = harness_bytes(harness[i]);
+    while (clock_monotonic() - begin < seconds)
+        for (int i = 0; i < LINES; i++)
+            harness_sees(harness[i], "\001", 0.1);
+    for (int i = 0; i < LINES; i++)
+        rate[i] = (double)(harness_bytes(harness[i]) - before[i]) / (clock_monotonic() - begin);
 }
 
-/* Nothing for so many seconds, longer than from one tick of a clock to the next; soon. */
-static bool falls_silent(struct harness *harness, double seconds)
+/* Nothing to either for so many seconds, longer than from one tick of a clock to the next; soon. */
+static bool fall_silent(struct harness *harness[LINES], double seconds)
 {
-    for (int i = 0; i < 3; i++)
-        if (rate_over(harness, seconds) == 0)
+    double rate[LINES];
+    for (int i = 0; i < 3; i++) {
+        rates_over(harness, seconds, rate);
+        if (rate[USUAL] == 0 && rate[SLOW] == 0)
             return true;
+    }
     return false;
 }
 
-static void train_and_measure(const char *option, double seconds, double most, double silence)
+static void type_both(struct harness *harness[LINES], const char *keys, const char *awaited)
 {
-    struct harness *harness = start(option);
-    harness_type(harness, "r");
-    harness_wait(harness, "training");
-    double rate = rate_over(harness, seconds);
-    print_message("%s: %.0f bytes a second to the terminal\n", option ? option : "as usual", rate);
-    harness_type(harness, "p");
-    harness_wait(harness, "paused");
-    bool silent = falls_silent(harness, silence);
-    harness_type(harness, ":stop Space now Enter"); /* it would train on without a terminal */
-    harness_wait(harness, "stopped");
-    harness_type(harness, "q");
-    harness_leave(harness, 0);
-    assert_true(rate > 20); /* the curves are live */
-    assert_true(rate <= most);
+    for (int i = 0; i < LINES; i++)
+        harness_type(harness[i], keys);
+    for (int i = 0; i < LINES; i++)
+        harness_wait(harness[i], awaited);
+}
+
+static void lines_carry_it(void **state)
+{
+    (void)state;
+    struct harness *harness[LINES] = {[USUAL] = start(NULL), [SLOW] = start("--slow")};
+    double rate[LINES];
+    harness_wait(harness[USUAL], "start the experiment");
+    type_both(harness, "Esc", "start training"); /* the message goes */
+    harness_settle(harness[USUAL]);
+    harness_settle(harness[SLOW]);
+    assert_true(fall_silent(harness, 2));
+    type_both(harness, "r", "\u25b6 training");
+    rates_over(harness, 16, rate);
+    print_message("as usual %.0f bytes a second to the terminal, %.0f with --slow\n", rate[USUAL], rate[SLOW]);
+    type_both(harness, "p", "paused");
+    bool silent = fall_silent(harness, 6);
+    type_both(harness, ":stop Space now Enter", "stopped"); /* they would train on without a terminal */
+    for (int i = 0; i < LINES; i++) {
+        harness_type(harness[i], "q");
+        harness_leave(harness[i], 0);
+    }
+    assert_true(rate[USUAL] > 20 && rate[SLOW] > 20); /* the curves are live */
+    assert_true(rate[USUAL] <= 2000 && rate[SLOW] <= 300);
     assert_true(silent);
-}
-
-static void usual_line(void **state)
-{
-    (void)state;
-    train_and_measure(NULL, 12, 2000, 2);
-}
-
-static void slow_line(void **state)
-{
-    (void)state;
-#ifdef THAW_SANITIZED /* a figure alone: it goes the ways of the usual line */
-    skip();
-#endif
-    train_and_measure("--slow", 20, 300, 6);
-}
-
-static void nothing_changes(void **state)
-{
-    (void)state;
-    struct harness *harness = start(NULL);
-    harness_wait(harness, "start the experiment");
-    harness_type(harness, "Esc"); /* the message goes */
-    harness_settle(harness);
-    assert_true(falls_silent(harness, 2));
-    harness_type(harness, "q");
-    harness_leave(harness, 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(usual_line),
-        cmocka_unit_test(slow_line),
-        cmocka_unit_test(nothing_changes),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_carry_it)};
     return cmocka_run_group_tests_name("line", tests, make_folder, drop_folder);
 }

@@ -178,6 +178,10 @@ static void test_settings_are_filtered(void **state)
     see("filter \"rate\": 3 of");
     type("Enter"); /* the first of them is selected */
     see("train.lr (number) = ");
+    type("Esc / C-u r u Enter Enter"); /* what has it in its name stands before what is said of one */
+    see("run.name (text) = ");
+    type("Esc / C-u s Enter Enter");
+    see("train.schedule"); /* begins with it */
     type("Esc / C-u q q q");
     see("Nothing matches. Esc clears");
     type("Enter Esc");
@@ -185,6 +189,28 @@ static void test_settings_are_filtered(void **state)
     see("next run"); /* still the form */
     type("Esc");
     miss("train.batch");
+}
+
+/* While something lies over the screen, the bottom line has its keys, not those that it keeps from the screen. */
+static void test_the_bottom_line_is_of_what_is_open(void **state)
+{
+    (void)state;
+    begin_run();
+    see("p pause");
+    type(":");
+    see("Enter done  Esc cancel  Tab complete");
+    miss("p pause");
+    type("l r Enter Esc : ");
+    see("Up earlier ones");
+    type("Esc X");
+    see("Enter choose  Esc close");
+    miss("p pause");
+    type("Esc r");
+    see("y yes  n no");
+    type("n ?");
+    see("Enter run  Esc close");
+    type("Esc");
+    see("p pause");
 }
 
 /* Of the keys on the bottom line each is told whole or not at all; help and quit are always there. */
@@ -258,6 +284,7 @@ int main(void)
         WITH_STAGE(test_clicks_close_prompts),
         WITH_STAGE(test_settings_are_filtered),
         WITH_STAGE(test_settings_are_no_commands),
+        WITH_STAGE(test_the_bottom_line_is_of_what_is_open),
         WITH_STAGE(test_hints_are_whole),
         WITH_STAGE(test_lists_of_a_small_terminal),
         WITH_STAGE(test_completions_are_clicked),

@@ -40,6 +40,8 @@ static void test_a_run_is_told_by_name(void **state)
     static const struct {
         const char *typed, *said;
     } told[] = {{": p a u s e Enter", "pause"},
+                {": p a u s e Enter", "continue"}, /* what is paused it lets go on, as its key does */
+                {"4 p", "pause"},
                 {": c o n t i n u e Enter", "continue"},
                 {": s t e p Space 3 Enter", "step 3"},
                 {": l r Space 0 . 0 1 Enter", "lr 0.01"},
@@ -73,6 +75,10 @@ static void test_replay(void **state)
     type("4");
     see("replay 10x");
     see("│ replay 4 Train");
+    type("p");
+    see("replay, paused");
+    type(": p a u s e Enter");
+    see("replay 10x");
     type("p");
     see("replay, paused");
     type("p >");
@@ -225,6 +231,18 @@ static void test_results_say_of_which_epoch(void **state)
     see("best, epoch 18 (exported)");
 }
 
+static void test_results_are_read_behind_ones_back(void **state)
+{
+    (void)state;
+    begin_run();
+    fake_session_read_results(stage.session, true);
+    type("5");
+    see("Reading its predictions ...");
+    miss("No results yet");
+    fake_session_read_results(stage.session, false);
+    see("best so far, epoch 1");
+}
+
 static void test_no_results_say_why(void **state)
 {
     (void)state;
@@ -342,11 +360,55 @@ static void test_runs_are_forked_and_replayed(void **state)
     see("begins from epoch-0005 of ants-bees");
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
     see("setting ");
-    type(": n o - f o r k Enter");
+    see("F no fork");
+    type("F");
     see("begins from the weights");
     miss("epoch-0005");
+    miss("F no fork");
     type("6 p");
     see("replay 10x");
+}
+
+/* --- what cannot wait for a slow line --- */
+
+static void test_answers_and_ends_are_drawn_at_once(void **state)
+{
+    (void)state;
+    struct error error;
+    begin_run();
+    fake_session_steps(stage.session, 1);
+    ui_pump(stage.ui);
+    assert_true(stage.ui->dirty && !stage.ui->again); /* a step */
+    ui_draw(stage.ui);
+    assert_true(session_tell(stage.session, "save", &error));
+    ui_pump(stage.ui);
+    assert_true(stage.ui->again); /* the answer */
+    ui_draw(stage.ui);
+    ui_pump(stage.ui);
+    assert_false(stage.ui->again);
+    fake_session_finish_run(stage.session);
+    ui_pump(stage.ui);
+    assert_true(stage.ui->again);
+    ui_draw(stage.ui);
+    assert_false(stage.ui->again);
+}
+
+/* Another window, or a shell: the list says what is gone, and no longer has it. */
+static void test_runs_that_are_gone_are_said_to_be(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"Enter", "c", "f", "p", "T x Enter", "D y"};
+    for (size_t i = 0; i < THAW_LENGTH(keys); i++) {
+        close_stage(NULL);
+        open_stage(NULL);
+        type("6 j"); /* stopped, with checkpoints */
+        see("ants-bees");
+        fake_session_lose_run(stage.session, "ants-bees");
+        type(keys[i]);
+        assert_int_equal(stage.ui->message_kind, UI_ERROR);
+        see("20261121-140500-ants-bees"); /* in the sentence */
+        miss("mobilenet_v1_0.25");        /* no longer in the list */
+    }
 }
 
 /* --- several runs --- */
@@ -499,6 +561,10 @@ static void test_questions_close_with_their_reason(void **state)
     stage_train(&stage, 1);
     type("X");
     see("Stop the run, saved");
+    see("epoch 1 of 20");
+    stage_train(&stage, FAKE_STEPS_EPOCH);
+    see("epoch 2 of 20"); /* what is behind it goes on */
+    see("Stop the run, saved");
     fake_session_finish_run(stage.session);
     stage_train(&stage, 1);
     miss("Stop the run, saved");
@@ -519,6 +585,7 @@ int main(void)
         WITH_STAGE(test_losses_and_rates_say_of_what),
         WITH_STAGE(test_thaws_to_come_are_drawn),
         WITH_STAGE(test_results_say_of_which_epoch),
+        WITH_STAGE(test_results_are_read_behind_ones_back),
         WITH_STAGE(test_no_results_say_why),
         WITH_STAGE(test_the_schedule_is_rows),
         WITH_STAGE(test_the_form_counts_the_next_run),
@@ -526,6 +593,8 @@ int main(void)
         WITH_STAGE(test_runs_are_named_and_labelled),
         WITH_STAGE(test_runs_are_deleted_and_brought_back),
         WITH_STAGE(test_runs_are_forked_and_replayed),
+        WITH_STAGE(test_runs_that_are_gone_are_said_to_be),
+        WITH_STAGE(test_answers_and_ends_are_drawn_at_once),
         WITH_STAGE(test_what_trains_already_is_offered),
         WITH_STAGE(test_views_are_listed_and_changed),
         WITH_STAGE(test_closing_lets_the_run_go_on),

@@ -124,6 +124,29 @@ static void what_cannot_be_opened_has_its_exit_code(void **state)
     mem_free(experiment);
 }
 
+/* Where the sample cannot be drawn, or its file is broken, everything else is there all the same. */
+static void a_sample_is_no_condition(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *file = inside("no-folder"), *broken = inside("broken"), *mark = path_join(broken, "indian-transfer.ini");
+    assert_true(file_write_atomic(file, "", 0, &error));
+    assert_true(file_make_directories(broken, &error));
+    write_experiment(mark, "nonsense = 1", "/nowhere");
+    for (int i = 0; i < 2; i++) {
+        struct harness *harness = start(i == 0 ? "no-folder" : "broken", NULL);
+        harness_wait(harness, "The sample could not be opened:");
+        harness_wait(harness, "none chosen: press 1");
+        harness_type(harness, "1");
+        harness_wait(harness, "resnet18");
+        harness_type(harness, "q");
+        harness_leave(harness, 0);
+    }
+    mem_free(mark);
+    mem_free(broken);
+    mem_free(file);
+}
+
 /* The program with homes of its own and no word of where anything is. */
 static struct harness *start_at_home(const char *experiment)
 {
@@ -211,7 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_frame_comes_before_the_samples),    cmocka_unit_test(keys_typed_ahead_are_done),
         cmocka_unit_test(what_cannot_be_opened_has_its_exit_code), cmocka_unit_test(the_next_start_goes_on),
-        cmocka_unit_test(experiments_are_offered_again),
+        cmocka_unit_test(experiments_are_offered_again),           cmocka_unit_test(a_sample_is_no_condition),
     };
     return cmocka_run_group_tests_name("start", tests, make_folder, drop_folder);
 }

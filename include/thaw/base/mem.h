@@ -20,6 +20,9 @@ void mem_free(void *block);                             /* takes NULL; for all o
 char *mem_string(const char *text) THAW_NONNULL;        /* a copy */
 char *mem_format(const char *format, ...) THAW_PRINTF(1, 2) THAW_NONNULL_ARGS(1); /* an allocated sprintf */
 
+/* Gives the system what was freed and is kept to be used again: where much was taken for once. Milliseconds. */
+void mem_give_back(void);
+
 /* `count` floats aligned to MEM_ALIGN, zeroed; from huge pages where they are many. Free with mem_free_floats. */
 float *mem_floats(size_t count);
 float *mem_try_floats(size_t count); /* the same, or NULL */

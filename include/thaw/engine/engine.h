@@ -12,7 +12,7 @@ struct engine_request {
     const char *resume;     /* run directory to go on with, or NULL: a new one */
     const char *fork;       /* run directory whose checkpoint a new run begins from, or NULL ... */
     const char *checkpoint; /* ... and which one, as fork's trainer option takes it; NULL: the last */
-    int epochs;             /* of a resumed run or a fork: so many in all; 0: as it was */
+    int epochs;             /* of a run that goes on: so many in all; 0: as it was */
     bool share;             /* the user's group may watch */
 };
 

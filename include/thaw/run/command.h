@@ -45,7 +45,7 @@ enum run_command_kind {
     OTHER(PLAN, "plan", "MARKS", "the whole freeze plan: a hexadecimal digit a layer", true)                           \
     TYPED(UNDO, "undo", "", "take back the last freeze or thaw")                                                       \
     TYPED(EPOCHS, "epochs", "N", "end behind epoch N")                                                                 \
-    TYPED(NOTE, "note", "TEXT", "leave words for whoever reads the run")                                               \
+    TYPED(NOTE, "note", "TEXT", "words among its events, at this moment")                                              \
     OTHER(WATCH, "watch", "FROM", "a viewer's: events from this one on", false)
 
 enum run_stop_when { RUN_STOP_NOW, RUN_STOP_EPOCH, RUN_STOP_TIME };

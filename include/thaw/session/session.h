@@ -26,6 +26,7 @@ struct session_options {
     const char *experiment; /* to begin with, opened behind the caller's back from the first pump on; NULL: none */
     session_make_samples make_samples; /* before that; NULL: the sample world is there */
     const char *instead;               /* experiment that is opened where the other cannot be; NULL: none */
+    bool may_lack;                     /* where neither can be opened, none is, and that is no fault */
     const char *engine;                /* program that runs are started in, "/proc/self/exe"; NULL: in this process */
     bool measures;                     /* in the background, what session_cost wants to know of this machine */
 };
@@ -44,6 +45,8 @@ const char *session_opening(const struct session *session) THAW_NONNULL;
 const struct error *session_opening_fault(const struct session *session) THAW_NONNULL; /* NULL: none */
 /* Why the experiment to begin with was not opened, where the one instead was; NULL: it was. */
 const struct error *session_opened_instead(const struct session *session) THAW_NONNULL;
+/* Why none was opened, where one may lack; NULL: one was. */
+const struct error *session_opened_none(const struct session *session) THAW_NONNULL;
 
 /* --- layers and their freeze state: of the next run, or of the run that is shown --- */
 enum session_subject { SESSION_NEXT_RUN, SESSION_SHOWN_RUN };
@@ -175,8 +178,8 @@ char *session_run_heirs(const char *path) THAW_NONNULL;
 bool session_tag_run(const char *path, const char *words, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool session_note_run(const char *path, const char *text, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Checkpoints that a run has, "last | best | epoch-0005"; "": none. Caller frees with mem_free. */
-char *session_checkpoints(const char *path) THAW_NONNULL;
+/* Checkpoints that a run has, "last | best | epoch-0005"; "": none. Caller frees with mem_free. NULL: the run is gone. */
+char *session_checkpoints(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Makes the next run one that begins at a checkpoint of another, with that one's settings until they are changed. Another
  * experiment or network, or session_no_fork, ends that. */
 bool session_fork(struct session *session, const char *path, const char *checkpoint,

@@ -126,17 +126,25 @@ size_t session_notes(const struct session *session, const struct story_note **no
 size_t session_thaws(const struct session *session, const struct story_thaw **thaws) THAW_NONNULL;
 
 /* Results of an evaluation; NULL: none yet, or the run is on another machine. Valid until the next session_pump. */
+struct session_confusion {
+    int truth, predicted;
+    unsigned count; /* of images, at least 1 */
+};
 struct session_results {
     int classes;
     const char *const *class_name;
-    const unsigned *confusion; /* [classes][classes]: rows true, columns predicted */
+    const struct session_confusion *confusion; /* [row[classes]]: by truth, then by what it was taken for */
+    const size_t *row;                         /* [classes + 1]: where those of a true class begin, and the last end */
     size_t images, correct;
     int epoch;
-    bool best; /* of the best evaluation, whose model is exported; else of the last one */
+    bool best;        /* of the best evaluation, whose model is exported; else of the last one */
+    unsigned version; /* as long as it is the same, all else is */
 };
 /* Whether they are of the best evaluation (so at first) or of the last one; where the best ones were not kept, of the
  * last. */
 void session_results_of(struct session *session, bool best) THAW_NONNULL;
 const struct session_results *session_results(struct session *session) THAW_NONNULL;
+/* Others are being read behind the caller's back: session_pump tells when they are there. */
+bool session_results_pending(const struct session *session) THAW_NONNULL;
 
 #endif

@@ -33,9 +33,11 @@ const char *bind_keras_layer(char name[GRAPH_NAME_MAX], const char *path) THAW_N
 
 void bind_report_finish(struct bind_report *report) THAW_NONNULL;
 const char *bind_outcome_name(enum bind_outcome outcome); /* "loaded" */
-/* "320 tensors loaded; fc.weight starts fresh: 1000x512 in the file, 2x512 wanted; 53 ignored". Returns text. */
+/* "320 tensors loaded; fc.weight starts fresh: 1000x512 in the file, 2x512 wanted; 53 ignored". head: where what the file
+ * lacks comes from instead; NULL: it starts fresh. Returns text. */
 enum { BIND_SENTENCE = 256 };
-const char *bind_report_sentence(const struct bind_report *report, char text[BIND_SENTENCE]) THAW_NONNULL;
+const char *bind_report_sentence(const struct bind_report *report, const char *head, char text[BIND_SENTENCE])
+    THAW_NONNULL_ARGS(1, 3);
 
 /* Copies the file's tensors into graph->values. Missing trunk tensors or shapes that do not fit are ERROR_WEIGHTS with
  * the first such tensor named and the counts; a head of another size is replaced (initialised from seed) and

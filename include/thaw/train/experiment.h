@@ -103,7 +103,12 @@ char *experiment_get(const struct experiment *experiment, const char *key) THAW_
 char *experiment_text(const struct experiment *experiment) THAW_NONNULL;
 /* Contradictions (epochs < 1, upto with frozen, a thaw after the last epoch ...): ERROR_USAGE. */
 bool experiment_check(const struct experiment *experiment, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The settings of the run in a directory as it is now: its file's, with as many epochs as it came to have. */
+bool experiment_load_run(struct experiment *experiment, const char *run,
+                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool experiment_is_scratch(const struct experiment *experiment) THAW_NONNULL; /* no pretrained weights */
+/* What freeze.upto means, set or not: "trunk" with weights, "none" without them or where layers are listed. */
+const char *experiment_upto(const struct experiment *experiment) THAW_NONNULL;
 /* The freeze plan that [freeze] asks of this graph; the caller destroys it. NULL: a name that matches nothing,
  * ERROR_USAGE. */
 struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph,

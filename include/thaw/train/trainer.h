@@ -12,7 +12,7 @@ struct trainer_options {
     const char *resume;     /* a run directory, to go on there from its last checkpoint; NULL: a new run */
     const char *fork;       /* a run directory, from whose checkpoint a new run begins; NULL: from the weights */
     const char *checkpoint; /* of `fork`, as "checkpoint" events name it, or "last", "best", "epoch-0005"; NULL: last */
-    int epochs;             /* of a run that goes on or a fork: so many in all; 0: as it was */
+    int epochs;             /* of a run that goes on: so many in all; 0: as it was */
     const struct event_sink *sink; /* called on the trainer's thread; events are in events.jsonl by then */
 };
 

@@ -13,11 +13,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "thaw/base/clock.h"
 #include "thaw/base/job.h"
+#include "thaw/base/mem.h"
 
 enum { STEPS = 100 };
 
@@ -208,6 +210,53 @@ static void abandoning(void **state)
         }
 }
 
+/* --- what it held --- */
+
+enum { BLOCKS = 1 << 15, BLOCK = 1 << 11 };
+
+static bool hold_much(struct job *job, void *context, struct error *error)
+{
+    void **block = mem_array(BLOCKS, sizeof *block);
+    (void)job;
+    (void)error;
+    for (int i = 0; i < BLOCKS; i++)
+        block[i] = mem_alloc(BLOCK);
+    *(void **)context = mem_alloc(BLOCK); /* on top of them all */
+    for (int i = 0; i < BLOCKS; i++)
+        mem_free(block[i]);
+    mem_free(block);
+    return true;
+}
+
+static size_t resident(void)
+{
+    size_t all = 0, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu %zu", &all, &pages), 2);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What a job took for itself is not the process's for ever. */
+static void what_was_held_goes_back(void **state)
+{
+    (void)state;
+#ifdef THAW_SANITIZED /* whose memory is none of libc's */
+    skip();
+#endif
+    struct error error;
+    void *kept = NULL;
+    size_t before = resident();
+    const struct job_request request = {.run = hold_much, .context = &kept, .what = "test", .wake = -1};
+    struct job *job = job_start(&request, &error);
+    assert_non_null(job);
+    assert_true(job_result(job, &error));
+    job_destroy(job);
+    assert_true(resident() < before + (size_t)BLOCKS * BLOCK / 8);
+    mem_free(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +267,7 @@ int main(void)
         cmocka_unit_test(cancelling),
         cmocka_unit_test(signals_go_elsewhere),
         cmocka_unit_test(abandoning),
+        cmocka_unit_test(what_was_held_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -312,6 +312,32 @@ static void gone_on_with(void **state)
     story_finish(&story);
 }
 
+/* What its parent had done counts, from its first line on. */
+static void a_fork_begins_where_its_parent_stood(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t step;
+        int epoch, done;
+    } begun[] = {{6 * SOME_STEPS, 6, 6}, {6 * SOME_STEPS + 1, 7, 6}};
+    for (size_t i = 0; i < THAW_LENGTH(begun); i++) {
+        struct event run, step = at(EVENT_STEP, 6 * SOME_STEPS + 2);
+        struct story story;
+        story_init(&story);
+        some_run(&run);
+        run.step = begun[i].step;
+        run.epoch = begun[i].epoch;
+        run.u.run.steps_per_epoch = SOME_STEPS;
+        snprintf(run.u.run.parent, sizeof run.u.run.parent, "first/checkpoints/best");
+        take(&story, run);
+        assert_int_equal(story.epochs_done, begun[i].done);
+        step.epoch = 8; /* its parent's epochs were of other lengths */
+        take(&story, step);
+        assert_int_equal(story.epochs_done, 7);
+        story_finish(&story);
+    }
+}
+
 static void of_version_1(void **state)
 {
     (void)state;
@@ -457,6 +483,7 @@ int main(void)
         cmocka_unit_test(what_the_run_says),
         cmocka_unit_test(every_state_has_a_word),
         cmocka_unit_test(gone_on_with),
+        cmocka_unit_test(a_fork_begins_where_its_parent_stood),
         cmocka_unit_test(of_version_1),
         cmocka_unit_test(numbers_of_a_hostile_hand),
         cmocka_unit_test(the_file_tells_the_live_story),

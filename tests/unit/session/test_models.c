@@ -412,6 +412,27 @@ static void measured_and_remembered(void **state)
     assert_false(session_time_model(session, row_of("test-absent"), &error));
 }
 
+/* Whoever has many sorts them into folders, and a folder may lead back to itself. */
+static void folders_are_looked_into(void **state)
+{
+    (void)state;
+    char command[1024];
+    const struct session_model *models;
+    snprintf(
+        command, sizeof command,
+        "cd %s && mkdir -p models/signs/old models/.hidden models/1/2/3/4 && "
+        "for d in signs signs/old .hidden 1/2/3/4; do cp served/served.safetensors models/$d/mine.safetensors; done"
+        " && ln -s .. models/signs/back && ln -s ../../served models/signs/linked",
+        folder);
+    assert_int_equal(system(command), 0);
+    size_t before = session_models(session, &models);
+    session_rescan_models(session);
+    assert_int_equal(session_models(session, &models), before + 3);
+    assert_true(find("signs/mine")->local && find("signs/old/mine")->local && find("signs/linked/served")->local);
+    snprintf(command, sizeof command, "%s/models/signs/old/mine.safetensors", folder);
+    assert_string_equal(find("signs/old/mine")->weights, command);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +444,7 @@ int main(void)
         cmocka_unit_test(two_side_by_side),
         cmocka_unit_test(pulled_in_the_background),
         cmocka_unit_test(measured_and_remembered),
+        cmocka_unit_test(folders_are_looked_into),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }

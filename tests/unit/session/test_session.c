@@ -240,7 +240,7 @@ static void a_run_goes_on_and_is_forked(void **state)
     wait_for(SESSION_FINISHED);
     session_runs(session, &list);
     assert_int_equal(list[0].epochs_done, 4);
-    char *checkpoints = session_checkpoints(list[0].path);
+    char *checkpoints = session_checkpoints(list[0].path, &error);
     assert_string_equal(checkpoints, "last | best");
     mem_free(checkpoints);
     must(session_fork(session, list[0].path, "last", &error), &error);
@@ -248,15 +248,54 @@ static void a_run_goes_on_and_is_forked(void **state)
     assert_string_equal(setting_of("train.epochs")->value, "4"); /* as it came to run, whatever its file says */
     must(session_set(session, "train.epochs=5", &error), &error);
     must(session_start(session, &error), &error);
+    assert_non_null(strstr(session_forks(session, &checkpoint), "-first")); /* it may yet be refused */
     wait_for(SESSION_FINISHED);
+    assert_string_equal(session_forks(session, &checkpoint), ""); /* the next one is none, unless it is asked for */
     assert_int_equal(session_runs(session, &list), 2);
     const struct session_run *fork = list[0].parent[0] ? &list[0] : &list[1];
     if (!strstr(fork->parent, "-first/checkpoints/last"))
         fail_msg("it was forked from \"%s\"", fork->parent);
     assert_int_equal(fork->epochs_done, 5);
+    must(session_fork(session, fork->path, "best", &error), &error);
     must(session_set(session, "model.name=resnet32", &error), &error); /* that checkpoint is not of it */
     assert_string_equal(session_forks(session, &checkpoint), "");
     must(session_set(session, "model.name=resnet20", &error), &error);
+}
+
+/* Other people's hands, or another window: what is done to a run that is gone says so, and changes nothing. */
+static void a_run_that_is_gone_is_said_to_be(void **state)
+{
+    (void)state;
+    struct error error;
+    const char *checkpoint;
+    const struct session_run *list;
+    assert_int_equal(session_runs(session, &list), 2);
+    char *path = mem_string(list[0].path), *events = path_join(path, "events.jsonl"), *away = path_join(folder, "away");
+    must(session_set(session, "train.epochs=7", &error), &error);
+    assert_int_equal(rename(events, away), 0); /* its settings can be read, and that is not enough */
+    assert_false(session_fork(session, path, "last", &error));
+    assert_string_equal(session_forks(session, &checkpoint), "");
+    assert_string_equal(setting_of("train.epochs")->value, "7");
+    assert_int_equal(rename(away, events), 0);
+    assert_int_equal(rename(path, away), 0);
+    assert_null(session_checkpoints(path, &error));
+    for (int i = 0; i < 8; i++) {
+        bool done = i == 0   ? session_resume(session, path, 9, &error)
+                    : i == 1 ? session_open_run(session, path, false, &error)
+                    : i == 2 ? session_replay(session, path, 1, &error)
+                    : i == 3 ? session_fork(session, path, "last", &error)
+                    : i == 4 ? session_rename_run(session, path, "x", &error)
+                    : i == 5 ? session_delete_run(session, path, &error)
+                    : i == 6 ? session_tag_run(path, "x", &error)
+                             : session_note_run(path, "x", &error);
+        assert_false(done);
+        if (!strstr(error.text, i < 3 ? "there is no such run directory" : "is not there any more"))
+            fail_msg("%d: %s", i, error.text);
+    }
+    assert_int_equal(rename(away, path), 0);
+    mem_free(away);
+    mem_free(events);
+    mem_free(path);
 }
 
 static void freezing_while_it_trains_reaches_the_trainer(void **state)
@@ -383,6 +422,7 @@ static void settings_say_what_is_frozen(void **state)
     struct error error = {0};
     must(session_choose_model_file(session, "resnet20", &error), &error);
     const struct session_setting *row = setting_of("freeze.upto"); /* it stays where it is */
+    assert_string_equal(row->value, "none");
     must(session_set(session, "freeze.upto=layer1", &error), &error);
     assert_ptr_equal(setting_of("freeze.upto"), row);
     assert_string_equal(row->value, "layer1");
@@ -409,6 +449,7 @@ static void weights_of_an_experiment_are_listed(void **state)
     long row = session_chosen_model(session);
     assert_true(row >= 0 && (size_t)row < count);
     assert_string_equal(models[row].weights, weights);
+    assert_string_equal(setting_of("freeze.upto")->value, "trunk"); /* as it is where weights are gone on from */
     session_rescan_models(session);
     assert_true(session_chosen_model(session) >= 0);
     mem_free(weights);
@@ -445,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_listed_run_is_looked_at),
         cmocka_unit_test(runs_are_moved_under_the_view),
         cmocka_unit_test(a_run_goes_on_and_is_forked),
+        cmocka_unit_test(a_run_that_is_gone_is_said_to_be),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
         cmocka_unit_test(settings_tell_choices_from_texts),

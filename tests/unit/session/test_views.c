@@ -92,6 +92,53 @@ static void what_has_ended_is_kept(void **state)
     assert_true(session->view[0]->last_results);
 }
 
+/* --- results --- */
+
+/* As if the disk were slow: a pipe, from which nothing comes before it is written to. */
+static void results_are_read_behind_ones_back(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"version\":1,\"epoch\":3,\"classes\":[\"a\",\"b\",\"c\"],\"images\":["
+        "{\"label\":2,\"predicted\":0},{\"label\":0,\"predicted\":0},{\"label\":2,\"predicted\":2},"
+        "{\"label\":0,\"predicted\":0},{\"label\":2,\"predicted\":0}]}";
+    static const struct session_confusion counted[] = {{0, 0, 2}, {2, 0, 2}, {2, 2, 1}};
+    make_run("20261101-100000-a", 1000, 0.5);
+    char *path = mem_format("%s/20261101-100000-a/predictions.json", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    look_at("20261101-100000-a");
+    wait_for(SESSION_BROKEN_OFF);
+    assert_null(session_results(session));
+    assert_true(session_results_pending(session));
+    assert_null(session_results(session));
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    while (session_results_pending(session)) {
+        struct pollfd ready = {.fd = session_wake_fd(session), .events = POLLIN};
+        assert_true(poll(&ready, 1, 10000) > 0);
+        session_pump(session);
+    }
+    const struct session_results *results = session_results(session);
+    assert_non_null(results);
+    assert_int_equal(results->images, 5);
+    assert_int_equal(results->correct, 3);
+    assert_int_equal(results->row[0], 0);
+    assert_int_equal(results->row[1], 1);
+    assert_int_equal(results->row[2], 1); /* nothing is a b */
+    assert_int_equal(results->row[3], THAW_LENGTH(counted));
+    for (size_t i = 0; i < THAW_LENGTH(counted); i++) {
+        assert_int_equal(results->confusion[i].truth, counted[i].truth);
+        assert_int_equal(results->confusion[i].predicted, counted[i].predicted);
+        assert_int_equal(results->confusion[i].count, counted[i].count);
+    }
+    unsigned version = results->version;
+    session_pump(session);
+    assert_int_equal(session_results(session)->version, version);
+    mem_free(path);
+}
+
 static void only_want_of_room_drops_one(void **state)
 {
     (void)state;
@@ -286,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_has_ended_is_kept, open_world, close_world),
+        cmocka_unit_test_setup_teardown(results_are_read_behind_ones_back, open_world, close_world),
         cmocka_unit_test_setup_teardown(only_want_of_room_drops_one, open_world, close_world),
         cmocka_unit_test_setup_teardown(one_that_went_on_elsewhere_is_read_again, open_world, close_world),
         cmocka_unit_test_setup_teardown(one_run_of_a_host_by_two_names, open_world, close_world),

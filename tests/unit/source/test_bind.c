@@ -376,7 +376,9 @@ static void wrapped_names_and_other_heads_load(void **state)
     assert_int_equal(report.count[BIND_RESHAPED], 2);
     assert_string_equal(find_row(&report, "linear.weight")->detail, "10x64 in the file, 2x64 wanted");
     char sentence[BIND_SENTENCE];
-    assert_string_equal(bind_report_sentence(&report, sentence),
+    assert_string_equal(bind_report_sentence(&report, "best of a run", sentence),
+                        "95 tensors loaded; linear.weight comes from best of a run");
+    assert_string_equal(bind_report_sentence(&report, NULL, sentence),
                         "95 tensors loaded; linear.weight starts fresh: 10x64 in the file, 2x64 wanted");
     graph_initialise(graph, 1);
     struct graph *fresh = build("resnet20", 2);

@@ -141,7 +141,7 @@ static void test_bind(void **state)
     assert_ptr_equal(keymap_find(keymap, SCREEN_TRAIN, &event), command_named("stop", -1));
     assert_null(keymap_find(keymap, SCREEN_DATA, &event));
     assert_false(keymap_bind(keymap, "stop", "p", &error));
-    assert_string_equal(error.text, "the key p is wanted by stop but belongs to hold");
+    assert_string_equal(error.text, "the key p is wanted by stop but belongs to pause");
     assert_false(keymap_bind(keymap, "halt", "F9", &error));
     assert_string_equal(error.text, "there is no command \"halt\" to give keys to");
     assert_false(keymap_bind(keymap, "stop", "Hyper", &error));
