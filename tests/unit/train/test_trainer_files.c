@@ -35,9 +35,11 @@ static void block(struct world_log *log, const struct event *event)
     mem_free(path);
 }
 
+/* Files are written at every epoch, however long the last time took. */
 static void unblock_later(struct world_log *log, const struct event *event)
 {
     block(log, event);
+    log->trainer->telling.took = log->trainer->saving.took = 0;
     if (event->kind == EVENT_WARNING && event->epoch < 3 && log->kinds[EVENT_WARNING] == 1) {
         char *path = rundir_file(log->trainer->rundir, blocked), *inside = path_join(path, "x");
         assert_int_equal(rmdir(inside) | rmdir(path), 0);
