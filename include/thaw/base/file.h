@@ -22,7 +22,10 @@ void file_map_forget(const struct file_map *map, const uint8_t *from, size_t siz
 /* The whole file as text with a NUL behind it; the caller frees. Refuses files over `limit` bytes. */
 char *file_read_text(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Writes to a temporary file beside `path`, syncs, renames: readers see the old file or the new one, never a part.
+/* rename(2) that a power cut does not take back: the folders of both names are synced. */
+bool file_rename(const char *from, const char *to, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Writes to a temporary file beside `path`, syncs, renames, syncs the folder: readers see the old file or the new one, never a part.
  * A full disk or a read-only directory leaves the old file untouched. */
 bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
