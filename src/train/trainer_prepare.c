@@ -14,6 +14,7 @@
 #include "thaw/source/bind.h"
 #include "thaw/train/layer_rows.h"
 #include "trainer_private.h"
+#include "trainer_resume.h"
 
 /* --- data --- */
 
@@ -300,6 +301,8 @@ void trainer_prove(struct trainer *trainer)
 static void warn_of_data(struct trainer *trainer, bool data_changed)
 {
     const struct dataset *dataset = trainer->dataset;
+    if (trainer->passed_over)
+        trainer_warn(trainer, "%s", trainer->passed_over);
     if (data_changed)
         trainer_warn(trainer, "%s: other training images than when the run began; it will not go on to the same bits",
                      dataset->path);

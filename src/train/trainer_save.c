@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint_find.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/bind.h"
@@ -126,13 +127,6 @@ bool trainer_keeps_epoch(const struct trainer *trainer, int epoch)
     return every > 0 && epoch % every == 0;
 }
 
-/* Of "epoch-0005.safetensors"; 0: another file. */
-static int epoch_of(const char *name)
-{
-    int epoch = 0, used = 0;
-    return sscanf(name, "epoch-%d.safetensors%n", &epoch, &used) == 1 && used > 0 && !name[used] ? epoch : 0;
-}
-
 static int newer_first(const void *a, const void *b)
 {
     return *(const int *)b - *(const int *)a;
@@ -148,8 +142,8 @@ static void drop_older(struct trainer *trainer)
     if (file_list_read(&names, folder, &unused)) {
         int *epochs = mem_array(names.count + 1, sizeof *epochs);
         for (size_t i = 0; i < names.count; i++)
-            if (epoch_of(names.name[i]))
-                epochs[count++] = epoch_of(names.name[i]);
+            if (checkpoint_kept_epoch(names.name[i]))
+                epochs[count++] = checkpoint_kept_epoch(names.name[i]);
         qsort(epochs, (size_t)count, sizeof *epochs, newer_first);
         for (int i = 0; i < count; i++) {
             if (left-- > 0 || trainer_keeps_epoch(trainer, epochs[i]))
