@@ -75,6 +75,10 @@ static const struct field fields[] = {
     TEXT("base_path", base_path),
     HASH("base_hash", base_hash),
     HASH("data_hash", data_hash),
+    COUNT("data_extent", 0, DIGEST_EXTENTS - 1, data.extent),
+    HASH("data_names", data.names),
+    HASH("data_sizes", data.sizes),
+    HASH("data_stored", data.stored),
 };
 
 _Static_assert(TASK_SUMS == 4, "a row for each sum");
@@ -112,6 +116,21 @@ static json_t *double_to_json(double value)
     return json_string(text);
 }
 
+/* What is not UTF-8 in a path has no JSON form; no path is opened by what stands here. */
+static json_t *text_to_json(const char *text)
+{
+    json_t *json = json_string(text);
+    if (json)
+        return json;
+    char *plain = mem_string(text);
+    for (char *c = plain; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    json = json_string(plain);
+    mem_free(plain);
+    return json;
+}
+
 static json_t *field_to_json(const struct checkpoint *checkpoint, const struct field *field)
 {
     const void *at = (const char *)checkpoint + field->offset;
@@ -126,7 +145,7 @@ static json_t *field_to_json(const struct checkpoint *checkpoint, const struct f
     case FIELD_FIGURE:
         return double_to_json(*(const double *)at);
     case FIELD_TEXT:
-        return json_string(at);
+        return text_to_json(at);
     case FIELD_HASH:
         hash_text(text, *(const struct hash *)at);
         return json_string(text);
@@ -176,6 +195,7 @@ static char *describe(const struct checkpoint *checkpoint, const struct checkpoi
         json_array_append_new(updates, json_integer((json_int_t)*optim_updates(of->optim, p)));
         json_array_append_new(warmups, json_integer((json_int_t)*optim_warmup(of->optim, p)));
     }
+    json_object_set_new(object, "settings", text_to_json(of->settings));
     json_object_set_new(object, "fixed", freeze_to_json(of->freeze));
     json_object_set_new(object, "changes", changes_to_json(of->changes));
     json_object_set_new(object, "recorded", recorded_to_json(of->recorded));
@@ -332,6 +352,18 @@ static void take_version_1(json_t *object)
     json_object_set_new(object, "warmups", warmups);
 }
 
+/* Version 2 knew no settings and no digest of the data. */
+static void take_version_2(json_t *object)
+{
+    static const char *const unknown[] = {"data_names", "data_sizes", "data_stored"};
+    char none[HASH_TEXT];
+    hash_text(none, (struct hash){0, 0});
+    for (size_t i = 0; i < THAW_LENGTH(unknown); i++)
+        json_object_set_new(object, unknown[i], json_string(none));
+    json_object_set_new(object, "data_extent", json_integer(DIGEST_NAMES));
+    json_object_del(object, "settings");
+}
+
 /* Numbers that are possible each, and together not. */
 static const char *contradiction(const struct checkpoint *checkpoint)
 {
@@ -352,6 +384,8 @@ static bool take_fields(const struct checkpoint_file *file, struct checkpoint *c
             wrong = fields[i].name;
     if (!wrong)
         wrong = contradiction(checkpoint);
+    if (!wrong && checkpoint->version >= CHECKPOINT_DIGESTS && !checkpoint_settings(file))
+        wrong = "settings";
     return !wrong || damaged(error, "%s: \"%s\" of the checkpoint is missing or cannot be what it says", path, wrong);
 }
 
@@ -392,6 +426,8 @@ static bool read_fields(struct checkpoint_file *file, const struct graph *graph,
         return false;
     if (checkpoint->version == 1)
         take_version_1(file->object);
+    if (checkpoint->version < CHECKPOINT_DIGESTS)
+        take_version_2(file->object);
     if (!take_fields(file, checkpoint, error))
         return false;
     if (strcmp(checkpoint->arch, graph->arch) != 0)
@@ -507,6 +543,11 @@ static bool json_to_freeze(const json_t *fixed, struct freeze *freeze, const cha
         freeze->fixed[node] = (unsigned char)marks;
     }
     return true;
+}
+
+const char *checkpoint_settings(const struct checkpoint_file *file)
+{
+    return json_string_value(json_object_get(file->object, "settings"));
 }
 
 bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze, struct error *error)

@@ -50,6 +50,7 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
                          trainer->dataset->images[DATASET_VAL].items);
     trainer->at.data_hash = hash_items(trainer->dataset);
     trainer->at.classes_hash = hash_classes(trainer->dataset);
+    data_digest_take(&trainer->at.data, trainer->dataset, experiment->data.digest);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
     return true;
 }

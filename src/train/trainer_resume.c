@@ -51,9 +51,32 @@ static int epoch_of_events(const struct checkpoint *at)
 
 /* --- going on --- */
 
-static bool check_same_run(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+/* Settings are changed by commands, which are events; a file that was changed by hand would be believed in part. */
+static bool check_settings(const struct trainer *trainer, const char *text, struct error *error)
+{
+    struct experiment was;
+    return !text || (experiment_parse(&was, text, error) && experiment_same(&was, &trainer->experiment, error)) ||
+           error_wrap(error, "%s", rundir_path(trainer->rundir));
+}
+
+static bool check_data(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+{
+    const struct hash unknown = {0, 0};
+    const struct checkpoint *at = &trainer->at;
+    if (!hash_equal(saved->classes_hash, unknown) && !hash_equal(saved->classes_hash, at->classes_hash))
+        return error_set(error, ERROR_DATA,
+                         "%s: its classes are not those that the run in %s was trained with, or have other names: a "
+                         "label would stand for another class",
+                         trainer->dataset->path, rundir_path(trainer->rundir));
+    return data_digest_check(&saved->data, &at->data, trainer->dataset, error);
+}
+
+static bool check_same_run(const struct trainer *trainer, const struct checkpoint *saved, const char *settings,
+                           struct error *error)
 {
     const char *path = rundir_path(trainer->rundir);
+    if (!check_settings(trainer, settings, error) || !check_data(trainer, saved, error))
+        return false;
     if (saved->seed != trainer->at.seed || saved->images_batch != trainer->at.images_batch)
         return error_set(error, ERROR_USAGE, "%s: its checkpoint was made with train.seed = %llu and train.batch = %d",
                          path, (unsigned long long)saved->seed, saved->images_batch);
@@ -71,6 +94,7 @@ static void take_cursor(struct trainer *trainer, const struct checkpoint *saved)
     struct checkpoint before = trainer->at;
     trainer->at = *saved;
     trainer->at.data_hash = before.data_hash;
+    trainer->at.data = before.data;
     trainer->at.classes_hash = before.classes_hash;
     trainer->at.batches = before.batches;
     trainer->at.epochs = saved->epochs > 0 ? saved->epochs : trainer->experiment.train.epochs;
@@ -89,7 +113,7 @@ static enum outcome take_file(struct trainer *trainer, const char *name, struct 
         error_set_errno(error, ERROR_FAILED, errno, "%s", path);
     } else if (!(file = checkpoint_open(path, trainer->graph, saved, error))) {
         outcome = error->kind == ERROR_DATA ? DAMAGED : REFUSED;
-    } else if (check_same_run(trainer, saved, error)) {
+    } else if (check_same_run(trainer, saved, checkpoint_settings(file), error)) {
         bool good = take_state(trainer, file, true, error) && checkpoint_recorded(file, &trainer->recorded, error);
         outcome = good ? TAKEN : error->kind == ERROR_DATA ? DAMAGED : REFUSED;
     }
@@ -256,7 +280,8 @@ static bool fork_run(struct trainer *trainer, struct error *error)
     char *settings = path_join(trainer->fork, "experiment.ini"), *path = fork_file(trainer);
     struct checkpoint_file *file = NULL;
     bool good = experiment_load(&parent, settings, error) &&
-                (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL;
+                (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL &&
+                (!checkpoint_settings(file) || experiment_parse(&parent, checkpoint_settings(file), error));
     if (good && trainer->extended > 0)
         trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
     else if (good && saved.epochs > 0 && trainer->experiment.train.epochs == parent.train.epochs) /* nobody chose */

@@ -37,8 +37,8 @@ static void tell_checkpoint(struct trainer *trainer, bool best, const struct err
 
 static struct checkpoint_of all_of(const struct trainer *trainer)
 {
-    return (struct checkpoint_of){trainer->graph,   trainer->freeze,   trainer->optim,
-                                  trainer->touched, &trainer->changes, &trainer->recorded};
+    return (struct checkpoint_of){trainer->graph,    trainer->freeze,    trainer->optim,   trainer->touched,
+                                  &trainer->changes, &trainer->recorded, trainer->settings};
 }
 
 static bool write_file(struct trainer *trainer, bool best, struct error *error)

@@ -180,17 +180,23 @@ static void assert_goes_on(const char *run, const char *from)
     world_assert_same(runs.whole, run);
 }
 
-static void assert_refused_as(const char *run, enum error_kind kind, const char *part)
+static void assert_refused_with(const char *run, const struct experiment *experiment, enum error_kind kind,
+                                const char *part)
 {
     struct world_log log = {0};
     struct trainer_status status;
     struct hash before = hash_run(run);
-    struct trainer_options options = {.experiment = &runs.experiment, .resume = run};
+    struct trainer_options options = {.experiment = experiment, .resume = run};
     world_run_failing_options(&log, &options, &status);
     assert_int_equal(status.state, TRAINER_FAILED);
     if (status.error.kind != kind || !strstr(status.error.text, part))
         fail_msg("%d: \"%s\" does not say \"%s\"", status.error.kind, status.error.text, part);
     assert_true(hash_equal(before, hash_run(run)));
+}
+
+static void assert_refused_as(const char *run, enum error_kind kind, const char *part)
+{
+    assert_refused_with(run, &runs.experiment, kind, part);
 }
 
 /* Every bit counts: of the file's length, its header, its values. What is not seen would be another result. */
@@ -385,6 +391,134 @@ static void version_2_goes_on(void **state)
     assert_goes_on(run, LAST);
 }
 
+/* --- settings and data --- */
+
+static void other_settings_are_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"data.size=32", "data.size was 0 and is 32: set it back, or fork the run"},
+        {"data.augment=light", "data.augment was none and is light"},
+        {"data.decode=fast", "data.decode was exact and is fast"},
+        {"data.val=0.3", "data.val was empty and is 0.3"},
+        {"data.cache=off", "data.cache was f32 and is off"},
+        {"train.lr=0.05", "train.lr was 0.02 and is 0.05: set it back, and change the rate of the run by `thaw tell"},
+        {"train.epochs=9", "train.epochs was 6 and is 9: set it back, and give `thaw resume --epochs`"},
+        {"train.optimizer=adamw", "train.optimizer was sgd and is adamw"},
+        {"train.label_smoothing=0.1", "train.label_smoothing was 0 and is 0.1"},
+        {"train.seed=7", "train.seed was 1 and is 7"},
+        {"train.early_stop=3", "train.early_stop was 0 and is 3"},
+        {"train.kernels=measured", "train.kernels was built-in and is measured"},
+        {"freeze.upto=layer1", "freeze.upto was layer2 and is layer1"},
+        {"freeze.bn_stats=fixed", "freeze.bn_stats was moving and is fixed"},
+        {"thaw.epoch 5=layer1", "thaw.epoch 5 was empty and is layer1"},
+        {"model.name=resnet20", "model.name was empty and is resnet20"},
+    };
+    char run[512];
+    copy_run(run);
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct experiment changed = runs.experiment;
+        world_set(&changed, rows[i][0]);
+        assert_refused_with(run, &changed, ERROR_USAGE, rows[i][1]);
+    }
+    assert_goes_on(run, LAST);
+}
+
+static void settings_without_results_may_change(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"data.digest=all",     "data.image_memory=1", "data.cache_disk=0",
+                                       "data.cache_memory=9", "train.threads=1",     "train.memory=900",
+                                       "run.dir=/nowhere",    "run.name=other",      "run.checkpoint_every=3",
+                                       "run.keep_last=1",     "run.keep_every=0"};
+    struct world_log log = {.react = stop_at};
+    struct experiment changed = runs.experiment;
+    char run[512], path[600];
+    copy_run(run);
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++)
+        world_set(&changed, rows[i]);
+    world_run(&log, &changed, run);
+    world_assert_same(runs.whole, run);
+    join(path, run, "experiment.ini"); /* it has become the run's */
+    run_shell("grep -q '^keep_last = 1' '%s'%s", path, "");
+}
+
+/* The world's pictures somewhere else. */
+static void copy_data(struct experiment *experiment, char path[600])
+{
+    static int number;
+    char assignment[640];
+    snprintf(path, 600, "%s/data%d", world.folder, ++number);
+    run_shell("cp -r '%s' '%s'", world.data, path);
+    snprintf(assignment, sizeof assignment, "data.path=%s", path);
+    *experiment = runs.experiment;
+    world_set(experiment, assignment);
+}
+
+static void other_data_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change, *part;
+    } rows[] = {
+        {"mv class0 zebra", "its classes are not those"},
+        {"cp class1/000.png class1/099.png", "their names or their labels are others"},
+        {"mv class1/000.png class2/020.png", "their names or their labels are others"},
+        {"rm ../val/class2/001.png", "their names or their labels are others"},
+        {"printf x >> class1/003.png", "other sizes"},
+        {"printf x | dd of=class1/003.png bs=1 seek=200 conv=notrunc 2>/dev/null", "hold other images"},
+        {"printf x | dd of=../val/class1/002.png bs=1 seek=200 conv=notrunc 2>/dev/null", "hold other images"},
+    };
+    struct experiment experiment;
+    char run[512], data[600];
+    copy_run(run);
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        copy_data(&experiment, data);
+        run_shell("cd '%s/train' && %s", data, rows[i].change);
+        if (i == 0)
+            run_shell("cd '%s/val' && %s", data, rows[i].change);
+        assert_refused_with(run, &experiment, ERROR_DATA, rows[i].part);
+    }
+}
+
+/* Where the data lie and when they were copied does not matter. */
+static void moved_data_are_the_same(void **state)
+{
+    (void)state;
+    struct world_log log = {.react = stop_at};
+    struct experiment experiment;
+    char run[512], data[600];
+    copy_run(run);
+    copy_data(&experiment, data);
+    world_run(&log, &experiment, run);
+    world_assert_same(runs.whole, run);
+}
+
+/* Of names alone nothing else is known; of all files every one is. */
+static void extents_of_the_digest(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"data.digest=names", "data.digest=all"};
+    for (int i = 0; i < 2; i++) {
+        struct world_log log = {.react = stop_at, .at = 3};
+        struct experiment experiment;
+        char data[600], run[512];
+        copy_data(&experiment, data);
+        world_set(&experiment, rows[i]);
+        strcpy(experiment.run.dir, world_experiment().run.dir);
+        world_run(&log, &experiment, NULL);
+        strcpy(run, log.path);
+        run_shell("printf x >> '%s'/train/class1/003.png%s", data, "");
+        if (i == 1) {
+            assert_refused_with(run, &experiment, ERROR_DATA, "other sizes");
+            continue;
+        }
+        log.at = 5;
+        world_run(&log, &experiment, run);
+        assert_int_equal(log.last_step, 5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +529,11 @@ int main(void)
         cmocka_unit_test(newer_runs_are_not_written_to),
         cmocka_unit_test(numbers_that_cannot_be_are_damage),
         cmocka_unit_test(version_2_goes_on),
+        cmocka_unit_test(other_settings_are_refused_by_name),
+        cmocka_unit_test(settings_without_results_may_change),
+        cmocka_unit_test(other_data_are_refused),
+        cmocka_unit_test(moved_data_are_the_same),
+        cmocka_unit_test(extents_of_the_digest),
     };
     return cmocka_run_group_tests(tests, set_up, world_tear_down);
 }
