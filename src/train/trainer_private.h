@@ -51,7 +51,7 @@ struct trainer {
     bool began, speaking;                    /* there is a first event; one of this process */
     bool holds_first;                        /* it begins with a checkpoint of its own */
     char from[64];                           /* the file that it goes on from */
-    char *passed_over;                       /* why that is not the last checkpoint: a sentence; NULL: it is */
+    char *passed_over;                       /* a warning about what it goes on from; NULL: none */
     struct recorded_commands recorded;       /* to be done again */
     const struct recorded_command *repeated; /* that is done again now, or NULL */
 

@@ -164,6 +164,10 @@ static bool take_run(struct trainer *trainer, bool *data_changed, struct error *
         *data_changed = good && !hash_equal(saved.data_hash, trainer->at.data_hash);
         if (good)
             take_cursor(trainer, &saved);
+        if (good && saved.mark > rundir_mark(trainer->rundir) && !trainer->passed_over)
+            trainer->passed_over = mem_format("%s: it ends before its checkpoint was written, so that some of what "
+                                              "happened is lost; the run itself goes on to the same bits",
+                                              events);
     }
     good = good && recorded_read(&trainer->recorded, events, saved.mark, &trainer->holds_first, error);
     trainer->began = good && saved.mark > 0;

@@ -46,7 +46,8 @@ static bool write_file(struct trainer *trainer, bool best, struct error *error)
     struct checkpoint_of of = all_of(trainer);
     char *path = rundir_file(trainer->rundir, best ? TRAINER_BEST : TRAINER_LAST);
     trainer->at.mark = rundir_mark(trainer->rundir);
-    bool good = checkpoint_write(path, &trainer->at, &of, error) || error_wrap(error, "no checkpoint");
+    bool good = (rundir_sync(trainer->rundir, error) && checkpoint_write(path, &trainer->at, &of, error)) ||
+                error_wrap(error, "no checkpoint");
     mem_free(path);
     return good;
 }
@@ -102,7 +103,8 @@ static void write_held(struct trainer *trainer)
 {
     struct error error = {0};
     char *path = rundir_file(trainer->rundir, TRAINER_BEST);
-    if (!file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error))
+    if (!rundir_sync(trainer->rundir, &error) ||
+        !file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error))
         error_wrap(&error, "no checkpoint");
     tell_checkpoint(trainer, true, &error);
     drop_held(trainer);

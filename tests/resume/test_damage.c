@@ -306,6 +306,21 @@ static void newer_runs_are_not_written_to(void **state)
     }
 }
 
+/* Events that were cut off are gone; what is computed is in the checkpoint. */
+static void lost_events_are_told(void **state)
+{
+    (void)state;
+    struct world_log log = {.react = stop_at};
+    char run[512], path[600];
+    copy_run(run);
+    join(path, run, "events.jsonl");
+    run_shell("sed -i 3q '%s'%s", path, "");
+    world_run(&log, &runs.experiment, run);
+    assert_int_equal(log.kinds[EVENT_WARNING], 1);
+    assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "it ends before its checkpoint was written"));
+    world_assert_same_file(runs.whole, run, LAST);
+}
+
 /* --- numbers --- */
 
 /* "NAME":VALUE of the first such name, up to what ends it. */
@@ -527,6 +542,7 @@ int main(void)
         cmocka_unit_test(refused_where_nothing_is_left),
         cmocka_unit_test(a_fork_without_its_own_is_refused),
         cmocka_unit_test(newer_runs_are_not_written_to),
+        cmocka_unit_test(lost_events_are_told),
         cmocka_unit_test(numbers_that_cannot_be_are_damage),
         cmocka_unit_test(version_2_goes_on),
         cmocka_unit_test(other_settings_are_refused_by_name),
