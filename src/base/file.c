@@ -126,6 +126,40 @@ char *file_read_lines(const char *path, size_t limit, struct error *error)
     return NULL;
 }
 
+/* A name is in its folder for good only once that is synced. File systems that cannot do so say EINVAL; a folder that
+ * may be written and not read cannot be opened. */
+static bool sync_folder(const char *path)
+{
+    size_t length = (size_t)(path_base(path) - path);
+    char *folder = length > 0 ? mem_format("%.*s", (int)length, path) : mem_string(".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd < 0 || fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
+    int code = errno;
+    if (fd >= 0)
+        close(fd);
+    mem_free(folder);
+    errno = code;
+    return good;
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    size_t length = (size_t)(path_base(a) - a);
+    return length == (size_t)(path_base(b) - b) && strncmp(a, b, length) == 0;
+}
+
+/* errno says why not. */
+static bool rename_for_good(const char *from, const char *to)
+{
+    return rename(from, to) == 0 && sync_folder(to) && (same_folder(from, to) || sync_folder(from));
+}
+
+bool file_rename(const char *from, const char *to, struct error *error)
+{
+    return rename_for_good(from, to) ||
+           error_set_errno(error, ERROR_FAILED, errno, "%s: cannot be moved to %s", from, to);
+}
+
 bool file_atomic_begin(struct file_atomic *file, const char *path, struct error *error)
 {
     file->path = mem_string(path);
@@ -148,7 +182,7 @@ bool file_atomic_commit(struct file_atomic *file, struct error *error)
         code = errno;
     }
     file->stream = NULL;
-    if (written && rename(file->temporary, file->path) != 0) {
+    if (written && !rename_for_good(file->temporary, file->path)) {
         written = false;
         code = errno;
     }

@@ -180,6 +180,26 @@ bool dataset_load(const struct dataset_item *item, struct image *image, struct h
     return done;
 }
 
+bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash)
+{
+    const struct hash none = {0, 0};
+    struct error unused;
+    struct file_map map;
+    if (item->pixels) {
+        dataset_pixels_stored(item, hash);
+        return true;
+    }
+    if (!file_map_open(&map, item->path, &unused))
+        return false;
+    size_t half = most / 2;
+    if (map.size <= most)
+        *hash = hash_bytes(map.data, map.size, none);
+    else
+        *hash = hash_bytes(map.data + map.size - half, half, hash_bytes(map.data, half, none));
+    file_map_close(&map);
+    return true;
+}
+
 static void free_names(struct dataset *dataset)
 {
     for (int i = 0; i < dataset->classes; i++)

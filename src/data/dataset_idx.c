@@ -128,13 +128,27 @@ void dataset_pixels_destroy(struct dataset_pixels *pixels)
     mem_free(pixels);
 }
 
+static const uint8_t *grey_of(const struct dataset_item *item, size_t *count)
+{
+    const size_t *dim = item->pixels->idx.dim;
+    *count = dim[1] * dim[2];
+    return item->pixels->idx.values + item->number * *count;
+}
+
+void dataset_pixels_stored(const struct dataset_item *item, struct hash *hash)
+{
+    size_t count;
+    const uint8_t *grey = grey_of(item, &count);
+    *hash = hash_bytes(grey, count, (struct hash){0, 0});
+}
+
 void dataset_pixels_load(const struct dataset_item *item, struct image *image, struct hash *hash)
 {
     const size_t *dim = item->pixels->idx.dim;
-    size_t count = dim[1] * dim[2];
-    const uint8_t *grey = item->pixels->idx.values + item->number * count;
+    size_t count;
+    const uint8_t *grey = grey_of(item, &count);
     if (hash)
-        *hash = hash_bytes(grey, count, (struct hash){0, 0});
+        dataset_pixels_stored(item, hash);
     if (!image_create(image, (int)dim[2], (int)dim[1]))
         return;
     for (size_t i = 0; i < count; i++)

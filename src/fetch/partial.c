@@ -156,8 +156,10 @@ bool partial_write(struct partial *partial, const void *data, size_t size, struc
 
 bool partial_become(struct partial *partial, const char *path, struct error *error)
 {
-    if (fsync(partial->fd) != 0 || rename(partial->path, path) != 0)
+    if (fsync(partial->fd) != 0)
         return error_set_errno(error, ERROR_FAILED, errno, "cannot write %s", path);
+    if (!file_rename(partial->path, path, error))
+        return false;
     unlink(partial->origin_path);
     close(partial->fd);
     partial->fd = -1;
@@ -166,7 +168,8 @@ bool partial_become(struct partial *partial, const char *path, struct error *err
 
 void partial_set_aside(struct partial *partial, char *bad)
 {
-    if (rename(partial->path, bad) != 0)
+    struct error unused;
+    if (!file_rename(partial->path, bad, &unused))
         unlink(partial->path);
     unlink(partial->origin_path);
     close(partial->fd);

@@ -65,8 +65,7 @@ static bool move(const char *from, const char *to, struct error *error)
     if (lock < 0)
         return false;
     bool good = !file_exists(to) || error_set(error, ERROR_USAGE, "%s: there is such a run already", to);
-    if (good && rename(from, to) != 0)
-        good = error_set_errno(error, ERROR_FAILED, errno, "%s: cannot be moved to %s", from, to);
+    good = good && file_rename(from, to, error);
     close(lock);
     return good;
 }

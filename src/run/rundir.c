@@ -310,6 +310,12 @@ static bool sync_events(struct rundir *rundir)
     return good;
 }
 
+bool rundir_sync(struct rundir *rundir, struct error *error)
+{
+    return sync_events(rundir) ||
+           error_set_errno(error, ERROR_FAILED, errno, "%s: cannot sync %s", rundir->path, RUNDIR_EVENTS);
+}
+
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error)
 {
     char *json = event_to_json(event), *line = mem_format("%s\n", json);
@@ -329,9 +335,7 @@ bool rundir_append(struct rundir *rundir, const struct event *event, struct erro
             fault = errno;
         return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot append to %s", rundir->path, RUNDIR_EVENTS);
     }
-    if (event_is_synced(rundir, event->kind) && !sync_events(rundir))
-        return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot sync %s", rundir->path, RUNDIR_EVENTS);
-    return true;
+    return !event_is_synced(rundir, event->kind) || rundir_sync(rundir, error);
 }
 
 uint64_t rundir_mark(const struct rundir *rundir)

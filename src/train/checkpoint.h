@@ -3,20 +3,23 @@
  * Tensors (float32, native layout; shapes as struct graph_param has them):
  *   values.NAME        every parameter and running statistic that moves or has moved in this run
  *   SLOT.NAME          optimiser moments of what moves now ("momentum", "exp_avg", "exp_avg_sq")
- * Metadata "thaw.checkpoint": one JSON object with the fields of struct checkpoint, "fixed" (freeze marks by node),
+ * Metadata "thaw.checkpoint": one JSON object with the fields of struct checkpoint, "settings" (experiment_text), "fixed" (freeze marks by node),
  * "changes" (what undo takes back), "recorded" and "recorded_last" (commands to be done again), "updates" and "warmups" (optimiser steps by parameter, done and of its warm-up). Doubles are C hexadecimal text, so that
  * they come back to the bit. Dropout masks, order and augmentation are pure functions of (seed, epoch, step), so there is
  * no generator state to keep. Everything else a run stands on comes again from its base weights file, which `base_hash`
- * must still match. Files of version 1 are read. */
+ * must still match. "thaw.digest" (weights.h) is a
+ * digest of the whole file, without which no file of version 3 is read. Files of versions 1 and 2 are. */
 #ifndef THAW_TRAIN_CHECKPOINT_H
 #define THAW_TRAIN_CHECKPOINT_H
 
+#include "data_digest.h"
 #include "recorded.h"
 #include "schedule.h"
 #include "task.h"
 #include "thaw/train/optim.h"
+#include "thaw/weights/weights.h"
 
-enum { CHECKPOINT_VERSION = 2, CHECKPOINT_PATH = 512 };
+enum { CHECKPOINT_VERSION = 3, CHECKPOINT_DIGESTS = 3 /* the first with a digest */, CHECKPOINT_PATH = 512 };
 
 struct checkpoint {
     int version; /* of the file it was read from */
@@ -41,6 +44,7 @@ struct checkpoint {
     struct hash classes_hash; /* of their names; {0,0}: not known */
     char arch[64], base_path[CHECKPOINT_PATH];
     struct hash base_hash, data_hash; /* of the weights file ({0,0}: none) and of the list of training images */
+    struct data_digest data;          /* of all images */
 };
 
 /* Changes of the freeze plan that can be taken back, the oldest first. */
@@ -64,6 +68,7 @@ struct checkpoint_of {
     const bool *touched; /* [graph->params], has moved in this run */
     const struct plan_changes *changes;
     const struct recorded_commands *recorded; /* that are still to be done again */
+    const char *settings;                     /* experiment_text of the run's experiment.ini */
 };
 bool checkpoint_write(const char *path, const struct checkpoint *checkpoint, const struct checkpoint_of *of,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
@@ -72,20 +77,30 @@ char *checkpoint_bytes(size_t *size, const char *path, const struct checkpoint *
                        const struct checkpoint_of *of, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 struct checkpoint_file;
-/* Opens one and reads its fields. ERROR_WEIGHTS: not a checkpoint, of a newer version, of another architecture. */
+/* Opens one, checks its digest and reads its fields, each within its bounds. ERROR_DATA, here and below: it is missing or
+ * damaged; ERROR_WEIGHTS: not a checkpoint, or of another architecture; ERROR_FAILED: of a newer version. */
 struct checkpoint_file *checkpoint_open(const char *path, const struct graph *graph, struct checkpoint *checkpoint,
                                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same of a file that is open, which it takes over. */
+struct checkpoint_file *checkpoint_take(struct weights *weights, const struct graph *graph,
+                                        struct checkpoint *checkpoint,
+                                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* false, ERROR_FAILED: a sound checkpoint of a newer version. */
+bool checkpoint_refuse_newer(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void checkpoint_close(struct checkpoint_file *file);
-/* Values into the graph; touched may be NULL. */
+/* Values into the graph; touched may be NULL. A failure leaves the graph as it was. */
 bool checkpoint_values(const struct checkpoint_file *file, struct graph *graph, bool *touched, struct error *error)
     THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
+/* experiment_text of what it was trained with; borrowed. NULL: before version 3. */
+const char *checkpoint_settings(const struct checkpoint_file *file) THAW_NONNULL;
 /* Freeze marks, then (behind optim_follow) the optimiser's state. */
 bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool checkpoint_optim(const struct checkpoint_file *file, const struct graph *graph, struct optim *optim,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* The commands that are still to be done again; what is no command is left out. */
-void checkpoint_recorded(const struct checkpoint_file *file, struct recorded_commands *recorded) THAW_NONNULL;
+/* The commands that are still to be done again. */
+bool checkpoint_recorded(const struct checkpoint_file *file, struct recorded_commands *recorded,
+                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* What undo takes back. */
 bool checkpoint_changes(const struct checkpoint_file *file, const struct graph *graph, struct plan_changes *changes,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -20,6 +20,7 @@
 static const char *const bn_names[] = {"moving", "fixed", NULL};
 static const char *const decode_names[] = {"exact", "fast", NULL};
 static const char *const cache_names[] = {"f32", "f16", "off", NULL};
+static const char *const digest_names[] = {"sample", "all", "names", NULL};
 static const char *const memory_names[] = {"auto", NULL};
 static const char *const winograd_names[] = {"on", "off", NULL};
 static const char *const kernel_names[] = {"measured", "built-in", NULL};
@@ -29,6 +30,7 @@ static const char *const schedule_names[] = {"constant", "step", "cosine", NULL}
 _Static_assert(THAW_LENGTH(bn_names) == BN_STATS_KINDS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(decode_names) == IMAGE_DECODES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(cache_names) == CACHE_KINDS + 1, "a name for each");
+_Static_assert(THAW_LENGTH(digest_names) == DIGEST_EXTENTS + 1, "a name for each");
 _Static_assert(THAW_LENGTH(winograd_names) == WINOGRAD_USES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(kernel_names) == KERNEL_CHOICES + 1, "a name for each");
 _Static_assert(THAW_LENGTH(weighting_names) == CLASS_WEIGHTINGS + 1, "a name for each");
@@ -84,6 +86,8 @@ static const struct experiment_key keys[] = {
          "large training images: as the reference decodes, or shrunk while decoding"),
     INT("data", "image_memory", data.image_memory, -1, 1e9, "MB",
         "decoded images kept in memory; -1: an eighth of the machine's"),
+    ENUM("data", "digest", data.digest, digest_names, "sample | all | names",
+         "what is looked at of the images to know them again when the run goes on"),
     INT("data", "size", data.size, 0, 4096, "pixels", "side of the network's input; 0: as bound to the weights"),
     INT("data", "views", data.views, 0, 1000, "views",
         "random views of an image that epochs take in turn; 0: fresh ones every epoch"),

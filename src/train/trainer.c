@@ -9,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint_find.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_find.h"
 #include "thaw/shelf/load.h"
 #include "trainer_private.h"
+#include "trainer_resume.h"
 
 /* --- pace --- */
 
@@ -117,12 +119,11 @@ static struct rundir *open_rundir(const struct experiment *experiment, const cha
     return rundir;
 }
 
-static bool write_experiment(const struct trainer *trainer, struct error *error)
+bool trainer_write_experiment(const struct trainer *trainer, struct error *error)
 {
-    char *file = rundir_file(trainer->rundir, "experiment.ini"), *text = experiment_text(&trainer->experiment);
-    bool good = file_write_atomic(file, text, strlen(text), error);
+    char *file = rundir_file(trainer->rundir, "experiment.ini");
+    bool good = file_write_atomic(file, trainer->settings, strlen(trainer->settings), error);
     mem_free(file);
-    mem_free(text);
     return good;
 }
 
@@ -147,13 +148,15 @@ static bool name_parent(const struct trainer *trainer, const struct trainer_opti
     return good;
 }
 
-/* A run that has no checkpoint of its own begins from its parent's, where it has one. */
+/* A run that has no checkpoint of its own begins from its parent's, where it has one. A fork's own is there before its
+ * first event. */
 static bool find_parent(struct trainer *trainer, struct error *error)
 {
     enum { MOST = 1 << 16 };
     char *last = rundir_file(trainer->rundir, TRAINER_LAST), *file = rundir_file(trainer->rundir, TRAINER_PARENT);
-    char *text = file_exists(file) && !file_exists(last) ? file_read_text(file, MOST, error) : NULL;
-    bool good = text || file_exists(last) || !file_exists(file);
+    bool wanted = file_exists(file) && !file_exists(last) && rundir_mark(trainer->rundir) == 0;
+    char *text = wanted ? file_read_text(file, MOST, error) : NULL;
+    bool good = text || !wanted;
     if (text) {
         size_t length = strcspn(text, "\n");
         const char *name = text + length + (text[length] == '\n');
@@ -171,13 +174,15 @@ struct trainer *trainer_create(const struct trainer_options *options, struct err
     struct experiment found = *options->experiment, *experiment = &found;
     char *weights = experiment->model.weights; /* the run names the file, not the name that it has in the catalog */
     if (!experiment_check(experiment, error) ||
-        !load_find_weights(weights, sizeof experiment->model.weights, NULL, error))
+        !load_find_weights(weights, sizeof experiment->model.weights, NULL, error) ||
+        (options->resume && !checkpoint_refuse_newer_run(options->resume, error)))
         return NULL;
     struct rundir *rundir = open_rundir(experiment, options->resume, error);
     if (!rundir)
         return NULL;
     struct trainer *trainer = mem_alloc(sizeof *trainer);
     trainer->experiment = *experiment;
+    trainer->settings = experiment_text(experiment);
     trainer->sink = *options->sink;
     trainer->rundir = rundir;
     trainer->resuming = options->resume != NULL;
@@ -194,7 +199,8 @@ struct trainer *trainer_create(const struct trainer_options *options, struct err
     pthread_mutex_init(&trainer->mutex, NULL);
     snprintf(trainer->status.run_path, sizeof trainer->status.run_path, "%s", rundir_path(rundir));
     bool named = options->resume || !options->fork || name_parent(trainer, options, error);
-    if (named && find_parent(trainer, error) && write_experiment(trainer, error) && open_log(trainer, error))
+    bool written = trainer->resuming || !named || trainer_write_experiment(trainer, error); /* else once it goes on */
+    if (named && written && find_parent(trainer, error) && open_log(trainer, error))
         return trainer;
     trainer_destroy(trainer);
     return NULL;
@@ -262,6 +268,8 @@ void trainer_destroy(struct trainer *trainer)
     mem_free(trainer->best_held);
     mem_free(trainer->fork);
     mem_free(trainer->checkpoint);
+    mem_free(trainer->settings);
+    mem_free(trainer->passed_over);
     recorded_finish(&trainer->recorded);
     trainer_predictions_finish(&trainer->predictions);
     trainer_predictions_finish(&trainer->best_predictions);

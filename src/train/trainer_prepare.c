@@ -15,6 +15,7 @@
 #include "thaw/source/bind.h"
 #include "thaw/train/layer_rows.h"
 #include "trainer_private.h"
+#include "trainer_resume.h"
 #include "trainer_room.h"
 
 /* --- data --- */
@@ -69,6 +70,7 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
         return false;
     trainer->at.data_hash = hash_items(trainer->dataset);
     trainer->at.classes_hash = hash_classes(trainer->dataset);
+    data_digest_take(&trainer->at.data, trainer->dataset, experiment->data.digest);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
     return true;
 }
@@ -322,6 +324,8 @@ void trainer_prove(struct trainer *trainer)
 static void warn_of_data(struct trainer *trainer, bool data_changed)
 {
     const struct dataset *dataset = trainer->dataset;
+    if (trainer->passed_over)
+        trainer_warn(trainer, "%s", trainer->passed_over);
     if (data_changed)
         trainer_warn(trainer, "%s: other training images than when the run began; it will not go on to the same bits",
                      dataset->path);

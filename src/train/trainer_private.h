@@ -42,6 +42,7 @@ struct trainer_phase {
 
 struct trainer {
     struct experiment experiment;
+    char *settings; /* its text as the run has it, before anything changed */
     struct event_sink sink;
     struct rundir *rundir;
     struct log *log;
@@ -50,6 +51,8 @@ struct trainer {
     int extended;                            /* to so many epochs where it goes on; 0: not */
     bool began, speaking;                    /* there is a first event; one of this process */
     bool holds_first;                        /* it begins with a checkpoint of its own */
+    char from[64];                           /* the file that it goes on from */
+    char *passed_over;                       /* a warning about what it goes on from; NULL: none */
     struct recorded_commands recorded;       /* to be done again */
     const struct recorded_command *repeated; /* that is done again now, or NULL */
 
@@ -172,13 +175,5 @@ bool trainer_replan(struct trainer *trainer, struct freeze *freeze, struct error
 uint64_t trainer_thaw_warmup(const struct trainer *trainer) THAW_NONNULL;
 void trainer_prove(struct trainer *trainer) THAW_NONNULL;          /* the proof of freeze as an event */
 size_t trainer_memory(const struct trainer *trainer) THAW_NONNULL; /* bytes it takes, as train_cost tells beforehand */
-
-/* --- trainer_resume.c --- */
-/* Takes over what the run directory has, or the checkpoint that is forked from. *data_changed: other training images than
- * when it was written. */
-bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Behind the first plan: makes the events agree with what was taken over, after whatever would be lost with them has been
- * saved. */
-bool trainer_settle_events(struct trainer *trainer, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

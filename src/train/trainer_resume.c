@@ -8,13 +8,16 @@
  * kill at any moment leaves a run that can go on. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint_find.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "trainer_private.h"
+#include "trainer_resume.h"
 
 /* --- both --- */
 
@@ -48,76 +51,131 @@ static int epoch_of_events(const struct checkpoint *at)
 
 /* --- going on --- */
 
-static bool check_same_run(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+/* Settings are changed by commands, which are events; a file that was changed by hand would be believed in part. */
+static bool check_settings(const struct trainer *trainer, const char *text, struct error *error)
+{
+    struct experiment was;
+    return !text || (experiment_parse(&was, text, error) && experiment_same(&was, &trainer->experiment, error)) ||
+           error_wrap(error, "%s", rundir_path(trainer->rundir));
+}
+
+static bool check_data(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
+{
+    const struct hash unknown = {0, 0};
+    const struct checkpoint *at = &trainer->at;
+    if (!hash_equal(saved->classes_hash, unknown) && !hash_equal(saved->classes_hash, at->classes_hash))
+        return error_set(error, ERROR_DATA,
+                         "%s: its classes are not those that the run in %s was trained with, or have other names: a "
+                         "label would stand for another class",
+                         trainer->dataset->path, rundir_path(trainer->rundir));
+    return data_digest_check(&saved->data, &at->data, trainer->dataset, error);
+}
+
+static bool check_same_run(const struct trainer *trainer, const struct checkpoint *saved, const char *settings,
+                           struct error *error)
 {
     const char *path = rundir_path(trainer->rundir);
+    if (!check_settings(trainer, settings, error) || !check_data(trainer, saved, error))
+        return false;
     if (saved->seed != trainer->at.seed || saved->images_batch != trainer->at.images_batch)
         return error_set(error, ERROR_USAGE, "%s: its checkpoint was made with train.seed = %llu and train.batch = %d",
                          path, (unsigned long long)saved->seed, saved->images_batch);
+    if (saved->thaws_done > trainer->experiment.thaws)
+        return error_set(error, ERROR_USAGE, "%s: %d of its [thaw] lines are done, and its experiment.ini has %d", path,
+                         saved->thaws_done, trainer->experiment.thaws);
     if (trainer->extended > 0 && trainer->extended < saved->epoch)
         return error_set(error, ERROR_USAGE, "%s: it is in epoch %d, so it cannot end behind epoch %d", path,
                          saved->epoch, trainer->extended);
     return check_base(trainer, saved, path, error);
 }
 
-static bool take_checkpoint(struct trainer *trainer, const struct checkpoint_file *file, const struct checkpoint *saved,
-                            struct error *error)
+static void take_cursor(struct trainer *trainer, const struct checkpoint *saved)
 {
     struct checkpoint before = trainer->at;
-    if (!check_same_run(trainer, saved, error) || !take_state(trainer, file, true, error))
-        return false;
-    checkpoint_recorded(file, &trainer->recorded);
     trainer->at = *saved;
     trainer->at.data_hash = before.data_hash;
+    trainer->at.data = before.data;
     trainer->at.classes_hash = before.classes_hash;
     trainer->at.batches = before.batches;
     trainer->at.epochs = saved->epochs > 0 ? saved->epochs : trainer->experiment.train.epochs;
     trainer->event_epoch = epoch_of_events(saved);
-    trainer->began = saved->mark > 0;
-    return true;
 }
 
-/* What was being written when the run was killed lies beside the file that it was to become. */
-static void sweep(const struct trainer *trainer, const char *name)
+/* What came of a file that a run may go on from. */
+enum outcome { TAKEN, DAMAGED, REFUSED };
+
+static enum outcome take_file(struct trainer *trainer, const char *name, struct checkpoint *saved, struct error *error)
 {
-    static const char ending[] = ".tmp";
-    struct error unused = {0};
-    struct file_list files;
-    char *folder = rundir_file(trainer->rundir, name);
-    bool listed = file_list_read(&files, folder, &unused);
-    for (size_t i = 0; listed && i < files.count; i++) {
-        size_t length = strlen(files.name[i]);
-        if (length < sizeof ending || strcmp(files.name[i] + length - (sizeof ending - 1), ending) != 0)
-            continue;
-        char *path = path_join(folder, files.name[i]);
-        unlink(path);
-        mem_free(path);
+    char *path = rundir_file(trainer->rundir, name);
+    struct checkpoint_file *file = NULL;
+    enum outcome outcome = REFUSED;
+    if (access(path, R_OK) != 0 && errno != ENOENT) {
+        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+    } else if (!(file = checkpoint_open(path, trainer->graph, saved, error))) {
+        outcome = error->kind == ERROR_DATA ? DAMAGED : REFUSED;
+    } else if (check_same_run(trainer, saved, checkpoint_settings(file), error)) {
+        bool good = take_state(trainer, file, true, error) && checkpoint_recorded(file, &trainer->recorded, error);
+        outcome = good ? TAKEN : error->kind == ERROR_DATA ? DAMAGED : REFUSED;
     }
-    if (listed)
-        file_list_free(&files);
-    mem_free(folder);
+    if (outcome == TAKEN)
+        snprintf(trainer->from, sizeof trainer->from, "%s", name);
+    checkpoint_close(file);
+    mem_free(path);
+    return outcome;
+}
+
+/* In place of a last checkpoint that cannot be read: what is done behind an older one is done again, to the same bits. */
+static enum outcome take_older(struct trainer *trainer, struct checkpoint *saved, struct error *error)
+{
+    const struct error why = *error;
+    struct file_list others;
+    enum outcome outcome = DAMAGED;
+    checkpoint_others(&others, rundir_path(trainer->rundir), trainer->graph);
+    for (size_t i = 0; outcome == DAMAGED && i < others.count; i++)
+        outcome = take_file(trainer, others.name[i], saved, error);
+    file_list_free(&others);
+    if (outcome == TAKEN) {
+        trainer->passed_over =
+            mem_format("%s; gone on from %s, of the end of epoch %d, and all behind it is done again", why.text,
+                       trainer->from, saved->epoch - 1);
+        *error = (struct error){0};
+    } else if (outcome == DAMAGED) {
+        error_set(
+            error, ERROR_DATA,
+            "%s; no other checkpoint of the run can be read either, and nothing was changed: put one back, or begin "
+            "a new run",
+            why.text);
+    }
+    return outcome;
 }
 
 /* A run that was killed before its first checkpoint begins again. */
 static bool take_run(struct trainer *trainer, bool *data_changed, struct error *error)
 {
     struct checkpoint saved = {0};
-    char *path = rundir_file(trainer->rundir, TRAINER_LAST), *events = rundir_file(trainer->rundir, "events.jsonl");
-    bool good = true;
-    sweep(trainer, "");
-    sweep(trainer, "checkpoints");
-    if (file_exists(path)) {
-        struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, error);
-        good = file && take_checkpoint(trainer, file, &saved, error);
-        checkpoint_close(file);
+    const char *run = rundir_path(trainer->rundir);
+    char *events = rundir_file(trainer->rundir, "events.jsonl"), *last = rundir_file(trainer->rundir, TRAINER_LAST);
+    bool begins = !file_exists(last) && !checkpoint_was_written(run), good = true;
+    if (!begins) {
+        enum outcome outcome = take_file(trainer, TRAINER_LAST, &saved, error);
+        if (outcome == DAMAGED)
+            outcome = take_older(trainer, &saved, error);
+        good = outcome == TAKEN;
         *data_changed = good && !hash_equal(saved.data_hash, trainer->at.data_hash);
+        if (good)
+            take_cursor(trainer, &saved);
+        if (good && saved.mark > rundir_mark(trainer->rundir) && !trainer->passed_over)
+            trainer->passed_over = mem_format("%s: it ends before its checkpoint was written, so that some of what "
+                                              "happened is lost; the run itself goes on to the same bits",
+                                              events);
     }
     good = good && recorded_read(&trainer->recorded, events, saved.mark, &trainer->holds_first, error);
+    trainer->began = good && saved.mark > 0;
     if (!trainer->began && trainer->extended > 0)
         trainer->at.epochs = trainer->extended;
     trainer->experiment.train.epochs = trainer->at.epochs;
+    mem_free(last);
     mem_free(events);
-    mem_free(path);
     return good;
 }
 
@@ -226,7 +284,8 @@ static bool fork_run(struct trainer *trainer, struct error *error)
     char *settings = path_join(trainer->fork, "experiment.ini"), *path = fork_file(trainer);
     struct checkpoint_file *file = NULL;
     bool good = experiment_load(&parent, settings, error) &&
-                (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL;
+                (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL &&
+                (!checkpoint_settings(file) || experiment_parse(&parent, checkpoint_settings(file), error));
     if (good && trainer->extended > 0)
         trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
     good = good && check_fork(trainer, &saved, path, error) && take_parent(trainer, file, &saved, &parent, error);
@@ -250,7 +309,8 @@ bool trainer_take_over(struct trainer *trainer, bool *data_changed, struct error
 bool trainer_settle_events(struct trainer *trainer, struct error *error)
 {
     uint64_t mark = trainer->at.mark;
-    if (trainer->holds_first && !trainer_write_last(trainer, mark, error))
+    if ((trainer->holds_first && !trainer_write_last(trainer, mark, error)) ||
+        (trainer->resuming && !trainer_write_experiment(trainer, error)))
         return false;
     return rundir_rewind(trainer->rundir, mark, error);
 }

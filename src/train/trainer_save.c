@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint_find.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/base/number.h"
 #include "thaw/source/bind.h"
 #include "trainer_private.h"
 
@@ -39,8 +39,8 @@ static void tell_checkpoint(struct trainer *trainer, bool best, const struct err
 
 static struct checkpoint_of all_of(const struct trainer *trainer)
 {
-    return (struct checkpoint_of){trainer->graph,   trainer->freeze,   trainer->optim,
-                                  trainer->touched, &trainer->changes, &trainer->recorded};
+    return (struct checkpoint_of){trainer->graph,    trainer->freeze,    trainer->optim,   trainer->touched,
+                                  &trainer->changes, &trainer->recorded, trainer->settings};
 }
 
 static bool write_file(struct trainer *trainer, bool best, struct error *error)
@@ -48,7 +48,8 @@ static bool write_file(struct trainer *trainer, bool best, struct error *error)
     struct checkpoint_of of = all_of(trainer);
     char *path = rundir_file(trainer->rundir, best ? TRAINER_BEST : TRAINER_LAST);
     trainer->at.mark = rundir_mark(trainer->rundir);
-    bool good = checkpoint_write(path, &trainer->at, &of, error) || error_wrap(error, "no checkpoint");
+    bool good = (rundir_sync(trainer->rundir, error) && checkpoint_write(path, &trainer->at, &of, error)) ||
+                error_wrap(error, "no checkpoint");
     mem_free(path);
     return good;
 }
@@ -102,8 +103,9 @@ static void write_held(struct trainer *trainer)
 {
     struct error error = {0};
     char *path = rundir_file(trainer->rundir, TRAINER_BEST);
-    bool good =
-        file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error) || error_wrap(&error, "no checkpoint");
+    bool good = (rundir_sync(trainer->rundir, &error) &&
+                 file_write_atomic(path, trainer->best_held, trainer->best_bytes, &error)) ||
+                error_wrap(&error, "no checkpoint");
     tell_checkpoint(trainer, true, &error);
     if (good)
         drop_held(trainer);
@@ -129,18 +131,6 @@ bool trainer_keeps_epoch(const struct trainer *trainer, int epoch)
     return every > 0 && epoch % every == 0;
 }
 
-/* Of "epoch-0005.safetensors"; 0: another file. */
-static int epoch_of(const char *name)
-{
-    static const char before[] = "epoch-";
-    const char *end;
-    long epoch;
-    bool is = strncmp(name, before, sizeof before - 1) == 0 &&
-              number_whole(name + sizeof before - 1, 1, EXPERIMENT_EPOCHS_MAX, &epoch, &end) &&
-              strcmp(end, ".safetensors") == 0;
-    return is ? (int)epoch : 0;
-}
-
 static int newer_first(const void *a, const void *b)
 {
     return *(const int *)b - *(const int *)a;
@@ -156,8 +146,8 @@ static void drop_older(struct trainer *trainer)
     if (file_list_read(&names, folder, &unused)) {
         int *epochs = mem_array(names.count + 1, sizeof *epochs);
         for (size_t i = 0; i < names.count; i++)
-            if (epoch_of(names.name[i]))
-                epochs[count++] = epoch_of(names.name[i]);
+            if (checkpoint_kept_epoch(names.name[i]))
+                epochs[count++] = checkpoint_kept_epoch(names.name[i]);
         qsort(epochs, (size_t)count, sizeof *epochs, newer_first);
         for (int i = 0; i < count; i++) {
             if (left-- > 0 || trainer_keeps_epoch(trainer, epochs[i]))

@@ -112,7 +112,8 @@ bool trainer_tell_begin(struct trainer *trainer)
 {
     if (!trainer->began)
         return tell_run(trainer) && tell_layers(trainer);
-    struct event event = {.kind = EVENT_FORK, .u.fork.from = TRAINER_LAST};
+    struct event event = {.kind = EVENT_FORK};
+    snprintf(event.u.fork.from, sizeof event.u.fork.from, "%s", trainer->from);
     bool untold = trainer->at.version == 1; /* whose events knew no layers */
     trainer->at.version = CHECKPOINT_VERSION;
     trainer->speaking = trainer_emit(trainer, &event);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "thaw/base/file.h"
+#include "thaw/base/hash.h"
 #include "thaw/weights/weights.h"
 
 /* Where the values of a tensor lie: element (i, j, ...) is at first + i * stride[0] + j * stride[1] + ... */
@@ -77,6 +78,11 @@ json_t *weights_json(const uint8_t *text, size_t size, size_t file, const char *
 /* The network that weights_darknet gives; it lives as long as the handle. */
 struct darknet_net;
 void weights_set_darknet(struct weights *weights, const struct darknet_net *net) THAW_NONNULL;
+
+/* Where in a safetensors header the digits of its digest stand; 0: it has none. */
+size_t safetensors_digest_place(const void *header, size_t size) THAW_NONNULL;
+/* The digits that the digest of a whole file is to have, and where in it they are to stand; 0: it has no place for them. */
+size_t safetensors_digest(char digits[HASH_TEXT], const void *bytes, size_t size) THAW_NONNULL;
 
 /* The strides of a tensor without gaps, innermost dimension 1. */
 void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;

@@ -1,19 +1,23 @@
 /* Writes safetensors; the bytes are listed in format_safetensors.c. Called by checkpoints and by export.
  *
  * Values are written largest element first, and the header is padded with spaces to a multiple of 8 bytes, so that
- * every tensor lies aligned in a mapped file. Tensors of one element size keep the order they are given in. */
+ * every tensor lies aligned in a mapped file. Tensors of one element size keep the order they are given in. A digest
+ * (safetensors_digest.c) is taken on the way and put into its place at the end. */
 #include "config.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "thaw/base/file.h"
+#include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 #include "thaw/weights/weights.h"
 
-enum { CHUNK = 1 << 14 }; /* elements converted at a time */
+enum { CHUNK = 1 << 14, /* elements converted at a time */ LENGTH_BYTES = 8 };
 
 static const char *dtype_name(enum tensor_type type)
 {
@@ -108,25 +112,33 @@ static bool check_range(const char *path, const struct weights_output *tensor, c
     return true;
 }
 
-static bool write_bytes(FILE *stream, const void *bytes, size_t size)
+struct output {
+    FILE *stream;
+    struct hash_stream *hash; /* NULL: no digest is wanted */
+};
+
+static bool write_bytes(struct output *output, const void *bytes, size_t size)
 {
-    return size == 0 || fwrite(bytes, size, 1, stream) == 1; /* the commit reports a failed write, with its reason */
+    if (output->hash)
+        hash_add(output->hash, bytes, size);
+    return size == 0 ||
+           fwrite(bytes, size, 1, output->stream) == 1; /* the commit reports a failed write, with its reason */
 }
 
-static bool write_u64(FILE *stream, uint64_t value)
+static bool write_u64(struct output *output, uint64_t value)
 {
     uint8_t bytes[8];
     for (int i = 0; i < 8; i++)
         bytes[i] = (uint8_t)(value >> (8 * i));
-    return write_bytes(stream, bytes, sizeof bytes);
+    return write_bytes(output, bytes, sizeof bytes);
 }
 
-static bool write_tensor(FILE *stream, const char *path, const struct weights_output *tensor, uint16_t *chunk,
+static bool write_tensor(struct output *output, const char *path, const struct weights_output *tensor, uint16_t *chunk,
                          struct error *error)
 {
     size_t count = (size_t)shape_count(&tensor->shape), size = tensor_type_size(tensor->type);
     if (tensor->type == TENSOR_I64) {
-        write_u64(stream, (uint64_t)tensor->integer);
+        write_u64(output, (uint64_t)tensor->integer);
         return true;
     }
     for (size_t done = 0; done < count; done += CHUNK) {
@@ -135,13 +147,25 @@ static bool write_tensor(FILE *stream, const char *path, const struct weights_ou
         tensor_from_f32(chunk, values, tensor->type, part);
         if (size == 2 && !check_range(path, tensor, values, chunk, done, part, error))
             return false;
-        if (!write_bytes(stream, chunk, part * size))
+        if (!write_bytes(output, chunk, part * size))
             return true;
     }
     return true;
 }
 
-/* Header and values; false only for values that cannot be written as they are wanted. */
+/* Back to the digits that stand for it, and to the end again: a stream in memory ends where it is left. */
+static bool write_digest(FILE *stream, size_t at, struct hash hash, const char *path, struct error *error)
+{
+    char digits[HASH_TEXT];
+    long end = ftell(stream);
+    hash_text(digits, hash);
+    if (end < 0 || fseek(stream, (long)at, SEEK_SET) != 0 || fwrite(digits, HASH_TEXT - 1, 1, stream) != 1 ||
+        fseek(stream, end, SEEK_SET) != 0)
+        return error_set_errno(error, ERROR_FAILED, errno, "cannot write %s", path);
+    return true;
+}
+
+/* Header and values; false for values that cannot be written as they are wanted, and where the digest cannot. */
 static bool write_all(FILE *stream, const char *path, const struct weights_output *tensors, size_t count,
                       const char *const *metadata, struct error *error)
 {
@@ -151,12 +175,17 @@ static bool write_all(FILE *stream, const char *path, const struct weights_outpu
     if (!header)
         return false;
     uint16_t *chunk = mem_array(CHUNK, sizeof(float));
-    write_u64(stream, size);
-    write_bytes(stream, header, size);
+    size_t place = safetensors_digest_place(header, size);
+    struct output output = {stream, place > 0 ? hash_begin() : NULL};
+    write_u64(&output, size);
+    write_bytes(&output, header, size);
     for (size_t s = 0; s < THAW_LENGTH(element_sizes); s++)
         for (size_t i = 0; i < count && ok; i++)
             if (tensor_type_size(tensors[i].type) == element_sizes[s])
-                ok = write_tensor(stream, path, &tensors[i], chunk, error);
+                ok = write_tensor(&output, path, &tensors[i], chunk, error);
+    struct hash hash = output.hash ? hash_end(output.hash) : (struct hash){0};
+    if (ok && place > 0)
+        ok = write_digest(stream, LENGTH_BYTES + place, hash, path, error);
     mem_free(chunk);
     mem_free(header);
     return ok;

@@ -392,6 +392,50 @@ def graph_json():
     }
 
 
+def checkpoint():
+    def hexed(value):
+        return float(value).hex()
+
+    none = "0" * 32
+    settings = "[model]\nname = net\n\n[thaw]\nepoch 2 = net @ lr*0.5\n\n[data]\npath = /d\n"
+    row = {"number": 2, "epoch": 3, "batch": 1, "command": '{"id":1,"command":"lr","value":0.5}'}
+    change = {"fixed": [0, 0, 0, 0], "lr_from": hexed(1), "lr_to": hexed(0.5)}
+    plain = {
+        "version": 3, "epoch": 3, "batch": 1, "step": "9", "thaws_done": 1, "epochs": 6, "sum_loss": hexed(2.5),
+        "sum_images": "8", "sum_0": hexed(3), "sum_1": hexed(0), "sum_2": hexed(0), "sum_3": hexed(0), "epoch_seconds": hexed(0.5),
+        "elapsed": hexed(4), "base_lr": hexed(0.02), "lr_anchor": "18446744073709551615", "val_loss": hexed(1), "best": "nan",
+        "best_epoch": 2, "stale": 1, "mark": "4711", "seed": "1", "images_batch": 8, "batches": 4, "parent": "",
+        "classes_hash": "1" * 32, "arch": "net", "base_path": "/w", "base_hash": none, "data_hash": "2" * 32, "data_extent": 0,
+        "data_names": "3" * 32, "data_sizes": "4" * 32, "data_stored": "5" * 32, "settings": settings, "fixed": [0, 15, 0, 0],
+        "changes": [change], "recorded": [row], "recorded_last": 2, "updates": [0, 9, 9], "warmups": [0, 0, 3],
+    }
+
+    def made(**others):
+        return json.dumps({**plain, **others}, separators=(",", ":")).encode()
+
+    old = {key: value for key, value in plain.items() if not key.startswith(("data_n", "data_s", "data_e", "settings"))}
+    first = {key: old[key] for key in ("epoch", "batch", "step", "thaws_done", "sum_loss", "sum_images", "epoch_seconds", "elapsed",
+                                       "base_lr", "val_loss", "best_epoch", "stale", "mark", "seed", "images_batch", "arch", "base_path",
+                                       "base_hash", "data_hash", "fixed", "updates")}
+    first.update(version=1, sum_correct=hexed(3), sum_correct5=hexed(4), best_accuracy=hexed(0.5))
+    return {
+        "plain": made(),
+        "version_2": json.dumps({**old, "version": 2}).encode(),
+        "version_1": json.dumps(first).encode(),
+        "newer": made(version=4),
+        "batch_before": made(batch=-5),
+        "epoch_before": made(epoch=-(1 << 31)),
+        "epoch_beyond_int": made(epoch=(1 << 32) + 1),
+        "thaws_before": made(thaws_done=-1),
+        "anchor": made(lr_anchor="7", best=hexed(0.5)),
+        "frozen": made(fixed=[15, 15, 15, 15], recorded=[], changes=[]),
+        "marks_beyond": made(fixed=[0, 255, 0, 0]),
+        "other_settings": made(settings="[train]\nlr = 1\n"),
+        "no_settings": made(settings="[nonsense"),
+        "list": b"[[[[[[[[",
+    }
+
+
 def catalog():
     row = b"[net-a]\narch = net\nfile = net.pth\n"
     return {
@@ -562,7 +606,7 @@ def pipe():
 
 
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, catalog,
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, checkpoint, catalog,
                    onnx, darknet, event, story, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)

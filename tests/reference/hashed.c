@@ -7,8 +7,11 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
+
+#include "thaw/base/macros.h"
 
 uint64_t hashed_name(const char *name)
 {
@@ -31,19 +34,33 @@ double hashed_uniform(uint64_t name, size_t element)
     return (double)(hashed_bits(name, element) >> 11) * 0x1p-53;
 }
 
+/* v, or -v where the bit is set that `left` moves to the sign's place. */
+static inline double signed_by(double v, uint64_t bits, int left)
+{
+    uint64_t as_bits;
+    memcpy(&as_bits, &v, sizeof v);
+    as_bits ^= bits << left & (uint64_t)1 << 63;
+    memcpy(&v, &as_bits, sizeof v);
+    return v;
+}
+
+THAW_SIMD static void project_hashed(uint64_t hash, const float *values, size_t count, struct hashed_digest *d)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = hashed_bits(hash, i);
+        double v = values[i];
+        d->norm += v * v;
+        for (int k = 0; k < HASHED_PROJECTIONS; k++)
+            d->projection[k] += signed_by(v, bits, k);
+    }
+}
+
 struct hashed_digest hashed_digest(const char *name, const float *values, size_t count)
 {
     char full[128];
     snprintf(full, sizeof full, "projection.%s", name);
-    uint64_t hash = hashed_name(full);
     struct hashed_digest d = {0, {0}};
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bits = hashed_bits(hash, i);
-        double v = values[i];
-        d.norm += v * v;
-        for (int k = 0; k < HASHED_PROJECTIONS; k++)
-            d.projection[k] += bits >> (63 - k) & 1 ? -v : v;
-    }
+    project_hashed(hashed_name(full), values, count, &d);
     d.norm = sqrt(d.norm);
     return d;
 }

@@ -211,6 +211,28 @@ static void tells_resumed_runs(void **state)
     mem_free(name);
 }
 
+/* What is not as the run left it is refused; its documented exit status says what that is. */
+static void damaged_runs_are_refused(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    cli_expect_text(EXPECT(0, "train", "@short.ini", "--run", "@damaged"), NULL, NULL);
+    char *name = only_run("damaged"), *run = cli_path(name + 1), *settings = path_join(run, "experiment.ini");
+    char *text = file_read_text(settings, 1 << 16, &error), *changed = mem_format("%s[train]\nlr = 0.5\n", text);
+    char *last = path_join(run, "checkpoints/last.safetensors"), *best = path_join(run, "checkpoints/best.safetensors");
+    assert_true(file_write_atomic(settings, changed, strlen(changed), &error));
+    cli_expect_text(EXPECT(2, "resume", name), NULL, "train.lr was ");
+    assert_true(file_write_atomic(settings, text, strlen(text), &error));
+    unlink(best);
+    assert_true(file_write_atomic(last, "x", 1, &error));
+    cli_expect_text(EXPECT(3, "resume", name), NULL, "last.safetensors");
+    unlink(last);
+    cli_expect_text(EXPECT(3, "resume", name), NULL, "no other checkpoint of the run can be read either");
+    char *const all[] = {name, run, settings, text, changed, last, best};
+    for (size_t i = 0; i < THAW_LENGTH(all); i++)
+        mem_free(all[i]);
+}
+
 /* A fork begins where its parent stood, and nowhere else. */
 static void forks_begin_at_a_checkpoint(void **state)
 {
@@ -407,19 +429,13 @@ static void tells_exact_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trains_unheard),
-        cmocka_unit_test(trains_without_streams),
-        cmocka_unit_test(answers_what_is_meant),
-        cmocka_unit_test(names_the_run),
-        cmocka_unit_test(tells_unjudged_runs),
-        cmocka_unit_test(tells_resumed_runs),
-        cmocka_unit_test(forks_begin_at_a_checkpoint),
-        cmocka_unit_test(samples_need_their_files),
-        cmocka_unit_test(takes_runs_by_name),
-        cmocka_unit_test(prefers_networks_to_runs),
-        cmocka_unit_test(keeps_order_among_runs),
-        cmocka_unit_test(deletes_all_or_none),
-        cmocka_unit_test(tells_exact_numbers),
+        cmocka_unit_test(trains_unheard),           cmocka_unit_test(trains_without_streams),
+        cmocka_unit_test(answers_what_is_meant),    cmocka_unit_test(names_the_run),
+        cmocka_unit_test(tells_unjudged_runs),      cmocka_unit_test(tells_resumed_runs),
+        cmocka_unit_test(damaged_runs_are_refused), cmocka_unit_test(forks_begin_at_a_checkpoint),
+        cmocka_unit_test(samples_need_their_files), cmocka_unit_test(takes_runs_by_name),
+        cmocka_unit_test(prefers_networks_to_runs), cmocka_unit_test(keeps_order_among_runs),
+        cmocka_unit_test(deletes_all_or_none),      cmocka_unit_test(tells_exact_numbers),
         cmocka_unit_test(says_what_was_asked),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);

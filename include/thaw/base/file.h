@@ -25,7 +25,10 @@ char *file_read_text(const char *path, size_t limit, struct error *error) THAW_N
 /* The same of a file of lines: what stands behind a zero byte would be passed over, so that is an error, with its line. */
 char *file_read_lines(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Writes to a temporary file beside `path`, syncs, renames: readers see the old file or the new one, never a part.
+/* rename(2) that a power cut does not take back: the folders of both names are synced. */
+bool file_rename(const char *from, const char *to, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Writes to a temporary file beside `path`, syncs, renames, syncs the folder: readers see the old file or the new one, never a part.
  * A full disk or a read-only directory leaves the old file untouched. */
 bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;

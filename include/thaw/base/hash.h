@@ -15,6 +15,11 @@ struct hash {
 enum { HASH_TEXT = 33 };
 
 struct hash hash_bytes(const void *data, size_t size, struct hash seed); /* seed chains pieces; start with {0, 0} */
+/* The same of bytes that come in pieces, however they are cut, with the seed {0, 0}. hash_end frees the stream. */
+struct hash_stream;
+struct hash_stream *hash_begin(void);
+void hash_add(struct hash_stream *stream, const void *data, size_t size) THAW_NONNULL_ARGS(1);
+struct hash hash_end(struct hash_stream *stream) THAW_NONNULL;
 bool hash_file(struct hash *hash, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool hash_equal(struct hash a, struct hash b);
 void hash_text(char text[HASH_TEXT], struct hash hash) THAW_NONNULL;

@@ -57,6 +57,9 @@ void dataset_destroy(struct dataset *dataset);
  * bytes as they are stored. Errors are ERROR_DATA and begin with the item's path. Safe from several threads. */
 bool dataset_load(const struct dataset_item *item, struct image *image, struct hash *hash, struct error *error)
     THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
+/* The digest of an item's bytes as they are stored, undecoded; of an image file of more than `most` bytes that of its two
+ * ends. false: it cannot be read, and *hash stays. */
+bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash) THAW_NONNULL;
 /* Images of a class in a split. */
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
 /* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to

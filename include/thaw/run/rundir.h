@@ -27,6 +27,8 @@ char *rundir_file(struct rundir *rundir, const char *name) THAW_NONNULL;
 /* Appends one event, flushed to the kernel; synced at the run's start and end, with checkpoints, and at the ends of
  * epochs as often as that does not hold them up. A log that was removed is an error. */
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* What was appended is on the disk: to be called before a checkpoint says that it follows it. */
+bool rundir_sync(struct rundir *rundir, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* How far events.jsonl has come, bytes: what a checkpoint notes down ... */
 uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
 /* ... and cuts the file back to when a run is resumed from it (the rest is done again). The events of the checkpoint

@@ -23,6 +23,9 @@ enum class_weighting { CLASS_WEIGHTS_NONE, CLASS_WEIGHTS_BALANCED, CLASS_WEIGHTI
 /* How a convolution's kernel is chosen: by what is fastest on this machine, or by a rule that is the same on all. */
 enum kernel_choice { KERNELS_MEASURED, KERNELS_BUILT_IN, KERNEL_CHOICES };
 
+/* What of its data a run looks at to know it again. */
+enum digest_extent { DIGEST_SAMPLE, DIGEST_ALL, DIGEST_NAMES, DIGEST_EXTENTS };
+
 /* How frozen features are kept. */
 enum cache_kind { CACHE_F32, CACHE_F16, CACHE_OFF, CACHE_KINDS };
 
@@ -60,6 +63,7 @@ struct experiment {
         int cache_disk, cache_memory; /* MB: of all kept features on disk; of one part's where there is no file */
         enum image_decode decode;     /* of training images; others are decoded exactly */
         int image_memory;             /* MB of decoded images kept; -1: a share of the machine's memory */
+        enum digest_extent digest;    /* of the images, to know them again */
     } data;
     struct {
         int epochs, batch;
@@ -106,6 +110,10 @@ bool experiment_check(const struct experiment *experiment, struct error *error) 
 /* The settings of the run in a directory as it is now: its file's, with as many epochs as it came to have. */
 bool experiment_load_run(struct experiment *experiment, const char *run,
                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Whether a run that was begun with `was` may go on with `is`: all settings that could change a result are the same. Paths
+ * are not compared with each other. ERROR_USAGE begins with the name of the setting. */
+bool experiment_same(const struct experiment *was, const struct experiment *is,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool experiment_is_scratch(const struct experiment *experiment) THAW_NONNULL; /* no pretrained weights */
 /* What freeze.upto means, set or not: "trunk" with weights, "none" without them or where layers are listed. */
 const char *experiment_upto(const struct experiment *experiment) THAW_NONNULL;

@@ -68,6 +68,12 @@ struct weights_output {
     const float *values; /* contiguous, in the shape's order */
     int64_t integer;
 };
+/* In metadata, before what others wrote: the file is to carry a digest of all its bytes, which is put into this room. */
+#define WEIGHTS_DIGEST      "thaw.digest"
+#define WEIGHTS_DIGEST_ROOM "00000000000000000000000000000000"
+/* Whether an open file is to the bit as it was written, where it says so. Reads all of it. */
+enum weights_digest { WEIGHTS_DIGEST_NONE, WEIGHTS_DIGEST_HOLDS, WEIGHTS_DIGEST_BROKEN };
+enum weights_digest weights_digest(const struct weights *weights) THAW_NONNULL;
 /* metadata: key, value, key, value, ..., NULL; or NULL. Atomic. */
 bool safetensors_write(const char *path, const struct weights_output *tensors, size_t count,
                        const char *const *metadata, struct error *error) THAW_NONNULL_ARGS(1, 5) THAW_MUST_CHECK;
