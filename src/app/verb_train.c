@@ -12,6 +12,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
 #include "thaw/run/run_find.h"
+#include "thaw/run/rundir.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 
@@ -121,7 +122,7 @@ static int resume(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error), *path = run ? path_join(run, "experiment.ini") : NULL;
     int code = 0;
-    if (run && experiment_load(&experiment, path, &error)) {
+    if (run && rundir_check(run, &error) && experiment_load(&experiment, path, &error)) {
         struct engine_request request = {.experiment = &experiment, .resume = run, .epochs = wanted, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {
@@ -189,7 +190,8 @@ static int fork_run(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
     int code = 0, epochs;
-    if (run && has_checkpoint(run, at, &error) && load_changed(run, &set, &experiment, &epochs, &error)) {
+    if (run && rundir_check(run, &error) && has_checkpoint(run, at, &error) &&
+        load_changed(run, &set, &experiment, &epochs, &error)) {
         struct engine_request request = {
             .experiment = &experiment, .fork = run, .checkpoint = at, .epochs = epochs, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);

@@ -17,17 +17,10 @@ enum { BLOCK = 1 << 16 };
 
 bool event_file_open(struct event_file *file, const char *run, struct error *error)
 {
-    struct stat status;
     char *path = path_join(run, RUNDIR_EVENTS);
-    *file = (struct event_file){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-    bool good = file->fd >= 0 || error_set_errno(error, ERROR_FAILED, errno, "%s: cannot open it", path);
-    if (good && (fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-        good = error_set(error, ERROR_FAILED, "%s: not a regular file", path);
-        close(file->fd);
-        file->fd = -1;
-    }
+    *file = (struct event_file){.fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0, error)};
     mem_free(path);
-    return good;
+    return file->fd >= 0;
 }
 
 void event_file_close(struct event_file *file)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,9 +32,15 @@ struct local_link {
 static int connect_to(const char *run, const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat status;
     int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return -1;
+    /* a link there would lead what is said to somebody else's socket */
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(status.st_mode)) {
+        close(folder);
+        return -1;
+    }
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {

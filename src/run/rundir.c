@@ -37,11 +37,10 @@ enum { LOCK_TRIES = 20, LOCK_WAIT_NS = 10 * 1000 * 1000, SAME_SECOND_MAX = 1000 
 static bool lock_open(const char *path, int *lock, struct error *error)
 {
     char *file = path_join(path, RUNDIR_LOCK);
-    *lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int fault = *lock < 0 ? errno : 0;
+    *lock = file_open(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error);
     mem_free(file);
     if (*lock < 0)
-        return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot make its lock file", path);
+        return error_wrap(error, "%s: cannot take its lock", path_base(path));
     for (int tries = 0; flock(*lock, LOCK_EX | LOCK_NB) != 0; tries++) {
         if (errno != EWOULDBLOCK)
             return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot lock it", path);
@@ -77,11 +76,9 @@ static bool lock_take(struct rundir *rundir, struct error *error)
 static bool events_open(struct rundir *rundir, struct error *error)
 {
     char *file = path_join(rundir->path, RUNDIR_EVENTS);
-    rundir->events = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int fault = errno;
+    rundir->events = file_open(file, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600, error);
     mem_free(file);
-    return rundir->events >= 0 ||
-           error_set_errno(error, ERROR_FAILED, fault, "%s: cannot open %s", rundir->path, RUNDIR_EVENTS);
+    return rundir->events >= 0;
 }
 
 static off_t events_size(const struct rundir *rundir)
@@ -148,8 +145,8 @@ static struct rundir *attach(char *path, struct error *error)
 {
     struct rundir *rundir = mem_alloc(sizeof *rundir);
     *rundir = (struct rundir){.path = path, .folder = -1, .events = -1, .lock = -1};
-    if (folder_open(rundir, error) && lock_take(rundir, error) && events_open(rundir, error) &&
-        events_repair(rundir, error)) {
+    if (folder_open(rundir, error) && rundir_check(path, error) && lock_take(rundir, error) &&
+        events_open(rundir, error) && events_repair(rundir, error)) {
         char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
         sweep(path);
         sweep(checkpoints);

@@ -33,7 +33,7 @@ static bool lines_open(struct lines *lines, const char *path, struct error *erro
 {
     char *file = path_join(path, RUNDIR_EVENTS);
     *lines = (struct lines){0};
-    lines->text = file_read_text(file, EVENTS_BYTES_MAX, error);
+    lines->text = file_read_text_own(file, EVENTS_BYTES_MAX, error);
     lines->size = lines->text ? strlen(lines->text) : 0;
     mem_free(file);
     return lines->text != NULL;
@@ -92,7 +92,8 @@ long rundir_lock_holder(int lock)
 bool rundir_is_active(const char *path)
 {
     char *file = path_join(path, RUNDIR_LOCK);
-    int lock = open(file, O_RDONLY | O_CLOEXEC);
+    struct error unused;
+    int lock = file_open(file, O_RDONLY | O_NOFOLLOW, 0, &unused);
     mem_free(file);
     if (lock < 0)
         return false;

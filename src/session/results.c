@@ -8,7 +8,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
-enum { CLASSES_MAX = 100000 };
+enum { CLASSES_MAX = 100000, PREDICTIONS_BYTES_MAX = 1 << 30 };
 
 static bool count_image(struct results_read *read, json_t *row)
 {
@@ -35,17 +35,18 @@ bool results_read(struct results_read *read, const char *run, bool best, struct 
 {
     *read = (struct results_read){0};
     char *path = path_join(run, best ? "predictions-best.json" : "predictions.json");
-    json_error_t fault;
-    json_t *root = json_load_file(path, 0, &fault);
+    char *text = file_read_text_own(path, PREDICTIONS_BYTES_MAX, error);
+    json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+    mem_free(text);
     json_t *classes = json_object_get(root, "classes"), *images = json_object_get(root, "images");
     size_t count = json_array_size(classes), at;
-    bool good = count > 0 && count <= CLASSES_MAX && json_is_array(images);
+    bool good = count > 0 && count <= CLASSES_MAX && json_is_array(images) &&
+                (read->confusion = mem_try(count * count * sizeof *read->confusion)) != NULL;
     if (good) {
         json_t *item;
         read->classes = (int)count;
         read->epoch = (int)json_integer_value(json_object_get(root, "epoch"));
         read->class_name = mem_array(count, sizeof *read->class_name);
-        read->confusion = mem_array(count * count, sizeof *read->confusion);
         json_array_foreach(classes, at, item)
         {
             const char *name = json_string_value(item);

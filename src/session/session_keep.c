@@ -113,7 +113,7 @@ bool session_fork(struct session *session, const char *path, const char *checkpo
 {
     struct rundir_summary summary;
     char *settings = path_join(path, "experiment.ini");
-    bool good = session_load_experiment(session, settings, error);
+    bool good = rundir_check(path, error) && session_load_experiment(session, settings, error);
     mem_free(settings);
     if (!good || !rundir_summarise(path, &summary, error))
         return false;

@@ -18,6 +18,9 @@ struct rundir *rundir_create(const char *runs, const char *name, struct error *e
  * is removed, and so are files that it left half written. */
 struct rundir *rundir_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_close(struct rundir *rundir);
+/* Refuses a run directory in which something else stands in the place of a file or folder of thaw's: a symbolic link, a
+ * named pipe. rundir_open asks; so must whoever reads a run's settings, checkpoints or model by their paths. */
+bool rundir_check(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Closes and removes a run that never began (its experiment could not be prepared). Only files that a run makes are
  * removed; the directory stays where it holds anything else. */
 void rundir_discard(struct rundir *rundir);
