@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "print.h"
 #include "run_lines.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/link.h"
@@ -76,6 +77,22 @@ static bool take_all(struct following *following, struct link *link)
     return !following->failed && !is_over(following, link);
 }
 
+/* What is printed is not all that the run has said. */
+static bool tell_damage(const struct link *link, bool json)
+{
+    char words[RUN_DAMAGE_TEXT];
+    struct run_damage damage = link_damage(link);
+    if (!run_damage_words(words, &damage))
+        return false;
+    if (json)
+        app_json(json_pack("{s:I, s:I, s:I}", "damaged", (json_int_t)damage.first, "count", (json_int_t)damage.damaged,
+                           "lines", (json_int_t)damage.lines));
+    char *run = print_plain(link_run(link));
+    fprintf(stderr, "thaw: %s is damaged: %s; what is printed is the rest\n", run, words);
+    mem_free(run);
+    return true;
+}
+
 static int follow_link(struct link *link, uint64_t from, bool json)
 {
     struct following following = {.from = from, .json = json, .lived = link_state(link) == LINK_LIVE};
@@ -94,8 +111,13 @@ static int follow_link(struct link *link, uint64_t from, bool json)
         code = app_fail(&error);
     } else if (!following.failed) {
         int how = json ? 0 : run_lines_end(&following.lines, link_run(link), false);
-        error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
+        if (link_damage(link).lines == 0)
+            error_set(&error, ERROR_FAILED, "%s: there is no whole event in it", link_run(link));
+        else
+            error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
         code = following.lines.story.done.kind == EVENT_DONE ? how : app_fail(&error);
+        if (tell_damage(link, json) && code == 0)
+            code = error_exit_code(ERROR_FAILED);
     }
     run_lines_finish(&following.lines);
     return code;

@@ -75,6 +75,7 @@ static void tell_run(const struct rundir_summary *run)
 {
     char epochs[24], best[16], last[16], learns[PRINT_COUNT];
     char *name = print_plain(run->name), *tags = print_plain(run->labels.all), *note = print_plain(run->labels.note);
+    char *damage = print_plain(run->damage);
     snprintf(epochs, sizeof epochs, "%d/%d", run->epochs_done, run->epochs);
     share_text(best, sizeof best, run->best_accuracy);
     share_text(last, sizeof last, run->last_accuracy);
@@ -82,6 +83,9 @@ static void tell_run(const struct rundir_summary *run)
            print_count(learns, (double)run->params_trainable), run->seconds, tags[0] ? "  " : "", tags);
     if (note[0])
         printf("    %s\n", note);
+    if (damage[0])
+        printf("    %s: %s\n", run->newer ? "newer" : "damaged", damage);
+    mem_free(damage);
     mem_free(name);
     mem_free(tags);
     mem_free(note);
@@ -193,6 +197,7 @@ static const struct verb_word words[] = {
     {"tagged", "type it without dashes: thaw runs tagged"},
     {"resumed", "type it without dashes: thaw runs resumed"},
     {"forked", "type it without dashes: thaw runs forked"},
+    {"damaged", "type it without dashes: thaw runs damaged"},
     {"rename", "type it without dashes: thaw runs rename RUN NAME"},
     {"delete", "type it without dashes: thaw runs delete RUN"},
     {"restore", "type it without dashes: thaw runs restore RUN"},
@@ -209,7 +214,8 @@ const struct verb verb_runs = {
     .options =
         "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
         "                   figures: best last (%) loss epochs params (M, that learn) classes images minutes days;\n"
-        "                   words: tagged resumed forked; texts: name: model: data: state: weights: parent: fault:\n"
+        "                   words: tagged resumed forked damaged; texts: name: model: data: state: weights: parent: "
+        "fault:\n"
         "                   tag: note:\n"
         "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
         "  --trash          lists what was deleted\n"

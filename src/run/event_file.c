@@ -19,7 +19,9 @@ bool event_file_open(struct event_file *file, const char *run, struct error *err
 {
     char *path = path_join(run, RUNDIR_EVENTS);
     *file = (struct event_file){.fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0, error)};
+    int fault = errno;
     mem_free(path);
+    errno = fault;
     return file->fd >= 0;
 }
 
@@ -79,6 +81,7 @@ static bool read_more(struct event_file *file)
         file->buffer = mem_grow(file->buffer, file->room, 1);
     }
     ssize_t got = pread(file->fd, file->buffer + file->have, BLOCK, file->offset + (off_t)file->have);
+    file->fault = got < 0 ? errno : 0;
     if (got > 0)
         file->have += (size_t)got;
     return got > 0;

@@ -90,6 +90,8 @@ static void take_file(struct local_link *own, struct error *error)
     if (!own->file)
         own->file = link_open_file(own->link.run, own->link.events, own->link.last_time, error);
     if (own->file)
+        own->file->damage = own->link.damage;
+    if (own->file)
         link_watch(&own->link, link_fd(own->file), EPOLLIN);
 }
 
@@ -120,6 +122,7 @@ static enum link_got next_of_file(struct local_link *own, struct link_message *m
         ;
     own->link.events = own->file->events;
     own->link.last_time = own->file->last_time;
+    own->link.damage = own->file->damage;
     if (got == LINK_NOTHING && own->protocol.lines.in < 0)
         link_set_state(&own->link, link_state(own->file), "%s", "");
     return got;

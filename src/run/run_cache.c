@@ -21,7 +21,7 @@
 #include "thaw/run/run_fields.h"
 
 #define CACHE_FILE   "run-summaries" /* not "runs": all homes may be one folder */
-#define CACHE_FORMAT "thaw-runs-3 "
+#define CACHE_FORMAT "thaw-runs-4 "
 enum { CACHE_BYTES_MAX = 32 << 20, ENTRIES_MAX = 10000 };
 
 /* A file written so many seconds ago may be written again within the clock's grain, with the same times. */
@@ -194,7 +194,7 @@ bool run_cache_key(const char *path, struct run_cache_key *key)
 {
     struct stat status;
     char *events = path_join(path, RUNDIR_EVENTS);
-    bool good = lstat(events, &status) == 0 && S_ISREG(status.st_mode);
+    bool good = lstat(events, &status) == 0;
     mem_free(events);
     *key = (struct run_cache_key){0};
     if (!good)

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "event_file.h"
 #include "rundir_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
@@ -135,6 +136,28 @@ static void sweep(const char *folder)
     file_list_free(&list);
 }
 
+/* What a newer program wrote stays as it is: what is appended to it would be of another format. */
+static bool check_version(const char *path, struct error *error)
+{
+    struct event_file file;
+    struct event event;
+    struct error unused;
+    struct run_damage damage = {0};
+    const char *line;
+    char words[RUN_DAMAGE_TEXT];
+    size_t length;
+    bool known = false;
+    if (!event_file_open(&file, path, &unused))
+        return true; /* a new one; the rest is told by who opens it to write */
+    if (event_file_next(&file, &line, &length) == EVENT_FILE_LINE &&
+        event_from_json(&event, &known, line, length, &unused) && known) {
+        damage.version = event.kind == EVENT_RUN && event.u.run.version > EVENT_VERSION ? event.u.run.version : 0;
+        event_finish(&event);
+    }
+    event_file_close(&file);
+    return !run_damage_words(words, &damage) || error_set(error, ERROR_FAILED, "%s: %s", path, words);
+}
+
 static bool folder_open(struct rundir *rundir, struct error *error)
 {
     rundir->folder = open(rundir->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -145,8 +168,8 @@ static struct rundir *attach(char *path, struct error *error)
 {
     struct rundir *rundir = mem_alloc(sizeof *rundir);
     *rundir = (struct rundir){.path = path, .folder = -1, .events = -1, .lock = -1};
-    if (folder_open(rundir, error) && rundir_check(path, error) && lock_take(rundir, error) &&
-        events_open(rundir, error) && events_repair(rundir, error)) {
+    if (folder_open(rundir, error) && rundir_check(path, error) && check_version(path, error) &&
+        lock_take(rundir, error) && events_open(rundir, error) && events_repair(rundir, error)) {
         char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
         sweep(path);
         sweep(checkpoints);

@@ -93,7 +93,7 @@ static bool run_look(struct job *job, void *context, struct error *error)
     look->size = events_size(look->path);
     bool good = rundir_check(look->path, error);
     look->settings = good ? tell_settings(look->path) : mem_string("");
-    return good && rundir_read(look->path, &sink, error);
+    return good && rundir_read(look->path, &sink, NULL, error);
 }
 
 /* --- on the front end's --- */

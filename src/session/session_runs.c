@@ -42,6 +42,7 @@ static size_t list_runs(struct session *session, const char *folder, const struc
             .tags = summary->labels.all ? summary->labels.all : "",
             .note = summary->labels.note ? summary->labels.note : "",
             .parent = summary->parent ? summary->parent : "",
+            .damage = summary->damage,
         };
     }
     *runs = session->run;

@@ -48,6 +48,7 @@ static void read_runs(struct runs *runs, struct ui *ui)
         snprintf(run->tags, sizeof run->tags, "%s", all[i].tags);
         snprintf(run->note, sizeof run->note, "%s", all[i].note);
         snprintf(run->parent, sizeof run->parent, "%s", all[i].parent);
+        snprintf(run->damage, sizeof run->damage, "%s", all[i].damage);
     }
     runs->read_at = clock_monotonic();
     runs->stale = false;
@@ -159,7 +160,7 @@ static const char *when(const struct runs *runs, char text[32], double started)
         newest = runs->run[i].started > newest ? runs->run[i].started : newest;
     time_t seconds = (time_t)started, last = (time_t)newest;
     struct tm local, local_last;
-    if (localtime_r(&seconds, &local) == NULL || localtime_r(&last, &local_last) == NULL ||
+    if (started <= 0 || localtime_r(&seconds, &local) == NULL || localtime_r(&last, &local_last) == NULL ||
         strftime(text, 32, local.tm_year == local_last.tm_year ? "%m-%d %H:%M" : "%Y-%m-%d", &local) == 0)
         snprintf(text, 32, "-");
     return text;
@@ -229,18 +230,22 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
                   words_seconds(b, other->seconds));
 }
 
-/* What people put on it, and where it comes from. */
+/* What cannot be read of it, what people put on it, and where it comes from. */
 static void draw_labels(const struct run *run, struct canvas *canvas, struct rect line)
 {
     int x = line.x, end = line.x + line.w;
     const struct {
         const char *label, *text;
-    } labels[] = {{"tags", run->tags}, {"note", run->note}, {"forked from", run->parent}};
+        enum theme_role role;
+    } labels[] = {{"damaged:", run->damage, THEME_WARNING},
+                  {"tags", run->tags, THEME_EVENT},
+                  {"note", run->note, THEME_EVENT},
+                  {"forked from", run->parent, THEME_EVENT}};
     for (size_t i = 0; i < THAW_LENGTH(labels) && line.h > 0; i++) {
         if (labels[i].text[0] == '\0' || x >= end)
             continue;
         x += canvas_format(canvas, x, line.y, end - x, THEME_DIM, 0, "%s ", labels[i].label);
-        x += canvas_format(canvas, x, line.y, end - x, THEME_EVENT, 0, "%s  ", labels[i].text);
+        x += canvas_format(canvas, x, line.y, end - x, labels[i].role, 0, "%s  ", labels[i].text);
     }
 }
 
@@ -259,7 +264,7 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
     time_t started = (time_t)run->started;
     struct tm local;
     char begun[40] = "";
-    if (localtime_r(&started, &local) != NULL)
+    if (run->started > 0 && localtime_r(&started, &local) != NULL)
         strftime(begun, sizeof begun, ", begun %Y-%m-%d %H:%M", &local);
     snprintf(value[2], sizeof value[2], "%d of %d epochs in %s%s", run->done, run->epochs,
              words_seconds(words, run->seconds), begun);
@@ -270,7 +275,7 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
         struct rect line = layout_cut_top(&area, 1);
         field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
     }
-    if (run->tags[0] || run->note[0] || run->parent[0])
+    if (run->damage[0] || run->tags[0] || run->note[0] || run->parent[0])
         draw_labels(run, canvas, layout_cut_top(&area, 1));
     for (size_t i = 0; i < runs->count; i++)
         if (strcmp(runs->run[i].path, runs->marked) == 0 && &runs->run[i] != run)

@@ -7,7 +7,7 @@
 
 /* The session reads its runs anew on each call, so the screen keeps a copy for as long as it is looked at. */
 struct run {
-    char path[512], name[64], model[64], data[256], state[32], tags[128], note[256], parent[160];
+    char path[512], name[64], model[64], data[256], state[32], tags[128], note[256], parent[160], damage[240];
     double started, seconds, best, last, trainable, frozen;
     int done, epochs;
     bool trains;

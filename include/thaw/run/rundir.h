@@ -4,6 +4,7 @@
 #define THAW_RUN_RUNDIR_H
 
 #include "thaw/run/event.h"
+#include "thaw/run/run_damage.h"
 #include "thaw/run/run_labels.h"
 
 /* The engine's doors in it: one for the user's own, and one for others that takes no command that writes. */
@@ -36,9 +37,11 @@ uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
  * itself, where they follow the mark, stay. A mark behind the end, or not between two lines, cuts nothing. */
 bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
- * version that is newer than EVENT_VERSION is an error. */
-bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. Lines that
+ * are no events are passed over, and counted (damage may be NULL). A format version that is newer than EVENT_VERSION is
+ * an error, and so is a file that is cut back meanwhile: what was given is no longer so. */
+bool rundir_read(const char *path, const struct event_sink *sink, struct run_damage *damage, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
 
 /* Whether a living process holds the run's lock. */
 bool rundir_is_active(const char *path) THAW_NONNULL;
@@ -49,6 +52,7 @@ struct rundir_summary {
     char model[64], program[32];
     char *data, *weights, *parent,
         *fault;                       /* weights: how they matched; parent: what it was forked from; "" where none */
+    char *damage;                     /* what cannot be read of it; "": nothing */
     double started, updated, seconds; /* updated: the last event; both since 1970 */
     int epochs_done, epochs, resumed; /* resumed: how often */
     uint64_t step, seed;
@@ -60,11 +64,12 @@ struct rundir_summary {
     uint64_t params_trainable, params_frozen;
     bool done, active;   /* active: a living process holds its lock */
     bool paused;         /* as its events say; nobody computes where it is active, too */
+    bool newer;          /* its events are of a newer format: nothing of them is read */
     enum event_done how; /* where done */
     struct run_labels labels;
 };
-/* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed
- * over. */
+/* All runs below `runs`, newest first, damaged ones, too; a missing directory is an empty list. Directories without a file
+ * of events, or with an empty one (it begins just now), are passed over. */
 struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool rundir_summarise(const char *path, struct rundir_summary *summary,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -154,10 +154,11 @@ struct session_run {
     int epochs_done, epochs;
     double best_accuracy, last_accuracy; /* -1: none */
     double trainable, frozen;
-    const char *state; /* "finished", "stopped", "running", "paused", "broken off" */
+    const char *state; /* "finished", "stopped", "running", "paused", "broken off", "damaged" ... */
     bool trains;       /* a process trains in it, or is paused */
     const char *tags, *note,
-        *parent; /* tags: "a, b"; parent: the run and checkpoint that it was forked from; "": none */
+        *parent;        /* tags: "a, b"; parent: the run and checkpoint that it was forked from; "": none */
+    const char *damage; /* what cannot be read of it; "": nothing */
 };
 size_t session_runs(struct session *session, const struct session_run **runs) THAW_NONNULL; /* re-read on each call */
 /* The deleted ones; read into the same place. */
