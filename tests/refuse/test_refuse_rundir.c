@@ -144,6 +144,76 @@ static void links_are_not_read_through(void **state)
     mem_free(victim);
 }
 
+/* --- events that cannot be --- */
+
+#define TOLD "\"time\":1,\"elapsed\":1,\"epoch\":1,\"step\":1"
+
+static const char *const cannot_be[] = {
+    "{\"kind\":\"epoch\",\"time\":-1,\"epoch\":1}",
+    "{\"kind\":\"epoch\",\"time\":1e300,\"epoch\":1}",
+    "{\"kind\":\"epoch\",\"time\":\"nan\",\"epoch\":1}",
+    "{\"kind\":\"epoch\",\"elapsed\":\"inf\",\"epoch\":1}",
+    "{\"kind\":\"epoch\",\"elapsed\":-1e-300,\"epoch\":1}",
+    "{\"kind\":\"epoch\",\"epoch\":-1}",
+    "{\"kind\":\"epoch\",\"epoch\":2147483648}",
+    "{\"kind\":\"epoch\",\"epoch\":1.5}",
+    "{\"kind\":\"epoch\",\"epoch\":1e400}",
+    "{\"kind\":\"epoch\",\"epoch\":1,\"step\":18446744073709551616}",
+    "{\"kind\":\"epoch\",\"epoch\":1,\"step\":\"18446744073709551616\"}",
+    "{\"kind\":\"epoch\",\"epoch\":1,\"step\":-1}",
+    "{\"kind\":\"epochs\"," TOLD ",\"from\":1,\"to\":-5}",
+    "{\"kind\":\"done\"," TOLD ",\"how\":\"won\"}",
+    "{\"kind\":\"phase\"," TOLD ",\"phase\":\"sleeping\"}",
+    "{\"kind\":\"layers\"," TOLD
+    ",\"layers\":[{\"name\":\"a\",\"stage\":\"a\",\"kind\":\"c\",\"shape\":\"1\",\"params\":-1,"
+    "\"macs\":1,\"activation_bytes\":1,\"marks\":1}],\"fixed\":\"0\"}",
+    "{\"kind\":\"updates\"," TOLD ",\"ratios\":\"1 2 x\"}",
+    "{\"kind\":7}",
+    "[1,2]",
+    "{\"kind\":\"note\",\"text\":\"\\ud800\"}",
+};
+
+/* Each is one line of a run that has ended: it is said which, and the rest counts. */
+static void numbers_out_of_range(void **state)
+{
+    (void)state;
+    static const char start[] = "{\"kind\":\"run\",\"time\":1,\"version\":2,\"epochs\":3}\n";
+    static const char end[] = "{\"kind\":\"done\",\"time\":2,\"how\":\"stopped\"}\n";
+    for (size_t i = 0; i < THAW_LENGTH(cannot_be); i++) {
+        struct error error = {0};
+        struct rundir_summary summary;
+        char *run = make_run(), *text = mem_format("%s%s\n%s", start, cannot_be[i], end);
+        mem_free(put(run, "events.jsonl", text));
+        assert_true(rundir_summarise(run, &summary, &error));
+        if (strcmp(summary.damage, "line 2 of 3 is not an event; the others say that it is stopped") != 0)
+            fail_msg("%s: %s", cannot_be[i], summary.damage);
+        assert_true(summary.done && summary.epochs == 3 && summary.epochs_done == 0 && summary.step == 0);
+        rundir_summary_finish(&summary);
+        mem_free(text);
+        mem_free(run);
+    }
+}
+
+/* A line of more than 8 MiB is passed over in pieces, and the next one is an event again. */
+static void a_line_without_end(void **state)
+{
+    (void)state;
+    enum { LONG = 9 << 20 };
+    struct error error = {0};
+    struct rundir_summary summary;
+    char *run = make_run(), *path = path_join(run, "events.jsonl"), *line = mem_alloc(LONG + 1);
+    memset(line, 'x', LONG);
+    FILE *stream = fopen(path, "a");
+    fprintf(stream, "{\"kind\":\"note\",\"text\":\"%s\"}\n{\"kind\":\"done\",\"how\":\"finished\"}\n", line);
+    fclose(stream);
+    assert_true(rundir_summarise(run, &summary, &error));
+    assert_string_equal(summary.damage, "line 2 of 3 is not an event; the others say that it is finished");
+    rundir_summary_finish(&summary);
+    mem_free(line);
+    mem_free(path);
+    mem_free(run);
+}
+
 /* What is said to a run's door goes to nobody else's. */
 static void a_door_is_no_link(void **state)
 {
@@ -316,6 +386,8 @@ int main(void)
         cmocka_unit_test(links_in_runs_lead_nowhere),
         cmocka_unit_test(nothing_is_waited_for),
         cmocka_unit_test(links_are_not_read_through),
+        cmocka_unit_test(numbers_out_of_range),
+        cmocka_unit_test(a_line_without_end),
         cmocka_unit_test(a_door_is_no_link),
         cmocka_unit_test(nothing_is_written_through_a_temporary_name),
         cmocka_unit_test(caches_and_logs_are_no_links),

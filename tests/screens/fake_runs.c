@@ -29,7 +29,7 @@ void fake_init_runs(struct session *session)
         run->name = strrchr(run->path, '/') + 1;
         run->tags = session->run_text[i].tags;
         run->note = session->run_text[i].note;
-        run->parent = "";
+        run->parent = run->damage = "";
     }
 }
 
