@@ -318,24 +318,70 @@ static int newer_first(const void *a, const void *b)
     return strcmp(right->name, left->name);
 }
 
-struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error)
+/* --- a folder of them --- */
+
+struct rundir_listing {
+    char *runs;
+    struct file_list names;
+    size_t left; /* names that were not looked at */
+    struct run_cache *cache;
+};
+
+struct rundir_listing *rundir_listing_begin(const char *runs, struct error *error)
 {
     struct file_list names = {0};
-    *count = 0;
     if (file_is_directory(runs) && !file_list_read(&names, runs, error))
         return NULL;
-    struct run_cache *cache = run_cache_open();
-    struct rundir_summary *list = mem_array(names.count + 1, sizeof *list);
-    for (size_t i = 0; i < names.count; i++) {
-        struct error passed_over = {0};
-        char *path = path_join(runs, names.name[i]);
-        if (summarise(path, cache, &list[*count], &passed_over))
-            (*count)++;
+    struct rundir_listing *listing = mem_alloc(sizeof *listing);
+    *listing = (struct rundir_listing){
+        .runs = mem_string(runs), .names = names, .left = names.count, .cache = run_cache_open()};
+    return listing;
+}
+
+bool rundir_listing_next(struct rundir_listing *listing, struct rundir_summary *summary)
+{
+    struct error passed_over;
+    bool found = false;
+    while (!found && listing->left > 0) {
+        char *path = path_join(listing->runs, listing->names.name[--listing->left]);
+        found = summarise(path, listing->cache, summary, &passed_over);
         mem_free(path);
     }
-    run_cache_close(cache);
-    file_list_free(&names);
-    qsort(list, *count, sizeof *list, newer_first);
+    return found;
+}
+
+size_t rundir_listing_left(const struct rundir_listing *listing)
+{
+    return listing->left;
+}
+
+void rundir_listing_end(struct rundir_listing *listing)
+{
+    if (!listing)
+        return;
+    run_cache_close(listing->cache);
+    file_list_free(&listing->names);
+    mem_free(listing->runs);
+    mem_free(listing);
+}
+
+void rundir_list_sort(struct rundir_summary *list, size_t count)
+{
+    if (count > 0)
+        qsort(list, count, sizeof *list, newer_first);
+}
+
+struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error)
+{
+    struct rundir_listing *listing = rundir_listing_begin(runs, error);
+    *count = 0;
+    if (!listing)
+        return NULL;
+    struct rundir_summary *list = mem_array(listing->left + 1, sizeof *list);
+    while (rundir_listing_next(listing, &list[*count]))
+        (*count)++;
+    rundir_listing_end(listing);
+    rundir_list_sort(list, *count);
     return list;
 }
 

@@ -13,7 +13,7 @@
 #include "thaw/base/mem.h"
 
 /* A pump takes in no longer than this, so that keys are answered while a long run is read. */
-static const double pump_most = 0.02;
+static const double pump_most = 0.01;
 
 /* --- making and dropping --- */
 

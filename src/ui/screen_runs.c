@@ -24,10 +24,14 @@ static const struct component_column columns[RUN_COLUMNS] = {
     [RUN_STATE] = {{"state", 10, 0, ALIGN_LEFT, 70}, "state", false},
 };
 
-static void read_runs(struct runs *runs, struct ui *ui)
+/* What the session knows by now; false: that is here already. */
+static bool take_runs(struct runs *runs, struct ui *ui)
 {
     const struct session_run *all;
-    runs->count = runs->trash ? session_trash(ui->session, &all) : session_runs(ui->session, &all);
+    if (runs->news == session_runs_news(ui->session, runs->trash))
+        return false;
+    runs->news = session_runs_news(ui->session, runs->trash);
+    runs->count = session_runs(ui->session, runs->trash, &all);
     runs->run = mem_grow(runs->run, runs->count + 1, sizeof *runs->run);
     for (size_t i = 0; i < runs->count; i++) {
         struct run *run = &runs->run[i];
@@ -50,8 +54,7 @@ static void read_runs(struct runs *runs, struct ui *ui)
         snprintf(run->parent, sizeof run->parent, "%s", all[i].parent);
         snprintf(run->damage, sizeof run->damage, "%s", all[i].damage);
     }
-    runs->read_at = clock_monotonic();
-    runs->stale = false;
+    return true;
 }
 
 static int compare_numbers(double a, double b)
@@ -106,10 +109,36 @@ static void arrange(void *state, struct ui *ui)
     component_table_arrange(&runs->table, runs->count);
 }
 
+/* The bar stays on its run, but for one that nobody has moved: that is on the newest. */
+static void arrange_anew(struct runs *runs, struct ui *ui)
+{
+    char kept[sizeof runs->run->path];
+    int at = runs->table.list.selected > 0 ? runs->table.list.selected : 0;
+    const struct run *run = at > 0 ? runs_selected(runs) : NULL;
+    snprintf(kept, sizeof kept, "%s", run ? run->path : "");
+    if (!take_runs(runs, ui))
+        return;
+    arrange(runs, ui);
+    for (int i = 0; kept[0] && i < runs->table.list.rows; i++)
+        if (!strcmp(runs->run[runs->table.row[i]].path, kept))
+            at = i;
+    list_select(&runs->table.list, at);
+}
+
+static void read_anew(struct runs *runs, struct ui *ui)
+{
+    session_read_runs(ui->session, runs->trash);
+    arrange_anew(runs, ui);
+    runs->read_at = clock_monotonic();
+    runs->stale = false;
+}
+
 void runs_refresh(void *state, struct ui *ui)
 {
-    read_runs(state, ui);
-    arrange(state, ui);
+    struct runs *runs = state;
+    unsigned before = runs->news;
+    read_anew(runs, ui);
+    runs->awaited = runs->news == before;
 }
 
 const struct run *runs_selected(const struct runs *runs)
@@ -118,14 +147,24 @@ const struct run *runs_selected(const struct runs *runs)
     return selected < 0 ? NULL : &runs->run[selected];
 }
 
+/* That a list has come is no reason to read it again. */
 static void changed(void *state, struct ui *ui)
 {
-    (void)ui;
-    ((struct runs *)state)->stale = true;
+    struct runs *runs = state;
+    bool came = runs->news != session_runs_news(ui->session, runs->trash), trains = ui_training(ui);
+    if (came)
+        arrange_anew(runs, ui);
+    if (came && runs->awaited) { /* as a key is answered, not when it is time for news */
+        ui_again(ui);
+        runs->awaited = false;
+    }
+    runs->stale = runs->stale || !came || trains || runs->trained;
+    runs->trained = trains;
 }
 
 static void *create(struct ui *ui)
 {
+    (void)ui;
     struct runs *runs = mem_alloc(sizeof *runs);
     runs->table = (struct component_table){.list = {.selected = -1},
                                            .filter = {.changed = arrange, .context = runs},
@@ -136,8 +175,6 @@ static void *create(struct ui *ui)
                                            .passes = passes,
                                            .compare = compare,
                                            .context = runs};
-    read_runs(runs, ui);
-    arrange(runs, ui);
     list_select(&runs->table.list, 0);
     return runs;
 }
@@ -285,6 +322,11 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
 static void draw_empty(const struct runs *runs, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char text[160], train[COMPONENT_KEY];
+    size_t left;
+    if (session_runs_left(ui->session, runs->trash, &left)) {
+        component_empty(canvas, area, "", "Reading the runs ...");
+        return;
+    }
     if (runs->trash) {
         component_empty(canvas, area, "The trash is empty", "Deleted runs are kept here until thaw runs empty-trash.");
         return;
@@ -296,18 +338,29 @@ static void draw_empty(const struct runs *runs, struct ui *ui, struct canvas *ca
     component_empty(canvas, area, "No runs yet", text);
 }
 
+/* Only the first time, while the list fills. */
+static void draw_left(const struct runs *runs, struct ui *ui, struct canvas *canvas, struct rect *area)
+{
+    size_t left;
+    if (!session_runs_left(ui->session, runs->trash, &left) || left == 0)
+        return;
+    struct rect line = layout_cut_bottom(area, 1);
+    canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "reading %zu more ...", left);
+}
+
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct runs *runs = state;
     /* While a run trains, events come many times a second; its row may lag a little. */
     if (runs->stale && clock_monotonic() - runs->read_at > 2)
-        runs_refresh(runs, ui);
+        read_anew(runs, ui);
     if (runs->trash)
         component_heading(canvas, &area, "trash", "U brings back, t shows the runs", true);
     if (runs->count == 0) {
         draw_empty(runs, ui, canvas, area);
         return;
     }
+    draw_left(runs, ui, canvas, &area);
     struct rect side = {0, 0, 0, 0};
     if (area.w >= 140 && area.h >= 36)
         layout_columns(area, 0.48, 84, 56, 2, &area, &side);

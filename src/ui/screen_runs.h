@@ -18,14 +18,17 @@ struct runs {
     struct run *run;
     size_t count;
     bool trash;       /* the deleted ones are listed */
-    double read_at;   /* clock_monotonic; 0: never */
+    double read_at;   /* clock_monotonic, when it was asked for last */
+    unsigned news;    /* which of the session's lists this is a copy of */
+    bool awaited;     /* somebody asked to see it, who has not */
     bool stale;       /* a run has moved since */
+    bool trained;     /* one trained at the last change */
     char marked[512]; /* path; "": none */
     char asked[512];  /* path of the run that a question is about */
 };
 
 /* screen_runs.c */
-void runs_refresh(void *state, struct ui *ui);            /* reads the list anew */
+void runs_refresh(void *state, struct ui *ui);            /* has the list read anew */
 const struct run *runs_selected(const struct runs *runs); /* NULL: none */
 
 /* screen_runs_keep.c */

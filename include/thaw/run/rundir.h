@@ -71,6 +71,15 @@ struct rundir_summary {
 /* All runs below `runs`, newest first, damaged ones, too; a missing directory is an empty list. Directories without a file
  * of events, or with an empty one (it begins just now), are passed over. */
 struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same one after the other, roughly the newest first, for who shows them as they come; NULL: the folder cannot be read.
+ * Whoever has it may be another thread each time. _next: false: that was all; the summary is the caller's. _left: how many
+ * names were not looked at. _end keeps what was read; takes NULL. */
+struct rundir_listing;
+struct rundir_listing *rundir_listing_begin(const char *runs, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool rundir_listing_next(struct rundir_listing *listing, struct rundir_summary *summary) THAW_NONNULL;
+size_t rundir_listing_left(const struct rundir_listing *listing) THAW_NONNULL;
+void rundir_listing_end(struct rundir_listing *listing);
+void rundir_list_sort(struct rundir_summary *list, size_t count); /* newest first */
 bool rundir_summarise(const char *path, struct rundir_summary *summary,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_summary_finish(struct rundir_summary *summary) THAW_NONNULL;
