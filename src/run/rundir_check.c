@@ -52,6 +52,8 @@ bool rundir_check(const char *path, struct error *error)
 {
     struct stat status;
     int run = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run < 0 && errno == ENOENT) /* who reads it says what is missing */
+        return true;
     if (run < 0)
         return error_set_errno(error, ERROR_FAILED, errno, "%s", path);
     bool good = true;
