@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "bench.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 static const char format[] = "thaw-peers-1";
+enum { PEERS_BYTES_MAX = 64 << 20 };
 
 struct bench_peers {
     json_t *object;
@@ -37,9 +39,13 @@ bool bench_peers_open(struct bench_peers **peers, const char *path, struct error
     *peers = NULL;
     if (!path)
         return true;
-    json_t *object = json_load_file(path, 0, &fault);
-    if (!object && fault.line < 1)
-        return error_set(error, ERROR_USAGE, "%s", fault.text); /* which names the file */
+    char *text = file_read_text(path, PEERS_BYTES_MAX, error);
+    if (!text) {
+        error->kind = ERROR_USAGE;
+        return false;
+    }
+    json_t *object = json_loads(text, 0, &fault);
+    mem_free(text);
     if (!object)
         return error_set(error, ERROR_USAGE, "%s: line %d: %s", path, fault.line, fault.text);
     const char *said = json_string_value(json_object_get(object, "format"));

@@ -9,6 +9,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/run_find.h"
+#include "thaw/run/rundir.h"
 #include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
@@ -81,6 +82,8 @@ void model_argument_finish(struct model_argument *argument)
 /* A run's directory, or another in which an exported model lies. */
 static bool take_directory(struct model_source *source, const char *path, struct error *error)
 {
+    if (run_is(path) && !rundir_check(path, error))
+        return false;
     source->weights = path_join(path, TRAINER_MODEL);
     if (file_exists(source->weights))
         return true;

@@ -218,7 +218,7 @@ static void fold(void *context, const struct event *event)
 
 bool run_lines_catch_up(struct run_lines *lines, const char *run, struct error *error)
 {
-    return rundir_read(run, &(struct event_sink){.emit = fold, .context = lines}, error);
+    return rundir_read(run, &(struct event_sink){.emit = fold, .context = lines}, NULL, error);
 }
 
 /* --- the end --- */

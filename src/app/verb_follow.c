@@ -80,6 +80,20 @@ static bool take_all(struct following *following, struct link *link)
     return !following->failed && !is_over(following, link);
 }
 
+/* What is printed is not all that the run has said. */
+static bool tell_damage(const struct link *link, bool json)
+{
+    char words[RUN_DAMAGE_TEXT];
+    struct run_damage damage = link_damage(link);
+    if (!run_damage_words(words, &damage))
+        return false;
+    if (json)
+        app_json(json_pack("{s:I, s:I, s:I}", "damaged", (json_int_t)damage.first, "count", (json_int_t)damage.damaged,
+                           "lines", (json_int_t)damage.lines));
+    say_on(stderr, "thaw: %s is damaged: %s; what is printed is the rest\n", link_run(link), words);
+    return true;
+}
+
 static int follow_link(struct link *link, uint64_t from, bool json)
 {
     struct following following = {.from = from, .json = json, .lived = link_state(link) == LINK_LIVE};
@@ -100,11 +114,15 @@ static int follow_link(struct link *link, uint64_t from, bool json)
         if (!json)
             run_lines_end(&following.lines, link_run(link), false);
         const struct event *done = &following.lines.story.done;
-        if (done->kind != EVENT_DONE)
+        if (link_damage(link).lines == 0)
+            error_set(&error, ERROR_FAILED, "%s: there is no whole event in it", link_run(link));
+        else if (done->kind != EVENT_DONE)
             error_set(&error, ERROR_FAILED, "%s: it was broken off: thaw resume goes on with it", link_run(link));
         else if (done->u.done.how == EVENT_DONE_FAILED)
             error_set(&error, ERROR_FAILED, "%s", done->u.done.text);
         code = error.text[0] ? app_fail(&error) : run_lines_code(&following.lines);
+        if (tell_damage(link, json) && code == 0)
+            code = error_exit_code(ERROR_FAILED);
     }
     run_lines_finish(&following.lines);
     return code;

@@ -83,6 +83,8 @@ static void tell_run(const struct rundir_summary *run)
         run->labels.all);
     if (run->labels.note[0])
         say("    %s\n", run->labels.note);
+    if (run->damage[0])
+        say("    %s: %s\n", run->newer ? "newer" : "damaged", run->damage);
 }
 
 static size_t tell_list(const struct rundir_summary *list, size_t count, const char *folder, const struct query *query,
@@ -189,6 +191,7 @@ static const struct verb_word words[] = {
     {"tagged", "type it without dashes: thaw runs tagged"},
     {"resumed", "type it without dashes: thaw runs resumed"},
     {"forked", "type it without dashes: thaw runs forked"},
+    {"damaged", "type it without dashes: thaw runs damaged"},
     {"rename", "type it without dashes: thaw runs rename RUN NAME"},
     {"delete", "type it without dashes: thaw runs delete RUN"},
     {"restore", "type it without dashes: thaw runs restore RUN"},
@@ -205,7 +208,8 @@ const struct verb verb_runs = {
     .options =
         "  FILTER           words that must all hold, such as 'best>90 epochs>=5 days<7 tag:keep -failed';\n"
         "                   figures: best last (%) loss epochs params (M, that learn) classes images minutes days;\n"
-        "                   words: tagged resumed forked; texts: name: model: data: state: weights: parent: fault:\n"
+        "                   words: tagged resumed forked damaged; texts: name: model: data: state: weights: parent: "
+        "fault:\n"
         "                   tag: note:\n"
         "  --sort COLUMN    a figure or a text of these, -COLUMN from the largest; without it the newest first\n"
         "  --trash          lists what was deleted\n"

@@ -13,6 +13,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/engine/engine.h"
 #include "thaw/run/run_find.h"
+#include "thaw/run/rundir.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 
@@ -134,7 +135,7 @@ static int resume(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error), *path = run ? path_join(run, "experiment.ini") : NULL;
     int code = 0;
-    if (run && experiment_load(&experiment, path, &error)) {
+    if (run && rundir_check(run, &error) && experiment_load(&experiment, path, &error)) {
         if (team >= 0)
             experiment.train.threads = team;
         struct engine_request request = {.experiment = &experiment, .resume = run, .epochs = wanted, .share = share};
@@ -187,7 +188,7 @@ static int fork_run(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
     int code = 0;
-    if (run && has_checkpoint(run, at, &error) && experiment_load_run(&experiment, run, &error) &&
+    if (run && rundir_check(run, &error) && has_checkpoint(run, at, &error) && experiment_load_run(&experiment, run, &error) &&
         set_all(&experiment, &set, &error) && experiment_check(&experiment, &error)) {
         struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);

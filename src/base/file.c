@@ -19,22 +19,60 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/number.h"
 
-bool file_map_open(struct file_map *map, const char *path, struct error *error)
+/* What stands in a file's place; mode as stat has it, or 0. */
+static void refuse_kind(const char *path, mode_t mode, int code, struct error *error)
+{
+    const char *kind = S_ISFIFO(mode)   ? "a named pipe"
+                       : S_ISSOCK(mode) ? "a socket"
+                       : S_ISLNK(mode)  ? "a symbolic link, and none is followed here"
+                                        : "a device";
+    if (!mode || S_ISREG(mode) || S_ISDIR(mode))
+        error_set_errno(error, ERROR_FAILED, code, "%s", path);
+    else
+        error_set(error, ERROR_FAILED, "%s: not a regular file but %s", path, kind);
+}
+
+int file_open(const char *path, int flags, unsigned mode, struct error *error)
+{
+    struct stat status = {0};
+    /* a named pipe must not wait for its other end, nor a terminal become ours */
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, (mode_t)mode), code = errno;
+    if (fd >= 0) {
+        bool looked = fstat(fd, &status) == 0;
+        if (looked && S_ISREG(status.st_mode))
+            return fd;
+        code = !looked ? errno : S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+        close(fd);
+    } else if ((code == ENXIO || (code == ELOOP && (flags & O_NOFOLLOW))) && lstat(path, &status) != 0) {
+        status.st_mode = 0;
+    }
+    refuse_kind(path, status.st_mode, code, error);
+    errno = code;
+    return -1;
+}
+
+void *file_stream(const char *path, int flags, struct error *error)
+{
+    int fd = file_open(path, O_RDONLY | flags, 0, error);
+    FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !stream) {
+        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+        close(fd);
+    }
+    return stream;
+}
+
+static bool map_file(struct file_map *map, const char *path, int flags, struct error *error)
 {
     *map = (struct file_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not wait for its writer */
+    int fd = file_open(path, O_RDONLY | flags, 0, error);
     if (fd < 0)
-        return error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+        return false;
     struct stat status;
     if (fstat(fd, &status) < 0) {
         error_set_errno(error, ERROR_FAILED, errno, "%s", path);
         close(fd);
         return false;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        close(fd);
-        return S_ISDIR(status.st_mode) ? error_set_errno(error, ERROR_FAILED, EISDIR, "%s", path)
-                                       : error_set(error, ERROR_FAILED, "%s: not a regular file", path);
     }
     map->size = (size_t)status.st_size;
     if (map->size) {
@@ -49,6 +87,16 @@ bool file_map_open(struct file_map *map, const char *path, struct error *error)
     }
     close(fd);
     return true;
+}
+
+bool file_map_open(struct file_map *map, const char *path, struct error *error)
+{
+    return map_file(map, path, 0, error);
+}
+
+bool file_map_open_own(struct file_map *map, const char *path, struct error *error)
+{
+    return map_file(map, path, O_NOFOLLOW, error);
 }
 
 void file_map_close(struct file_map *map)
@@ -69,13 +117,11 @@ void file_map_forget(const struct file_map *map, const uint8_t *from, size_t siz
         (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
-static char *read_text(const char *path, size_t limit, size_t *size, struct error *error)
+static char *read_text(const char *path, size_t limit, int flags, size_t *size, struct error *error)
 {
-    FILE *stream = fopen(path, "re");
-    if (!stream) {
-        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+    FILE *stream = file_stream(path, flags, error);
+    if (!stream)
         return NULL;
-    }
     size_t used = 0, room = 4096;
     char *text = mem_alloc(room);
     for (;;) {
@@ -109,14 +155,20 @@ fail:
 char *file_read_text(const char *path, size_t limit, struct error *error)
 {
     size_t unused;
-    return read_text(path, limit, &unused, error);
+    return read_text(path, limit, 0, &unused, error);
+}
+
+char *file_read_text_own(const char *path, size_t limit, struct error *error)
+{
+    size_t unused;
+    return read_text(path, limit, O_NOFOLLOW, &unused, error);
 }
 
 char *file_read_lines(const char *path, size_t limit, struct error *error)
 {
     size_t size, length;
     int line = 1;
-    char *text = read_text(path, limit, &size, error);
+    char *text = read_text(path, limit, 0, &size, error);
     if (!text || (length = strlen(text)) == size)
         return text;
     for (size_t i = 0; i < length; i++)
@@ -160,11 +212,24 @@ bool file_rename(const char *from, const char *to, struct error *error)
            error_set_errno(error, ERROR_FAILED, errno, "%s: cannot be moved to %s", from, to);
 }
 
+/* What is there under that name is a killed process's of our number, or was put there to be written through. */
+static FILE *make_temporary(const char *path)
+{
+    enum { HOW = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW };
+    int fd = open(path, HOW, 0666);
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+        fd = open(path, HOW, 0666);
+    FILE *stream = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (fd >= 0 && !stream)
+        close(fd);
+    return stream;
+}
+
 bool file_atomic_begin(struct file_atomic *file, const char *path, struct error *error)
 {
     file->path = mem_string(path);
     file->temporary = mem_format("%s.%ld.tmp", path, (long)getpid());
-    file->stream = fopen(file->temporary, "we");
+    file->stream = make_temporary(file->temporary);
     if (file->stream)
         return true;
     error_set_errno(error, ERROR_FAILED, errno, "cannot write %s", path);

@@ -43,7 +43,7 @@ void ledger_read(struct ledger *ledger, const char *path)
 {
     struct error unused;
     *ledger = (struct ledger){0};
-    char *text = file_read_text(path, LEDGER_BYTES_MAX, &unused);
+    char *text = file_read_text_own(path, LEDGER_BYTES_MAX, &unused);
     if (!text)
         return;
     char *save = NULL;

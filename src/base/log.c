@@ -4,12 +4,15 @@
 #include "thaw/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/text.h"
 
@@ -21,9 +24,14 @@ struct log {
 
 struct log *log_open(const char *path, enum log_level least, struct error *error)
 {
-    FILE *stream = fopen(path, "ae");
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0666, error);
+    FILE *stream = fd >= 0 ? fdopen(fd, "a") : NULL;
+    if (!stream && fd >= 0) {
+        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+        close(fd);
+    }
     if (!stream) {
-        error_set_errno(error, ERROR_FAILED, errno, "cannot write %s", path);
+        error_wrap(error, "cannot write the log");
         return NULL;
     }
     struct log *log = mem_alloc(sizeof *log);

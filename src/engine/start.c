@@ -344,7 +344,8 @@ static void stand_alone(void *context, const char *run)
     *(bool *)context = true;
     char *log = path_join(run, "engine.log");
     report("ok %s", run);
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct error unused;
+    int fd = file_open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600, &unused);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (nothing >= 0)
         dup2(nothing, 0);

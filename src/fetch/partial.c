@@ -22,7 +22,7 @@ enum { ORIGIN_BYTES_MAX = 8192 };
 static bool read_origin(struct partial *partial, const char *url)
 {
     struct error unused;
-    char *text = file_read_text(partial->origin_path, ORIGIN_BYTES_MAX, &unused);
+    char *text = file_read_text_own(partial->origin_path, ORIGIN_BYTES_MAX, &unused);
     if (!text)
         return false;
     char *line[3] = {NULL}, *save = NULL;
@@ -52,8 +52,9 @@ void partial_keep_origin(const struct partial *partial, const char *url)
 /* Opens and locks; false with errno where that is not to be, true with fd -1 where it is another's just now. */
 static bool try_lock(struct partial *partial)
 {
+    struct error unused;
     struct stat own, named;
-    partial->fd = open(partial->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    partial->fd = file_open(partial->path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666, &unused);
     if (partial->fd < 0)
         return false;
     bool locked = flock(partial->fd, LOCK_EX | LOCK_NB) == 0;

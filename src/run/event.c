@@ -14,8 +14,8 @@
     }
 
 static const struct event_field common_fields[] = {
-    FIELD("time", EVENT_FIELD_DOUBLE, time),
-    FIELD("elapsed", EVENT_FIELD_DOUBLE, elapsed),
+    FIELD("time", EVENT_FIELD_SECONDS, time),
+    FIELD("elapsed", EVENT_FIELD_SECONDS, elapsed),
     FIELD("epoch", EVENT_FIELD_INT, epoch),
     FIELD("step", EVENT_FIELD_U64, step),
 };

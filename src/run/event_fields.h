@@ -8,6 +8,7 @@ enum event_field_type {
     EVENT_FIELD_INT,
     EVENT_FIELD_U64,
     EVENT_FIELD_DOUBLE,
+    EVENT_FIELD_SECONDS, /* double: finite, not negative, less than 1e12 */
     EVENT_FIELD_BOOL,
     EVENT_FIELD_TEXT,        /* char[size] */
     EVENT_FIELD_HASH,        /* struct hash, as 32 hex digits */

@@ -17,17 +17,12 @@ enum { BLOCK = 1 << 16 };
 
 bool event_file_open(struct event_file *file, const char *run, struct error *error)
 {
-    struct stat status;
     char *path = path_join(run, RUNDIR_EVENTS);
-    *file = (struct event_file){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-    bool good = file->fd >= 0 || error_set_errno(error, ERROR_FAILED, errno, "%s: cannot open it", path);
-    if (good && (fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-        good = error_set(error, ERROR_FAILED, "%s: not a regular file", path);
-        close(file->fd);
-        file->fd = -1;
-    }
+    *file = (struct event_file){.fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0, error)};
+    int fault = errno;
     mem_free(path);
-    return good;
+    errno = fault;
+    return file->fd >= 0;
 }
 
 void event_file_close(struct event_file *file)
@@ -86,6 +81,7 @@ static bool read_more(struct event_file *file)
         file->buffer = mem_grow(file->buffer, file->room, 1);
     }
     ssize_t got = pread(file->fd, file->buffer + file->have, BLOCK, file->offset + (off_t)file->have);
+    file->fault = got < 0 ? errno : 0;
     if (got > 0)
         file->have += (size_t)got;
     return got > 0;

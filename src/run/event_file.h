@@ -19,6 +19,7 @@ struct event_file {
     uint64_t number;            /* of the next line, from 0 */
     char last[EVENT_FILE_LAST]; /* the end of the last line handed out, to know it again */
     size_t last_length;
+    int fault;     /* errno of the last look at the file, 0: it could be read up to its end */
     bool skipping; /* a line over EVENT_LINE_MAX, up to its end */
 };
 
@@ -28,7 +29,7 @@ enum event_file_got {
     EVENT_FILE_CUT      /* what was read is no longer there: it begins again with line 0 */
 };
 
-/* Opens <run>/events.jsonl, following no link in the last place; only regular files. ERROR_FAILED. */
+/* Opens <run>/events.jsonl, following no link in the last place; only regular files. ERROR_FAILED, and errno. */
 bool event_file_open(struct event_file *file, const char *run, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void event_file_close(struct event_file *file) THAW_NONNULL;
 /* The next line without its newline, borrowed until the next call. A line over EVENT_LINE_MAX is handed out empty. */

@@ -100,6 +100,7 @@ static json_t *field_to_json(const struct event *event, const struct event_field
         return json_integer(*(const int *)at);
     case EVENT_FIELD_U64:
         return u64_to_json(*(const uint64_t *)at);
+    case EVENT_FIELD_SECONDS:
     case EVENT_FIELD_DOUBLE:
         return double_to_json(*(const double *)at);
     case EVENT_FIELD_BOOL:
@@ -253,6 +254,12 @@ static bool json_to_amount(const json_t *json, double *amount)
     return json_to_double(json, amount) && *amount >= 0 && *amount < 1e18;
 }
 
+/* Calendars and counts of seconds are made of it: a date of the year 5000 has 11 digits. */
+static bool json_to_seconds(const json_t *json, double *seconds)
+{
+    return json_to_double(json, seconds) && *seconds >= 0 && *seconds < 1e12;
+}
+
 static bool json_to_layer(const json_t *row, struct event_layer *layer)
 {
     json_int_t marks = json_integer_value(json_object_get(row, "marks"));
@@ -318,6 +325,8 @@ static bool json_to_field(json_t *json, struct event *event, const struct event_
         return true;
     case EVENT_FIELD_U64:
         return json_to_u64(json, at);
+    case EVENT_FIELD_SECONDS:
+        return json_to_seconds(json, at);
     case EVENT_FIELD_DOUBLE:
         return json_to_double(json, at);
     case EVENT_FIELD_BOOL:

@@ -55,6 +55,12 @@ void link_set_state(struct link *link, enum link_state state, const char *format
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    if (link->damage.version) { /* whatever became of the line: there is nothing to be had from it */
+        char words[RUN_DAMAGE_TEXT];
+        run_damage_words(words, &link->damage);
+        snprintf(sentence, sizeof sentence, "%.300s: %s", link->run, words);
+        state = LINK_FAILED;
+    }
     link->changed = link->changed || state != link->state || strcmp(sentence, link->sentence) != 0;
     link->state = state;
     memcpy(link->sentence, sentence, sizeof sentence);
@@ -81,7 +87,24 @@ bool link_take_event(struct link *link, struct link_message *message, const char
     bool known, good = event_from_json(&message->event, &known, line, length, &unused);
     message->number = link->events++;
     link->last_time = good ? message->event.time : NAN;
-    return good && known;
+    if (!good)
+        run_damage_add(&link->damage, message->number);
+    else if (message->number == 0)
+        link->damage.headless = message->event.kind != EVENT_RUN;
+    if (good && known && message->event.kind == EVENT_RUN && message->event.u.run.version > EVENT_VERSION) {
+        link->damage.version = message->event.u.run.version;
+        link_set_state(link, LINK_FAILED, "%s", "");
+    }
+    if (good && known && link->damage.version)
+        event_finish(&message->event);
+    return good && known && !link->damage.version;
+}
+
+struct run_damage link_damage(const struct link *link)
+{
+    struct run_damage damage = link->damage;
+    damage.lines = link->events > damage.lines ? link->events : damage.lines;
+    return damage;
 }
 
 double event_line_time(const char *line, size_t length)
@@ -156,6 +179,8 @@ enum link_got link_next(struct link *link, struct link_message *message)
         if (link->lost)
             return answer_for_it(link, message);
         enum link_got got = link->row->next(link, message);
+        if (got == LINK_RESET)
+            link->damage = (struct run_damage){0};
         bool pointless = got == LINK_ANSWER && !is_asked(link, message->answer.id);
         if (got != LINK_NOTHING && !pointless)
             return got;

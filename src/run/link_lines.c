@@ -159,13 +159,15 @@ static enum link_got take_control(struct link *link, struct link_protocol *proto
                                   struct link_message *message, const char *line, size_t length)
 {
     struct error unused;
-    const json_t *skip = json_object_get(object, "skip");
-    json_int_t skipped = json_integer_value(skip);
+    json_int_t skipped = json_integer_value(json_object_get(object, "skip"));
+    json_int_t damaged = json_integer_value(json_object_get(object, "damaged"));
     if (skipped > 0 && skipped < skipped_most && link->events < (uint64_t)skipped_most) {
         protocol->skipped = (uint64_t)skipped;
     } else if (json_object_get(object, "reset")) {
         link->events = protocol->skipped = protocol->skipped_in_all = 0;
         return LINK_RESET;
+    } else if (damaged > 0 && damaged < skipped_most) {
+        run_damage_add(&link->damage, (uint64_t)damaged - 1);
     } else if (json_object_get(object, "answer")) {
         return run_answer_from_json(&message->answer, line, length, &unused) ? LINK_ANSWER : LINK_NOTHING;
     } else if (json_object_get(object, "thaw")) {

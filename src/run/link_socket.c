@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,9 +32,15 @@ struct local_link {
 static int connect_to(const char *run, const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat status;
     int folder = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return -1;
+    /* a link there would lead what is said to somebody else's socket */
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(status.st_mode)) {
+        close(folder);
+        return -1;
+    }
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder, name);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -83,6 +90,8 @@ static void take_file(struct local_link *own, struct error *error)
     if (!own->file)
         own->file = link_open_file(own->link.run, own->link.events, own->link.last_time, error);
     if (own->file)
+        own->file->damage = own->link.damage;
+    if (own->file)
         link_watch(&own->link, link_fd(own->file), EPOLLIN);
 }
 
@@ -113,6 +122,7 @@ static enum link_got next_of_file(struct local_link *own, struct link_message *m
         ;
     own->link.events = own->file->events;
     own->link.last_time = own->file->last_time;
+    own->link.damage = own->file->damage;
     if (got == LINK_NOTHING && own->protocol.lines.in < 0)
         link_set_state(&own->link, link_state(own->file), "%s", "");
     return got;

@@ -21,7 +21,7 @@
 #include "thaw/run/run_fields.h"
 
 #define CACHE_FILE   "run-summaries" /* not "runs": all homes may be one folder */
-#define CACHE_FORMAT "thaw-runs-3 "
+#define CACHE_FORMAT "thaw-runs-4 "
 enum { CACHE_BYTES_MAX = 32 << 20, ENTRIES_MAX = 10000 };
 
 /* A file written so many seconds ago may be written again within the clock's grain, with the same times. */
@@ -117,7 +117,7 @@ static char *cache_path(void)
 static bool is_own(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+    return lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
            !(status.st_mode & (S_IWGRP | S_IWOTH)) && status.st_size <= CACHE_BYTES_MAX;
 }
 
@@ -147,7 +147,7 @@ struct run_cache *run_cache_open(void)
     struct file_map map;
     struct run_cache *cache = mem_alloc(sizeof *cache);
     char *path = cache_path();
-    if (is_own(path) && file_map_open(&map, path, &unused)) {
+    if (is_own(path) && file_map_open_own(&map, path, &unused)) {
         cache->entries = parse((const char *)map.data, map.size);
         file_map_close(&map);
     }
@@ -195,7 +195,7 @@ bool run_cache_key(const char *path, struct run_cache_key *key)
 {
     struct stat status;
     char *events = path_join(path, RUNDIR_EVENTS);
-    bool good = stat(events, &status) == 0 && S_ISREG(status.st_mode);
+    bool good = lstat(events, &status) == 0;
     mem_free(events);
     *key = (struct run_cache_key){0};
     if (!good)

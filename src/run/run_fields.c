@@ -16,6 +16,7 @@ static const struct run_field fields[] = {
     FIELD(RUN_FIELD_STRING, weights),
     FIELD(RUN_FIELD_STRING, parent),
     FIELD(RUN_FIELD_STRING, fault),
+    FIELD(RUN_FIELD_STRING, damage),
     FIELD(RUN_FIELD_DOUBLE, started),
     FIELD(RUN_FIELD_DOUBLE, updated),
     FIELD(RUN_FIELD_DOUBLE, seconds),
@@ -37,6 +38,7 @@ static const struct run_field fields[] = {
     FIELD(RUN_FIELD_U64, params_frozen),
     FIELD(RUN_FIELD_BOOL, done),
     FIELD(RUN_FIELD_BOOL, paused),
+    FIELD(RUN_FIELD_BOOL, newer),
     FIELD(RUN_FIELD_HOW, how),
 };
 _Static_assert(sizeof(enum event_done) == sizeof(int), "it is read and written as an int");

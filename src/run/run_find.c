@@ -4,8 +4,10 @@
 #include "thaw/run/run_find.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rundir_private.h"
 #include "thaw/base/file.h"
@@ -26,7 +28,7 @@ char *run_folder(const char *given)
 bool run_is(const char *path)
 {
     char *events = path_join(path, RUNDIR_EVENTS);
-    bool is = path[0] && file_exists(events);
+    bool is = path[0] && faccessat(AT_FDCWD, events, F_OK, AT_SYMLINK_NOFOLLOW) == 0; /* a link, too, is shown */
     mem_free(events);
     return is;
 }

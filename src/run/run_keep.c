@@ -143,7 +143,7 @@ static bool begins_from(const char *run, const char *line)
 {
     struct error unused;
     char *file = path_join(run, "experiment.ini");
-    char *text = run_is(run) ? file_read_text(file, EXPERIMENT_BYTES_MAX, &unused) : NULL;
+    char *text = run_is(run) ? file_read_text_own(file, EXPERIMENT_BYTES_MAX, &unused) : NULL;
     bool begins = text && strstr(text, line);
     mem_free(text);
     mem_free(file);

@@ -60,7 +60,7 @@ static json_t *load(const char *path, struct error *error)
     json_t *root = NULL;
     if (!file_exists(file)) {
         root = json_object();
-    } else if (file_map_open(&map, file, error)) {
+    } else if (file_map_open_own(&map, file, error)) {
         root =
             map.size && map.size <= LABELS_BYTES_MAX ? json_loadb((const char *)map.data, map.size, 0, &fault) : NULL;
         if (!json_is_object(root) || !are_tags(json_object_get(root, "tags")) ||

@@ -19,5 +19,9 @@ const char *run_state_word(const struct rundir_summary *run)
 {
     if (run->active)
         return run->paused ? "paused" : "running";
+    if (run->newer)
+        return "newer";
+    if (run->damage[0])
+        return "damaged";
     return run->done ? run_done_word(run->how) : "broken off";
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "event_file.h"
 #include "rundir_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
@@ -37,11 +38,10 @@ enum { LOCK_TRIES = 20, LOCK_WAIT_NS = 10 * 1000 * 1000, SAME_SECOND_MAX = 1000 
 static bool lock_open(const char *path, int *lock, struct error *error)
 {
     char *file = path_join(path, RUNDIR_LOCK);
-    *lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int fault = *lock < 0 ? errno : 0;
+    *lock = file_open(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, error);
     mem_free(file);
     if (*lock < 0)
-        return error_set_errno(error, ERROR_FAILED, fault, "%s: cannot make its lock file", path);
+        return error_wrap(error, "%s: cannot take its lock", path_base(path));
     for (int tries = 0; flock(*lock, LOCK_EX | LOCK_NB) != 0; tries++) {
         if (errno != EWOULDBLOCK)
             return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot lock it", path);
@@ -77,11 +77,9 @@ static bool lock_take(struct rundir *rundir, struct error *error)
 static bool events_open(struct rundir *rundir, struct error *error)
 {
     char *file = path_join(rundir->path, RUNDIR_EVENTS);
-    rundir->events = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int fault = errno;
+    rundir->events = file_open(file, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600, error);
     mem_free(file);
-    return rundir->events >= 0 ||
-           error_set_errno(error, ERROR_FAILED, fault, "%s: cannot open %s", rundir->path, RUNDIR_EVENTS);
+    return rundir->events >= 0;
 }
 
 static off_t events_size(const struct rundir *rundir)
@@ -138,6 +136,28 @@ static void sweep(const char *folder)
     file_list_free(&list);
 }
 
+/* What a newer program wrote stays as it is: what is appended to it would be of another format. */
+static bool check_version(const char *path, struct error *error)
+{
+    struct event_file file;
+    struct event event;
+    struct error unused;
+    struct run_damage damage = {0};
+    const char *line;
+    char words[RUN_DAMAGE_TEXT];
+    size_t length;
+    bool known = false;
+    if (!event_file_open(&file, path, &unused))
+        return true; /* a new one; the rest is told by who opens it to write */
+    if (event_file_next(&file, &line, &length) == EVENT_FILE_LINE &&
+        event_from_json(&event, &known, line, length, &unused) && known) {
+        damage.version = event.kind == EVENT_RUN && event.u.run.version > EVENT_VERSION ? event.u.run.version : 0;
+        event_finish(&event);
+    }
+    event_file_close(&file);
+    return !run_damage_words(words, &damage) || error_set(error, ERROR_FAILED, "%s: %s", path, words);
+}
+
 static bool folder_open(struct rundir *rundir, struct error *error)
 {
     rundir->folder = open(rundir->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -148,8 +168,8 @@ static struct rundir *attach(char *path, struct error *error)
 {
     struct rundir *rundir = mem_alloc(sizeof *rundir);
     *rundir = (struct rundir){.path = path, .folder = -1, .events = -1, .lock = -1};
-    if (folder_open(rundir, error) && lock_take(rundir, error) && events_open(rundir, error) &&
-        events_repair(rundir, error)) {
+    if (folder_open(rundir, error) && rundir_check(path, error) && check_version(path, error) &&
+        lock_take(rundir, error) && events_open(rundir, error) && events_repair(rundir, error)) {
         char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
         sweep(path);
         sweep(checkpoints);

@@ -12,73 +12,62 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "event_file.h"
 #include "run_cache.h"
 #include "rundir_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/run_find.h"
+#include "thaw/run/run_state.h"
 #include "thaw/run/story.h"
 
-/* Walks the whole lines of events.jsonl. Read, not mapped: a resume may cut the file while it is looked at. */
-struct lines {
-    char *text;
-    size_t size, at;
-    int number;
-};
-
-enum { EVENTS_BYTES_MAX = 1 << 30 };
-
-static bool lines_open(struct lines *lines, const char *path, struct error *error)
+static bool is_newer(const struct event *event)
 {
-    char *file = path_join(path, RUNDIR_EVENTS);
-    *lines = (struct lines){0};
-    lines->text = file_read_text(file, EVENTS_BYTES_MAX, error);
-    lines->size = lines->text ? strlen(lines->text) : 0;
-    mem_free(file);
-    return lines->text != NULL;
+    return event->kind == EVENT_RUN && event->u.run.version > EVENT_VERSION;
 }
 
-static const char *lines_next(struct lines *lines, size_t *length)
+/* A line for the sink; false: it is of a newer version, of which nothing is read. */
+static bool give(const struct event_sink *sink, struct run_damage *damage, const char *line, size_t length,
+                 uint64_t number)
 {
-    const char *line = lines->text + lines->at;
-    const char *end = memchr(line, '\n', lines->size - lines->at);
-    if (!end)
-        return NULL;
-    *length = (size_t)(end - line);
-    lines->at += *length + 1;
-    lines->number++;
-    return line;
-}
-
-static bool check_version(const struct event *event, const char *path, struct error *error)
-{
-    if (event->kind == EVENT_RUN && event->u.run.version > EVENT_VERSION)
-        return error_set(error, ERROR_FAILED, "%s: its events are of format version %d, this program reads up to %d",
-                         path, event->u.run.version, EVENT_VERSION);
-    return true;
-}
-
-bool rundir_read(const char *path, const struct event_sink *sink, struct error *error)
-{
-    struct lines lines;
+    struct error unused;
     struct event event;
+    bool known;
+    damage->lines = number + 1;
+    if (!event_from_json(&event, &known, line, length, &unused)) {
+        run_damage_add(damage, number);
+        return true;
+    }
+    if (known && is_newer(&event))
+        damage->version = event.u.run.version;
+    else if (known)
+        sink->emit(sink->context, &event);
+    if (known)
+        event_finish(&event);
+    return !damage->version;
+}
+
+bool rundir_read(const char *path, const struct event_sink *sink, struct run_damage *damage, struct error *error)
+{
+    struct event_file file;
+    struct run_damage own, *found = damage ? damage : &own;
     const char *line;
     size_t length;
-    bool good = true, known;
-    if (!lines_open(&lines, path, error))
+    enum event_file_got got;
+    char words[RUN_DAMAGE_TEXT];
+    *found = (struct run_damage){0};
+    if (!event_file_open(&file, path, error))
         return false;
-    while (good && (line = lines_next(&lines, &length))) {
-        good = event_from_json(&event, &known, line, length, error);
-        if (!good)
-            error_wrap(error, "%s/%s: line %d", path, RUNDIR_EVENTS, lines.number);
-        else if (known && (good = check_version(&event, path, error)))
-            sink->emit(sink->context, &event);
-        if (good && known)
-            event_finish(&event);
-    }
-    mem_free(lines.text);
-    return good;
+    while ((got = event_file_next(&file, &line, &length)) == EVENT_FILE_LINE)
+        if (!give(sink, found, line, length, file.number - 1))
+            break;
+    event_file_close(&file);
+    if (got == EVENT_FILE_CUT)
+        return error_set(error, ERROR_FAILED, "%s: it was gone on with from a checkpoint meanwhile; try again", path);
+    return !found->version || (run_damage_words(words, found) && error_set(error, ERROR_FAILED, "%s: %s", path, words));
 }
 
 long rundir_lock_holder(int lock)
@@ -92,7 +81,8 @@ long rundir_lock_holder(int lock)
 bool rundir_is_active(const char *path)
 {
     char *file = path_join(path, RUNDIR_LOCK);
-    int lock = open(file, O_RDONLY | O_CLOEXEC);
+    struct error unused;
+    int lock = file_open(file, O_RDONLY | O_NOFOLLOW, 0, &unused);
     mem_free(file);
     if (lock < 0)
         return false;
@@ -102,11 +92,17 @@ bool rundir_is_active(const char *path)
     return active;
 }
 
-/* Steps make up nearly all lines and say nothing a summary needs, so they are not parsed, but for the last line. */
+/* Steps make up nearly all lines and say nothing a summary needs, so they are not parsed, but for the last line. It is
+ * looked whether they are text from brace to brace: a block of a file that was lost is zeros, or something else. */
 static bool is_step(const char *line, size_t length)
 {
-    static const char start[] = "{\"kind\":\"step\"";
-    return length >= sizeof start - 1 && memcmp(line, start, sizeof start - 1) == 0;
+    static const char start[] = "{\"kind\":\"step\",";
+    unsigned strange = 0;
+    if (length < sizeof start || memcmp(line, start, sizeof start - 1) != 0 || line[length - 1] != '}')
+        return false;
+    for (size_t i = 0; i < length; i++)
+        strange |= (unsigned char)(line[i] - ' ') > '~' - ' ';
+    return !strange;
 }
 
 static double or_none(double figure)
@@ -159,56 +155,108 @@ static void summarise_story(struct rundir_summary *summary, const struct story *
     replace_text(&summary->fault, summary->done ? story->done.u.done.text : "");
 }
 
-/* One line into the story; those of a newer program and the first one are looked at. */
-static bool take_line(struct story *story, const struct rundir_summary *summary, const char *line, size_t length,
-                      int number, struct error *error)
-{
-    struct event event;
-    bool known;
-    if (!event_from_json(&event, &known, line, length, error))
-        return error_wrap(error, "%s/%s: line %d", summary->path, RUNDIR_EVENTS, number);
-    bool good = true;
-    if (story->run.kind != EVENT_RUN && !(known && event.kind == EVENT_RUN))
-        good = error_set(error, ERROR_FAILED, "%s: its events do not begin with a \"run\" line", summary->path);
-    good = good && (!known || check_version(&event, summary->path, error));
-    if (good && known)
-        story_add(story, &event);
-    if (known)
-        event_finish(&event);
-    return good;
-}
-
-static bool summarise_lines(struct lines *lines, struct rundir_summary *summary, struct error *error)
-{
+/* What a summary is made of. */
+struct reading {
     struct story story;
-    const char *line, *last_step = NULL;
-    size_t length, last_length = 0;
-    bool good = true;
-    story_init(&story);
-    while (good && (line = lines_next(lines, &length))) {
-        last_step = is_step(line, length) && story.run.kind == EVENT_RUN ? line : NULL;
-        last_length = length;
-        if (!last_step)
-            good = take_line(&story, summary, line, length, lines->number, error);
+    struct run_damage damage;
+    char *step; /* [step_room], the last line where it is a step, of length `step_length`; 0: it is not */
+    size_t step_room, step_length;
+};
+
+static void add(void *context, const struct event *event)
+{
+    story_add(context, event);
+}
+
+/* One line; false: there is nothing to be read behind it. */
+static bool take_line(struct reading *reading, const char *line, size_t length, uint64_t number)
+{
+    struct event_sink sink = {.emit = add, .context = &reading->story};
+    if (number > 0 && is_step(line, length)) {
+        if (length > reading->step_room)
+            reading->step = mem_grow(reading->step, reading->step_room = 2 * length, 1);
+        memcpy(reading->step, line, length);
+        reading->step_length = length;
+        reading->damage.lines = number + 1;
+        return true;
     }
-    if (good && last_step)
-        good = take_line(&story, summary, last_step, last_length, lines->number, error);
-    if (good && story.run.kind != EVENT_RUN)
-        good = error_set(error, ERROR_FAILED, "%s: no events in it yet", summary->path);
+    reading->step_length = 0;
+    bool more = give(&sink, &reading->damage, line, length, number);
+    if (number == 0)
+        reading->damage.headless = more && reading->damage.damaged == 0 && reading->story.run.kind != EVENT_RUN;
+    return more;
+}
+
+static void read_lines(struct reading *reading, struct event_file *file)
+{
+    const char *line;
+    size_t length;
+    enum event_file_got got;
+    story_init(&reading->story);
+    while ((got = event_file_next(file, &line, &length)) != EVENT_FILE_NOTHING) {
+        if (got == EVENT_FILE_CUT) {
+            story_finish(&reading->story);
+            reading->damage = (struct run_damage){0};
+            reading->step_length = 0;
+        } else if (!take_line(reading, line, length, file->number - 1)) {
+            break;
+        }
+    }
+    if (reading->step_length > 0) {
+        struct event_sink sink = {.emit = add, .context = &reading->story};
+        give(&sink, &reading->damage, reading->step, reading->step_length, reading->damage.lines - 1);
+    }
+}
+
+/* In words, with what the readable part says of the end, which the state cannot say any more. */
+static void summarise_damage(struct rundir_summary *summary, const struct reading *reading,
+                             const struct event_file *file)
+{
+    char words[RUN_DAMAGE_TEXT], whole[RUN_DAMAGE_TEXT + 80];
+    summary->newer = reading->damage.version > 0;
+    if (!run_damage_words(words, &reading->damage) && reading->damage.lines == 0)
+        snprintf(words, sizeof words, "there is no event in its %lld bytes", (long long)event_file_size(file));
+    if (file->fault)
+        snprintf(words, sizeof words, "it cannot be read behind line %llu: %s",
+                 (unsigned long long)reading->damage.lines, strerror(file->fault));
+    bool ended = words[0] && summary->done && !summary->newer;
+    snprintf(whole, sizeof whole, "%s%s%s", words, ended ? "; the others say that it is " : "",
+             ended ? run_done_word(summary->how) : "");
+    replace_text(&summary->damage, whole);
+}
+
+/* false: no event is there yet, or it is another user's. *read: all of it was, and would be again. */
+static bool summarise_events(const char *path, struct rundir_summary *summary, bool *read, struct error *error)
+{
+    struct event_file file;
+    struct reading reading = {0};
+    *read = false;
+    if (!event_file_open(&file, path, error)) {
+        bool closed = errno == EACCES;
+        replace_text(&summary->damage, error->text);
+        return !closed;
+    }
+    bool good = event_file_size(&file) > 0 || error_set(error, ERROR_FAILED, "%s: no events in it yet", path);
+    read_lines(&reading, &file);
+    if (good && !reading.damage.version)
+        summarise_story(summary, &reading.story);
     if (good)
-        summarise_story(summary, &story);
-    story_finish(&story);
+        summarise_damage(summary, &reading, &file);
+    *read = !file.fault;
+    event_file_close(&file);
+    story_finish(&reading.story);
+    mem_free(reading.step);
     return good;
 }
 
-static bool summarise_events(const char *path, struct rundir_summary *summary, struct error *error)
+/* Of the stamp that runs have in their names, 0: it has none. */
+static double time_of_name(const char *name)
 {
-    struct lines lines;
-    if (!lines_open(&lines, path, error))
-        return false;
-    bool good = summarise_lines(&lines, summary, error);
-    mem_free(lines.text);
-    return good;
+    struct tm parts = {.tm_isdst = -1};
+    if (!run_stamp(name) || !strptime(name, "%Y%m%d-%H%M%S", &parts))
+        return 0;
+    time_t time = mktime(&parts);
+    return time > 0 ? (double)time : 0;
 }
 
 /* cache: NULL, or asked first, and told what it did not know. */
@@ -222,20 +270,22 @@ static bool summarise(const char *path, struct run_cache *cache, struct rundir_s
     for (size_t length = strlen(path); length > 1 && summary->path[length - 1] == '/'; length--)
         summary->path[length - 1] = '\0';
     summary->name = mem_string(path_base(summary->path));
-    char **const text[] = {&summary->data, &summary->weights, &summary->parent, &summary->fault};
+    char **const text[] = {&summary->data, &summary->weights, &summary->parent, &summary->fault, &summary->damage};
     for (size_t i = 0; i < THAW_LENGTH(text); i++)
         *text[i] = mem_string("");
-    bool good = run_cache_key(path, &key), known = good && cache && run_cache_get(cache, &key, summary);
+    bool good = run_cache_key(path, &key), known = good && cache && run_cache_get(cache, &key, summary), read = false;
     if (!good)
         error_set(error, ERROR_FAILED, "%s: not a run directory (no %s in it)", path, RUNDIR_EVENTS);
     else if (!known)
-        good = summarise_events(path, summary, error);
-    if (good && !known && cache)
+        good = summarise_events(path, summary, &read, error);
+    if (good && read && cache)
         run_cache_put(cache, &key, summary);
     if (!good) {
         rundir_summary_finish(summary);
         return false;
     }
+    if (summary->started <= 0)
+        summary->started = time_of_name(summary->name);
     summary->active = rundir_is_active(path);
     bool labelled = run_labels_read(&summary->labels, path, &unused); /* else it is shown without */
     (void)labelled;
@@ -255,6 +305,7 @@ void rundir_summary_finish(struct rundir_summary *summary)
     mem_free(summary->weights);
     mem_free(summary->parent);
     mem_free(summary->fault);
+    mem_free(summary->damage);
     run_labels_finish(&summary->labels);
     *summary = (struct rundir_summary){0};
 }
@@ -267,24 +318,70 @@ static int newer_first(const void *a, const void *b)
     return strcmp(right->name, left->name);
 }
 
-struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error)
+/* --- a folder of them --- */
+
+struct rundir_listing {
+    char *runs;
+    struct file_list names;
+    size_t left; /* names that were not looked at */
+    struct run_cache *cache;
+};
+
+struct rundir_listing *rundir_listing_begin(const char *runs, struct error *error)
 {
     struct file_list names = {0};
-    *count = 0;
     if (file_is_directory(runs) && !file_list_read(&names, runs, error))
         return NULL;
-    struct run_cache *cache = run_cache_open();
-    struct rundir_summary *list = mem_array(names.count + 1, sizeof *list);
-    for (size_t i = 0; i < names.count; i++) {
-        struct error passed_over = {0};
-        char *path = path_join(runs, names.name[i]);
-        if (summarise(path, cache, &list[*count], &passed_over))
-            (*count)++;
+    struct rundir_listing *listing = mem_alloc(sizeof *listing);
+    *listing = (struct rundir_listing){
+        .runs = mem_string(runs), .names = names, .left = names.count, .cache = run_cache_open()};
+    return listing;
+}
+
+bool rundir_listing_next(struct rundir_listing *listing, struct rundir_summary *summary)
+{
+    struct error passed_over;
+    bool found = false;
+    while (!found && listing->left > 0) {
+        char *path = path_join(listing->runs, listing->names.name[--listing->left]);
+        found = summarise(path, listing->cache, summary, &passed_over);
         mem_free(path);
     }
-    run_cache_close(cache);
-    file_list_free(&names);
-    qsort(list, *count, sizeof *list, newer_first);
+    return found;
+}
+
+size_t rundir_listing_left(const struct rundir_listing *listing)
+{
+    return listing->left;
+}
+
+void rundir_listing_end(struct rundir_listing *listing)
+{
+    if (!listing)
+        return;
+    run_cache_close(listing->cache);
+    file_list_free(&listing->names);
+    mem_free(listing->runs);
+    mem_free(listing);
+}
+
+void rundir_list_sort(struct rundir_summary *list, size_t count)
+{
+    if (count > 0)
+        qsort(list, count, sizeof *list, newer_first);
+}
+
+struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error)
+{
+    struct rundir_listing *listing = rundir_listing_begin(runs, error);
+    *count = 0;
+    if (!listing)
+        return NULL;
+    struct rundir_summary *list = mem_array(listing->left + 1, sizeof *list);
+    while (rundir_listing_next(listing, &list[*count]))
+        (*count)++;
+    rundir_listing_end(listing);
+    rundir_list_sort(list, *count);
     return list;
 }
 

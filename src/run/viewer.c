@@ -129,6 +129,21 @@ static void begin_again(struct viewer *viewer)
     }
 }
 
+/* What else stands in a file that came from somewhere, a "bye" or an answer, must not pass for words of ours. */
+static bool is_event(const char *line, size_t length)
+{
+    static const char start[] = "{\"kind\":";
+    return length >= sizeof start && memcmp(line, start, sizeof start - 1) == 0 && !memchr(line, '\0', length);
+}
+
+/* It counts as left out, so that numbers stay right. */
+static void tell_damaged(struct viewer *viewer, uint64_t number)
+{
+    char line[48];
+    snprintf(line, sizeof line, "{\"damaged\":%" PRIu64 "}", number + 1);
+    put(viewer, line);
+}
+
 /* A line of the file; where the viewer knows another one in its place all begins again. */
 static void take_line(struct viewer *viewer, const char *text, size_t length)
 {
@@ -136,6 +151,8 @@ static void take_line(struct viewer *viewer, const char *text, size_t length)
     bool last_known = line.number + 1 == viewer->from && !viewer->trusts;
     if (last_known && !event_same_time(event_line_time(text, length), viewer->from_time))
         begin_again(viewer);
+    else if (line.number >= viewer->from && !is_event(text, length))
+        tell_damaged(viewer, line.number);
     else if (line.number >= viewer->from)
         viewer_thin_take(&viewer->thin, &line, send_line, viewer);
 }

@@ -9,7 +9,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
-enum { CLASSES_MAX = 100000 };
+enum { CLASSES_MAX = 100000, PREDICTIONS_BYTES_MAX = 1 << 30 };
 
 static bool take_image(struct results_read *read, json_t *image)
 {
@@ -63,8 +63,9 @@ bool results_read(struct results_read *read, const char *run, bool best, struct 
 {
     *read = (struct results_read){0};
     char *path = path_join(run, best ? "predictions-best.json" : "predictions.json");
-    json_error_t fault;
-    json_t *root = json_load_file(path, 0, &fault);
+    char *text = file_read_text_own(path, PREDICTIONS_BYTES_MAX, error);
+    json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+    mem_free(text);
     json_t *classes = json_object_get(root, "classes"), *images = json_object_get(root, "images");
     size_t count = json_array_size(classes), at;
     bool good = count > 0 && count <= CLASSES_MAX && json_is_array(images);

@@ -56,6 +56,7 @@ TEXT(note, run->labels.note)
 FLAG(tagged, run->labels.tags > 0)
 FLAG(resumed, run->resumed > 0)
 FLAG(forked, run->parent[0] != '\0')
+FLAG(damaged, run->damage[0] != '\0')
 
 const struct query_column run_columns[] = {
     {"best", QUERY_NUMBER, 1, "best validation accuracy, per cent", ask_best, NULL, NULL},
@@ -70,8 +71,8 @@ const struct query_column run_columns[] = {
     {"name", QUERY_TEXT, 0, "part of the name", NULL, ask_name, NULL},
     {"model", QUERY_TEXT, 0, "part of the architecture's name", NULL, ask_model, NULL},
     {"data", QUERY_TEXT, 0, "part of the path of its images", NULL, ask_data, NULL},
-    {"state", QUERY_TEXT, 0, "running, paused, finished, stopped, early, interrupted, failed, broken", NULL, ask_state,
-     NULL},
+    {"state", QUERY_TEXT, 0, "running, paused, finished, stopped, early, interrupted, failed, broken, damaged, newer",
+     NULL, ask_state, NULL},
     {"weights", QUERY_TEXT, 0, "part of how its weights matched", NULL, ask_weights, NULL},
     {"parent", QUERY_TEXT, 0, "part of the name of what it was forked from", NULL, ask_parent, NULL},
     {"fault", QUERY_TEXT, 0, "part of why it failed", NULL, ask_fault, NULL},
@@ -80,5 +81,6 @@ const struct query_column run_columns[] = {
     {"tagged", QUERY_FLAG, 0, "has a tag", NULL, NULL, ask_tagged},
     {"resumed", QUERY_FLAG, 0, "was gone on with", NULL, NULL, ask_resumed},
     {"forked", QUERY_FLAG, 0, "began from another run's checkpoint", NULL, NULL, ask_forked},
+    {"damaged", QUERY_FLAG, 0, "not all of its events can be read", NULL, NULL, ask_damaged},
     {NULL, QUERY_FLAG, 0, NULL, NULL, NULL, NULL},
 };

@@ -121,5 +121,5 @@ size_t session_pump(struct session *session)
     while (read(session->wake[0], drained, sizeof drained) > 0)
         ;
     return views_pump(session) + pull_pump(session) + cost_pump(session) + look_pump(session) + results_pump(session) +
-           opening_pump(session) + running_pump(session) + (size_t)session->notices;
+           opening_pump(session) + running_pump(session) + runs_pump(session) + (size_t)session->notices;
 }

@@ -133,7 +133,7 @@ bool session_fork(struct session *session, const char *path, const char *checkpo
     if (!run_is_there(path, error) || !experiment_load_run(&now, path, error))
         return false;
     char *settings = path_join(path, "experiment.ini");
-    bool good = session_load_experiment(session, settings, error);
+    bool good = rundir_check(path, error) && session_load_experiment(session, settings, error);
     mem_free(settings);
     if (!good)
         return false;

@@ -91,8 +91,9 @@ static bool run_look(struct job *job, void *context, struct error *error)
     struct event_sink sink = {.emit = take, .context = &look->story};
     (void)job;
     look->size = events_size(look->path);
-    look->settings = tell_settings(look->path);
-    return rundir_read(look->path, &sink, error);
+    bool good = rundir_check(look->path, error);
+    look->settings = good ? tell_settings(look->path) : mem_string("");
+    return good && rundir_read(look->path, &sink, NULL, error);
 }
 
 /* --- on the front end's --- */

@@ -79,9 +79,7 @@ struct session {
     struct session_search *search; /* NULL: not begun */
 
     /* session_runs.c */
-    struct rundir_summary *summary;
-    struct session_run *run;
-    size_t runs;
+    struct run_list *run_list[2]; /* those of the folder, and of its trash; NULL: never asked for */
 };
 
 void session_wake(int descriptor); /* the front end: there is something for session_pump */
@@ -160,5 +158,6 @@ void running_finish(struct session *session);
 
 /* session_runs.c */
 void runs_finish(struct session *session);
+size_t runs_pump(struct session *session); /* the number of changes */
 
 #endif

@@ -179,7 +179,7 @@ bool session_resume(struct session *session, const char *run, int epochs, struct
 {
     struct experiment experiment;
     char *path = run_find(session->runs_folder, run, error), *file = path ? path_join(path, "experiment.ini") : NULL;
-    bool good = path && experiment_load(&experiment, file, error);
+    bool good = path && rundir_check(path, error) && experiment_load(&experiment, file, error);
     struct engine_request request = {.experiment = &experiment, .resume = path, .epochs = epochs};
     good = good && begin(session, &request, error);
     mem_free(file);

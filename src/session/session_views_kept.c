@@ -13,7 +13,7 @@
 #include "thaw/base/mem.h"
 
 /* A pump takes in no longer than this, so that keys are answered while a long run is read. */
-static const double pump_most = 0.02;
+static const double pump_most = 0.01;
 
 /* --- making and dropping --- */
 
@@ -189,7 +189,11 @@ void view_line_words(const struct view *view, char *words, size_t room)
     const struct view_line *line = &view->line;
     const char *host = link_host(view->link);
     double behind = line->offset - line->least, silence = clock_monotonic() - line->came;
+    struct run_damage damage = link_damage(view->link);
+    char unread[RUN_DAMAGE_TEXT];
     words[0] = 0;
+    if (!damage.version && run_damage_words(unread, &damage))
+        snprintf(words, room, "damaged: %s", unread);
     if (link_state(view->link) == LINK_WAITING)
         snprintf(words, room, "%.250s", link_sentence(view->link));
     else if (!host[0] || line->told == 0 || !is_stepping(view))
@@ -241,6 +245,18 @@ static void take_change(struct session *session, struct view *view)
         view->stamp = events_stamp(view);
 }
 
+/* Once all is read that there is. */
+static void tell_damage(struct session *session, struct view *view)
+{
+    char words[RUN_DAMAGE_TEXT];
+    struct run_damage damage = link_damage(view->link);
+    if (view->damage_told || damage.version || !run_damage_words(words, &damage))
+        return;
+    view->damage_told = true;
+    view_notice(session, false, "%.200s is damaged: %s; what is shown is the rest", path_base(link_run(view->link)),
+                words);
+}
+
 static size_t pump_view(struct session *session, struct view *view, double until)
 {
     struct link_message message;
@@ -266,9 +282,10 @@ static size_t pump_view(struct session *session, struct view *view, double until
         }
         if ((count & 63) == 0 && clock_monotonic() > until) {
             session_wake(session->wake[1]); /* the rest with the next pump */
-            break;
+            return count;
         }
     }
+    tell_damage(session, view);
     return count;
 }
 

@@ -43,6 +43,7 @@ struct view {
     struct view_line line;
     struct view_stage stage[EXPERIMENT_THAWS]; /* of a run that was started from here, as far as known */
     int stages_known;
+    bool damage_told;        /* what of its events cannot be read */
     struct view_stamp stamp; /* of the file of its events, when it had ended */
     struct story story;
     struct view_asked asked[VIEW_ASKED]; /* commands that wait for their answers */

@@ -88,7 +88,7 @@ bool recorded_read(struct recorded_commands *commands, const char *events, uint6
     struct error unused;
     struct file_map map;
     *added = false;
-    if (!file_map_open(&map, events, error))
+    if (!file_map_open_own(&map, events, error))
         return false;
     const char *begin = map.size > 0 ? (const char *)map.data : "", *end = begin + map.size, *line_end;
     const char *at = begin + (mark < map.size ? mark : map.size);

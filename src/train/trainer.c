@@ -155,13 +155,14 @@ static bool find_parent(struct trainer *trainer, struct error *error)
     enum { MOST = 1 << 16 };
     char *last = rundir_file(trainer->rundir, TRAINER_LAST), *file = rundir_file(trainer->rundir, TRAINER_PARENT);
     bool wanted = file_exists(file) && !file_exists(last) && rundir_mark(trainer->rundir) == 0;
-    char *text = wanted ? file_read_text(file, MOST, error) : NULL;
+    char *text = wanted ? file_read_text_own(file, MOST, error) : NULL;
     bool good = text || !wanted;
     if (text) {
         size_t length = strcspn(text, "\n");
         const char *name = text + length + (text[length] == '\n');
         trainer->fork = mem_format("%.*s", (int)length, text);
         trainer->checkpoint = mem_format("%.*s", (int)strcspn(name, "\n"), name);
+        good = rundir_check(trainer->fork, error);
     }
     mem_free(text);
     mem_free(file);

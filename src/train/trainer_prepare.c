@@ -258,7 +258,7 @@ static void copy_kernels(const struct trainer *trainer, const char *record)
     struct error error = {0};
     struct file_map map;
     char *from = path_join(trainer->fork, TRAINER_KERNELS);
-    if (file_exists(from) && file_map_open(&map, from, &error)) {
+    if (file_exists(from) && file_map_open_own(&map, from, &error)) {
         if (!file_write_atomic(record, map.data, map.size, &error))
             log_write(trainer->log, LOG_WARNING, "kernels", "%s", error.text);
         file_map_close(&map);

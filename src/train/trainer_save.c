@@ -169,7 +169,7 @@ static bool name_file(const char *from, const char *to, struct error *error)
     unlink(to);
     if (link(from, to) == 0)
         return true;
-    bool good = file_map_open(&map, from, error);
+    bool good = file_map_open_own(&map, from, error);
     if (good) {
         good = file_write_atomic(to, map.data, map.size, error);
         file_map_close(&map);

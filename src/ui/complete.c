@@ -195,7 +195,8 @@ static void offer_settings(struct completions *out, struct ui *ui, const char *h
 static void offer_runs(struct completions *out, struct ui *ui, const char *head, const char *typed)
 {
     const struct session_run *runs;
-    size_t count = session_runs(ui->session, &runs);
+    session_read_runs(ui->session, false);
+    size_t count = session_runs(ui->session, false, &runs);
     for (size_t i = 0; i < count; i++)
         offer(out, head, typed, runs[i].name, "");
     if (strchr(typed, '/'))

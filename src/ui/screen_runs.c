@@ -24,10 +24,14 @@ static const struct component_column columns[RUN_COLUMNS] = {
     [RUN_STATE] = {{"state", 10, 0, ALIGN_LEFT, 70}, "state", false},
 };
 
-static void read_runs(struct runs *runs, struct ui *ui)
+/* What the session knows by now; false: that is here already. */
+static bool take_runs(struct runs *runs, struct ui *ui)
 {
     const struct session_run *all;
-    runs->count = runs->trash ? session_trash(ui->session, &all) : session_runs(ui->session, &all);
+    if (runs->news == session_runs_news(ui->session, runs->trash))
+        return false;
+    runs->news = session_runs_news(ui->session, runs->trash);
+    runs->count = session_runs(ui->session, runs->trash, &all);
     runs->run = mem_grow(runs->run, runs->count + 1, sizeof *runs->run);
     for (size_t i = 0; i < runs->count; i++) {
         struct run *run = &runs->run[i];
@@ -48,9 +52,9 @@ static void read_runs(struct runs *runs, struct ui *ui)
         snprintf(run->tags, sizeof run->tags, "%s", all[i].tags);
         snprintf(run->note, sizeof run->note, "%s", all[i].note);
         snprintf(run->parent, sizeof run->parent, "%s", all[i].parent);
+        snprintf(run->damage, sizeof run->damage, "%s", all[i].damage);
     }
-    runs->read_at = clock_monotonic();
-    runs->stale = false;
+    return true;
 }
 
 static int compare_numbers(double a, double b)
@@ -105,10 +109,36 @@ static void arrange(void *state, struct ui *ui)
     component_table_arrange(&runs->table, runs->count);
 }
 
+/* The bar stays on its run, but for one that nobody has moved: that is on the newest. */
+static void arrange_anew(struct runs *runs, struct ui *ui)
+{
+    char kept[sizeof runs->run->path];
+    int at = runs->table.list.selected > 0 ? runs->table.list.selected : 0;
+    const struct run *run = at > 0 ? runs_selected(runs) : NULL;
+    snprintf(kept, sizeof kept, "%s", run ? run->path : "");
+    if (!take_runs(runs, ui))
+        return;
+    arrange(runs, ui);
+    for (int i = 0; kept[0] && i < runs->table.list.rows; i++)
+        if (!strcmp(runs->run[runs->table.row[i]].path, kept))
+            at = i;
+    list_select(&runs->table.list, at);
+}
+
+static void read_anew(struct runs *runs, struct ui *ui)
+{
+    session_read_runs(ui->session, runs->trash);
+    arrange_anew(runs, ui);
+    runs->read_at = clock_monotonic();
+    runs->stale = false;
+}
+
 void runs_refresh(void *state, struct ui *ui)
 {
-    read_runs(state, ui);
-    arrange(state, ui);
+    struct runs *runs = state;
+    unsigned before = runs->news;
+    read_anew(runs, ui);
+    runs->awaited = runs->news == before;
 }
 
 void runs_fail(struct runs *runs, struct ui *ui, const struct error *error)
@@ -123,14 +153,24 @@ const struct run *runs_selected(const struct runs *runs)
     return selected < 0 ? NULL : &runs->run[selected];
 }
 
+/* That a list has come is no reason to read it again. */
 static void changed(void *state, struct ui *ui)
 {
-    (void)ui;
-    ((struct runs *)state)->stale = true;
+    struct runs *runs = state;
+    bool came = runs->news != session_runs_news(ui->session, runs->trash), trains = ui_training(ui);
+    if (came)
+        arrange_anew(runs, ui);
+    if (came && runs->awaited) { /* as a key is answered, not when it is time for news */
+        ui_again(ui);
+        runs->awaited = false;
+    }
+    runs->stale = runs->stale || !came || trains || runs->trained;
+    runs->trained = trains;
 }
 
 static void *create(struct ui *ui)
 {
+    (void)ui;
     struct runs *runs = mem_alloc(sizeof *runs);
     runs->table = (struct component_table){.list = {.selected = -1},
                                            .filter = {.changed = arrange, .context = runs},
@@ -141,8 +181,6 @@ static void *create(struct ui *ui)
                                            .passes = passes,
                                            .compare = compare,
                                            .context = runs};
-    read_runs(runs, ui);
-    arrange(runs, ui);
     list_select(&runs->table.list, 0);
     return runs;
 }
@@ -165,7 +203,7 @@ static const char *when(const struct runs *runs, char text[32], double started)
         newest = runs->run[i].started > newest ? runs->run[i].started : newest;
     time_t seconds = (time_t)started, last = (time_t)newest;
     struct tm local, local_last;
-    if (localtime_r(&seconds, &local) == NULL || localtime_r(&last, &local_last) == NULL ||
+    if (started <= 0 || localtime_r(&seconds, &local) == NULL || localtime_r(&last, &local_last) == NULL ||
         strftime(text, 32, local.tm_year == local_last.tm_year ? "%m-%d %H:%M" : "%Y-%m-%d", &local) == 0)
         snprintf(text, 32, "-");
     return text;
@@ -235,18 +273,22 @@ static void draw_versus(const struct run *run, const struct run *other, struct c
                   words_seconds(b, other->seconds));
 }
 
-/* What people put on it, and where it comes from. */
+/* What cannot be read of it, what people put on it, and where it comes from. */
 static void draw_labels(const struct run *run, struct canvas *canvas, struct rect line)
 {
     int x = line.x, end = line.x + line.w;
     const struct {
         const char *label, *text;
-    } labels[] = {{"tags", run->tags}, {"note", run->note}, {"forked from", run->parent}};
+        enum theme_role role;
+    } labels[] = {{"damaged:", run->damage, THEME_WARNING},
+                  {"tags", run->tags, THEME_EVENT},
+                  {"note", run->note, THEME_EVENT},
+                  {"forked from", run->parent, THEME_EVENT}};
     for (size_t i = 0; i < THAW_LENGTH(labels) && line.h > 0; i++) {
         if (labels[i].text[0] == '\0' || x >= end)
             continue;
         x += canvas_format(canvas, x, line.y, end - x, THEME_DIM, 0, "%s ", labels[i].label);
-        x += canvas_format(canvas, x, line.y, end - x, THEME_EVENT, 0, "%s  ", labels[i].text);
+        x += canvas_format(canvas, x, line.y, end - x, labels[i].role, 0, "%s  ", labels[i].text);
     }
 }
 
@@ -265,7 +307,7 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
     time_t started = (time_t)run->started;
     struct tm local;
     char begun[40] = "";
-    if (localtime_r(&started, &local) != NULL)
+    if (run->started > 0 && localtime_r(&started, &local) != NULL)
         strftime(begun, sizeof begun, ", begun %Y-%m-%d %H:%M", &local);
     snprintf(value[2], sizeof value[2], "%d of %d epochs in %s%s", run->done, run->epochs,
              words_seconds(words, run->seconds), begun);
@@ -276,7 +318,7 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
         struct rect line = layout_cut_top(&area, 1);
         field_draw(canvas, line.x, line.y, line.w, LABEL, labels[i], value[i]);
     }
-    if (run->tags[0] || run->note[0] || run->parent[0])
+    if (run->damage[0] || run->tags[0] || run->note[0] || run->parent[0])
         draw_labels(run, canvas, layout_cut_top(&area, 1));
     for (size_t i = 0; i < runs->count; i++)
         if (strcmp(runs->run[i].path, runs->marked) == 0 && &runs->run[i] != run)
@@ -286,6 +328,11 @@ static void draw_details(const struct runs *runs, struct canvas *canvas, struct 
 static void draw_empty(const struct runs *runs, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     char text[160], train[COMPONENT_KEY];
+    size_t left;
+    if (session_runs_left(ui->session, runs->trash, &left)) {
+        component_empty(canvas, area, "", "Reading the runs ...");
+        return;
+    }
     if (runs->trash) {
         component_empty(canvas, area, "The trash is empty", "Deleted runs are kept here until thaw runs empty-trash.");
         return;
@@ -297,18 +344,29 @@ static void draw_empty(const struct runs *runs, struct ui *ui, struct canvas *ca
     component_empty(canvas, area, "No runs yet", text);
 }
 
+/* Only the first time, while the list fills. */
+static void draw_left(const struct runs *runs, struct ui *ui, struct canvas *canvas, struct rect *area)
+{
+    size_t left;
+    if (!session_runs_left(ui->session, runs->trash, &left) || left == 0)
+        return;
+    struct rect line = layout_cut_bottom(area, 1);
+    canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "reading %zu more ...", left);
+}
+
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct runs *runs = state;
     /* While a run trains, events come many times a second; its row may lag a little. */
     if (runs->stale && clock_monotonic() - runs->read_at > 2)
-        runs_refresh(runs, ui);
+        read_anew(runs, ui);
     if (runs->trash)
         component_heading(canvas, &area, "trash", "U brings back, t shows the runs", true);
     if (runs->count == 0) {
         draw_empty(runs, ui, canvas, area);
         return;
     }
+    draw_left(runs, ui, canvas, &area);
     struct rect side = {0, 0, 0, 0};
     if (area.w >= 140 && area.h >= 36)
         layout_columns(area, 0.48, 84, 56, 2, &area, &side);

@@ -7,7 +7,7 @@
 
 /* The session reads its runs anew on each call, so the screen keeps a copy for as long as it is looked at. */
 struct run {
-    char path[512], name[64], model[64], data[256], state[32], tags[128], note[256], parent[160];
+    char path[512], name[64], model[64], data[256], state[32], tags[128], note[256], parent[160], damage[240];
     double started, seconds, best, last, trainable, frozen;
     int done, epochs;
     bool trains;
@@ -18,14 +18,17 @@ struct runs {
     struct run *run;
     size_t count;
     bool trash;       /* the deleted ones are listed */
-    double read_at;   /* clock_monotonic; 0: never */
+    double read_at;   /* clock_monotonic, when it was asked for last */
+    unsigned news;    /* which of the session's lists this is a copy of */
+    bool awaited;     /* somebody asked to see it, who has not */
     bool stale;       /* a run has moved since */
+    bool trained;     /* one trained at the last change */
     char marked[512]; /* path; "": none */
     char asked[512];  /* path of the run that a question is about */
 };
 
 /* screen_runs.c */
-void runs_refresh(void *state, struct ui *ui); /* reads the list anew */
+void runs_refresh(void *state, struct ui *ui);            /* has the list read anew */
 /* What could not be done to a run is said; the list is read anew, for the run may be gone. */
 void runs_fail(struct runs *runs, struct ui *ui, const struct error *error);
 const struct run *runs_selected(const struct runs *runs); /* NULL: none */

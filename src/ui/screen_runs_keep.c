@@ -233,6 +233,7 @@ void runs_show_trash(const struct command_call *call)
 {
     struct runs *runs = call->state;
     runs->trash = !runs->trash;
+    runs->news = session_runs_news(call->ui->session, runs->trash) - 1; /* a copy of the other list */
     runs_refresh(runs, call->ui);
     list_select(&runs->table.list, 0);
 }

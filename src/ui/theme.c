@@ -196,9 +196,12 @@ static bool refuse_file(const struct theme *theme, const char *path, struct erro
 
 static bool load_file(struct theme *theme, const char *path, struct error *error)
 {
-    struct reader reader = {.theme = theme, .error = error, .path = path, .stream = fopen(path, "r")};
-    if (!reader.stream)
+    struct error why;
+    struct reader reader = {.theme = theme, .error = error, .path = path, .stream = file_stream(path, 0, &why)};
+    if (!reader.stream && !file_exists(path))
         return refuse_file(theme, path, error);
+    if (!reader.stream)
+        return error_set(error, ERROR_USAGE, "%s", why.text);
     int line = ini_parse_stream(read_line, &reader, take, &reader);
     fclose(reader.stream);
     if (line > 0 && !reader.failed)

@@ -5,6 +5,7 @@
 #include "thaw/weights/weights.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -135,12 +136,55 @@ static void release_map(void *block)
     mem_free(map);
 }
 
+static bool is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || length == 1);
+}
+
+/* Hugging Face's cache keeps the files of REPOSITORY/snapshots/REVISION in REPOSITORY/blobs, with links to them. */
+static bool is_its_blob(const char *path, const char *folder)
+{
+    static const char snapshots[] = "/snapshots";
+    const char *revision = strrchr(folder, '/');
+    size_t length = revision ? (size_t)(revision - folder) : 0;
+    if (length < sizeof snapshots || strncmp(revision - (sizeof snapshots - 1), snapshots, sizeof snapshots - 1) != 0)
+        return false;
+    char *blobs = mem_format("%.*s/blobs", (int)(length - (sizeof snapshots - 1)), folder);
+    bool is = is_below(path, blobs) && !strchr(path + strlen(blobs) + 1, '/');
+    mem_free(blobs);
+    return is;
+}
+
+/* Where a file beside the weights really lies, all links followed: in their folder or below it. NULL: it does not, or is
+ * not there. The caller free()s it. */
+static char *find_beside(const struct weights *weights, const char *name, struct error *error)
+{
+    size_t length = (size_t)(path_base(weights->path) - weights->path);
+    char *given = mem_format("%.*s", (int)length, weights->path), *path = mem_format("%s%s", given, name);
+    char *folder = realpath(length ? given : ".", NULL), *found = realpath(path, NULL);
+    bool inside = folder && found && (is_below(found, folder) || is_its_blob(found, folder));
+    if (!folder || !found)
+        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+    else if (!inside)
+        error_set(error, ERROR_FAILED, "%s: a link to %s, outside of the model's own folder: put the file itself there",
+                  path, found);
+    if (!inside) {
+        free(found);
+        found = NULL;
+    }
+    free(folder);
+    mem_free(given);
+    mem_free(path);
+    return found;
+}
+
 const struct file_map *weights_map_beside(struct weights *weights, const char *name, struct error *error)
 {
-    char *path = mem_format("%.*s%s", (int)(path_base(weights->path) - weights->path), weights->path, name);
+    char *path = find_beside(weights, name, error);
     struct file_map *map = mem_alloc(sizeof *map);
-    bool good = file_map_open(map, path, error);
-    mem_free(path);
+    bool good = path && file_map_open_own(map, path, error);
+    free(path);
     if (good) {
         weights_keep(weights, map, release_map);
         weights_widen(weights, map->size);

@@ -157,7 +157,7 @@ static uint64_t saved_step(const char *run)
 {
     struct error error = {0};
     uint64_t step = 0;
-    world_must(rundir_read(run, &(struct event_sink){.emit = keep_saved, .context = &step}, &error), &error);
+    world_must(rundir_read(run, &(struct event_sink){.emit = keep_saved, .context = &step}, NULL, &error), &error);
     return step;
 }
 

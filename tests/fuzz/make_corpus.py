@@ -545,6 +545,42 @@ def story():
     return {**{name: b"\n".join(of) + b"\n" for name, of in lines.items()}, "no_end": EVENTS["run"] + b"\n" + EVENTS["step"]}
 
 
+def rundir():
+    def of(*files):
+        return b"".join(b"@f " + name.encode() + b"\n" + data for name, data in files)
+    def events(*lines):
+        return b"\n".join(lines) + b"\n"
+    everything, steps = events(*EVENTS.values()), [line("step", step=i, epoch=1, loss=1 / i, images=4) for i in range(1, 6)]
+    labels = json.dumps({"tags": ["a", "b"], "note": "\u00e9", "colour": 7}).encode()
+    settings = b"[model]\nname = resnet20\n[train]\nepochs = 3\nlr = 0.1\n[thaw]\nepoch 2 = layer3 @ lr*0.1\n"
+    predictions = json.dumps({"epoch": 1, "classes": ["a", "b"], "images": [{"label": 0, "predicted": 1}, {"label": 1, "predicted": 1}]}).encode()
+    whole = of(("events.jsonl", everything), ("labels.json", labels), ("experiment.ini", settings), ("lock", b"12\n"), ("predictions.json", predictions))
+    return {
+        "whole": whole,
+        "events": everything,
+        "steps_last": events(EVENTS["run"], *steps),
+        "torn": events(EVENTS["run"], *steps) + EVENTS["step"][:40],
+        "garbage": events(EVENTS["run"], b"garbage", *steps, b"", b"\xff", EVENTS["done"]),
+        "nul": events(EVENTS["run"], steps[0].replace(b"loss", b"lo\0s"), *steps, EVENTS["done"]),
+        "zeros": b"\0" * 300,
+        "headless": events(*steps, EVENTS["epoch"], EVENTS["done"]),
+        "newer": events(line("run", **{**RUN, "version": 3}), *steps, EVENTS["done"]),
+        "newer_later": events(EVENTS["run"], steps[0], line("run", **{**RUN, "version": 2147483647}), EVENTS["done"]),
+        "far_numbers": events(line("run", **{**RUN, "epochs": 2147483647, "seed": 0}), line("epoch", epoch=2147483647, loss=1e308), EVENTS["eval"]),
+        "far_times": events(EVENTS["run"], b'{"kind":"done","time":1e300,"how":"finished"}', b'{"kind":"note","time":"nan","text":"x"}'),
+        "empty": b"@f events.jsonl\n",
+        "nothing": b"@f labels.json\n" + labels,
+        "link": b"@l events.jsonl\n@f labels.json\n" + labels,
+        "links": b"@f events.jsonl\n" + everything + b"@l labels.json\n@l lock\n@l checkpoints\n@l parent\n@l predictions.json\n",
+        "pipe": b"@p events.jsonl\n",
+        "pipes": b"@f events.jsonl\n" + everything + b"@p labels.json\n@p lock\n@p experiment.ini\n@p predictions.json\n",
+        "labels_wrong": of(("events.jsonl", everything), ("labels.json", b'{"tags":["a,b",3],"note":{}}')),
+        "settings_wrong": of(("events.jsonl", everything), ("experiment.ini", b"[train]\nepochs = 1e99\n[nothing]\nx = \xff\n")),
+        "predictions_wrong": of(("events.jsonl", everything), ("predictions.json", predictions.replace(b'"label": 0', b'"label": -7'))),
+        "lock_wrong": of(("events.jsonl", everything), ("lock", b"99999999999999999999999")),
+    }
+
+
 def command():
     words = ["lr 0.002", "lr *1.25", "pause", "step 3", "stop", "stop epoch", "stop 18:30", "stop +30", "stop +1e308", "stop +5:30", "freeze l1 l2",
              "thaw layer4 layer3 @ lr*0.1", "thaw x @ lr * 1e-320", "undo", "epochs 1000000", "note a word", "lr nan", "trian", "  save ", "thaw @"]
@@ -607,7 +643,7 @@ def pipe():
 
 def main():
     for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, checkpoint, catalog,
-                   onnx, darknet, event, story, command, viewer, link, pipe):
+                   onnx, darknet, event, story, rundir, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

@@ -265,7 +265,7 @@ static int run_in_pieces(const struct trainer_options *options, struct experimen
         own.resume = find_run(experiment, path);
         if (!own.resume)
             continue;
-        if (!rundir_read(path, &(struct event_sink){.emit = note_done}, &error))
+        if (!rundir_read(path, &(struct event_sink){.emit = note_done}, NULL, &error))
             fail_msg("%s", error.text);
         world_read(path, log);
         over = ended && log->kinds[EVENT_DONE] > 0 && log->last[EVENT_DONE].u.done.how != EVENT_DONE_STOPPED;

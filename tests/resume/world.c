@@ -309,7 +309,7 @@ void world_read(const char *run, struct world_log *log)
 {
     struct error error = {0};
     *log = (struct world_log){0};
-    world_must(rundir_read(run, &(struct event_sink){.emit = take, .context = log}, &error), &error);
+    world_must(rundir_read(run, &(struct event_sink){.emit = take, .context = log}, NULL, &error), &error);
 }
 
 static float *read_values(const struct weights *weights, size_t index, size_t *bytes)

@@ -29,7 +29,7 @@ void fake_init_runs(struct session *session)
         run->name = strrchr(run->path, '/') + 1;
         run->tags = session->run_text[i].tags;
         run->note = session->run_text[i].note;
-        run->parent = "";
+        run->parent = run->damage = "";
     }
 }
 
@@ -44,21 +44,43 @@ struct session_run *fake_find_run(struct session *session, const char *run)
 static size_t list(struct session *session, bool deleted, const struct session_run **runs)
 {
     size_t count = 0;
-    for (size_t i = 0; i < RUNS && !session->empty; i++)
+    for (size_t i = session->runs_slow ? RUNS - session->runs_come : 0; i < RUNS && !session->empty; i++)
         if (session->run_text[i].deleted == deleted && !session->run_text[i].gone)
             session->listed[count++] = session->run[i];
     *runs = session->listed;
     return count;
 }
 
-size_t session_runs(struct session *session, const struct session_run **runs)
+size_t session_runs(struct session *session, bool trash, const struct session_run **runs)
 {
-    return list(session, false, runs);
+    return list(session, trash, runs);
 }
 
-size_t session_trash(struct session *session, const struct session_run **runs)
+void fake_session_slow_runs(struct session *session, size_t come)
 {
-    return list(session, true, runs);
+    session->runs_slow = true;
+    session->runs_come = come;
+    session->runs_read++;
+    session->opened = true; /* something for the next pump */
+}
+
+void session_read_runs(struct session *session, bool trash)
+{
+    (void)trash;
+    session->runs_read += !session->runs_slow;
+}
+
+bool session_runs_left(const struct session *session, bool trash, size_t *left)
+{
+    (void)trash;
+    *left = session->runs_slow ? RUNS - session->runs_come : 0;
+    return *left > 0;
+}
+
+unsigned session_runs_news(const struct session *session, bool trash)
+{
+    (void)trash;
+    return session->runs_read;
 }
 
 /* The last session made has the runs: these two calls are told none. */

@@ -39,6 +39,8 @@ void fake_session_lose_run(struct session *session, const char *name);
 /* The next download ends with a wrong digest; the user's catalog has a fault. */
 void fake_session_fail_pull(struct session *session);
 void fake_session_catalog_fault(struct session *session);
+/* Reading the runs takes long: so many of them, the newest first, are there with the next pump. */
+void fake_session_slow_runs(struct session *session, size_t come);
 
 /* fake_layers.c: fills rows and present marks for an architecture; returns the count. */
 size_t fake_layers_make(const char *arch, int classes, struct session_layer *row, unsigned *present);

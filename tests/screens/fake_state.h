@@ -56,6 +56,9 @@ struct session {
     bool scheduled;
     struct session_run run[RUNS], listed[RUNS];
     struct fake_run_text run_text[RUNS];
+    unsigned runs_read;
+    size_t runs_come; /* so many of them were read by now, where that is slow; else RUNS */
+    bool runs_slow;
     char fork[160], checkpoint[32];
     bool here; /* runs train in this process */
     struct session_notice notice;

@@ -348,6 +348,27 @@ static void test_runs_are_deleted_and_brought_back(void **state)
     see("It is not in the trash");
 }
 
+/* The list fills as it is read, and the bar stays on its run. */
+static void test_runs_come_one_after_the_other(void **state)
+{
+    (void)state;
+    fake_session_slow_runs(stage.session, 0);
+    type("6");
+    see("Reading the runs ...");
+    fake_session_slow_runs(stage.session, 2);
+    stage_train(&stage, 1);
+    see("vgg-american");
+    see("reading 2 more ...");
+    miss("indian-scratch");
+    type("j"); /* to the older one */
+    see("20261121-140500-ants-bees");
+    fake_session_slow_runs(stage.session, 4);
+    stage_train(&stage, 1);
+    see("indian-scratch");
+    miss("reading ");
+    see("20261121-140500-ants-bees"); /* in full, below the list */
+}
+
 static void test_runs_are_forked_and_replayed(void **state)
 {
     (void)state;
@@ -591,6 +612,7 @@ int main(void)
         WITH_STAGE(test_the_form_counts_the_next_run),
         WITH_STAGE(test_runs_go_on),
         WITH_STAGE(test_runs_are_named_and_labelled),
+        WITH_STAGE(test_runs_come_one_after_the_other),
         WITH_STAGE(test_runs_are_deleted_and_brought_back),
         WITH_STAGE(test_runs_are_forked_and_replayed),
         WITH_STAGE(test_runs_that_are_gone_are_said_to_be),

@@ -8,12 +8,20 @@
 
 #include "thaw/base/error.h"
 
+/* Opens a regular file as open(2) does (flags, mode; always close-on-exec) and nothing else: a named pipe, a socket or a
+ * device in its place is never waited for, and refused with a sentence. With O_NOFOLLOW a symbolic link is refused, too:
+ * so files of our own are opened, those of runs and caches, which may have come from elsewhere. -1 with errno. */
+int file_open(const char *path, int flags, unsigned mode, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* As a stream of stdio (FILE *), for reading. */
+void *file_stream(const char *path, int flags, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 /* A whole file mapped read-only. An empty file has size 0 and data NULL. */
 struct file_map {
     const uint8_t *data;
     size_t size;
 };
 bool file_map_open(struct file_map *map, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool file_map_open_own(struct file_map *map, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void file_map_close(struct file_map *map) THAW_NONNULL;
 /* Lets go of the memory that holds whole pages of these bytes, if they are the map's: they come from the file again when
  * they are used again. For reading much once. */
@@ -21,6 +29,7 @@ void file_map_forget(const struct file_map *map, const uint8_t *from, size_t siz
 
 /* The whole file as text with a NUL behind it; the caller frees. Refuses files over `limit` bytes. */
 char *file_read_text(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+char *file_read_text_own(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The same of a file of lines: what stands behind a zero byte would be passed over, so that is an error, with its line. */
 char *file_read_lines(const char *path, size_t limit, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
@@ -28,7 +37,8 @@ char *file_read_lines(const char *path, size_t limit, struct error *error) THAW_
 /* rename(2) that a power cut does not take back: the folders of both names are synced. */
 bool file_rename(const char *from, const char *to, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Writes to a temporary file beside `path`, syncs, renames, syncs the folder: readers see the old file or the new one, never a part.
+/* Writes to a temporary file beside `path`, syncs, renames, syncs the folder: readers see the old file or the new one,
+ * never a part. A link in the place of either is replaced, never written through.
  * A full disk or a read-only directory leaves the old file untouched. */
 bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;

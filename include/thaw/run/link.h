@@ -7,6 +7,7 @@
 
 #include "thaw/run/command.h"
 #include "thaw/run/event.h"
+#include "thaw/run/run_damage.h"
 
 enum link_got {
     LINK_NOTHING,
@@ -61,6 +62,8 @@ enum link_got link_next(struct link *link, struct link_message *message) THAW_NO
  * the line is gone). One answer comes by link_next: the run's, or the link's own where the line is lost before. */
 uint64_t link_post(struct link *link, const struct run_command *command, struct error *error) THAW_NONNULL;
 enum link_state link_state(const struct link *link) THAW_NONNULL;
+/* Of the lines that have come: what among them was no event. Of a newer format nothing is told; the link fails. */
+struct run_damage link_damage(const struct link *link) THAW_NONNULL;
 const char *link_sentence(const struct link *link) THAW_NONNULL; /* of WAITING and FAILED, else "" */
 /* The run's directory, here or on its host; as it was named, or "", while it is not known. */
 const char *link_run(const struct link *link) THAW_NONNULL;

@@ -26,6 +26,7 @@ struct link {
     bool lost;        /* their answers will not come */
     uint64_t events;  /* number of the next event */
     double last_time; /* of the one before it; NAN: its line said none */
+    struct run_damage damage;
 };
 
 /* Sets up the shared part. ERROR_FAILED: no descriptor. */

@@ -4,6 +4,7 @@
 #define THAW_RUN_RUNDIR_H
 
 #include "thaw/run/event.h"
+#include "thaw/run/run_damage.h"
 #include "thaw/run/run_labels.h"
 
 /* The engine's doors in it: one for the user's own, and one for others that takes no command that writes. */
@@ -18,6 +19,9 @@ struct rundir *rundir_create(const char *runs, const char *name, struct error *e
  * is removed, and so are files that it left half written. */
 struct rundir *rundir_open(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_close(struct rundir *rundir);
+/* Refuses a run directory in which something else stands in the place of a file or folder of thaw's: a symbolic link, a
+ * named pipe. rundir_open asks; so must whoever reads a run's settings, checkpoints or model by their paths. */
+bool rundir_check(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Closes and removes a run that never began (its experiment could not be prepared). Only files that a run makes are
  * removed; the directory stays where it holds anything else. */
 void rundir_discard(struct rundir *rundir);
@@ -35,9 +39,11 @@ uint64_t rundir_mark(const struct rundir *rundir) THAW_NONNULL;
  * itself, where they follow the mark, stay. A mark behind the end, or not between two lines, cuts nothing. */
 bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. A format
- * version that is newer than EVENT_VERSION is an error. */
-bool rundir_read(const char *path, const struct event_sink *sink, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Feeds every event of a run to the sink; an unfinished last line and kinds a newer program wrote are left out. Lines that
+ * are no events are passed over, and counted (damage may be NULL). A format version that is newer than EVENT_VERSION is
+ * an error, and so is a file that is cut back meanwhile: what was given is no longer so. */
+bool rundir_read(const char *path, const struct event_sink *sink, struct run_damage *damage, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
 
 /* Whether a living process holds the run's lock. */
 bool rundir_is_active(const char *path) THAW_NONNULL;
@@ -48,6 +54,7 @@ struct rundir_summary {
     char model[64], program[32];
     char *data, *weights, *parent,
         *fault;                       /* weights: how they matched; parent: what it was forked from; "" where none */
+    char *damage;                     /* what cannot be read of it; "": nothing */
     double started, updated, seconds; /* updated: the last event; both since 1970 */
     int epochs_done, epochs, resumed; /* resumed: how often */
     uint64_t step, seed;
@@ -59,12 +66,22 @@ struct rundir_summary {
     uint64_t params_trainable, params_frozen;
     bool done, active;   /* active: a living process holds its lock */
     bool paused;         /* as its events say; nobody computes where it is active, too */
+    bool newer;          /* its events are of a newer format: nothing of them is read */
     enum event_done how; /* where done */
     struct run_labels labels;
 };
-/* All runs below `runs`, newest first; a missing directory is an empty list. Directories that are no runs are passed
- * over. */
+/* All runs below `runs`, newest first, damaged ones, too; a missing directory is an empty list. Directories without a file
+ * of events, or with an empty one (it begins just now), are passed over. */
 struct rundir_summary *rundir_list(const char *runs, size_t *count, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same one after the other, roughly the newest first, for who shows them as they come; NULL: the folder cannot be read.
+ * Whoever has it may be another thread each time. _next: false: that was all; the summary is the caller's. _left: how many
+ * names were not looked at. _end keeps what was read; takes NULL. */
+struct rundir_listing;
+struct rundir_listing *rundir_listing_begin(const char *runs, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool rundir_listing_next(struct rundir_listing *listing, struct rundir_summary *summary) THAW_NONNULL;
+size_t rundir_listing_left(const struct rundir_listing *listing) THAW_NONNULL;
+void rundir_listing_end(struct rundir_listing *listing);
+void rundir_list_sort(struct rundir_summary *list, size_t count); /* newest first */
 bool rundir_summarise(const char *path, struct rundir_summary *summary,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void rundir_summary_finish(struct rundir_summary *summary) THAW_NONNULL;

@@ -157,14 +157,21 @@ struct session_run {
     int epochs_done, epochs;
     double best_accuracy, last_accuracy; /* -1: none */
     double trainable, frozen;
-    const char *state; /* "finished", "stopped", "running", "paused", "broken off" */
+    const char *state; /* "finished", "stopped", "running", "paused", "broken off", "damaged" ... */
     bool trains;       /* a process trains in it, or is paused */
     const char *tags, *note,
-        *parent; /* tags: "a, b"; parent: the run and checkpoint that it was forked from; "": none */
+        *parent;        /* tags: "a, b"; parent: the run and checkpoint that it was forked from; "": none */
+    const char *damage; /* what cannot be read of it; "": nothing */
 };
-size_t session_runs(struct session *session, const struct session_run **runs) THAW_NONNULL; /* re-read on each call */
-/* The deleted ones; read into the same place. */
-size_t session_trash(struct session *session, const struct session_run **runs) THAW_NONNULL;
+/* Those of the folder, or (trash) the deleted ones, are read anew behind the caller's back; what takes an instant is there
+ * at once. Asked for while they are read, they are read once more. */
+void session_read_runs(struct session *session, bool trash) THAW_NONNULL;
+/* As they were read last, newest first; the first time those that have been read so far. Valid until the next read or
+ * pump. */
+size_t session_runs(struct session *session, bool trash, const struct session_run **runs) THAW_NONNULL;
+bool session_runs_left(const struct session *session, bool trash,
+                       size_t *left) THAW_NONNULL; /* false: they are not being read for the first time */
+unsigned session_runs_news(const struct session *session, bool trash) THAW_NONNULL; /* another number: another list */
 /* path: a run's directory. One that trains is not moved. What is looked at and moved is looked at in its new place. */
 bool session_rename_run(struct session *session, const char *path, const char *name,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;

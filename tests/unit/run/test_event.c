@@ -79,6 +79,9 @@ static void fill_field(struct event *event, const struct event_field *field, str
     case EVENT_FIELD_U64:
         *(uint64_t *)at = any.bits;
         break;
+    case EVENT_FIELD_SECONDS:
+        *(double *)at = rng_uniform(rng) * 1e11;
+        break;
     case EVENT_FIELD_DOUBLE:
         *(double *)at = isnan(any.value) ? 0.1 : any.value;
         break;

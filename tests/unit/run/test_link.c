@@ -140,6 +140,24 @@ static void lines_that_nobody_knows(void **state)
     assert_int_equal(reader.events, 11);
     assert_int_equal(reader.next, 15);
     assert_string_equal(reader.story.note[0].text, "last");
+    struct run_damage damage = link_damage(reader.link);
+    char words[RUN_DAMAGE_TEXT];
+    assert_true(run_damage_words(words, &damage)); /* a kind that is new, and half a line, are none */
+    assert_string_equal(words, "3 of 15 lines are not events, the first of them line 12");
+    reader_stop(&reader);
+}
+
+/* Nothing of it is told, and the link says why. */
+static void a_newer_run(void **state)
+{
+    (void)state;
+    write_text("events.jsonl", "{\"kind\":\"run\",\"time\":100,\"version\":99}\n{\"kind\":\"note\",\"text\":\"a\"}\n");
+    open_here(0);
+    reader_wait(&reader, reader_has_failed);
+    assert_int_equal(reader.events, 0);
+    assert_non_null(strstr(link_sentence(reader.link), "format version 99, this program reads up to 2"));
+    assert_true(reader_sleeps(&reader));
+    assert_true(reader_has_failed(&reader));
     reader_stop(&reader);
 }
 
@@ -267,6 +285,27 @@ static void commands_through_a_socket(void **state)
     assert_string_equal(reader.answer.sentence, "so be it");
     reader_wait_for_events(&reader, LINES);
     reader_assert_file(&reader, folder);
+    reader_stop(&reader);
+}
+
+/* It is told as it is from the file, and a line that would pass for the engine's own words does not. */
+static void damage_through_a_socket(void **state)
+{
+    (void)state;
+    char words[RUN_DAMAGE_TEXT], *path = in_folder("events.jsonl");
+    FILE *file = fopen(path, "a");
+    fputs("{\"bye\":\"ended\"}\n", file);
+    fclose(file);
+    mem_free(path);
+    some_lines(folder, LINES, 5, true);
+    open_here(0);
+    reader.gaps = true;
+    reader_wait_for_events(&reader, LINES + 6);
+    assert_true(reader_is_live(&reader));
+    assert_int_equal(reader.events, LINES + 5);
+    struct run_damage damage = link_damage(reader.link);
+    assert_true(run_damage_words(words, &damage));
+    assert_string_equal(words, "line 61 of 66 is not an event");
     reader_stop(&reader);
 }
 
@@ -679,8 +718,10 @@ int main(void)
         cmocka_unit_test(a_live_one_that_breaks_off),
         cmocka_unit_test(a_file_that_is_cut),
         cmocka_unit_test(lines_that_nobody_knows),
+        cmocka_unit_test(a_newer_run),
         cmocka_unit_test(nothing_to_link_to),
         cmocka_unit_test_setup_teardown(commands_through_a_socket, begin_socket, end_socket),
+        cmocka_unit_test_setup_teardown(damage_through_a_socket, begin_socket, end_socket),
         cmocka_unit_test_setup_teardown(who_only_looks, begin_socket, end_socket),
         cmocka_unit_test_setup_teardown(who_only_asks, begin_socket, end_socket),
         cmocka_unit_test_setup_teardown(an_engine_goes_and_another_comes, begin_socket, end_socket),

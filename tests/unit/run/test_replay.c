@@ -61,6 +61,31 @@ static void all_at_once(void **state)
     reader_stop(&reader);
 }
 
+/* What is damaged is told as far as it was played, and anew from the beginning. */
+static void a_damaged_run(void **state)
+{
+    (void)state;
+    char words[RUN_DAMAGE_TEXT], *path = in_folder("events.jsonl");
+    some_lines(folder, 0, 100, false);
+    FILE *file = fopen(path, "a");
+    fwrite("\0\0\0\0\n", 5, 1, file);
+    fclose(file);
+    mem_free(path);
+    some_lines(folder, 100, 20, true);
+    replay(0);
+    reader.gaps = true;
+    reader_read(&reader);
+    assert_true(reader_has_ended(&reader));
+    assert_int_equal(reader.events, 120);
+    struct run_damage damage = link_damage(reader.link);
+    assert_true(run_damage_words(words, &damage));
+    assert_string_equal(words, "line 101 of 121 is not an event");
+    link_seek_event(reader.link, 50);
+    reader_read(&reader);
+    assert_int_equal(link_damage(reader.link).damaged, 0);
+    reader_stop(&reader);
+}
+
 static void there_and_back(void **state)
 {
     (void)state;
@@ -111,9 +136,11 @@ static void a_long_gap(void **state)
                                "{\"kind\":\"note\",\"time\":\"nan\",\"text\":\"c\"}\n"
                                "{\"kind\":\"note\",\"time\":1e300,\"text\":\"d\"}\n");
     replay(20); /* 5 s are 0.25 s */
+    reader.gaps = true;
     double began = clock_monotonic();
     reader_wait(&reader, reader_has_ended);
-    assert_int_equal(reader.events, 5);
+    assert_int_equal(reader.events, 3); /* the last two are at no time that there is */
+    assert_int_equal(link_damage(reader.link).first, 4);
     assert_true(clock_monotonic() - began > 0.2 && clock_monotonic() - began < 5);
     reader_stop(&reader);
 }
@@ -134,11 +161,8 @@ static void a_replay_whose_file_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(at_a_speed),
-        cmocka_unit_test(all_at_once),
-        cmocka_unit_test(there_and_back),
-        cmocka_unit_test(a_long_gap),
-        cmocka_unit_test(a_replay_whose_file_is_cut),
+        cmocka_unit_test(at_a_speed),     cmocka_unit_test(all_at_once), cmocka_unit_test(a_damaged_run),
+        cmocka_unit_test(there_and_back), cmocka_unit_test(a_long_gap),  cmocka_unit_test(a_replay_whose_file_is_cut),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -87,7 +87,7 @@ static struct seen read_all(const char *path)
 {
     struct seen seen = {0};
     struct error error = {0};
-    if (!rundir_read(path, &(struct event_sink){.emit = note, .context = &seen}, &error))
+    if (!rundir_read(path, &(struct event_sink){.emit = note, .context = &seen}, NULL, &error))
         fail_msg("%s", error.text);
     return seen;
 }
@@ -290,27 +290,160 @@ static void killed_writer_is_not_active(void **state)
     close(ready[1]);
 }
 
+/* Shown, and not written to. */
 static void newer_version_is_refused(void **state)
 {
     (void)state;
     struct error error = {0};
+    struct rundir_summary summary;
     struct rundir *rundir = rundir_create(folder, "newer", &error);
     struct event event = run_event(1);
     struct seen seen = {0};
     event.u.run.version = EVENT_VERSION + 1;
     append(rundir, event);
-    assert_false(rundir_read(rundir_path(rundir), &(struct event_sink){.emit = note, .context = &seen}, &error));
+    append(rundir, (struct event){.kind = EVENT_DONE});
+    assert_false(rundir_read(rundir_path(rundir), &(struct event_sink){.emit = note, .context = &seen}, NULL, &error));
     assert_non_null(strstr(error.text, "format version 3"));
+    assert_int_equal(seen.kinds[EVENT_RUN] + seen.kinds[EVENT_DONE], 0);
+    char *path = mem_string(rundir_path(rundir));
     rundir_close(rundir);
+    assert_true(rundir_summarise(path, &summary, &error));
+    assert_true(summary.newer && !summary.done);
+    assert_string_equal(run_state_word(&summary), "newer");
+    assert_non_null(strstr(summary.damage, "format version 3, this program reads up to 2"));
+    assert_true(summary.started > 1e9); /* by its name */
+    rundir_summary_finish(&summary);
+    error.text[0] = '\0';
+    assert_null(rundir_open(path, &error));
+    assert_non_null(strstr(error.text, "format version 3"));
+    mem_free(path);
+}
+
+/* --- damage --- */
+
+static char *read_events(const char *path)
+{
+    struct error error = {0};
+    char *file = path_join(path, "events.jsonl"), *text = file_read_text(file, 1 << 20, &error);
+    mem_free(file);
+    assert_non_null(text);
+    return text;
+}
+
+/* A finished run of five lines, with `line` (of any bytes) in the place of its line `at`, from 1; 0: as it is. */
+static char *damaged_run(const char *name, int at, const char *line, size_t length)
+{
+    struct error error = {0};
+    struct rundir *rundir = rundir_create(folder, name, &error);
+    append(rundir, run_event(100));
+    append(rundir, step_event(1));
+    append(rundir, (struct event){.kind = EVENT_EPOCH, .epoch = 1, .step = 1});
+    append(rundir, eval_event(1, 0.5));
+    append(rundir, (struct event){.kind = EVENT_DONE, .step = 1, .u.done.how = EVENT_DONE_FINISHED});
+    char *path = mem_string(rundir_path(rundir)), *file = path_join(path, "events.jsonl"), *text = read_events(path);
+    rundir_close(rundir);
+    FILE *stream = fopen(file, "w");
+    int number = 1;
+    for (char *from = text, *end; (end = strchr(from, '\n')); from = end + 1, number++)
+        if (number == at)
+            fwrite(line, length, 1, stream);
+        else
+            fprintf(stream, "%.*s\n", (int)(end - from), from);
+    fclose(stream);
+    mem_free(text);
+    mem_free(file);
+    return path;
+}
+
+static const struct damage_case {
+    const char *name;
+    int at;
+    const char *line;
+    size_t length;
+    const char *damage;
+    int kinds; /* that are read */
+} damages[] = {
+#define BYTES(text) text, sizeof(text) - 1
+    {"sound", 0, BYTES(""), "", 5},
+    {"garbage", 3, BYTES("garbage\n"), "line 3 of 5 is not an event; the others say that it is finished", 4},
+    {"empty", 3, BYTES("\n"), "line 3 of 5 is not an event; the others say that it is finished", 4},
+    {"nul", 2, BYTES("{\"kind\":\"step\",\0\"step\":1}\n"),
+     "line 2 of 5 is not an event; the others say that it is finished", 4},
+    {"zeros", 4, BYTES("\0\0\0\0\0\0\0\0\n"), "line 4 of 5 is not an event; the others say that it is finished", 4},
+    {"latin", 4, BYTES("{\"kind\":\"note\",\"text\":\"\xe4\"}\n"),
+     "line 4 of 5 is not an event; the others say that it is finished", 4},
+    {"first", 1, BYTES("{}\n"), "line 1 of 5 is not an event; the others say that it is finished", 4},
+    {"headless", 1, BYTES(""), "its 4 events do not begin with a \"run\" line; the others say that it is finished", 4},
+    {"last", 5, BYTES("{\"kind\":\"done\"\n"), "line 5 of 5 is not an event", 4},
+    {"two", 3, BYTES("1\n2\n"),
+     "2 of 6 lines are not events, the first of them line 3; the others say that it is finished", 4},
+    {"torn", 5, BYTES("{\"kind\":\"do"), "", 4}, /* by a kill, which is no damage */
+    {"late", 3, BYTES("{\"kind\":\"epoch\",\"time\":1e300}\n"),
+     "line 3 of 5 is not an event; the others say that it is finished", 4},
+};
+
+/* A damaged run is listed with what is wrong, and the rest of it is read. */
+static void damage_is_shown(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < THAW_LENGTH(damages); i++) {
+        const struct damage_case *test = &damages[i];
+        struct error error = {0};
+        struct rundir_summary summary;
+        struct run_damage damage;
+        struct seen seen = {0};
+        char words[RUN_DAMAGE_TEXT], *path = damaged_run(test->name, test->at, test->line, test->length);
+        if (!rundir_summarise(path, &summary, &error) || strcmp(summary.damage, test->damage) != 0)
+            fail_msg("%s: %s, %s", test->name, summary.damage, error.text);
+        const char *whole = test->at == 0 ? "finished" : "broken off";
+        assert_string_equal(run_state_word(&summary), test->damage[0] ? "damaged" : whole);
+        assert_true(rundir_read(path, &(struct event_sink){.emit = note, .context = &seen}, &damage, &error));
+        int kinds = 0;
+        for (int kind = 0; kind < EVENT_KINDS; kind++)
+            kinds += seen.kinds[kind];
+        assert_int_equal(kinds, test->kinds);
+        run_damage_words(words, &damage);
+        if (!strstr(test->name, "headless"))
+            assert_int_equal(strncmp(test->damage, words, strlen(words)), 0);
+        assert_int_equal(summary.epochs_done, seen.kinds[EVENT_EPOCH]);
+        rundir_summary_finish(&summary);
+        mem_free(path);
+    }
+}
+
+/* Nothing of it can be read, or not by that name. */
+static void unreadable_runs_are_shown(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct rundir_summary summary;
+    static const char zeros[100];
+    char *path = damaged_run("lost", 0, "", 0), *file = path_join(path, "events.jsonl");
+    assert_true(file_write_atomic(file, zeros, sizeof zeros, &error));
+    assert_true(rundir_summarise(path, &summary, &error));
+    assert_string_equal(summary.damage, "there is no event in its 100 bytes");
+    rundir_summary_finish(&summary);
+    unlink(file);
+    assert_int_equal(symlink("elsewhere", file), 0);
+    assert_true(rundir_summarise(path, &summary, &error));
+    assert_non_null(strstr(summary.damage, "a symbolic link"));
+    assert_string_equal(run_state_word(&summary), "damaged");
+    rundir_summary_finish(&summary);
+    unlink(file);
+    assert_true(file_write_atomic(file, "", 0, &error)); /* it begins just now */
+    assert_false(rundir_summarise(path, &summary, &error));
+    mem_free(file);
+    mem_free(path);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(made_private_and_locked),  cmocka_unit_test(cut_last_line_is_left_out_and_repaired),
-        cmocka_unit_test(rewound_to_a_mark),        cmocka_unit_test(full_disk_leaves_whole_lines),
-        cmocka_unit_test(listed_newest_first),      cmocka_unit_test(killed_writer_is_not_active),
-        cmocka_unit_test(newer_version_is_refused),
+        cmocka_unit_test(made_private_and_locked),   cmocka_unit_test(cut_last_line_is_left_out_and_repaired),
+        cmocka_unit_test(rewound_to_a_mark),         cmocka_unit_test(full_disk_leaves_whole_lines),
+        cmocka_unit_test(listed_newest_first),       cmocka_unit_test(killed_writer_is_not_active),
+        cmocka_unit_test(newer_version_is_refused),  cmocka_unit_test(damage_is_shown),
+        cmocka_unit_test(unreadable_runs_are_shown),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -120,6 +120,20 @@ static void wait_for(enum session_phase phase)
     fail_msg("phase %d was not reached", phase);
 }
 
+/* Read anew, to the end. */
+static size_t list_runs(bool trash, const struct session_run **runs)
+{
+    unsigned before = session_runs_news(session, trash);
+    session_read_runs(session, trash);
+    for (int i = 0; i < 3000 && session_runs_news(session, trash) == before; i++) {
+        struct pollfd ready = {.fd = session_wake_fd(session), .events = POLLIN};
+        poll(&ready, 1, 20);
+        session_pump(session);
+    }
+    assert_true(session_runs_news(session, trash) != before);
+    return session_runs(session, trash, runs);
+}
+
 static void a_run_trains_and_is_reopened(void **state)
 {
     (void)state;
@@ -155,11 +169,11 @@ static void a_run_trains_and_is_reopened(void **state)
     session_results_of(session, true);
     assert_true(live.proof_tensors > 0 && live.proof_held);
     const struct session_run *list;
-    assert_int_equal(session_runs(session, &list), 1);
+    assert_int_equal(list_runs(false, &list), 1);
     for (int i = 0; i < 100 && strcmp(list[0].state, "running") == 0;
          i++) { /* its lock is let go behind the last event */
         poll(NULL, 0, 20);
-        session_runs(session, &list);
+        list_runs(false, &list);
     }
     assert_string_equal(list[0].state, "finished");
     must(session_open_run(session, list[0].path, false, &error), &error);
@@ -171,13 +185,40 @@ static void a_run_trains_and_is_reopened(void **state)
     assert_int_equal(session_results(session)->images, 20);
 }
 
+/* Read behind our back, and once more where that was asked for meanwhile; one that is read still does not keep anybody. */
+static void runs_are_read_behind_our_back(void **state)
+{
+    (void)state;
+    const struct session_run *list;
+    size_t left;
+    assert_int_equal(list_runs(false, &list), 1);
+    unsigned before = session_runs_news(session, false);
+    session_read_runs(session, false);
+    session_read_runs(session, false);
+    assert_int_equal(session_runs(session, false, &list), 1); /* the one before, or the new one */
+    for (int i = 0; i < 3000 && session_runs_news(session, false) == before; i++) {
+        struct pollfd ready = {.fd = session_wake_fd(session), .events = POLLIN};
+        poll(&ready, 1, 20);
+        session_pump(session);
+    }
+    assert_false(session_runs_left(session, false, &left));
+    assert_int_equal(session_runs(session, false, &list), 1);
+    assert_string_equal(list[0].state, "finished");
+    struct error error = {0};
+    struct session *other = session_create(&(struct session_options){.runs = folder}, &error);
+    assert_non_null(other);
+    session_read_runs(other, false);
+    session_read_runs(other, true);
+    session_destroy(other);
+}
+
 /* A run of the list is looked at without being opened: what was shown before is shown still. */
 static void a_listed_run_is_looked_at(void **state)
 {
     (void)state;
     const struct session_run *list;
     const struct session_look *look = NULL;
-    assert_int_equal(session_runs(session, &list), 1);
+    assert_int_equal(list_runs(false, &list), 1);
     struct session_status before, after;
     session_status(session, &before);
     assert_null(session_look(session, list[0].path)); /* it is read behind our back */
@@ -203,7 +244,7 @@ static void runs_are_moved_under_the_view(void **state)
     struct error error = {0};
     const struct session_run *list;
     struct session_status status;
-    session_runs(session, &list);
+    list_runs(false, &list);
     char *path = mem_string(list[0].path);
     must(session_tag_run(path, "good, old", &error), &error);
     must(session_note_run(path, "the first", &error), &error);
@@ -211,18 +252,18 @@ static void runs_are_moved_under_the_view(void **state)
     session_status(session, &status);
     assert_non_null(strstr(status.run, "-first"));
     assert_int_equal(status.phase, SESSION_FINISHED);
-    assert_int_equal(session_runs(session, &list), 1);
+    assert_int_equal(list_runs(false, &list), 1);
     assert_string_equal(list[0].tags, "good, old");
     assert_string_equal(list[0].note, "the first");
     must(session_delete_run(session, list[0].path, &error), &error);
     assert_int_equal(session_shown_view(session), -1);
-    assert_int_equal(session_runs(session, &list), 0);
-    assert_int_equal(session_trash(session, &list), 1);
+    assert_int_equal(list_runs(false, &list), 0);
+    assert_int_equal(list_runs(true, &list), 1);
     mem_free(path);
     path = mem_string(list[0].path);
     must(session_restore_run(session, path, &error), &error);
-    assert_int_equal(session_trash(session, &list), 0);
-    assert_int_equal(session_runs(session, &list), 1);
+    assert_int_equal(list_runs(true, &list), 0);
+    assert_int_equal(list_runs(false, &list), 1);
     mem_free(path);
 }
 
@@ -232,13 +273,13 @@ static void a_run_goes_on_and_is_forked(void **state)
     struct error error = {0};
     const struct session_run *list;
     const char *checkpoint;
-    session_runs(session, &list);
+    list_runs(false, &list);
     must(session_open_run(session, list[0].path, false, &error), &error);
     size_t views = session_views(session);
     must(session_resume(session, list[0].path, 4, &error), &error);
     assert_int_equal(session_views(session), views); /* in the place of what was looked at */
     wait_for(SESSION_FINISHED);
-    session_runs(session, &list);
+    list_runs(false, &list);
     assert_int_equal(list[0].epochs_done, 4);
     char *checkpoints = session_checkpoints(list[0].path, &error);
     assert_string_equal(checkpoints, "last | best");
@@ -251,7 +292,7 @@ static void a_run_goes_on_and_is_forked(void **state)
     assert_non_null(strstr(session_forks(session, &checkpoint), "-first")); /* it may yet be refused */
     wait_for(SESSION_FINISHED);
     assert_string_equal(session_forks(session, &checkpoint), ""); /* the next one is none, unless it is asked for */
-    assert_int_equal(session_runs(session, &list), 2);
+    assert_int_equal(list_runs(false, &list), 2);
     const struct session_run *fork = list[0].parent[0] ? &list[0] : &list[1];
     if (!strstr(fork->parent, "-first/checkpoints/last"))
         fail_msg("it was forked from \"%s\"", fork->parent);
@@ -440,7 +481,7 @@ static void weights_of_an_experiment_are_listed(void **state)
     struct error error = {0};
     const struct session_run *run;
     const struct session_model *models;
-    assert_true(session_runs(session, &run) > 0);
+    assert_true(list_runs(false, &run) > 0);
     char *weights = path_join(run[0].path, "model.safetensors"), *path = path_join(folder, "again.ini");
     char *text = mem_format("[model]\nweights = %s\n", weights);
     must(file_write_atomic(path, text, strlen(text), &error), &error);
@@ -483,6 +524,7 @@ int main(void)
         cmocka_unit_test(refuses_to_start_without_model_or_data),
         cmocka_unit_test(counts_follow_the_freeze_plan),
         cmocka_unit_test(a_run_trains_and_is_reopened),
+        cmocka_unit_test(runs_are_read_behind_our_back),
         cmocka_unit_test(a_listed_run_is_looked_at),
         cmocka_unit_test(runs_are_moved_under_the_view),
         cmocka_unit_test(a_run_goes_on_and_is_forked),

@@ -47,7 +47,7 @@ static struct said said_of(const char *run)
 {
     struct said said = {0};
     struct error error = {0};
-    if (!rundir_read(run, &(struct event_sink){.emit = count, .context = &said}, &error))
+    if (!rundir_read(run, &(struct event_sink){.emit = count, .context = &said}, NULL, &error))
         fail_msg("%s", error.text);
     return said;
 }
