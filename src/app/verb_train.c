@@ -188,8 +188,9 @@ static int fork_run(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
     int code = 0;
-    if (run && rundir_check(run, &error) && has_checkpoint(run, at, &error) && experiment_load_run(&experiment, run, &error) &&
-        set_all(&experiment, &set, &error) && experiment_check(&experiment, &error)) {
+    if (run && rundir_check(run, &error) && has_checkpoint(run, at, &error) &&
+        experiment_load_run(&experiment, run, &error) && set_all(&experiment, &set, &error) &&
+        experiment_check(&experiment, &error)) {
         struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {

@@ -28,7 +28,7 @@ struct runs {
 };
 
 /* screen_runs.c */
-void runs_refresh(void *state, struct ui *ui);            /* has the list read anew */
+void runs_refresh(void *state, struct ui *ui); /* has the list read anew */
 /* What could not be done to a run is said; the list is read anew, for the run may be gone. */
 void runs_fail(struct runs *runs, struct ui *ui, const struct error *error);
 const struct run *runs_selected(const struct runs *runs); /* NULL: none */

@@ -121,7 +121,7 @@ static void wait_for(enum session_phase phase)
 }
 
 /* Read anew, to the end. */
-static size_t list_runs(bool trash, const struct session_run **runs)
+static size_t list_runs(bool trash, const struct session_run **list)
 {
     unsigned before = session_runs_news(session, trash);
     session_read_runs(session, trash);
@@ -131,7 +131,7 @@ static size_t list_runs(bool trash, const struct session_run **runs)
         session_pump(session);
     }
     assert_true(session_runs_news(session, trash) != before);
-    return session_runs(session, trash, runs);
+    return session_runs(session, trash, list);
 }
 
 static void a_run_trains_and_is_reopened(void **state)
@@ -310,7 +310,7 @@ static void a_run_that_is_gone_is_said_to_be(void **state)
     struct error error;
     const char *checkpoint;
     const struct session_run *list;
-    assert_int_equal(session_runs(session, &list), 2);
+    assert_int_equal(list_runs(false, &list), 2);
     char *path = mem_string(list[0].path), *events = path_join(path, "events.jsonl"), *away = path_join(folder, "away");
     must(session_set(session, "train.epochs=7", &error), &error);
     assert_int_equal(rename(events, away), 0); /* its settings can be read, and that is not enough */
