@@ -145,8 +145,6 @@ static void take_step(struct story *story, const struct event *event, double x)
     double rate = event->u.step_.images_per_second;
     story->lr = event->u.step_.lr;
     story->phase = EVENT_PHASE_TRAINING;
-    if (event->epoch - 1 > story->epochs_done)
-        story->epochs_done = event->epoch - 1;
     if (isfinite(rate) && rate > 0)
         story->rate = story->rate > 0 ? 0.9 * story->rate + 0.1 * rate : rate;
     add_step(story, event);

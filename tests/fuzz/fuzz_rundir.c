@@ -227,10 +227,7 @@ static void read_others(void)
         require(error.text[0]);
     if (results_read(&results, run, false, &error)) {
         require(results.correct <= results.images);
-        for (int i = 0; i < results.classes; i++)
-            mem_free(results.class_name[i]);
-        mem_free(results.class_name);
-        mem_free(results.confusion);
+        results_drop(&results);
     }
     mem_free(file);
 }
