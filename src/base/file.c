@@ -17,22 +17,12 @@
 
 bool file_map_open(struct file_map *map, const char *path, struct error *error)
 {
+    struct file_stamp stamp;
     *map = (struct file_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not wait for its writer */
+    int fd = file_open_regular(path, &stamp, error);
     if (fd < 0)
-        return error_set_errno(error, ERROR_FAILED, errno, "%s", path);
-    struct stat status;
-    if (fstat(fd, &status) < 0) {
-        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
-        close(fd);
         return false;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        close(fd);
-        return S_ISDIR(status.st_mode) ? error_set_errno(error, ERROR_FAILED, EISDIR, "%s", path)
-                                       : error_set(error, ERROR_FAILED, "%s: not a regular file", path);
-    }
-    map->size = (size_t)status.st_size;
+    map->size = (size_t)stamp.size;
     if (map->size) {
         void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) {

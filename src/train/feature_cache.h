@@ -3,7 +3,8 @@
  *
  * What is kept is a function of the key alone: images in the part's order, FEATURE_BLOCK of them in every call of the
  * frozen half, an unreadable one a black picture in its place. So it makes no difference to any bit who filled it, when,
- * from images or from features of an earlier cut; only float32 ones are gone on from. */
+ * from images or from features of an earlier cut; only float32 ones are gone on from. The key has every file's stamp, so
+ * images that changed since they were listed are not to be kept under it. */
 #ifndef THAW_TRAIN_FEATURE_CACHE_H
 #define THAW_TRAIN_FEATURE_CACHE_H
 
@@ -44,7 +45,8 @@ size_t feature_cache_bytes(const struct feature_cache *features) THAW_NONNULL; /
 struct feature_cache_watch {
     void *context;
     bool (*go_on)(void *context, size_t done, size_t all); /* images; false: stop here */
-    void (*set_aside)(void *context, const struct dataset_item *item, const char *reason);
+    /* false: stop here, as what is lost or changed must. */
+    bool (*unreadable)(void *context, const struct loader_bad *bad);
     void (*warn)(void *context, const char *sentence);
 };
 /* What a fill came to. */
@@ -56,8 +58,8 @@ struct feature_cache_fill {
 };
 /* Makes a view complete, views counted from 1: what a file has is taken, the rest is computed. A file that cannot be had
  * or written is a warning, and memory takes its place. *frozen: the plan of the frozen half, made where it is NULL and
- * wanted; the caller destroys it, behind the fills of all parts of the data. false: stopped by go_on (kind NONE; what was
- * done stays), or ERROR_FAILED: no memory. */
+ * wanted; the caller destroys it, behind the fills of all parts of the data. false: stopped by go_on or unreadable (kind
+ * NONE; what was done stays), or ERROR_FAILED: no memory. */
 bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
                         struct plan **frozen, struct feature_cache_fill *fill,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;

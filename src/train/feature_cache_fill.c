@@ -71,13 +71,14 @@ static void find_source(struct filling *filling)
 
 /* --- one block --- */
 
-static void report_unreadable(struct filling *filling)
+static bool report_unreadable(struct filling *filling)
 {
     const struct loader_bad *bad;
     size_t count = loader_take_bad(filling->loader, &bad);
+    bool good = true;
     for (size_t i = 0; i < count; i++)
-        filling->watch->set_aside(filling->watch->context, &filling->features->options.images->item[bad[i].index],
-                                  bad[i].reason);
+        good = filling->watch->unreadable(filling->watch->context, &bad[i]) && good;
+    return good;
 }
 
 /* Sets the block's inputs, each in its place; those that cannot be read stay black. Returns their bits. */
@@ -94,23 +95,25 @@ static uint32_t place_images(struct filling *filling, size_t block, const struct
     return bad;
 }
 
-static uint32_t run_from_images(struct filling *filling, size_t block)
+/* *bad: bits of rows without an image. false: to be stopped. */
+static bool run_from_images(struct filling *filling, size_t block, uint32_t *bad)
 {
-    uint32_t bad = 0;
     int rows = (int)feature_file_rows(filling->file, block);
     if (filling->next != block)
         loader_begin(filling->loader, filling->view, (int)block);
     filling->next = block + 1;
     struct batch *batch = loader_next(filling->loader);
     const float *input = batch->input;
-    if (batch->n < rows) {
-        bad = place_images(filling, block, batch);
+    bool good = report_unreadable(filling);
+    *bad = 0;
+    if (good && batch->n < rows) {
+        *bad = place_images(filling, block, batch);
         input = filling->input;
     }
-    exec_frozen(filling->plan, input, rows);
+    if (good)
+        exec_frozen(filling->plan, input, rows);
     loader_release(filling->loader, batch);
-    report_unreadable(filling);
-    return bad;
+    return good;
 }
 
 static uint32_t run_from_source(struct filling *filling, size_t block)
@@ -172,7 +175,11 @@ static bool fill_block(struct filling *filling, size_t block, struct error *erro
 {
     struct error fault = {0};
     size_t rows = feature_file_rows(filling->file, block);
-    uint32_t bad = filling->source ? run_from_source(filling, block) : run_from_images(filling, block);
+    uint32_t bad = 0;
+    if (filling->source)
+        bad = run_from_source(filling, block);
+    else if (!run_from_images(filling, block, &bad))
+        return false;
     team_run(filling->features->options.team, (int)rows, gather_row, filling);
     if (feature_file_write(filling->file, block, filling->rows, bad, &fault))
         return true;
@@ -202,28 +209,31 @@ static bool fill_all(struct filling *filling, struct error *error)
     return true;
 }
 
+/* Of an image that is not to be read now either, whyever: without it the block is as it was. */
+static bool still_unreadable(struct filling *filling, size_t index)
+{
+    struct image image = {0};
+    struct error error = {0};
+    const struct dataset_item *item = &filling->features->options.images->item[index];
+    struct loader_bad bad = {.index = (uint32_t)index, .fault = LOADER_UNREADABLE};
+    bool unreadable = !dataset_load(item, &image, NULL, &error);
+    size_t name = strlen(item->path);
+    const char *reason = strncmp(error.text, item->path, name) == 0 ? error.text + name + 2 : error.text;
+    snprintf(bad.reason, sizeof bad.reason, "%.*s", (int)sizeof bad.reason - 1, reason);
+    if (unreadable)
+        filling->watch->unreadable(filling->watch->context, &bad);
+    image_finish(&image);
+    return unreadable;
+}
+
 /* Images that could not be read are tried again each time a run begins: one that can be now makes its block new. */
 static void try_unreadable(struct filling *filling)
 {
-    const struct dataset_images *images = filling->features->options.images;
     for (size_t block = 0; block < feature_file_blocks(filling->file); block++) {
         uint32_t bad = feature_file_valid(filling->file, block) ? feature_file_bad(filling->file, block) : 0;
-        for (int row = 0; bad >> row; row++) {
-            const struct dataset_item *item = &images->item[block * FEATURE_BLOCK + (size_t)row];
-            struct image image = {0};
-            struct error error = {0};
-            if (!(bad >> row & 1))
-                continue;
-            if (dataset_load(item, &image, NULL, &error)) {
+        for (int row = 0; bad >> row; row++)
+            if ((bad >> row & 1) && !still_unreadable(filling, block * FEATURE_BLOCK + (size_t)row))
                 feature_file_forget(filling->file, block);
-            } else {
-                size_t name = strlen(item->path);
-                filling->watch->set_aside(filling->watch->context, item,
-                                          strncmp(error.text, item->path, name) == 0 ? error.text + name + 2
-                                                                                     : error.text);
-            }
-            image_finish(&image);
-        }
     }
 }
 

@@ -149,7 +149,7 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
         trainer_linger(trainer, done, trainer->dataset->images[DATASET_VAL].items);
         trainer_collect(trainer, false);
     }
-    trainer_report_bad(trainer, DATASET_VAL);
+    good = good && trainer_report_bad(trainer, DATASET_VAL);
     trainer->val_seconds = clock_monotonic() - began;
     trainer_tick(trainer, true);
     good = good && !trainer->ending;
@@ -274,14 +274,13 @@ static bool run_epoch(struct trainer *trainer)
         struct batch *batch = trainer_next(trainer, DATASET_TRAIN);
         if (!batch)
             break;
-        bool good = train_batch(trainer, batch);
+        bool good = trainer_report_bad(trainer, DATASET_TRAIN) && train_batch(trainer, batch);
         trainer_release(trainer, DATASET_TRAIN, batch);
-        trainer_report_bad(trainer, DATASET_TRAIN);
         if (!good || trainer->failure.kind != ERROR_NONE)
             return false;
         at->batch++;
     }
-    return trainer_obey(trainer) && end_epoch(trainer);
+    return trainer_obey(trainer) && trainer_check_read(trainer) && end_epoch(trainer);
 }
 
 void trainer_loop(struct trainer *trainer)
@@ -310,4 +309,6 @@ void trainer_loop(struct trainer *trainer)
     }
     if (trainer->failure.kind == ERROR_NONE)
         settle(trainer);
+    else if (trainer->feed[DATASET_TRAIN].lost || trainer->feed[DATASET_VAL].lost)
+        trainer_save(trainer);
 }

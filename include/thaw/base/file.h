@@ -8,6 +8,29 @@
 
 #include "thaw/base/error.h"
 
+/* What shows that a file was changed: compared, never ordered. All zero: not known. */
+struct file_stamp {
+    uint64_t size;
+    int64_t seconds, nanoseconds; /* when it was last written */
+};
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b) THAW_NONNULL;
+
+/* Bytes of a file in memory, for files that others may cut or rewrite meanwhile: what was read stays as it was. Room is
+ * kept from file to file. */
+struct file_bytes {
+    uint8_t *data;
+    size_t size, room;
+    struct file_stamp stamp; /* as it was once these bytes had been read; its size is the whole file's */
+};
+/* The file from its beginning, `most` bytes at most. Finish *bytes in the end, also after a failure. */
+bool file_read(struct file_bytes *bytes, const char *path, size_t most,
+               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void file_bytes_finish(struct file_bytes *bytes) THAW_NONNULL;
+/* A regular file open for reading, never waiting for anybody; -1: it is none. */
+int file_open_regular(const char *path, struct file_stamp *stamp, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Reads exactly so many bytes at that place. false, with errno (0: the file ends before). */
+bool file_read_at(int fd, void *to, size_t size, uint64_t at) THAW_NONNULL_ARGS(2) THAW_MUST_CHECK;
+
 /* A whole file mapped read-only. An empty file has size 0 and data NULL. */
 struct file_map {
     const uint8_t *data;

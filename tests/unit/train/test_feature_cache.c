@@ -73,11 +73,12 @@ static bool go_on(void *context, size_t done, size_t all)
     return stop_after == 0 || done < stop_after;
 }
 
-static void set_aside(void *context, const struct dataset_item *item, const char *reason)
+static bool set_aside(void *context, const struct loader_bad *bad)
 {
     (void)context;
-    assert_true(item >= images.item && item < images.item + images.items && reason[0]);
+    assert_true(bad->index < images.items && bad->reason[0]);
     set_asides++;
+    return bad->fault == LOADER_UNREADABLE;
 }
 
 static void warn(void *context, const char *sentence)
@@ -214,6 +215,17 @@ static void deeper_goes_on_from_what_is_kept(void **state)
     feature_cache_destroy(features);
 }
 
+/* Before the images are listed. */
+static void change_time(const char *path, const struct timespec times[2])
+{
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    for (int i = 0; i < MANY; i++)
+        if (strcmp(many[i].path, path) == 0) {
+            many[i].stamp.seconds = times[1].tv_sec;
+            many[i].stamp.nanoseconds = times[1].tv_nsec;
+        }
+}
+
 static void the_key_says_what_decides(void **state)
 {
     (void)state;
@@ -233,7 +245,7 @@ static void the_key_says_what_decides(void **state)
         else if (change == 2)
             other.type = TENSOR_F16;
         else if (change == 3)
-            assert_int_equal(utimensat(AT_FDCWD, many[4].path, times, 0), 0);
+            change_time(many[4].path, times);
         else if (change == 4)
             images.items--;
         else
@@ -433,8 +445,10 @@ static void unreadable_images_are_tried_again(void **state)
     char *own = many[40].path, *path = path_join(world.folder, "image.png");
     world_must(file_map_open(&map, own, &error), &error);
     uint8_t *bad = mem_alloc(map.size);
+    struct file_stamp stamp = many[40].stamp;
     clear_store();
     many[40].path = path;
+    many[40].stamp = (struct file_stamp){0};
     for (int start = 0; start < 4; start++) {
         bool readable = start >= 2;
         put_file(path, readable ? map.data : bad, map.size);
@@ -461,6 +475,7 @@ static void unreadable_images_are_tried_again(void **state)
         many[40].path = path;
     }
     many[40].path = own;
+    many[40].stamp = stamp;
     mem_free(bad);
     mem_free(path);
     file_map_close(&map);
