@@ -39,7 +39,7 @@ struct feature_cache *feature_cache_create(const struct feature_cache_options *o
                                            struct error *error) THAW_NONNULL;
 void feature_cache_destroy(struct feature_cache *features);
 int feature_cache_views(const struct feature_cache *features) THAW_NONNULL;
-size_t feature_cache_bytes(const struct feature_cache *features) THAW_NONNULL; /* of memory and maps open now */
+size_t feature_cache_bytes(const struct feature_cache *features) THAW_NONNULL; /* of memory and files open now */
 
 /* How a fill gets on; called on the trainer's thread. */
 struct feature_cache_watch {
@@ -66,8 +66,10 @@ bool feature_cache_fill(struct feature_cache *features, int view, const struct f
 bool feature_cache_ready(const struct feature_cache *features, int view) THAW_NONNULL;
 /* Of a view that is ready: an image that could not be read has no features. */
 bool feature_cache_has(const struct feature_cache *features, int view, uint32_t index) THAW_NONNULL;
-/* Puts a batch's values where exec_thawed of `plan` reads them. */
-void feature_cache_load(const struct feature_cache *features, int view, struct plan *plan,
-                        const struct batch *batch) THAW_NONNULL;
+/* Puts a batch's values where exec_thawed of `plan` reads them. false: the file lost them; feature_cache_drop. */
+bool feature_cache_load(const struct feature_cache *features, int view, struct plan *plan,
+                        const struct batch *batch) THAW_NONNULL THAW_MUST_CHECK;
+/* Lets go of a view, which is not ready any more: it is filled again. */
+void feature_cache_drop(struct feature_cache *features, int view) THAW_NONNULL;
 
 #endif

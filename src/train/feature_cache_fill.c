@@ -28,6 +28,7 @@ struct filling {
     struct feature_file *source;
     char *rows;
     size_t done;
+    bool lost; /* of what is read or filled, somebody cut the file */
 };
 
 /* --- where from --- */
@@ -116,20 +117,25 @@ static bool run_from_images(struct filling *filling, size_t block, uint32_t *bad
     return good;
 }
 
-static uint32_t run_from_source(struct filling *filling, size_t block)
+static bool run_from_source(struct filling *filling, size_t block, uint32_t *bad)
 {
     const struct feature_cut *from = &filling->from;
     size_t rows = feature_file_rows(filling->file, block);
     for (size_t i = 0; i < rows; i++) {
-        const float *row = feature_file_row(filling->source, block * FEATURE_BLOCK + i);
+        size_t at = 0;
         for (int c = 0; c < from->nodes; c++) {
-            memcpy(plan_value(filling->plan, from->node[c]) + i * from->floats[c], row,
-                   from->floats[c] * sizeof(float));
-            row += from->floats[c];
+            size_t bytes = from->floats[c] * sizeof(float);
+            float *to = plan_value(filling->plan, from->node[c]) + i * from->floats[c];
+            if (!feature_file_read(filling->source, block * FEATURE_BLOCK + i, at, to, bytes)) {
+                filling->lost = true;
+                return false;
+            }
+            at += bytes;
         }
     }
     exec_frozen_from(filling->plan, from->frontier, (int)rows);
-    return feature_file_bad(filling->source, block);
+    *bad = feature_file_bad(filling->source, block);
+    return true;
 }
 
 static void gather_row(void *context, int task, int worker)
@@ -147,6 +153,22 @@ static void gather_row(void *context, int task, int worker)
     }
 }
 
+/* What cannot be read any more is computed again, once the rest is there. */
+static void copy_blocks(const struct filling *filling, struct feature_file *memory)
+{
+    struct error unused = {0};
+    size_t bytes = feature_row_bytes(filling->features, &filling->features->cut);
+    void *rows = mem_array(FEATURE_BLOCK, bytes);
+    for (size_t b = 0; b < feature_file_blocks(memory); b++) {
+        if (!feature_file_valid(filling->file, b) ||
+            !feature_file_read(filling->file, b * FEATURE_BLOCK, 0, rows, feature_file_rows(memory, b) * bytes))
+            continue;
+        if (!feature_file_write(memory, b, rows, feature_file_bad(filling->file, b), &unused))
+            break;
+    }
+    mem_free(rows);
+}
+
 /* A file that cannot be written any more: what is there goes to memory, and the rest too. */
 static bool move_to_memory(struct filling *filling, const struct error *fault, struct error *error)
 {
@@ -158,11 +180,8 @@ static bool move_to_memory(struct filling *filling, const struct error *fault, s
     struct feature_layout layout = feature_layout_of(features, &features->cut, filling->view);
     struct feature_file *memory = feature_memory(features, &layout, error);
     mem_free((char *)layout.key);
-    for (size_t b = 0; memory && b < feature_file_blocks(memory); b++)
-        if (feature_file_valid(filling->file, b) &&
-            !feature_file_write(memory, b, feature_file_row(filling->file, b * FEATURE_BLOCK),
-                                feature_file_bad(filling->file, b), error))
-            break;
+    if (memory)
+        copy_blocks(filling, memory);
     char *path = mem_string(feature_file_name(filling->file));
     feature_file_close(filling->file);
     feature_file_remove(path); /* what it takes is wanted elsewhere */
@@ -176,11 +195,12 @@ static bool fill_block(struct filling *filling, size_t block, struct error *erro
     struct error fault = {0};
     size_t rows = feature_file_rows(filling->file, block);
     uint32_t bad = 0;
-    if (filling->source)
-        bad = run_from_source(filling, block);
-    else if (!run_from_images(filling, block, &bad))
+    if (filling->source ? !run_from_source(filling, block, &bad) : !run_from_images(filling, block, &bad))
         return false;
     team_run(filling->features->options.team, (int)rows, gather_row, filling);
+    filling->lost = !feature_file_whole(filling->file);
+    if (filling->lost)
+        return false;
     if (feature_file_write(filling->file, block, filling->rows, bad, &fault))
         return true;
     return move_to_memory(filling, &fault, error) &&
@@ -285,23 +305,41 @@ static size_t kept_images(const struct feature_file *file)
     return images;
 }
 
+static bool fill_once(struct filling *filling, struct plan **frozen, struct feature_cache_fill *fill,
+                      struct error *error)
+{
+    struct feature_cache *features = filling->features;
+    size_t items = features->options.images->items;
+    if (!feature_open_view(features, filling->view, filling->watch, error))
+        return false;
+    filling->file = features->view[filling->view - 1];
+    try_unreadable(filling);
+    filling->done = kept_images(filling->file);
+    fill->computed = items - filling->done;
+    bool good = filling->done == items || (begin(filling, frozen, error) && fill_all(filling, error));
+    if (filling->source)
+        fill->from = features->options.graph->node[filling->from.frontier - 1].name;
+    return good;
+}
+
 bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
                         struct plan **frozen, struct feature_cache_fill *fill, struct error *error)
 {
-    struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
-    size_t items = features->options.images->items;
-    *fill = (struct feature_cache_fill){.images = items};
-    if (!feature_open_view(features, view, watch, error))
-        return false;
-    filling.file = features->view[view - 1];
-    try_unreadable(&filling);
-    filling.done = kept_images(filling.file);
-    fill->computed = items - filling.done;
-    bool good = filling.done == items || (begin(&filling, frozen, error) && fill_all(&filling, error));
-    if (filling.source)
-        fill->from = features->options.graph->node[filling.from.frontier - 1].name;
-    fill->bytes = items * feature_row_bytes(features, &features->cut);
-    fill->in_memory = features->no_files;
-    end(&filling);
-    return good;
+    for (;;) {
+        struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
+        size_t items = features->options.images->items;
+        *fill = (struct feature_cache_fill){.images = items};
+        bool good = fill_once(&filling, frozen, fill, error);
+        bool was_begun_behind = filling.source;
+        fill->bytes = items * feature_row_bytes(features, &features->cut);
+        fill->in_memory = features->no_files;
+        end(&filling);
+        if (!filling.lost)
+            return good;
+        feature_cache_drop(features, view);
+        if (was_begun_behind) { /* the plan is cut there */
+            plan_destroy(*frozen);
+            *frozen = NULL;
+        }
+    }
 }

@@ -240,6 +240,16 @@ struct batch *trainer_next(struct trainer *trainer, enum dataset_split split)
     return batch;
 }
 
+bool trainer_load(struct trainer *trainer, enum dataset_split split, const struct batch *batch)
+{
+    struct trainer_feed *feed = &trainer->feed[split];
+    if (!feed->features || batch->n == 0 || feature_cache_load(feed->features, feed->view, trainer->plan, batch))
+        return true;
+    trainer_warn(trainer, "the file of kept features was cut or damaged while it was in use: they are computed again");
+    feature_cache_drop(feed->features, feed->view);
+    return false;
+}
+
 void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch)
 {
     if (trainer->feed[split].loader)

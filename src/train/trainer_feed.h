@@ -30,6 +30,10 @@ struct trainer_feed {
 bool trainer_begin(struct trainer *trainer, enum dataset_split split, int epoch, int first) THAW_NONNULL;
 /* The next batch, NULL at the end; `input` is NULL where features stand for it. Give it back with trainer_release. */
 struct batch *trainer_next(struct trainer *trainer, enum dataset_split split) THAW_NONNULL;
+/* Has the features of a batch where the thawed half reads them, if there are any. false: they were lost, and will be made
+ * again by trainer_begin, at this batch or from the first on. */
+bool trainer_load(struct trainer *trainer, enum dataset_split split,
+                  const struct batch *batch) THAW_NONNULL THAW_MUST_CHECK;
 void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch) THAW_NONNULL;
 /* Warns of images that the loader could not read. false: some were lost, and the run fails: what it gave since is not to
  * be trained on. */

@@ -137,6 +137,50 @@ static void a_loss_while_features_are_computed(void **state)
     }
 }
 
+/* Every file of kept features, to so much of it. */
+static double left;
+
+static void cut_features(struct world_log *log, const struct event *event)
+{
+    size_t count;
+    if (event->kind != when || (uint64_t)event->step != log->at)
+        return;
+    char *store = feature_store_folder();
+    struct feature_stored *list = feature_store_list(store, &count);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        struct stat status;
+        assert_int_equal(stat(list[i].path, &status), 0);
+        assert_int_equal(truncate(list[i].path, (off_t)(left * (double)status.st_size)), 0);
+    }
+    feature_store_free(list, count);
+    mem_free(store);
+}
+
+/* What was kept is lost, and nothing else: it is computed again. */
+static void cut_features_are_computed_again(void **state)
+{
+    (void)state;
+    static const struct {
+        enum event_kind when;
+        uint64_t at;
+        double left;
+    } rows[] = {{EVENT_STEP, 2, 0}, {EVENT_STEP, 12, 0.7}, {EVENT_EPOCH, 16, 0.5}};
+    struct experiment whole = world_experiment();
+    struct world_log a = {0};
+    world_run(&a, &whole, NULL);
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct experiment experiment = world_experiment();
+        struct world_log log = {.react = cut_features, .at = rows[i].at};
+        when = rows[i].when;
+        left = rows[i].left;
+        world_run(&log, &experiment, NULL);
+        assert_in_range(log.kinds[EVENT_WARNING], 1, 2); /* of each part */
+        assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "they are computed again"));
+        world_assert_same(a.path, log.path);
+    }
+}
+
 /* What is no whole image from the beginning on is set aside: said, and no loss. */
 static void what_was_never_whole_is_set_aside(void **state)
 {
@@ -203,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_ends_the_run),
         cmocka_unit_test(a_loss_while_features_are_computed),
+        cmocka_unit_test(cut_features_are_computed_again),
         cmocka_unit_test(what_was_never_whole_is_set_aside),
         cmocka_unit_test(what_was_rewritten_is_said),
         cmocka_unit_test(an_epoch_without_an_image_fails), /* last: spoils the world */
