@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "thaw/base/file.h"
 #include "thaw/engine/engine.h"
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
@@ -64,6 +65,7 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
     fill_standard_streams();
+    file_guard();
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* numbers in files and JSON have a point everywhere */
     return close_output(run(argc, argv));
