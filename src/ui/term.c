@@ -35,22 +35,30 @@ static const int fatal_signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 static const int wake_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
 
 /* --- signals --- */
-static void on_fatal(int number, siginfo_t *info, void *context)
+static void end_by(int number)
 {
-    int saved = errno;
-    (void)context;
-    if (number == SIGBUS && file_guard_mend(info->si_code, info->si_addr))
-        return;
+    sigset_t own;
+    signal(number, SIG_DFL);
     (void)!write(STDOUT_FILENO, caught.restore, caught.restore_size);
     tcsetattr(STDIN_FILENO, TCSANOW, &caught.modes);
-    signal(number, SIG_DFL);
+    sigemptyset(&own);
+    sigaddset(&own, number);
+    pthread_sigmask(SIG_UNBLOCK, &own, NULL);
     raise(number);
-    errno = saved;
+}
+
+static void on_fatal(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (number != SIGBUS || !file_guard_mend(info->si_code, info->si_addr))
+        end_by(number);
 }
 
 static void on_wake(int number)
 {
     int saved = errno;
+    if (number != SIGWINCH && caught.got) /* one was not looked at: whatever holds the program up ends with this one */
+        end_by(number);
     if (number != SIGWINCH)
         caught.got = number;
     char byte = number == SIGWINCH ? 'w' : 's';
