@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -26,6 +28,23 @@ static void fill_standard_streams(void)
         if (fcntl(fd, F_GETFD) < 0)
             while (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < fd)
                 continue;
+}
+
+/* OpenBLAS has started a thread a core by now, each of which takes 128 MiB of address space, and spins for ever where
+ * that is not to be had. Under a limit the program begins again without them: it has threads of its own. */
+static void spare_address_space(char **argv)
+{
+    static const char name[] = "OPENBLAS_NUM_THREADS";
+    struct rlimit limit;
+    char program[4096];
+    const char *threads = getenv(name);
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || (threads && !strcmp(threads, "1")))
+        return;
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0 || setenv(name, "1", 1) != 0)
+        return;
+    program[length] = '\0';
+    execv(program, argv);
 }
 
 static int run(int argc, char **argv)
@@ -71,7 +90,9 @@ static int close_output(int code)
 
 int main(int argc, char **argv)
 {
+    spare_address_space(argv);
     fill_standard_streams();
+    file_guard();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* numbers in files and JSON have a point everywhere */

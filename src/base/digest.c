@@ -4,15 +4,18 @@
 #include "thaw/base/digest.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <md5.h>
 #include <sha2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "thaw/base/file.h"
+#include "thaw/base/mem.h"
 
-enum { PIECE = 4 << 20, PREFIX_LEAST = 8 };
+enum { PIECE = 1 << 20, PREFIX_LEAST = 8 };
 
 static const struct {
     const char *name;
@@ -66,35 +69,43 @@ void digest_print(char text[DIGEST_SENTENCE], const struct digest *digest)
         snprintf(text, DIGEST_SENTENCE, "%s%s:%s", name, whole ? "" : "-prefix", digest->hex);
 }
 
-/* Runs over the map in pieces, so that a file of gigabytes can be left in the middle. */
-static bool run(MD5_CTX *md5, SHA2_CTX *sha, const struct file_map *map, bool (*go_on)(void *), void *context)
+/* Runs over the file in pieces, so that one of gigabytes can be left in the middle. 0: done; else errno, or -1: left. */
+static int run(MD5_CTX *md5, SHA2_CTX *sha, int fd, uint64_t size, bool (*go_on)(void *), void *context)
 {
-    for (size_t at = 0; at < map->size; at += PIECE) {
-        size_t length = map->size - at < PIECE ? map->size - at : PIECE;
-        if (md5)
-            MD5Update(md5, map->data + at, length);
+    uint8_t *piece = mem_alloc(PIECE);
+    int end = 0;
+    for (uint64_t at = 0; at < size && end == 0; at += PIECE) {
+        size_t length = size - at < PIECE ? (size_t)(size - at) : PIECE;
+        if (!file_read_at(fd, piece, length, at))
+            end = errno ? errno : ENODATA;
+        else if (md5)
+            MD5Update(md5, piece, length);
         else
-            SHA256Update(sha, map->data + at, length);
-        if (go_on && !go_on(context))
-            return false;
+            SHA256Update(sha, piece, length);
+        if (end == 0 && go_on && !go_on(context))
+            end = -1;
     }
-    return true;
+    mem_free(piece);
+    return end;
 }
 
 bool digest_file(char hex[DIGEST_TEXT], enum digest_kind kind, const char *path, bool (*go_on)(void *context),
                  void *context, struct error *error)
 {
-    struct file_map map;
+    struct file_stamp stamp;
     MD5_CTX md5;
     SHA2_CTX sha;
-    if (!file_map_open(&map, path, error))
+    int fd = file_open_stamped(path, 0, &stamp, error);
+    if (fd < 0)
         return false;
     MD5Init(&md5);
     SHA256Init(&sha);
-    bool whole = run(kind == DIGEST_MD5 ? &md5 : NULL, &sha, &map, go_on, context);
-    file_map_close(&map);
-    if (!whole)
+    int end = run(kind == DIGEST_MD5 ? &md5 : NULL, &sha, fd, stamp.size, go_on, context);
+    close(fd);
+    if (end < 0)
         return error_set(error, ERROR_STOPPED, "%s: stopped while its digest was taken", path);
+    if (end > 0)
+        return error_set_errno(error, ERROR_FAILED, end, "%s: cannot be read to its end", path);
     uint8_t bytes[SHA256_DIGEST_LENGTH];
     if (kind == DIGEST_MD5)
         MD5Final(bytes, &md5);

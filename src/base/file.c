@@ -64,28 +64,23 @@ void *file_stream(const char *path, int flags, struct error *error)
 
 static bool map_file(struct file_map *map, const char *path, int flags, struct error *error)
 {
-    *map = (struct file_map){0};
-    int fd = file_open(path, O_RDONLY | flags, 0, error);
-    if (fd < 0)
-        return false;
-    struct stat status;
-    if (fstat(fd, &status) < 0) {
-        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
-        close(fd);
+    *map = (struct file_map){.faults = file_guard_faults()};
+    map->file = file_open_stamped(path, flags, &map->stamp, error);
+    if (map->file < 0) {
+        *map = (struct file_map){0};
         return false;
     }
-    map->size = (size_t)status.st_size;
+    map->size = (size_t)map->stamp.size;
     if (map->size) {
-        void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, map->file, 0);
         if (data == MAP_FAILED) {
             error_set_errno(error, ERROR_FAILED, errno, "%s", path);
-            close(fd);
-            *map = (struct file_map){0};
+            map->data = NULL;
+            file_map_close(map);
             return false;
         }
         map->data = data;
     }
-    close(fd);
     return true;
 }
 
@@ -101,15 +96,17 @@ bool file_map_open_own(struct file_map *map, const char *path, struct error *err
 
 void file_map_close(struct file_map *map)
 {
-    if (map->data)
+    if (map->data && map->file > 0)
         munmap((void *)(uintptr_t)map->data, map->size);
+    if (map->file > 0)
+        close(map->file);
     *map = (struct file_map){0};
 }
 
 void file_map_forget(const struct file_map *map, const uint8_t *from, size_t size)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)from, end = begin + size;
-    if (!map->data || begin < (uintptr_t)map->data || end > (uintptr_t)map->data + map->size)
+    if (map->file <= 0 || begin < (uintptr_t)map->data || end > (uintptr_t)map->data + map->size)
         return;
     begin = (begin + page - 1) / page * page;
     end = end / page * page;

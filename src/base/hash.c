@@ -3,17 +3,24 @@
 
 #include "thaw/base/hash.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
+static uint64_t seed_of(struct hash seed)
+{
+    return seed.low ^ (seed.high * 0x9E3779B97F4A7C15u);
+}
+
 struct hash hash_bytes(const void *data, size_t size, struct hash seed)
 {
-    XXH128_hash_t value = XXH3_128bits_withSeed(data, size, seed.low ^ (seed.high * 0x9E3779B97F4A7C15u));
+    XXH128_hash_t value = XXH3_128bits_withSeed(data, size, seed_of(seed));
     return (struct hash){value.high64, value.low64};
 }
 
@@ -44,14 +51,47 @@ struct hash hash_end(struct hash_stream *stream)
     return (struct hash){value.high64, value.low64};
 }
 
+static bool update(XXH3_state_t *state, int fd, uint64_t at, uint64_t size)
+{
+    enum { PIECE = 1 << 16 };
+    char piece[PIECE];
+    for (uint64_t done = 0; done < size; done += PIECE) {
+        size_t length = size - done < PIECE ? (size_t)(size - done) : PIECE;
+        if (!file_read_at(fd, piece, length, at + done))
+            return false;
+        XXH3_128bits_update(state, piece, length);
+    }
+    return true;
+}
+
+bool hash_descriptor(struct hash *hash, int fd, uint64_t at, uint64_t size, struct hash seed)
+{
+    XXH3_state_t *state = XXH3_createState();
+    errno = ENOMEM;
+    bool good = state && XXH3_128bits_reset_withSeed(state, seed_of(seed)) == XXH_OK && update(state, fd, at, size);
+    int fault = errno;
+    if (good) {
+        XXH128_hash_t value = XXH3_128bits_digest(state);
+        *hash = (struct hash){value.high64, value.low64};
+    }
+    XXH3_freeState(state);
+    errno = fault;
+    return good;
+}
+
 bool hash_file(struct hash *hash, const char *path, struct error *error)
 {
-    struct file_map map;
-    if (!file_map_open(&map, path, error))
+    struct file_stamp stamp;
+    int fd = file_open_stamped(path, 0, &stamp, error);
+    if (fd < 0)
         return false;
-    *hash = hash_bytes(map.data ? (const void *)map.data : "", map.size, (struct hash){0});
-    file_map_close(&map);
-    return true;
+    bool good = hash_descriptor(hash, fd, 0, stamp.size, (struct hash){0});
+    if (!good && errno)
+        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+    else if (!good)
+        error_set(error, ERROR_FAILED, "%s: it was cut while it was read", path);
+    close(fd);
+    return good;
 }
 
 bool hash_equal(struct hash a, struct hash b)

@@ -5,6 +5,7 @@
 #include "thaw/base/mem.h"
 
 #include <malloc.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,14 +16,22 @@
 
 enum { HUGE_PAGE = 2 << 20 };
 
+/* Who handles SIGABRT has something to restore, such as a terminal; else this is a failure like others, not a crash. */
+static _Noreturn void run_out(void)
+{
+    static const char line[] = "thaw: out of memory\n";
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)written;
+    if (sigaction(SIGABRT, NULL, &action) != 0 || action.sa_handler == SIG_DFL)
+        _exit(EXIT_FAILURE);
+    abort();
+}
+
 static void *must(void *block)
 {
-    if (!block) {
-        static const char line[] = "thaw: out of memory\n";
-        ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
-        (void)written;
-        abort();
-    }
+    if (!block)
+        run_out();
     return block;
 }
 

@@ -12,6 +12,7 @@
 
 #include "plan_private.h"
 #include "thaw/base/machine.h"
+#include "thaw/tensor/gemm.h"
 
 /* Far below where sizes of a graph's buffers could pass SIZE_MAX, far above any machine. */
 static const size_t floats_max = (size_t)1 << 44;
@@ -258,7 +259,7 @@ struct plan *plan_dry(const struct graph *graph, const struct freeze *freeze, co
 
 static bool take_memory(struct plan *plan, struct error *error)
 {
-    if (!plan_fits(plan, error))
+    if (!plan_fits(plan, error) || !gemm_reserve(plan->threads, error))
         return false;
     plan->arena = arena_create(plan->floats > 0 ? plan_bytes(plan) : sizeof(float));
     return plan->arena != NULL || say_too_large(plan, error);

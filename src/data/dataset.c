@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decode.h"
 #include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -166,17 +167,17 @@ bool dataset_load(const struct dataset_item *item, struct image *image, struct h
     *image = (struct image){0};
     if (item->pixels) {
         dataset_pixels_load(item, image, hash);
-        return image->rgb || error_set(error, ERROR_DATA, "%s: no memory for the image", item->path);
+        return image->rgb || error_set(error, ERROR_FAILED, "%s: no memory for the image", item->path);
     }
-    struct file_map map;
-    if (!file_map_open(&map, item->path, error)) {
+    struct file_bytes bytes = {0};
+    bool done = decode_read_file(&bytes, item->path, error);
+    if (done && hash)
+        *hash = hash_bytes(bytes.data, bytes.size, (struct hash){0, 0});
+    if (done)
+        done = image_decode(image, bytes.data, bytes.size, item->path, error);
+    else
         error->kind = ERROR_DATA;
-        return false;
-    }
-    if (hash)
-        *hash = hash_bytes(map.data, map.size, (struct hash){0, 0});
-    bool done = image_decode(image, map.data, map.size, item->path, error);
-    file_map_close(&map);
+    file_bytes_finish(&bytes);
     return done;
 }
 

@@ -178,7 +178,12 @@ static void add_items(struct dataset_images *images, const struct dataset_pixels
     images->items = count;
     for (size_t i = 0; i < count; i++)
         images->item[start[label[i]]++] = (struct dataset_item){
-            .path = mem_format("%s#%zu", path, i), .label = label[i], .pixels = pixels, .number = i};
+            .path = mem_format("%s#%zu", path, i),
+            .label = label[i],
+            .pixels = pixels,
+            .number = i,
+            .stamp = pixels->idx.stamp,
+        };
 }
 
 static bool fill_split(struct dataset *dataset, enum dataset_split split, const char *path, struct error *error)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "decode.h"
 #include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
@@ -32,11 +33,12 @@ static void set_aside(struct dataset *dataset, char *path, const char *reason)
 }
 
 /* Takes the path. */
-static void add_item(struct dataset *dataset, enum dataset_split split, char *path, int label)
+static void add_item(struct dataset *dataset, enum dataset_split split, char *path, int label,
+                     const struct file_stamp *stamp)
 {
     struct dataset_images *images = &dataset->images[split];
     images->item = make_room(images->item, images->items, sizeof *images->item);
-    images->item[images->items++] = (struct dataset_item){.path = path, .label = label};
+    images->item[images->items++] = (struct dataset_item){.path = path, .label = label, .stamp = *stamp};
 }
 
 /* An error's sentence without the file's name before it. */
@@ -47,28 +49,35 @@ static const char *error_reason(const struct error *error, const char *path)
     return error->text + (named ? length + 2 : 0);
 }
 
+/* The header is in the first bytes of nearly all files; where it is not, all are read. */
+static bool read_header(struct file_bytes *bytes, const char *path, struct image_header *header, struct error *error)
+{
+    enum { BEGINNING = 1 << 16 };
+    if (!file_read(bytes, path, BEGINNING, error))
+        return false;
+    if (image_probe(header, bytes->data, bytes->size, path, error))
+        return true;
+    return bytes->stamp.size > BEGINNING && decode_read_file(bytes, path, error) &&
+           image_probe(header, bytes->data, bytes->size, path, error);
+}
+
 /* Takes the path. */
-static void check_file(struct dataset *dataset, enum dataset_split split, char *path, int label)
+static void check_file(struct dataset *dataset, struct file_bytes *bytes, enum dataset_split split, char *path,
+                       int label)
 {
     struct error error = {0};
-    struct file_map map;
-    if (!file_map_open(&map, path, &error)) {
-        set_aside(dataset, path, error_reason(&error, path));
-        return;
-    }
     struct image_header header;
-    bool read = image_probe(&header, map.data, map.size, path, &error);
-    file_map_close(&map);
-    if (!read)
+    if (!read_header(bytes, path, &header, &error))
         set_aside(dataset, path, error_reason(&error, path));
     else if (header.format == IMAGE_GIF)
         set_aside(dataset, path, "a GIF: a drawing or an animation rather than a photograph, not used for training");
     else
-        add_item(dataset, split, path, label);
+        add_item(dataset, split, path, label, &bytes->stamp);
 }
 
 /* Files first, then folders. */
-static void scan_folder(struct dataset *dataset, enum dataset_split split, const char *folder, int label, int depth)
+static void scan_folder(struct dataset *dataset, struct file_bytes *bytes, enum dataset_split split, const char *folder,
+                        int label, int depth)
 {
     struct error error = {0};
     struct file_list list;
@@ -89,14 +98,14 @@ static void scan_folder(struct dataset *dataset, enum dataset_split split, const
             if (is_folder != (folders == 1)) {
                 mem_free(path);
             } else if (is_folder) {
-                scan_folder(dataset, split, path, label, depth + 1);
+                scan_folder(dataset, bytes, split, path, label, depth + 1);
                 mem_free(path);
             } else if (fault) {
                 set_aside(dataset, path, strerror(fault));
             } else if (!S_ISREG(status.st_mode)) {
                 set_aside(dataset, path, "not a regular file");
             } else {
-                check_file(dataset, split, path, label);
+                check_file(dataset, bytes, split, path, label);
             }
         }
     file_list_free(&list);
@@ -104,12 +113,14 @@ static void scan_folder(struct dataset *dataset, enum dataset_split split, const
 
 void scan_images(struct dataset *dataset, const char *directory, enum dataset_split split)
 {
+    struct file_bytes bytes = {0};
     for (int label = 0; label < dataset->classes; label++) {
         char *folder = path_join(directory, dataset->class_name[label]);
         if (file_is_directory(folder))
-            scan_folder(dataset, split, folder, label, 0);
+            scan_folder(dataset, &bytes, split, folder, label, 0);
         mem_free(folder);
     }
+    file_bytes_finish(&bytes);
 }
 
 static bool same_folder(const char *a, const char *b)

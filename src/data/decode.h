@@ -6,12 +6,16 @@
 #define THAW_DATA_DECODE_H
 
 #include "resize.h"
+#include "thaw/base/file.h"
 #include "thaw/data/image.h"
 
 /* Sets "W x H pixels is more than this program takes" unless the size is within IMAGE_SIDE_MAX and IMAGE_PIXELS_MAX. */
 bool decode_size_ok(int64_t width, int64_t height, struct error *error) THAW_NONNULL;
 
-bool decode_is_jpeg(const uint8_t *bytes, size_t size); /* by its first bytes; NULL where size is 0 */
+/* Reads an image file; its size in bytes is checked by whoever decodes. Errors are ERROR_FAILED and name the file. */
+bool decode_read_file(struct file_bytes *bytes, const char *path, struct error *error) THAW_NONNULL;
+bool decode_bytes_ok(size_t size, struct error *error) THAW_NONNULL; /* no more than IMAGE_FILE_MAX */
+bool decode_is_jpeg(const uint8_t *bytes, size_t size);              /* by its first bytes; NULL where size is 0 */
 /* JPEG: libjpeg-turbo, or stb_image where the program was built without it. Orientation is not applied. */
 bool decode_jpeg(struct image *image, const uint8_t *bytes, size_t size, struct error *error) THAW_NONNULL;
 bool decode_jpeg_header(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error) THAW_NONNULL;

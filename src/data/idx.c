@@ -125,11 +125,10 @@ static bool is_gzip(const uint8_t *bytes, size_t size)
 bool idx_probe(const char *path)
 {
     struct error unused;
-    struct file_map map;
-    if (!file_map_open(&map, path, &unused))
-        return false;
-    bool known = is_gzip(map.data, map.size) || (map.size >= HEADER && !map.data[0] && !map.data[1]);
-    file_map_close(&map);
+    struct file_bytes start = {0};
+    bool known = file_read(&start, path, HEADER, &unused) &&
+                 (is_gzip(start.data, start.size) || (start.size >= HEADER && !start.data[0] && !start.data[1]));
+    file_bytes_finish(&start);
     return known;
 }
 
@@ -152,20 +151,24 @@ bool idx_read(struct idx *idx, const uint8_t *bytes, size_t size, struct error *
 
 bool idx_open(struct idx *idx, const char *path, struct error *error)
 {
-    struct file_map map;
+    struct file_bytes bytes = {0};
     *idx = (struct idx){0};
-    if (!file_map_open(&map, path, error)) {
+    if (!file_read(&bytes, path, IDX_BYTES_MAX + HEADER + 4 * IDX_RANK_MAX + 1, error)) {
         error->kind = ERROR_DATA;
+        file_bytes_finish(&bytes);
         return false;
     }
-    bool done = idx_read(idx, map.data, map.size, error) || error_wrap(error, "%s", path);
-    idx->map = map;
+    bool done = idx_read(idx, bytes.data, bytes.size, error) || error_wrap(error, "%s", path);
+    idx->stamp = bytes.stamp;
+    if (idx->block)
+        file_bytes_finish(&bytes);
+    idx->bytes = bytes;
     return done;
 }
 
 void idx_close(struct idx *idx)
 {
     mem_free(idx->block);
-    file_map_close(&idx->map);
+    file_bytes_finish(&idx->bytes);
     *idx = (struct idx){0};
 }

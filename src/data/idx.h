@@ -16,12 +16,13 @@ enum { IDX_RANK_MAX = 3 };
 struct idx {
     int rank;
     size_t dim[IDX_RANK_MAX];
-    const uint8_t *values; /* as many as the product of the dimensions; in the map or the block */
-    struct file_map map;
-    uint8_t *block; /* what gzip data was unpacked to */
+    const uint8_t *values; /* as many as the product of the dimensions; in `bytes` or the block */
+    struct file_bytes bytes;
+    struct file_stamp stamp;
+    uint8_t *block; /* what gzip data was unpacked to; then nothing stays of `bytes` */
 };
 
-/* Maps the file, and unpacks it where it is gzip's. Its array must fill it exactly. Errors are ERROR_DATA. Close *idx,
+/* Reads the file, and unpacks it where it is gzip's. Its array must fill it exactly. Errors are ERROR_DATA. Close *idx,
  * also after a failure. */
 bool idx_open(struct idx *idx, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* The same over bytes in memory, which must outlive it; errors leave the name out. */

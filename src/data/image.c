@@ -87,10 +87,24 @@ bool decode_size_ok(int64_t width, int64_t height, struct error *error)
     return true;
 }
 
+bool decode_bytes_ok(size_t size, struct error *error)
+{
+    return size <= IMAGE_FILE_MAX ||
+           error_set(error, ERROR_DATA, "too large: files up to %d MiB are read", IMAGE_FILE_MAX >> 20);
+}
+
+bool decode_read_file(struct file_bytes *bytes, const char *path, struct error *error)
+{
+    return file_read(bytes, path, (size_t)IMAGE_FILE_MAX + 1, error);
+}
+
 static bool probe(struct image_header *header, const uint8_t *bytes, size_t size, struct error *error)
 {
-    *header = (struct image_header){.format = identify(bytes, size, error)};
+    *header = (struct image_header){0};
     bool read = false;
+    if (!decode_bytes_ok(size, error))
+        return false;
+    header->format = identify(bytes, size, error);
     switch (header->format) {
     case IMAGE_JPEG:
         read = decode_jpeg_header(bytes, size, &header->width, &header->height, error);
@@ -126,7 +140,7 @@ static bool decode(struct image *image, const uint8_t *bytes, size_t size, struc
     if (!decode_jpeg(image, bytes, size, error))
         return false;
     if (!decode_turn(image, decode_orientation(bytes, size)))
-        return error_set(error, ERROR_DATA, "not enough memory to turn it as its EXIF data says");
+        return error_set(error, ERROR_FAILED, "not enough memory to turn it as its EXIF data says");
     return true;
 }
 
@@ -141,14 +155,14 @@ bool image_decode(struct image *image, const uint8_t *bytes, size_t size, const 
 
 bool image_load(struct image *image, const char *path, struct error *error)
 {
-    struct file_map map;
+    struct file_bytes bytes = {0};
     *image = (struct image){0};
-    if (!file_map_open(&map, path, error)) {
+    bool done = decode_read_file(&bytes, path, error);
+    if (done)
+        done = image_decode(image, bytes.data, bytes.size, path, error);
+    else
         error->kind = ERROR_DATA;
-        return false;
-    }
-    bool done = image_decode(image, map.data, map.size, path, error);
-    file_map_close(&map);
+    file_bytes_finish(&bytes);
     return done;
 }
 

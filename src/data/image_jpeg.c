@@ -41,6 +41,8 @@ static void fail(j_common_ptr common)
     if (code == JERR_INPUT_EMPTY || code == JERR_INPUT_EOF || code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER ||
         code == JERR_NO_IMAGE)
         error_set(decoder->error, ERROR_DATA, "truncated: the JPEG data ends before the picture is complete");
+    else if (code == JERR_OUT_OF_MEMORY)
+        error_set(decoder->error, ERROR_FAILED, "not enough memory to decode it");
     else
         error_set(decoder->error, ERROR_DATA, "damaged JPEG (%s)", text);
     longjmp(decoder->failed, 1);
@@ -232,7 +234,7 @@ bool jpeg_decoder_read_image(struct jpeg_decoder *decoder, int shrink, const str
                              struct error *error)
 {
     if (!image_create(image, region->width, region->height))
-        return error_set(error, ERROR_DATA, "not enough memory for %d x %d pixels", region->width, region->height);
+        return error_set(error, ERROR_FAILED, "not enough memory for %d x %d pixels", region->width, region->height);
     struct filling filling = {image->rgb, (size_t)region->width * 3};
     return jpeg_decoder_read(decoder, shrink, region, fill, &filling, error);
 }

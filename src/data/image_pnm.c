@@ -77,7 +77,7 @@ bool decode_pnm(struct image *image, const uint8_t *bytes, size_t size, struct e
     if (!read_header(&pnm, bytes, size, error) || !decode_pnm_header(bytes, size, &pnm.width, &pnm.height, error))
         return false;
     if (!image_create(image, pnm.width, pnm.height))
-        return error_set(error, ERROR_DATA, "not enough memory for %d x %d pixels", pnm.width, pnm.height);
+        return error_set(error, ERROR_FAILED, "not enough memory for %d x %d pixels", pnm.width, pnm.height);
     const uint8_t *samples = bytes + pnm.start;
     size_t pixels = (size_t)pnm.width * (size_t)pnm.height;
     for (size_t i = 0; i < pixels; i++)

@@ -6,7 +6,6 @@
  * far beyond what the header promises. */
 #include "config.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,8 +171,8 @@ bool decode_stb_header(const uint8_t *bytes, size_t size, int *width, int *heigh
 {
     int channels;
     int64_t announced_width, announced_height;
-    if (size > INT_MAX)
-        return error_set(error, ERROR_DATA, "too large: files up to 2 GiB are read");
+    if (!decode_bytes_ok(size, error)) /* stb_image counts in int */
+        return false;
     announced_size(bytes, size, &announced_width, &announced_height);
     if ((announced_width || announced_height) && !decode_size_ok(announced_width, announced_height, error))
         return false;
@@ -193,7 +192,7 @@ bool decode_stb(struct image *image, const uint8_t *bytes, size_t size, struct e
     if (done)
         memcpy(image->rgb, rgb, (size_t)width * (size_t)height * 3);
     else
-        error_set(error, ERROR_DATA, "not enough memory for %d x %d pixels", width, height);
+        error_set(error, ERROR_FAILED, "not enough memory for %d x %d pixels", width, height);
     stbi_image_free(rgb);
     return done;
 }

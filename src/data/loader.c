@@ -56,6 +56,7 @@ struct loader {
 
     struct picture *cache; /* [items]; of the kept: the view without augmentation, else the whole picture */
     enum keeping *keeping; /* [items] */
+    bool *changed;         /* [items], and said so */
     size_t cached;         /* bytes */
     struct loader_bad *bad, *taken;
     size_t bad_count;
@@ -143,18 +144,35 @@ static void keep_view(struct loader *loader, uint32_t index, const struct image 
         image_finish(&copy.image);
 }
 
-static void report_bad(struct loader *loader, uint32_t index, const struct error *error)
+/* Called with the mutex held. */
+static void add_bad(struct loader *loader, uint32_t index, enum loader_fault fault, const char *reason)
+{
+    loader->bad = mem_grow(loader->bad, loader->bad_count + 1, sizeof *loader->bad);
+    struct loader_bad *bad = &loader->bad[loader->bad_count++];
+    bad->index = index;
+    bad->fault = fault;
+    snprintf(bad->reason, sizeof bad->reason, "%.*s", (int)sizeof bad->reason - 1, reason);
+}
+
+static void report_bad(struct loader *loader, uint32_t index, bool changed, const struct error *error)
 {
     const char *path = loader->images->item[index].path, *reason = error->text;
     size_t name = strlen(path);
+    bool lost = error->kind != ERROR_DATA || changed;
     if (strncmp(reason, path, name) == 0)
         reason += name + 2;
     pthread_mutex_lock(&loader->mutex);
     loader->keeping[index] = KEEP_UNREADABLE;
-    loader->bad = mem_grow(loader->bad, loader->bad_count + 1, sizeof *loader->bad);
-    loader->bad[loader->bad_count].index = index;
-    snprintf(loader->bad[loader->bad_count++].reason, sizeof loader->bad->reason, "%.*s",
-             (int)sizeof loader->bad->reason - 1, reason);
+    add_bad(loader, index, lost ? LOADER_LOST : LOADER_UNREADABLE, reason);
+    pthread_mutex_unlock(&loader->mutex);
+}
+
+static void report_changed(struct loader *loader, uint32_t index)
+{
+    pthread_mutex_lock(&loader->mutex);
+    if (!loader->changed[index])
+        add_bad(loader, index, LOADER_CHANGED, "it was changed since the data was opened");
+    loader->changed[index] = true;
     pthread_mutex_unlock(&loader->mutex);
 }
 
@@ -184,7 +202,7 @@ static bool fill_input(struct loader *loader, struct reader *reader, uint32_t in
     struct image view;
     struct error error = {0};
     bool plain = options->augment == AUGMENT_NONE, keepable = keeping == KEEP_UNSEEN && options->cache_bytes > 0;
-    bool done = true;
+    bool done = true, read = keeping != KEEP_KEPT;
     if (keeping == KEEP_KEPT && plain)
         view = kept->image;
     else if (keeping == KEEP_KEPT)
@@ -193,10 +211,13 @@ static bool fill_input(struct loader *loader, struct reader *reader, uint32_t in
         done = view_and_keep(loader, reader, index, &request, &view, &error);
     else
         done = reader_view(reader, item, &request, &view, &error);
+    bool changed = read && (done || error.kind == ERROR_DATA) && reader_found_changed(reader, item);
     if (!done) {
-        report_bad(loader, index, &error);
+        report_bad(loader, index, changed, &error);
         return false;
     }
+    if (changed)
+        report_changed(loader, index);
     if (keepable && plain)
         keep_view(loader, index, &view);
     image_normalise(&view, &options->preprocess, out);
@@ -280,6 +301,7 @@ struct loader *loader_create(const struct dataset_images *images, const struct l
     loader->order = mem_array(images->items, sizeof *loader->order);
     loader->cache = mem_array(images->items, sizeof *loader->cache);
     loader->keeping = mem_array(images->items, sizeof *loader->keeping);
+    loader->changed = mem_array(images->items, sizeof *loader->changed);
     loader->place = images->items; /* nothing to do before loader_begin */
     loader->next = loader->batches;
     pthread_mutex_init(&loader->mutex, NULL);
@@ -330,6 +352,7 @@ void loader_destroy(struct loader *loader)
     mem_free(loader->order);
     mem_free(loader->cache);
     mem_free(loader->keeping);
+    mem_free(loader->changed);
     mem_free(loader->bad);
     mem_free(loader->taken);
     mem_free(loader);

@@ -19,6 +19,7 @@ struct reader {
     struct resizer *resizer;
     uint8_t *view; /* the one that was last made */
     size_t view_room;
+    struct file_bytes bytes; /* of the file that was last read */
 };
 
 /* A JPEG of which the header is read. Sizes are upright. */
@@ -40,6 +41,7 @@ void reader_destroy(struct reader *reader)
         return;
     jpeg_decoder_destroy(reader->jpeg);
     resizer_destroy(reader->resizer);
+    file_bytes_finish(&reader->bytes);
     mem_free(reader->view);
     mem_free(reader);
 }
@@ -121,7 +123,7 @@ static bool decode_turned(struct reader *reader, const struct source *source, co
                                          shrunk(source->stored_height, source->shrink));
     return jpeg_decoder_read_image(reader->jpeg, source->shrink, &stored, image, error) &&
            (decode_turn(image, source->orientation) ||
-            error_set(error, ERROR_DATA, "not enough memory to turn it as its EXIF data says"));
+            error_set(error, ERROR_FAILED, "not enough memory to turn it as its EXIF data says"));
 }
 
 static void push(void *context, const uint8_t *const row[], int rows)
@@ -185,6 +187,8 @@ static bool picture_jpeg(struct reader *reader, const uint8_t *bytes, size_t siz
 static bool picture_bytes(struct reader *reader, const uint8_t *bytes, size_t size, const char *name,
                           const struct view_request *request, struct picture *picture, struct error *error)
 {
+    if (!decode_bytes_ok(size, error))
+        return error_wrap(error, "%s", name);
     if (reader->jpeg && decode_is_jpeg(bytes, size))
         return picture_jpeg(reader, bytes, size, request, picture, error) || error_wrap(error, "%s", name);
     if (!image_decode(&picture->image, bytes, size, name, error))
@@ -199,7 +203,7 @@ bool reader_view_bytes(struct reader *reader, const uint8_t *bytes, size_t size,
                        const struct view_request *request, struct image *view, struct error *error)
 {
     struct picture picture = {0};
-    if (reader->jpeg && decode_is_jpeg(bytes, size))
+    if (reader->jpeg && decode_is_jpeg(bytes, size) && decode_bytes_ok(size, error))
         return view_jpeg(reader, bytes, size, request, view, error) || error_wrap(error, "%s", name);
     bool done = picture_bytes(reader, bytes, size, name, request, &picture, error);
     if (done)
@@ -222,16 +226,13 @@ static bool load_pixels(const struct dataset_item *item, struct picture *picture
 bool reader_picture(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
                     struct picture *picture, struct error *error)
 {
-    struct file_map map;
+    struct file_bytes *bytes = &reader->bytes;
     *picture = (struct picture){0};
     if (item->pixels)
         return load_pixels(item, picture, error);
-    if (!file_map_open(&map, item->path, error)) {
-        error->kind = ERROR_DATA;
+    if (!decode_read_file(bytes, item->path, error))
         return false;
-    }
-    bool done = picture_bytes(reader, map.data, map.size, item->path, request, picture, error);
-    file_map_close(&map);
+    bool done = picture_bytes(reader, bytes->data, bytes->size, item->path, request, picture, error);
     if (!done)
         image_finish(&picture->image);
     return done;
@@ -240,7 +241,7 @@ bool reader_picture(struct reader *reader, const struct dataset_item *item, cons
 bool reader_view(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
                  struct image *view, struct error *error)
 {
-    struct file_map map;
+    struct file_bytes *bytes = &reader->bytes;
     if (item->pixels) {
         struct picture picture = {0};
         bool done = load_pixels(item, &picture, error);
@@ -249,11 +250,13 @@ bool reader_view(struct reader *reader, const struct dataset_item *item, const s
         image_finish(&picture.image);
         return done;
     }
-    if (!file_map_open(&map, item->path, error)) {
-        error->kind = ERROR_DATA;
-        return false;
-    }
-    bool done = reader_view_bytes(reader, map.data, map.size, item->path, request, view, error);
-    file_map_close(&map);
-    return done;
+    return decode_read_file(bytes, item->path, error) &&
+           reader_view_bytes(reader, bytes->data, bytes->size, item->path, request, view, error);
+}
+
+bool reader_found_changed(const struct reader *reader, const struct dataset_item *item)
+{
+    static const struct file_stamp unknown;
+    return !item->pixels && !file_stamp_equal(&item->stamp, &unknown) &&
+           !file_stamp_equal(&item->stamp, &reader->bytes.stamp);
 }

@@ -80,6 +80,30 @@ static void post(struct serving *serving, enum run_command_kind kind)
     link_post(serving->link, &command, &unused);
 }
 
+static void handle_end(void (*handler)(int number))
+{
+    signal(SIGINT, handler);
+    signal(SIGTERM, handler);
+}
+
+/* What comes first behind the run may still be let pass: it ends anyway. */
+static void end_next_time(int number)
+{
+    (void)number;
+    handle_end(SIG_DFL);
+}
+
+/* Nobody reads the descriptor any more. */
+static void let_signals_end(const struct serving *serving)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    handle_end(serving->asked > 0 ? SIG_DFL : end_next_time);
+    pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
 static void take_signals(struct serving *serving)
 {
     struct signalfd_siginfo info;
@@ -189,6 +213,7 @@ bool engine_serve(const struct engine_request *request, const struct engine_host
         serve(&serving);
         good = how_it_ended(&serving, run, error);
     }
+    let_signals_end(&serving);
     door_close(serving.door);
     link_destroy(serving.link);
     close(serving.signals);

@@ -62,6 +62,8 @@ static void fill_figures(const struct story *story, struct session_status *statu
     status->best_epoch = story->best_epoch;
     status->loss = story->loss;
     status->val_loss = isnan(story->val_loss) ? -1 : story->val_loss;
+    status->val_judged = story->val_images;
+    status->val_judged_most = story->val_images_most;
 }
 
 static void fill_story(const struct story *story, struct session_status *status)

@@ -5,6 +5,8 @@
 
 #include <cblas.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -27,6 +29,55 @@ void gemv(bool transpose_a, int rows, int cols, float alpha, const float *a, int
 {
     pthread_once(&once, prepare);
     cblas_sgemv(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, rows, cols, alpha, a, lda, x, 1, beta, y, 1);
+}
+
+/* OpenBLAS takes a buffer for each thread that is in it at once, keeps it, and spins where it cannot be had. */
+#define BUFFER ((size_t)128 << 20)
+enum { THREADS_MOST = 256 };
+extern void *blas_memory_alloc(int place) __attribute__((weak));
+extern void blas_memory_free(void *buffer) __attribute__((weak));
+
+static bool there_is_room(size_t bytes)
+{
+    void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return room != MAP_FAILED && munmap(room, bytes) == 0;
+}
+
+/* Its own buffers, as many as there will be threads, before anything else takes the room. */
+static void take_buffers(int threads)
+{
+    void *buffer[THREADS_MOST];
+    if (!blas_memory_alloc || !blas_memory_free)
+        return;
+    for (int i = 0; i < threads; i++)
+        buffer[i] = blas_memory_alloc(0);
+    for (int i = 0; i < threads; i++)
+        blas_memory_free(buffer[i]);
+}
+
+bool gemm_reserve(int threads, struct error *error)
+{
+    enum { SLACK = 2 << 20 };
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static int reserved;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return true;
+    threads = threads < THREADS_MOST ? threads : THREADS_MOST;
+    pthread_once(&once, prepare);
+    pthread_mutex_lock(&mutex);
+    int more = threads - reserved;
+    bool good = more <= 0 || there_is_room((size_t)more * (BUFFER + SLACK));
+    if (good && more > 0) {
+        take_buffers(threads);
+        reserved = threads;
+    }
+    pthread_mutex_unlock(&mutex);
+    return good || error_set(error, ERROR_FAILED,
+                             "matrix products take %zu MiB of address space for each of %d threads, and the limit of "
+                             "%zu MiB (ulimit -v) does not leave that: raise it, or take fewer threads (train.threads, "
+                             "--threads)",
+                             BUFFER >> 20, threads, (size_t)limit.rlim_cur >> 20);
 }
 
 const char *gemm_library(void)

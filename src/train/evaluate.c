@@ -34,6 +34,21 @@ static void measure(const struct judging *judging, enum dataset_split split, con
         request->each(request->context, split, batch, logits);
 }
 
+/* What no file says anything of any more is no matter of the figures. */
+static bool count_unreadable(const struct judging *judging, enum dataset_split split, struct loader *loader,
+                             struct error *error)
+{
+    const struct loader_bad *bad;
+    size_t count = loader_take_bad(loader, &bad);
+    for (size_t i = 0; i < count; i++) {
+        if (bad[i].fault == LOADER_LOST)
+            return error_set(error, ERROR_DATA, "%s: lost while images were judged: %s",
+                             judging->request->dataset->images[split].item[bad[i].index].path, bad[i].reason);
+        judging->sums->unreadable += bad[i].fault == LOADER_UNREADABLE;
+    }
+    return true;
+}
+
 static bool judge_split(const struct judging *judging, enum dataset_split split, struct error *error)
 {
     const struct evaluation_request *request = judging->request;
@@ -44,17 +59,18 @@ static bool judge_split(const struct judging *judging, enum dataset_split split,
     struct loader *loader = loader_create(&request->dataset->images[split], &options, error);
     if (!loader)
         return false;
-    bool goes_on = true;
+    bool goes_on = true, whole = true;
     int done = 0, all = loader_batches(loader);
     loader_begin(loader, 1, 0);
-    for (struct batch *batch; goes_on && (batch = loader_next(loader)); loader_release(loader, batch)) {
+    for (struct batch *batch; goes_on && whole && (batch = loader_next(loader)); loader_release(loader, batch)) {
+        whole = count_unreadable(judging, split, loader, error);
         if (batch->n)
             measure(judging, split, batch);
         goes_on = !request->tell || request->tell(request->context, ++done, all);
     }
-    const struct loader_bad *bad;
-    judging->sums->unreadable += loader_take_bad(loader, &bad);
     loader_destroy(loader);
+    if (!whole)
+        return false;
     return goes_on || error_set(error, ERROR_STOPPED, "stopped before all images were judged");
 }
 

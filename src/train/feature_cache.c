@@ -4,6 +4,7 @@
 
 #include "feature_cache.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "feature_cache_private.h"
@@ -225,34 +226,62 @@ bool feature_cache_has(const struct feature_cache *features, int view, uint32_t 
     return !(feature_file_bad(features->view[view - 1], index / FEATURE_BLOCK) >> (index % FEATURE_BLOCK) & 1);
 }
 
+void feature_cache_drop(struct feature_cache *features, int view)
+{
+    enum { TIMES = 3 }; /* what goes away again and again is better not kept in files */
+    feature_file_close(features->view[view - 1]);
+    features->view[view - 1] = NULL;
+    features->no_files = features->no_files || ++features->drops >= TIMES;
+}
+
 struct load {
     const struct feature_cache *features;
     const struct feature_file *file;
     struct plan *plan;
     const struct batch *batch;
+    atomic_bool lost;
 };
+
+/* The values of one crossing node of a row, behind `from` bytes of it. */
+static bool load_values(const struct load *load, uint32_t index, size_t from, float *to, size_t floats)
+{
+    enum { PIECE = 1 << 14 };
+    enum tensor_type type = load->features->options.type;
+    size_t size = tensor_type_size(type), most = PIECE / size;
+    uint16_t piece[PIECE / sizeof(uint16_t)];
+    if (type == TENSOR_F32)
+        return feature_file_read(load->file, index, from, to, floats * size);
+    for (size_t done = 0; done < floats; done += most) {
+        size_t count = floats - done < most ? floats - done : most;
+        if (!feature_file_read(load->file, index, from + done * size, piece, count * size))
+            return false;
+        tensor_to_f32(to + done, piece, type, count);
+    }
+    return true;
+}
 
 static void load_row(void *context, int task, int worker)
 {
     (void)worker;
-    const struct load *load = context;
+    struct load *load = context;
     const struct feature_cut *cut = &load->features->cut;
-    enum tensor_type type = load->features->options.type;
-    const char *row = feature_file_row(load->file, load->batch->index[task]);
+    size_t from = 0, size = tensor_type_size(load->features->options.type);
     for (int c = 0; c < cut->nodes; c++) {
         float *to = plan_crossing_values(load->plan, c) + (size_t)task * cut->floats[c];
-        tensor_to_f32(to, row, type, cut->floats[c]);
-        row += cut->floats[c] * tensor_type_size(type);
+        if (!load_values(load, load->batch->index[task], from, to, cut->floats[c]))
+            atomic_store(&load->lost, true);
+        from += cut->floats[c] * size;
     }
 }
 
-void feature_cache_load(const struct feature_cache *features, int view, struct plan *plan, const struct batch *batch)
+bool feature_cache_load(const struct feature_cache *features, int view, struct plan *plan, const struct batch *batch)
 {
     enum { ALONE = 1 << 16 }; /* floats a batch that are not worth waking the team for */
-    struct load load = {features, features->view[view - 1], plan, batch};
+    struct load load = {.features = features, .file = features->view[view - 1], .plan = plan, .batch = batch};
     if ((size_t)batch->n * features->cut.row > ALONE)
         team_run(features->options.team, batch->n, load_row, &load);
     else
         for (int i = 0; i < batch->n; i++)
             load_row(&load, i, 0);
+    return !atomic_load(&load.lost);
 }

@@ -3,7 +3,8 @@
  *
  * What is kept is a function of the key alone: images in the part's order, FEATURE_BLOCK of them in every call of the
  * frozen half, an unreadable one a black picture in its place. So it makes no difference to any bit who filled it, when,
- * from images or from features of an earlier cut; only float32 ones are gone on from. */
+ * from images or from features of an earlier cut; only float32 ones are gone on from. The key has every file's stamp, so
+ * images that changed since they were listed are not to be kept under it. */
 #ifndef THAW_TRAIN_FEATURE_CACHE_H
 #define THAW_TRAIN_FEATURE_CACHE_H
 
@@ -38,13 +39,14 @@ struct feature_cache *feature_cache_create(const struct feature_cache_options *o
                                            struct error *error) THAW_NONNULL;
 void feature_cache_destroy(struct feature_cache *features);
 int feature_cache_views(const struct feature_cache *features) THAW_NONNULL;
-size_t feature_cache_bytes(const struct feature_cache *features) THAW_NONNULL; /* of memory and maps open now */
+size_t feature_cache_bytes(const struct feature_cache *features) THAW_NONNULL; /* of memory and files open now */
 
 /* How a fill gets on; called on the trainer's thread. */
 struct feature_cache_watch {
     void *context;
     bool (*go_on)(void *context, size_t done, size_t all); /* images; false: stop here */
-    void (*set_aside)(void *context, const struct dataset_item *item, const char *reason);
+    /* false: stop here, as what is lost or changed must. */
+    bool (*unreadable)(void *context, const struct loader_bad *bad);
     void (*warn)(void *context, const char *sentence);
 };
 /* What a fill came to. */
@@ -56,16 +58,18 @@ struct feature_cache_fill {
 };
 /* Makes a view complete, views counted from 1: what a file has is taken, the rest is computed. A file that cannot be had
  * or written is a warning, and memory takes its place. *frozen: the plan of the frozen half, made where it is NULL and
- * wanted; the caller destroys it, behind the fills of all parts of the data. false: stopped by go_on (kind NONE; what was
- * done stays), or ERROR_FAILED: no memory. */
+ * wanted; the caller destroys it, behind the fills of all parts of the data. false: stopped by go_on or unreadable (kind
+ * NONE; what was done stays), or ERROR_FAILED: no memory. */
 bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
                         struct plan **frozen, struct feature_cache_fill *fill,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool feature_cache_ready(const struct feature_cache *features, int view) THAW_NONNULL;
 /* Of a view that is ready: an image that could not be read has no features. */
 bool feature_cache_has(const struct feature_cache *features, int view, uint32_t index) THAW_NONNULL;
-/* Puts a batch's values where exec_thawed of `plan` reads them. */
-void feature_cache_load(const struct feature_cache *features, int view, struct plan *plan,
-                        const struct batch *batch) THAW_NONNULL;
+/* Puts a batch's values where exec_thawed of `plan` reads them. false: the file lost them; feature_cache_drop. */
+bool feature_cache_load(const struct feature_cache *features, int view, struct plan *plan,
+                        const struct batch *batch) THAW_NONNULL THAW_MUST_CHECK;
+/* Lets go of a view, which is not ready any more: it is filled again. */
+void feature_cache_drop(struct feature_cache *features, int view) THAW_NONNULL;
 
 #endif

@@ -28,6 +28,7 @@ struct filling {
     struct feature_file *source;
     char *rows;
     size_t done;
+    bool lost; /* of what is read or filled, somebody cut the file */
 };
 
 /* --- where from --- */
@@ -71,13 +72,14 @@ static void find_source(struct filling *filling)
 
 /* --- one block --- */
 
-static void report_unreadable(struct filling *filling)
+static bool report_unreadable(struct filling *filling)
 {
     const struct loader_bad *bad;
     size_t count = loader_take_bad(filling->loader, &bad);
+    bool good = true;
     for (size_t i = 0; i < count; i++)
-        filling->watch->set_aside(filling->watch->context, &filling->features->options.images->item[bad[i].index],
-                                  bad[i].reason);
+        good = filling->watch->unreadable(filling->watch->context, &bad[i]) && good;
+    return good;
 }
 
 /* Sets the block's inputs, each in its place; those that cannot be read stay black. Returns their bits. */
@@ -94,39 +96,46 @@ static uint32_t place_images(struct filling *filling, size_t block, const struct
     return bad;
 }
 
-static uint32_t run_from_images(struct filling *filling, size_t block)
+/* *bad: bits of rows without an image. false: to be stopped. */
+static bool run_from_images(struct filling *filling, size_t block, uint32_t *bad)
 {
-    uint32_t bad = 0;
     int rows = (int)feature_file_rows(filling->file, block);
     if (filling->next != block)
         loader_begin(filling->loader, filling->view, (int)block);
     filling->next = block + 1;
     struct batch *batch = loader_next(filling->loader);
     const float *input = batch->input;
-    if (batch->n < rows) {
-        bad = place_images(filling, block, batch);
+    bool good = report_unreadable(filling);
+    *bad = 0;
+    if (good && batch->n < rows) {
+        *bad = place_images(filling, block, batch);
         input = filling->input;
     }
-    exec_frozen(filling->plan, input, rows);
+    if (good)
+        exec_frozen(filling->plan, input, rows);
     loader_release(filling->loader, batch);
-    report_unreadable(filling);
-    return bad;
+    return good;
 }
 
-static uint32_t run_from_source(struct filling *filling, size_t block)
+static bool run_from_source(struct filling *filling, size_t block, uint32_t *bad)
 {
     const struct feature_cut *from = &filling->from;
     size_t rows = feature_file_rows(filling->file, block);
     for (size_t i = 0; i < rows; i++) {
-        const float *row = feature_file_row(filling->source, block * FEATURE_BLOCK + i);
+        size_t at = 0;
         for (int c = 0; c < from->nodes; c++) {
-            memcpy(plan_value(filling->plan, from->node[c]) + i * from->floats[c], row,
-                   from->floats[c] * sizeof(float));
-            row += from->floats[c];
+            size_t bytes = from->floats[c] * sizeof(float);
+            float *to = plan_value(filling->plan, from->node[c]) + i * from->floats[c];
+            if (!feature_file_read(filling->source, block * FEATURE_BLOCK + i, at, to, bytes)) {
+                filling->lost = true;
+                return false;
+            }
+            at += bytes;
         }
     }
     exec_frozen_from(filling->plan, from->frontier, (int)rows);
-    return feature_file_bad(filling->source, block);
+    *bad = feature_file_bad(filling->source, block);
+    return true;
 }
 
 static void gather_row(void *context, int task, int worker)
@@ -144,6 +153,22 @@ static void gather_row(void *context, int task, int worker)
     }
 }
 
+/* What cannot be read any more is computed again, once the rest is there. */
+static void copy_blocks(const struct filling *filling, struct feature_file *memory)
+{
+    struct error unused = {0};
+    size_t bytes = feature_row_bytes(filling->features, &filling->features->cut);
+    void *rows = mem_array(FEATURE_BLOCK, bytes);
+    for (size_t b = 0; b < feature_file_blocks(memory); b++) {
+        if (!feature_file_valid(filling->file, b) ||
+            !feature_file_read(filling->file, b * FEATURE_BLOCK, 0, rows, feature_file_rows(memory, b) * bytes))
+            continue;
+        if (!feature_file_write(memory, b, rows, feature_file_bad(filling->file, b), &unused))
+            break;
+    }
+    mem_free(rows);
+}
+
 /* A file that cannot be written any more: what is there goes to memory, and the rest too. */
 static bool move_to_memory(struct filling *filling, const struct error *fault, struct error *error)
 {
@@ -155,11 +180,8 @@ static bool move_to_memory(struct filling *filling, const struct error *fault, s
     struct feature_layout layout = feature_layout_of(features, &features->cut, filling->view);
     struct feature_file *memory = feature_memory(features, &layout, error);
     mem_free((char *)layout.key);
-    for (size_t b = 0; memory && b < feature_file_blocks(memory); b++)
-        if (feature_file_valid(filling->file, b) &&
-            !feature_file_write(memory, b, feature_file_row(filling->file, b * FEATURE_BLOCK),
-                                feature_file_bad(filling->file, b), error))
-            break;
+    if (memory)
+        copy_blocks(filling, memory);
     char *path = mem_string(feature_file_name(filling->file));
     feature_file_close(filling->file);
     feature_file_remove(path); /* what it takes is wanted elsewhere */
@@ -172,8 +194,13 @@ static bool fill_block(struct filling *filling, size_t block, struct error *erro
 {
     struct error fault = {0};
     size_t rows = feature_file_rows(filling->file, block);
-    uint32_t bad = filling->source ? run_from_source(filling, block) : run_from_images(filling, block);
+    uint32_t bad = 0;
+    if (filling->source ? !run_from_source(filling, block, &bad) : !run_from_images(filling, block, &bad))
+        return false;
     team_run(filling->features->options.team, (int)rows, gather_row, filling);
+    filling->lost = !feature_file_whole(filling->file);
+    if (filling->lost)
+        return false;
     if (feature_file_write(filling->file, block, filling->rows, bad, &fault))
         return true;
     return move_to_memory(filling, &fault, error) &&
@@ -202,28 +229,31 @@ static bool fill_all(struct filling *filling, struct error *error)
     return true;
 }
 
+/* Of an image that is not to be read now either, whyever: without it the block is as it was. */
+static bool still_unreadable(struct filling *filling, size_t index)
+{
+    struct image image = {0};
+    struct error error = {0};
+    const struct dataset_item *item = &filling->features->options.images->item[index];
+    struct loader_bad bad = {.index = (uint32_t)index, .fault = LOADER_UNREADABLE};
+    bool unreadable = !dataset_load(item, &image, NULL, &error);
+    size_t name = strlen(item->path);
+    const char *reason = strncmp(error.text, item->path, name) == 0 ? error.text + name + 2 : error.text;
+    snprintf(bad.reason, sizeof bad.reason, "%.*s", (int)sizeof bad.reason - 1, reason);
+    if (unreadable)
+        filling->watch->unreadable(filling->watch->context, &bad);
+    image_finish(&image);
+    return unreadable;
+}
+
 /* Images that could not be read are tried again each time a run begins: one that can be now makes its block new. */
 static void try_unreadable(struct filling *filling)
 {
-    const struct dataset_images *images = filling->features->options.images;
     for (size_t block = 0; block < feature_file_blocks(filling->file); block++) {
         uint32_t bad = feature_file_valid(filling->file, block) ? feature_file_bad(filling->file, block) : 0;
-        for (int row = 0; bad >> row; row++) {
-            const struct dataset_item *item = &images->item[block * FEATURE_BLOCK + (size_t)row];
-            struct image image = {0};
-            struct error error = {0};
-            if (!(bad >> row & 1))
-                continue;
-            if (dataset_load(item, &image, NULL, &error)) {
+        for (int row = 0; bad >> row; row++)
+            if ((bad >> row & 1) && !still_unreadable(filling, block * FEATURE_BLOCK + (size_t)row))
                 feature_file_forget(filling->file, block);
-            } else {
-                size_t name = strlen(item->path);
-                filling->watch->set_aside(filling->watch->context, item,
-                                          strncmp(error.text, item->path, name) == 0 ? error.text + name + 2
-                                                                                     : error.text);
-            }
-            image_finish(&image);
-        }
     }
 }
 
@@ -275,23 +305,41 @@ static size_t kept_images(const struct feature_file *file)
     return images;
 }
 
+static bool fill_once(struct filling *filling, struct plan **frozen, struct feature_cache_fill *fill,
+                      struct error *error)
+{
+    struct feature_cache *features = filling->features;
+    size_t items = features->options.images->items;
+    if (!feature_open_view(features, filling->view, filling->watch, error))
+        return false;
+    filling->file = features->view[filling->view - 1];
+    try_unreadable(filling);
+    filling->done = kept_images(filling->file);
+    fill->computed = items - filling->done;
+    bool good = filling->done == items || (begin(filling, frozen, error) && fill_all(filling, error));
+    if (filling->source)
+        fill->from = features->options.graph->node[filling->from.frontier - 1].name;
+    return good;
+}
+
 bool feature_cache_fill(struct feature_cache *features, int view, const struct feature_cache_watch *watch,
                         struct plan **frozen, struct feature_cache_fill *fill, struct error *error)
 {
-    struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
-    size_t items = features->options.images->items;
-    *fill = (struct feature_cache_fill){.images = items};
-    if (!feature_open_view(features, view, watch, error))
-        return false;
-    filling.file = features->view[view - 1];
-    try_unreadable(&filling);
-    filling.done = kept_images(filling.file);
-    fill->computed = items - filling.done;
-    bool good = filling.done == items || (begin(&filling, frozen, error) && fill_all(&filling, error));
-    if (filling.source)
-        fill->from = features->options.graph->node[filling.from.frontier - 1].name;
-    fill->bytes = items * feature_row_bytes(features, &features->cut);
-    fill->in_memory = features->no_files;
-    end(&filling);
-    return good;
+    for (;;) {
+        struct filling filling = {.features = features, .view = view, .watch = watch, .next = SIZE_MAX};
+        size_t items = features->options.images->items;
+        *fill = (struct feature_cache_fill){.images = items};
+        bool good = fill_once(&filling, frozen, fill, error);
+        bool was_begun_behind = filling.source;
+        fill->bytes = items * feature_row_bytes(features, &features->cut);
+        fill->in_memory = features->no_files;
+        end(&filling);
+        if (!filling.lost)
+            return good;
+        feature_cache_drop(features, view);
+        if (was_begun_behind) { /* the plan is cut there */
+            plan_destroy(*frozen);
+            *frozen = NULL;
+        }
+    }
 }

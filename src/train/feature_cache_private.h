@@ -24,6 +24,7 @@ struct feature_cache {
     int views;
     struct feature_file **view; /* [views]; NULL: not opened yet */
     bool no_files;              /* one could not be had: the rest go to memory at once */
+    int drops;                  /* files that were lost while they were in use */
 };
 
 size_t feature_row_bytes(const struct feature_cache *features, const struct feature_cut *cut) THAW_NONNULL;

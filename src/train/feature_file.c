@@ -2,7 +2,8 @@
  * feature_store.c for the folder they lie in.
  *
  * A new file is made whole under another name and then linked to its own, so that of two processes that make it at once
- * one takes the other's. A file that is no good is unlinked, never cut: whoever has it mapped keeps it. */
+ * one takes the other's. A file that is no good is unlinked, never cut: whoever has it open keeps it. Others may cut one all
+ * the same, so it is read with pread: what is missing is an error then, where a map would end the process. */
 #include "config.h"
 
 #include "feature_file.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,10 +46,9 @@ struct feature_file {
     size_t table_at, data_at, size;
     char *path; /* NULL: in memory */
     int fd;
-    const uint8_t *map; /* whole file */
-    float *memory;      /* rows, in place of the map */
-    bool *valid;        /* [blocks] */
-    uint32_t *bad;      /* [blocks] */
+    float *memory; /* rows, in place of the file */
+    bool *valid;   /* [blocks] */
+    uint32_t *bad; /* [blocks] */
 };
 
 /* --- layout --- */
@@ -113,8 +112,6 @@ void feature_file_close(struct feature_file *file)
 {
     if (!file)
         return;
-    if (file->map)
-        munmap((void *)(uintptr_t)file->map, file->size);
     if (file->fd >= 0)
         close(file->fd);
     mem_free_floats(file->memory);
@@ -234,13 +231,8 @@ struct feature_file *feature_file_open(const char *folder, const struct feature_
     file->path = feature_file_path(folder, layout->key);
     file->fd = find_or_make(file->path, layout, make, error);
     if (file->fd >= 0) {
-        void *map = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
-        if (map != MAP_FAILED) {
-            file->map = map;
-            (void)futimens(file->fd, (struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}});
-            return file;
-        }
-        error_set_errno(error, ERROR_FAILED, errno, "%s: cannot map it", file->path);
+        (void)futimens(file->fd, (struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}});
+        return file;
     }
     feature_file_close(file);
     return NULL;
@@ -290,27 +282,36 @@ static size_t row_at(const struct feature_file *file, size_t item)
     return file->data_at + item * file->row_bytes;
 }
 
-const void *feature_file_row(const struct feature_file *file, size_t item)
+bool feature_file_read(const struct feature_file *file, size_t item, size_t from, void *to, size_t bytes)
 {
-    return file->memory ? (const char *)file->memory + item * file->row_bytes
-                        : (const void *)(file->map + row_at(file, item));
+    if (!file->memory)
+        return file_read_at(file->fd, to, bytes, row_at(file, item) + from);
+    memcpy(to, (const char *)file->memory + item * file->row_bytes + from, bytes);
+    return true;
 }
 
-static struct hash digest_rows(const struct feature_file *file, size_t block, const void *rows, uint32_t bad)
+bool feature_file_whole(const struct feature_file *file)
 {
-    return hash_bytes(rows, feature_file_rows(file, block) * file->row_bytes, (struct hash){bad, block + 1});
+    struct stat status;
+    return file->memory || (fstat(file->fd, &status) == 0 && (uint64_t)status.st_size == file->size);
+}
+
+static struct hash digest_seed(size_t block, uint32_t bad)
+{
+    return (struct hash){bad, block + 1};
 }
 
 bool feature_file_look(struct feature_file *file, size_t block)
 {
     struct block_entry entry;
+    struct hash digest;
     if (file->valid[block] || file->memory)
         return file->valid[block];
-    memcpy(&entry, file->map + file->table_at + block * sizeof entry, sizeof entry);
-    if (entry.there != is_there)
+    if (!file_read_at(file->fd, &entry, sizeof entry, file->table_at + block * sizeof entry) || entry.there != is_there)
         return false;
-    const void *rows = feature_file_row(file, block * FEATURE_BLOCK);
-    if (!hash_equal(entry.digest, digest_rows(file, block, rows, entry.bad)))
+    if (!hash_descriptor(&digest, file->fd, row_at(file, block * FEATURE_BLOCK),
+                         feature_file_rows(file, block) * file->row_bytes, digest_seed(block, entry.bad)) ||
+        !hash_equal(entry.digest, digest))
         return false;
     file->bad[block] = entry.bad;
     file->valid[block] = true;
@@ -334,7 +335,8 @@ bool feature_file_write(struct feature_file *file, size_t block, const void *row
     if (file->memory) {
         memcpy((char *)file->memory + block * FEATURE_BLOCK * file->row_bytes, rows, bytes);
     } else {
-        struct block_entry entry = {.digest = digest_rows(file, block, rows, bad), .bad = bad, .there = is_there};
+        struct block_entry entry = {
+            .digest = hash_bytes(rows, bytes, digest_seed(block, bad)), .bad = bad, .there = is_there};
         if (!write_all(file->fd, rows, bytes, row_at(file, block * FEATURE_BLOCK)) ||
             !write_all(file->fd, &entry, sizeof entry, file->table_at + block * sizeof entry))
             return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot write it", file->path);

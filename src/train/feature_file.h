@@ -4,8 +4,8 @@
  * memory, for want of a file.
  *
  * The file (little endian): struct file_header of feature_file.c, the key's text, a table of struct block_entry, and from
- * the next page on the rows. It is written with pwrite and read through a map, so a full disk is an error and not a
- * signal. It is locked (flock, shared) while open, so that only files out of use are dropped. */
+ * the next page on the rows. It is written with pwrite and read with pread, so a full disk and a file that others cut are
+ * errors and not signals. It is locked (flock, shared) while open, so that only files out of use are dropped. */
 #ifndef THAW_TRAIN_FEATURE_FILE_H
 #define THAW_TRAIN_FEATURE_FILE_H
 
@@ -48,8 +48,12 @@ bool feature_file_complete(const struct feature_file *file) THAW_NONNULL;
 void feature_file_forget(struct feature_file *file, size_t block) THAW_NONNULL; /* not valid any more, for anyone */
 /* Rows of a valid block whose image could not be read, a bit each. */
 uint32_t feature_file_bad(const struct feature_file *file, size_t block) THAW_NONNULL;
-/* A row of a valid block, borrowed. */
-const void *feature_file_row(const struct feature_file *file, size_t item) THAW_NONNULL;
+/* Copies bytes of a row of a valid block, `from` being the first of them, and of rows behind it, all in valid blocks.
+ * false, with errno (0: the file was cut): they are not to be had any more. */
+bool feature_file_read(const struct feature_file *file, size_t item, size_t from, void *to,
+                       size_t bytes) THAW_NONNULL THAW_MUST_CHECK;
+/* Whether the file still has its size: what is written to one that was cut leaves holes that look like rows. */
+bool feature_file_whole(const struct feature_file *file) THAW_NONNULL;
 /* Of the processes that fill a file at once one leads, from the front; the others come from the back. true: this one
  * does. `want` false: lets go of it. A matter of speed alone: nothing depends on there being one leader. */
 bool feature_file_lead(struct feature_file *file, bool want) THAW_NONNULL;

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "feature_file.h"
 #include "thaw/base/mem.h"
@@ -38,31 +37,16 @@ static struct hash hash_node(const struct feature_key *key, int number, struct h
 
 /* --- images --- */
 
-/* Images of one file share its size and time. */
-static void stat_item(const struct dataset_item *item, struct stat *status, char **path)
-{
-    const char *hash = item->pixels ? strrchr(item->path, '#') : NULL;
-    size_t length = hash ? (size_t)(hash - item->path) : strlen(item->path);
-    if (*path && strlen(*path) == length && strncmp(*path, item->path, length) == 0)
-        return;
-    mem_free(*path);
-    *path = mem_format("%.*s", (int)length, item->path);
-    if (stat(*path, status) != 0)
-        *status = (struct stat){0};
-}
-
+/* The files as they were listed: one that is changed later is not taken for them (feature_cache.h). */
 static struct hash hash_images(const struct dataset_images *images)
 {
     struct hash hash = {0};
-    struct stat status = {0};
-    char *path = NULL;
     for (size_t i = 0; i < images->items; i++) {
-        stat_item(&images->item[i], &status, &path);
-        int64_t figures[] = {(int64_t)status.st_size, (int64_t)status.st_mtim.tv_sec, (int64_t)status.st_mtim.tv_nsec};
+        const struct file_stamp *stamp = &images->item[i].stamp;
+        int64_t figures[] = {(int64_t)stamp->size, stamp->seconds, stamp->nanoseconds};
         hash = hash_bytes(images->item[i].path, strlen(images->item[i].path) + 1, hash);
         hash = hash_bytes(figures, sizeof figures, hash);
     }
-    mem_free(path);
     return hash;
 }
 

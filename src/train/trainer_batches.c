@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "thaw/base/clock.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "trainer_private.h"
 
@@ -24,13 +25,70 @@ static void set_aside(struct trainer *trainer, enum dataset_split split, size_t 
     feed->told[index] = true;
 }
 
-void trainer_report_bad(struct trainer *trainer, enum dataset_split split)
+/* An image that was there when the run began, and is not any more: what would be learnt without it depends on when it
+ * went. */
+static void lose(struct trainer *trainer, struct trainer_feed *feed, const char *path, const char *reason)
+{
+    const char *folder = trainer->dataset->path, *run = path_base(rundir_path(trainer->rundir));
+    if (trainer->failure.kind != ERROR_NONE)
+        return;
+    feed->lost = true;
+    if (file_exists(folder))
+        error_set(&trainer->failure, ERROR_DATA,
+                  "%s: %s; it could be used when the run began. Once it is back, `thaw resume %s` goes on", path,
+                  reason, run);
+    else
+        error_set(
+            &trainer->failure, ERROR_DATA,
+            "%s: the folder is gone, the first image that was wanted: %s. Once it is back, `thaw resume %s` goes on",
+            folder, path, run);
+}
+
+/* Some are enough to be said: whoever rewrites one rewrites many. */
+static void warn_of_change(struct trainer *trainer, struct trainer_feed *feed, const char *path, const char *reason)
+{
+    if (!feed->changes_told)
+        trainer_warn(trainer, "%s: %s, and is used as it is now: the same run again will not come to the same bits",
+                     path, reason);
+    feed->changes_told = true;
+}
+
+/* false: the run cannot go on. */
+static bool take_bad(struct trainer *trainer, enum dataset_split split, const struct loader_bad *bad)
+{
+    const char *path = trainer->dataset->images[split].item[bad->index].path;
+    switch (bad->fault) {
+    case LOADER_UNREADABLE:
+        set_aside(trainer, split, bad->index, bad->reason);
+        return true;
+    case LOADER_CHANGED:
+        warn_of_change(trainer, &trainer->feed[split], path, bad->reason);
+        return true;
+    case LOADER_LOST:
+        break;
+    }
+    lose(trainer, &trainer->feed[split], path, bad->reason);
+    return false;
+}
+
+bool trainer_report_bad(struct trainer *trainer, enum dataset_split split)
 {
     const struct loader_bad *bad;
     struct loader *loader = trainer->feed[split].loader;
     size_t count = loader ? loader_take_bad(loader, &bad) : 0;
+    bool good = true;
     for (size_t i = 0; i < count; i++)
-        set_aside(trainer, split, bad[i].index, bad[i].reason);
+        good = take_bad(trainer, split, &bad[i]) && good;
+    return good;
+}
+
+bool trainer_check_read(struct trainer *trainer)
+{
+    const struct dataset_images *images = &trainer->dataset->images[DATASET_TRAIN];
+    if (trainer->at.sums.images > 0)
+        return true;
+    return error_set(&trainer->failure, ERROR_DATA, "%s: none of the %zu training images can be read, such as %s",
+                     trainer->dataset->path, images->items, images->item[0].path);
 }
 
 /* --- filling --- */
@@ -50,11 +108,14 @@ static bool go_on(void *context, size_t done, size_t all)
     return !trainer->ending;
 }
 
-static void unreadable(void *context, const struct dataset_item *item, const char *reason)
+/* What is kept is of the images as they were listed: one that was changed since has no place in it. */
+static bool unreadable(void *context, const struct loader_bad *bad)
 {
     struct watch *watch = context;
-    const struct dataset_images *images = &watch->trainer->dataset->images[watch->split];
-    set_aside(watch->trainer, watch->split, (size_t)(item - images->item), reason);
+    struct loader_bad of = *bad;
+    if (of.fault == LOADER_CHANGED)
+        of.fault = LOADER_LOST;
+    return take_bad(watch->trainer, watch->split, &of);
 }
 
 static void warn(void *context, const char *sentence)
@@ -177,6 +238,16 @@ struct batch *trainer_next(struct trainer *trainer, enum dataset_split split)
         batch->label[batch->n++] = images->item[index].label;
     }
     return batch;
+}
+
+bool trainer_load(struct trainer *trainer, enum dataset_split split, const struct batch *batch)
+{
+    struct trainer_feed *feed = &trainer->feed[split];
+    if (!feed->features || batch->n == 0 || feature_cache_load(feed->features, feed->view, trainer->plan, batch))
+        return true;
+    trainer_warn(trainer, "the file of kept features was cut or damaged while it was in use: they are computed again");
+    feature_cache_drop(feed->features, feed->view);
+    return false;
 }
 
 void trainer_release(struct trainer *trainer, enum dataset_split split, struct batch *batch)

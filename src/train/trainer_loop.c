@@ -16,12 +16,10 @@
 
 /* --- one batch --- */
 
-/* Logits of a batch; the frozen half is looked up where it is kept. */
+/* Logits of a batch behind trainer_load. */
 static const float *forward(struct trainer *trainer, struct trainer_feed *feed, const struct batch *batch, bool train)
 {
-    if (feed->features)
-        feature_cache_load(feed->features, feed->view, trainer->plan, batch);
-    else
+    if (!feed->features)
         exec_frozen(trainer->plan, batch->input, batch->n);
     return exec_thawed(trainer->plan, batch->input, batch->n, train, trainer->experiment.train.seed, trainer->at.step);
 }
@@ -140,9 +138,17 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
     struct batch *batch;
     double began = clock_monotonic();
     size_t done = 0;
-    bool good = trainer_begin(trainer, DATASET_VAL, 1, 0);
+    int number = 0;
+    bool good = trainer_begin(trainer, DATASET_VAL, 1, number);
     trainer_enter(trainer, EVENT_PHASE_VALIDATING);
     while (good && !trainer->ending && (batch = trainer_next(trainer, DATASET_VAL))) {
+        if (!trainer_load(trainer, DATASET_VAL, batch)) {
+            trainer_release(trainer, DATASET_VAL, batch);
+            good = trainer_begin(trainer, DATASET_VAL, 1, number);
+            trainer_enter(trainer, EVENT_PHASE_VALIDATING);
+            continue;
+        }
+        number++;
         if (batch->n > 0) {
             const float *logits = forward(trainer, feed, batch, false);
             trainer->task->measure(trainer->task_state, logits, batch, NULL, sums);
@@ -153,7 +159,7 @@ static bool evaluate(struct trainer *trainer, struct task_sums *sums)
         trainer_linger(trainer, done, trainer->dataset->images[DATASET_VAL].items);
         trainer_collect(trainer, false);
     }
-    trainer_report_bad(trainer, DATASET_VAL);
+    good = good && trainer_report_bad(trainer, DATASET_VAL);
     trainer->val_seconds = clock_monotonic() - began;
     trainer_tick(trainer, true);
     good = good && !trainer->ending;
@@ -285,13 +291,14 @@ static bool run_epoch(struct trainer *trainer)
         struct batch *batch = trainer_next(trainer, DATASET_TRAIN);
         if (!batch)
             break;
-        bool good = train_batch(trainer, batch);
+        bool good = trainer_report_bad(trainer, DATASET_TRAIN), loaded = trainer_load(trainer, DATASET_TRAIN, batch);
+        good = good && (!loaded || train_batch(trainer, batch));
         trainer_release(trainer, DATASET_TRAIN, batch);
-        trainer_report_bad(trainer, DATASET_TRAIN);
         if (!good || trainer->failure.kind != ERROR_NONE)
             return false;
+        trainer->replanned = trainer->replanned || !loaded;
     }
-    return trainer_obey(trainer) && end_epoch(trainer);
+    return trainer_obey(trainer) && trainer_check_read(trainer) && end_epoch(trainer);
 }
 
 void trainer_loop(struct trainer *trainer)
@@ -322,4 +329,6 @@ void trainer_loop(struct trainer *trainer)
         settle(trainer);
     else if (trainer->unheard)
         trainer_rescue(trainer);
+    else if (trainer->feed[DATASET_TRAIN].lost || trainer->feed[DATASET_VAL].lost)
+        trainer_save(trainer);
 }

@@ -123,7 +123,11 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
         x = put_field(canvas, x, y, end, live ? "this epoch" : "last epoch", THEME_TRAIN, text);
     }
     if (status->val_accuracy >= 0) {
-        snprintf(text, sizeof text, "loss %.4f  %s", status->val_loss, component_percent(words, status->val_accuracy));
+        int length = snprintf(text, sizeof text, "loss %.4f  %s", status->val_loss,
+                              component_percent(words, status->val_accuracy));
+        if (status->val_judged > 0 && status->val_judged < status->val_judged_most)
+            snprintf(text + length, sizeof text - (size_t)length, " (on %d of %d)", status->val_judged,
+                     status->val_judged_most);
         x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_VAL, text);
     } else if (status->step > 0) {
         x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_DIM, "none yet");

@@ -20,6 +20,7 @@
 
 #include "colour.h"
 #include "term_private.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 static struct {
@@ -34,19 +35,30 @@ static const int fatal_signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 static const int wake_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
 
 /* --- signals --- */
-static void on_fatal(int number)
+static void end_by(int number)
 {
-    int saved = errno;
+    sigset_t own;
+    signal(number, SIG_DFL);
     (void)!write(STDOUT_FILENO, caught.restore, caught.restore_size);
     tcsetattr(STDIN_FILENO, TCSANOW, &caught.modes);
-    signal(number, SIG_DFL);
+    sigemptyset(&own);
+    sigaddset(&own, number);
+    pthread_sigmask(SIG_UNBLOCK, &own, NULL);
     raise(number);
-    errno = saved;
+}
+
+static void on_fatal(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (number != SIGBUS || !file_guard_mend(info->si_code, info->si_addr))
+        end_by(number);
 }
 
 static void on_wake(int number)
 {
     int saved = errno;
+    if (number != SIGWINCH && caught.got) /* one was not looked at: whatever holds the program up ends with this one */
+        end_by(number);
     if (number != SIGWINCH)
         caught.got = number;
     char byte = number == SIGWINCH ? 'w' : 's';
@@ -56,7 +68,7 @@ static void on_wake(int number)
 
 static void catch_signals(struct term *term)
 {
-    struct sigaction fatal = {.sa_handler = on_fatal, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+    struct sigaction fatal = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct sigaction wake = {.sa_handler = on_wake, .sa_flags = SA_RESTART};
     for (size_t i = 0; i < THAW_LENGTH(fatal_signals); i++)
         sigaction(fatal_signals[i], &fatal, &term->old_fatal[i]);

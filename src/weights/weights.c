@@ -30,7 +30,6 @@ static_assert(THAW_LENGTH(formats) == FORMATS, "a format was added or removed: i
 struct weights {
     char *path;
     struct file_map map;
-    bool mapped; /* the map is ours to close */
     const struct weights_format *format;
     struct weights_tensor *tensor;
     struct weights_place *place; /* of tensor[i] */
@@ -287,9 +286,26 @@ static bool open_content(struct weights *weights, struct error *error)
     return weights->format->open(weights, error) && index_names(weights, error);
 }
 
+/* Whoever writes a file in its place while it is read spoils it: what was read may be of both, or of neither. */
+static bool holds(const struct weights *weights)
+{
+    bool good = file_map_holds(&weights->map);
+    for (size_t i = 0; i < weights->maps_beside; i++)
+        good = good && file_map_holds(weights->map_beside[i]);
+    return good;
+}
+
+static bool refuse_changed(struct error *error)
+{
+    return error_set(error, ERROR_WEIGHTS, "was cut or changed while it was read: try again once it is whole");
+}
+
 static struct weights *finish_open(struct weights *weights, struct error *error)
 {
-    if (open_content(weights, error))
+    bool good = open_content(weights, error);
+    if (!holds(weights))
+        good = refuse_changed(error);
+    if (good)
         return weights;
     error_wrap(error, "%s", weights->path);
     weights_close(weights);
@@ -333,7 +349,6 @@ struct weights *weights_open(const char *path, struct error *error)
         weights_close(weights);
         return NULL;
     }
-    weights->mapped = true;
     return finish_open(weights, error);
 }
 
@@ -341,7 +356,7 @@ struct weights *weights_open_memory(const void *data, size_t size, const char *n
 {
     struct weights *weights = mem_alloc(sizeof *weights);
     weights->path = mem_string(name);
-    weights->map = (struct file_map){data, size};
+    weights->map = (struct file_map){.data = data, .size = size};
     return finish_open(weights, error);
 }
 
@@ -350,7 +365,7 @@ struct weights *weights_open_memory_as(const struct weights_format *format, cons
 {
     struct weights *weights = mem_alloc(sizeof *weights);
     weights->path = mem_string(name);
-    weights->map = (struct file_map){data, size};
+    weights->map = (struct file_map){.data = data, .size = size};
     weights->format = format;
     return finish_open(weights, error);
 }
@@ -374,8 +389,7 @@ void weights_close(struct weights *weights)
     mem_free(weights->place);
     mem_free(weights->by_name);
     mem_free(weights->path);
-    if (weights->mapped)
-        file_map_close(&weights->map);
+    file_map_close(&weights->map);
     mem_free(weights);
 }
 
@@ -458,8 +472,7 @@ static void forget(const struct weights *weights, const uint8_t *from, size_t si
     enum { WORTH_IT = 1 << 16 };
     if (size < WORTH_IT)
         return;
-    if (weights->mapped)
-        file_map_forget(&weights->map, from, size);
+    file_map_forget(&weights->map, from, size);
     for (size_t i = 0; i < weights->maps_beside; i++)
         file_map_forget(weights->map_beside[i], from, size);
 }
@@ -508,6 +521,10 @@ bool weights_read_rows(const struct weights *weights, size_t index, int64_t row,
     copy_strided(to, &part, &place);
     if (tensor->shape.rank == 0 || place.stride[0] == each)
         forget(weights, place.first, (size_t)(rows * each) * bytes);
+    if (!holds(weights)) {
+        refuse_changed(error);
+        return error_wrap(error, "%s", weights->path);
+    }
     return check_finite(weights, tensor, to, row * each, shape_count(&part.shape), error);
 }
 

@@ -43,6 +43,6 @@ void fuzz_read_weights(const uint8_t *data, size_t size)
 void fuzz_read_weights_as(const struct weights_format *format, const uint8_t *data, size_t size)
 {
     struct error error = {0};
-    if (size > 0 && format->probe(&(struct file_map){data, size}))
+    if (size > 0 && format->probe(&(struct file_map){.data = data, .size = size}))
         use(weights_open_memory_as(format, data, size, "memory", &error), size, &error);
 }

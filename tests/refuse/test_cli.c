@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -347,6 +348,25 @@ static void goes_on(void **state)
     cli_finish(&outcome);
 }
 
+#ifndef THAW_SANITIZED /* which takes terabytes of address space */
+/* Under a limit on address space (ulimit -v) what computes nothing runs as ever, and what does says what it lacks: OpenBLAS
+ * alone would wait for ever in both. */
+static void keeps_to_its_limits(void **state)
+{
+    (void)state;
+    struct rlimit before, low;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    for (low = before, low.rlim_cur = 100 << 20; low.rlim_cur <= 160 << 20; low.rlim_cur += 30 << 20) {
+        assert_int_equal(setrlimit(RLIMIT_AS, &low), 0);
+        struct outcome lists = EXPECT(0, "models", "resnet20"),
+                       computes = EXPECT(1, "predict", "--model", "resnet20", "@good/a/0.png");
+        assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+        cli_expect_text(lists, "resnet20", NULL);
+        cli_expect_text(computes, NULL, "matrix products take 128 MiB of address space");
+    }
+}
+#endif
+
 /* The logits on a line and in the object are the same ten, and their softmax is what is told without them. */
 static void tells_logits(void **state)
 {
@@ -422,9 +442,18 @@ static void names_photographs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses),     cmocka_unit_test(helps),         cmocka_unit_test(has_manners),
-        cmocka_unit_test(speaks_json), cmocka_unit_test(disarms_names), cmocka_unit_test(needs_its_output),
-        cmocka_unit_test(goes_on),     cmocka_unit_test(tells_logits),  cmocka_unit_test(names_photographs),
+#ifndef THAW_SANITIZED
+        cmocka_unit_test(keeps_to_its_limits),
+#endif
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(helps),
+        cmocka_unit_test(has_manners),
+        cmocka_unit_test(speaks_json),
+        cmocka_unit_test(disarms_names),
+        cmocka_unit_test(needs_its_output),
+        cmocka_unit_test(goes_on),
+        cmocka_unit_test(tells_logits),
+        cmocka_unit_test(names_photographs),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);
 }

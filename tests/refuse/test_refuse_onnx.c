@@ -503,6 +503,45 @@ static void test_networks(void **state)
     }
 }
 
+/* Small layers one behind the other, whose nodes take few bytes each: long is not hostile. */
+static void test_long_chains(void **state)
+{
+    (void)state;
+    static struct message model, graph;
+    for (int layers = 250; layers <= 2000; layers *= 2) {
+        struct error error = {0};
+        struct bind_report report;
+        struct load_request request = {.seed = 1};
+        char text[96] = "Conv x,w > 0";
+        graph.size = 0;
+        put_node(&graph, text);
+        for (int i = 0; i < layers; i++) {
+            snprintf(text, sizeof text, i % 2 ? "Relu %d > %d" : "Sigmoid %d > %d", i, i + 1);
+            put_node(&graph, text);
+        }
+        snprintf(text, sizeof text, "GlobalAveragePool %d > p", layers);
+        put_node(&graph, text);
+        strcpy(text, "Flatten p > f");
+        put_node(&graph, text);
+        strcpy(text, "Gemm f,fc > y transB=1");
+        put_node(&graph, text);
+        put_weight(&graph, "w", 1, 4, (int64_t[]){4, 3, 3, 3}, 0);
+        put_weight(&graph, "fc", 1, 2, (int64_t[]){5, 4}, 0);
+        put_value(&graph, 11, "x", 4, (int64_t[]){1, 3, 8, 8});
+        put_value(&graph, 12, "y", 2, (int64_t[]){1, 0});
+        start_model(&model);
+        put_message(&model, 7, &graph);
+        struct weights *weights = weights_open_memory(model.data, model.size, "long.onnx", &error);
+        struct graph *made = weights ? import_graph(weights, &request, true, &report, &error) : NULL;
+        if (!made)
+            fail_msg("%d layers in %zu bytes: %s", layers, model.size, error.text);
+        assert_true(made->nodes > layers);
+        graph_destroy(made);
+        bind_report_finish(&report);
+        weights_close(weights);
+    }
+}
+
 /* --- prefixes and changed bytes --- */
 
 static void try_bytes(const uint8_t *bytes, size_t size)
@@ -553,8 +592,8 @@ int main(void)
     return 77;
 #endif
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tensors),  cmocka_unit_test(test_messages),   cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_networks), cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_tensors),  cmocka_unit_test(test_messages),    cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_networks), cmocka_unit_test(test_long_chains), cmocka_unit_test(test_every_byte),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "fake_state.h"
 #include "src/ui/screen_train.h"
 #include "stage_keys.h"
 #include "thaw/run/command.h"
@@ -65,6 +66,22 @@ static void test_a_run_is_told_by_name(void **state)
     see("Lr takes RATE");
     type(": s t o p Space Tab Tab");
     see("now  epoch");
+}
+
+/* A figure over other images than before is not to be compared, and says so. */
+static void test_fewer_images_are_said(void **state)
+{
+    (void)state;
+    struct session_status *status = &stage.session->status;
+    begin_run();
+    stage_train(&stage, 40);
+    type("4");
+    status->val_judged = status->val_judged_most = 498;
+    stage_train(&stage, 1);
+    miss("(on ");
+    status->val_judged = 490;
+    stage_train(&stage, 1);
+    see("(on 490 of 498)");
 }
 
 static void test_replay(void **state)
@@ -597,6 +614,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STAGE(test_a_runs_commands_are_all_there),
         WITH_STAGE(test_a_run_is_told_by_name),
+        WITH_STAGE(test_fewer_images_are_said),
         WITH_STAGE(test_replay),
         WITH_STAGE(test_tabs_tell_whose_a_screen_is),
         WITH_STAGE(test_undo_is_of_what_the_screen_shows),

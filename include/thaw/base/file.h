@@ -15,14 +15,50 @@ int file_open(const char *path, int flags, unsigned mode, struct error *error) T
 /* As a stream of stdio (FILE *), for reading. */
 void *file_stream(const char *path, int flags, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* A whole file mapped read-only. An empty file has size 0 and data NULL. */
+/* What shows that a file was changed: compared, never ordered. All zero: not known. */
+struct file_stamp {
+    uint64_t size;
+    int64_t seconds, nanoseconds; /* when it was last written */
+};
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b) THAW_NONNULL;
+
+/* Bytes of a file in memory, for files that others may cut or rewrite meanwhile: what was read stays as it was. Room is
+ * kept from file to file. */
+struct file_bytes {
+    uint8_t *data;
+    size_t size, room;
+    struct file_stamp stamp; /* as it was once these bytes had been read; its size is the whole file's */
+};
+/* The file from its beginning, `most` bytes at most. Finish *bytes in the end, also after a failure. */
+bool file_read(struct file_bytes *bytes, const char *path, size_t most,
+               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void file_bytes_finish(struct file_bytes *bytes) THAW_NONNULL;
+/* file_open for reading, with the file's stamp. */
+int file_open_stamped(const char *path, int flags, struct file_stamp *stamp,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Reads exactly so many bytes at that place. false, with errno (0: the file ends before). */
+bool file_read_at(int fd, void *to, size_t size, uint64_t at) THAW_NONNULL_ARGS(2) THAW_MUST_CHECK;
+
+/* A whole file mapped read-only. An empty file has size 0 and data NULL. What is cut off it while it is mapped reads as
+ * zeros where file_guard is in place, and ends the process with SIGBUS where it is not. */
 struct file_map {
     const uint8_t *data;
     size_t size;
+    int file;        /* 0: bytes in memory, of no file */
+    unsigned faults; /* as file_guard_faults was */
+    struct file_stamp stamp;
 };
 bool file_map_open(struct file_map *map, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool file_map_open_own(struct file_map *map, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void file_map_close(struct file_map *map) THAW_NONNULL;
+/* Whether what was read from the map is what was there when it was made: asked behind reading. */
+bool file_map_holds(const struct file_map *map) THAW_NONNULL;
+
+/* Handles SIGBUS by pages of zeros in the place of what a map has lost; to be called once, by the program. */
+void file_guard(void);
+/* For who handles SIGBUS himself: the same, by the signal's code and address. false: it is of something else. */
+bool file_guard_mend(int code, void *address);
+unsigned file_guard_faults(void); /* pages so far */
 /* Lets go of the memory that holds whole pages of these bytes, if they are the map's: they come from the file again when
  * they are used again. For reading much once. */
 void file_map_forget(const struct file_map *map, const uint8_t *from, size_t size) THAW_NONNULL;

@@ -21,6 +21,9 @@ struct hash_stream *hash_begin(void);
 void hash_add(struct hash_stream *stream, const void *data, size_t size) THAW_NONNULL_ARGS(1);
 struct hash hash_end(struct hash_stream *stream) THAW_NONNULL;
 bool hash_file(struct hash *hash, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* hash_bytes of what lies there in an open file. false, with errno (0: the file ends before). */
+bool hash_descriptor(struct hash *hash, int fd, uint64_t at, uint64_t size, struct hash seed)
+    THAW_NONNULL_ARGS(1) THAW_MUST_CHECK;
 bool hash_equal(struct hash a, struct hash b);
 void hash_text(char text[HASH_TEXT], struct hash hash) THAW_NONNULL;
 bool hash_parse(struct hash *hash, const char *text) THAW_NONNULL;

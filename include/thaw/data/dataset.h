@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "thaw/base/file.h"
 #include "thaw/base/hash.h"
 #include "thaw/data/image.h"
 
@@ -16,6 +17,7 @@ struct dataset_item {
     int label;
     const struct dataset_pixels *pixels; /* NULL: an image file */
     size_t number;                       /* within the pixels */
+    struct file_stamp stamp;             /* of the file when the dataset was opened; all zero: not known */
 };
 struct dataset_bad {
     char *path;

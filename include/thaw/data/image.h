@@ -15,6 +15,7 @@ struct image {
 
 enum { IMAGE_SIDE_MAX = 32768 };
 enum { IMAGE_PIXELS_MAX = 100 * 1000 * 1000 };
+enum { IMAGE_FILE_MAX = 1 << 30 }; /* bytes */
 
 enum image_format { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_BMP, IMAGE_GIF, IMAGE_PNM };
 

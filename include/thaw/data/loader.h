@@ -1,6 +1,7 @@
 /* The loader: decodes, augments and normalises ahead of the trainer on its own threads, and hands over batches in an
  * order that depends on (seed, epoch) only. An image that turns out unreadable is set aside once, reported, and its
- * place taken by none: the batch is one image shorter. */
+ * place taken by none: the batch is one image shorter. So is one that was lost, which is another matter: batches without
+ * it depend on when that happened. */
 #ifndef THAW_DATA_LOADER_H
 #define THAW_DATA_LOADER_H
 
@@ -45,9 +46,13 @@ void loader_begin(struct loader *loader, int epoch, int first_batch) THAW_NONNUL
  * loader_release, a new epoch or not. n may be 0 (all unreadable). */
 struct batch *loader_next(struct loader *loader) THAW_NONNULL;
 void loader_release(struct loader *loader, struct batch *batch) THAW_NONNULL;
-/* Images found unreadable since the last call (borrowed until the next): index and reason. */
+/* UNREADABLE: its file is the one that was there when the dataset was opened, and no whole image. LOST: that file cannot
+ * be read any more, or was rewritten and is no whole image now. CHANGED: rewritten, but used as it is now. */
+enum loader_fault { LOADER_UNREADABLE, LOADER_LOST, LOADER_CHANGED };
+/* What was found since the last call (borrowed until the next), once for each image. */
 struct loader_bad {
     uint32_t index;
+    enum loader_fault fault;
     char reason[160];
 };
 size_t loader_take_bad(struct loader *loader, const struct loader_bad **bad) THAW_NONNULL;

@@ -31,14 +31,17 @@ struct reader;
 struct reader *reader_create(void);
 void reader_destroy(struct reader *reader);
 
-/* The view of an item. view->rgb is the reader's and holds until its next call. Errors as dataset_load's: also faults
- * in parts of the file that the view does not look at. */
+/* The view of an item. view->rgb is the reader's and holds until its next call. ERROR_DATA: it is no whole image, also
+ * where the fault is in parts of the file that the view does not look at. ERROR_FAILED: it could not be read at all, or
+ * there is no memory for it, which says nothing of what is in it. */
 bool reader_view(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
                  struct image *view, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The whole picture, as any view of the request's kind can be made of it; the caller finishes picture->image. */
 bool reader_picture(struct reader *reader, const struct dataset_item *item, const struct view_request *request,
                     struct picture *picture, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Whether the file that was read last, the item's, is not the one that was there when the dataset was opened. */
+bool reader_found_changed(const struct reader *reader, const struct dataset_item *item) THAW_NONNULL;
 /* The view of a picture: equal to reader_view's of the file it came from. */
 void reader_view_picture(struct reader *reader, const struct picture *picture, const struct view_request *request,
                          struct image *view) THAW_NONNULL;

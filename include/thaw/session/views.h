@@ -34,7 +34,8 @@ struct session_status {
     const char *words;                              /* "training", "stopped early" */
     char run[512], host[128], model[64], data[256]; /* host "": this machine */
     int epoch, epochs, epochs_done, batch, batches;
-    int val_images; /* 0: none, so that nothing is judged */
+    int val_images;                  /* 0: none, so that nothing is judged */
+    int val_judged, val_judged_most; /* images of the last evaluation, and of any */
     uint64_t step;
     double lr, loss, accuracy; /* of the running epoch so far; figures are the run's first metric, -1: none yet */
     double val_loss, val_accuracy, best_accuracy, best_loss;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "thaw/base/error.h"
 #include "thaw/base/macros.h"
 
 /* c (m,n) = alpha * op(a) (m,k) * op(b) (k,n) + beta * c, all row-major with the given row strides (in floats).
@@ -15,6 +16,10 @@ void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, 
 /* y (m) = op(a) * x + beta * y, a row-major (rows,cols). */
 void gemv(bool transpose_a, int rows, int cols, float alpha, const float *a, int lda, const float *x, float beta,
           float *y);
+
+/* Sees to the address space that so many threads take for products. false: ERROR_FAILED, the process's limit leaves less,
+ * under which a product would not come back. */
+bool gemm_reserve(int threads, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* The library, its version and the kernels in use, as OpenBLAS words it; static storage. */
 const char *gemm_library(void);

@@ -27,7 +27,7 @@ struct evaluation {
     double seconds;
 };
 
-/* false: ERROR_DATA: not one image could be read; ERROR_STOPPED: by tell; ERROR_FAILED: no memory for the plan. */
+/* false: ERROR_DATA: not one image could be read, or one was lost on the way; ERROR_STOPPED: by tell; ERROR_FAILED: no memory for the plan. */
 bool evaluate(const struct evaluation_request *request, struct evaluation *evaluation,
               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 

@@ -75,6 +75,64 @@ static void empty_missing_and_directory(void **state)
     assert_non_null(strstr(error.text, "cannot write /nowhere/at/all"));
 }
 
+/* What is cut off a mapped file reads as zeros and is told, instead of ending the process; so it is of one rewritten. */
+static void maps_outlive_their_files(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    size_t size = 3 * (size_t)sysconf(_SC_PAGESIZE);
+    char *path = path_join(folder, "cut"), *bytes = mem_alloc(size);
+    memset(bytes, 7, size);
+    file_guard();
+    for (int cut = 0; cut < 3; cut++) {
+        struct file_map map, other;
+        assert_true(file_write_atomic(path, bytes, size, &error));
+        assert_true(file_map_open(&map, path, &error));
+        assert_int_equal(map.data[size - 1], 7);
+        assert_true(file_map_holds(&map));
+        if (cut == 0)
+            assert_int_equal(truncate(path, 10), 0);
+        else if (cut == 1)
+            assert_int_equal(truncate(path, 0), 0);
+        else
+            assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {1, 0}}, 0), 0);
+        assert_int_equal(map.data[size - 1], cut < 2 ? 0 : 7);
+        assert_false(file_map_holds(&map));
+        file_map_close(&map);
+        assert_true(file_map_open(&other, path, &error));
+        assert_true(file_map_holds(&other)); /* what went before is no fault of this one */
+        file_map_close(&other);
+    }
+    mem_free(bytes);
+    mem_free(path);
+}
+
+static void files_are_read_into_the_same_room(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct file_bytes bytes = {0};
+    char *path = path_join(folder, "read");
+    assert_true(file_write_atomic(path, "some bytes", 10, &error));
+    assert_true(file_read(&bytes, path, 100, &error));
+    assert_int_equal(bytes.size, 10);
+    assert_memory_equal(bytes.data, "some bytes", 10);
+    struct file_stamp stamp = bytes.stamp;
+    const uint8_t *room = bytes.data;
+    assert_true(file_read(&bytes, path, 4, &error));
+    assert_int_equal(bytes.size, 4);
+    assert_ptr_equal(bytes.data, room);
+    assert_int_equal(bytes.stamp.size, 10);
+    assert_true(file_stamp_equal(&stamp, &bytes.stamp));
+    assert_true(file_write_atomic(path, "other", 5, &error));
+    assert_true(file_read(&bytes, path, 100, &error));
+    assert_false(file_stamp_equal(&stamp, &bytes.stamp));
+    assert_false(file_read(&bytes, folder, 100, &error));
+    assert_non_null(strstr(error.text, "Is a directory"));
+    file_bytes_finish(&bytes);
+    mem_free(path);
+}
+
 static void abandoned_writes_leave_the_old_file(void **state)
 {
     (void)state;
@@ -228,6 +286,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_files_map_back),
         cmocka_unit_test(empty_missing_and_directory),
+        cmocka_unit_test(maps_outlive_their_files),
+        cmocka_unit_test(files_are_read_into_the_same_room),
         cmocka_unit_test(abandoned_writes_leave_the_old_file),
         cmocka_unit_test(listings_are_sorted),
         cmocka_unit_test(paths_join_and_find_home),

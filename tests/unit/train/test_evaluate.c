@@ -194,7 +194,16 @@ static void batches_are_told_and_shown(void **state)
     dataset_destroy(dataset);
 }
 
-/* Set aside on opening, in either split; and cut off behind that. */
+/* In the data as if it had been there from the beginning, with a header that was good. */
+static void put_short(struct dataset_item *item)
+{
+    static const char bytes[] = "P6\n20 20\n255\nshort";
+    struct error error = {0};
+    assert_true(file_write_atomic(item->path, bytes, sizeof bytes - 1, &error));
+    item->stamp = (struct file_stamp){0};
+}
+
+/* Set aside on opening, in either split; found to be short behind that. */
 static void unreadable_images(void **state)
 {
     (void)state;
@@ -202,7 +211,8 @@ static void unreadable_images(void **state)
     put_file(folder, "val/class0/no.ppm", "P6", 2);
     put_file(folder, "val/class1/no.ppm", "P6", 2);
     struct dataset *dataset = open_world();
-    put_file(folder, "val/class2/3.ppm", "P6\n20 20\n255\nshort", 18);
+    struct dataset_images *val = &dataset->images[DATASET_VAL];
+    put_short(&val->item[val->items - 1]);
     struct evaluation wanted = one_by_one(&dataset->images[DATASET_VAL]), found;
     struct error error = {0};
     struct evaluation_request request = {
@@ -211,8 +221,8 @@ static void unreadable_images(void **state)
     wanted.unreadable += 2;
     assert_true(evaluate(&request, &found, &error));
     expect(&found, &wanted);
-    for (size_t i = 0; i < dataset->images[DATASET_VAL].items; i++)
-        remove(dataset->images[DATASET_VAL].item[i].path);
+    for (size_t i = 0; i < val->items; i++)
+        put_short(&val->item[i]);
     assert_false(evaluate(&request, &found, &error));
     assert_int_equal(error.kind, ERROR_DATA);
     assert_non_null(strstr(error.text, ": no image of its validation part could be read"));
@@ -223,12 +233,36 @@ static void unreadable_images(void **state)
     dataset_destroy(dataset);
 }
 
+/* Figures over what is left would depend on when the rest went. */
+static void lost_images(void **state)
+{
+    (void)state;
+    struct evaluation found;
+    for (int cut = 0; cut < 2; cut++) {
+        struct dataset *dataset = open_world();
+        struct error error = {0};
+        const char *path = dataset->images[DATASET_TRAIN].item[2].path;
+        struct evaluation_request request = {
+            .graph = graph, .dataset = dataset, .split = {[DATASET_TRAIN] = true}, .batch = 4, .threads = 2};
+        assert_true(evaluate(&request, &found, &error));
+        if (cut)
+            assert_int_equal(truncate(path, 20), 0);
+        else
+            assert_int_equal(remove(path), 0);
+        assert_false(evaluate(&request, &found, &error));
+        assert_int_equal(error.kind, ERROR_DATA);
+        assert_non_null(strstr(error.text, ": lost while images were judged: "));
+        dataset_destroy(dataset);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_each_split),
         cmocka_unit_test(batches_are_told_and_shown),
         cmocka_unit_test(unreadable_images),
+        cmocka_unit_test(lost_images),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }

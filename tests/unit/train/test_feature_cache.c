@@ -60,6 +60,8 @@ static int tear_down(void **state)
 }
 
 static size_t stop_after;  /* images; 0: never */
+static size_t cut_at;      /* images; 0: never */
+static const char *cut;    /* the file that is cut then, to half of it */
 static rlim_t limit_after; /* of files, behind the first block; 0: none */
 static int warnings, set_asides;
 static char warned[ERROR_TEXT_MAX];
@@ -70,14 +72,20 @@ static bool go_on(void *context, size_t done, size_t all)
     assert_true(done <= all && all == images.items);
     if (limit_after)
         world_limit_files(limit_after);
+    struct stat status;
+    if (cut_at && done >= cut_at && stat(cut, &status) == 0) {
+        assert_int_equal(truncate(cut, status.st_size / 2), 0);
+        cut_at = 0;
+    }
     return stop_after == 0 || done < stop_after;
 }
 
-static void set_aside(void *context, const struct dataset_item *item, const char *reason)
+static bool set_aside(void *context, const struct loader_bad *bad)
 {
     (void)context;
-    assert_true(item >= images.item && item < images.item + images.items && reason[0]);
+    assert_true(bad->index < images.items && bad->reason[0]);
     set_asides++;
+    return bad->fault == LOADER_UNREADABLE;
 }
 
 static void warn(void *context, const char *sentence)
@@ -128,11 +136,22 @@ static struct feature_cache_fill fill_view(struct feature_cache *features, int v
     return fill;
 }
 
+/* The caller frees them. */
+static void *rows_from(const struct feature_cache *features, int view, size_t item, size_t count)
+{
+    size_t bytes = count * feature_row_bytes(features, &features->cut);
+    void *rows = mem_alloc(bytes);
+    assert_true(feature_file_read(features->view[view - 1], item, 0, rows, bytes));
+    return rows;
+}
+
 static struct hash digest(const struct feature_cache *features, int view)
 {
-    const struct feature_file *file = features->view[view - 1];
-    return hash_bytes(feature_file_row(file, 0), images.items * feature_row_bytes(features, &features->cut),
-                      (struct hash){0});
+    size_t bytes = images.items * feature_row_bytes(features, &features->cut);
+    void *rows = rows_from(features, view, 0, images.items);
+    struct hash hash = hash_bytes(rows, bytes, (struct hash){0});
+    mem_free(rows);
+    return hash;
 }
 
 static void clear_store(void)
@@ -214,6 +233,17 @@ static void deeper_goes_on_from_what_is_kept(void **state)
     feature_cache_destroy(features);
 }
 
+/* Before the images are listed. */
+static void change_time(const char *path, const struct timespec times[2])
+{
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    for (int i = 0; i < MANY; i++)
+        if (strcmp(many[i].path, path) == 0) {
+            many[i].stamp.seconds = times[1].tv_sec;
+            many[i].stamp.nanoseconds = times[1].tv_nsec;
+        }
+}
+
 static void the_key_says_what_decides(void **state)
 {
     (void)state;
@@ -233,7 +263,7 @@ static void the_key_says_what_decides(void **state)
         else if (change == 2)
             other.type = TENSOR_F16;
         else if (change == 3)
-            assert_int_equal(utimensat(AT_FDCWD, many[4].path, times, 0), 0);
+            change_time(many[4].path, times);
         else if (change == 4)
             images.items--;
         else
@@ -414,6 +444,35 @@ static void damaged_blocks_are_computed_again(void **state)
     mem_free(path);
 }
 
+/* Cut by somebody while it is filled, or while others are computed from it: neither is a signal, nor holes for rows. */
+static void files_that_are_cut_are_made_again(void **state)
+{
+    (void)state;
+    struct hash expected = wanted(options_upto("layer2"), 1);
+    for (int source = 0; source < 2; source++) {
+        clear_store();
+        struct feature_cache_options options = options_upto(source ? "layer1" : "layer2");
+        struct feature_cache *features = make(&options);
+        if (source)
+            fill_view(features, 1);
+        else
+            assert_true(feature_open_view(features, 1, &watch, &(struct error){0}));
+        char *path = mem_string(feature_file_name(features->view[0]));
+        feature_cache_destroy(features);
+        options = options_upto("layer2");
+        features = make(&options);
+        cut = path;
+        cut_at = 5 * FEATURE_BLOCK;
+        struct feature_cache_fill fill = fill_view(features, 1);
+        assert_int_equal(cut_at, 0);
+        assert_null(fill.from);
+        assert_false(fill.in_memory);
+        assert_same(expected, digest(features, 1));
+        feature_cache_destroy(features);
+        mem_free(path);
+    }
+}
+
 /* Bytes under a path, with a time of their own choosing. */
 static void put_file(const char *path, const void *bytes, size_t size)
 {
@@ -433,8 +492,10 @@ static void unreadable_images_are_tried_again(void **state)
     char *own = many[40].path, *path = path_join(world.folder, "image.png");
     world_must(file_map_open(&map, own, &error), &error);
     uint8_t *bad = mem_alloc(map.size);
+    struct file_stamp stamp = many[40].stamp;
     clear_store();
     many[40].path = path;
+    many[40].stamp = (struct file_stamp){0};
     for (int start = 0; start < 4; start++) {
         bool readable = start >= 2;
         put_file(path, readable ? map.data : bad, map.size);
@@ -453,14 +514,18 @@ static void unreadable_images_are_tried_again(void **state)
         struct feature_cache *whole = make(&options);
         fill_view(whole, 1);
         for (uint32_t i = 0; i < MANY && !readable; i++)
-            if (i != 40)
-                assert_memory_equal(feature_file_row(features->view[0], i), feature_file_row(whole->view[0], i),
-                                    feature_row_bytes(whole, &whole->cut));
+            if (i != 40) {
+                void *row = rows_from(features, 1, i, 1), *good = rows_from(whole, 1, i, 1);
+                assert_memory_equal(row, good, feature_row_bytes(whole, &whole->cut));
+                mem_free(row);
+                mem_free(good);
+            }
         feature_cache_destroy(whole);
         feature_cache_destroy(features);
         many[40].path = path;
     }
     many[40].path = own;
+    many[40].stamp = stamp;
     mem_free(bad);
     mem_free(path);
     file_map_close(&map);
@@ -474,6 +539,7 @@ int main(void)
         cmocka_unit_test(broken_off_fills_are_gone_on_with),  cmocka_unit_test(a_disk_that_fills_up_leaves_memory),
         cmocka_unit_test(folders_that_cannot_be_written),     cmocka_unit_test(two_processes_fill_at_once),
         cmocka_unit_test(damaged_blocks_are_computed_again),  cmocka_unit_test(unreadable_images_are_tried_again),
+        cmocka_unit_test(files_that_are_cut_are_made_again),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -83,13 +83,14 @@ static char *write_file(void)
 
 static int valid_blocks(const struct feature_file *file)
 {
-    uint8_t rows[FEATURE_BLOCK * ROW];
+    uint8_t rows[FEATURE_BLOCK * ROW], found[FEATURE_BLOCK * ROW];
     int valid = 0;
     for (size_t b = 0; b < feature_file_blocks(file); b++) {
         if (!feature_file_valid(file, b))
             continue;
         rows_of(b, rows);
-        assert_memory_equal(feature_file_row(file, b * FEATURE_BLOCK), rows, feature_file_rows(file, b) * ROW);
+        assert_true(feature_file_read(file, b * FEATURE_BLOCK, 0, found, feature_file_rows(file, b) * ROW));
+        assert_memory_equal(found, rows, feature_file_rows(file, b) * ROW);
         assert_int_equal(feature_file_bad(file, b), b == 1 ? 0x80000001 : 0);
         valid++;
     }

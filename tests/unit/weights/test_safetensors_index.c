@@ -154,12 +154,29 @@ static void test_dense_json(void **state)
     mem_free(text);
 }
 
+/* A part of the model is cut while it is open: a sentence, and neither a signal nor zeros for values. */
+static void test_cut_while_open(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    float values[6];
+    file_guard();
+    struct weights *weights = open_index("{\"weight_map\":{" FC "," CONV "}}", &error);
+    assert_non_null(weights);
+    char *path = path_join(folder, files[1]);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_false(weights_read(weights, (size_t)weights_find(weights, "fc.weight"), values, &error));
+    assert_int_equal(error.kind, ERROR_WEIGHTS);
+    assert_non_null(strstr(error.text, "was cut or changed while it was read"));
+    weights_close(weights);
+    mem_free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_opens_as_one),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_dense_json),
+        cmocka_unit_test(test_opens_as_one), cmocka_unit_test(test_refused), cmocka_unit_test(test_dense_json),
+        cmocka_unit_test(test_cut_while_open), /* last: spoils the files */
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
