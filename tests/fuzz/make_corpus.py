@@ -434,6 +434,7 @@ def experiment():
         "comments": b"; one\n# two\n" + model + b"; three\n" + data + b"val = v ; four\n",
         "sets": model + data + b"\0train.lr=0.5\nthaw.epoch 3 = layer1 @ lr*0.5\nthaw.epoch 3 =\nrun.name = a ; b",
         "sets_wrong": b"\0lr=0.5\ntrain.lr\ntrain.lr=fast\ntrain.epohcs=3\nthaw.epoch x=y\ndata.path=~/d\nmodel.weights=resnet18",
+        "found_comments": b"\0thaw.epoch 3 = ;\nrun.name = ;\nrun.name = a\t;b\nthaw.epoch 4 = a ;b @ lr*0.5",
         "unknown_key": model + data + b"[train]\nepohcs = 3\n",
         "unknown_section": b"[trian]\nlr = 1\n",
         "no_section": b"lr = 1\n",
