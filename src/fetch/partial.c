@@ -91,9 +91,9 @@ bool partial_open(struct partial *partial, struct fetch *fetch, struct error *er
         if (!fetch_sleep(fetch, 0.1))
             return error_set(error, ERROR_STOPPED, "cancelled");
     }
-    if (partial->bytes && !read_origin(partial, fetch->url))
-        return partial_restart(partial, error);
-    return true;
+    /* Where the power went while it was written, zeros may stand for bytes: only a digest tells. */
+    bool goes_on = partial->bytes && fetch->hash.kind != DIGEST_NONE && read_origin(partial, fetch->url);
+    return !partial->bytes || goes_on || partial_restart(partial, error);
 }
 
 void partial_close(struct partial *partial)

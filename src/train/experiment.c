@@ -109,6 +109,8 @@ static bool set_thaw(struct experiment *experiment, const char *key, const char 
     bool good = strlen(layers) < sizeof thaw.layers;
     if (!good)
         error_set(error, ERROR_USAGE, "thaw.%s: more than %zu bytes of layers", key, sizeof thaw.layers - 1);
+    else if (!experiment_value_returns(layers))
+        good = error_set(error, ERROR_USAGE, "thaw.%s = %s: %s", key, value, EXPERIMENT_NO_RETURN);
     else if (!run_command_factor(factor, &thaw.lr_factor))
         good =
             error_set(error, ERROR_USAGE, "thaw.%s = %s: behind @ comes a factor, as in layer4 @ lr*0.1", key, value);

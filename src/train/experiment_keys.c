@@ -154,14 +154,22 @@ static bool refuse(const struct experiment_key *key, const char *value, const ch
     return error_set(error, ERROR_USAGE, "%s.%s = %s: %s", key->section, key->key, value, why);
 }
 
-/* inih cuts a line at " ;" and trims both ends; such a value would not come back from the resolved file. */
+bool experiment_value_returns(const char *value)
+{
+    size_t length = strlen(value);
+    for (size_t i = 0; i < length; i++)
+        if (value[i] == ';' && (i == 0 || isspace((unsigned char)value[i - 1])))
+            return false;
+    return !strpbrk(value, "\n\r") && (length == 0 || !isspace((unsigned char)value[length - 1]));
+}
+
 static bool parse_text(const struct experiment_key *key, char *field, const char *value, struct error *error)
 {
     size_t length = strlen(value);
     if (length >= key->size)
         return error_set(error, ERROR_USAGE, "%s.%s: longer than %zu bytes", key->section, key->key, key->size - 1);
-    if (strstr(value, " ;") || strpbrk(value, "\n\r") || (length && isspace((unsigned char)value[length - 1])))
-        return refuse(key, value, "must not hold \" ;\" or line ends, nor end in a space", error);
+    if (!experiment_value_returns(value))
+        return refuse(key, value, EXPERIMENT_NO_RETURN, error);
     memmove(field, value, length + 1);
     return true;
 }

@@ -18,4 +18,9 @@ bool experiment_is_path(const char *value) THAW_NONNULL;
 /* Whether a value of model.weights is a name of the catalog: no slash in it, no ending of a weights file. */
 bool experiment_is_weights_name(const struct experiment_key *key, const char *value) THAW_NONNULL;
 
+/* Whether a text comes back from the resolved file: inih cuts a line where a ';' begins the value or stands behind a
+ * space, and trims both ends. */
+bool experiment_value_returns(const char *value) THAW_NONNULL;
+#define EXPERIMENT_NO_RETURN "must not hold \" ;\" or line ends, nor begin with \";\" or end in a space"
+
 #endif

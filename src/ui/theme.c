@@ -78,9 +78,8 @@ static bool parse_colour(const char *word, int *colour)
     }
     char *end;
     if (word[0] == '#') {
-        long rgb = strtol(word + 1, &end, 16);
-        *colour = RGB | (int)rgb;
-        return strlen(word) == 7 && *end == 0;
+        *colour = RGB | (int)strtol(word + 1, &end, 16);
+        return strlen(word) == 7 && strspn(word + 1, "0123456789abcdefABCDEF") == 6; /* no sign, no 0x */
     }
     if (*word >= '0' && *word <= '9') {
         long number = strtol(word, &end, 10);

@@ -462,6 +462,59 @@ def catalog():
     }
 
 
+def experiment():
+    data = b"[data]\npath = d\n"
+    model = b"[model]\nname = resnet20\nweights = none\n"
+    return {
+        "small": model + data,
+        "whole": b"[model]\nweights = w.safetensors\nhead = linear\npreprocess = torch\n[freeze]\nupto = layer2\nbn_stats = moving\n"
+        b"[thaw]\nepoch 5 = layer4 @ lr*0.1\nepoch 7 = layer3\n" + data + b"val = 0.2\naugment = light\nsize = 32\nviews = 2\n"
+        b"cache = f16\ndecode = fast\n[train]\nepochs = 9\nbatch = 8\noptimizer = adamw\nlr = 1e-3\nmomentum = 0.9\n"
+        b"weight_decay = 5e-4\nlabel_smoothing = 0.1\nschedule = step\nwarmup = 1.5\nstep_epochs = 2\nstep_gamma = .5\n"
+        b"class_weights = balanced\nearly_stop = 3\nseed = 18446744073709551615\nthreads = 2\nmemory = auto\nwinograd = off\n"
+        b"kernels = built-in\n[run]\ndir = r\nname = n\ncheckpoint_every = 2\nkeep_last = 2\nkeep_every = 5\n",
+        "frozen": model + data + b"[freeze]\nfrozen = layer1.* layer2.*:statistics\n  conv1\n",
+        "long": model + data + b"[freeze]\nfrozen = " + b"layer1.0.conv1 " * 100 + b"\n",
+        "comments": b"; one\n# two\n" + model + b"; three\n" + data + b"val = v ; four\n",
+        "sets": model + data + b"\0train.lr=0.5\nthaw.epoch 3 = layer1 @ lr*0.5\nthaw.epoch 3 =\nrun.name = a ; b",
+        "sets_wrong": b"\0lr=0.5\ntrain.lr\ntrain.lr=fast\ntrain.epohcs=3\nthaw.epoch x=y\ndata.path=~/d\nmodel.weights=resnet18",
+        "found_comments": b"\0thaw.epoch 3 = ;\nrun.name = ;\nrun.name = a\t;b\nthaw.epoch 4 = a ;b @ lr*0.5",
+        "unknown_key": model + data + b"[train]\nepohcs = 3\n",
+        "unknown_section": b"[trian]\nlr = 1\n",
+        "no_section": b"lr = 1\n",
+        "no_value": model + b"[train]\nlr\n",
+        "range": model + data + b"[train]\nepochs = 99999999999\n",
+        "nan": model + data + b"[train]\nlr = nan\nwarmup = inf\n",
+        "both": model + data + b"[freeze]\nupto = layer1\nfrozen = layer2\n",
+        "late_thaw": model + data + b"[thaw]\nepoch 99 = layer1\n",
+        "bom": b"\xef\xbb\xbf" + model + b"\r\n" + data,
+    }
+
+
+def theme():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../themes")
+    files = {}
+    for name in ("default", "light", "mono"):
+        with open(os.path.join(folder, name + ".ini"), "rb") as file:
+            files[name] = file.read()
+    head = b"[theme]\n"
+    return {
+        **files,
+        "empty": b"",
+        "numbers": head + b"text = 255 on 0\ndim = 256\n",
+        "rgb": head + b"text = #ff8000 on #0080ff bold dim reverse underline\n",
+        "rgb_short": head + b"text = #ff80\n",
+        "found_rgb_sign": head + b"text = #-00002\n",
+        "names": head + b"text = bright-red on bright-white\nkey-text = default on default\n",
+        "words": head + b"text = red green\ndim = on\ntitle = red on\n",
+        "unknown_role": head + b"txet = red\n",
+        "section": b"[colours]\ntext = red\n",
+        "no_section": b"text = red\n",
+        "long": head + b"text = " + b"bold " * 60 + b"\n",
+        "no_line": head + b"text\n",
+    }
+
+
 def onnx():
     """Models that other tests keep: the smallest of each kind."""
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -643,7 +696,7 @@ def pipe():
 
 def main():
     for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, checkpoint, catalog,
-                   onnx, darknet, event, story, rundir, command, viewer, link, pipe):
+                   experiment, theme, onnx, darknet, event, story, rundir, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):

@@ -1,6 +1,6 @@
 /* Downloads that go on behind the caller's back: created with an address and a path, polled for progress, cancelled or
- * waited for. What has come stays in "PATH.part" and is gone on with the next time, by another process as well; PATH
- * itself appears whole, and only once its digest is the published one. */
+ * waited for. What has come stays in "PATH.part" and is gone on with the next time, by another process as well, where a
+ * digest can tell that it is right; PATH itself appears whole, and only once its digest is the published one. */
 #ifndef THAW_FETCH_FETCH_H
 #define THAW_FETCH_FETCH_H
 

@@ -243,6 +243,13 @@ static void leftovers_are_used_or_not(void **state)
     assert_whole("whole", &progress);
     assert_string_equal(server_last_range(), "");
     forget("whole");
+    from[21]--;
+    write_bytes("whole.part", server_other, 1000); /* rotten, and no digest to tell */
+    write_bytes("whole.part.from", from, strlen(from));
+    progress = finish(begin("/whole", &(struct fetch_request){.url = NULL}));
+    assert_whole("whole", &progress);
+    assert_string_equal(server_last_range(), "");
+    forget("whole");
     mem_free(from);
 }
 
