@@ -14,6 +14,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/engine/engine.h"
+#include "thaw/tensor/gemm.h"
 
 const struct verb *const verbs[] = {&verb_train,   &verb_resume, &verb_fork,   &verb_models, &verb_data, &verb_eval,
                                     &verb_predict, &verb_runs,   &verb_attach, &verb_follow, &verb_tell, &verb_replay,
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
 {
     spare_address_space(argv);
     fill_standard_streams();
+    gemm_init();
     file_guard();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     setlocale(LC_ALL, "");

@@ -10,10 +10,21 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* OpenBLAS otherwise starts a thread a core inside each call, which fights with the team. */
+/* What it does itself before a fork; another library of that name may be without. */
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+/* OpenBLAS otherwise starts a thread a core inside each call, which fights with the team. Those that it has started when
+ * it was loaded would take signals that all of our threads block, and the program would end of them. */
 static void prepare(void)
 {
     openblas_set_num_threads(1);
+    if (blas_thread_shutdown_)
+        blas_thread_shutdown_();
+}
+
+void gemm_init(void)
+{
+    pthread_once(&once, prepare);
 }
 
 void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,

@@ -293,7 +293,7 @@ bool lab_read(const char *run, struct lab_result *result, char why[256])
     struct event_sink sink;
     world_sink(&sink, log);
     char *model = path_join(run, "model.safetensors");
-    bool good = rundir_read(run, &sink, &error) && hash_file(&result->model, model, &error);
+    bool good = rundir_read(run, &sink, NULL, &error) && hash_file(&result->model, model, &error);
     if (good && log->kinds[EVENT_DONE] == 0)
         good = error_set(&error, ERROR_FAILED, "its events tell of no end");
     if (!good)

@@ -64,14 +64,16 @@ static char *stream_of(pid_t process, int stream)
     return mem_string(target);
 }
 
-static pid_t train_without_streams(void)
+/* Trains for long into a folder of runs, for who waits for its first checkpoint; without streams but where they are
+ * `heard`. */
+static pid_t train_on(const char *folder, bool heard)
 {
     char *program = mem_format("%s/thaw", getenv("THAW_BUILDDIR")), *ini = cli_path("short.ini"),
-         *runs = cli_path("closed");
+         *runs = cli_path(folder);
     pid_t child = fork();
     if (child == 0) {
         for (int fd = 0; fd < 3; fd++)
-            close(fd);
+            heard ? (void)freopen("/dev/null", "w", fd == 2 ? stderr : stdout) : (void)close(fd);
         execl(program, program, "train", ini, "--runs", runs, "--set", "train.epochs=100000", (char *)NULL);
         _exit(127);
     }
@@ -82,15 +84,13 @@ static pid_t train_without_streams(void)
     return child;
 }
 
-/* Where the three streams are closed, no file or socket of the run takes the place of one. */
-static void trains_without_streams(void **state)
+/* Waits for a run in that folder. */
+static void wait_for_run(const char *folder, pid_t child)
 {
-    (void)state;
     struct error error = {0};
     struct file_list list = {0};
-    pid_t child = train_without_streams();
-    char *runs = cli_path("closed");
-    while (!list.count) { /* the run is there, so its files are open soon, and what they left is taken before */
+    char *runs = cli_path(folder);
+    while (!list.count) {
         assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
         nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
         file_list_free(&list);
@@ -99,6 +99,14 @@ static void trains_without_streams(void **state)
     }
     file_list_free(&list);
     mem_free(runs);
+}
+
+/* Where the three streams are closed, no file or socket of the run takes the place of one. */
+static void trains_without_streams(void **state)
+{
+    (void)state;
+    pid_t child = train_on("closed", false);
+    wait_for_run("closed", child); /* its files are open soon, and what they left is taken before */
     for (int fd = 0; fd < 3; fd++) {
         char *target = stream_of(child, fd);
         assert_string_equal(target, "/dev/null");
@@ -108,6 +116,30 @@ static void trains_without_streams(void **state)
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
+}
+
+/* A signal stops it behind a batch, and what it came to is saved; a library's thread must not take the signal. */
+static void stops_when_a_signal_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder;
+        int number, code;
+    } asked[] = {{"by-term", SIGTERM, 5}, {"by-int", SIGINT, 130}};
+    for (size_t i = 0; i < THAW_LENGTH(asked); i++) {
+        int status = 0;
+        pid_t child = train_on(asked[i].folder, true);
+        wait_for_run(asked[i].folder, child);
+        assert_int_equal(kill(child, asked[i].number), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), asked[i].code);
+        char *run = only_run(asked[i].folder),
+             *last = mem_format("%s/%s/checkpoints/last.safetensors", cli_directory, run + 1);
+        assert_true(file_exists(last));
+        mem_free(last);
+        mem_free(run);
+    }
 }
 
 /* What is asked of runs in other words than usual. */
@@ -429,13 +461,21 @@ static void tells_exact_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trains_unheard),           cmocka_unit_test(trains_without_streams),
-        cmocka_unit_test(answers_what_is_meant),    cmocka_unit_test(names_the_run),
-        cmocka_unit_test(tells_unjudged_runs),      cmocka_unit_test(tells_resumed_runs),
-        cmocka_unit_test(damaged_runs_are_refused), cmocka_unit_test(forks_begin_at_a_checkpoint),
-        cmocka_unit_test(samples_need_their_files), cmocka_unit_test(takes_runs_by_name),
-        cmocka_unit_test(prefers_networks_to_runs), cmocka_unit_test(keeps_order_among_runs),
-        cmocka_unit_test(deletes_all_or_none),      cmocka_unit_test(tells_exact_numbers),
+        cmocka_unit_test(trains_unheard),
+        cmocka_unit_test(trains_without_streams),
+        cmocka_unit_test(stops_when_a_signal_says_so),
+        cmocka_unit_test(answers_what_is_meant),
+        cmocka_unit_test(names_the_run),
+        cmocka_unit_test(tells_unjudged_runs),
+        cmocka_unit_test(tells_resumed_runs),
+        cmocka_unit_test(damaged_runs_are_refused),
+        cmocka_unit_test(forks_begin_at_a_checkpoint),
+        cmocka_unit_test(samples_need_their_files),
+        cmocka_unit_test(takes_runs_by_name),
+        cmocka_unit_test(prefers_networks_to_runs),
+        cmocka_unit_test(keeps_order_among_runs),
+        cmocka_unit_test(deletes_all_or_none),
+        cmocka_unit_test(tells_exact_numbers),
         cmocka_unit_test(says_what_was_asked),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);

@@ -17,6 +17,10 @@ void gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, 
 void gemv(bool transpose_a, int rows, int cols, float alpha, const float *a, int lda, const float *x, float beta,
           float *y);
 
+/* Ends the threads that OpenBLAS starts when it is loaded; for the program to call before it blocks signals, as those would
+ * take them. Any other call does so, too. */
+void gemm_init(void);
+
 /* Sees to the address space that so many threads take for products. false: ERROR_FAILED, the process's limit leaves less,
  * under which a product would not come back. */
 bool gemm_reserve(int threads, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
