@@ -28,6 +28,8 @@ void jpeg_decoder_destroy(struct jpeg_decoder *decoder);
 /* Reads the header of a file, whose bytes stay where they are until it is read. */
 bool jpeg_decoder_open(struct jpeg_decoder *decoder, const uint8_t *bytes, size_t size, int *width, int *height,
                        struct error *error) THAW_NONNULL;
+/* What libjpeg holds of an open file: 0 where rows go by as they are decoded. */
+size_t jpeg_decoder_bytes(const struct jpeg_decoder *decoder) THAW_NONNULL;
 /* Takes the next rows of a region, at most DECODE_ROWS, and fewer only at its end; they hold until it returns. */
 enum { DECODE_ROWS = 4 };
 typedef void decode_sink(void *context, const uint8_t *const row[], int rows);

@@ -111,6 +111,14 @@ bool jpeg_decoder_open(struct jpeg_decoder *decoder, const uint8_t *bytes, size_
     return true;
 }
 
+size_t jpeg_decoder_bytes(const struct jpeg_decoder *decoder)
+{
+    const struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    bool whole = jpeg->progressive_mode || jpeg->comps_in_scan < jpeg->num_components;
+    size_t pixels = (size_t)jpeg->image_width * (size_t)jpeg->image_height;
+    return whole ? pixels * (size_t)jpeg->num_components * sizeof(short) : 0;
+}
+
 /* PIL's rounding of a * b / 255. */
 static int scale_255(int a, int b)
 {
@@ -274,6 +282,12 @@ bool jpeg_decoder_open(struct jpeg_decoder *decoder, const uint8_t *bytes, size_
 {
     (void)decoder;
     return decode_stb_header(bytes, size, width, height, error);
+}
+
+size_t jpeg_decoder_bytes(const struct jpeg_decoder *decoder)
+{
+    (void)decoder;
+    return 0;
 }
 
 bool jpeg_decoder_read(struct jpeg_decoder *decoder, int shrink, const struct region *region, decode_sink *sink,

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gate.h"
 #include "loader_private.h"
+#include "reader_private.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/data/image.h"
@@ -30,6 +32,9 @@ struct slot {
  * each takes a batch of inputs in memory. */
 enum { BATCHES_AHEAD = 3 };
 
+/* Bytes that are held for decoding at once: a file of kilobytes may take gigabytes. */
+#define DECODING_MOST ((size_t)1 << 30)
+
 /* What is known of an item. Nothing that is kept is given up, so what found no room will find none later. */
 enum keeping { KEEP_UNSEEN, KEEP_KEPT, KEEP_NO_ROOM, KEEP_UNREADABLE };
 
@@ -39,6 +44,7 @@ struct loader {
     size_t item_floats; /* of one input */
     int batches;
 
+    struct gate *gate; /* the readers' */
     pthread_t *thread;
     pthread_mutex_t mutex;
     pthread_cond_t work, ready; /* work: places may be taken; ready: a place was finished */
@@ -258,6 +264,7 @@ static void *work(void *context)
 {
     struct loader *loader = context;
     struct reader *reader = reader_create();
+    reader_share(reader, loader->gate);
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stopping) {
         if (may_take(loader))
@@ -298,6 +305,7 @@ struct loader *loader_create(const struct dataset_images *images, const struct l
         loader->options.threads = 1;
     loader->item_floats = item_floats(options);
     loader->batches = (int)((images->items + (size_t)options->batch - 1) / (size_t)options->batch);
+    loader->gate = gate_create(DECODING_MOST);
     loader->order = mem_array(images->items, sizeof *loader->order);
     loader->cache = mem_array(images->items, sizeof *loader->cache);
     loader->keeping = mem_array(images->items, sizeof *loader->keeping);
@@ -348,6 +356,7 @@ void loader_destroy(struct loader *loader)
     pthread_cond_destroy(&loader->ready);
     pthread_cond_destroy(&loader->work);
     pthread_mutex_destroy(&loader->mutex);
+    gate_destroy(loader->gate);
     mem_free(loader->thread);
     mem_free(loader->order);
     mem_free(loader->cache);

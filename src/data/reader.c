@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "decode.h"
+#include "gate.h"
 #include "geometry.h"
 #include "reader_private.h"
 #include "thaw/base/file.h"
@@ -20,6 +21,7 @@ struct reader {
     uint8_t *view; /* the one that was last made */
     size_t view_room;
     struct file_bytes bytes; /* of the file that was last read */
+    struct gate *gate;       /* NULL: none */
 };
 
 /* A JPEG of which the header is read. Sizes are upright. */
@@ -44,6 +46,42 @@ void reader_destroy(struct reader *reader)
     file_bytes_finish(&reader->bytes);
     mem_free(reader->view);
     mem_free(reader);
+}
+
+void reader_share(struct reader *reader, struct gate *gate)
+{
+    reader->gate = gate;
+}
+
+/* What is not large waits for nobody. Returns what is to be given back. */
+static size_t enter(struct reader *reader, size_t bytes)
+{
+    enum { LARGE = 16 << 20 };
+    if (!reader->gate || bytes < LARGE)
+        return 0;
+    gate_enter(reader->gate, bytes);
+    return bytes;
+}
+
+/* Rows go by as they are decoded; whole are the coefficients of a file in several scans, and the pixels of what is turned
+ * or kept. */
+static size_t jpeg_bytes(const struct reader *reader, const struct source *source, const struct region *whole)
+{
+    size_t pixels = whole ? (size_t)whole->width * (size_t)whole->height : 0;
+    return jpeg_decoder_bytes(reader->jpeg) + pixels * (source->orientation > 1 ? 6 : 3);
+}
+
+/* stb_image holds a PNG of 16 bit unpacked, without its filters, as 8 bit, and last as our pixels. */
+static size_t other_bytes(const struct image_header *header)
+{
+    enum { PNG_BYTES = 20, OTHER_BYTES = 8 };
+    return (size_t)header->width * (size_t)header->height * (header->format == IMAGE_PNG ? PNG_BYTES : OTHER_BYTES);
+}
+
+static void leave(struct reader *reader, size_t bytes)
+{
+    if (bytes > 0)
+        gate_leave(reader->gate, bytes);
 }
 
 int reader_shrink(const struct view_request *request, int width, int height)
@@ -162,7 +200,10 @@ static bool view_jpeg(struct reader *reader, const uint8_t *bytes, size_t size, 
     struct view_geometry geometry = geometry_of(request, source.width, source.height, &rng);
     geometry_shrink(&geometry, source.shrink);
     struct region region = resizer_prepare(reader->resizer, &geometry.task);
-    if (!push_jpeg(reader, &source, &region, error))
+    size_t held = enter(reader, jpeg_bytes(reader, &source, source.orientation > 1 ? &region : NULL));
+    bool pushed = push_jpeg(reader, &source, &region, error);
+    leave(reader, held);
+    if (!pushed)
         return false;
     *view = view_room(reader, request->preprocess);
     geometry_finish(reader->resizer, &geometry, view);
@@ -179,7 +220,10 @@ static bool picture_jpeg(struct reader *reader, const uint8_t *bytes, size_t siz
         return false;
     struct region all = {.width = shrunk(source.width, source.shrink), .height = shrunk(source.height, source.shrink)};
     *picture = (struct picture){.width = source.width, .height = source.height, .shrink = source.shrink};
-    return decode_turned(reader, &source, &all, &picture->image, error);
+    size_t held = enter(reader, jpeg_bytes(reader, &source, &all));
+    bool done = decode_turned(reader, &source, &all, &picture->image, error);
+    leave(reader, held);
+    return done;
 }
 
 /* --- any file --- */
@@ -191,7 +235,13 @@ static bool picture_bytes(struct reader *reader, const uint8_t *bytes, size_t si
         return error_wrap(error, "%s", name);
     if (reader->jpeg && decode_is_jpeg(bytes, size))
         return picture_jpeg(reader, bytes, size, request, picture, error) || error_wrap(error, "%s", name);
-    if (!image_decode(&picture->image, bytes, size, name, error))
+    struct image_header header;
+    if (!image_probe(&header, bytes, size, name, error))
+        return false;
+    size_t held = enter(reader, other_bytes(&header));
+    bool done = image_decode(&picture->image, bytes, size, name, error);
+    leave(reader, held);
+    if (!done)
         return false;
     picture->width = picture->image.width;
     picture->height = picture->image.height;

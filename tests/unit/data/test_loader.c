@@ -2,14 +2,18 @@
  * any moment. */
 #include "config.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "files_for_tests.h"
+#include "src/data/gate.h"
 #include "src/data/geometry.h"
 #include "src/data/loader_private.h"
 #include "thaw/base/hash.h"
@@ -260,12 +264,47 @@ static void reading_is_timed(void **state)
     assert_non_null(strstr(error.text, "06.ppm"));
 }
 
+enum { DOORS = 4, BYTES_MOST = 100 };
+static struct gate *gate;
+static atomic_size_t inside, holders, breaches;
+
+static void *go_in_and_out(void *context)
+{
+    size_t seed = (size_t)(uintptr_t)context;
+    for (size_t i = 0; i < 500; i++) {
+        size_t bytes = 1 + (seed * 37 + i * 53) % 120; /* some are larger than all */
+        gate_enter(gate, bytes);
+        size_t all = atomic_fetch_add(&inside, bytes) + bytes, count = atomic_fetch_add(&holders, 1) + 1;
+        breaches += all > BYTES_MOST && count > 1;
+        for (int turn = 0; turn < 4; turn++) /* the others come to the gate meanwhile */
+            sched_yield();
+        atomic_fetch_sub(&holders, 1);
+        atomic_fetch_sub(&inside, bytes);
+        gate_leave(gate, bytes);
+    }
+    return NULL;
+}
+
+/* Together they never hold more than is let in, and all come through. */
+static void test_gate(void **state)
+{
+    (void)state;
+    pthread_t thread[DOORS];
+    gate = gate_create(BYTES_MOST);
+    for (uintptr_t i = 0; i < DOORS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, go_in_and_out, (void *)i), 0);
+    for (int i = 0; i < DOORS; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(breaches, 0);
+    gate_destroy(gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_threads), cmocka_unit_test(test_resume),         cmocka_unit_test(test_order),
         cmocka_unit_test(test_unreadable),  cmocka_unit_test(test_leave_anywhere), cmocka_unit_test(test_empty),
-        cmocka_unit_test(reading_is_timed),
+        cmocka_unit_test(test_gate),        cmocka_unit_test(reading_is_timed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
