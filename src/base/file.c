@@ -177,7 +177,7 @@ char *file_read_lines(const char *path, size_t limit, struct error *error)
 
 /* A name is in its folder for good only once that is synced. File systems that cannot do so say EINVAL; a folder that
  * may be written and not read cannot be opened. */
-static bool sync_folder(const char *path)
+bool file_sync_folder(const char *path)
 {
     size_t length = (size_t)(path_base(path) - path);
     char *folder = length > 0 ? mem_format("%.*s", (int)length, path) : mem_string(".");
@@ -200,7 +200,7 @@ static bool same_folder(const char *a, const char *b)
 /* errno says why not. */
 static bool rename_for_good(const char *from, const char *to)
 {
-    return rename(from, to) == 0 && sync_folder(to) && (same_folder(from, to) || sync_folder(from));
+    return rename(from, to) == 0 && file_sync_folder(to) && (same_folder(from, to) || file_sync_folder(from));
 }
 
 bool file_rename(const char *from, const char *to, struct error *error)
@@ -337,7 +337,8 @@ bool file_make_directories(const char *path, struct error *error)
             continue;
         char kept = *at;
         *at = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        bool is_new = mkdir(part, 0777) == 0;
+        if (is_new ? !file_sync_folder(part) : errno != EEXIST)
             made = error_set_errno(error, ERROR_FAILED, errno, "cannot make the directory %s", part);
         *at = kept;
         if (!kept)

@@ -231,11 +231,14 @@ struct rundir *rundir_create(const char *runs, const char *name, struct error *e
     if (!path)
         return NULL;
     char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
-    bool made = mkdir(checkpoints, 0700) == 0;
+    bool made = mkdir(checkpoints, 0700) == 0 && file_sync_folder(checkpoints) && file_sync_folder(path);
     if (!made)
         error_set_errno(error, ERROR_FAILED, errno, "%s: cannot make it", checkpoints);
     mem_free(checkpoints);
     if (!made) {
+        char *inside = path_join(path, RUNDIR_CHECKPOINTS);
+        rmdir(inside);
+        mem_free(inside);
         rmdir(path);
         mem_free(path);
         return NULL;

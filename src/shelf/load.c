@@ -157,6 +157,10 @@ struct graph *load_graph(const struct load_request *request, struct bind_report 
     struct source source;
     struct graph *graph = NULL;
     bool opened = source_open(&source, request->weights, error);
+    if (opened && source.weights && weights_digest(source.weights) == WEIGHTS_DIGEST_BROKEN)
+        opened = error_set(error, ERROR_WEIGHTS,
+                           "%s: damaged: its bytes are not those that were written, as its digest tells",
+                           weights_path(source.weights));
     if (opened && is_import(request, source.weights))
         graph = import(request, &source, match, error);
     else if (opened)

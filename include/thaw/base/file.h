@@ -94,6 +94,8 @@ void file_sweep(const char *directory) THAW_NONNULL;
 
 bool file_exists(const char *path) THAW_NONNULL;
 bool file_is_directory(const char *path) THAW_NONNULL;
+/* Syncs the folder that a path is in: only then a name that was made there is there for good. errno says why not. */
+bool file_sync_folder(const char *path) THAW_NONNULL THAW_MUST_CHECK;
 bool file_make_directories(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK; /* mkdir -p, 0777 */
 
 /* Names in a directory (no dot files), sorted by byte value, so that every machine sees the same order. */
