@@ -70,7 +70,7 @@ void lab_make_half(const char *name, char run[512]);
 /* Of names and bytes of all files in a folder and below; what is not there has one, too. */
 struct hash lab_tree(const char *folder);
 
-/* Notes a fault of the program; what is known to be so (the list is in lab.c) is printed, and is no failure. */
+/* Notes a fault of the program. */
 void lab_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Fails the test where there were any since the last call. */
 void lab_judge(const char *what, long cases);

@@ -29,26 +29,20 @@ static const struct row {
     const char *kept, *path; /* below the run; with a slash in front, below the scene's cache */
     const char *words[8];
     bool makes_run;    /* judged by the run that it leaves, not by what it prints */
-    bool is_held;      /* false: flips in it are not noticed yet; THAW_FAULTS_STRICT judges them all the same */
+    bool is_held;      /* false: nothing tells of flips in it; THAW_FAULTS_STRICT judges them all the same */
     int share;         /* parts of all flips */
     const char *until; /* what is printed behind it is another each time; NULL: nothing is */
 } rows[] = {
-    {"half", "checkpoints/last.safetensors", {"resume", HALF}, true, false, 6, NULL},
-    {"half", "checkpoints/best.safetensors", {"resume", HALF}, true, false, 3, NULL},
-    {"half", "experiment.ini", {"resume", HALF}, true, false, 3, NULL},
+    {"half", "checkpoints/last.safetensors", {"resume", HALF}, true, true, 6, NULL},
+    {"half", "checkpoints/best.safetensors", {"resume", HALF}, true, true, 3, NULL},
+    {"half", "experiment.ini", {"resume", HALF}, true, true, 3, NULL},
     {"half", "events.jsonl", {"resume", HALF}, true, false, 3, NULL},
     {"half", "lock", {"resume", HALF}, true, true, 1, NULL},
     {"half", "thaw.log", {"resume", HALF}, true, true, 1, NULL},
     {"whole", "events.jsonl", {"runs", "--runs", RUNS, "--json"}, false, false, 6, NULL},
     {"whole", "labels.json", {"runs", "--runs", RUNS, "--json"}, false, false, 4, NULL},
-    {"whole", "model.safetensors", {"predict", "--logits", "--json", "--model", WHOLE, PICTURE}, false, false, 6, NULL},
-    {"whole",
-     "model.safetensors",
-     {"eval", "--json", "--model", WHOLE, "--data", DATA},
-     false,
-     false,
-     2,
-     "\"seconds\""},
+    {"whole", "model.safetensors", {"predict", "--logits", "--json", "--model", WHOLE, PICTURE}, false, true, 6, NULL},
+    {"whole", "model.safetensors", {"eval", "--json", "--model", WHOLE, "--data", DATA}, false, true, 2, "\"seconds\""},
     {"filled", "/features", {"train", FILL, "--set", "run.name=next"}, true, true, 4, NULL},
 };
 
