@@ -86,8 +86,8 @@ static bool write_file(const struct export *export, const struct graph *graph, c
     struct zoo_arch room;
     char *description = zoo_find(graph->arch, &room) ? NULL : graph_to_json(graph); /* what the name cannot stand for */
     const char *metadata[15] = {
-        WEIGHTS_DIGEST, WEIGHTS_DIGEST_ROOM, "format", "pt", BIND_KEY_ARCH, graph->arch, BIND_KEY_CLASSES, classes,
-        BIND_KEY_PREPROCESS, preprocess,
+        WEIGHTS_DIGEST, WEIGHTS_DIGEST_ROOM, "format",   "pt", BIND_KEY_ARCH, graph->arch, BIND_KEY_CLASSES,
+        classes,        BIND_KEY_PREPROCESS, preprocess,
     };
     size_t used = 10;
     if (names) {
