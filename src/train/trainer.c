@@ -82,7 +82,7 @@ static void *run_thread(void *context)
         trainer_account(trainer);
     }
     trainer_close_commands(trainer);
-    if (trainer->began)
+    if (trainer->speaking) /* a run that was refused to go on stays as it had ended */
         trainer_tell_done(trainer);
     if (trainer->failure.kind != ERROR_NONE)
         log_write(trainer->log, LOG_ERROR, "train", "%s", trainer->failure.text);

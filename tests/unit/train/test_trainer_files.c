@@ -271,6 +271,29 @@ static void room_is_looked_for(void **state)
     world_limit_files(0);
 }
 
+/* A run that has ended and is refused to go on is as it was. */
+static void refused_to_go_on_it_stays_ended(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    struct world_log log = {0}, again = {0};
+    struct trainer_status status;
+    struct error error = {0};
+    world_set(&experiment, "train.epochs=1");
+    world_run(&log, &experiment, NULL);
+    char *events = path_join(log.path, "events.jsonl"), *before = file_read_text(events, 1 << 24, &error);
+    world_limit_files(500000);
+    world_run_failing_options(
+        &again, &(struct trainer_options){.experiment = &experiment, .resume = log.path, .epochs = 2}, &status);
+    world_limit_files(0);
+    assert_int_equal(status.state, TRAINER_FAILED);
+    char *after = file_read_text(events, 1 << 24, &error);
+    assert_string_equal(after, before);
+    mem_free(before);
+    mem_free(after);
+    mem_free(events);
+}
+
 /* Whoever looks at them stands elsewhere. */
 static void predictions_name_images_whole(void **state)
 {
@@ -303,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_moved_run_is_whole),
         cmocka_unit_test(classes_are_named_in_utf8),
         cmocka_unit_test(room_is_looked_for),
+        cmocka_unit_test(refused_to_go_on_it_stays_ended),
         cmocka_unit_test(predictions_name_images_whole),
     };
     return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
