@@ -33,6 +33,7 @@ struct draft {
 
     /* session_layers.c */
     struct freeze *freeze;
+    bool scratch; /* the model had no weights when its layers were made */
     struct freeze *undo[SESSION_UNDO];
     int undos;
     struct session_layer *layer;

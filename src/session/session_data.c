@@ -66,24 +66,16 @@ bool data_choose(struct session *session, const char *path, struct error *error)
     return dataset != NULL;
 }
 
-/* A head of the right size belongs to the model as soon as the data is known. The freeze plan stays: the nodes are the
- * same. */
+/* A head of the right size belongs to the model as soon as the data is known. */
 static bool fit_head(struct session *session, struct error *error)
 {
     if (!session->draft->graph || session->draft->graph->classes == session->draft->dataset->classes)
         return true;
-    struct freeze *freeze = freeze_copy(session->draft->freeze);
     char arch[64], weights[512];
     snprintf(arch, sizeof arch, "%s", session->draft->graph->arch);
     const char *file = session->draft->experiment.model.weights;
     snprintf(weights, sizeof weights, "%s", load_is_scratch(file) ? "" : file);
-    bool fitted = models_choose(session, arch, weights, error);
-    if (fitted && session->draft->freeze->nodes == freeze->nodes)
-        memcpy(session->draft->freeze->fixed, freeze->fixed, (size_t)freeze->nodes);
-    freeze_destroy(freeze);
-    if (fitted)
-        layers_mark(session);
-    return fitted;
+    return models_choose(session, arch, weights, error);
 }
 
 /* The samples are offered anyway. */

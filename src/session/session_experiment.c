@@ -238,11 +238,14 @@ bool session_load_experiment(struct session *session, const char *path, struct e
     fork_finish(session->draft);
     bool done = (!experiment.data.path[0] || data_choose(session, experiment.data.path, error)) &&
                 choose_named(session, error) && (!session->draft->graph || layers_from_experiment(session, error));
-    if (!done)
+    if (!done) {
         session->draft->experiment = before;
-    else if (session->draft->dataset)
+        return false;
+    }
+    layers_forget_undos(session->draft); /* they were of another experiment */
+    if (session->draft->dataset)
         data_remember(session);
-    return done;
+    return true;
 }
 
 bool session_save_experiment(struct session *session, const char *path, struct error *error)

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "src/ui/undo.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/samples/roadsigns.h"
@@ -462,6 +463,7 @@ static void settings_say_what_is_frozen(void **state)
     (void)state;
     struct error error = {0};
     must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "freeze.upto=", &error), &error);
     const struct session_setting *row = setting_of("freeze.upto"); /* it stays where it is */
     assert_string_equal(row->value, "none");
     must(session_set(session, "freeze.upto=layer1", &error), &error);
@@ -472,6 +474,62 @@ static void settings_say_what_is_frozen(void **state)
     assert_string_equal(setting_of("freeze.frozen")->value, "conv1 layer1 layer3");
     must(session_undo_freeze(session, &error), &error);
     assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+}
+
+/* What is no other network keeps the plan and the plans before it, said in words or marked by hand. */
+static void the_plan_outlives_other_settings(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "freeze.upto=layer1", &error), &error);
+    double named = frozen_values();
+    must(session_set(session, "data.size=24", &error), &error);
+    assert_true(frozen_values() == named);
+    assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+    must(session_freeze_match(session, "layer3.0.conv1", true, &error), &error);
+    double marked = frozen_values();
+    must(session_set(session, "data.size=0", &error), &error);
+    must(session_set(session, "model.preprocess=tf", &error), &error);
+    must(session_set(session, "model.preprocess=auto", &error), &error);
+    must(session_set(session, "model.name=resnet20", &error), &error);
+    assert_true(frozen_values() == marked && marked > named);
+    must(session_undo_freeze(session, &error), &error);
+    assert_true(frozen_values() == named);
+    must(session_choose_model_file(session, "resnet32", &error), &error); /* it has other layers */
+    assert_true(frozen_values() == 0);
+    assert_false(session_undo_freeze(session, &error));
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+}
+
+/* Each change is taken back by its name, the last first, with all that went along with it. */
+static void changes_are_taken_back_by_name(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct undo *undo = undo_create();
+    char what[160];
+    must(undo_set(undo, session, "freeze.frozen=conv1 layer3", &error), &error);
+    double frozen = frozen_values();
+    must(undo_set(undo, session, "freeze.upto=layer1", &error), &error);
+    must(undo_set(undo, session, "data.size=24", &error), &error);
+    must(undo_set(undo, session, "model.preprocess=tf", &error), &error);
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_string_equal(what, "model.preprocess is auto again");
+    assert_string_equal(setting_of("model.preprocess")->value, "auto");
+    assert_string_equal(setting_of("data.size")->value, "24");
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_string_equal(what, "data.size is 0 again");
+    assert_string_equal(setting_of("data.size")->value, "0");
+    assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_string_equal(what, "freeze.upto is empty again");
+    assert_string_equal(setting_of("freeze.frozen")->value, "conv1 layer3");
+    assert_true(frozen_values() == frozen);
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_true(frozen_values() == 0);
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_NOTHING);
+    undo_destroy(undo);
 }
 
 /* Weights that an experiment names are in the list, wherever they lie. */
@@ -485,7 +543,9 @@ static void weights_of_an_experiment_are_listed(void **state)
     char *weights = path_join(run[0].path, "model.safetensors"), *path = path_join(folder, "again.ini");
     char *text = mem_format("[model]\nweights = %s\n", weights);
     must(file_write_atomic(path, text, strlen(text), &error), &error);
+    must(session_freeze_match(session, "layer1", true, &error), &error);
     must(session_load_experiment(session, path, &error), &error);
+    assert_false(session_undo_freeze(session, &error)); /* of the experiment before */
     size_t count = session_models(session, &models);
     long row = session_chosen_model(session);
     assert_true(row >= 0 && (size_t)row < count);
@@ -535,6 +595,8 @@ int main(void)
         cmocka_unit_test(what_belongs_to_a_model_goes_with_it),
         cmocka_unit_test(a_model_is_put_back),
         cmocka_unit_test(settings_say_what_is_frozen),
+        cmocka_unit_test(the_plan_outlives_other_settings),
+        cmocka_unit_test(changes_are_taken_back_by_name),
         cmocka_unit_test(weights_of_an_experiment_are_listed),
         cmocka_unit_test(a_folder_is_offered_again),
     };
