@@ -57,6 +57,7 @@ struct draft {
 
     /* session_experiment.c */
     struct experiment experiment;
+    char name_of_data[64]; /* the run's, as loaded, after the data loaded along; "": it is not */
     struct session_setting *setting;
 };
 

@@ -89,10 +89,16 @@ void data_remember(const struct session *session)
 
 bool session_choose_data(struct session *session, const char *path, struct error *error)
 {
-    if (!opening_settle(session, error) || !data_choose(session, path, error) || !fit_head(session, error))
+    if (!opening_settle(session, error))
         return false;
-    data_remember(session);
-    return true;
+    char *before = session->draft->dataset ? mem_string(session->draft->dataset->path) : NULL;
+    bool chosen = data_choose(session, path, error) && fit_head(session, error);
+    if (chosen && before && strcmp(before, session->draft->dataset->path) != 0)
+        experiment_data_changed(session, before);
+    if (chosen)
+        data_remember(session);
+    mem_free(before);
+    return chosen;
 }
 
 const struct session_data *session_data(const struct session *session)

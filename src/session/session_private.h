@@ -153,6 +153,8 @@ bool run_is_there(const char *path, struct error *error);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
+/* Other data were chosen than those at this path: a run's name that an experiment made of those goes. */
+void experiment_data_changed(struct session *session, const char *before);
 
 /* session_running.c */
 size_t running_pump(struct session *session); /* the number of changes */

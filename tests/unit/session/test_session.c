@@ -578,6 +578,41 @@ static void a_folder_is_offered_again(void **state)
     session_destroy(next);
 }
 
+/* The name that an experiment gave after its data is not that of other data; one that was typed is. */
+static void a_name_goes_with_its_data(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_notice notice;
+    struct undo *undo = undo_create();
+    char what[160], *indian = path_join(samples, "indian"), *mine = path_join(folder, "mine");
+    char *path = path_join(folder, "named.ini"), *own = mem_format("data.path=%s", mine);
+    char *text = mem_format("[model]\nname = resnet20\n[data]\npath = %s\n[run]\nname = indian-transfer\n", indian);
+    must(file_write_atomic(path, text, strlen(text), &error), &error);
+    must(session_load_experiment(session, path, &error), &error);
+    must(session_choose_data(session, indian, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "indian-transfer");
+    while (session_take_notice(session, &notice))
+        continue;
+    must(undo_set(undo, session, own, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "");
+    assert_true(session_take_notice(session, &notice) && strstr(notice.text, "indian-transfer"));
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_non_null(strstr(what, "data.path is "));
+    assert_string_equal(setting_of("run.name")->value, "indian-transfer");
+    must(session_choose_data(session, mine, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "");
+    must(session_set(session, "run.name=mine-first", &error), &error);
+    must(session_choose_data(session, indian, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "mine-first");
+    undo_destroy(undo);
+    mem_free(text);
+    mem_free(own);
+    mem_free(path);
+    mem_free(mine);
+    mem_free(indian);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -599,6 +634,7 @@ int main(void)
         cmocka_unit_test(changes_are_taken_back_by_name),
         cmocka_unit_test(weights_of_an_experiment_are_listed),
         cmocka_unit_test(a_folder_is_offered_again),
+        cmocka_unit_test(a_name_goes_with_its_data),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }
