@@ -304,6 +304,36 @@ static void a_run_goes_on_and_is_forked(void **state)
     must(session_set(session, "model.name=resnet20", &error), &error);
 }
 
+static void a_run_without_its_data_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_status status;
+    struct session_notice notice = {.good = true};
+    const struct session_run *list;
+    char *data = path_join(samples, "indian"), *away = path_join(folder, "away");
+    list_runs(false, &list);
+    must(session_open_run(session, list[0].path, false, &error), &error);
+    wait_for(SESSION_FINISHED);
+    while (session_take_notice(session, &notice))
+        continue;
+    assert_int_equal(rename(data, away), 0);
+    must(session_resume(session, list[0].path, 9, &error), &error);
+    while (!session_take_notice(session, &notice)) {
+        struct pollfd wake = {.fd = session_wake_fd(session), .events = POLLIN};
+        assert_true(poll(&wake, 1, 60000) > 0);
+        session_pump(session);
+    }
+    assert_int_equal(rename(away, data), 0);
+    assert_true(!notice.good && strstr(notice.text, "does not go on: "));
+    wait_for(SESSION_FINISHED);
+    session_status(session, &status);
+    assert_string_equal(status.run, list[0].path);
+    assert_int_equal(status.epochs_done, list[0].epochs_done);
+    mem_free(away);
+    mem_free(data);
+}
+
 /* Other people's hands, or another window: what is done to a run that is gone says so, and changes nothing. */
 static void a_run_that_is_gone_is_said_to_be(void **state)
 {
@@ -623,6 +653,7 @@ int main(void)
         cmocka_unit_test(a_listed_run_is_looked_at),
         cmocka_unit_test(runs_are_moved_under_the_view),
         cmocka_unit_test(a_run_goes_on_and_is_forked),
+        cmocka_unit_test(a_run_without_its_data_stays_as_it_was),
         cmocka_unit_test(a_run_that_is_gone_is_said_to_be),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
