@@ -33,6 +33,7 @@ struct draft {
 
     /* session_layers.c */
     struct freeze *freeze;
+    bool scratch; /* the model had no weights when its layers were made */
     struct freeze *undo[SESSION_UNDO];
     int undos;
     struct session_layer *layer;
@@ -56,6 +57,7 @@ struct draft {
 
     /* session_experiment.c */
     struct experiment experiment;
+    char name_of_data[64]; /* the run's, as loaded, after the data loaded along; "": it is not */
     struct session_setting *setting;
 };
 

@@ -66,24 +66,16 @@ bool data_choose(struct session *session, const char *path, struct error *error)
     return dataset != NULL;
 }
 
-/* A head of the right size belongs to the model as soon as the data is known. The freeze plan stays: the nodes are the
- * same. */
+/* A head of the right size belongs to the model as soon as the data is known. */
 static bool fit_head(struct session *session, struct error *error)
 {
     if (!session->draft->graph || session->draft->graph->classes == session->draft->dataset->classes)
         return true;
-    struct freeze *freeze = freeze_copy(session->draft->freeze);
     char arch[64], weights[512];
     snprintf(arch, sizeof arch, "%s", session->draft->graph->arch);
     const char *file = session->draft->experiment.model.weights;
     snprintf(weights, sizeof weights, "%s", load_is_scratch(file) ? "" : file);
-    bool fitted = models_choose(session, arch, weights, error);
-    if (fitted && session->draft->freeze->nodes == freeze->nodes)
-        memcpy(session->draft->freeze->fixed, freeze->fixed, (size_t)freeze->nodes);
-    freeze_destroy(freeze);
-    if (fitted)
-        layers_mark(session);
-    return fitted;
+    return models_choose(session, arch, weights, error);
 }
 
 /* The samples are offered anyway. */
@@ -97,10 +89,16 @@ void data_remember(const struct session *session)
 
 bool session_choose_data(struct session *session, const char *path, struct error *error)
 {
-    if (!opening_settle(session, error) || !data_choose(session, path, error) || !fit_head(session, error))
+    if (!opening_settle(session, error))
         return false;
-    data_remember(session);
-    return true;
+    char *before = session->draft->dataset ? mem_string(session->draft->dataset->path) : NULL;
+    bool chosen = data_choose(session, path, error) && fit_head(session, error);
+    if (chosen && before && strcmp(before, session->draft->dataset->path) != 0)
+        experiment_data_changed(session, before);
+    if (chosen)
+        data_remember(session);
+    mem_free(before);
+    return chosen;
 }
 
 const struct session_data *session_data(const struct session *session)

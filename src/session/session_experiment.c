@@ -1,6 +1,7 @@
 /* The experiment: the settings of the next run, as rows, as assignments, and as a file. */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -204,7 +205,9 @@ bool session_put_back_model(struct session *session, const struct session_kept_m
     now->freeze = kept->experiment.freeze;
     memcpy(now->thaw, kept->experiment.thaw, sizeof now->thaw);
     now->thaws = kept->experiment.thaws;
-    memcpy(now->run.name, kept->experiment.run.name, sizeof now->run.name);
+    bool same_data = strcmp(now->data.path, kept->experiment.data.path) == 0;
+    if (same_data || strcmp(kept->experiment.run.name, draft->name_of_data) != 0)
+        memcpy(now->run.name, kept->experiment.run.name, sizeof now->run.name);
     if (!choose_named(session, error) || !layers_from_experiment(session, error)) {
         draft->experiment = before;
         return false;
@@ -224,6 +227,33 @@ void session_forget_model(struct session_kept_model *kept)
     mem_free(kept);
 }
 
+/* "indian-transfer" is of indian, "indians" is not. */
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = text; length > 0 && (at = strstr(at, word)) != NULL; at++)
+        if ((at == text || !isalnum((unsigned char)at[-1])) && !isalnum((unsigned char)at[length]))
+            return true;
+    return false;
+}
+
+static void note_name(struct draft *draft)
+{
+    const char *name = draft->experiment.run.name, *path = draft->experiment.data.path;
+    bool of_data = has_word(name, path_base(path));
+    snprintf(draft->name_of_data, sizeof draft->name_of_data, "%s", of_data ? name : "");
+}
+
+void experiment_data_changed(struct session *session, const char *before)
+{
+    char *name = session->draft->experiment.run.name;
+    if (!name[0] || strcmp(name, session->draft->name_of_data) != 0)
+        return;
+    view_notice(session, true, "The run's name, %s, was of %s: it is made of model and data now", name,
+                path_base(before));
+    name[0] = '\0';
+}
+
 bool session_load_experiment(struct session *session, const char *path, struct error *error)
 {
     if (!opening_settle(session, error))
@@ -238,11 +268,15 @@ bool session_load_experiment(struct session *session, const char *path, struct e
     fork_finish(session->draft);
     bool done = (!experiment.data.path[0] || data_choose(session, experiment.data.path, error)) &&
                 choose_named(session, error) && (!session->draft->graph || layers_from_experiment(session, error));
-    if (!done)
+    if (!done) {
         session->draft->experiment = before;
-    else if (session->draft->dataset)
+        return false;
+    }
+    note_name(session->draft);
+    layers_forget_undos(session->draft); /* they were of another experiment */
+    if (session->draft->dataset)
         data_remember(session);
-    return done;
+    return true;
 }
 
 bool session_save_experiment(struct session *session, const char *path, struct error *error)

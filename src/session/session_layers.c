@@ -75,36 +75,77 @@ static void add_stage(struct session *session, int index)
     session->draft->layer[at] = row;
 }
 
-void layers_reset(struct session *session)
-{
-    const struct graph *graph = session->draft->graph;
-    size_t most = (size_t)(graph->nodes + graph->stages);
-    layers_finish(session->draft);
-    session->draft->layer = mem_array(most, sizeof *session->draft->layer);
-    session->draft->layer_node = mem_array(most, sizeof *session->draft->layer_node);
-    session->draft->freeze = freeze_create(graph);
-    for (int stage = 0; stage < graph->stages; stage++)
-        add_stage(session, stage);
-    const char *upto = experiment_is_scratch(&session->draft->experiment) ? "none" : "trunk";
-    struct error unused; /* what a transfer starts from: the trunk frozen, its names always known */
-    bool cut = freeze_upto(session->draft->freeze, graph, upto, &unused);
-    if (cut)
-        freeze_statistics(session->draft->freeze, graph, session->draft->experiment.freeze.bn_stats == BN_STATS_FIXED);
-    layers_mark(session);
-}
-
-void layers_finish(struct draft *draft)
+void layers_forget_undos(struct draft *draft)
 {
     for (int i = 0; i < draft->undos; i++)
         freeze_destroy(draft->undo[i]);
     draft->undos = 0;
-    freeze_destroy(draft->freeze);
-    draft->freeze = NULL;
+}
+
+static void forget_rows(struct draft *draft)
+{
     mem_free(draft->layer);
     mem_free(draft->layer_node);
     draft->layer = NULL;
     draft->layer_node = NULL;
     draft->layers = 0;
+}
+
+/* What a run of the graph starts from: all thawed from scratch, else the trunk frozen, its names always known. */
+static struct freeze *first_plan(const struct draft *draft, bool scratch)
+{
+    struct error unused;
+    struct freeze *plan = freeze_create(draft->graph);
+    if (freeze_upto(plan, draft->graph, scratch ? "none" : "trunk", &unused))
+        freeze_statistics(plan, draft->graph, draft->experiment.freeze.bn_stats == BN_STATS_FIXED);
+    return plan;
+}
+
+static bool is_same_plan(const struct freeze *a, const struct freeze *b)
+{
+    return a->nodes == b->nodes && memcmp(a->fixed, b->fixed, (size_t)a->nodes) == 0;
+}
+
+/* The plan of the graph before is one of this graph, too. */
+static bool has_same_layers(const struct graph *before, const struct graph *now)
+{
+    bool same = before && strcmp(before->arch, now->arch) == 0 && before->nodes == now->nodes;
+    for (int i = 0; same && i < now->nodes; i++)
+        same = strcmp(before->node[i].name, now->node[i].name) == 0 && freeze_marks(before, i) == freeze_marks(now, i);
+    return same;
+}
+
+void layers_reset(struct session *session, const struct graph *before)
+{
+    struct draft *draft = session->draft;
+    const struct graph *graph = draft->graph;
+    size_t most = (size_t)(graph->nodes + graph->stages);
+    bool scratch = experiment_is_scratch(&draft->experiment), kept = has_same_layers(before, graph);
+    if (kept && scratch != draft->scratch) { /* nobody asked for the trunk's being frozen, or for its not being */
+        struct freeze *first = first_plan(draft, draft->scratch);
+        kept = !is_same_plan(draft->freeze, first);
+        freeze_destroy(first);
+    }
+    if (!kept) {
+        layers_forget_undos(draft);
+        freeze_destroy(draft->freeze);
+        draft->freeze = first_plan(draft, scratch);
+    }
+    draft->scratch = scratch;
+    forget_rows(draft);
+    draft->layer = mem_array(most, sizeof *draft->layer);
+    draft->layer_node = mem_array(most, sizeof *draft->layer_node);
+    for (int stage = 0; stage < graph->stages; stage++)
+        add_stage(session, stage);
+    layers_mark(session);
+}
+
+void layers_finish(struct draft *draft)
+{
+    layers_forget_undos(draft);
+    freeze_destroy(draft->freeze);
+    draft->freeze = NULL;
+    forget_rows(draft);
 }
 
 static enum session_mark join(enum session_mark a, enum session_mark b)
@@ -312,7 +353,7 @@ bool layers_are_named(const struct session *session)
     const struct draft *draft = session->draft;
     struct error unused;
     struct freeze *named = draft->graph ? experiment_freeze(&draft->experiment, draft->graph, &unused) : NULL;
-    bool same = named && memcmp(named->fixed, draft->freeze->fixed, (size_t)named->nodes) == 0;
+    bool same = named && is_same_plan(named, draft->freeze);
     freeze_destroy(named);
     return same;
 }

@@ -42,13 +42,14 @@ bool models_choose(struct session *session, const char *arch, const char *weight
     struct graph *graph = load_graph(&request, &report, error);
     if (graph) {
         keep_matches(session, &report);
-        graph_destroy(session->draft->graph);
+        struct graph *before = session->draft->graph;
         session->draft->graph = graph;
         snprintf(session->draft->experiment.model.name, sizeof session->draft->experiment.model.name, "%s",
                  graph->arch);
         snprintf(session->draft->experiment.model.weights, sizeof session->draft->experiment.model.weights, "%s",
                  weights[0] ? weights : "none");
-        layers_reset(session);
+        layers_reset(session, before);
+        graph_destroy(before);
     }
     bind_report_finish(&report);
     return graph != NULL;

@@ -124,8 +124,9 @@ bool models_changed(struct session *session, const struct experiment *before);
 bool models_choose(struct session *session, const char *arch, const char *weights, struct error *error);
 
 /* session_layers.c */
-void layers_reset(struct session *session); /* the graph changed: rows again, undo forgotten */
-void layers_mark(struct session *session);  /* the freeze plan changed: marks again */
+/* The graph changed: rows again. The plan and its undo stay where the graph before, NULL for none, had the same layers. */
+void layers_reset(struct session *session, const struct graph *before);
+void layers_mark(struct session *session); /* the freeze plan changed: marks again */
 bool layers_from_experiment(struct session *session, struct error *error);
 /* A folder or a file that was opened; name: "data", "experiments". The last first, those that are gone left out; the
  * caller frees each path. */
@@ -136,6 +137,7 @@ void data_remember(const struct session *session); /* the chosen data */
 /* Whether [freeze] of the experiment says what is marked; then the words of the two: "trunk" stays "trunk". */
 bool layers_are_named(const struct session *session);
 bool layers_to_experiment(struct session *session, struct error *error);
+void layers_forget_undos(struct draft *draft);
 void layers_finish(struct draft *draft);
 
 /* session_data.c */
@@ -151,6 +153,8 @@ bool run_is_there(const char *path, struct error *error);
 
 /* session_experiment.c */
 void experiment_rows_finish(struct draft *draft);
+/* Other data were chosen than those at this path: a run's name that an experiment made of those goes. */
+void experiment_data_changed(struct session *session, const char *before);
 
 /* session_running.c */
 size_t running_pump(struct session *session); /* the number of changes */

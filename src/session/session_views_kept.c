@@ -26,6 +26,7 @@ static void view_destroy(struct session *session, struct view *view)
     run_layers_finish(view);
     for (int i = 0; i < view->askeds; i++)
         mem_free(view->asked[i].words);
+    mem_free(view->resumes);
     mem_free(view);
 }
 
@@ -257,6 +258,16 @@ static void tell_damage(struct session *session, struct view *view)
                 words);
 }
 
+/* Nothing of a run is told before it goes on. */
+static void tell_going_on(struct session *session, struct view *view)
+{
+    if (!view->resumes)
+        return;
+    view_notice(session, true, "%.200s goes on", path_base(view->resumes));
+    mem_free(view->resumes);
+    view->resumes = NULL;
+}
+
 static size_t pump_view(struct session *session, struct view *view, double until)
 {
     struct link_message message;
@@ -265,6 +276,7 @@ static size_t pump_view(struct session *session, struct view *view, double until
     while ((got = link_next(view->link, &message)) != LINK_NOTHING) {
         count++;
         if (got == LINK_EVENT) {
+            tell_going_on(session, view);
             take_event(view, &message.event);
             if (view->forks && message.event.kind == EVENT_RUN) {
                 fork_began(session, message.event.u.run.parent);
@@ -289,12 +301,33 @@ static size_t pump_view(struct session *session, struct view *view, double until
     return count;
 }
 
+/* A run that does not go on is looked at as it was. False: there is nothing of it to be seen, and the view is gone. */
+static bool take_refusal(struct session *session, size_t at, double until)
+{
+    struct error unused;
+    struct view *view = session->view[at];
+    size_t shown = (size_t)session->shown_view;
+    view_notice(session, false, "%.200s does not go on: %s", path_base(view->resumes), link_sentence(view->link));
+    struct link *link = link_open(view->resumes, 0, &unused);
+    if (link) {
+        pump_view(session, views_place(session, link, (long)at), until);
+        session_show_view(session, shown);
+    } else {
+        views_drop(session, at);
+    }
+    return link != NULL;
+}
+
 size_t views_pump(struct session *session)
 {
     double until = clock_monotonic() + pump_most;
     size_t count = 0;
-    for (size_t i = 0; i < session->views; i++)
+    for (size_t i = 0; i < session->views; i++) {
+        const struct view *view = session->view[i];
         count += pump_view(session, session->view[i], until);
+        if (view->resumes && link_state(view->link) == LINK_FAILED && !take_refusal(session, i, until))
+            i--;
+    }
     if (count && views_merge(session))
         count++;
     if (count)

@@ -47,7 +47,7 @@ static void resume_with(struct runs *runs, struct ui *ui, int epochs)
         runs_fail(runs, ui, &error);
         return;
     }
-    ui_say(ui, UI_GOOD, "%s goes on", component_run_title(runs->asked));
+    ui_say(ui, UI_INFO, "%s is to go on", component_run_title(runs->asked)); /* the session says whether it does */
     ui_go(ui, SCREEN_TRAIN);
 }
 

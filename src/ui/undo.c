@@ -105,8 +105,15 @@ static void keep(struct step *step, const char *key, const char *value)
     step->change[step->changes++] = (struct change){mem_string(key), mem_string(value)};
 }
 
-/* What was another value before, with none where there was no such row; a row that is gone had its value. */
-static struct step compare(const struct step *before, const struct step *after)
+static bool is_assigned(const char *assignment, const char *key)
+{
+    size_t length = strlen(key);
+    return strncmp(assignment, key, length) == 0 && assignment[length] == '=';
+}
+
+/* What was another value before, with none where there was no such row; a row that is gone had its value. What was
+ * assigned is first: the step is named by it. */
+static struct step compare(const struct step *before, const struct step *after, const char *assignment)
 {
     struct step changed = {0};
     for (size_t i = 0; i < before->changes; i++) {
@@ -117,7 +124,20 @@ static struct step compare(const struct step *before, const struct step *after)
     for (size_t i = 0; i < after->changes; i++)
         if (!find(before->change, before->changes, after->change[i].key))
             keep(&changed, after->change[i].key, "");
+    for (size_t i = 1; i < changed.changes; i++)
+        if (is_assigned(assignment, changed.change[i].key)) {
+            struct change first = changed.change[0];
+            changed.change[0] = changed.change[i];
+            changed.change[i] = first;
+        }
     return changed;
+}
+
+/* Another model takes its layers along. */
+static bool is_of_model(const struct step *changed)
+{
+    return find(changed->change, changed->changes, "model.name") ||
+           find(changed->change, changed->changes, "model.weights");
 }
 
 bool undo_set(struct undo *undo, struct session *session, const char *assignment, struct error *error)
@@ -128,10 +148,10 @@ bool undo_set(struct undo *undo, struct session *session, const char *assignment
     bool done = session_set(session, assignment, error);
     if (done) {
         after.change = read_all(session, &after.changes);
-        changed = compare(&before, &after);
+        changed = compare(&before, &after, assignment);
         drop(&after);
     }
-    if (changed.changes > 0 && model) {
+    if (model && is_of_model(&changed)) {
         drop(&changed);
         push(undo)->model = model;
         model = NULL;

@@ -314,7 +314,7 @@ static void test_runs_go_on(void **state)
 {
     (void)state;
     type("6 c"); /* the newest was broken off */
-    see("vgg-american goes on");
+    see("vgg-american is to go on");
     assert_int_equal(stage.ui->current, SCREEN_TRAIN);
     assert_int_equal(status_now().phase, SESSION_RUNNING);
     type("6 G c"); /* finished: how many epochs in all? */

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "src/ui/undo.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/samples/roadsigns.h"
@@ -303,6 +304,36 @@ static void a_run_goes_on_and_is_forked(void **state)
     must(session_set(session, "model.name=resnet20", &error), &error);
 }
 
+static void a_run_without_its_data_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_status status;
+    struct session_notice notice = {.good = true};
+    const struct session_run *list;
+    char *data = path_join(samples, "indian"), *away = path_join(folder, "away");
+    list_runs(false, &list);
+    must(session_open_run(session, list[0].path, false, &error), &error);
+    wait_for(SESSION_FINISHED);
+    while (session_take_notice(session, &notice))
+        continue;
+    assert_int_equal(rename(data, away), 0);
+    must(session_resume(session, list[0].path, 9, &error), &error);
+    while (!session_take_notice(session, &notice)) {
+        struct pollfd wake = {.fd = session_wake_fd(session), .events = POLLIN};
+        assert_true(poll(&wake, 1, 60000) > 0);
+        session_pump(session);
+    }
+    assert_int_equal(rename(away, data), 0);
+    assert_true(!notice.good && strstr(notice.text, "does not go on: "));
+    wait_for(SESSION_FINISHED);
+    session_status(session, &status);
+    assert_string_equal(status.run, list[0].path);
+    assert_int_equal(status.epochs_done, list[0].epochs_done);
+    mem_free(away);
+    mem_free(data);
+}
+
 /* Other people's hands, or another window: what is done to a run that is gone says so, and changes nothing. */
 static void a_run_that_is_gone_is_said_to_be(void **state)
 {
@@ -462,6 +493,7 @@ static void settings_say_what_is_frozen(void **state)
     (void)state;
     struct error error = {0};
     must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "freeze.upto=", &error), &error);
     const struct session_setting *row = setting_of("freeze.upto"); /* it stays where it is */
     assert_string_equal(row->value, "none");
     must(session_set(session, "freeze.upto=layer1", &error), &error);
@@ -472,6 +504,62 @@ static void settings_say_what_is_frozen(void **state)
     assert_string_equal(setting_of("freeze.frozen")->value, "conv1 layer1 layer3");
     must(session_undo_freeze(session, &error), &error);
     assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+}
+
+/* What is no other network keeps the plan and the plans before it, said in words or marked by hand. */
+static void the_plan_outlives_other_settings(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+    must(session_set(session, "freeze.upto=layer1", &error), &error);
+    double named = frozen_values();
+    must(session_set(session, "data.size=24", &error), &error);
+    assert_true(frozen_values() == named);
+    assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+    must(session_freeze_match(session, "layer3.0.conv1", true, &error), &error);
+    double marked = frozen_values();
+    must(session_set(session, "data.size=0", &error), &error);
+    must(session_set(session, "model.preprocess=tf", &error), &error);
+    must(session_set(session, "model.preprocess=auto", &error), &error);
+    must(session_set(session, "model.name=resnet20", &error), &error);
+    assert_true(frozen_values() == marked && marked > named);
+    must(session_undo_freeze(session, &error), &error);
+    assert_true(frozen_values() == named);
+    must(session_choose_model_file(session, "resnet32", &error), &error); /* it has other layers */
+    assert_true(frozen_values() == 0);
+    assert_false(session_undo_freeze(session, &error));
+    must(session_choose_model_file(session, "resnet20", &error), &error);
+}
+
+/* Each change is taken back by its name, the last first, with all that went along with it. */
+static void changes_are_taken_back_by_name(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct undo *undo = undo_create();
+    char what[160];
+    must(undo_set(undo, session, "freeze.frozen=conv1 layer3", &error), &error);
+    double frozen = frozen_values();
+    must(undo_set(undo, session, "freeze.upto=layer1", &error), &error);
+    must(undo_set(undo, session, "data.size=24", &error), &error);
+    must(undo_set(undo, session, "model.preprocess=tf", &error), &error);
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_string_equal(what, "model.preprocess is auto again");
+    assert_string_equal(setting_of("model.preprocess")->value, "auto");
+    assert_string_equal(setting_of("data.size")->value, "24");
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_string_equal(what, "data.size is 0 again");
+    assert_string_equal(setting_of("data.size")->value, "0");
+    assert_string_equal(setting_of("freeze.upto")->value, "layer1");
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_string_equal(what, "freeze.upto is empty again");
+    assert_string_equal(setting_of("freeze.frozen")->value, "conv1 layer3");
+    assert_true(frozen_values() == frozen);
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_true(frozen_values() == 0);
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_NOTHING);
+    undo_destroy(undo);
 }
 
 /* Weights that an experiment names are in the list, wherever they lie. */
@@ -485,7 +573,9 @@ static void weights_of_an_experiment_are_listed(void **state)
     char *weights = path_join(run[0].path, "model.safetensors"), *path = path_join(folder, "again.ini");
     char *text = mem_format("[model]\nweights = %s\n", weights);
     must(file_write_atomic(path, text, strlen(text), &error), &error);
+    must(session_freeze_match(session, "layer1", true, &error), &error);
     must(session_load_experiment(session, path, &error), &error);
+    assert_false(session_undo_freeze(session, &error)); /* of the experiment before */
     size_t count = session_models(session, &models);
     long row = session_chosen_model(session);
     assert_true(row >= 0 && (size_t)row < count);
@@ -518,6 +608,41 @@ static void a_folder_is_offered_again(void **state)
     session_destroy(next);
 }
 
+/* The name that an experiment gave after its data is not that of other data; one that was typed is. */
+static void a_name_goes_with_its_data(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_notice notice;
+    struct undo *undo = undo_create();
+    char what[160], *indian = path_join(samples, "indian"), *mine = path_join(folder, "mine");
+    char *path = path_join(folder, "named.ini"), *own = mem_format("data.path=%s", mine);
+    char *text = mem_format("[model]\nname = resnet20\n[data]\npath = %s\n[run]\nname = indian-transfer\n", indian);
+    must(file_write_atomic(path, text, strlen(text), &error), &error);
+    must(session_load_experiment(session, path, &error), &error);
+    must(session_choose_data(session, indian, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "indian-transfer");
+    while (session_take_notice(session, &notice))
+        continue;
+    must(undo_set(undo, session, own, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "");
+    assert_true(session_take_notice(session, &notice) && strstr(notice.text, "indian-transfer"));
+    assert_int_equal(undo_last(undo, session, what, sizeof what, &error), UNDO_SET);
+    assert_non_null(strstr(what, "data.path is "));
+    assert_string_equal(setting_of("run.name")->value, "indian-transfer");
+    must(session_choose_data(session, mine, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "");
+    must(session_set(session, "run.name=mine-first", &error), &error);
+    must(session_choose_data(session, indian, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "mine-first");
+    undo_destroy(undo);
+    mem_free(text);
+    mem_free(own);
+    mem_free(path);
+    mem_free(mine);
+    mem_free(indian);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,6 +653,7 @@ int main(void)
         cmocka_unit_test(a_listed_run_is_looked_at),
         cmocka_unit_test(runs_are_moved_under_the_view),
         cmocka_unit_test(a_run_goes_on_and_is_forked),
+        cmocka_unit_test(a_run_without_its_data_stays_as_it_was),
         cmocka_unit_test(a_run_that_is_gone_is_said_to_be),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
@@ -535,8 +661,11 @@ int main(void)
         cmocka_unit_test(what_belongs_to_a_model_goes_with_it),
         cmocka_unit_test(a_model_is_put_back),
         cmocka_unit_test(settings_say_what_is_frozen),
+        cmocka_unit_test(the_plan_outlives_other_settings),
+        cmocka_unit_test(changes_are_taken_back_by_name),
         cmocka_unit_test(weights_of_an_experiment_are_listed),
         cmocka_unit_test(a_folder_is_offered_again),
+        cmocka_unit_test(a_name_goes_with_its_data),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }

@@ -179,6 +179,62 @@ static void one_that_went_on_elsewhere_is_read_again(void **state)
     assert_true(status.val_accuracy == 0.75);
 }
 
+/* --- going on --- */
+
+/* A script that takes the place of the engine. */
+static void be_engine(const char *text)
+{
+    char *path = in_folder("engine");
+    write_text("engine", text);
+    assert_int_equal(chmod(path, 0700), 0);
+    mem_free(session->engine);
+    session->engine = path;
+}
+
+static void take_only_notice(struct session_notice *notice)
+{
+    for (int i = 0; i < 3000 && !session_take_notice(session, notice); i++) {
+        struct pollfd ready = {.fd = session_wake_fd(session), .events = POLLIN};
+        poll(&ready, 1, 20);
+        session_pump(session);
+    }
+    struct session_notice more;
+    if (session_take_notice(session, &more))
+        fail_msg("%s, and %s", notice->text, more.text);
+}
+
+static void a_refused_resume_is_said_once(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_status status;
+    struct session_notice notice = {.good = true};
+    make_run("20261101-100000-a", 1000, 0.5);
+    make_run("20261101-100001-b", 1000, 0.25);
+    write_text("20261101-100000-a/experiment.ini", "[model]\nname = resnet20\n[data]\npath = signs\n");
+    be_engine("#!/bin/sh\necho 'refused 3 signs: no such folder'\n");
+    for (int looked_at = 0; looked_at < 2; looked_at++) {
+        look_at(looked_at ? "20261101-100000-a" : "20261101-100001-b");
+        wait_for(SESSION_BROKEN_OFF);
+        must(session_resume(session, "20261101-100000-a", 0, &error), &error);
+        take_only_notice(&notice);
+        assert_string_equal(notice.text, "20261101-100000-a does not go on: signs: no such folder");
+        assert_false(notice.good);
+        wait_for(SESSION_BROKEN_OFF);
+        session_status(session, &status);
+        assert_non_null(strstr(status.run, "20261101-100000-a"));
+        assert_true(status.val_accuracy == 0.5);
+        assert_int_equal(session_views(session), 2);
+    }
+    char *says = mem_format("#!/bin/sh\necho 'ok %s/20261101-100000-a'\n", folder);
+    be_engine(says);
+    must(session_resume(session, "20261101-100000-a", 0, &error), &error);
+    take_only_notice(&notice);
+    assert_true(notice.good);
+    assert_string_equal(notice.text, "20261101-100000-a goes on");
+    mem_free(says);
+}
+
 /* --- another machine --- */
 
 /* What stands in for ssh says its greeting and what `said` holds; then it stays on the line, but not the first time where
@@ -334,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(results_are_read_behind_ones_back, open_world, close_world),
         cmocka_unit_test_setup_teardown(only_want_of_room_drops_one, open_world, close_world),
         cmocka_unit_test_setup_teardown(one_that_went_on_elsewhere_is_read_again, open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_refused_resume_is_said_once, open_world, close_world),
         cmocka_unit_test_setup_teardown(one_run_of_a_host_by_two_names, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_line_that_is_back_says_so, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_line_that_lags_says_so, open_world, close_world),
