@@ -304,11 +304,18 @@ static void load_best(struct trainer *trainer)
         return;
     char *path = rundir_file(trainer->rundir, TRAINER_BEST);
     struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &saved, &error);
-    if (file && saved.best_epoch != trainer->at.best_epoch)
-        error_set(&error, ERROR_FAILED, "%s is of epoch %d", path, saved.best_epoch);
-    if (error.kind == ERROR_NONE && !checkpoint_values(file, trainer->graph, NULL, &error))
-        error_wrap(&error, "%s", path);
-    tell_written(trainer, TRAINER_FILE_BEST, &error, "the last model is exported, not the best");
+    if (file && saved.best_epoch > trainer->at.best_epoch) {
+        /* Written right before a last one that was not: going on comes there again. */
+        trainer_warn(trainer,
+                     "the last model is exported, not the best: %s is of epoch %d, which this run was killed in", path,
+                     saved.best_epoch);
+    } else {
+        if (file && saved.best_epoch < trainer->at.best_epoch)
+            error_set(&error, ERROR_FAILED, "%s is of epoch %d", path, saved.best_epoch);
+        if (error.kind == ERROR_NONE && !checkpoint_values(file, trainer->graph, NULL, &error))
+            error_wrap(&error, "%s", path);
+        tell_written(trainer, TRAINER_FILE_BEST, &error, "the last model is exported, not the best");
+    }
     checkpoint_close(file);
     mem_free(path);
 }

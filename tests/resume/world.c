@@ -73,14 +73,14 @@ static void draw(const char *part, int label, int number)
     image_finish(&image);
 }
 
-static void write_base(void)
+void world_write_weights(const char *path, uint64_t seed)
 {
     static const char *const names[WORLD_CLASSES] = {"left", "right", "up"};
     struct error error = {0};
-    struct load_request request = {.arch = "resnet20", .classes = WORLD_CLASSES, .size = WORLD_SIDE, .seed = 99};
+    struct load_request request = {.arch = "resnet20", .classes = WORLD_CLASSES, .size = WORLD_SIDE, .seed = seed};
     struct graph *graph = load_graph(&request, NULL, &error);
     world_must(graph, &error);
-    world_must(bind_export(graph, world.base, TENSOR_F32, names, &error), &error);
+    world_must(bind_export(graph, path, TENSOR_F32, names, &error), &error);
     graph_destroy(graph);
 }
 
@@ -99,7 +99,7 @@ int world_set_up(void **state)
         for (int i = 0; i < WORLD_VAL; i++)
             draw("val", label, i);
     }
-    write_base();
+    world_write_weights(world.base, 99);
     /* What runs keep for others is this world's alone. */
     char *cache = path_join(world.folder, "cache");
     setenv("XDG_CACHE_HOME", cache, 1);

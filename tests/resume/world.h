@@ -28,6 +28,8 @@ extern struct world {
  * list. What is kept for later runs is kept in the world's folder. */
 int world_set_up(void **state);
 int world_tear_down(void **state);
+/* Weights of the base's architecture and classes. */
+void world_write_weights(const char *path, uint64_t seed);
 /* Fails the test with the error's sentence. */
 void world_must(bool good, const struct error *error);
 /* Flips a bit of the byte there. */
