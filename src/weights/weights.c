@@ -135,10 +135,11 @@ static void release_map(void *block)
     mem_free(map);
 }
 
+/* Or the folder itself. */
 static bool is_below(const char *path, const char *folder)
 {
     size_t length = strlen(folder);
-    return strncmp(path, folder, length) == 0 && (path[length] == '/' || length == 1);
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0' || length == 1);
 }
 
 /* Hugging Face's cache keeps the files of REPOSITORY/snapshots/REVISION in REPOSITORY/blobs, with links to them. */
@@ -150,7 +151,7 @@ static bool is_its_blob(const char *path, const char *folder)
     if (length < sizeof snapshots || strncmp(revision - (sizeof snapshots - 1), snapshots, sizeof snapshots - 1) != 0)
         return false;
     char *blobs = mem_format("%.*s/blobs", (int)(length - (sizeof snapshots - 1)), folder);
-    bool is = is_below(path, blobs) && !strchr(path + strlen(blobs) + 1, '/');
+    bool is = is_below(path, blobs) && path[strlen(blobs)] && !strchr(path + strlen(blobs) + 1, '/');
     mem_free(blobs);
     return is;
 }
