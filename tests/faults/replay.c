@@ -459,7 +459,8 @@ struct hash replay_make(struct replay *replay, size_t steps, enum replay_choice 
         else if (step->record.type == RECORD_WRITE || step->record.type == RECORD_TRUNCATE)
             apply_bytes(&replay->object[step->object], step, fate, rng);
     }
-    qsort(names.entry, names.count, sizeof *names.entry, by_name);
+    if (names.count > 1)
+        qsort(names.entry, names.count, sizeof *names.entry, by_name);
     write_folder(replay, &names, ROOT, NULL, 0, &sum);
     if (!hash_equal(sum, unlike)) {
         char *remove = mem_format("rm -rf '%s'", to);
