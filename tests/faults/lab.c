@@ -117,7 +117,7 @@ int lab_tear_down(void **state)
 
 long lab_step(long count, long wanted)
 {
-    wanted = lab.picked ? lab.picked : (wanted + LAB_SLOW - 1) / LAB_SLOW;
+    wanted = lab.picked ? lab.picked : (wanted + LAB_ONE_IN - 1) / LAB_ONE_IN;
     return count > wanted ? (count + wanted - 1) / wanted : 1;
 }
 

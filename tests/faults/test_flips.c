@@ -183,7 +183,7 @@ static void every_file(void **state)
 {
     (void)state;
     struct rng rng;
-    long shares = 0, cases = 0, flips = lab.picked == 0 ? 80 / LAB_SLOW : lab.picked == LAB_ALL ? 10000 : lab.picked;
+    long shares = 0, cases = 0, flips = lab.picked == 0 ? 80 / LAB_ONE_IN : lab.picked == LAB_ALL ? 10000 : lab.picked;
     rng_init(&rng, 8, 1);
     for (size_t i = 0; i < THAW_LENGTH(rows); i++)
         shares += rows[i].share;
