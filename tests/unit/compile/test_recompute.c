@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,11 @@
 #include "thaw/compile/exec.h"
 #include "thaw/source/zoo.h"
 
+#ifdef THAW_SANITIZED /* several times as slow: every second budget */
+enum { COARSER = 2 };
+#else
+enum { COARSER = 1 };
+#endif
 enum { BATCH = 6, CLASSES = 5, STEPS = 2 };
 
 struct net {
@@ -150,7 +156,7 @@ static int check_budgets(struct net *net, int threads, double factor)
                 expect_bits(net, plan, wanted);
             plan_destroy(plan);
             team_destroy(team);
-            budget = (size_t)((double)budget * factor);
+            budget = (size_t)((double)budget * pow(factor, COARSER));
         }
         assert_int_equal(error.kind, ERROR_FAILED);
         team_destroy(team);
@@ -171,7 +177,7 @@ static void small_networks_have_the_same_bits(void **state)
             upto(&net, cuts[i]);
             again += check_budgets(&net, 1, 0.96);
         }
-        assert_true(again > 20);
+        assert_true(again > 20 / COARSER);
         for (uint64_t i = 0; i < 25; i++) {
             small_random_marks(net.freeze, net.graph, 0.2 * (double)(i % 5), 70 + i);
             check_budgets(&net, 1, 0.88);
@@ -193,7 +199,7 @@ static void narrow_networks_have_the_same_bits(void **state)
         int cut = check_budgets(&net, 1, 0.92);
         print_message("%s: something computed again for %d budgets, with the first stage frozen for %d\n", blocks[i],
                       whole, cut);
-        assert_true(whole >= 8 && cut >= 6);
+        assert_true(whole >= 8 / COARSER && cut >= 6 / COARSER);
         net_close(&net);
     }
 }
@@ -206,7 +212,7 @@ static void real_networks_have_the_same_bits(void **state)
     for (size_t i = 0; i < THAW_LENGTH(archs); i++) {
         struct net net;
         open_arch(&net, archs[i], 48);
-        assert_true(check_budgets(&net, 2, 0.9) >= 1);
+        assert_true(check_budgets(&net, 2, pow(0.9, 1.0 / COARSER)) >= 1); /* few budgets fit: all of them */
         net_close(&net);
     }
 }
