@@ -128,7 +128,7 @@ static int resume(int argc, char **argv)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
     if (argc != 2)
         return app_usage(&verb_resume, "one run is needed, by its name or as a directory");
-    if (!app_whole(&verb_resume, "--epochs", epochs, 1, 1000000, &wanted) ||
+    if (!app_whole(&verb_resume, "--epochs", epochs, 1, EXPERIMENT_EPOCHS_MAX, &wanted) ||
         !app_whole(&verb_resume, "--threads", threads, 0, 1024, &team))
         return error_exit_code(ERROR_USAGE);
     struct experiment experiment;

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "thaw/base/file.h"
@@ -55,11 +54,9 @@ void file_guard(void)
 
 bool file_map_holds(const struct file_map *map)
 {
-    struct stat status;
+    struct file_stamp now;
     if (map->file <= 0)
         return true;
-    if (map->faults != file_guard_faults() || fstat(map->file, &status) != 0)
-        return false;
-    struct file_stamp now = {(uint64_t)status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
-    return file_stamp_equal(&map->stamp, &now);
+    return map->faults == file_guard_faults() && file_stamp_take(map->file, &now) &&
+           file_stamp_equal(&map->stamp, &now);
 }

@@ -15,23 +15,23 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
     return a->size == b->size && a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
 }
 
-static struct file_stamp stamp_of(const struct stat *status)
+bool file_stamp_take(int fd, struct file_stamp *stamp)
 {
-    return (struct file_stamp){(uint64_t)status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec};
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return false;
+    *stamp = (struct file_stamp){(uint64_t)status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+    return true;
 }
 
 int file_open_stamped(const char *path, int flags, struct file_stamp *stamp, struct error *error)
 {
-    struct stat status;
     int fd = file_open(path, O_RDONLY | flags, 0, error);
-    if (fd >= 0 && fstat(fd, &status) != 0) {
-        error_set_errno(error, ERROR_FAILED, errno, "%s", path);
-        close(fd);
-        return -1;
-    }
-    if (fd >= 0)
-        *stamp = stamp_of(&status);
-    return fd;
+    if (fd < 0 || file_stamp_take(fd, stamp))
+        return fd;
+    error_set_errno(error, ERROR_FAILED, errno, "%s", path);
+    close(fd);
+    return -1;
 }
 
 bool file_read_at(int fd, void *to, size_t size, uint64_t at)
@@ -67,7 +67,6 @@ static bool make_room(struct file_bytes *bytes, size_t size)
 /* As many bytes as there are now; errno where that cannot be told. */
 static bool take(struct file_bytes *bytes, int fd, size_t wanted)
 {
-    struct stat status;
     while (bytes->size < wanted) {
         ssize_t got = read(fd, bytes->data + bytes->size, wanted - bytes->size);
         if (got < 0 && errno == EINTR)
@@ -78,10 +77,7 @@ static bool take(struct file_bytes *bytes, int fd, size_t wanted)
             break; /* it was cut meanwhile, which its stamp shows */
         bytes->size += (size_t)got;
     }
-    if (fstat(fd, &status) != 0)
-        return false;
-    bytes->stamp = stamp_of(&status);
-    return true;
+    return file_stamp_take(fd, &bytes->stamp);
 }
 
 bool file_read(struct file_bytes *bytes, const char *path, size_t most, struct error *error)

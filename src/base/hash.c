@@ -24,6 +24,23 @@ struct hash hash_bytes(const void *data, size_t size, struct hash seed)
     return (struct hash){value.high64, value.low64};
 }
 
+/* NULL: no memory for half a kilobyte. */
+static XXH3_state_t *begin(struct hash seed)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (state && XXH3_128bits_reset_withSeed(state, seed_of(seed)) == XXH_OK)
+        return state;
+    XXH3_freeState(state);
+    return NULL;
+}
+
+static struct hash end(XXH3_state_t *state)
+{
+    XXH128_hash_t value = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    return (struct hash){value.high64, value.low64};
+}
+
 struct hash_stream {
     XXH3_state_t *state; /* of its own alignment */
 };
@@ -31,9 +48,9 @@ struct hash_stream {
 struct hash_stream *hash_begin(void)
 {
     struct hash_stream *stream = mem_alloc(sizeof *stream);
-    stream->state = XXH3_createState();
-    if (!stream->state || XXH3_128bits_reset(stream->state) != XXH_OK)
-        abort(); /* no memory for half a kilobyte */
+    stream->state = begin((struct hash){0, 0});
+    if (!stream->state)
+        abort();
     return stream;
 }
 
@@ -45,10 +62,9 @@ void hash_add(struct hash_stream *stream, const void *data, size_t size)
 
 struct hash hash_end(struct hash_stream *stream)
 {
-    XXH128_hash_t value = XXH3_128bits_digest(stream->state);
-    XXH3_freeState(stream->state);
+    struct hash hash = end(stream->state);
     mem_free(stream);
-    return (struct hash){value.high64, value.low64};
+    return hash;
 }
 
 static bool update(XXH3_state_t *state, int fd, uint64_t at, uint64_t size)
@@ -66,15 +82,13 @@ static bool update(XXH3_state_t *state, int fd, uint64_t at, uint64_t size)
 
 bool hash_descriptor(struct hash *hash, int fd, uint64_t at, uint64_t size, struct hash seed)
 {
-    XXH3_state_t *state = XXH3_createState();
+    XXH3_state_t *state = begin(seed);
     errno = ENOMEM;
-    bool good = state && XXH3_128bits_reset_withSeed(state, seed_of(seed)) == XXH_OK && update(state, fd, at, size);
+    bool good = state && update(state, fd, at, size);
     int fault = errno;
-    if (good) {
-        XXH128_hash_t value = XXH3_128bits_digest(state);
-        *hash = (struct hash){value.high64, value.low64};
-    }
-    XXH3_freeState(state);
+    struct hash found = state ? end(state) : (struct hash){0, 0};
+    if (good)
+        *hash = found;
     errno = fault;
     return good;
 }

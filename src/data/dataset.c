@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "decode.h"
 #include "scan.h"
@@ -185,20 +186,23 @@ bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *h
 {
     const struct hash none = {0, 0};
     struct error unused;
-    struct file_map map;
+    struct file_stamp stamp;
+    struct hash found;
     if (item->pixels) {
         dataset_pixels_stored(item, hash);
         return true;
     }
-    if (!file_map_open(&map, item->path, &unused))
+    int fd = file_open_stamped(item->path, 0, &stamp, &unused);
+    if (fd < 0)
         return false;
     size_t half = most / 2;
-    if (map.size <= most)
-        *hash = hash_bytes(map.data, map.size, none);
-    else
-        *hash = hash_bytes(map.data + map.size - half, half, hash_bytes(map.data, half, none));
-    file_map_close(&map);
-    return true;
+    bool read = stamp.size <= most ? hash_descriptor(&found, fd, 0, stamp.size, none)
+                                   : hash_descriptor(&found, fd, 0, half, none) &&
+                                         hash_descriptor(&found, fd, stamp.size - half, half, found);
+    close(fd);
+    if (read)
+        *hash = found;
+    return read;
 }
 
 static void free_names(struct dataset *dataset)

@@ -41,16 +41,17 @@ struct field {
 #define TEXT(json, member)               FIELD(json, FIELD_TEXT, 0, 0, member)
 #define HASH(json, member)               FIELD(json, FIELD_HASH, 0, 0, member)
 
-/* More epochs than an experiment may have, more batches than an int counts, more steps than a double does there are not. */
-enum { EPOCHS_MOST = 1000000, BATCH_MOST = 65536 };
+/* More images a batch than an experiment may have, more batches than an int counts, more steps than a double does there
+ * are not. */
+enum { BATCH_MOST = 65536 };
 #define STEPS_MOST (UINT64_C(1) << 53)
 
 static const struct field fields[] = {
-    COUNT("epoch", 1, EPOCHS_MOST + 1, epoch),
+    COUNT("epoch", 1, EXPERIMENT_EPOCHS_MAX + 1, epoch),
     COUNT("batch", 0, INT_MAX, batch),
     U64("step", STEPS_MOST, step),
     COUNT("thaws_done", 0, EXPERIMENT_THAWS, thaws_done),
-    COUNT("epochs", 0, EPOCHS_MOST, epochs),
+    COUNT("epochs", 0, EXPERIMENT_EPOCHS_MAX, epochs),
     AMOUNT("sum_loss", sums.loss),
     U64("sum_images", STEPS_MOST, sums.images),
     FIGURE("sum_0", sums.of[0]),
@@ -63,8 +64,8 @@ static const struct field fields[] = {
     U64("lr_anchor", UINT64_MAX, lr.anchor),
     FIGURE("val_loss", val_loss),
     FIGURE("best", best),
-    COUNT("best_epoch", 0, EPOCHS_MOST, best_epoch),
-    COUNT("stale", 0, EPOCHS_MOST, stale),
+    COUNT("best_epoch", 0, EXPERIMENT_EPOCHS_MAX, best_epoch),
+    COUNT("stale", 0, EXPERIMENT_EPOCHS_MAX, stale),
     U64("mark", INT64_MAX, mark),
     U64("seed", UINT64_MAX, seed),
     COUNT("images_batch", 1, BATCH_MOST, images_batch),
@@ -623,7 +624,7 @@ static bool take_recorded(const json_t *row, struct recorded_commands *recorded)
     struct recorded_command of = {0};
     struct error unused;
     if (!line || !json_to_count(json_object_get(row, "number"), 1, INT_MAX, &of.number) ||
-        !json_to_count(json_object_get(row, "epoch"), 1, EPOCHS_MOST + 1, &of.epoch) ||
+        !json_to_count(json_object_get(row, "epoch"), 1, EXPERIMENT_EPOCHS_MAX + 1, &of.epoch) ||
         !json_to_count(json_object_get(row, "batch"), 0, INT_MAX, &of.batch) ||
         !run_command_from_json(&of.command, line, strlen(line), &unused))
         return false;

@@ -4,7 +4,6 @@
 #include "data_digest.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "thaw/base/file.h"
 
@@ -33,8 +32,7 @@ static struct hash hash_sizes(const struct dataset *dataset)
     for (int s = 0; s < DATASET_SPLITS; s++)
         for (size_t i = 0; i < dataset->images[s].items; i++) {
             const struct dataset_item *item = &dataset->images[s].item[i];
-            struct stat status;
-            int64_t size = item->pixels ? 0 : stat(item->path, &status) == 0 ? (int64_t)status.st_size : -1;
+            int64_t size = item->pixels ? 0 : (int64_t)item->stamp.size; /* as it was when the data were opened */
             hash_add(hash, &size, sizeof size);
         }
     return hash_end(hash);

@@ -95,7 +95,7 @@ static const struct experiment_key keys[] = {
     INT("data", "cache_disk", data.cache_disk, 0, 1e9, "MB", "disk that kept features of all runs may take; 0: none"),
     INT("data", "cache_memory", data.cache_memory, 0, 1e9, "MB",
         "memory that kept features may take where there is no file"),
-    INT("train", "epochs", train.epochs, 1, 1e6, "epochs", "passes over the training images"),
+    INT("train", "epochs", train.epochs, 1, EXPERIMENT_EPOCHS_MAX, "epochs", "passes over the training images"),
     INT("train", "batch", train.batch, 1, 65536, "images", "images a step"),
     ENUM("train", "optimizer", train.optimizer, optimizer_names, "sgd | nesterov | adamw", "rule of the update"),
     REAL("train", "lr", train.lr, 0, 1e6, "number", "base learning rate"),

@@ -20,6 +20,7 @@ struct file_stamp {
     uint64_t size;
     int64_t seconds, nanoseconds; /* when it was last written */
 };
+bool file_stamp_take(int fd, struct file_stamp *stamp) THAW_NONNULL THAW_MUST_CHECK; /* false: errno says why */
 bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b) THAW_NONNULL;
 
 /* Bytes of a file in memory, for files that others may cut or rewrite meanwhile: what was read stays as it was. Room is
