@@ -298,19 +298,24 @@ static long writer_of(const char *name)
 }
 
 /* An hour: another machine may be writing there, whose processes are not known here. */
-void file_sweep(const char *directory)
+static bool is_stale(const char *path, long process)
 {
     enum { STALE_SECONDS = 3600 };
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+           time(NULL) - status.st_mtime > STALE_SECONDS && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+void file_sweep(const char *directory, bool alone)
+{
     struct file_list list;
     struct error unused;
-    struct stat status;
     if (!file_list_read(&list, directory, &unused))
         return;
     for (size_t i = 0; i < list.count; i++) {
         long process = writer_of(list.name[i]);
         char *path = path_join(directory, list.name[i]);
-        if (process && lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-            time(NULL) - status.st_mtime > STALE_SECONDS && kill((pid_t)process, 0) != 0 && errno == ESRCH)
+        if (process && (alone || is_stale(path, process)))
             unlink(path);
         mem_free(path);
     }

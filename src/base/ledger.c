@@ -110,7 +110,7 @@ bool ledger_put_all(const char *path, const struct ledger *lines, struct error *
     char *folder = mem_format("%.*s", (int)(path_base(path) - path), path);
     bool good = (!folder[0] || file_make_directories(folder, error)) && file_atomic_begin(&file, path, error);
     if (good && folder[0])
-        file_sweep(folder);
+        file_sweep(folder, false);
     mem_free(folder);
     if (!good)
         return false;

@@ -38,6 +38,17 @@ bool text_is_utf8(const char *text)
     return true;
 }
 
+void text_clean(char *text)
+{
+    uint32_t code;
+    for (unsigned char *at = (unsigned char *)text; *at;) {
+        size_t length = character(at, &code);
+        if (length == 0)
+            *at = '?';
+        at += length > 0 ? length : 1;
+    }
+}
+
 bool text_steers(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x200e || code == 0x200f ||

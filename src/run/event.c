@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 
 #define FIELD(json, kind, member)                                                                                      \
     {                                                                                                                  \
@@ -192,44 +193,13 @@ const char *event_phase_name(enum event_phase phase)
     return (size_t)phase < THAW_LENGTH(phase_names) ? phase_names[phase] : NULL;
 }
 
-/* The bytes of the character there; 0: it is no UTF-8. */
-static size_t character_bytes(const unsigned char *at)
-{
-    static const struct {
-        unsigned char least, most;               /* of the first byte ... */
-        unsigned char second_least, second_most; /* ... and of the second; those behind are 0x80 .. 0xbf */
-        size_t bytes;
-    } rows[] = {{0x01, 0x7f, 0, 0xff, 1},    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
-        if (at[0] < rows[i].least || at[0] > rows[i].most)
-            continue;
-        bool good = rows[i].bytes == 1 || (at[1] >= rows[i].second_least && at[1] <= rows[i].second_most);
-        for (size_t k = 2; good && k < rows[i].bytes; k++)
-            good = (at[k] & 0xc0) == 0x80;
-        return good ? rows[i].bytes : 0;
-    }
-    return 0;
-}
-
-void event_clean_text(char *text)
-{
-    for (unsigned char *at = (unsigned char *)text; *at;) {
-        size_t bytes = character_bytes(at);
-        if (bytes == 0)
-            *at = '?';
-        at += bytes ? bytes : 1;
-    }
-}
-
 static void clean_layers(struct event_layer *layer, int count)
 {
     for (int i = 0; i < count; i++) {
-        event_clean_text(layer[i].name);
-        event_clean_text(layer[i].stage);
-        event_clean_text(layer[i].kind);
-        event_clean_text(layer[i].shape);
+        text_clean(layer[i].name);
+        text_clean(layer[i].stage);
+        text_clean(layer[i].kind);
+        text_clean(layer[i].shape);
     }
 }
 
@@ -251,10 +221,10 @@ static void copy_field(struct event *event, const struct event_field *field)
 {
     char *at = (char *)event + field->offset, **text = (char **)at;
     if (field->type == EVENT_FIELD_TEXT) {
-        event_clean_text(at);
+        text_clean(at);
     } else if (field->type == EVENT_FIELD_LONG && *text) {
         *text = mem_string(*text);
-        event_clean_text(*text);
+        text_clean(*text);
     } else if (field->type == EVENT_FIELD_LAYERS || field->type == EVENT_FIELD_RATIOS) {
         copy_list(event, field);
     }

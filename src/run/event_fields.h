@@ -27,8 +27,6 @@ struct event_field {
     size_t offset, size; /* into struct event */
 };
 
-/* Bytes that are no UTF-8 become '?', as they do on their way through JSON. */
-void event_clean_text(char *text) THAW_NONNULL;
 /* The fields that every kind has, behind "kind". */
 const struct event_field *event_fields_common(size_t *count) THAW_NONNULL;
 /* The fields of one kind. */

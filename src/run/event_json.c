@@ -15,6 +15,7 @@
 
 #include "event_fields.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 
 /* A JSON string; bytes that are no UTF-8 (a path of another encoding, a text cut at its limit) become '?'. */
 static json_t *text_to_json(const char *text)
@@ -23,7 +24,7 @@ static json_t *text_to_json(const char *text)
     if (json)
         return json;
     char *clean = mem_string(text);
-    event_clean_text(clean);
+    text_clean(clean);
     json = json_string(clean);
     mem_free(clean);
     return json;

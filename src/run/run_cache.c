@@ -165,7 +165,7 @@ static bool save(const json_t *entries, struct error *error)
     struct file_atomic file;
     bool good = text && file_make_directories(home, error) && file_atomic_begin(&file, path, error);
     if (good) {
-        file_sweep(home);
+        file_sweep(home, false);
         hash_text(digest, hash_bytes(text, strlen(text), (struct hash){0, 0}));
         fprintf(file.stream, "%s%s\n%s", CACHE_FORMAT, digest, text);
         good = file_atomic_commit(&file, error);

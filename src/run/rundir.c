@@ -108,34 +108,6 @@ static bool events_repair(struct rundir *rundir, struct error *error)
     return true;
 }
 
-/* "last.safetensors.4711.tmp": what file_atomic had not put in its place when it was killed. */
-static bool is_litter(const char *name)
-{
-    static const char end[] = ".tmp";
-    size_t length = strlen(name), size = sizeof end - 1;
-    if (length <= size || strcmp(name + length - size, end) != 0)
-        return false;
-    const char *at = name + length - size;
-    while (at > name && at[-1] >= '0' && at[-1] <= '9')
-        at--;
-    return at < name + length - size && at > name && at[-1] == '.';
-}
-
-static void sweep(const char *folder)
-{
-    struct error unused;
-    struct file_list list;
-    if (!file_list_read(&list, folder, &unused))
-        return;
-    for (size_t i = 0; i < list.count; i++) {
-        char *file = path_join(folder, list.name[i]);
-        if (is_litter(list.name[i]))
-            unlink(file);
-        mem_free(file);
-    }
-    file_list_free(&list);
-}
-
 /* What a newer program wrote stays as it is: what is appended to it would be of another format. */
 static bool check_version(const char *path, struct error *error)
 {
@@ -171,8 +143,8 @@ static struct rundir *attach(char *path, struct error *error)
     if (folder_open(rundir, error) && rundir_check(path, error) && check_version(path, error) &&
         lock_take(rundir, error) && events_open(rundir, error) && events_repair(rundir, error)) {
         char *checkpoints = path_join(path, RUNDIR_CHECKPOINTS);
-        sweep(path);
-        sweep(checkpoints);
+        file_sweep(path, true);
+        file_sweep(checkpoints, true);
         mem_free(checkpoints);
         return rundir;
     }

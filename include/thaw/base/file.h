@@ -89,9 +89,9 @@ bool file_atomic_begin(struct file_atomic *file, const char *path, struct error 
 bool file_atomic_commit(struct file_atomic *file, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void file_atomic_abandon(struct file_atomic *file) THAW_NONNULL;
 
-/* Removes what atomic writes that were killed left in a folder: files of this user named NAME.PROCESS.tmp, an hour old at
- * least, whose process is no more. */
-void file_sweep(const char *directory) THAW_NONNULL;
+/* Removes what atomic writes that were killed left in a folder: files named NAME.PROCESS.tmp, all of them where nobody else
+ * may write there (alone: a lock is held), else those of this user, an hour old at least, whose process is no more. */
+void file_sweep(const char *directory, bool alone) THAW_NONNULL;
 
 bool file_exists(const char *path) THAW_NONNULL;
 bool file_is_directory(const char *path) THAW_NONNULL;

@@ -9,6 +9,8 @@
 
 /* Well-formed UTF-8, as Unicode has it: no surrogates, nothing longer than need be. */
 bool text_is_utf8(const char *text) THAW_NONNULL THAW_MUST_CHECK;
+/* Puts '?' for each byte that is none, in place. */
+void text_clean(char *text) THAW_NONNULL;
 /* Control characters (C0, DEL, C1); marks, embeddings, overrides and isolates of direction; separators of lines and
  * paragraphs. */
 bool text_steers(uint32_t code);
