@@ -51,27 +51,14 @@ static struct hash whole_tree, other_tree;
 
 struct scene {
     const char *name, *kept; /* the scene that it begins with */
-    const char *words[8];    /* HALF and WHOLE stand for those runs */
+    const char *words[8];    /* up to NULL */
     bool (*judge)(const char *label, const struct scene *scene, const struct lab_end *end);
     int every; /* row of the table above is tried, with one call of its kind, where nothing else is wanted */
 };
-static const char HALF[] = "HALF", WHOLE[] = "WHOLE", TRAIN[] = "TRAIN", FILL[] = "FILL", PICTURE[] = "PICTURE",
-                  RUNS[] = "RUNS";
 
 static struct lab_end run_scene(const struct scene *scene, const struct lab_fault *fault)
 {
-    const char *words[8];
-    for (int i = 0; i < 8; i++) {
-        const char *word = scene->words[i];
-        words[i] = word == HALF      ? half
-                   : word == WHOLE   ? whole
-                   : word == TRAIN   ? lab.train
-                   : word == FILL    ? lab.fill
-                   : word == PICTURE ? lab.picture
-                   : word == RUNS    ? lab.runs
-                                     : word;
-    }
-    return lab_run(fault, NULL, words);
+    return lab_run(fault, NULL, scene->words);
 }
 
 static struct hash tree_of(const char *ending)
@@ -239,17 +226,17 @@ static bool judge_pull(const char *label, const struct scene *scene, const struc
 }
 
 static const struct scene scenes[] = {
-    {"train", "one", {"train", TRAIN}, judge_run, 2},
-    {"fill", "one", {"train", FILL}, judge_fill, 6},
-    {"resume", "half", {"resume", HALF}, judge_run, 4},
-    {"rename", "whole", {"runs", "rename", WHOLE, "renamed"}, judge_kept, 1},
-    {"tag", "whole", {"runs", "tag", WHOLE, "good"}, judge_kept, 1},
-    {"note", "whole", {"runs", "note", WHOLE, "of these"}, judge_kept, 1},
-    {"delete", "whole", {"runs", "delete", WHOLE}, judge_kept, 1},
-    {"restore", "deleted", {"runs", "restore", "t", "--runs", RUNS}, judge_kept, 1},
-    {"empty", "deleted", {"runs", "empty-trash", "--yes", "--runs", RUNS}, judge_nothing, 1},
-    {"list", "whole", {"runs", "--runs", RUNS}, judge_kept, 1},
-    {"predict", "whole", {"predict", "--model", WHOLE, PICTURE}, judge_kept, 2},
+    {"train", "one", {"train", lab.train}, judge_run, 2},
+    {"fill", "one", {"train", lab.fill}, judge_fill, 6},
+    {"resume", "half", {"resume", half}, judge_run, 4},
+    {"rename", "whole", {"runs", "rename", whole, "renamed"}, judge_kept, 1},
+    {"tag", "whole", {"runs", "tag", whole, "good"}, judge_kept, 1},
+    {"note", "whole", {"runs", "note", whole, "of these"}, judge_kept, 1},
+    {"delete", "whole", {"runs", "delete", whole}, judge_kept, 1},
+    {"restore", "deleted", {"runs", "restore", "t", "--runs", lab.runs}, judge_kept, 1},
+    {"empty", "deleted", {"runs", "empty-trash", "--yes", "--runs", lab.runs}, judge_nothing, 1},
+    {"list", "whole", {"runs", "--runs", lab.runs}, judge_kept, 1},
+    {"predict", "whole", {"predict", "--model", whole, lab.picture}, judge_kept, 2},
     {"clear", "whole", {"cache", "--clear"}, judge_kept, 1},
     {"pull", "one", {"models", "pull", "small-own"}, judge_pull, 3},
 };

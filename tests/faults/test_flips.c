@@ -20,9 +20,7 @@
 #include "thaw/base/rng.h"
 
 static struct lab_result undisturbed;
-static char half[512], whole[512];
-static const char HALF[] = "HALF", WHOLE[] = "WHOLE", FILL[] = "FILL", PICTURE[] = "PICTURE", RUNS[] = "RUNS",
-                  DATA[] = "DATA";
+static char half[512], whole[512], data[160];
 
 /* A file, and who is asked what it makes of it. */
 static const struct row {
@@ -33,17 +31,23 @@ static const struct row {
     int share;         /* parts of all flips */
     const char *until; /* what is printed behind it is another each time; NULL: nothing is */
 } rows[] = {
-    {"half", "checkpoints/last.safetensors", {"resume", HALF}, true, true, 6, NULL},
-    {"half", "checkpoints/best.safetensors", {"resume", HALF}, true, true, 3, NULL},
-    {"half", "experiment.ini", {"resume", HALF}, true, true, 3, NULL},
-    {"half", "events.jsonl", {"resume", HALF}, true, false, 3, NULL},
-    {"half", "lock", {"resume", HALF}, true, true, 1, NULL},
-    {"half", "thaw.log", {"resume", HALF}, true, true, 1, NULL},
-    {"whole", "events.jsonl", {"runs", "--runs", RUNS, "--json"}, false, false, 6, NULL},
-    {"whole", "labels.json", {"runs", "--runs", RUNS, "--json"}, false, false, 4, NULL},
-    {"whole", "model.safetensors", {"predict", "--logits", "--json", "--model", WHOLE, PICTURE}, false, true, 6, NULL},
-    {"whole", "model.safetensors", {"eval", "--json", "--model", WHOLE, "--data", DATA}, false, true, 2, "\"seconds\""},
-    {"filled", "/features", {"train", FILL, "--set", "run.name=next"}, true, true, 4, NULL},
+    {"half", "checkpoints/last.safetensors", {"resume", half}, true, true, 6, NULL},
+    {"half", "checkpoints/best.safetensors", {"resume", half}, true, true, 3, NULL},
+    {"half", "experiment.ini", {"resume", half}, true, true, 3, NULL},
+    {"half", "events.jsonl", {"resume", half}, true, false, 3, NULL},
+    {"half", "lock", {"resume", half}, true, true, 1, NULL},
+    {"half", "thaw.log", {"resume", half}, true, true, 1, NULL},
+    {"whole", "events.jsonl", {"runs", "--runs", lab.runs, "--json"}, false, false, 6, NULL},
+    {"whole", "labels.json", {"runs", "--runs", lab.runs, "--json"}, false, false, 4, NULL},
+    {"whole",
+     "model.safetensors",
+     {"predict", "--logits", "--json", "--model", whole, lab.picture},
+     false,
+     true,
+     6,
+     NULL},
+    {"whole", "model.safetensors", {"eval", "--json", "--model", whole, "--data", data}, false, true, 2, "\"seconds\""},
+    {"filled", "/features", {"train", lab.fill, "--set", "run.name=next"}, true, true, 4, NULL},
 };
 
 static int set_up(void **state)
@@ -52,6 +56,7 @@ static int set_up(void **state)
     if (lab_set_up(state) != 0)
         return -1;
     lab_keep_scene("empty");
+    snprintf(data, sizeof data, "%s/val", world.data);
     lab_make_whole("whole", whole);
     if (!lab_read(whole, &undisturbed, why))
         fail_msg("%s", why);
@@ -71,20 +76,7 @@ static int set_up(void **state)
 
 static struct lab_end ask(const struct row *row)
 {
-    const char *words[8];
-    char data[160];
-    snprintf(data, sizeof data, "%s/val", world.data);
-    for (int i = 0; i < 8; i++) {
-        const char *word = row->words[i];
-        words[i] = word == HALF      ? half
-                   : word == WHOLE   ? whole
-                   : word == FILL    ? lab.fill
-                   : word == PICTURE ? lab.picture
-                   : word == RUNS    ? lab.runs
-                   : word == DATA    ? data
-                                     : word;
-    }
-    return lab_run(NULL, NULL, words);
+    return lab_run(NULL, NULL, row->words);
 }
 
 /* The file that a row means, in the scene; of a folder the only one in it. false: it is not there. */
