@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "thaw/base/error.h"
+#include "thaw/data/dataset.h"
 #include "thaw/network/graph.h"
 
 /* A word that one may take for an option, and what does that. A table of them ends with a NULL word. */
@@ -87,6 +88,7 @@ struct verb_call {
     char **word; /* behind the action's name */
     int words;
     const char *runs; /* the folder of runs, or what --runs said of it */
+    const char *data; /* or what --data said */
     bool json, yes, offline;
 };
 struct verb_action {
@@ -125,7 +127,8 @@ bool model_source_run(struct model_source *source, const char *runs, struct erro
 /* Of --preprocess, for the help of the verbs that have it. */
 #define MODEL_PREPROCESS_HELP                                                                                          \
     "  --preprocess TEXT  how pixels become the input: torch, tf, caffe, unit (x / 255), raw (0 to 255) or\n"          \
-    "                     \"mean A B C std D E F\"; without it as bound to the weights (auto)\n"
+    "                     \"mean A B C std D E F\", and bgr behind it where blue comes first; without it as\n"         \
+    "                     bound to the weights, else as the images tell (auto)\n"
 
 /* What eval, predict and bench run on: a graph from a name, a weights file or a run directory. */
 struct model_argument {
@@ -133,6 +136,8 @@ struct model_argument {
     char **class_name; /* [classes], or NULL: not known */
     int classes;
     bool own_names; /* said of these weights; otherwise ImageNet's, as every head of 1000 is taken to be */
+    bool own_head;  /* the class layer came out of the file */
+    char *file;     /* the weights; NULL: there are none */
 };
 /* What the options say of it, each NULL where it is not given. */
 struct model_words {
@@ -143,6 +148,10 @@ struct model_words {
 };
 /* model or weights is given. Finish it either way. */
 bool model_argument_open(struct model_argument *argument, const struct model_words *words, struct error *error);
+/* Where its file does not say how pixels become its input, the images that it is to be run on may tell; what came of it is
+ * told on stderr. classes: of their labels, 0: they have none. */
+bool model_argument_look(struct model_argument *argument, const struct dataset_images *images, int classes,
+                         struct error *error);
 void model_argument_finish(struct model_argument *argument);
 
 #endif

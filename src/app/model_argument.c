@@ -14,6 +14,7 @@
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/source/zoo.h"
+#include "thaw/train/detective.h"
 #include "thaw/train/trainer.h"
 
 /* The class names that came with the weights, else the catalog's; unknown is no fault. */
@@ -41,13 +42,6 @@ static bool take_class_names(struct model_argument *argument, const char *path, 
     return error->kind == ERROR_NONE;
 }
 
-/* What the guess comes to, in the words of --preprocess. */
-static const char *guessed_words(const struct graph *graph)
-{
-    const struct preprocess *p = &graph->preprocess;
-    return p->raw ? "raw" : p->mean[0] == 0 && p->std[0] == 1 ? "unit" : "torch";
-}
-
 bool model_argument_open(struct model_argument *argument, const struct model_words *words, struct error *error)
 {
     *argument = (struct model_argument){0};
@@ -61,19 +55,42 @@ bool model_argument_open(struct model_argument *argument, const struct model_wor
             return false;
     }
     struct load_request request = {.arch = source.arch, .weights = source.weights, .seed = 1, .preprocess = preprocess};
-    argument->graph = load_graph(&request, NULL, error);
+    struct bind_report report;
+    argument->graph = load_graph(&request, &report, error);
     bool good = argument->graph && (!source.weights || take_class_names(argument, source.weights, error));
-    if (good && argument->graph->preprocess_guessed)
-        say_on(stderr, "thaw: %s does not say how pixels become its input: %s is a guess, --preprocess states it\n",
-               path_base(source.weights), guessed_words(argument->graph));
+    argument->own_head = good && detective_has_head(argument->graph, &report);
+    bind_report_finish(&report);
     if (good)
         remember_use(source.weights ? source.weights : argument->graph->arch);
-    mem_free(source.weights);
+    argument->file = source.weights;
     return good;
+}
+
+bool model_argument_look(struct model_argument *argument, const struct dataset_images *images, int classes,
+                         struct error *error)
+{
+    struct detective_finding finding;
+    char sentence[DETECTIVE_SENTENCE], usual[PREPROCESS_WORDS];
+    struct graph *graph = argument->graph;
+    bool guessed = graph->preprocess_basis == PREPROCESS_GUESSED;
+    if (!argument->file || graph->preprocess_basis == PREPROCESS_STATED)
+        return true;
+    const struct detective_request request = {
+        .graph = graph, .images = images, .classes = classes, .head = argument->own_head};
+    if (!detective_look(&request, &finding, error))
+        return false;
+    if (detective_settle(graph, &finding))
+        say_on(stderr, "thaw: %s does not say how pixels become its input: %s\n", path_base(argument->file),
+               detective_sentence(&finding, sentence));
+    else if (guessed)
+        say_on(stderr, "thaw: %s does not say how pixels become its input: %s is a guess, --preprocess states it\n",
+               path_base(argument->file), preprocess_words(&graph->preprocess, 6, usual));
+    return true;
 }
 
 void model_argument_finish(struct model_argument *argument)
 {
+    mem_free(argument->file);
     graph_destroy(argument->graph);
     bind_free_class_names(argument->class_name, argument->classes);
     *argument = (struct model_argument){0};

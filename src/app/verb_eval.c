@@ -132,6 +132,12 @@ static void report(const struct settings *settings, const struct graph *graph, c
         seconds, rate, (unsigned long long)evaluation->unreadable);
 }
 
+static bool look(struct model_argument *model, const struct dataset *dataset, struct error *error)
+{
+    const struct dataset_images *judged = &dataset->images[dataset->own_validation ? DATASET_VAL : DATASET_TRAIN];
+    return model_argument_look(model, judged, dataset->classes, error);
+}
+
 static int run(const struct settings *settings)
 {
     struct error error = {0};
@@ -141,7 +147,7 @@ static int run(const struct settings *settings)
     bool good = model_argument_open(&model, &settings->model, &error);
     if (good)
         dataset = dataset_open(settings->data, NULL, 0, &error);
-    good = dataset && relabel(dataset, &model, settings->labels, &error) &&
+    good = dataset && look(&model, dataset, &error) && relabel(dataset, &model, settings->labels, &error) &&
            judge(dataset, model.graph, settings, &evaluation, &error);
     if (good)
         report(settings, model.graph, &evaluation);

@@ -247,11 +247,17 @@ static int measure(const struct verb_call *call)
     return models_time(call->word, call->words, call->json);
 }
 
+static int preprocess(const struct verb_call *call)
+{
+    return models_preprocess(call->word[0], &(struct model_images){call->data, call->runs}, call->json);
+}
+
 static const struct verb_action models_actions[] = {
     {"show", 1, 1, "one model's name, weights file or run", show},
     {"verify", 1, 1, "one model's name, weights file or run", verify},
     {"compare", 2, 2, "two models' names", compare},
     {"pull", 1, INT_MAX, "a model's name", pull},
+    {"preprocess", 1, 1, "one model's name, weights file or run", preprocess},
     {"time", 1, INT_MAX, "a model's name", measure},
     {NULL, 0, 0, NULL, NULL},
 };
@@ -274,11 +280,9 @@ static int models(int argc, char **argv)
     struct verb_call call = {0};
     const char *sort = NULL;
     const struct option_row rows[] = {
-        {.name = "--json", .flag = &call.json},
-        {.name = "--runs", .value = &call.runs},
-        {.name = "--offline", .flag = &call.offline},
-        {.name = "--sort", .value = &sort},
-        {.name = "-"},
+        {.name = "--json", .flag = &call.json},       {.name = "--runs", .value = &call.runs},
+        {.name = "--offline", .flag = &call.offline}, {.name = "--data", .value = &call.data},
+        {.name = "--sort", .value = &sort},           {.name = "-"},
     };
     argc = app_options(&verb_models, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
@@ -288,8 +292,10 @@ static int models(int argc, char **argv)
         return app_usage(&verb_models, "--sort is for the list");
     if (call.offline && (!action || action->run != pull))
         return app_usage(&verb_models, "--offline is for pull");
-    if (call.runs && (!action || (action->run != show && action->run != verify)))
-        return app_usage(&verb_models, "--runs is for show and verify");
+    if (call.runs && (!action || (action->run != show && action->run != verify && action->run != preprocess)))
+        return app_usage(&verb_models, "--runs is for show, verify and preprocess");
+    if (call.data ? !action || action->run != preprocess : action && action->run == preprocess)
+        return app_usage(&verb_models, call.data ? "--data is for preprocess" : "preprocess needs images: --data");
     call.word = argv + 1;
     call.words = argc - 1;
     return action ? app_action_run(&verb_models, action, &call) : list(&call, sort);
@@ -298,7 +304,8 @@ static int models(int argc, char **argv)
 const struct verb verb_models = {
     .name = "models",
     .synopsis = "[FILTER] [--sort [-]COLUMN] | show NAME|FILE|RUN [--runs DIR] | pull NAME... [--offline] |\n"
-                "                   verify NAME|FILE|RUN [--runs DIR] | compare A B | time NAME...  [--json]",
+                "                   verify NAME|FILE|RUN [--runs DIR] | compare A B | time NAME... |\n"
+                "                   preprocess NAME|FILE|RUN --data PATH [--runs DIR]  [--json]",
     .help = "lists the networks and weights there are; shows, pulls, compares, times them",
     .options =
         "  FILTER           words that must all hold, such as 'top1>75 macs<2 params<10M family:resnet local -vgg';\n"
@@ -315,7 +322,12 @@ const struct verb verb_models = {
         "                   PyTorch's figures where the catalog has them; exit 4 where either speaks against it\n"
         "  compare A B      two models of the list side by side; + marks the better figure\n"
         "  time NAME...     measures one image's forward pass on this machine, for the list\n"
-        "  --runs DIR       with show and verify: where runs are looked for by name (runs in the data home)\n"
+        "  preprocess FILE  tries ways in which pixels may become the input on some images of --data, and tells which "
+        "of\n"
+        "                   them the network was trained with: by its batch norms, by its answers\n"
+        "  --data PATH      with preprocess: images, as train takes them\n"
+        "  --runs DIR       with show, verify and preprocess: where runs are looked for by name (runs in the data "
+        "home)\n"
         "  --json           one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = models,
 };

@@ -10,5 +10,10 @@ int models_show(const char *name, const char *runs, bool json);
 int models_pull(char **name, int count, bool offline, bool json);
 /* Holds weights against their published digest and against figures of PyTorch. */
 int models_verify(const char *name, const char *runs, bool json);
+/* How pixels become a model's input, found on images. */
+struct model_images {
+    const char *data, *runs; /* the images; where runs have names, NULL: data home */
+};
+int models_preprocess(const char *name, const struct model_images *images, bool json);
 
 #endif

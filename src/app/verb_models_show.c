@@ -162,8 +162,8 @@ static void show_preprocess(const struct graph *graph)
     for (int c = 0; c < p->channels; c++)
         say(" %g", (double)p->std[c]);
     say("\n");
-    if (graph->preprocess_guessed)
-        say("          a guess: the file does not say; --preprocess states it\n");
+    if (graph->preprocess_basis == PREPROCESS_GUESSED)
+        say("          a guess: the file does not say; `thaw models preprocess FILE --data DIR` looks at images\n");
 }
 
 static void show_note(const char *note)

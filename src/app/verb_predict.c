@@ -14,6 +14,7 @@
 #include "thaw/data/image.h"
 #include "thaw/ops/loss.h"
 #include "thaw/shelf/remember.h"
+#include "thaw/train/detective.h"
 
 enum { TOP = 5, TIMED_LEAST = 3 };
 
@@ -167,6 +168,40 @@ static int predict_folder(struct predictor *p, const char *folder)
     return unreadable + (images == 0);
 }
 
+/* The first images that are named or lie in the folders, to tell how pixels become the input; what is none of them is
+ * predict_all's to say. The caller frees item[].path. */
+static struct dataset_images some_images(char **path, int count, struct dataset_item item[DETECTIVE_IMAGES])
+{
+    struct dataset_images some = {item, 0};
+    for (int i = 0; i < count && some.items < DETECTIVE_IMAGES; i++) {
+        struct error unused;
+        struct file_list list = {0};
+        if (!file_is_directory(path[i]) && is_image(path[i]))
+            item[some.items++] = (struct dataset_item){.path = mem_string(path[i])};
+        if (!file_is_directory(path[i]) || !file_list_read(&list, path[i], &unused))
+            continue;
+        for (size_t k = 0; k < list.count && some.items < DETECTIVE_IMAGES; k++) {
+            char *file = path_join(path[i], list.name[k]);
+            if (is_image(file))
+                item[some.items++] = (struct dataset_item){.path = file};
+            else
+                mem_free(file);
+        }
+        file_list_free(&list);
+    }
+    return some;
+}
+
+static bool look(struct model_argument *model, char **path, int count, struct error *error)
+{
+    struct dataset_item item[DETECTIVE_IMAGES];
+    struct dataset_images some = some_images(path, count, item);
+    bool good = some.items == 0 || model_argument_look(model, &some, 0, error);
+    for (size_t i = 0; i < some.items; i++)
+        mem_free(item[i].path);
+    return good;
+}
+
 static int predict_all(struct predictor *p, char **path, int count)
 {
     int unreadable = 0;
@@ -224,7 +259,7 @@ static int predict(int argc, char **argv)
         return error_exit_code(ERROR_USAGE);
     struct error error = {0};
     struct model_argument model;
-    bool good = model_argument_open(&model, &words, &error);
+    bool good = model_argument_open(&model, &words, &error) && look(&model, argv + 1, argc - 1, &error);
     predictor.list = json ? json_array() : NULL;
     int code = good ? run(&model, &predictor, argv + 1, argc - 1) : app_fail(&error);
     json_decref(predictor.list);

@@ -351,6 +351,18 @@ void graph_add_note(struct graph *graph, const char *format, ...)
     graph->note = longer;
 }
 
+/* A convolution that gives the classes starts as a linear layer does: by its few outputs He's rule would have its weights
+ * around 1, and the first losses in the tens. */
+static void soften_classes(struct graph *graph)
+{
+    int layer = graph_class_layer(graph);
+    if (layer < 0 || graph->node[layer].kind != OP_CONV)
+        return;
+    struct graph_param *weight = &graph->param[graph->node[layer].first_param];
+    weight->init = OP_INIT_LINEAR;
+    weight->fan = (int)(shape_count(&weight->shape) / graph->classes);
+}
+
 bool graph_seal(struct graph *graph, struct error *error)
 {
     graph->output = graph->nodes - 1;
@@ -375,6 +387,7 @@ bool graph_seal(struct graph *graph, struct error *error)
         return false;
     }
     graph->classes = last->shape.c;
+    soften_classes(graph);
     return true;
 }
 

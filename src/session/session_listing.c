@@ -60,8 +60,8 @@ static void describe_graph(const struct session *session, struct session_model *
     snprintf(row->arch, sizeof row->arch, "%s", graph->arch);
     preprocess_text(row->preprocess, sizeof row->preprocess, &graph->preprocess);
     size_t used = strlen(row->preprocess);
-    if (graph->preprocess_guessed)
-        snprintf(row->preprocess + used, sizeof row->preprocess - used, " (a guess: set model.preprocess)");
+    if (graph->preprocess_basis == PREPROCESS_GUESSED)
+        snprintf(row->preprocess + used, sizeof row->preprocess - used, " (a guess, until images are looked at)");
     double seconds = remembered_time(&session->draft->remembered, graph->arch, input);
     row->seconds = seconds > 0 ? seconds : NAN;
 }

@@ -112,9 +112,12 @@ static struct graph *build_and_bind(const struct load_request *request, struct s
     struct graph *graph = build(request, source, error);
     bool ready = graph != NULL;
     if (ready && weights) {
+        struct preprocess stated;
         if (source->row)
             catalog_preprocess(source->row, &graph->preprocess);
         bind_preprocess(graph, weights);
+        if (!source->row && !bind_file_preprocess(weights, &stated))
+            graph->preprocess_basis = PREPROCESS_USUAL;
         ready = bind_weights(graph, weights, request->seed, report, error);
     } else if (ready) {
         graph_initialise(graph, request->seed);
@@ -134,6 +137,21 @@ static bool is_import(const struct load_request *request, const struct weights *
     return !request->arch || !request->arch[0] || !zoo_find(request->arch, &room);
 }
 
+/* The same convolutions in the same order were most likely trained on the same kind of input. */
+static void guess_by_trunk(struct graph *graph)
+{
+    const struct zoo_arch *arch = zoo_alike(graph);
+    struct error unused;
+    const struct preprocess *own = &graph->preprocess;
+    struct zoo_options options = {.height = own->height, .width = own->width, .channels = own->channels};
+    struct graph *alike = arch ? zoo_outline(arch->name, &options, &unused) : NULL;
+    if (alike) {
+        graph->preprocess = alike->preprocess;
+        graph_add_note(graph, "its convolutions are those of %s, and so its input is taken to be as there", arch->name);
+    }
+    graph_destroy(alike);
+}
+
 static struct graph *import(const struct load_request *request, struct source *source, struct bind_report *report,
                             struct error *error)
 {
@@ -144,8 +162,10 @@ static struct graph *import(const struct load_request *request, struct source *s
     check_row(source, graph->arch);
     if (source->row && !bind_file_preprocess(source->weights, &bound)) {
         catalog_preprocess(source->row, &graph->preprocess);
-        graph->preprocess_guessed = false;
+        graph->preprocess_basis = PREPROCESS_STATED;
     }
+    if (graph->preprocess_basis == PREPROCESS_GUESSED)
+        guess_by_trunk(graph);
     return graph;
 }
 
@@ -170,8 +190,8 @@ struct graph *load_graph(const struct load_request *request, struct bind_report 
     if (!graph || !request->preprocess)
         return graph;
     if (preprocess_parse(&graph->preprocess, request->preprocess, error)) {
-        bool silent = !request->preprocess[0] || !strcmp(request->preprocess, "auto");
-        graph->preprocess_guessed = graph->preprocess_guessed && silent;
+        if (request->preprocess[0] && strcmp(request->preprocess, "auto") != 0)
+            graph->preprocess_basis = PREPROCESS_STATED;
         return graph;
     }
     graph_destroy(graph);

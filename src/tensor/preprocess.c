@@ -27,6 +27,7 @@ static bool interpolation_find(const char *name, enum interpolation *interpolati
     return false;
 }
 
+/* mean, std: of red, green and blue, in whichever order they are fed. */
 static const struct scheme {
     const char *name;
     bool raw, bgr;
@@ -34,7 +35,7 @@ static const struct scheme {
 } schemes[] = {
     {"torch", false, false, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}},
     {"tf", true, false, {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f}},
-    {"caffe", true, true, {103.939f, 116.779f, 123.68f}, {1, 1, 1}},
+    {"caffe", true, true, {123.68f, 116.779f, 103.939f}, {1, 1, 1}},
     {"unit", false, false, {0, 0, 0}, {1, 1, 1}},
     {"raw", true, false, {0, 0, 0}, {1, 1, 1}},
 };
@@ -60,40 +61,102 @@ static bool read_numbers(const char **text, const char *word, float number[3])
     return count == 1 || count == 3;
 }
 
-static bool read_statistics(const char *text, struct scheme *scheme)
+/* The order of channels that is said behind all else, at *text, which moves behind it; without it *bgr stays. */
+static void read_order(const char **text, bool *bgr)
 {
-    if (!read_numbers(&text, "mean", scheme->mean) || !read_numbers(&text, "std", scheme->std))
+    *text += strspn(*text, " ");
+    bool is_bgr = strncmp(*text, "bgr", 3) == 0;
+    if (!is_bgr && strncmp(*text, "rgb", 3) != 0)
+        return;
+    *bgr = is_bgr;
+    *text += 3;
+}
+
+static bool read_statistics(const char **text, struct scheme *scheme)
+{
+    return read_numbers(text, "mean", scheme->mean) && read_numbers(text, "std", scheme->std) && scheme->std[0] > 0 &&
+           scheme->std[1] > 0 && scheme->std[2] > 0;
+}
+
+static bool read_scheme(const char *text, struct scheme *scheme)
+{
+    size_t length = strcspn(text, " ");
+    bool found = false;
+    for (size_t i = 0; i < THAW_LENGTH(schemes) && !found; i++) {
+        found = strlen(schemes[i].name) == length && strncmp(text, schemes[i].name, length) == 0;
+        if (found)
+            *scheme = schemes[i];
+    }
+    if (found)
+        text += length;
+    if (!found && !read_statistics(&text, scheme))
         return false;
-    return text[strspn(text, " ")] == '\0' && scheme->std[0] > 0 && scheme->std[1] > 0 && scheme->std[2] > 0;
+    read_order(&text, &scheme->bgr);
+    return text[strspn(text, " ")] == '\0';
 }
 
 bool preprocess_parse(struct preprocess *preprocess, const char *text, struct error *error)
 {
-    struct scheme own = {.name = text};
-    const struct scheme *scheme = NULL;
+    struct scheme scheme = {.raw = false};
     if (!*text || strcmp(text, "auto") == 0)
         return true;
-    for (size_t i = 0; i < THAW_LENGTH(schemes) && !scheme; i++)
-        if (strcmp(text, schemes[i].name) == 0)
-            scheme = &schemes[i];
-    if (!scheme && read_statistics(text, &own))
-        scheme = &own;
-    if (!scheme)
+    if (!read_scheme(text, &scheme))
         return error_set(
             error, ERROR_USAGE,
             "preprocessing \"%.100s\": not one of auto, torch, tf, caffe, unit, raw, or \"mean A B C std D E "
-            "F\" of values from 0 to 1",
+            "F\" of values from 0 to 1, and bgr behind it where blue comes first",
             text);
-    preprocess->raw = scheme->raw;
-    preprocess->bgr = scheme->bgr;
-    memcpy(preprocess->mean, scheme->mean, sizeof scheme->mean);
-    memcpy(preprocess->std, scheme->std, sizeof scheme->std);
+    preprocess->raw = scheme.raw;
+    preprocess->bgr = scheme.bgr && preprocess->channels == 3;
+    for (int c = 0; c < 3; c++) {
+        preprocess->mean[c] = scheme.mean[scheme.bgr ? 2 - c : c];
+        preprocess->std[c] = scheme.std[scheme.bgr ? 2 - c : c];
+    }
     if (preprocess->channels == 1) {
-        preprocess->bgr = false;
-        preprocess->mean[0] = (scheme->mean[0] + scheme->mean[1] + scheme->mean[2]) / 3;
-        preprocess->std[0] = (scheme->std[0] + scheme->std[1] + scheme->std[2]) / 3;
+        preprocess->mean[0] = (scheme.mean[0] + scheme.mean[1] + scheme.mean[2]) / 3;
+        preprocess->std[0] = (scheme.std[0] + scheme.std[1] + scheme.std[2]) / 3;
     }
     return true;
+}
+
+static bool is_scheme(const struct preprocess *p, const char *words)
+{
+    struct error unused;
+    struct preprocess made = {.channels = p->channels};
+    if (!preprocess_parse(&made, words, &unused) || made.raw != p->raw || made.bgr != p->bgr)
+        return false;
+    for (int c = 0; c < p->channels; c++)
+        if (made.mean[c] != p->mean[c] || made.std[c] != p->std[c])
+            return false;
+    return true;
+}
+
+/* " 0.5" where all channels share it, else one number each, red first. */
+static int add_numbers(char *text, size_t room, const struct preprocess *p, const float *of, int digits)
+{
+    bool shared = p->channels == 1 || (of[0] == of[1] && of[1] == of[2]);
+    double scale = p->raw ? 255 : 1;
+    int used = 0;
+    for (int c = 0; c < (shared ? 1 : 3) && (size_t)used < room; c++)
+        used += snprintf(text + used, room - (size_t)used, " %.*g", digits, (double)of[p->bgr ? 2 - c : c] / scale);
+    return used;
+}
+
+const char *preprocess_words(const struct preprocess *p, int digits, char text[PREPROCESS_WORDS])
+{
+    static const char *const orders[] = {"", " bgr", " rgb"};
+    for (size_t i = 0; i < THAW_LENGTH(schemes); i++)
+        for (size_t order = 0; order < (p->channels == 3 ? THAW_LENGTH(orders) : 1); order++) {
+            snprintf(text, PREPROCESS_WORDS, "%s%s", schemes[i].name, orders[order]);
+            if (is_scheme(p, text))
+                return text;
+        }
+    int used = snprintf(text, PREPROCESS_WORDS, "mean");
+    used += add_numbers(text + used, PREPROCESS_WORDS - (size_t)used, p, p->mean, digits);
+    used += snprintf(text + used, PREPROCESS_WORDS - (size_t)used, " std");
+    used += add_numbers(text + used, PREPROCESS_WORDS - (size_t)used, p, p->std, digits);
+    snprintf(text + used, PREPROCESS_WORDS - (size_t)used, "%s", p->bgr ? " bgr" : "");
+    return text;
 }
 
 void preprocess_to_text(char text[PREPROCESS_TEXT], const struct preprocess *p)

@@ -72,7 +72,7 @@ static const struct experiment_key keys[] = {
     TEXT("model", "name", model.name, "architecture", "the network; empty: recognised from the weights"),
     PATH("model", "weights", model.weights, "path | catalog name | none", "pretrained weights to start from"),
     TEXT("model", "head", model.head, "linear", "what is put on the trunk for this dataset's classes"),
-    TEXT("model", "preprocess", model.preprocess, "auto | torch | tf | caffe | unit | raw | mean A B C std D E F",
+    TEXT("model", "preprocess", model.preprocess, "auto | torch | tf | caffe | unit | raw | mean A B C std D E F [bgr]",
          "how pixels become the network's input; auto: as bound to the weights"),
     TEXT("freeze", "upto", freeze.upto, "stage | layer | trunk | none",
          "freeze all up to and including this; empty: trunk with weights, none without"),

@@ -13,6 +13,7 @@
 #include "thaw/base/text.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
+#include "thaw/train/detective.h"
 #include "thaw/train/layer_rows.h"
 #include "trainer_private.h"
 #include "trainer_resume.h"
@@ -109,6 +110,31 @@ static void freshen_classes(struct trainer *trainer, const struct bind_report *r
             graph_initialise_param(graph, p, trainer->experiment.train.seed);
 }
 
+/* Where nobody said how pixels become the input, the images of the training part are asked. What comes of it stands in the
+ * run's experiment from then on, so that it is the same when the run goes on. */
+static bool find_preprocess(struct trainer *trainer, const struct load_request *request, struct error *error)
+{
+    struct experiment *experiment = &trainer->experiment;
+    struct graph *graph = trainer->graph;
+    struct detective_finding finding;
+    char sentence[DETECTIVE_SENTENCE];
+    if (graph->preprocess_basis == PREPROCESS_STATED || experiment_is_scratch(experiment))
+        return true;
+    if (!detective_look_at(request, &trainer->dataset->images[DATASET_TRAIN], trainer->dataset->classes,
+                           experiment->train.threads, &finding, error))
+        return false;
+    if (!detective_settle(graph, &finding))
+        return true;
+    size_t used = strlen(trainer->match);
+    snprintf(trainer->match + used, sizeof trainer->match - used, "; input: %s",
+             detective_sentence(&finding, sentence));
+    snprintf(experiment->model.preprocess, sizeof experiment->model.preprocess, "%s",
+             finding.candidate[finding.best].words);
+    mem_free(trainer->settings);
+    trainer->settings = experiment_text(experiment);
+    return trainer_write_experiment(trainer, error);
+}
+
 static bool prepare_model(struct trainer *trainer, struct error *error)
 {
     const struct experiment *experiment = &trainer->experiment;
@@ -125,7 +151,7 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     if (trainer->graph && !experiment_is_scratch(experiment))
         freshen_classes(trainer, &report);
     bind_report_finish(&report);
-    if (!trainer->graph)
+    if (!trainer->graph || !find_preprocess(trainer, &request, error))
         return false;
     struct checkpoint *at = &trainer->at;
     snprintf(at->arch, sizeof at->arch, "%s", trainer->graph->arch);
@@ -357,9 +383,12 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
         *error = trainer->failure;
         return false;
     }
-    if (trainer->graph->preprocess_guessed)
-        trainer_warn(trainer, "the weights do not say how pixels become their input, which was guessed; "
-                              "model.preprocess states it");
+    char words[PREPROCESS_WORDS];
+    if (trainer->graph->preprocess_basis == PREPROCESS_GUESSED)
+        trainer_warn(trainer,
+                     "the weights do not say how pixels become their input, nor do the images tell: %s is a "
+                     "guess; model.preprocess states it",
+                     preprocess_words(&trainer->graph->preprocess, 6, words));
     warn_of_data(trainer, data_changed);
     trainer_prove(trainer);
     if (goes_on && trainer->extended > 0)

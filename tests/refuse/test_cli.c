@@ -45,6 +45,9 @@ static const struct refusal refusals[] = {
     {2, "missing.txt", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@missing.txt"}},
     {2, "is not expected", {"eval", "--model", "resnet20", "@good"}},
     {2, "\"sharp\": not one of auto", {"eval", "--model", "resnet20", "--data", "@good", "--preprocess", "sharp"}},
+    {2, "preprocess needs images: --data", {"models", "preprocess", "resnet20"}},
+    {2, "--data is for preprocess", {"models", "show", "resnet20", "--data", "@good"}},
+    {2, "trained on nothing", {"models", "preprocess", "resnet20", "--data", "@good"}},
     {2, "\"mean 1\": not one of auto", {"predict", "--model", "resnet20", "--preprocess", "mean 1", "@good"}},
     {2, "one image", {"predict", "--model", "resnet20"}},
     {2, "a model is needed", {"predict", "@good/a/0.png"}},
@@ -93,7 +96,7 @@ static const struct refusal refusals[] = {
     {2, "no column \"bset\" to sort by; it can be best,", {"runs", "--sort", "bset"}},
     {2, "--sort is for the list", {"runs", "delete", "x", "--sort", "best"}},
     {2, "--trash is for the list", {"runs", "tag", "some", "--trash"}},
-    {2, "--runs is for show and verify", {"models", "compare", "a", "b", "--runs", "@good"}},
+    {2, "--runs is for show, verify and preprocess", {"models", "compare", "a", "b", "--runs", "@good"}},
     /* what stands in the wrong place, or is no option */
     {2, "the verb comes first: thaw runs", {"--samples", "X", "runs"}},
     {2, "the verb comes first: thaw runs --json", {"--json", "runs"}},

@@ -22,6 +22,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
 #include "thaw/train/feature_store.h"
+#include "thaw/weights/weights.h"
 #include "world.h"
 
 /* Two experiments that differ in where their runs go. */
@@ -175,6 +176,62 @@ static void resumed_where_other_kernels_are_faster(void **state)
     unlink(path);
     mem_free(path);
     mem_free(home);
+}
+
+/* The tensors of a model and nothing else, as other programs save them. */
+static void strip_metadata(const char *from, const char *to)
+{
+    struct error error = {0};
+    struct weights *weights = weights_open(from, &error);
+    world_must(weights, &error);
+    size_t count = weights_count(weights);
+    struct weights_output *tensor = mem_array(count, sizeof *tensor);
+    for (size_t i = 0; i < count; i++) {
+        const struct weights_tensor *of = weights_get(weights, i);
+        float *values = mem_array((size_t)shape_count(&of->shape) + 1, sizeof *values);
+        world_must(weights_read(weights, i, values, &error), &error);
+        tensor[i] = (struct weights_output){.name = of->name, .type = TENSOR_F32, .shape = of->shape, .values = values};
+    }
+    world_must(safetensors_write(to, tensor, count, NULL, &error), &error);
+    for (size_t i = 0; i < count; i++)
+        mem_free((void *)(uintptr_t)tensor[i].values);
+    mem_free(tensor);
+    weights_close(weights);
+}
+
+/* Weights that learned from pixels of 0 to 255 and do not say so: that is found when the run begins, and stands in its
+ * experiment from then on, also where the images that told it are gone. */
+static void preprocessing_that_was_found(void **state)
+{
+    (void)state;
+    struct experiment first, whole, parts, found;
+    struct world_log a = {0}, b = {.react = stop_at, .at = 6}, c = {0};
+    struct error error = {0};
+    char weights[128];
+    make_pair(&first, &whole, "sgd", "light");
+    world_set(&first, "model.weights=none");
+    world_set(&first, "model.name=resnet20");
+    world_set(&first, "model.preprocess=raw");
+    world_set(&first, "freeze.upto=none");
+    world_run(&a, &first, NULL);
+    char *model = path_join(a.path, "model.safetensors");
+    snprintf(weights, sizeof weights, "%s/raw.safetensors", world.folder);
+    strip_metadata(model, weights);
+    make_pair(&whole, &parts, "sgd", "light");
+    strcpy(whole.model.weights, weights);
+    strcpy(parts.model.weights, weights);
+    a = (struct world_log){0};
+    world_run(&a, &whole, NULL);
+    assert_non_null(strstr(a.last[EVENT_RUN].u.run.weights, "input: raw, by its batch norms on 30 images (sure"));
+    world_run(&b, &parts, NULL);
+    char *settings = path_join(b.path, "experiment.ini");
+    experiment_init(&found);
+    world_must(experiment_load(&found, settings, &error), &error);
+    assert_string_equal(found.model.preprocess, "raw");
+    world_run(&c, &found, b.path);
+    world_assert_same(a.path, c.path);
+    mem_free(settings);
+    mem_free(model);
 }
 
 /* What was kept of the frozen part is gone, or another's, when the run goes on. */
@@ -459,6 +516,7 @@ int main(void)
         cmocka_unit_test(stopped_and_resumed),
         cmocka_unit_test(resumed_with_another_memory),
         cmocka_unit_test(resumed_where_other_kernels_are_faster),
+        cmocka_unit_test(preprocessing_that_was_found),
         cmocka_unit_test(resumed_without_what_was_kept),
         cmocka_unit_test(after_a_live_thaw),
         cmocka_unit_test(same_seed_same_bits_for_any_threads),

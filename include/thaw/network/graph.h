@@ -58,7 +58,7 @@ struct graph_constant {
 struct graph {
     char arch[GRAPH_NAME_MAX]; /* "resnet18" */
     struct preprocess preprocess;
-    bool preprocess_guessed; /* the file does not say how pixels become its input, and neither did anyone else */
+    enum preprocess_basis preprocess_basis;
     int nodes, params, stages;
     struct graph_node *node;
     struct graph_param *param;

@@ -33,5 +33,8 @@ struct graph *zoo_build(const char *name, const struct zoo_options *options,
 /* The same without values, for a few kilobytes: names, shapes, counts and costs to look at. */
 struct graph *zoo_outline(const char *name, const struct zoo_options *options,
                           struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The row whose convolutions a network has, all in their order and most of them padded alike, whatever it is called and
+ * whether its norms are folded; NULL: none, or too few to tell. Tens of milliseconds. */
+const struct zoo_arch *zoo_alike(const struct graph *graph) THAW_NONNULL;
 
 #endif

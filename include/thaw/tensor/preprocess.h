@@ -24,6 +24,10 @@ struct preprocess {
     enum interpolation interpolation;
 };
 
+/* How much is known of it. STATED: by the file, the catalog or the user. USUAL: nobody said, it is what the architecture's
+ * weights usually have. GUESSED: neither. */
+enum preprocess_basis { PREPROCESS_STATED, PREPROCESS_USUAL, PREPROCESS_GUESSED };
+
 /* Puts what `text` says in the place of steps 2 and 3; the size, the crop and the interpolation stay:
  *   auto                      as it is ("" means the same)
  *   torch                     x / 255, less the mean of ImageNet's colours, over their deviation
@@ -31,10 +35,14 @@ struct preprocess {
  *   caffe                     BGR, x from 0 to 255, less ImageNet's mean
  *   unit                      x / 255
  *   raw                       x from 0 to 255
- *   mean A B C std D E F      of x / 255; one number each where all channels share it
- * Grey takes the mean of what is said of three colours. Anything else is ERROR_USAGE and changes nothing. */
+ *   mean A B C std D E F      of x / 255, red, green and blue; one number each where all share it
+ * and behind any of them, "bgr" or "rgb": which comes first. Grey takes the mean of what is said of three colours. Anything else is ERROR_USAGE and changes nothing. */
 bool preprocess_parse(struct preprocess *preprocess, const char *text,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* The shortest such words for steps 2 and 3, numbers of so many digits. Returns text. */
+enum { PREPROCESS_WORDS = 96 };
+const char *preprocess_words(const struct preprocess *preprocess, int digits, char text[PREPROCESS_WORDS]) THAW_NONNULL;
 
 /* All of it as one line, with every number to the bit, as files of ours carry it; and back, false where the text is no
  * such line. */

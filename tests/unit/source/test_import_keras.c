@@ -220,7 +220,7 @@ static void test_networks(void **state)
             fail_msg("%s:\n%s\nis not\n%s", networks[i].name, nodes, networks[i].nodes);
         assert_string_equal(graph->arch, "net");
         assert_true(graph->preprocess.raw && graph->preprocess.std[0] == 1);
-        assert_true(graph->preprocess_guessed);
+        assert_int_equal(graph->preprocess_basis, PREPROCESS_GUESSED);
         assert_true(strstr(networks[i].nodes, "head.") == NULL || strstr(graph->note, "a head of 2 classes is added"));
         mem_free(nodes);
         graph_destroy(graph);

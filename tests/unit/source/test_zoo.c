@@ -401,9 +401,59 @@ static void fresh_weights_depend_on_seed_and_name_alone(void **state)
     graph_destroy(b);
 }
 
+/* A network under another name, its norms folded away, is known by its convolutions; one that differs in a stride or in
+ * how it is padded is not taken for it. */
+static void alikes_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arch, *alike;
+    } rows[] = {{"mobilenet_v2", "mobilenet_v2"}, {"keras_mobilenet_v2", "keras_mobilenet_v2"},
+                {"resnet50", "resnet50"},         {"keras_resnet50", "keras_resnet50"},
+                {"resnet20", "resnet20"},         {"vgg16_bn", "vgg16"}};
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct graph *graph = outline(rows[i].arch, (struct zoo_options){.classes = 5});
+        const struct zoo_arch *found = zoo_alike(graph);
+        if (!found || strcmp(found->name, rows[i].alike) != 0)
+            fail_msg("%s: taken for %s", rows[i].arch, found ? found->name : "none");
+        for (int n = 0; n < graph->nodes; n++)
+            if (graph->node[n].kind == OP_CONV && graph->node[n].attrs.kernel_h == 3)
+                graph->node[n].attrs.dilation_h = 2;
+        assert_null(zoo_alike(graph));
+        graph_destroy(graph);
+    }
+    struct graph *small = outline("lenet", (struct zoo_options){0});
+    assert_null(zoo_alike(small));
+    graph_destroy(small);
+}
+
+/* A class layer that is a convolution starts with small weights, whatever its number of classes. */
+static void classes_start_soft(void **state)
+{
+    (void)state;
+    static const char *const archs[] = {"squeezenet1_1", "keras_mobilenet_0.25"};
+    for (size_t i = 0; i < THAW_LENGTH(archs); i++) {
+        struct error error;
+        const struct zoo_options options = {.classes = 2, .height = 96, .width = 96};
+        struct graph *graph = zoo_build(archs[i], &options, &error);
+        assert_non_null(graph);
+        graph_initialise(graph, 1);
+        const struct graph_param *weight = &graph->param[graph->node[graph_class_layer(graph)].first_param];
+        const float *values = graph->values + weight->offset;
+        float most = 0;
+        for (size_t k = 0; k < weight->count; k++)
+            most = fmaxf(most, fabsf(values[k]));
+        float bound = 1 / sqrtf((float)weight->count / 2); /* as torch.nn.Linear */
+        assert_true(most <= bound && most > 0.8f * bound);
+        graph_destroy(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(alikes_are_found),
+        cmocka_unit_test(classes_start_soft),
         cmocka_unit_test(counts_are_those_of_the_originals),
         cmocka_unit_test(every_architecture_is_counted),
         cmocka_unit_test(slim_vgg_fits_a_small_file),

@@ -164,6 +164,44 @@ static void preprocessing_is_parsed(void **state)
                  (float[]){0.2470f, 0.2435f, 0.2616f});
     check_scheme(3, " mean  0.5  std 0.25 ", false, false, (float[]){0.5f, 0.5f, 0.5f}, (float[]){0.25f, 0.25f, 0.25f});
     check_scheme(1, "mean 0.1307 std 0.3081", false, false, (float[]){0.1307f}, (float[]){0.3081f});
+    check_scheme(3, "torch bgr", false, true, (float[]){0.406f, 0.456f, 0.485f}, (float[]){0.225f, 0.224f, 0.229f});
+    check_scheme(3, "caffe rgb", true, false, (float[]){123.68f, 116.779f, 103.939f}, (float[]){1, 1, 1});
+    check_scheme(3, "mean 1 2 3 std 4 5 6 bgr ", false, true, (float[]){3, 2, 1}, (float[]){6, 5, 4});
+    check_scheme(1, "tf bgr", true, false, (float[]){127.5f}, (float[]){127.5f});
+}
+
+/* Words that say what was parsed, the shortest there are. */
+static void preprocessing_is_worded(void **state)
+{
+    (void)state;
+    static const struct {
+        int channels;
+        const char *said, *words;
+    } rows[] = {
+        {3, "torch", "torch"},
+        {3, "tf rgb", "tf"},
+        {3, "caffe bgr", "caffe"},
+        {3, "caffe rgb", "caffe rgb"},
+        {3, "unit bgr", "unit bgr"},
+        {1, "raw bgr", "raw"},
+        {3, "mean 0 std 1", "unit"},
+        {3, "mean 0.485 0.456 0.406 std 0.229 0.224 0.225", "torch"},
+        {3, "mean 0.1 0.2 0.3 std 0.4 0.5 0.6 bgr", "mean 0.1 0.2 0.3 std 0.4 0.5 0.6 bgr"},
+        {1, "mean 0.1307 std 0.3081", "mean 0.1307 std 0.3081"},
+        {3, "mean 0.5 std 0.5", "mean 0.5 std 0.5"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct error error = {0};
+        char words[PREPROCESS_WORDS];
+        struct preprocess made = {.channels = rows[i].channels}, again = made;
+        assert_true(preprocess_parse(&made, rows[i].said, &error));
+        assert_string_equal(preprocess_words(&made, 6, words), rows[i].words);
+        assert_true(preprocess_parse(&again, words, &error));
+        assert_memory_equal(&made, &again, sizeof made);
+    }
+    struct preprocess lite = {.channels = 3, .raw = true, .mean = {127, 127, 127}, .std = {128, 128, 128}};
+    char words[PREPROCESS_WORDS];
+    assert_string_equal(preprocess_words(&lite, 6, words), "mean 0.498039 std 0.501961");
 }
 
 static void preprocessing_is_refused(void **state)
@@ -183,6 +221,10 @@ static void preprocessing_is_refused(void **state)
         "std 1 mean 0",
         "mean 0 std 1 x",
         "meant 0 std 1",
+        "bgr",
+        "torch gbr",
+        "torchbgr",
+        "torch bgr rgb",
     };
     for (size_t i = 0; i < THAW_LENGTH(texts); i++) {
         struct error error = {0};
@@ -205,7 +247,7 @@ int main(void)
         cmocka_unit_test(shapes_count_and_print),      cmocka_unit_test(halves_round_trip),
         cmocka_unit_test(rounding_is_to_nearest_even), cmocka_unit_test(integers_convert_unaligned),
         cmocka_unit_test(gemm_equals_plain_loops),     cmocka_unit_test(preprocessing_is_parsed),
-        cmocka_unit_test(preprocessing_is_refused),
+        cmocka_unit_test(preprocessing_is_worded),     cmocka_unit_test(preprocessing_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
