@@ -10,6 +10,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/run/run_find.h"
 #include "thaw/run/rundir.h"
+#include "thaw/shelf/beside.h"
 #include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
@@ -25,8 +26,10 @@ static bool take_class_names(struct model_argument *argument, const char *path, 
     if (!weights)
         return true;
     argument->class_name = bind_class_names(weights, &argument->classes);
-    argument->own_names = argument->class_name != NULL;
     weights_close(weights);
+    if (!argument->class_name)
+        argument->class_name = beside_class_names(path, &argument->classes);
+    argument->own_names = argument->class_name != NULL;
     if (argument->class_name)
         return true;
     struct catalog *catalog = catalog_open(NULL, error);

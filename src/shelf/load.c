@@ -9,6 +9,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/shelf/beside.h"
 #include "thaw/source/import.h"
 #include "thaw/source/zoo.h"
 
@@ -16,6 +17,8 @@
 struct source {
     struct catalog *catalog;
     const struct catalog_row *row; /* or NULL */
+    struct preprocess beside;      /* what files beside it say; height 0: nothing */
+    struct error beside_fault;     /* one of them cannot be read */
     struct weights *weights;       /* or NULL */
 };
 
@@ -35,6 +38,8 @@ static bool source_open(struct source *source, const char *name, struct error *e
         source->weights = weights_open(path, error);
     if (source->weights)
         source->row = catalog_match(source->catalog, path);
+    if (source->weights && !beside_preprocess(path, &source->beside, &source->beside_fault))
+        source->beside.height = 0;
     mem_free(path);
     return source->weights != NULL;
 }
@@ -95,6 +100,10 @@ static struct graph *build(const struct load_request *request, struct source *so
     struct preprocess bound;
     if (source->row && source->row->input > 0)
         options.height = options.width = source->row->input;
+    if (source->beside.height) {
+        options.height = source->beside.height;
+        options.width = source->beside.width;
+    }
     if (weights && bind_file_preprocess(weights, &bound)) {
         options.height = bound.height;
         options.width = bound.width;
@@ -105,6 +114,23 @@ static struct graph *build(const struct load_request *request, struct source *so
     return zoo_build(arch, &options, error);
 }
 
+/* What the catalog says of the preprocessing, then the files beside the weights, then the weights themselves, each of which
+ * counts for more than the one before. */
+static void take_said(struct graph *graph, const struct source *source)
+{
+    struct preprocess bound, *own = &graph->preprocess;
+    bool by_file = bind_file_preprocess(source->weights, &bound);
+    if (source->row)
+        catalog_preprocess(source->row, own);
+    if (source->beside.height)
+        preprocess_take(own, &source->beside);
+    bind_preprocess(graph, source->weights);
+    if (source->beside_fault.kind != ERROR_NONE)
+        graph_add_note(graph, "%s", source->beside_fault.text);
+    if (source->row || source->beside.height || by_file)
+        graph->preprocess_basis = PREPROCESS_STATED;
+}
+
 static struct graph *build_and_bind(const struct load_request *request, struct source *source,
                                     struct bind_report *report, struct error *error)
 {
@@ -112,12 +138,8 @@ static struct graph *build_and_bind(const struct load_request *request, struct s
     struct graph *graph = build(request, source, error);
     bool ready = graph != NULL;
     if (ready && weights) {
-        struct preprocess stated;
-        if (source->row)
-            catalog_preprocess(source->row, &graph->preprocess);
-        bind_preprocess(graph, weights);
-        if (!source->row && !bind_file_preprocess(weights, &stated))
-            graph->preprocess_basis = PREPROCESS_USUAL;
+        graph->preprocess_basis = PREPROCESS_USUAL;
+        take_said(graph, source);
         ready = bind_weights(graph, weights, request->seed, report, error);
     } else if (ready) {
         graph_initialise(graph, request->seed);
@@ -156,14 +178,10 @@ static struct graph *import(const struct load_request *request, struct source *s
                             struct error *error)
 {
     struct graph *graph = import_graph(source->weights, request, true, report, error);
-    struct preprocess bound;
     if (!graph)
         return NULL;
     check_row(source, graph->arch);
-    if (source->row && !bind_file_preprocess(source->weights, &bound)) {
-        catalog_preprocess(source->row, &graph->preprocess);
-        graph->preprocess_basis = PREPROCESS_STATED;
-    }
+    take_said(graph, source);
     if (graph->preprocess_basis == PREPROCESS_GUESSED)
         guess_by_trunk(graph);
     return graph;

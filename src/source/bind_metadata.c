@@ -2,6 +2,7 @@
  * whoever names classes. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bind_private.h"
@@ -15,18 +16,53 @@ bool bind_file_preprocess(const struct weights *weights, struct preprocess *prep
 
 void bind_preprocess(struct graph *graph, const struct weights *weights)
 {
-    struct preprocess file, *own = &graph->preprocess;
-    if (!bind_file_preprocess(weights, &file) || file.channels != own->channels)
-        return;
-    if (file.height != own->height || file.width != own->width) /* the same share of the image is cropped away */
-        file.resize = own->height == own->width ? (file.resize * own->height + file.height / 2) / file.height : 0;
-    file.height = own->height;
-    file.width = own->width;
-    *own = file;
+    struct preprocess file;
+    if (bind_file_preprocess(weights, &file) && file.channels == graph->preprocess.channels)
+        preprocess_take(&graph->preprocess, &file);
+}
+
+/* The text between quotes behind "NUMBER:", at *text, which moves behind it; NULL: it is not that number's. The caller
+ * frees. Quotes are Python's, with a backslash before one inside. */
+static char *read_name(const char **text, long number)
+{
+    char *end;
+    *text += strspn(*text, " ,{");
+    if (strtol(*text, &end, 10) != number || end == *text || *end != ':')
+        return NULL;
+    end += 1 + strspn(end + 1, " ");
+    char quote = *end;
+    if (quote != '\'' && quote != '"')
+        return NULL;
+    const char *from = ++end;
+    while (*end && *end != quote)
+        end += 1 + (*end == '\\' && end[1]);
+    char *name = mem_format("%.*s", (int)(end - from), from), *to = name;
+    for (const char *at = name; *at; at++) {
+        at += *at == '\\' && at[1];
+        *to++ = *at;
+    }
+    *to = '\0';
+    *text = *end ? end + 1 : end;
+    return name;
+}
+
+/* {0: 'ant', 1: 'bee'}, as exporters write a dictionary of Python's. */
+static char **names_of_onnx(const struct weights *weights, int *count)
+{
+    const char *text = weights_metadata(weights, WEIGHTS_ONNX_NAMES);
+    char **names = NULL;
+    *count = 0;
+    for (char *name; text && (name = read_name(&text, *count));) {
+        names = mem_grow(names, (size_t)*count + 1, sizeof *names);
+        names[(*count)++] = name;
+    }
+    return names;
 }
 
 char **bind_class_names(const struct weights *weights, int *count)
 {
+    if (weights_metadata(weights, WEIGHTS_ONNX_NAMES))
+        return names_of_onnx(weights, count);
     const char *text = weights_metadata(weights, BIND_KEY_CLASS_NAMES);
     *count = 0;
     if (!text || !*text)

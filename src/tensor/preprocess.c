@@ -4,6 +4,7 @@
 #include "thaw/tensor/preprocess.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,25 @@ bool preprocess_parse(struct preprocess *preprocess, const char *text, struct er
         preprocess->std[0] = (scheme.std[0] + scheme.std[1] + scheme.std[2]) / 3;
     }
     return true;
+}
+
+void preprocess_take(struct preprocess *to, const struct preprocess *from)
+{
+    struct preprocess own = *from;
+    bool square = to->height == to->width;
+    if (to->height != from->height || to->width != from->width)
+        own.resize = square && from->height > 0
+                         ? (int)(((int64_t)from->resize * to->height + from->height / 2) / from->height)
+                         : 0;
+    own.height = to->height;
+    own.width = to->width;
+    own.channels = to->channels;
+    if (to->channels == 1 && from->channels == 3) {
+        own.bgr = false;
+        own.mean[0] = (from->mean[0] + from->mean[1] + from->mean[2]) / 3;
+        own.std[0] = (from->std[0] + from->std[1] + from->std[2]) / 3;
+    }
+    *to = own;
 }
 
 static bool is_scheme(const struct preprocess *p, const char *words)

@@ -98,10 +98,26 @@ int look_affords(const struct look *look, double macs, double floats)
 
 /* --- candidates --- */
 
+/* Whether the same comes of both, but for rounding: "tf" and "mean 0.5 std 0.5". */
+static bool is_same_rule(const char *a, const char *b)
+{
+    struct error unused;
+    struct preprocess one = {.channels = 3}, other = one;
+    if (!preprocess_parse(&one, a, &unused) || !preprocess_parse(&other, b, &unused) || one.bgr != other.bgr)
+        return false;
+    bool same = true;
+    for (int c = 0; c < 3; c++) {
+        double one_scale = one.raw ? 255 : 1, other_scale = other.raw ? 255 : 1;
+        same = same && fabs((double)one.mean[c] / one_scale - (double)other.mean[c] / other_scale) < 1e-6 &&
+               fabs((double)one.std[c] / one_scale - (double)other.std[c] / other_scale) < 1e-6;
+    }
+    return same;
+}
+
 static void add_candidate(struct detective_finding *finding, const char *words)
 {
     for (int i = 0; i < finding->candidates; i++)
-        if (strcmp(finding->candidate[i].words, words) == 0)
+        if (is_same_rule(finding->candidate[i].words, words))
             return;
     struct detective_candidate *candidate = &finding->candidate[finding->candidates++];
     *candidate = (struct detective_candidate){.distance = NAN, .loss = NAN, .accuracy = NAN, .decided = NAN};

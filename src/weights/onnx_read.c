@@ -24,7 +24,8 @@ enum { BUDGET_FACTOR = 4, BUDGET_FLOOR = 512 << 10, LISTED_BYTES = 384, CHUNK_BY
 #define COUNT_MAX ((int64_t)1 << 40)
 
 /* Fields of onnx.proto that are walked here. */
-enum { MODEL_PRODUCER = 2, MODEL_GRAPH = 7, MODEL_OPSET = 8 };
+enum { MODEL_PRODUCER = 2, MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_PROPERTY = 14 };
+enum { PROPERTY_KEY = 1, PROPERTY_VALUE = 2 };
 enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12, GRAPH_SPARSE = 15 };
 enum { NODE_ATTRIBUTE = 5, ATTRIBUTE_TENSOR = 5 };
 
@@ -71,6 +72,7 @@ struct reader {
     ProtobufCAllocator allocator;
     struct onnx_files files; /* of external data */
     struct counts counts, done;
+    const char *key, *value; /* of the property that is read */
 };
 
 /* --- protobuf-c within the budget --- */
@@ -520,6 +522,27 @@ static bool read_opset(struct reader *reader, const struct onnx_field *field, st
     return true;
 }
 
+static bool read_property_field(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    const char **text = field->number == PROPERTY_KEY ? &reader->key : &reader->value;
+    if ((field->number != PROPERTY_KEY && field->number != PROPERTY_VALUE) || field->wire != ONNX_BYTES)
+        return true;
+    return keep_bytes(reader->file, field->data, field->size, text, error);
+}
+
+/* Of what exporters write about a model, what is asked for (WEIGHTS_ONNX_NAMES and its like); the first of a kind. */
+static bool read_property(struct reader *reader, const struct onnx_field *field, struct error *error)
+{
+    static const char *const wanted[] = {WEIGHTS_ONNX_AUTHOR, WEIGHTS_ONNX_NAMES, WEIGHTS_ONNX_TASK};
+    reader->key = reader->value = "";
+    if (field->wire != ONNX_BYTES || !walk(reader, field->data, field->size, read_property_field, error))
+        return false;
+    for (size_t i = 0; i < THAW_LENGTH(wanted); i++)
+        if (strcmp(reader->key, wanted[i] + strlen("onnx.")) == 0 && !weights_metadata(reader->weights, wanted[i]))
+            weights_add_metadata(reader->weights, wanted[i], reader->value);
+    return true;
+}
+
 static bool count_model_field(struct reader *reader, const struct onnx_field *field, struct error *error)
 {
     return field->number != MODEL_GRAPH ||
@@ -532,6 +555,8 @@ static bool read_model_field(struct reader *reader, const struct onnx_field *fie
         return walk(reader, field->data, field->size, read_graph_field, error);
     if (field->number == MODEL_OPSET)
         return read_opset(reader, field, error);
+    if (field->number == MODEL_PROPERTY)
+        return read_property(reader, field, error);
     if (field->number == MODEL_PRODUCER && field->wire == ONNX_BYTES)
         return keep_bytes(reader->file, field->data, field->size, &reader->file->view.producer, error);
     return true;

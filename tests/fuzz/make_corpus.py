@@ -515,6 +515,28 @@ def theme():
     }
 
 
+def beside():
+    """preprocessor_config.json up to a zero byte, config.json behind it."""
+    def both(processor, config):
+        parts = [b"" if of is None else json.dumps(of).encode() for of in (processor, config)]
+        return b"\0".join(parts)
+
+    colours = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+    return {
+        "vit": both({"do_normalize": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 2, "size": 224}, {"id2label": {"0": "ant", "1": "bee"}}),
+        "convnext": both({"crop_pct": 0.875, "do_rescale": True, "rescale_factor": 1 / 255, "resample": 3, "size": {"shortest_edge": 224}, **colours}, None),
+        "efficientnet": both({"include_top": True, "do_center_crop": False, "rescale_offset": False, "size": {"height": 224, "width": 224}, **colours}, None),
+        "mobilevit": both({"do_flip_channel_order": True, "do_normalize": False, "crop_size": {"height": 256, "width": 256}, "do_center_crop": True, "size": {"shortest_edge": 288}}, None),
+        "offset": both({"rescale_factor": 1 / 127.5, "rescale_offset": True, "do_normalize": False, "size": 96}, None),
+        "timm": both(None, {"architecture": "resnet50", "num_classes": 2, "label_names": ["a", "b"], "pretrained_cfg": {"input_size": [3, 224, 224], "crop_pct": 0.95, "crop_mode": "center", "interpolation": "bicubic", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}),
+        "zero_std": both({"image_mean": [0, 0, 0], "image_std": [1, 0, 1], "size": 8}, None),
+        "huge": both({"image_mean": [1e308] * 3, "image_std": [1e-308] * 3, "rescale_factor": 1e-300, "size": 8}, {"id2label": {"1": "one"}}),
+        "crop": both({"size": {"shortest_edge": 4096}, "crop_pct": 1e-9, **colours}, None),
+        "list": b"[1, 2]\0{",
+        "empty": b"",
+    }
+
+
 def onnx():
     """Models that other tests keep: the smallest of each kind."""
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -695,7 +717,7 @@ def pipe():
 
 
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, checkpoint, catalog,
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, checkpoint, catalog, beside,
                    experiment, theme, onnx, darknet, event, story, rundir, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)

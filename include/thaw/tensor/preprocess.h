@@ -40,6 +40,10 @@ enum preprocess_basis { PREPROCESS_STATED, PREPROCESS_USUAL, PREPROCESS_GUESSED 
 bool preprocess_parse(struct preprocess *preprocess, const char *text,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* Takes all that another says but the input's size and channels: at another size the same share of the image is cropped
+ * away, and grey takes the mean of the colours' figures. */
+void preprocess_take(struct preprocess *to, const struct preprocess *from) THAW_NONNULL;
+
 /* The shortest such words for steps 2 and 3, numbers of so many digits. Returns text. */
 enum { PREPROCESS_WORDS = 96 };
 const char *preprocess_words(const struct preprocess *preprocess, int digits, char text[PREPROCESS_WORDS]) THAW_NONNULL;

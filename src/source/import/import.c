@@ -131,7 +131,8 @@ static struct graph *outline(const struct importer *importer, const struct weigh
     struct preprocess stated;
     if (graph) {
         bind_preprocess(graph, weights);
-        graph->preprocess_basis = bind_file_preprocess(weights, &stated) ? PREPROCESS_STATED : PREPROCESS_GUESSED;
+        if (bind_file_preprocess(weights, &stated))
+            graph->preprocess_basis = PREPROCESS_STATED;
     } else {
         error_wrap(error, "%s", weights_path(weights));
     }

@@ -345,6 +345,7 @@ static struct graph *build(const struct weights *weights, const json_t *root, in
     net.graph = graph_create(name, shape[0], shape[1], shape[2]);
     net.graph->preprocess =
         (struct preprocess){.height = shape[0], .width = shape[1], .channels = shape[2], .raw = true, .std = {1, 1, 1}};
+    net.graph->preprocess_basis = PREPROCESS_GUESSED;
     struct knet_value in = {.node = 0}, out = {.node = 0};
     if (weights_metadata(weights, WEIGHTS_NOTE))
         graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));

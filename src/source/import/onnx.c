@@ -148,16 +148,25 @@ static int side_of(int64_t dim)
     return dim < 0 ? SIDE_UNKNOWN : dim > SIDE_MAX ? 0 : (int)dim;
 }
 
+/* Ultralytics's classifiers, which say whose they are: the shorter side to the input's, cropped, x / 255. */
+static bool is_ultralytics(const struct net *net)
+{
+    const char *author = weights_metadata(net->weights, WEIGHTS_ONNX_AUTHOR);
+    const char *task = weights_metadata(net->weights, WEIGHTS_ONNX_TASK);
+    return author && task && strcmp(author, "Ultralytics") == 0 && strcmp(task, "classify") == 0;
+}
+
 /* The normalisation nobody wrote down: torch's ImageNet one for images of photographs' size, x / 255 for small ones. */
 static void guess_preprocess(struct net *net, struct shape4 input)
 {
     struct error unused;
     struct preprocess *guess = &net->preprocess;
-    bool large = input.c == 3 && input.h >= 96;
+    net->preprocess_stated = is_ultralytics(net);
+    bool large = input.c == 3 && input.h >= 96 && !net->preprocess_stated;
     guess->height = input.h;
     guess->width = input.w;
     guess->channels = input.c;
-    guess->resize = large ? (input.h * 256 + 112) / 224 : 0;
+    guess->resize = large ? (input.h * 256 + 112) / 224 : net->preprocess_stated && input.h == input.w ? input.h : 0;
     if (!preprocess_parse(guess, large ? "torch" : "unit", &unused))
         *guess = (struct preprocess){.height = input.h, .width = input.w, .channels = input.c, .std = {1, 1, 1}};
 }

@@ -97,6 +97,7 @@ struct net {
     size_t blocks, blocks_room;
     const struct onnx_node *dropped; /* the softmax that was left out, or NULL */
     struct preprocess preprocess;
+    bool preprocess_stated;
 };
 
 /* --- onnx.c --- */

@@ -50,17 +50,6 @@ bool import_check_trunk(const struct graph *to, const struct graph *from, struct
     return true;
 }
 
-static void resize_preprocess(struct graph *graph, const struct preprocess *from)
-{
-    const struct shape4 *input = &graph->node[0].shape;
-    struct preprocess *own = &graph->preprocess;
-    *own = *from;
-    if (input->h != from->height || input->w != from->width) /* the same share of the image is cropped away */
-        own->resize = from->height ? (int)((int64_t)from->resize * input->h / from->height) : 0;
-    own->height = input->h;
-    own->width = input->w;
-}
-
 struct graph *import_resized(const struct graph *graph, int side, int classes, struct error *error)
 {
     if (classes && classes != graph->classes && graph_class_layer(graph) < 0) {
@@ -71,7 +60,10 @@ struct graph *import_resized(const struct graph *graph, int side, int classes, s
     const struct shape4 *input = &graph->node[0].shape;
     struct graph *made = graph_create(graph->arch, side ? side : input->h, side ? side : input->w, input->c);
     copy_nodes(made, graph, classes);
-    resize_preprocess(made, &graph->preprocess);
+    made->preprocess = (struct preprocess){
+        .height = made->node[0].shape.h, .width = made->node[0].shape.w, .channels = made->node[0].shape.c};
+    preprocess_take(&made->preprocess, &graph->preprocess);
+    made->preprocess_basis = graph->preprocess_basis;
     if (graph_seal(made, error) && import_check_trunk(made, graph, error))
         return made;
     graph_destroy(made);

@@ -81,25 +81,6 @@ static bool refuse_name(const char *name, struct error *error)
     return false;
 }
 
-/* What the architecture's usual preprocessing becomes at another input size or channel count: the same share of the
- * image is cropped away, and grey takes the mean of the colours' statistics. */
-static struct preprocess adapt_preprocess(const struct preprocess *from, const struct zoo_options *options)
-{
-    struct preprocess to = *from;
-    to.height = options->height;
-    to.width = options->width;
-    to.channels = options->channels;
-    if (options->height != options->width)
-        to.resize = 0;
-    else if (from->resize > 0)
-        to.resize = (from->resize * options->height + from->height / 2) / from->height;
-    if (options->channels == 1) {
-        to.mean[0] = (from->mean[0] + from->mean[1] + from->mean[2]) / 3;
-        to.std[0] = (from->std[0] + from->std[1] + from->std[2]) / 3;
-    }
-    return to;
-}
-
 static bool resolve_options(const struct zoo_arch *arch, const struct zoo_options *from, struct zoo_options *to,
                             struct error *error)
 {
@@ -128,7 +109,9 @@ static struct graph *assemble(const char *name, const struct zoo_options *option
     if (!resolve_options(arch, options, &resolved, error))
         return NULL;
     struct graph *graph = graph_create(arch->name, resolved.height, resolved.width, resolved.channels);
-    graph->preprocess = adapt_preprocess(&arch->preprocess, &resolved);
+    graph->preprocess =
+        (struct preprocess){.height = resolved.height, .width = resolved.width, .channels = resolved.channels};
+    preprocess_take(&graph->preprocess, &arch->preprocess);
     arch->build(graph, arch, &resolved);
     return graph;
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/network/graph_json.h"
 #include "thaw/shelf/load.h"
@@ -251,12 +252,77 @@ static void test_hostile_texts(void **state)
     graph_destroy(graph);
 }
 
+/* A field of ONNX's protobuf, behind those that are there: metadata_props (14) of key and value. Returns the bytes. */
+static size_t put_property(uint8_t *at, const char *key, const char *value)
+{
+    size_t keys = strlen(key), values = strlen(value), used = 0;
+    assert_true(keys + values + 4 < 128);
+    at[used++] = 14 << 3 | 2;
+    at[used++] = (uint8_t)(keys + values + 4);
+    at[used++] = 1 << 3 | 2;
+    at[used++] = (uint8_t)keys;
+    memcpy(at + used, key, keys);
+    used += keys;
+    at[used++] = 2 << 3 | 2;
+    at[used++] = (uint8_t)values;
+    memcpy(at + used, value, values);
+    return used + values;
+}
+
+/* What Ultralytics writes about its classifiers: their preprocessing is stated, their classes have names. */
+static void test_onnx_properties(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *author, *task;
+        enum preprocess_basis basis;
+    } rows[] = {{"Ultralytics", "classify", PREPROCESS_STATED},
+                {"Ultralytics", "detect", PREPROCESS_GUESSED},
+                {"Somebody", "classify", PREPROCESS_GUESSED}};
+    const char *source = getenv("THAW_SRCDIR");
+    char *from = mem_format("%s/tests/unit/weights/fixtures/small.onnx", source ? source : ".");
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct error error = {0};
+        struct file_bytes bytes = {0};
+        assert_true(file_read(&bytes, from, 1 << 20, &error));
+        uint8_t *all = mem_alloc(bytes.size + 512);
+        memcpy(all, bytes.data, bytes.size);
+        size_t size = bytes.size;
+        size += put_property(all + size, "author", rows[i].author);
+        size += put_property(all + size, "task", rows[i].task);
+        size += put_property(all + size, "thaw.arch", "vgg16");
+        size += put_property(all + size, "names", "{0: 'ant', 1: \"bee's\", 2: 'a\\'b', 4: 'lost'}");
+        assert_true(file_write_atomic(path, all, size, &error));
+        mem_free(all);
+        file_bytes_finish(&bytes);
+        struct weights *weights = weights_open(path, &error);
+        assert_non_null(weights);
+        assert_null(weights_metadata(weights, "thaw.arch"));
+        int count;
+        char **name = bind_class_names(weights, &count);
+        assert_int_equal(count, 3);
+        assert_string_equal(name[1], "bee's");
+        assert_string_equal(name[2], "a'b");
+        bind_free_class_names(name, count);
+        struct bind_report report;
+        struct load_request request = {.weights = path};
+        struct graph *graph = import_graph(weights, &request, false, &report, &error);
+        if (!graph)
+            fail_msg("%s", error.text);
+        assert_int_equal(graph->preprocess_basis, rows[i].basis);
+        graph_destroy(graph);
+        weights_close(weights);
+    }
+    mem_free(from);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zoo_through_text),    cmocka_unit_test(test_export_and_load),
-        cmocka_unit_test(test_other_head_and_size), cmocka_unit_test(test_another_name),
-        cmocka_unit_test(test_too_large),           cmocka_unit_test(test_hostile_texts),
+        cmocka_unit_test(test_onnx_properties), cmocka_unit_test(test_zoo_through_text),
+        cmocka_unit_test(test_export_and_load), cmocka_unit_test(test_other_head_and_size),
+        cmocka_unit_test(test_another_name),    cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_hostile_texts),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

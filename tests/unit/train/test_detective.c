@@ -133,7 +133,9 @@ static int right_ones(struct graph *graph)
     for (size_t i = 0; i < THAW_LENGTH(truths); i++) {
         learn_statistics(graph, truths[i]);
         struct detective_finding finding = look(graph, 2);
-        bool found = strcmp(finding.candidate[finding.best].words, truths[i]) == 0;
+        const char *words = finding.candidate[finding.best].words;
+        bool found = strcmp(words, truths[i]) == 0 ||
+                     (strcmp(words, "mean 0.5 std 0.5") == 0 && strcmp(truths[i], "tf") == 0); /* the same */
         right += found;
         if (!found)
             print_message("%s, %s: %s was found\n", graph->arch, truths[i], finding.candidate[finding.best].words);
