@@ -53,6 +53,7 @@ struct trainer {
     bool holds_first;                        /* it begins with a checkpoint of its own */
     char from[64];                           /* the file that it goes on from */
     char *passed_over;                       /* a warning about what it goes on from; NULL: none */
+    struct run_damage damage;                /* of the events that it goes on with */
     struct recorded_commands recorded;       /* to be done again */
     const struct recorded_command *repeated; /* that is done again now, or NULL */
 

@@ -169,7 +169,7 @@ static bool take_run(struct trainer *trainer, bool *data_changed, struct error *
                                               "happened is lost; the run itself goes on to the same bits",
                                               events);
     }
-    good = good && recorded_read(&trainer->recorded, events, saved.mark, &trainer->holds_first, error);
+    good = good && recorded_read(&trainer->recorded, run, saved.mark, &trainer->damage, &trainer->holds_first, error);
     trainer->began = good && saved.mark > 0;
     if (!trainer->began && trainer->extended > 0)
         trainer->at.epochs = trainer->extended;
