@@ -266,6 +266,34 @@ static void refused_where_nothing_is_left(void **state)
     assert_true(size_of(run, "events.jsonl") > 1000);
 }
 
+/* A fork elsewhere would be another run: which places are left is told. */
+static void a_fork_from_damage_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *remove, *at, *part;
+    } rows[] = {
+        {"true", NULL, "fork at epoch-0003, the newest checkpoint of that run that is whole"},
+        {"rm epoch-0003*", NULL, "fork at epoch-0002, the newest"},
+        {"rm [be]*", NULL, "no other checkpoint of that run can be read either"},
+        {"cp epoch-0003.safetensors last.safetensors; printf x >> epoch-0003.safetensors", "epoch-0003",
+         "fork at last, the newest"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct world_log log = {0};
+        struct trainer_status status;
+        struct experiment experiment = world_experiment();
+        char run[512];
+        copy_run(run);
+        flip(run, LAST, 5000);
+        run_shell("cd '%s'/checkpoints && { %s; }", run, rows[i].remove);
+        struct trainer_options options = {.experiment = &experiment, .fork = run, .checkpoint = rows[i].at};
+        world_run_failing_options(&log, &options, &status);
+        if (status.error.kind != ERROR_DATA || !strstr(status.error.text, rows[i].part))
+            fail_msg("%d: %s", status.error.kind, status.error.text);
+    }
+}
+
 /* A fork has a checkpoint before its first event; without it it does not begin at its parent's once more. */
 static void a_fork_without_its_own_is_refused(void **state)
 {
@@ -593,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_seen),
         cmocka_unit_test(goes_on_from_an_older_one),
         cmocka_unit_test(refused_where_nothing_is_left),
+        cmocka_unit_test(a_fork_from_damage_is_refused),
         cmocka_unit_test(a_fork_without_its_own_is_refused),
         cmocka_unit_test(newer_runs_are_not_written_to),
         cmocka_unit_test(lost_events_are_told),
