@@ -8,6 +8,7 @@
  * predictions-best.json is the same of the best evaluation, whose model is exported. */
 #include "config.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,7 +169,7 @@ static bool name_file(const char *from, const char *to, struct error *error)
     struct file_map map;
     unlink(to);
     if (link(from, to) == 0)
-        return true;
+        return file_sync_folder(to) || error_set_errno(error, ERROR_FAILED, errno, "%s", to);
     bool good = file_map_open_own(&map, from, error);
     if (good) {
         good = file_write_atomic(to, map.data, map.size, error);
