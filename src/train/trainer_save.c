@@ -18,6 +18,7 @@
 #include "checkpoint_find.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/source/bind.h"
 #include "trainer_private.h"
 
@@ -208,13 +209,6 @@ bool trainer_save_asked(struct trainer *trainer, const struct run_command *comma
     return true;
 }
 
-/* A name or path that is no UTF-8 has no JSON form; its place stays empty. */
-static json_t *text_or_empty(const char *text)
-{
-    json_t *json = json_string(text);
-    return json ? json : json_string("");
-}
-
 void trainer_predictions_finish(struct task_predictions *predictions)
 {
     mem_free(predictions->label);
@@ -230,11 +224,11 @@ static json_t *describe(const struct trainer *trainer, const struct task_predict
     char *here = path_whole("");
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes, text_or_empty(dataset->class_name[c]));
+        json_array_append_new(classes, text_to_json(dataset->class_name[c]));
     for (size_t i = 0; i < predictions->images; i++) {
         json_t *row = json_object();
         char *path = path_join(here, dataset->images[DATASET_VAL].item[predictions->index[i]].path);
-        json_object_set_new(row, "path", text_or_empty(path));
+        json_object_set_new(row, "path", text_to_json(path));
         mem_free(path);
         json_object_set_new(row, "label", json_integer(predictions->label[i]));
         json_object_set_new(row, "predicted", json_integer(predictions->predicted[i]));
