@@ -348,7 +348,10 @@ bool rundir_append(struct rundir *rundir, const struct event *event, struct erro
     struct stat status = {.st_nlink = 1};
     off_t before = fstat(rundir->events, &status) == 0 ? status.st_size : 0;
     errno = line ? 0 : EIO;
-    ssize_t wrote = line ? write(rundir->events, line, length) : -1;
+    ssize_t wrote = -1;
+    do
+        wrote = line ? write(rundir->events, line, length) : -1;
+    while (wrote < 0 && errno == EINTR);
     int fault = wrote < 0 ? errno : ENOSPC;
     mem_free(line);
     if (status.st_nlink == 0)

@@ -104,6 +104,7 @@ struct trainer {
     uint64_t pause_behind; /* a pause comes behind this step; 0: none */
     struct error failure;  /* kind != NONE: the run fails */
     bool unheard;          /* because an event could not be kept: the state itself is whole */
+    struct event untold;   /* that event, where it is of a step, which nobody makes again; else of another kind */
     uint64_t told_to;      /* rundir_mark that goes with the cursor while the events of an epoch's end come; else 0 */
 
     struct queue *commands; /* struct run_command *, allocated */

@@ -341,6 +341,9 @@ void trainer_account(struct trainer *trainer)
 void trainer_rescue(struct trainer *trainer)
 {
     struct error error = {0};
+    /* what failed once may go well now */
+    if (trainer->untold.kind == EVENT_STEP && rundir_append(trainer->rundir, &trainer->untold, &error))
+        trainer->sink.emit(trainer->sink.context, &trainer->untold);
     uint64_t mark = trainer->told_to ? trainer->told_to : rundir_mark(trainer->rundir);
     if (trainer->best_held)
         write_held(trainer);
