@@ -14,30 +14,16 @@
 #include "thaw/base/number.h"
 #include "thaw/base/text.h"
 
-json_t *print_json_text(const char *text)
-{
-    json_t *string = json_string(text);
-    if (string)
-        return string;
-    char *ascii = mem_string(text);
-    for (char *at = ascii; *at; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
-    string = json_string(ascii);
-    mem_free(ascii);
-    return string;
-}
-
 json_t *print_json_told(const char *text)
 {
-    return text[0] ? print_json_text(text) : json_null();
+    return text[0] ? text_to_json(text) : json_null();
 }
 
 json_t *print_json_texts(char *const *text, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, print_json_text(text[i]));
+        json_array_append_new(list, text_to_json(text[i]));
     return list;
 }
 

@@ -7,14 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A JSON string of any bytes: what is not UTF-8 becomes '?' for each byte outside ASCII. */
-json_t *print_json_text(const char *text);
 /* One JSON value on a stream, without blanks. Numbers read back to the bit; of texts, what may steer a terminal is
  * written as \u202e is. */
 void print_json(FILE *stream, const json_t *json);
 /* A line of JSON on stdout; false: it was not written. */
 bool print_json_line(const char *json);
-json_t *print_json_told(const char *text);                 /* the same, "": null */
+json_t *print_json_told(const char *text);                 /* text_to_json, "": null */
 json_t *print_json_texts(char *const *text, size_t count); /* an array of them */
 /* A JSON number, or null where it is not finite. */
 json_t *print_json_real(double value);

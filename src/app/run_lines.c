@@ -12,6 +12,7 @@
 #include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/run/rundir.h"
 
 void run_lines_init(struct run_lines *lines, FILE *out, bool quiet)
@@ -236,7 +237,7 @@ static void end_json(const struct run_lines *lines, const char *run, const char 
     bool began = first->kind == EVENT_RUN;
     const char *name = figure_name(lines);
     json_t *object = json_pack(
-        "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", print_json_text(run), "how", how, "model",
+        "{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "run", text_to_json(run), "how", how, "model",
         began ? print_json_told(first->u.run.model) : json_null(), "weights",
         began ? print_json_told(first->u.run.weights) : json_null(), "data",
         began ? print_json_told(first->u.run.data) : json_null(), "epochs", story->epochs_done, "classes",

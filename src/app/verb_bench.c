@@ -10,6 +10,7 @@
 #include "say.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/text.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/tensor/gemm.h"
@@ -72,7 +73,7 @@ static json_t *result_object(enum bench_regime regime, const struct bench_result
     double peer = bench_peer_rate(subject->peers, subject->graph->arch, bench_regime_name(regime),
                                   settings->bench.batch, settings->bench.threads, &name);
     if (peer > 0) {
-        json_object_set_new(object, "peer", print_json_text(name));
+        json_object_set_new(object, "peer", text_to_json(name));
         json_object_set_new(object, "times_peer", print_json_real(result->images_per_second / peer));
     }
     return object;

@@ -10,13 +10,14 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/text.h"
 #include "thaw/train/feature_store.h"
 
 static json_t *entry_object(const struct feature_stored *entry)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:f, s:b}", "path", print_json_text(entry->path), "model",
-                     print_json_text(entry->model), "images", print_json_text(entry->images), "view",
-                     print_json_text(entry->view), "bytes", (json_int_t)entry->bytes, "used", entry->used, "in_use",
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:f, s:b}", "path", text_to_json(entry->path), "model",
+                     text_to_json(entry->model), "images", text_to_json(entry->images), "view",
+                     text_to_json(entry->view), "bytes", (json_int_t)entry->bytes, "used", entry->used, "in_use",
                      entry->in_use);
 }
 
@@ -46,8 +47,8 @@ static void tell_all(const char *folder, bool json)
     }
     feature_store_free(list, count);
     if (json)
-        app_json(json_pack("{s:o, s:I, s:O}", "folder", print_json_text(folder), "bytes", (json_int_t)bytes, "entries",
-                           rows));
+        app_json(
+            json_pack("{s:o, s:I, s:O}", "folder", text_to_json(folder), "bytes", (json_int_t)bytes, "entries", rows));
     else
         say("%zu kept, %.1f MB in %s\n", count, (double)bytes / 1e6, folder);
     json_decref(rows);

@@ -8,6 +8,7 @@
 #include "print.h"
 #include "say.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/data/doctor.h"
 
 static void progress(void *context, int done, int total)
@@ -65,7 +66,7 @@ static json_t *classes_json(const struct dataset *dataset)
 {
     json_t *classes = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes, json_pack("{s:o, s:I, s:I}", "name", print_json_text(dataset->class_name[c]),
+        json_array_append_new(classes, json_pack("{s:o, s:I, s:I}", "name", text_to_json(dataset->class_name[c]),
                                                  "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c),
                                                  "val", (json_int_t)dataset_class_count(dataset, DATASET_VAL, c)));
     return classes;
@@ -76,11 +77,11 @@ static void tell_json(const struct dataset *dataset, const struct doctor_report 
     json_t *findings = json_array(), *counts = json_object();
     for (size_t i = 0; i < report->findings; i++)
         json_array_append_new(findings, json_pack("{s:s, s:o}", "kind", doctor_kind_name(report->finding[i].kind),
-                                                  "text", print_json_text(report->finding[i].text)));
+                                                  "text", text_to_json(report->finding[i].text)));
     for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++)
         json_object_set_new(counts, doctor_kind_name(kind), json_integer((json_int_t)report->count[kind]));
     app_json(json_pack("{s:o, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o}", "path",
-                       print_json_text(dataset->path), "train", (json_int_t)dataset->images[DATASET_TRAIN].items, "val",
+                       text_to_json(dataset->path), "train", (json_int_t)dataset->images[DATASET_TRAIN].items, "val",
                        (json_int_t)dataset->images[DATASET_VAL].items, "own_validation", dataset->own_validation,
                        "images_read", (json_int_t)report->images, "width", report->width[0], report->width[1], "height",
                        report->height[0], report->height[1], "classes", classes_json(dataset), "counts", counts,

@@ -10,6 +10,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/data/dataset.h"
 #include "thaw/train/evaluate.h"
 
@@ -120,7 +121,7 @@ static void report(const struct settings *settings, const struct graph *graph, c
     double rate = images / (seconds > 0 ? seconds : 1e-9);
     if (settings->json) {
         app_json(json_pack("{s:s, s:o, s:i, s:I, s:o, s:o, s:o, s:I, s:f, s:f}", "arch", graph->arch, "data",
-                           print_json_text(settings->data), "classes", graph->classes, "images",
+                           text_to_json(settings->data), "classes", graph->classes, "images",
                            (json_int_t)evaluation->images, "top1", print_json_real(top1), "top5", print_json_real(top5),
                            "loss", print_json_real(evaluation->loss), "unreadable", (json_int_t)evaluation->unreadable,
                            "seconds", seconds, "images_per_second", rate));

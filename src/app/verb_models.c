@@ -13,6 +13,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/text.h"
 #include "thaw/session/session.h"
 #include "verb_models.h"
 
@@ -52,7 +53,7 @@ static void list_line(const struct session_model *model)
 static json_t *list_object(const struct session_model *model)
 {
     json_t *object = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:s}", "name",
-                               print_json_text(model->name), "arch", model->arch, "family", model->family, "title",
+                               text_to_json(model->name), "arch", model->arch, "family", model->family, "title",
                                model->title, "weights", print_json_told(model->weights), "format",
                                print_json_told(model->format), "input", model->input, "classes", model->classes,
                                "params", print_json_real(model->params), "macs", print_json_real(model->macs),
@@ -164,7 +165,7 @@ static int models_compare(const char *a, const char *b, bool json)
     for (size_t i = 0; i < rows; i++) {
         if (json)
             json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b, s:i}", "label", row[i].label, "a",
-                                                  print_json_text(row[i].a), "b", print_json_text(row[i].b), "differs",
+                                                  text_to_json(row[i].a), "b", text_to_json(row[i].b), "differs",
                                                   row[i].differs, "better", row[i].better));
         else
             say("%-14s %c %-40s %c %s\n", row[i].label, row[i].better < 0 ? '+' : ' ', row[i].a,
@@ -196,7 +197,7 @@ static bool time_one(struct session *session, const char *name, bool json, json_
         return error_set(error, ERROR_FAILED, "%s: it could not be measured", name);
     if (json)
         json_array_append_new(list,
-                              json_pack("{s:o, s:s, s:s, s:f}", "name", print_json_text(name), "arch", models[row].arch,
+                              json_pack("{s:o, s:s, s:s, s:f}", "name", text_to_json(name), "arch", models[row].arch,
                                         "input", models[row].input, "seconds", models[row].seconds));
     else
         say("%-40s %8.2f ms an image\n", name, 1e3 * models[row].seconds);

@@ -13,6 +13,7 @@
 #include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/session/session.h"
 #include "verb_models.h"
 
@@ -132,9 +133,8 @@ static int report(const struct session_pull *pull, struct teller *teller, json_t
         json_array_append_new(
             list,
             json_pack("{s:s, s:b, s:o, s:o, s:o, s:s}", "name", pull->name, "done", done, "path",
-                      done ? print_json_text(pull->path) : json_null(), "bytes", print_json_real(pull->received),
-                      "error",
-                      done ? json_null() : print_json_text(pull->error.text[0] ? pull->error.text : "interrupted"),
+                      done ? text_to_json(pull->path) : json_null(), "bytes", print_json_real(pull->received), "error",
+                      done ? json_null() : text_to_json(pull->error.text[0] ? pull->error.text : "interrupted"),
                       "by_hand", pull->by_hand));
     else if (done)
         say("%s  %s\n", pull->name, pull->path);

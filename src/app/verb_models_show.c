@@ -9,6 +9,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/session/session.h"
 #include "thaw/shelf/catalog.h"
 #include "thaw/shelf/load.h"
@@ -222,8 +223,8 @@ static json_t *layers_json(const struct graph *graph)
     for (int node = 0; node < graph->nodes; node++) {
         const struct graph_node *of = &graph->node[node];
         json_array_append_new(
-            layers, json_pack("{s:o, s:o, s:s, s:[i, i, i], s:I, s:f, s:b}", "name", print_json_text(of->name), "stage",
-                              print_json_text(graph->stage[of->stage].name), "kind", op_get(of->kind)->name, "shape",
+            layers, json_pack("{s:o, s:o, s:s, s:[i, i, i], s:I, s:f, s:b}", "name", text_to_json(of->name), "stage",
+                              text_to_json(graph->stage[of->stage].name), "kind", op_get(of->kind)->name, "shape",
                               of->shape.h, of->shape.w, of->shape.c, "params", (json_int_t)node_params(graph, node),
                               "macs", graph_node_cost(graph, node, 1).macs, "head", node > graph->trunk));
     }
@@ -252,9 +253,9 @@ static json_t *match_json(const struct bind_report *report)
     for (enum bind_outcome outcome = 0; outcome < BIND_OUTCOMES; outcome++)
         json_object_set_new(counts, bind_outcome_name(outcome), json_integer((json_int_t)report->count[outcome]));
     for (size_t i = 0; i < report->rows; i++)
-        json_array_append_new(rows, json_pack("{s:o, s:s, s:o}", "name", print_json_text(report->row[i].name),
-                                              "outcome", bind_outcome_name(report->row[i].outcome), "detail",
-                                              print_json_text(report->row[i].detail)));
+        json_array_append_new(rows, json_pack("{s:o, s:s, s:o}", "name", text_to_json(report->row[i].name), "outcome",
+                                              bind_outcome_name(report->row[i].outcome), "detail",
+                                              text_to_json(report->row[i].detail)));
     return json_pack("{s:o, s:o}", "counts", counts, "rows", rows);
 }
 
@@ -265,7 +266,7 @@ static json_t *catalog_json(const struct shown *shown)
     if (!row)
         return json_null();
     digest_print(hash, &row->hash);
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name", print_json_text(row->name), "source",
+    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name", text_to_json(row->name), "source",
                      print_json_told(row->source), "licence", print_json_told(row->licence), "file",
                      print_json_told(row->file), "hash", hash, "url", print_json_told(row->url), "top1",
                      print_json_real(row->top1), "top5", print_json_real(row->top5), "notes",

@@ -8,6 +8,7 @@
 #include "print.h"
 #include "say.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/shelf/verify.h"
@@ -65,7 +66,7 @@ static void tell_json(const struct verify_report *report)
     }
     app_json(json_pack("{s:o, s:s, s:o, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:b}", "name",
                        report->name[0] ? json_string(report->name) : json_null(), "arch", report->arch, "path",
-                       print_json_text(report->path), "classes", report->classes, "tensors", report->tensors, "file",
+                       text_to_json(report->path), "classes", report->classes, "tensors", report->tensors, "file",
                        files[report->file], "expected",
                        report->expected[0] ? json_string(report->expected) : json_null(), "found",
                        report->found[0] ? json_string(report->found) : json_null(), "probes", probes, "error",

@@ -10,6 +10,7 @@
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/compile/exec.h"
 #include "thaw/data/image.h"
 #include "thaw/ops/loss.h"
@@ -94,13 +95,13 @@ static void tell_json(const struct predictor *p, const char *path, const float *
     for (int i = 0; i < p->top; i++) {
         int class = p->order[i];
         json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "index", class, "class",
-                                             p->class_name ? print_json_text(p->class_name[class]) : json_null(),
+                                             p->class_name ? text_to_json(p->class_name[class]) : json_null(),
                                              "probability", print_json_real((double)p->probability[class])));
     }
     for (int i = 0; all && i < p->graph->classes; i++)
         json_array_append_new(all, print_json_real((double)logits[i]));
     json_array_append_new(p->list,
-                          json_pack("{s:o, s:o, s:o*}", "path", print_json_text(path), "top", top, "logits", all));
+                          json_pack("{s:o, s:o, s:o*}", "path", text_to_json(path), "top", top, "logits", all));
 }
 
 static bool predict_image(struct predictor *p, const char *path)
@@ -123,7 +124,7 @@ static bool predict_image(struct predictor *p, const char *path)
         app_fail(&error);
         if (p->list)
             json_array_append_new(
-                p->list, json_pack("{s:o, s:o}", "path", print_json_text(path), "error", print_json_text(error.text)));
+                p->list, json_pack("{s:o, s:o}", "path", text_to_json(path), "error", text_to_json(error.text)));
     }
     image_finish(&image);
     return good;

@@ -8,6 +8,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/run/run_fields.h"
 #include "thaw/run/run_find.h"
 #include "thaw/run/run_keep.h"
@@ -46,8 +47,8 @@ static json_t *run_object(const struct rundir_summary *run)
 {
     size_t count;
     const struct run_field *field = run_fields(&count);
-    json_t *object = json_pack("{s:o, s:o, s:s}", "path", print_json_text(run->path), "name",
-                               print_json_text(run->name), "state", state(run));
+    json_t *object = json_pack("{s:o, s:o, s:s}", "path", text_to_json(run->path), "name", text_to_json(run->name),
+                               "state", state(run));
     for (size_t i = 0; i < count; i++) {
         json_t *json = field_json(run, &field[i]);
         if (json)
@@ -104,7 +105,7 @@ static size_t tell_list(const struct rundir_summary *list, size_t count, const c
         shown++;
     }
     if (json)
-        app_json(json_pack("{s:o, s:O}", "folder", print_json_text(folder), "runs", rows));
+        app_json(json_pack("{s:o, s:O}", "folder", text_to_json(folder), "runs", rows));
     else
         say("%zu of %zu runs in %s\n", shown, count, folder);
     json_decref(rows);

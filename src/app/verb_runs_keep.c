@@ -9,6 +9,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/run/run_find.h"
 #include "thaw/run/run_keep.h"
 #include "thaw/run/run_labels.h"
@@ -32,7 +33,7 @@ static void tell_move(const char *from, const char *to, const char *format)
 
 static json_t *move_object(const char *from, const char *to)
 {
-    return json_pack("{s:o, s:o}", "run", print_json_text(to), "was", print_json_text(from));
+    return json_pack("{s:o, s:o}", "run", text_to_json(to), "was", text_to_json(from));
 }
 
 static int rename_run(const struct verb_call *call)
@@ -140,7 +141,7 @@ static int empty_trash(const struct verb_call *call)
 static void tell_labels(const char *path, const struct run_labels *labels, bool json)
 {
     if (json) {
-        app_json(json_pack("{s:o, s:o, s:o}", "run", print_json_text(path), "tags",
+        app_json(json_pack("{s:o, s:o, s:o}", "run", text_to_json(path), "tags",
                            print_json_texts(labels->tag, labels->tags), "note", print_json_told(labels->note)));
         return;
     }

@@ -10,6 +10,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/samples/roadsigns.h"
 
 enum { SIDE = 32, AMERICAN_VAL = 50, INDIAN_TRAIN = 10, INDIAN_VAL = 50 };
@@ -125,9 +126,8 @@ static int samples(int argc, char **argv)
     if (!app_make_samples(argv[1], (int)american, (uint64_t)seed, print, NULL, &error))
         return app_fail(&error);
     if (json)
-        return app_json(json_pack("{s:o, s:i, s:i, s:i}", "folder", print_json_text(argv[1]),
-                                  "american_train_per_class", (int)american, "indian_train_per_class", INDIAN_TRAIN,
-                                  "side", SIDE));
+        return app_json(json_pack("{s:o, s:i, s:i, s:i}", "folder", text_to_json(argv[1]), "american_train_per_class",
+                                  (int)american, "indian_train_per_class", INDIAN_TRAIN, "side", SIDE));
     say("samples are in %s\n", argv[1]);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "say.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/run/link.h"
 
 /* A command waits for the batch that runs, an evaluation, or for features to be computed; a line that is gone does not
@@ -75,7 +76,7 @@ static int tell_link(struct link *link, const struct run_command *command, bool 
         return app_fail(&error);
     char *words = run_command_words(command);
     if (json)
-        app_json(json_pack("{s:b, s:o}", "done", answer.done, "sentence", print_json_text(answer.sentence)));
+        app_json(json_pack("{s:b, s:o}", "done", answer.done, "sentence", text_to_json(answer.sentence)));
     else if (answer.done)
         say("done: %s%s%s\n", words, answer.sentence[0] ? ": " : "", answer.sentence);
     else

@@ -11,6 +11,7 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/engine/engine.h"
 #include "thaw/run/run_find.h"
 #include "thaw/run/rundir.h"
@@ -64,7 +65,7 @@ static int run_detached(const struct engine_request *request, bool json)
     int code = run ? 0 : app_fail(&error);
     remember_model(request->experiment);
     if (run && json) {
-        app_json(json_pack("{s:o}", "run", print_json_text(run)));
+        app_json(json_pack("{s:o}", "run", text_to_json(run)));
     } else if (run) {
         say("%s\n", run);
     }

@@ -4,6 +4,7 @@
 
 #include "thaw/base/text.h"
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,4 +102,16 @@ char *text_json(const char *json)
     }
     *to = '\0';
     return safe;
+}
+
+json_t *text_to_json(const char *text)
+{
+    json_t *json = json_string(text);
+    if (json)
+        return json;
+    char *clean = mem_string(text);
+    text_clean(clean);
+    json = json_string(clean);
+    mem_free(clean);
+    return json;
 }

@@ -163,17 +163,15 @@ struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, s
     return NULL;
 }
 
-bool dataset_load(const struct dataset_item *item, struct image *image, struct hash *hash, struct error *error)
+bool dataset_load(const struct dataset_item *item, struct image *image, struct error *error)
 {
     *image = (struct image){0};
     if (item->pixels) {
-        dataset_pixels_load(item, image, hash);
+        dataset_pixels_load(item, image);
         return image->rgb || error_set(error, ERROR_FAILED, "%s: no memory for the image", item->path);
     }
     struct file_bytes bytes = {0};
     bool done = decode_read_file(&bytes, item->path, error);
-    if (done && hash)
-        *hash = hash_bytes(bytes.data, bytes.size, (struct hash){0, 0});
     if (done)
         done = image_decode(image, bytes.data, bytes.size, item->path, error);
     else

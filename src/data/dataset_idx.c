@@ -142,13 +142,11 @@ void dataset_pixels_stored(const struct dataset_item *item, struct hash *hash)
     *hash = hash_bytes(grey, count, (struct hash){0, 0});
 }
 
-void dataset_pixels_load(const struct dataset_item *item, struct image *image, struct hash *hash)
+void dataset_pixels_load(const struct dataset_item *item, struct image *image)
 {
     const size_t *dim = item->pixels->idx.dim;
     size_t count;
     const uint8_t *grey = grey_of(item, &count);
-    if (hash)
-        dataset_pixels_stored(item, hash);
     if (!image_create(image, (int)dim[2], (int)dim[1]))
         return;
     for (size_t i = 0; i < count; i++)

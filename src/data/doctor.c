@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate.h"
+#include "reader_private.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/parallel.h"
 #include "thaw/data/doctor.h"
-#include "thaw/data/image.h"
 
 static const char *const kind_name[] = {"unreadable", "leak", "labels", "duplicate", "empty", "imbalance"};
 _Static_assert(THAW_LENGTH(kind_name) == DOCTOR_KINDS, "every kind of finding has a name");
@@ -33,6 +34,7 @@ struct file {
 struct examination {
     struct file *file;
     int files;
+    struct reader **reader; /* [workers] */
     void (*progress)(void *context, int done, int total);
     void *context;
 };
@@ -41,16 +43,38 @@ static void examine_file(void *context, int task, int worker)
 {
     struct examination *e = context;
     struct file *file = &e->file[task];
+    struct reader *reader = e->reader[worker];
     struct error error = {0};
-    struct image image;
-    file->read = dataset_load(file->item, &image, &file->hash, &error);
-    file->width = image.width;
-    file->height = image.height;
-    image_finish(&image);
-    if (!file->read)
+    struct picture picture;
+    struct view_request whole = {.augment = AUGMENT_NONE};
+    file->read = reader_picture(reader, file->item, &whole, &picture, &error);
+    file->width = picture.width;
+    file->height = picture.height;
+    image_finish(&picture.image);
+    if (file->read)
+        file->hash = reader_hash(reader, file->item);
+    else
         file->fault = mem_string(error.text);
     if (e->progress && worker == 0)
         e->progress(e->context, task + 1, e->files);
+}
+
+static void examine_files(struct examination *e, int threads)
+{
+    struct team *team = team_create(threads);
+    struct gate *gate = gate_create(GATE_DECODING_MOST);
+    int workers = team_threads(team);
+    e->reader = mem_array((size_t)workers, sizeof(struct reader *));
+    for (int i = 0; i < workers; i++) {
+        e->reader[i] = reader_create();
+        reader_share(e->reader[i], gate);
+    }
+    team_run(team, e->files, examine_file, e);
+    for (int i = 0; i < workers; i++)
+        reader_destroy(e->reader[i]);
+    mem_free(e->reader);
+    gate_destroy(gate);
+    team_destroy(team);
 }
 
 /* Takes the text. */
@@ -178,9 +202,7 @@ void doctor_examine(const struct dataset *dataset, int threads, void (*progress)
         for (size_t i = 0; i < dataset->images[s].items; i++, e.files++)
             e.file[e.files] = (struct file){
                 .item = &dataset->images[s].item[i], .split = (enum dataset_split)s, .order = (size_t)e.files};
-    struct team *team = team_create(threads);
-    team_run(team, e.files, examine_file, &e);
-    team_destroy(team);
+    examine_files(&e, threads);
     if (progress != NULL) /* whoever examined the last one */
         progress(context, e.files, e.files);
     list_unreadable(dataset, &e, report);

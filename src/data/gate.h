@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Bytes that are held for decoding at once: a file of kilobytes may take gigabytes. */
+#define GATE_DECODING_MOST ((size_t)1 << 30)
+
 struct gate;
 struct gate *gate_create(size_t most); /* bytes */
 void gate_destroy(struct gate *gate);

@@ -32,9 +32,6 @@ struct slot {
  * each takes a batch of inputs in memory. */
 enum { BATCHES_AHEAD = 3 };
 
-/* Bytes that are held for decoding at once: a file of kilobytes may take gigabytes. */
-#define DECODING_MOST ((size_t)1 << 30)
-
 /* What is known of an item. Nothing that is kept is given up, so what found no room will find none later. */
 enum keeping { KEEP_UNSEEN, KEEP_KEPT, KEEP_NO_ROOM, KEEP_UNREADABLE };
 
@@ -305,7 +302,7 @@ struct loader *loader_create(const struct dataset_images *images, const struct l
         loader->options.threads = 1;
     loader->item_floats = item_floats(options);
     loader->batches = (int)((images->items + (size_t)options->batch - 1) / (size_t)options->batch);
-    loader->gate = gate_create(DECODING_MOST);
+    loader->gate = gate_create(GATE_DECODING_MOST);
     loader->order = mem_array(images->items, sizeof *loader->order);
     loader->cache = mem_array(images->items, sizeof *loader->cache);
     loader->keeping = mem_array(images->items, sizeof *loader->keeping);

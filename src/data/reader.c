@@ -9,6 +9,7 @@
 #include "gate.h"
 #include "geometry.h"
 #include "reader_private.h"
+#include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/reader.h"
@@ -265,7 +266,7 @@ bool reader_view_bytes(struct reader *reader, const uint8_t *bytes, size_t size,
 /* Images that lie in one file are in memory as they are. */
 static bool load_pixels(const struct dataset_item *item, struct picture *picture, struct error *error)
 {
-    if (!dataset_load(item, &picture->image, NULL, error))
+    if (!dataset_load(item, &picture->image, error))
         return false;
     picture->width = picture->image.width;
     picture->height = picture->image.height;
@@ -302,6 +303,16 @@ bool reader_view(struct reader *reader, const struct dataset_item *item, const s
     }
     return decode_read_file(bytes, item->path, error) &&
            reader_view_bytes(reader, bytes->data, bytes->size, item->path, request, view, error);
+}
+
+struct hash reader_hash(const struct reader *reader, const struct dataset_item *item)
+{
+    struct hash hash;
+    if (item->pixels)
+        dataset_pixels_stored(item, &hash);
+    else
+        hash = hash_bytes(reader->bytes.data, reader->bytes.size, (struct hash){0, 0});
+    return hash;
 }
 
 bool reader_found_changed(const struct reader *reader, const struct dataset_item *item)

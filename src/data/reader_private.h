@@ -12,6 +12,9 @@ bool reader_view_bytes(struct reader *reader, const uint8_t *bytes, size_t size,
  * smaller than the view, or the least random crop of it than the view. */
 int reader_shrink(const struct view_request *request, int width, int height) THAW_NONNULL;
 
+/* Of the bytes of the file that was read last; of pixels in one file with others, of what they are. */
+struct hash reader_hash(const struct reader *reader, const struct dataset_item *item) THAW_NONNULL;
+
 /* The readers that share a gate wait for each other before they decode what is large. */
 struct gate;
 void reader_share(struct reader *reader, struct gate *gate) THAW_NONNULL;

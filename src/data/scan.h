@@ -18,8 +18,7 @@ bool idx_find_images(const char *path, char *images[DATASET_SPLITS], struct erro
 bool idx_fill(struct dataset *dataset, char *const images[DATASET_SPLITS],
               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void dataset_pixels_destroy(struct dataset_pixels *pixels); /* takes NULL */
-void dataset_pixels_load(const struct dataset_item *item, struct image *image, struct hash *hash)
-    THAW_NONNULL_ARGS(1, 2);
+void dataset_pixels_load(const struct dataset_item *item, struct image *image) THAW_NONNULL;
 void dataset_pixels_stored(const struct dataset_item *item, struct hash *hash) THAW_NONNULL;
 
 /* Moves a share of each class from training to validation: at least one image, and at least one stays, where a class

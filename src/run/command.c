@@ -1,6 +1,7 @@
 /* The table of commands, and commands and answers to and from one JSON line. */
 #include "config.h"
 
+#include "thaw/base/text.h"
 #include "thaw/run/command.h"
 
 #include <jansson.h>
@@ -41,13 +42,6 @@ void run_command_finish(struct run_command *command)
     command->text = NULL;
 }
 
-/* Texts come from people and other programs; what is no UTF-8 has no JSON form. */
-static json_t *text_json(const char *text)
-{
-    json_t *json = json_string(text);
-    return json ? json : json_string("?");
-}
-
 static char *dump(json_t *object)
 {
     char *dumped = json_dumps(object, JSON_COMPACT), *line = mem_string(dumped ? dumped : "{}");
@@ -68,9 +62,9 @@ char *run_command_to_json(const struct run_command *command)
     if (command->kind == RUN_STOP)
         json_object_set_new(object, "when", json_string(when_names[command->when]));
     if (command->text)
-        json_object_set_new(object, "text", text_json(command->text));
+        json_object_set_new(object, "text", text_to_json(command->text));
     if (command->by[0])
-        json_object_set_new(object, "by", text_json(command->by));
+        json_object_set_new(object, "by", text_to_json(command->by));
     return dump(object);
 }
 
@@ -149,7 +143,7 @@ char *run_answer_to_json(const struct run_answer *answer)
 {
     json_t *object = json_pack("{s:I, s:b}", "answer", (json_int_t)answer->id, "done", answer->done);
     if (answer->sentence[0])
-        json_object_set_new(object, "sentence", text_json(answer->sentence));
+        json_object_set_new(object, "sentence", text_to_json(answer->sentence));
     return dump(object);
 }
 

@@ -38,6 +38,7 @@ void event_file_rewind(struct event_file *file)
     file->have = file->at = file->last_length = 0;
     file->offset = 0;
     file->number = 0;
+    file->sum = (struct event_sum){0};
     file->skipping = false;
 }
 
@@ -95,9 +96,23 @@ static void hand_out(struct event_file *file, const char *end, const char **line
     file->number++;
     file->last_length = *length + 1 < EVENT_FILE_LAST ? *length + 1 : EVENT_FILE_LAST;
     memcpy(file->last, file->buffer + file->at - file->last_length, file->last_length);
-    if (*length > EVENT_LINE_MAX || file->skipping)
-        *length = 0;
+    bool good = event_sum_next(&file->sum, *line, *length) && *length <= EVENT_LINE_MAX && !file->skipping;
+    if (good && file->sum.has) { /* the brace that closes the line moves to where its sum begins */
+        *length -= EVENT_SUM_TAIL - 1;
+        file->buffer[(size_t)(*line - file->buffer) + *length - 1] = '}';
+    }
+    *length = good ? *length : 0;
     file->skipping = false;
+}
+
+/* A flipped newline at the end of the file is not what a kill leaves: behind a whole line with its sum any byte ends it. */
+static const char *strange_end(const struct event_file *file)
+{
+    uint32_t unused;
+    const char *line = file->buffer + file->at;
+    size_t left = file->have - file->at;
+    bool whole = left > 0 && !file->skipping && event_sum_read(line, left - 1, &unused);
+    return whole ? line + left - 1 : NULL;
 }
 
 /* A line's beginning is not kept for the next look: whoever goes on with a run that was killed removes it first. */
@@ -111,21 +126,24 @@ static enum event_file_got nothing_more(struct event_file *file)
 enum event_file_got event_file_next(struct event_file *file, const char **line, size_t *length)
 {
     size_t looked = 0;
-    bool checked = false;
+    bool checked = false, ended = false;
     for (;;) {
         size_t left = file->have - file->at;
         const char *end = left > looked ? memchr(file->buffer + file->at + looked, '\n', left - looked) : NULL;
+        if (!end && ended)
+            end = strange_end(file);
         if (end) {
             hand_out(file, end, line, length);
             return EVENT_FILE_LINE;
         }
+        if (ended)
+            return nothing_more(file);
         if (!checked && !still_there(file)) {
             event_file_rewind(file);
             return EVENT_FILE_CUT;
         }
         checked = true;
-        if (!read_more(file))
-            return nothing_more(file);
+        ended = !read_more(file);
         looked = file->skipping ? 0 : left;
     }
 }

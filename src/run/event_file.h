@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "event_sum.h"
 #include "thaw/base/error.h"
 
 enum { EVENT_LINE_MAX = 8 << 20, EVENT_FILE_LAST = 256 };
@@ -19,6 +20,7 @@ struct event_file {
     uint64_t number;            /* of the next line, from 0 */
     char last[EVENT_FILE_LAST]; /* the end of the last line handed out, to know it again */
     size_t last_length;
+    struct event_sum sum;
     int fault;     /* errno of the last look at the file, 0: it could be read up to its end */
     bool skipping; /* a line over EVENT_LINE_MAX, up to its end */
 };
@@ -32,7 +34,8 @@ enum event_file_got {
 /* Opens <run>/events.jsonl, following no link in the last place; only regular files. ERROR_FAILED, and errno. */
 bool event_file_open(struct event_file *file, const char *run, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void event_file_close(struct event_file *file) THAW_NONNULL;
-/* The next line without its newline, borrowed until the next call. A line over EVENT_LINE_MAX is handed out empty. */
+/* The next line without its newline and its sum, borrowed until the next call. A line over EVENT_LINE_MAX, and one that is
+ * not as it was written, is handed out empty, so that it is no event for anybody. */
 enum event_file_got event_file_next(struct event_file *file, const char **line, size_t *length) THAW_NONNULL;
 void event_file_rewind(struct event_file *file) THAW_NONNULL;
 /* The time that a line says, NAN: none that can be read; and whether two of them are the same: what a link knows of the

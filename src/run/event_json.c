@@ -17,19 +17,6 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/text.h"
 
-/* A JSON string; bytes that are no UTF-8 (a path of another encoding, a text cut at its limit) become '?'. */
-static json_t *text_to_json(const char *text)
-{
-    json_t *json = json_string(text);
-    if (json)
-        return json;
-    char *clean = mem_string(text);
-    text_clean(clean);
-    json = json_string(clean);
-    mem_free(clean);
-    return json;
-}
-
 static json_t *double_to_json(double value)
 {
     if (isfinite(value))

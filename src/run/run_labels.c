@@ -1,5 +1,9 @@
-/* labels.json: {"tags": [...], "note": "..."}. What else a newer program put there stays. Read with every listing, written
- * whole and atomically; the last of two who write at once wins. Called by the list of runs and `thaw runs`. */
+/* labels.json: {"digest":"...","tags": [...], "note": "..."}. What else a newer program put there stays. Read with every
+ * listing, written whole and atomically; the last of two who write at once wins. Called by the list of runs and `thaw
+ * runs`.
+ *
+ * The digest is of all bytes behind its digits. It counts where it is the first thing in the file, to the letter: programs
+ * that know none keep it as they keep whatever they do not know, but write it in another way. */
 #include "config.h"
 
 #include "thaw/run/run_labels.h"
@@ -11,10 +15,12 @@
 #include <string.h>
 
 #include "thaw/base/file.h"
+#include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 
 #define LABELS_FILE "labels.json"
-enum { LABELS_BYTES_MAX = 64 << 10 };
+static const char head[] = "{\"digest\":\"";
+enum { LABELS_BYTES_MAX = 64 << 10, HEAD = sizeof head - 1, DIGITS = HASH_TEXT - 1 };
 
 static bool is_tag(const char *text)
 {
@@ -51,24 +57,44 @@ static bool is_note(const json_t *note)
     return !note || (json_is_string(note) && json_string_length(note) <= RUN_NOTE_MAX);
 }
 
+/* As far as it has a digest that counts. */
+static bool is_as_written(const char *text, size_t size)
+{
+    char digits[HASH_TEXT] = "";
+    struct hash told;
+    if (size < HEAD + DIGITS || memcmp(text, head, HEAD) != 0)
+        return true;
+    memcpy(digits, text + HEAD, DIGITS);
+    struct hash found = hash_bytes(text + HEAD + DIGITS, size - HEAD - DIGITS, (struct hash){0, 0});
+    return hash_parse(&told, digits) && hash_equal(told, found);
+}
+
+static json_t *parse(const char *text, size_t size)
+{
+    json_error_t fault;
+    bool good = size > 0 && size <= LABELS_BYTES_MAX && is_as_written(text, size);
+    json_t *root = good ? json_loadb(text, size, 0, &fault) : NULL;
+    if (json_is_object(root) && are_tags(json_object_get(root, "tags")) && is_note(json_object_get(root, "note"))) {
+        json_object_del(root, "digest");
+        return root;
+    }
+    json_decref(root);
+    return NULL;
+}
+
 /* The file's object, an empty one where there is no file; NULL: it holds something else. */
 static json_t *load(const char *path, struct error *error)
 {
     char *file = path_join(path, LABELS_FILE);
     struct file_map map = {0};
-    json_error_t fault;
     json_t *root = NULL;
     if (!file_exists(file)) {
         root = json_object();
     } else if (file_map_open_own(&map, file, error)) {
-        root =
-            map.size && map.size <= LABELS_BYTES_MAX ? json_loadb((const char *)map.data, map.size, 0, &fault) : NULL;
-        if (!json_is_object(root) || !are_tags(json_object_get(root, "tags")) ||
-            !is_note(json_object_get(root, "note"))) {
-            json_decref(root);
-            root = NULL;
-            error_set(error, ERROR_FAILED, "%s: not a run's tags and note; without the file it has none", file);
-        }
+        root = parse((const char *)map.data, map.size);
+        if (!root)
+            error_set(error, ERROR_FAILED,
+                      "%s: not a run's tags and note as they were written; remove it to give it others", file);
         file_map_close(&map);
     }
     mem_free(file);
@@ -109,12 +135,18 @@ void run_labels_finish(struct run_labels *labels)
 
 /* --- writing --- */
 
+/* root: with something in it. */
 static bool save(const char *path, const json_t *root, struct error *error)
 {
-    char *file = path_join(path, LABELS_FILE), *text = json_dumps(root, JSON_INDENT(2));
-    bool good = text ? file_write_atomic(file, text, strlen(text), error)
-                     : error_set(error, ERROR_FAILED, "%s: cannot be written", file);
-    free(text);
+    char digits[HASH_TEXT], *file = path_join(path, LABELS_FILE), *dumped = json_dumps(root, JSON_INDENT(2));
+    char *rest = mem_format("\",%s", dumped ? dumped + 1 : "");
+    hash_text(digits, hash_bytes(rest, strlen(rest), (struct hash){0, 0}));
+    char *text = mem_format("%s%s%s", head, digits, rest);
+    bool good = dumped ? file_write_atomic(file, text, strlen(text), error)
+                       : error_set(error, ERROR_FAILED, "%s: cannot be written", file);
+    mem_free(text);
+    mem_free(rest);
+    free(dumped);
     mem_free(file);
     return good;
 }

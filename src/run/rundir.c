@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "event_file.h"
+#include "event_sum.h"
 #include "rundir_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
@@ -88,10 +88,40 @@ static off_t events_size(const struct rundir *rundir)
     return fstat(rundir->events, &status) == 0 ? status.st_size : 0;
 }
 
+/* The end of a file of events, as far as a sum and the byte behind it take it. */
+struct tail {
+    char text[EVENT_SUM_TAIL + 2];
+    size_t length;
+};
+
+static bool read_tail(const struct rundir *rundir, struct tail *tail)
+{
+    off_t size = events_size(rundir), wanted = size < (off_t)sizeof tail->text ? size : (off_t)sizeof tail->text;
+    tail->length = (size_t)wanted;
+    return pread(rundir->events, tail->text, tail->length, size - wanted) == wanted;
+}
+
+/* Where the last byte was to be a newline, it becomes one: a kill leaves nothing behind a whole line. */
+static bool end_last_line(struct rundir *rundir)
+{
+    struct tail tail;
+    uint32_t unused;
+    int flags = fcntl(rundir->events, F_GETFL);
+    bool strange = read_tail(rundir, &tail) && tail.length > 0 && tail.text[tail.length - 1] != '\n' &&
+                   event_sum_read(tail.text, tail.length - 1, &unused);
+    if (!strange)
+        return true;
+    /* on a descriptor that appends, pwrite does, too */
+    bool good = fcntl(rundir->events, F_SETFL, flags & ~O_APPEND) == 0 &&
+                pwrite(rundir->events, "\n", 1, events_size(rundir) - 1) == 1;
+    return fcntl(rundir->events, F_SETFL, flags) == 0 && good;
+}
+
 /* Removes what a kill left behind the last newline. */
 static bool events_repair(struct rundir *rundir, struct error *error)
 {
     char block[4096];
+    bool ended = end_last_line(rundir);
     off_t size = events_size(rundir), keep = size;
     for (bool found = false; keep > 0 && !found;) {
         off_t from = keep > (off_t)sizeof block ? keep - (off_t)sizeof block : 0;
@@ -103,7 +133,7 @@ static bool events_repair(struct rundir *rundir, struct error *error)
         found = got > 0;
         keep = from + got;
     }
-    if (keep < size && ftruncate(rundir->events, keep) != 0)
+    if (!ended || (keep < size && ftruncate(rundir->events, keep) != 0))
         return error_set_errno(error, ERROR_FAILED, errno, "%s: cannot repair %s", rundir->path, RUNDIR_EVENTS);
     return true;
 }
@@ -111,22 +141,9 @@ static bool events_repair(struct rundir *rundir, struct error *error)
 /* What a newer program wrote stays as it is: what is appended to it would be of another format. */
 static bool check_version(const char *path, struct error *error)
 {
-    struct event_file file;
-    struct event event;
-    struct error unused;
-    struct run_damage damage = {0};
-    const char *line;
     char words[RUN_DAMAGE_TEXT];
-    size_t length;
-    bool known = false;
-    if (!event_file_open(&file, path, &unused))
-        return true; /* a new one; the rest is told by who opens it to write */
-    if (event_file_next(&file, &line, &length) == EVENT_FILE_LINE &&
-        event_from_json(&event, &known, line, length, &unused) && known) {
-        damage.version = event.kind == EVENT_RUN && event.u.run.version > EVENT_VERSION ? event.u.run.version : 0;
-        event_finish(&event);
-    }
-    event_file_close(&file);
+    int version = rundir_version(path);
+    struct run_damage damage = {.version = version > EVENT_VERSION ? version : 0};
     return !run_damage_words(words, &damage) || error_set(error, ERROR_FAILED, "%s: %s", path, words);
 }
 
@@ -311,16 +328,31 @@ bool rundir_sync(struct rundir *rundir, struct error *error)
            error_set_errno(error, ERROR_FAILED, errno, "%s: cannot sync %s", rundir->path, RUNDIR_EVENTS);
 }
 
+/* With the sum that it gets behind the line that is the last one now, whoever wrote that; NULL: it cannot be read. */
+static char *line_of(const struct rundir *rundir, const struct event *event)
+{
+    struct tail tail;
+    uint32_t before;
+    if (!read_tail(rundir, &tail))
+        return NULL;
+    event_sum_read(tail.text, tail.length > 0 ? tail.length - 1 : 0, &before);
+    char *json = event_to_json(event), *line = event_sum_line(json, before);
+    mem_free(json);
+    return line;
+}
+
 bool rundir_append(struct rundir *rundir, const struct event *event, struct error *error)
 {
-    char *json = event_to_json(event), *line = mem_format("%s\n", json);
-    size_t length = strlen(line);
+    char *line = line_of(rundir, event);
+    size_t length = line ? strlen(line) : 0;
     struct stat status = {.st_nlink = 1};
     off_t before = fstat(rundir->events, &status) == 0 ? status.st_size : 0;
-    errno = 0;
-    ssize_t wrote = write(rundir->events, line, length);
+    errno = line ? 0 : EIO;
+    ssize_t wrote = -1;
+    do
+        wrote = line ? write(rundir->events, line, length) : -1;
+    while (wrote < 0 && errno == EINTR);
     int fault = wrote < 0 ? errno : ENOSPC;
-    mem_free(json);
     mem_free(line);
     if (status.st_nlink == 0)
         return error_set(error, ERROR_FAILED, "%s: %s was removed: what the run does is kept nowhere", rundir->path,

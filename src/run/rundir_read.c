@@ -50,7 +50,8 @@ static bool give(const struct event_sink *sink, struct run_damage *damage, const
     return !damage->version;
 }
 
-bool rundir_read(const char *path, const struct event_sink *sink, struct run_damage *damage, struct error *error)
+bool rundir_read_behind(const char *path, uint64_t mark, const struct event_sink *sink, struct run_damage *damage,
+                        struct error *error)
 {
     struct event_file file;
     struct run_damage own, *found = damage ? damage : &own;
@@ -61,13 +62,42 @@ bool rundir_read(const char *path, const struct event_sink *sink, struct run_dam
     *found = (struct run_damage){0};
     if (!event_file_open(&file, path, error))
         return false;
-    while ((got = event_file_next(&file, &line, &length)) == EVENT_FILE_LINE)
-        if (!give(sink, found, line, length, file.number - 1))
+    while ((got = event_file_next(&file, &line, &length)) == EVENT_FILE_LINE) {
+        bool known = (uint64_t)event_file_offset(&file) <= mark && length > 0;
+        if (known)
+            found->lines = file.number;
+        else if (!give(sink, found, line, length, file.number - 1))
             break;
+    }
     event_file_close(&file);
     if (got == EVENT_FILE_CUT)
         return error_set(error, ERROR_FAILED, "%s: it was gone on with from a checkpoint meanwhile; try again", path);
     return !found->version || (run_damage_words(words, found) && error_set(error, ERROR_FAILED, "%s: %s", path, words));
+}
+
+bool rundir_read(const char *path, const struct event_sink *sink, struct run_damage *damage, struct error *error)
+{
+    return rundir_read_behind(path, 0, sink, damage, error);
+}
+
+int rundir_version(const char *path)
+{
+    struct event_file file;
+    struct error unused;
+    struct event event;
+    const char *line;
+    size_t length;
+    bool known;
+    int version = 0;
+    if (!event_file_open(&file, path, &unused))
+        return 0;
+    if (event_file_next(&file, &line, &length) == EVENT_FILE_LINE &&
+        event_from_json(&event, &known, line, length, &unused) && known) {
+        version = event.kind == EVENT_RUN ? event.u.run.version : 0;
+        event_finish(&event);
+    }
+    event_file_close(&file);
+    return version;
 }
 
 long rundir_lock_holder(int lock)
@@ -92,15 +122,16 @@ bool rundir_is_active(const char *path)
     return active;
 }
 
-/* Steps make up nearly all lines and say nothing a summary needs, so they are not parsed, but for the last line. It is
- * looked whether they are text from brace to brace: a block of a file that was lost is zeros, or something else. */
-static bool is_step(const char *line, size_t length)
+/* Steps make up nearly all lines and say nothing a summary needs, so they are not parsed, but for the last line. Where no
+ * sum says that they are what was written, it is looked whether they are text from brace to brace: a block of a file that
+ * was lost is zeros, or something else. */
+static bool is_step(const char *line, size_t length, bool has_sum)
 {
     static const char start[] = "{\"kind\":\"step\",";
     unsigned strange = 0;
     if (length < sizeof start || memcmp(line, start, sizeof start - 1) != 0 || line[length - 1] != '}')
         return false;
-    for (size_t i = 0; i < length; i++)
+    for (size_t i = 0; i < length && !has_sum; i++)
         strange |= (unsigned char)(line[i] - ' ') > '~' - ' ';
     return !strange;
 }
@@ -168,11 +199,12 @@ static void add(void *context, const struct event *event)
     story_add(context, event);
 }
 
-/* One line; false: there is nothing to be read behind it. */
-static bool take_line(struct reading *reading, const char *line, size_t length, uint64_t number)
+/* One line of the file; false: there is nothing to be read behind it. */
+static bool take_line(struct reading *reading, const struct event_file *file, const char *line, size_t length)
 {
     struct event_sink sink = {.emit = add, .context = &reading->story};
-    if (number > 0 && is_step(line, length)) {
+    uint64_t number = file->number - 1;
+    if (number > 0 && is_step(line, length, file->sum.has)) {
         if (length > reading->step_room)
             reading->step = mem_grow(reading->step, reading->step_room = 2 * length, 1);
         memcpy(reading->step, line, length);
@@ -198,7 +230,7 @@ static void read_lines(struct reading *reading, struct event_file *file)
             story_finish(&reading->story);
             reading->damage = (struct run_damage){0};
             reading->step_length = 0;
-        } else if (!take_line(reading, line, length, file->number - 1)) {
+        } else if (!take_line(reading, file, line, length)) {
             break;
         }
     }
@@ -223,6 +255,20 @@ static void summarise_damage(struct rundir_summary *summary, const struct readin
     snprintf(whole, sizeof whole, "%s%s%s", words, ended ? "; the others say that it is " : "",
              ended ? run_done_word(summary->how) : "");
     replace_text(&summary->damage, whole);
+}
+
+/* Tags and a note that cannot be read are damage as events are. It is not kept with what the events came to. */
+static void summarise_labels(struct rundir_summary *summary)
+{
+    struct error unused;
+    if (run_labels_read(&summary->labels, summary->path, &unused))
+        return;
+    bool first = !summary->damage[0], ended = first && summary->done && !summary->newer;
+    char *damage =
+        mem_format("%s%sits tags and note in labels.json cannot be read%s%s", summary->damage, first ? "" : "; ",
+                   ended ? "; its events say that it is " : "", ended ? run_done_word(summary->how) : "");
+    mem_free(summary->damage);
+    summary->damage = damage;
 }
 
 /* false: no event is there yet, or it is another user's. *read: all of it was, and would be again. */
@@ -262,7 +308,6 @@ static double time_of_name(const char *name)
 /* cache: NULL, or asked first, and told what it did not know. */
 static bool summarise(const char *path, struct run_cache *cache, struct rundir_summary *summary, struct error *error)
 {
-    struct error unused;
     struct run_cache_key key;
     *summary = (struct rundir_summary){
         .best_accuracy = -1, .last_accuracy = -1, .best_epoch = -1, .train_loss = NAN, .val_loss = NAN};
@@ -287,8 +332,7 @@ static bool summarise(const char *path, struct run_cache *cache, struct rundir_s
     if (summary->started <= 0)
         summary->started = time_of_name(summary->name);
     summary->active = rundir_is_active(path);
-    bool labelled = run_labels_read(&summary->labels, path, &unused); /* else it is shown without */
-    (void)labelled;
+    summarise_labels(summary);
     return true;
 }
 

@@ -17,6 +17,7 @@
 #include "rundir_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "viewer_private.h"
 
 enum { PENDING_MOST = 256 << 10, LINE_MOST = RUN_COMMAND_TEXT_MAX + (64 << 10), LINES_AT_ONCE = 4096 };
@@ -44,10 +45,9 @@ static void put(struct viewer *viewer, const char *line)
 
 static void greet(struct viewer *viewer)
 {
-    json_t *run = json_string(viewer->run);
-    json_t *object =
-        json_pack("{s:i, s:s, s:o, s:b, s:b}", "thaw", 1, "program", PACKAGE_STRING, "run",
-                  run ? run : json_string("?"), "writes", viewer->writes, "alive", rundir_is_active(viewer->run));
+    const char *run = text_is_utf8(viewer->run) ? viewer->run : "?"; /* a path, or none */
+    json_t *object = json_pack("{s:i, s:s, s:s, s:b, s:b}", "thaw", 1, "program", PACKAGE_STRING, "run", run, "writes",
+                               viewer->writes, "alive", rundir_is_active(viewer->run));
     char *line = json_dumps(object, JSON_COMPACT);
     if (line)
         link_lines_put_first(&viewer->lines, line, strlen(line));

@@ -81,6 +81,6 @@ const struct query_column run_columns[] = {
     {"tagged", QUERY_FLAG, 0, "has a tag", NULL, NULL, ask_tagged},
     {"resumed", QUERY_FLAG, 0, "was gone on with", NULL, NULL, ask_resumed},
     {"forked", QUERY_FLAG, 0, "began from another run's checkpoint", NULL, NULL, ask_forked},
-    {"damaged", QUERY_FLAG, 0, "not all of its events can be read", NULL, NULL, ask_damaged},
+    {"damaged", QUERY_FLAG, 0, "not all of its events, or its labels, can be read", NULL, NULL, ask_damaged},
     {NULL, QUERY_FLAG, 0, NULL, NULL, NULL, NULL},
 };

@@ -158,7 +158,7 @@ bool session_preview(struct session *session, bool val, int label, size_t number
     if (session->draft->graph)
         preprocess = session->draft->graph->preprocess;
     struct image image, view;
-    if (!dataset_load(item, &image, NULL, error))
+    if (!dataset_load(item, &image, error))
         return false;
     image_eval_view(&image, &preprocess, &view);
     image_finish(&image);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/weights/weights.h"
 
 #define METADATA_KEY  "thaw.checkpoint"
@@ -115,21 +116,6 @@ static json_t *double_to_json(double value)
     char text[64];
     snprintf(text, sizeof text, "%a", value);
     return json_string(text);
-}
-
-/* What is not UTF-8 in a path has no JSON form; no path is opened by what stands here. */
-static json_t *text_to_json(const char *text)
-{
-    json_t *json = json_string(text);
-    if (json)
-        return json;
-    char *plain = mem_string(text);
-    for (char *c = plain; *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    json = json_string(plain);
-    mem_free(plain);
-    return json;
 }
 
 static json_t *field_to_json(const struct checkpoint *checkpoint, const struct field *field)

@@ -9,7 +9,7 @@
 #include "checkpoint.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/number.h"
-#include "thaw/run/event.h"
+#include "thaw/run/rundir.h"
 #include "trainer_private.h"
 
 int checkpoint_kept_epoch(const char *name)
@@ -79,35 +79,15 @@ bool checkpoint_was_written(const char *run)
     return told;
 }
 
-/* Of the format of the events: their first line says it. 0: that cannot be told. */
-static int version_of_events(const char *path)
-{
-    struct error unused;
-    struct file_map map;
-    struct event event = {.kind = EVENT_KINDS};
-    bool known = false;
-    if (!file_map_open(&map, path, &unused))
-        return 0;
-    const char *end = map.size > 0 ? memchr(map.data, '\n', map.size) : NULL;
-    const char *line = (const char *)map.data;
-    bool read = end && event_from_json(&event, &known, line, (size_t)(end - line), &unused) && known;
-    int version = read && event.kind == EVENT_RUN ? event.u.run.version : 0;
-    if (read)
-        event_finish(&event);
-    file_map_close(&map);
-    return version;
-}
-
 bool checkpoint_refuse_newer_run(const char *run, struct error *error)
 {
-    char *events = path_join(run, "events.jsonl"), *last = path_join(run, TRAINER_LAST);
-    int version = version_of_events(events);
+    char *last = path_join(run, TRAINER_LAST);
+    int version = rundir_version(run);
     bool good = version <= EVENT_VERSION ||
                 error_set(error, ERROR_FAILED,
                           "%s: its events are of format version %d, by a newer program; this one reads up to %d", run,
                           version, EVENT_VERSION);
     good = good && checkpoint_refuse_newer(last, error);
-    mem_free(events);
     mem_free(last);
     return good;
 }

@@ -236,7 +236,7 @@ static bool still_unreadable(struct filling *filling, size_t index)
     struct error error = {0};
     const struct dataset_item *item = &filling->features->options.images->item[index];
     struct loader_bad bad = {.index = (uint32_t)index, .fault = LOADER_UNREADABLE};
-    bool unreadable = !dataset_load(item, &image, NULL, &error);
+    bool unreadable = !dataset_load(item, &image, &error);
     size_t name = strlen(item->path);
     const char *reason = strncmp(error.text, item->path, name) == 0 ? error.text + name + 2 : error.text;
     snprintf(bad.reason, sizeof bad.reason, "%.*s", (int)sizeof bad.reason - 1, reason);

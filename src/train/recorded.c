@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/run/event.h"
+#include "thaw/run/rundir.h"
 
 /* Waiting and ending are a moment's; a run that goes on does neither. */
 bool recorded_lasts(enum run_command_kind kind)
@@ -81,27 +80,24 @@ static bool take_event(struct recorded_commands *commands, const struct event *e
     return false;
 }
 
-bool recorded_read(struct recorded_commands *commands, const char *events, uint64_t mark, bool *added,
-                   struct error *error)
+struct reading {
+    struct recorded_commands *commands;
+    bool added;
+};
+
+static void read_event(void *context, const struct event *event)
 {
-    static const char start[] = "{\"kind\":\"command\"";
-    struct error unused;
-    struct file_map map;
-    *added = false;
-    if (!file_map_open_own(&map, events, error))
-        return false;
-    const char *begin = map.size > 0 ? (const char *)map.data : "", *end = begin + map.size, *line_end;
-    const char *at = begin + (mark < map.size ? mark : map.size);
-    for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1) {
-        struct event event = {.kind = EVENT_KINDS};
-        size_t length = (size_t)(line_end - at);
-        bool known = false;
-        if (length < sizeof start || memcmp(at, start, sizeof start - 1) != 0)
-            continue;
-        if (event_from_json(&event, &known, at, length, &unused) && known)
-            *added = take_event(commands, &event) || *added;
-        event_finish(&event);
-    }
-    file_map_close(&map);
-    return true;
+    struct reading *reading = context;
+    if (event->kind == EVENT_COMMAND)
+        reading->added = take_event(reading->commands, event) || reading->added;
+}
+
+bool recorded_read(struct recorded_commands *commands, const char *run, uint64_t mark, struct run_damage *damage,
+                   bool *added, struct error *error)
+{
+    struct reading reading = {.commands = commands};
+    struct event_sink sink = {.emit = read_event, .context = &reading};
+    bool good = rundir_read_behind(run, mark, &sink, damage, error);
+    *added = reading.added;
+    return good;
 }

@@ -7,6 +7,7 @@
 
 #include "thaw/base/error.h"
 #include "thaw/run/command.h"
+#include "thaw/run/run_damage.h"
 
 struct recorded_command {
     int number;       /* 1.. */
@@ -28,9 +29,9 @@ bool recorded_take(struct recorded_commands *commands, int epoch, int batch,
                    struct recorded_command *command) THAW_NONNULL;
 void recorded_finish(struct recorded_commands *commands) THAW_NONNULL;
 
-/* Adds what was done behind the mark, in bytes, of a file of events; *added: whether there was any. What is no event
- * ends it: a line that a kill cut short. */
-bool recorded_read(struct recorded_commands *commands, const char *events, uint64_t mark, bool *added,
-                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Adds what was done behind the mark of a run; *added: whether there was any. Of lines that are damaged nothing is taken;
+ * they are told, and those before the mark, too. */
+bool recorded_read(struct recorded_commands *commands, const char *run, uint64_t mark, struct run_damage *damage,
+                   bool *added, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

@@ -347,11 +347,18 @@ void trainer_prove(struct trainer *trainer)
         trainer_warn(trainer, "%s is frozen, but it moved", trainer->graph->param[moved].name);
 }
 
+static void warn_of_run(struct trainer *trainer)
+{
+    char words[RUN_DAMAGE_TEXT];
+    if (trainer->passed_over)
+        trainer_warn(trainer, "%s", trainer->passed_over);
+    if (run_damage_words(words, &trainer->damage))
+        trainer_warn(trainer, "events.jsonl: %s; a command that only such a line tells of is not done again", words);
+}
+
 static void warn_of_data(struct trainer *trainer, bool data_changed)
 {
     const struct dataset *dataset = trainer->dataset;
-    if (trainer->passed_over)
-        trainer_warn(trainer, "%s", trainer->passed_over);
     if (data_changed)
         trainer_warn(trainer, "%s: other training images than when the run began; it will not go on to the same bits",
                      dataset->path);
@@ -389,6 +396,7 @@ bool trainer_prepare(struct trainer *trainer, struct error *error)
                      "the weights do not say how pixels become their input, nor do the images tell: %s is a "
                      "guess; model.preprocess states it",
                      preprocess_words(&trainer->graph->preprocess, 6, words));
+    warn_of_run(trainer);
     warn_of_data(trainer, data_changed);
     trainer_prove(trainer);
     if (goes_on && trainer->extended > 0)

@@ -53,6 +53,7 @@ struct trainer {
     bool holds_first;                        /* it begins with a checkpoint of its own */
     char from[64];                           /* the file that it goes on from */
     char *passed_over;                       /* a warning about what it goes on from; NULL: none */
+    struct run_damage damage;                /* of the events that it goes on with */
     struct recorded_commands recorded;       /* to be done again */
     const struct recorded_command *repeated; /* that is done again now, or NULL */
 
@@ -103,6 +104,7 @@ struct trainer {
     uint64_t pause_behind; /* a pause comes behind this step; 0: none */
     struct error failure;  /* kind != NONE: the run fails */
     bool unheard;          /* because an event could not be kept: the state itself is whole */
+    struct event untold;   /* that event, where it is of a step, which nobody makes again; else of another kind */
     uint64_t told_to;      /* rundir_mark that goes with the cursor while the events of an epoch's end come; else 0 */
 
     struct queue *commands; /* struct run_command *, allocated */

@@ -169,7 +169,7 @@ static bool take_run(struct trainer *trainer, bool *data_changed, struct error *
                                               "happened is lost; the run itself goes on to the same bits",
                                               events);
     }
-    good = good && recorded_read(&trainer->recorded, events, saved.mark, &trainer->holds_first, error);
+    good = good && recorded_read(&trainer->recorded, run, saved.mark, &trainer->damage, &trainer->holds_first, error);
     trainer->began = good && saved.mark > 0;
     if (!trainer->began && trainer->extended > 0)
         trainer->at.epochs = trainer->extended;
@@ -189,6 +189,35 @@ static char *fork_file(const struct trainer *trainer)
     char *path = path_join(trainer->fork, file);
     mem_free(file);
     return path;
+}
+
+static bool is_whole(const struct trainer *trainer, const char *name)
+{
+    struct checkpoint unused = {0};
+    struct error fault;
+    char *path = path_join(trainer->fork, name);
+    struct checkpoint_file *file = checkpoint_open(path, trainer->graph, &unused, &fault);
+    checkpoint_close(file);
+    mem_free(path);
+    return file != NULL;
+}
+
+/* Another place is another run, unlike where a run goes on: it is for the user to choose. */
+static void name_whole(const struct trainer *trainer, struct error *error)
+{
+    const struct error why = *error;
+    struct file_list others;
+    const char *found = is_whole(trainer, TRAINER_LAST) ? TRAINER_LAST : NULL;
+    checkpoint_others(&others, trainer->fork, trainer->graph);
+    for (size_t i = 0; !found && i < others.count; i++)
+        found = is_whole(trainer, others.name[i]) ? others.name[i] : NULL;
+    const char *name = found ? path_base(found) : "";
+    if (found)
+        error_set(error, why.kind, "%s; fork at %.*s, the newest checkpoint of that run that is whole", why.text,
+                  (int)strcspn(name, "."), name);
+    else
+        error_set(error, why.kind, "%s; no other checkpoint of that run can be read either", why.text);
+    file_list_free(&others);
 }
 
 static bool check_inside_epoch(const struct trainer *trainer, const struct checkpoint *saved, const char *path,
@@ -286,6 +315,8 @@ static bool fork_run(struct trainer *trainer, struct error *error)
     bool good = experiment_load(&parent, settings, error) &&
                 (file = checkpoint_open(path, trainer->graph, &saved, error)) != NULL &&
                 (!checkpoint_settings(file) || experiment_parse(&parent, checkpoint_settings(file), error));
+    if (!good && !file && error->kind == ERROR_DATA)
+        name_whole(trainer, error);
     if (good && trainer->extended > 0)
         trainer->at.epochs = trainer->experiment.train.epochs = trainer->extended;
     good = good && check_fork(trainer, &saved, path, error) && take_parent(trainer, file, &saved, &parent, error);

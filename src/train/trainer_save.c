@@ -8,6 +8,7 @@
  * predictions-best.json is the same of the best evaluation, whose model is exported. */
 #include "config.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "checkpoint_find.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/text.h"
 #include "thaw/source/bind.h"
 #include "trainer_private.h"
 
@@ -168,7 +170,7 @@ static bool name_file(const char *from, const char *to, struct error *error)
     struct file_map map;
     unlink(to);
     if (link(from, to) == 0)
-        return true;
+        return file_sync_folder(to) || error_set_errno(error, ERROR_FAILED, errno, "%s", to);
     bool good = file_map_open_own(&map, from, error);
     if (good) {
         good = file_write_atomic(to, map.data, map.size, error);
@@ -207,13 +209,6 @@ bool trainer_save_asked(struct trainer *trainer, const struct run_command *comma
     return true;
 }
 
-/* A name or path that is no UTF-8 has no JSON form; its place stays empty. */
-static json_t *text_or_empty(const char *text)
-{
-    json_t *json = json_string(text);
-    return json ? json : json_string("");
-}
-
 void trainer_predictions_finish(struct task_predictions *predictions)
 {
     mem_free(predictions->label);
@@ -229,11 +224,11 @@ static json_t *describe(const struct trainer *trainer, const struct task_predict
     char *here = path_whole("");
     json_t *object = json_object(), *classes = json_array(), *images = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes, text_or_empty(dataset->class_name[c]));
+        json_array_append_new(classes, text_to_json(dataset->class_name[c]));
     for (size_t i = 0; i < predictions->images; i++) {
         json_t *row = json_object();
         char *path = path_join(here, dataset->images[DATASET_VAL].item[predictions->index[i]].path);
-        json_object_set_new(row, "path", text_or_empty(path));
+        json_object_set_new(row, "path", text_to_json(path));
         mem_free(path);
         json_object_set_new(row, "label", json_integer(predictions->label[i]));
         json_object_set_new(row, "predicted", json_integer(predictions->predicted[i]));
@@ -346,6 +341,9 @@ void trainer_account(struct trainer *trainer)
 void trainer_rescue(struct trainer *trainer)
 {
     struct error error = {0};
+    /* what failed once may go well now */
+    if (trainer->untold.kind == EVENT_STEP && rundir_append(trainer->rundir, &trainer->untold, &error))
+        trainer->sink.emit(trainer->sink.context, &trainer->untold);
     uint64_t mark = trainer->told_to ? trainer->told_to : rundir_mark(trainer->rundir);
     if (trainer->best_held)
         write_held(trainer);

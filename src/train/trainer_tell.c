@@ -32,6 +32,7 @@ bool trainer_emit(struct trainer *trainer, struct event *event)
         if (trainer->failure.kind == ERROR_NONE) {
             trainer->failure = error;
             trainer->unheard = true;
+            trainer->untold = event->kind == EVENT_STEP ? *event : (struct event){.kind = EVENT_KINDS};
         }
         log_write(trainer->log, LOG_ERROR, "run", "%s", error.text);
         return false;

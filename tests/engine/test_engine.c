@@ -307,6 +307,68 @@ static void programs_that_are_none(void **state)
     mem_free(program);
 }
 
+/* --- signals to who serves --- */
+
+/* With the first event of this kind; EVENT_KINDS: with none. */
+struct raising {
+    enum event_kind kind;
+    bool raised;
+};
+
+static void raise_once(void *context, const struct event *event)
+{
+    struct raising *raising = context;
+    if (raising->raised || !event || event->kind != raising->kind)
+        return;
+    raising->raised = true;
+    raise(SIGTERM);
+}
+
+/* In a child, so many signals after the run's end until one ends it; it tells of those that did not. */
+static void serve_and_raise(enum event_kind kind, int told)
+{
+    struct experiment experiment = world_experiment();
+    struct raising raising = {.kind = kind};
+    struct engine_host host = {.tell = raise_once, .context = &raising};
+    struct error error = {0};
+    char *run;
+    bool good = engine_serve(&(struct engine_request){.experiment = &experiment}, &host, &run, &error);
+    if (!good || write(told, "+", 1) != 1)
+        _exit(1);
+    for (int i = 0; i < 3; i++) {
+        raise(SIGTERM);
+        if (write(told, ".", 1) != 1)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+/* Whatever is still written then, who asks a second time is not kept waiting; and the first that comes with the run's own
+ * end does not make it one that was killed. */
+static void a_second_signal_behind_the_end(void **state)
+{
+    (void)state;
+    static const struct {
+        enum event_kind first;
+        const char *told;
+    } rows[] = {{EVENT_STEP, "+"}, {EVENT_DONE, "+"}, {EVENT_KINDS, "+."}};
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        char told[8] = "";
+        int status = 0, ends[2];
+        assert_int_equal(pipe(ends), 0);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0)
+            serve_and_raise(rows[i].first, ends[1]);
+        close(ends[1]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        ssize_t got = read(ends[0], told, sizeof told - 1);
+        close(ends[0]);
+        if (got < 0 || strcmp(told, rows[i].told) != 0 || !WIFSIGNALED(status) || WTERMSIG(status) != SIGTERM)
+            fail_msg("row %zu: \"%s\", status %x", i, told, (unsigned)status);
+    }
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -322,6 +384,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(two_in_one_run),
         cmocka_unit_test(programs_that_are_none),
+        cmocka_unit_test(a_second_signal_behind_the_end),
     };
     return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }

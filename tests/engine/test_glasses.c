@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "../../src/run/event_file.h"
 #include "../../src/session/view_private.h"
 #include "../resume/world.h"
 #include "../screens/harness.h"
@@ -145,23 +146,22 @@ static void begin(struct glass *glass, const struct experiment *experiment)
     reader_wait(&glass->reader, reader_is_paused);
 }
 
-/* Event by event. */
+/* Event by event, as the file has them. */
 static void assert_told(const struct glass *glass, const char *name, const char *run)
 {
     struct error error = {0};
-    char *path = path_join(run, "events.jsonl"), *text = file_read_text(path, 1 << 26, &error);
-    size_t count = 0;
-    world_must(text, &error);
-    for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1, count++) {
-        *end = '\0';
-        if (count >= glass->lines || strcmp(at, glass->line[count]) != 0)
-            fail_msg("%s: event %zu is %.200s, and not %.200s", name, count,
-                     count < glass->lines ? glass->line[count] : "not there", at);
+    struct event_file file;
+    const char *line;
+    size_t length;
+    world_must(event_file_open(&file, run, &error), &error);
+    while (event_file_next(&file, &line, &length) == EVENT_FILE_LINE) {
+        const char *told = file.number <= glass->lines ? glass->line[file.number - 1] : "not there";
+        if (length == 0 || strlen(told) != length || memcmp(line, told, length) != 0)
+            fail_msg("%s: event %d is %.200s, and not %.*s", name, (int)file.number - 1, told, (int)length, line);
     }
-    assert_int_equal(count, glass->lines);
+    assert_int_equal(file.number, glass->lines);
+    event_file_close(&file);
     reader_assert_file(&glass->reader, run);
-    mem_free(text);
-    mem_free(path);
 }
 
 /* --- one that reads no more --- */

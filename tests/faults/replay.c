@@ -336,6 +336,35 @@ static bool is_safe(const struct replay *replay, size_t at, size_t steps)
     return changes_names(step) && from && to;
 }
 
+/* Of an object: the name that it was made with, or had before. */
+static const char *first_name(const struct replay *replay, int object)
+{
+    for (size_t i = 0; i < replay->steps; i++) {
+        const struct step *step = &replay->step[i];
+        if (step->object == object && (step->record.type == RECORD_CREATE || step->record.type == RECORD_MKDIR))
+            return step->name;
+    }
+    for (size_t i = 0; i < replay->before.count; i++)
+        if (replay->before.entry[i].object == object)
+            return replay->before.entry[i].name;
+    return "";
+}
+
+size_t replay_unsafe(const struct replay *replay, size_t steps, const char *name)
+{
+    for (size_t i = 0; i < steps; i++) {
+        const struct step *step = &replay->step[i];
+        uint32_t type = step->record.type;
+        bool bytes = (type == RECORD_WRITE || type == RECORD_TRUNCATE) && step->object != NOBODY;
+        bool is = bytes ? strcmp(first_name(replay, step->object), name) == 0
+                        : changes_names(step) && type &&
+                              (strcmp(step->name, name) == 0 || (step->to && strcmp(step->to, name) == 0));
+        if (is && !is_safe(replay, i, steps))
+            return i;
+    }
+    return steps;
+}
+
 static void reserve(struct object *object, size_t size)
 {
     if (size > object->room) {

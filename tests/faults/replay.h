@@ -29,6 +29,9 @@ void replay_close(struct replay *replay);
 size_t replay_steps(const struct replay *replay);
 /* What the step was, for people. */
 const char *replay_step_text(const struct replay *replay, size_t step);
+/* The first of so many steps that gave this name to something, took it away, or wrote to what has it, and is not there for
+ * good once they were made; `steps`: all are. */
+size_t replay_unsafe(const struct replay *replay, size_t steps, const char *name);
 /* Makes the folder `to` (which is replaced) as it may be once so many steps were made. rng: for REPLAY_ANY. Its digest;
  * where that is `unlike`, nothing is written. */
 struct hash replay_make(struct replay *replay, size_t steps, enum replay_choice choice, struct rng *rng, const char *to,

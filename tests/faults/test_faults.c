@@ -308,6 +308,17 @@ static void the_scenes(void **state)
             try_scene(&scenes[i]);
 }
 
+/* The first events of a run, steps among them: one that fails once is told late, and what goes on has all of them. */
+static void every_step_is_told(void **state)
+{
+    (void)state;
+    enum { FIRST = 6, LAST = 12 };
+    const struct row row = {FAULT_WRITE, EIO, "once"};
+    for (long at = FIRST; at <= LAST; at++)
+        try_case(&scenes[0], &row, at);
+    lab_judge("steps", LAST - FIRST + 1);
+}
+
 /* At any moment, by the clock. */
 static void killed_at_random(void **state)
 {
@@ -342,6 +353,7 @@ static void killed_at_random(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_scenes), cmocka_unit_test(killed_at_random)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_scenes), cmocka_unit_test(every_step_is_told),
+                                       cmocka_unit_test(killed_at_random)};
     return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }

@@ -27,27 +27,20 @@ static const struct row {
     const char *kept, *path; /* below the run; with a slash in front, below the scene's cache */
     const char *words[8];
     bool makes_run;    /* judged by the run that it leaves, not by what it prints */
-    bool is_held;      /* false: nothing tells of flips in it; THAW_FAULTS_STRICT judges them all the same */
     int share;         /* parts of all flips */
     const char *until; /* what is printed behind it is another each time; NULL: nothing is */
 } rows[] = {
-    {"half", "checkpoints/last.safetensors", {"resume", half}, true, true, 6, NULL},
-    {"half", "checkpoints/best.safetensors", {"resume", half}, true, true, 3, NULL},
-    {"half", "experiment.ini", {"resume", half}, true, true, 3, NULL},
-    {"half", "events.jsonl", {"resume", half}, true, false, 3, NULL},
-    {"half", "lock", {"resume", half}, true, true, 1, NULL},
-    {"half", "thaw.log", {"resume", half}, true, true, 1, NULL},
-    {"whole", "events.jsonl", {"runs", "--runs", lab.runs, "--json"}, false, false, 6, NULL},
-    {"whole", "labels.json", {"runs", "--runs", lab.runs, "--json"}, false, false, 4, NULL},
-    {"whole",
-     "model.safetensors",
-     {"predict", "--logits", "--json", "--model", whole, lab.picture},
-     false,
-     true,
-     6,
-     NULL},
-    {"whole", "model.safetensors", {"eval", "--json", "--model", whole, "--data", data}, false, true, 2, "\"seconds\""},
-    {"filled", "/features", {"train", lab.fill, "--set", "run.name=next"}, true, true, 4, NULL},
+    {"half", "checkpoints/last.safetensors", {"resume", half}, true, 6, NULL},
+    {"half", "checkpoints/best.safetensors", {"resume", half}, true, 3, NULL},
+    {"half", "experiment.ini", {"resume", half}, true, 3, NULL},
+    {"half", "events.jsonl", {"resume", half}, true, 3, NULL},
+    {"half", "lock", {"resume", half}, true, 1, NULL},
+    {"half", "thaw.log", {"resume", half}, true, 1, NULL},
+    {"whole", "events.jsonl", {"runs", "--runs", lab.runs, "--json"}, false, 6, NULL},
+    {"whole", "labels.json", {"runs", "--runs", lab.runs, "--json"}, false, 4, NULL},
+    {"whole", "model.safetensors", {"predict", "--logits", "--json", "--model", whole, lab.picture}, false, 6, NULL},
+    {"whole", "model.safetensors", {"eval", "--json", "--model", whole, "--data", data}, false, 2, "\"seconds\""},
+    {"filled", "/features", {"train", lab.fill, "--set", "run.name=next"}, true, 4, NULL},
 };
 
 static int set_up(void **state)
@@ -137,7 +130,8 @@ static bool is_right(const struct row *row, const struct lab_end *end, const cha
     }
     if (!row->makes_run) {
         snprintf(why, 256, "another output");
-        return is_same_output(row, wanted, end->out) || strstr(end->told, "thaw: ");
+        return is_same_output(row, wanted, end->out) || strstr(end->told, "thaw: ") ||
+               strstr(end->out, "\"state\":\"damaged\"");
     }
     return (lab_find(strcmp(row->kept, "filled") ? "-t" : "-next", run) && lab_read(run, &result, why) &&
             lab_same(&undisturbed, &result, why)) ||
@@ -162,7 +156,7 @@ static int try_row(const struct row *row, int times, struct rng *rng)
         struct lab_end end = ask(row);
         bool right = is_right(row, &end, good.out, why);
         wrong += !right;
-        if (!right && (row->is_held || getenv("THAW_FAULTS_STRICT")))
+        if (!right)
             lab_fault("%s, %s, then %s: exit %d, %s; %.200s", row->path, label, row->words[0], end.code, why, end.told);
         lab_finish(&end);
     }

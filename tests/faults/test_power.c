@@ -25,17 +25,21 @@
 
 static const char *const choice_names[] = {"all of it", "nothing", "names", "names and zeros", "bytes", "anything"};
 static struct lab_result undisturbed;
-static char half[512];
+static char half[512], whole[512];
+static struct hash whole_tree;
 
 static int set_up(void **state)
 {
-    char run[512], why[256];
+    char why[256];
     if (lab_set_up(state) != 0)
         return -1;
     lab_keep_scene("empty");
-    lab_make_whole("whole", run);
-    if (!lab_read(run, &undisturbed, why))
+    lab_make_whole("whole", whole);
+    if (!lab_read(whole, &undisturbed, why))
         fail_msg("%s", why);
+    whole_tree = lab_tree(whole);
+    LAB_MUST("runs", "delete", whole);
+    lab_keep_scene("deleted");
     lab_restore_scene("empty");
     lab_make_half("half", half);
     return 0;
@@ -102,6 +106,30 @@ static void judge_pull(const char *label, const char *name, bool over)
     mem_free(path);
 }
 
+/* Wholly in one place, and where it was to go once that was told. */
+static void judge_move(const char *label, const char *goal, bool over)
+{
+    char kept[128], run[512];
+    static const char *const folders[] = {"runs", "runs/.trash"};
+    int places = 0;
+    bool whole_there = false, at_goal = false;
+    strcpy(kept, lab.runs);
+    for (size_t i = 0; i < THAW_LENGTH(folders); i++) {
+        snprintf(lab.runs, sizeof lab.runs, "%s/%s", lab.scene, folders[i]);
+        for (int renamed = 0; renamed < 2; renamed++) {
+            if (!lab_find(renamed ? "-renamed" : "-t", run))
+                continue;
+            places++;
+            whole_there = hash_equal(lab_tree(run), whole_tree);
+            at_goal = strstr(run, goal) != NULL;
+        }
+    }
+    strcpy(lab.runs, kept);
+    if (places != 1 || !whole_there || (over && !at_goal))
+        lab_fault("%s: in %d places, %s, %s", label, places, whole_there ? "whole" : "not whole",
+                  at_goal ? "where it was to go" : "elsewhere");
+}
+
 /* --- all of a log --- */
 
 struct cut {
@@ -143,18 +171,24 @@ static long try_states(struct replay *replay, const struct cut *cut, long wanted
     return cases;
 }
 
-static void cut_all(const struct cut *cut, long wanted)
+static struct replay *log_of(const char *kept, const char *const *words)
 {
     char log[160];
     snprintf(log, sizeof log, "%s/log", world.folder);
     unlink(log);
-    lab_restore_scene(cut->kept);
+    lab_restore_scene(kept);
     struct replay *replay = replay_open(lab.scene);
-    struct lab_end end = lab_run(NULL, log, cut->words);
+    struct lab_end end = lab_run(NULL, log, words);
     if (end.code != 0)
-        fail_msg("%s: exit %d: %s", cut->name, end.code, end.told);
+        fail_msg("%s: exit %d: %s", words[0], end.code, end.told);
     lab_finish(&end);
     replay_read(replay, log);
+    return replay;
+}
+
+static void cut_all(const struct cut *cut, long wanted)
+{
+    struct replay *replay = log_of(cut->kept, cut->words);
     long cases = try_states(replay, cut, wanted);
     replay_close(replay);
     lab_judge(cut->name, cases);
@@ -178,6 +212,51 @@ static void the_filling_of_a_cache(void **state)
     cut_all(&(struct cut){"fill", "empty", {"train", lab.fill}, judge_run, lab.fill, false}, 10);
 }
 
+static void a_run_that_is_moved(void **state)
+{
+    (void)state;
+    cut_all(&(struct cut){"rename", "whole", {"runs", "rename", whole, "renamed"}, judge_move, "-renamed", true}, 20);
+    cut_all(&(struct cut){"delete", "whole", {"runs", "delete", whole}, judge_move, "/.trash/", true}, 20);
+    cut_all(
+        &(struct cut){
+            "restore", "deleted", {"runs", "restore", "t", "--runs", lab.runs}, judge_move, path_base(whole), true},
+        20);
+}
+
+/* Events before the checkpoint that says how far they go, and all of it by the end. */
+static void syncs_come_in_order(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"events.jsonl",      "experiment.ini",   "last.safetensors", "best.safetensors",
+                                        "model.safetensors", "predictions.json", "checkpoints"};
+    for (int again = 0; again < 2; again++) {
+        struct replay *replay =
+            log_of(again ? "half" : "empty", again ? (const char *const[]){"resume", half, NULL}
+                                                   : (const char *const[]){"train", lab.train, NULL});
+        size_t steps = replay_steps(replay);
+        int checkpoints = 0;
+        for (size_t i = 0; i < steps; i++) {
+            const char *text = replay_step_text(replay, i);
+            if (strncmp(text, "rename ", 7) != 0 || !strstr(text, " to last.safetensors"))
+                continue;
+            size_t unsafe = replay_unsafe(replay, i, "events.jsonl");
+            if (unsafe < i)
+                lab_fault("step %zu (%s) before step %zu (%s) is synced", i, text, unsafe,
+                          replay_step_text(replay, unsafe));
+            checkpoints++;
+        }
+        assert_true(checkpoints > 1);
+        for (size_t n = 0; n < THAW_LENGTH(names); n++) {
+            size_t unsafe = replay_unsafe(replay, steps, names[n]);
+            if (unsafe < steps)
+                lab_fault("%s: step %zu (%s) is not synced at the end", names[n], unsafe,
+                          replay_step_text(replay, unsafe));
+        }
+        replay_close(replay);
+    }
+    lab_judge("order", 2);
+}
+
 /* Without a published digest nothing else tells bytes that never came to the disk. */
 static void a_pull(void **state)
 {
@@ -197,7 +276,11 @@ static void a_pull(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run), cmocka_unit_test(a_run_that_goes_on),
-                                       cmocka_unit_test(the_filling_of_a_cache), cmocka_unit_test(a_pull)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run),
+                                       cmocka_unit_test(a_run_that_goes_on),
+                                       cmocka_unit_test(the_filling_of_a_cache),
+                                       cmocka_unit_test(a_run_that_is_moved),
+                                       cmocka_unit_test(syncs_come_in_order),
+                                       cmocka_unit_test(a_pull)};
     return cmocka_run_group_tests(tests, set_up, lab_tear_down);
 }

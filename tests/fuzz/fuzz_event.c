@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "src/run/event_sum.h"
 #include "thaw/base/mem.h"
 #include "thaw/run/event.h"
 
@@ -37,6 +38,19 @@ static char *written_copy(const struct event *event)
     return line;
 }
 
+/* Behind any other line; and one whose text is not that of its sum is noticed. */
+static void has_its_sum(const char *json, uint32_t before)
+{
+    char *line = event_sum_line(json, before);
+    size_t length = strlen(line) - 1;
+    struct event_sum sum = {.told = before};
+    require(line[length] == '\n' && event_sum_next(&sum, line, length) && sum.has && sum.told == sum.found);
+    line[before % (length - EVENT_SUM_TAIL)] ^= 1;
+    sum = (struct event_sum){.told = before};
+    require(!event_sum_next(&sum, line, length) && sum.has && sum.told != sum.found);
+    mem_free(line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = {0};
@@ -52,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(event_from_json(&back, &known_back, first, strlen(first), &error) && known_back);
         char *second = written(&back);
         require(back.kind == event.kind && strcmp(first, second) == 0 && strcmp(first, copied) == 0);
+        has_its_sum(first, (uint32_t)(size * 0x9E3779B9u));
         event_finish(&back);
         mem_free(first);
         mem_free(copied);

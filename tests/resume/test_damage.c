@@ -20,6 +20,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
+#include "thaw/run/rundir.h"
 #include "thaw/shelf/load.h"
 #include "world.h"
 
@@ -265,6 +266,34 @@ static void refused_where_nothing_is_left(void **state)
     assert_true(size_of(run, "events.jsonl") > 1000);
 }
 
+/* A fork elsewhere would be another run: which places are left is told. */
+static void a_fork_from_damage_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *remove, *at, *part;
+    } rows[] = {
+        {"true", NULL, "fork at epoch-0003, the newest checkpoint of that run that is whole"},
+        {"rm epoch-0003*", NULL, "fork at epoch-0002, the newest"},
+        {"rm [be]*", NULL, "no other checkpoint of that run can be read either"},
+        {"cp epoch-0003.safetensors last.safetensors; printf x >> epoch-0003.safetensors", "epoch-0003",
+         "fork at last, the newest"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        struct world_log log = {0};
+        struct trainer_status status;
+        struct experiment experiment = world_experiment();
+        char run[512];
+        copy_run(run);
+        flip(run, LAST, 5000);
+        run_shell("cd '%s'/checkpoints && { %s; }", run, rows[i].remove);
+        struct trainer_options options = {.experiment = &experiment, .fork = run, .checkpoint = rows[i].at};
+        world_run_failing_options(&log, &options, &status);
+        if (status.error.kind != ERROR_DATA || !strstr(status.error.text, rows[i].part))
+            fail_msg("%d: %s", status.error.kind, status.error.text);
+    }
+}
+
 /* A fork has a checkpoint before its first event; without it it does not begin at its parent's once more. */
 static void a_fork_without_its_own_is_refused(void **state)
 {
@@ -294,7 +323,7 @@ static void newer_runs_are_not_written_to(void **state)
         if (i == 0)
             edit(run, LAST, "\\\"version\\\":3", "\\\"version\\\":4");
         else
-            run_shell("sed -i '1s/\"version\":[0-9]*/\"version\":99/' '%s'%s", path, "");
+            run_shell("sed -i '1s/\"version\":[0-9]*/\"version\":99/; 1s/,\"sum\".*/}/' '%s'%s", path, "");
         join(path, run, "thaw.log");
         struct hash before = hash_run(run), log_before = hash_of(run, "thaw.log");
         struct trainer_options options = {.experiment = &runs.experiment, .resume = run, .sink = &sink};
@@ -319,6 +348,58 @@ static void lost_events_are_told(void **state)
     assert_int_equal(log.kinds[EVENT_WARNING], 1);
     assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "it ends before its checkpoint was written"));
     world_assert_same_file(runs.whole, run, LAST);
+}
+
+/* Flips a bit in the events of a run, behind the first `text` that follows the first `start`. */
+static void flip_event(const char *run, const char *start, const char *text)
+{
+    struct error error = {0};
+    char path[600];
+    join(path, run, "events.jsonl");
+    char *events = file_read_text(path, 1 << 20, &error), *at = events ? strstr(events, start) : NULL;
+    at = at ? strstr(at, text) : NULL;
+    assert_non_null(at);
+    world_flip(path, at - events + (off_t)strlen(text));
+    mem_free(events);
+}
+
+/* What is computed is in the checkpoint, and the damage stays where it is. */
+static void damaged_events_are_told(void **state)
+{
+    (void)state;
+    struct world_log log = {.react = stop_at};
+    struct run_damage damage;
+    struct error error = {0};
+    struct event_sink sink;
+    char run[512];
+    copy_run(run);
+    flip_event(run, "\"step\":3,", "\"loss\":0");
+    world_run(&log, &runs.experiment, run);
+    assert_int_equal(log.kinds[EVENT_WARNING], 1);
+    assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "events.jsonl: line "));
+    world_assert_same_file(runs.whole, run, LAST);
+    world_sink(&sink, &log);
+    world_must(rundir_read(run, &sink, &damage, &error), &error);
+    assert_int_equal(damage.damaged, 1);
+}
+
+/* A rate that nobody asked for is not trained with. */
+static void damaged_commands_are_not_done_again(void **state)
+{
+    (void)state;
+    char run[512];
+    for (int i = 0; i < 2; i++) {
+        struct world_log log = {0};
+        copy_run(run);
+        run_shell("cd '%s'/checkpoints && rm [lb]* epoch-000[23]*%s", run, "");
+        if (i == 1)
+            flip_event(run, "{\"kind\":\"command\"", "value\\\":0.0");
+        world_run(&log, &runs.experiment, run);
+        assert_true(log.lr[5] <= 0.02 && (log.lr[8] > 0.02) == (i == 0));
+        assert_int_equal(log.kinds[EVENT_WARNING], 1 + i);
+        if (i == 1)
+            assert_non_null(strstr(log.last[EVENT_WARNING].u.warning.text, "is not done again"));
+    }
 }
 
 /* --- numbers --- */
@@ -540,9 +621,12 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_seen),
         cmocka_unit_test(goes_on_from_an_older_one),
         cmocka_unit_test(refused_where_nothing_is_left),
+        cmocka_unit_test(a_fork_from_damage_is_refused),
         cmocka_unit_test(a_fork_without_its_own_is_refused),
         cmocka_unit_test(newer_runs_are_not_written_to),
         cmocka_unit_test(lost_events_are_told),
+        cmocka_unit_test(damaged_events_are_told),
+        cmocka_unit_test(damaged_commands_are_not_done_again),
         cmocka_unit_test(numbers_that_cannot_be_are_damage),
         cmocka_unit_test(version_2_goes_on),
         cmocka_unit_test(other_settings_are_refused_by_name),

@@ -23,4 +23,9 @@ char *text_spelt(const char *text) THAW_NONNULL;
 /* The same JSON, valid UTF-8 without line ends, with the characters that may steer a terminal escaped; caller frees. */
 char *text_json(const char *json) THAW_NONNULL;
 
+/* A JSON string, never NULL. Bytes that are no UTF-8 (a path of another encoding, a text cut at its limit), which has no
+ * place in JSON, are '?'. */
+struct json_t;
+struct json_t *text_to_json(const char *text) THAW_NONNULL;
+
 #endif

@@ -55,10 +55,10 @@ struct dataset {
 struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
 void dataset_destroy(struct dataset *dataset);
-/* The image of an item, decoded; the caller finishes *image, also after a failure. hash (may be NULL): the digest of its
- * bytes as they are stored. Errors are ERROR_DATA and begin with the item's path. Safe from several threads. */
-bool dataset_load(const struct dataset_item *item, struct image *image, struct hash *hash, struct error *error)
-    THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
+/* The image of an item, decoded; the caller finishes *image, also after a failure. Errors are ERROR_DATA and begin with the
+ * item's path. Safe from several threads. */
+bool dataset_load(const struct dataset_item *item, struct image *image,
+                  struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* The digest of an item's bytes as they are stored, undecoded; of an image file of more than `most` bytes that of its two
  * ends. false: it cannot be read, and *hash stays. */
 bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash) THAW_NONNULL;

@@ -44,6 +44,11 @@ bool rundir_rewind(struct rundir *rundir, uint64_t mark, struct error *error) TH
  * an error, and so is a file that is cut back meanwhile: what was given is no longer so. */
 bool rundir_read(const char *path, const struct event_sink *sink, struct run_damage *damage, struct error *error)
     THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
+/* The same of the events behind a mark; of those before it only the damage is told that their sums tell of. */
+bool rundir_read_behind(const char *path, uint64_t mark, const struct event_sink *sink, struct run_damage *damage,
+                        struct error *error) THAW_NONNULL_ARGS(1, 3, 5) THAW_MUST_CHECK;
+/* The format version that the first line says; 0: it says none that can be read. */
+int rundir_version(const char *path) THAW_NONNULL;
 
 /* Whether a living process holds the run's lock. */
 bool rundir_is_active(const char *path) THAW_NONNULL;

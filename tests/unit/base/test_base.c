@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "thaw/base/error.h"
 #include "thaw/base/hash.h"
@@ -196,9 +197,18 @@ static void foreign_text_steers_nothing(void **state)
         if (rows[i].spelt || !rows[i].plain)
             assert_string_equal(spelt, rows[i].spelt ? rows[i].spelt : rows[i].text);
         assert_int_equal(text_is_utf8(rows[i].text), rows[i].utf8);
+        json_t *json = text_to_json(rows[i].text);
+        if (rows[i].utf8)
+            assert_string_equal(json_string_value(json), rows[i].text);
+        else
+            assert_true(text_is_utf8(json_string_value(json)));
+        json_decref(json);
         mem_free(plain);
         mem_free(spelt);
     }
+    json_t *json = text_to_json("caf\xc3\xa9 caf\xe9"); /* only what is none goes */
+    assert_string_equal(json_string_value(json), "caf\xc3\xa9 caf?");
+    json_decref(json);
 }
 
 int main(void)

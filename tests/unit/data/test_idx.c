@@ -75,7 +75,7 @@ static void check_item(const struct dataset_item *item, const char *name, int la
     struct image image;
     assert_string_equal(path_base(item->path), name);
     assert_int_equal(item->label, label);
-    assert_true(dataset_load(item, &image, NULL, &error));
+    assert_true(dataset_load(item, &image, &error));
     assert_int_equal(image.width, WIDTH);
     assert_int_equal(image.height, HEIGHT);
     for (int i = 0; i < 3 * PIXELS; i++)

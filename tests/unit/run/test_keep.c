@@ -282,6 +282,54 @@ static void labels_that_cannot_be_are_refused(void **state)
     mem_free(path);
 }
 
+/* A tag or a note that nobody gave is not shown, and the run is shown as damaged. */
+static void flipped_labels_are_noticed(void **state)
+{
+    (void)state;
+    static const char name[] = "20261101-120000-signs/labels.json";
+    struct error error = {0};
+    make_run("20261101-120000-signs", 1, 0.5);
+    char *path = in_folder("20261101-120000-signs"), *file = in_folder(name);
+    assert_true(run_tag(path, (const char *const[]){"good"}, 1, &error));
+    assert_true(run_note(path, "of these", &error));
+    char *text = read_text(name);
+    size_t size = strlen(text);
+    for (size_t i = 0; i < 8 * size; i++) {
+        struct rundir_summary summary;
+        text[i / 8] ^= (char)(1 << i % 8);
+        assert_true(file_write_atomic(file, text, size, &error));
+        assert_true(rundir_summarise(path, &summary, &error));
+        bool same = strcmp(summary.labels.all, "good") == 0 && strcmp(summary.labels.note, "of these") == 0;
+        if (!same && !strstr(summary.damage, "its tags and note in labels.json cannot be read"))
+            fail_msg("bit %zu of byte %zu: %s, %s", i % 8, i / 8, summary.labels.all, summary.damage);
+        rundir_summary_finish(&summary);
+        text[i / 8] ^= (char)(1 << i % 8);
+    }
+    mem_free(text);
+    mem_free(file);
+    mem_free(path);
+}
+
+/* A program that knows no digest writes it down again as it was, in another form, over other tags. */
+static void older_programs_change_labels(void **state)
+{
+    (void)state;
+    static const char name[] = "20261101-120000-signs/labels.json";
+    struct error error = {0};
+    struct run_labels labels;
+    make_run("20261101-120000-signs", 1, 0.5);
+    char *path = in_folder("20261101-120000-signs");
+    write_text(name, "{\n  \"digest\": \"0123456789abcdef0123456789abcdef\",\n  \"tags\": [\n    \"theirs\"\n  ]\n}");
+    assert_true(run_tag(path, (const char *const[]){"ours"}, 1, &error));
+    assert_true(run_labels_read(&labels, path, &error));
+    assert_string_equal(labels.all, "theirs, ours");
+    run_labels_finish(&labels);
+    char *text = read_text(name);
+    assert_null(strstr(text, "0123456789abcdef"));
+    mem_free(text);
+    mem_free(path);
+}
+
 /* Whatever stands in the file: it is not taken for labels, not written over, and hides no run. */
 static void hostile_labels_hide_nothing(void **state)
 {
@@ -344,6 +392,8 @@ int main(void)
         TEST(heirs_are_named),
         TEST(tags_and_notes_are_kept),
         TEST(labels_that_cannot_be_are_refused),
+        TEST(flipped_labels_are_noticed),
+        TEST(older_programs_change_labels),
         TEST(hostile_labels_hide_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -330,7 +330,8 @@ static char *read_events(const char *path)
     return text;
 }
 
-/* A finished run of five lines, with `line` (of any bytes) in the place of its line `at`, from 1; 0: as it is. */
+/* A finished run of five lines without sums, with `line` (of any bytes) in the place of its line `at`, from 1; 0: as it
+ * is. */
 static char *damaged_run(const char *name, int at, const char *line, size_t length)
 {
     struct error error = {0};
@@ -348,7 +349,7 @@ static char *damaged_run(const char *name, int at, const char *line, size_t leng
         if (number == at)
             fwrite(line, length, 1, stream);
         else
-            fprintf(stream, "%.*s\n", (int)(end - from), from);
+            fprintf(stream, "%.*s}\n", (int)(strstr(from, ",\"sum\"") - from), from);
     fclose(stream);
     mem_free(text);
     mem_free(file);
@@ -365,21 +366,21 @@ static const struct damage_case {
 } damages[] = {
 #define BYTES(text) text, sizeof(text) - 1
     {"sound", 0, BYTES(""), "", 5},
-    {"garbage", 3, BYTES("garbage\n"), "line 3 of 5 is not an event; the others say that it is finished", 4},
-    {"empty", 3, BYTES("\n"), "line 3 of 5 is not an event; the others say that it is finished", 4},
+    {"garbage", 3, BYTES("garbage\n"), "line 3 of 5 is damaged; the others say that it is finished", 4},
+    {"empty", 3, BYTES("\n"), "line 3 of 5 is damaged; the others say that it is finished", 4},
     {"nul", 2, BYTES("{\"kind\":\"step\",\0\"step\":1}\n"),
-     "line 2 of 5 is not an event; the others say that it is finished", 4},
-    {"zeros", 4, BYTES("\0\0\0\0\0\0\0\0\n"), "line 4 of 5 is not an event; the others say that it is finished", 4},
+     "line 2 of 5 is damaged; the others say that it is finished", 4},
+    {"zeros", 4, BYTES("\0\0\0\0\0\0\0\0\n"), "line 4 of 5 is damaged; the others say that it is finished", 4},
     {"latin", 4, BYTES("{\"kind\":\"note\",\"text\":\"\xe4\"}\n"),
-     "line 4 of 5 is not an event; the others say that it is finished", 4},
-    {"first", 1, BYTES("{}\n"), "line 1 of 5 is not an event; the others say that it is finished", 4},
+     "line 4 of 5 is damaged; the others say that it is finished", 4},
+    {"first", 1, BYTES("{}\n"), "line 1 of 5 is damaged; the others say that it is finished", 4},
     {"headless", 1, BYTES(""), "its 4 events do not begin with a \"run\" line; the others say that it is finished", 4},
-    {"last", 5, BYTES("{\"kind\":\"done\"\n"), "line 5 of 5 is not an event", 4},
+    {"last", 5, BYTES("{\"kind\":\"done\"\n"), "line 5 of 5 is damaged", 4},
     {"two", 3, BYTES("1\n2\n"),
-     "2 of 6 lines are not events, the first of them line 3; the others say that it is finished", 4},
+     "2 of 6 lines are damaged, the first of them line 3; the others say that it is finished", 4},
     {"torn", 5, BYTES("{\"kind\":\"do"), "", 4}, /* by a kill, which is no damage */
     {"late", 3, BYTES("{\"kind\":\"epoch\",\"time\":1e300}\n"),
-     "line 3 of 5 is not an event; the others say that it is finished", 4},
+     "line 3 of 5 is damaged; the others say that it is finished", 4},
 };
 
 /* A damaged run is listed with what is wrong, and the rest of it is read. */
