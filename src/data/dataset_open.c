@@ -188,7 +188,8 @@ static bool open_all(struct dataset *dataset, const struct dataset_request *requ
         return false;
     if (!choice->path)
         make_validation(dataset, choice->share, request->seed);
-    if (!enough(dataset, error) || !labels_check(dataset, error))
+    bool untaught = request->trains && dataset->images[DATASET_TRAIN].items == 0; /* which the trainer says better */
+    if (!enough(dataset, error) || (!untaught && !labels_check(dataset, error)))
         return false;
     if (dataset->images[DATASET_TEST].items > 0)
         tell_more(dataset, mem_format("%zu test images kept apart", dataset->images[DATASET_TEST].items));
