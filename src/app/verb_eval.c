@@ -181,6 +181,7 @@ static int eval(int argc, char **argv)
         {.name = "--split", .value = &settings.part},
         {.name = "--labels", .value = &settings.labels},
         {.name = "--preprocess", .value = &settings.model.preprocess},
+        {.name = "--fresh-head", .flag = &settings.model.fresh_head},
         {.name = "--batch", .value = &batch},
         {.name = "--threads", .value = &threads},
         {.name = "--json", .flag = &settings.json},
@@ -205,7 +206,7 @@ static int eval(int argc, char **argv)
 const struct verb verb_eval = {
     .name = "eval",
     .synopsis = "--model NAME|RUN --weights FILE --data PATH [--split PART] [--set data.KEY=VALUE]... [--labels FILE] "
-                "[--preprocess TEXT] [--batch N] [--threads N] [--runs DIR] [--json]",
+                "[--preprocess TEXT] [--fresh-head] [--batch N] [--threads N] [--runs DIR] [--json]",
     .help = "measures a model on labelled images",
     .options =
         "  --model NAME|RUN   an architecture, a weights file or a run; may be left out with --weights\n" APP_RUNS_HELP
@@ -215,7 +216,7 @@ const struct verb verb_eval = {
         "  --split PART       what of it is judged: train, val, test or all\n" DATA_SET_HELP
         "  --labels FILE      the class folder of each output, one name a line; without it the names in the\n"
         "                     weights, else the sorted names of the class folders\n" MODEL_PREPROCESS_HELP
-        "  --batch N          images a pass (64)\n"
+            MODEL_FRESH_HELP "  --batch N          images a pass (64)\n"
         "  --threads N        computing threads (0: all cores)\n"
         "  --json             one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = eval,

@@ -142,15 +142,6 @@ static void stops_when_a_signal_says_so(void **state)
     }
 }
 
-/* What a training makes of its data is said before it begins: how they lie, and which classes a part lacks. */
-static void tells_of_its_data(void **state)
-{
-    (void)state;
-    struct outcome outcome = EXPECT(0, "train", "@gaps.ini", "--runs", "@told");
-    cli_expect_text(outcome, "data: class folders below Training/ and Testing/; the test part serves for validation\n",
-                    "thaw: warning: 1 class without validation images: b\n");
-}
-
 /* What is asked of runs in other words than usual. */
 static void answers_what_is_meant(void **state)
 {
@@ -470,14 +461,21 @@ static void tells_exact_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_of_its_data),        cmocka_unit_test(trains_unheard),
-        cmocka_unit_test(trains_without_streams),   cmocka_unit_test(stops_when_a_signal_says_so),
-        cmocka_unit_test(answers_what_is_meant),    cmocka_unit_test(names_the_run),
-        cmocka_unit_test(tells_unjudged_runs),      cmocka_unit_test(tells_resumed_runs),
-        cmocka_unit_test(damaged_runs_are_refused), cmocka_unit_test(forks_begin_at_a_checkpoint),
-        cmocka_unit_test(samples_need_their_files), cmocka_unit_test(takes_runs_by_name),
-        cmocka_unit_test(prefers_networks_to_runs), cmocka_unit_test(keeps_order_among_runs),
-        cmocka_unit_test(deletes_all_or_none),      cmocka_unit_test(tells_exact_numbers),
+        cmocka_unit_test(trains_unheard),
+        cmocka_unit_test(trains_without_streams),
+        cmocka_unit_test(stops_when_a_signal_says_so),
+        cmocka_unit_test(answers_what_is_meant),
+        cmocka_unit_test(names_the_run),
+        cmocka_unit_test(tells_unjudged_runs),
+        cmocka_unit_test(tells_resumed_runs),
+        cmocka_unit_test(damaged_runs_are_refused),
+        cmocka_unit_test(forks_begin_at_a_checkpoint),
+        cmocka_unit_test(samples_need_their_files),
+        cmocka_unit_test(takes_runs_by_name),
+        cmocka_unit_test(prefers_networks_to_runs),
+        cmocka_unit_test(keeps_order_among_runs),
+        cmocka_unit_test(deletes_all_or_none),
+        cmocka_unit_test(tells_exact_numbers),
         cmocka_unit_test(says_what_was_asked),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);
