@@ -145,7 +145,10 @@ struct model_words {
     const char *weights;    /* file, name of the catalog, or "none" */
     const char *preprocess; /* as preprocess_parse takes it */
     const char *runs;       /* folder in which runs have names */
+    bool fresh_head;        /* a class layer that the weights lack may start fresh; otherwise that is ERROR_WEIGHTS */
 };
+/* Of --fresh-head, for the help of verbs that answer. */
+#define MODEL_FRESH_HELP "  --fresh-head       answer also with a class layer that the weights lack: by chance\n"
 /* model or weights is given. Finish it either way. */
 bool model_argument_open(struct model_argument *argument, const struct model_words *words, struct error *error);
 /* Where its file does not say how pixels become its input, the images that it is to be run on may tell; what came of it is

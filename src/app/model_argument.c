@@ -45,6 +45,32 @@ static bool take_class_names(struct model_argument *argument, const char *path, 
     return error->kind == ERROR_NONE;
 }
 
+/* A class layer that starts fresh answers by chance, in the words of one that learned. */
+static bool check_head(const char *weights, const struct bind_report *report, struct error *error)
+{
+    for (size_t i = 0; i < report->rows; i++) {
+        const struct bind_row *row = &report->row[i];
+        bool missing = row->outcome == BIND_MISSING;
+        if (missing || row->outcome == BIND_RESHAPED)
+            return error_set(error, ERROR_WEIGHTS,
+                             "%s: %s is %s%s, so that its class layer would answer by chance: train it first (thaw "
+                             "train), give weights with their class layer, or say --fresh-head",
+                             weights, row->name, missing ? "not in the file" : "of no use: ", row->detail);
+    }
+    return true;
+}
+
+static bool load_model(struct model_argument *argument, const struct load_request *request, bool fresh_head,
+                       struct error *error)
+{
+    struct bind_report report;
+    argument->graph = load_graph(request, &report, error);
+    argument->own_head = argument->graph && detective_has_head(argument->graph, &report);
+    bool good = argument->graph && (fresh_head || check_head(request->weights ? request->weights : "", &report, error));
+    bind_report_finish(&report);
+    return good;
+}
+
 bool model_argument_open(struct model_argument *argument, const struct model_words *words, struct error *error)
 {
     *argument = (struct model_argument){0};
@@ -58,11 +84,10 @@ bool model_argument_open(struct model_argument *argument, const struct model_wor
             return false;
     }
     struct load_request request = {.arch = source.arch, .weights = source.weights, .seed = 1, .preprocess = preprocess};
-    struct bind_report report;
-    argument->graph = load_graph(&request, &report, error);
-    bool good = argument->graph && (!source.weights || take_class_names(argument, source.weights, error));
-    argument->own_head = good && detective_has_head(argument->graph, &report);
-    bind_report_finish(&report);
+    bool good = load_model(argument, &request, words->fresh_head, error) &&
+                (!source.weights || take_class_names(argument, source.weights, error));
+    if (good && load_is_scratch(source.weights))
+        say_on(stderr, "thaw: warning: %s has no weights, so that it answers by chance\n", argument->graph->arch);
     if (good)
         remember_use(source.weights ? source.weights : argument->graph->arch);
     argument->file = source.weights;

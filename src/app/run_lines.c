@@ -78,6 +78,8 @@ static void tell_run(const struct run_lines *lines)
     const struct event *run = &lines->story.run;
     say_on(lines->out, "%s on %s: %d classes, %d training and %d validation images\n", run->u.run.model,
            run->u.run.data, run->u.run.classes, run->u.run.train_images, run->u.run.val_images);
+    if (run->u.run.layout)
+        say_on(lines->out, "data: %s\n", run->u.run.layout);
     if (run->u.run.parent[0])
         say_on(lines->out, "forked from %s\n", run->u.run.parent);
     if (run->u.run.weights[0])

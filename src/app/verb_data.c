@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "data_argument.h"
 #include "print.h"
 #include "say.h"
 #include "thaw/base/mem.h"
@@ -27,17 +28,25 @@ static void tell_classes(const struct dataset *dataset)
         width = length > width ? length : width;
     }
     width = width > 48 ? 48 : width;
-    say("%-*s  %8s  %10s\n", width, "class", "training", "validation");
+    bool tests = dataset->images[DATASET_TEST].items > 0;
+    say("%-*s  %8s  %10s%s\n", width, "class", "training", "validation", tests ? "      test" : "");
     for (int c = 0; c < dataset->classes; c++) {
-        say("%-*s  %8zu  %10zu\n", width, dataset->class_name[c], dataset_class_count(dataset, DATASET_TRAIN, c),
+        say("%-*s  %8zu  %10zu", width, dataset->class_name[c], dataset_class_count(dataset, DATASET_TRAIN, c),
             dataset_class_count(dataset, DATASET_VAL, c));
+        if (tests)
+            say("  %8zu", dataset_class_count(dataset, DATASET_TEST, c));
+        say("\n");
     }
 }
 
-static void tell_findings(const struct doctor_report *report)
+static void tell_findings(const struct dataset *dataset, const struct doctor_report *report)
 {
     size_t at = 0;
-    if (!report->findings)
+    if (dataset->notes)
+        say("\nnotes: %zu\n", dataset->notes);
+    for (size_t i = 0; i < dataset->notes; i++)
+        say("  %s\n", dataset->note[i]);
+    if (!report->findings && !dataset->notes)
         say("\nnothing to complain of\n");
     for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++) {
         if (!report->count[kind])
@@ -51,13 +60,14 @@ static void tell_findings(const struct doctor_report *report)
 
 static void tell(const struct dataset *dataset, const struct doctor_report *report)
 {
-    say("%s: %d classes, %zu training and %zu validation images%s\n\n", dataset->path, dataset->classes,
-        dataset->images[DATASET_TRAIN].items, dataset->images[DATASET_VAL].items,
-        dataset->own_validation ? "" : " (no validation folder)");
+    const struct dataset_images *images = dataset->images;
+    say("%s: %d classes, %zu training and %zu validation images%s\n%s\n\n", dataset->path, dataset->classes,
+        images[DATASET_TRAIN].items, images[DATASET_VAL].items,
+        images[DATASET_VAL].items ? "" : " (no validation part)", dataset->layout);
     tell_classes(dataset);
     say("\n%zu images read in full, %dx%d to %dx%d pixels\n", report->images, report->width[0], report->height[0],
         report->width[1], report->height[1]);
-    tell_findings(report);
+    tell_findings(dataset, report);
 }
 
 /* --- JSON --- */
@@ -66,32 +76,37 @@ static json_t *classes_json(const struct dataset *dataset)
 {
     json_t *classes = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes, json_pack("{s:o, s:I, s:I}", "name", text_to_json(dataset->class_name[c]),
-                                                 "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c),
-                                                 "val", (json_int_t)dataset_class_count(dataset, DATASET_VAL, c)));
+        json_array_append_new(classes,
+                              json_pack("{s:o, s:I, s:I, s:I}", "name", text_to_json(dataset->class_name[c]),
+                                        "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c), "val",
+                                        (json_int_t)dataset_class_count(dataset, DATASET_VAL, c), "test",
+                                        (json_int_t)dataset_class_count(dataset, DATASET_TEST, c)));
     return classes;
 }
 
 static void tell_json(const struct dataset *dataset, const struct doctor_report *report)
 {
-    json_t *findings = json_array(), *counts = json_object();
+    json_t *findings = json_array(), *counts = json_object(), *notes = json_array();
+    for (size_t i = 0; i < dataset->notes; i++)
+        json_array_append_new(notes, text_to_json(dataset->note[i]));
     for (size_t i = 0; i < report->findings; i++)
         json_array_append_new(findings, json_pack("{s:s, s:o}", "kind", doctor_kind_name(report->finding[i].kind),
                                                   "text", text_to_json(report->finding[i].text)));
     for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++)
         json_object_set_new(counts, doctor_kind_name(kind), json_integer((json_int_t)report->count[kind]));
-    app_json(json_pack("{s:o, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o}", "path",
-                       text_to_json(dataset->path), "train", (json_int_t)dataset->images[DATASET_TRAIN].items, "val",
-                       (json_int_t)dataset->images[DATASET_VAL].items, "own_validation", dataset->own_validation,
-                       "images_read", (json_int_t)report->images, "width", report->width[0], report->width[1], "height",
-                       report->height[0], report->height[1], "classes", classes_json(dataset), "counts", counts,
-                       "findings", findings));
+    app_json(json_pack(
+        "{s:o, s:o, s:I, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o, s:o}", "path",
+        text_to_json(dataset->path), "layout", text_to_json(dataset->layout), "train",
+        (json_int_t)dataset->images[DATASET_TRAIN].items, "val", (json_int_t)dataset->images[DATASET_VAL].items, "test",
+        (json_int_t)dataset->images[DATASET_TEST].items, "own_validation", dataset->own_validation, "images_read",
+        (json_int_t)report->images, "width", report->width[0], report->width[1], "height", report->height[0],
+        report->height[1], "classes", classes_json(dataset), "counts", counts, "notes", notes, "findings", findings));
 }
 
-static int check(const char *path, int threads, bool json)
+static int check(const char *path, const struct option_list *set, int threads, bool json)
 {
     struct error error = {0};
-    struct dataset *dataset = dataset_open(path, NULL, 0, &error);
+    struct dataset *dataset = data_argument_open(path, set, &error);
     if (!dataset)
         return app_fail(&error);
     bool terminal = isatty(STDERR_FILENO);
@@ -115,7 +130,10 @@ static int data(int argc, char **argv)
 {
     bool json = false;
     const char *threads_text = NULL;
-    const struct option_row rows[] = {{.name = "--json", .flag = &json}, {.name = "--threads", .value = &threads_text}};
+    struct option_list set = {0};
+    const struct option_row rows[] = {{.name = "--json", .flag = &json},
+                                      {.name = "--threads", .value = &threads_text},
+                                      {.name = "--set", .list = &set}};
     argc = app_options(&verb_data, argc, argv, rows, THAW_LENGTH(rows));
     if (argc < 0)
         return argc == -1 ? 0 : error_exit_code(ERROR_USAGE);
@@ -124,17 +142,17 @@ static int data(int argc, char **argv)
         return app_usage(&verb_data, "`check` and one folder are needed");
     if (!app_whole(&verb_data, "--threads", threads_text, 0, 1024, &threads))
         return error_exit_code(ERROR_USAGE);
-    return check(argv[2], threads, json);
+    return check(argv[2], &set, threads, json);
 }
 
 const struct verb verb_data = {
     .name = "data",
-    .synopsis = "check PATH [--threads N] [--json]",
+    .synopsis = "check PATH [--set data.KEY=VALUE]... [--threads N] [--json]",
     .help = "reads every image of a folder and lists what would spoil a training",
-    .options =
-        "  --threads N   decoding threads (0: all cores)\n"
-        "  --json        one JSON object on stdout\n\n"
-        "Findings: unreadable files, the same file in training and validation, under two classes or twice, empty\n"
-        "classes, imbalance. Exit 3 only where no image is left.\n",
+    .options = DATA_SET_HELP
+    "  --threads N        decoding threads (0: all cores)\n"
+    "  --json             one JSON object on stdout\n\n"
+    "Told: how the data lie, what of it is not used, unreadable files, the same file in two parts, under two\n"
+    "classes or twice, empty classes, imbalance. Exit 3 where a training could not begin.\n",
     .run = data,
 };

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "data_argument.h"
 #include "print.h"
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/text.h"
+#include "thaw/base/nearest.h"
 #include "thaw/data/dataset.h"
 #include "thaw/train/evaluate.h"
 
@@ -18,7 +20,8 @@ enum { LABELS_BYTES_MAX = 16 << 20, BATCH = 64 };
 
 struct settings {
     struct model_words model;
-    const char *data, *labels;
+    const char *data, *labels, *part;
+    struct option_list set;
     int batch, threads;
     bool json;
 };
@@ -94,18 +97,33 @@ static bool tell_progress(void *context, int done, int all)
     return true;
 }
 
+/* What --split asks for; the first without it: the validation part where the data have one, else all but the test part. */
+static const char *const parts[] = {"usual", "train", "val", "test", "all", NULL};
+enum { PART_USUAL, PART_TRAIN, PART_VAL, PART_TEST, PART_ALL };
+
+static void choose_parts(const char *word, const struct dataset *dataset, bool split[DATASET_PARTS])
+{
+    int part = PART_USUAL;
+    for (int i = 0; word && parts[i]; i++)
+        part = strcmp(word, parts[i]) == 0 ? i : part;
+    bool usual = part == PART_USUAL, all = part == PART_ALL;
+    split[DATASET_TRAIN] = part == PART_TRAIN || all || (usual && !dataset->own_validation);
+    split[DATASET_VAL] = part == PART_VAL || all || usual || (part == PART_TEST && dataset->test_validates);
+    split[DATASET_TEST] = part == PART_TEST || all;
+}
+
 static bool judge(const struct dataset *dataset, const struct graph *graph, const struct settings *settings,
                   struct evaluation *evaluation, struct error *error)
 {
     bool terminal = isatty(STDERR_FILENO);
-    const struct evaluation_request request = {
+    struct evaluation_request request = {
         .graph = graph,
         .dataset = dataset,
-        .split = {[DATASET_TRAIN] = !dataset->own_validation, [DATASET_VAL] = true},
         .batch = settings->batch,
         .threads = settings->threads,
         .tell = terminal ? tell_progress : NULL,
     };
+    choose_parts(settings->part, dataset, request.split);
     bool good = evaluate(&request, evaluation, error);
     if (terminal)
         say_bar_over();
@@ -147,7 +165,7 @@ static int run(const struct settings *settings)
     struct dataset *dataset = NULL;
     bool good = model_argument_open(&model, &settings->model, &error);
     if (good)
-        dataset = dataset_open(settings->data, NULL, 0, &error);
+        dataset = data_argument_open(settings->data, &settings->set, &error);
     good = dataset && look(&model, dataset, &error) && relabel(dataset, &model, settings->labels, &error) &&
            judge(dataset, model.graph, settings, &evaluation, &error);
     if (good)
@@ -166,8 +184,11 @@ static int eval(int argc, char **argv)
         {.name = "--weights", .value = &settings.model.weights},
         {.name = "--runs", .value = &settings.model.runs},
         {.name = "--data", .value = &settings.data},
+        {.name = "--set", .list = &settings.set},
+        {.name = "--split", .value = &settings.part},
         {.name = "--labels", .value = &settings.labels},
         {.name = "--preprocess", .value = &settings.model.preprocess},
+        {.name = "--fresh-head", .flag = &settings.model.fresh_head},
         {.name = "--batch", .value = &batch},
         {.name = "--threads", .value = &threads},
         {.name = "--json", .flag = &settings.json},
@@ -181,6 +202,8 @@ static int eval(int argc, char **argv)
         return app_usage(&verb_eval, "a model is needed: --model, --weights or both");
     if (!settings.data)
         return app_usage(&verb_eval, "a folder of labelled images is needed: --data");
+    if (settings.part && strcmp(nearest_of(settings.part, parts + 1), settings.part) != 0)
+        return app_usage(&verb_eval, "--split takes train, val, test or all, not %s", settings.part);
     if (!app_whole(&verb_eval, "--batch", batch, 1, 65536, &settings.batch) ||
         !app_whole(&verb_eval, "--threads", threads, 0, 1024, &settings.threads))
         return error_exit_code(ERROR_USAGE);
@@ -189,17 +212,18 @@ static int eval(int argc, char **argv)
 
 const struct verb verb_eval = {
     .name = "eval",
-    .synopsis = "--model NAME|RUN --weights FILE --data PATH [--labels FILE] [--preprocess TEXT] [--batch N] "
-                "[--threads N] [--runs DIR] [--json]",
+    .synopsis = "--model NAME|RUN --weights FILE --data PATH [--split PART] [--set data.KEY=VALUE]... [--labels FILE] "
+                "[--preprocess TEXT] [--fresh-head] [--batch N] [--threads N] [--runs DIR] [--json]",
     .help = "measures a model on labelled images",
     .options =
         "  --model NAME|RUN   an architecture, a weights file or a run; may be left out with --weights\n" APP_RUNS_HELP
         "  --weights FILE     trained weights; without them an architecture is judged as freshly initialised\n"
         "  --data PATH        a folder of class folders; its val folder where it has one, else all of it.\n"
         "                     Or MNIST's IDX files (.gz as they are): their folder, or a file of images\n"
+        "  --split PART       what of it is judged: train, val, test or all\n" DATA_SET_HELP
         "  --labels FILE      the class folder of each output, one name a line; without it the names in the\n"
         "                     weights, else the sorted names of the class folders\n" MODEL_PREPROCESS_HELP
-        "  --batch N          images a pass (64)\n"
+            MODEL_FRESH_HELP "  --batch N          images a pass (64)\n"
         "  --threads N        computing threads (0: all cores)\n"
         "  --json             one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = eval,

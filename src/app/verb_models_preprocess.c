@@ -69,7 +69,7 @@ int models_preprocess(const char *name, const struct model_images *images, bool 
     struct model_argument model;
     struct dataset *dataset = NULL;
     struct detective_finding finding;
-    const struct model_words words = {.model = name, .runs = images->runs};
+    const struct model_words words = {.model = name, .runs = images->runs, .fresh_head = true};
     bool good = model_argument_open(&model, &words, &error);
     if (good && !model.file)
         good = error_set(&error, ERROR_USAGE, "%s: an architecture without weights was trained on nothing", name);

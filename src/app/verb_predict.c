@@ -247,6 +247,7 @@ static int predict(int argc, char **argv)
                                       {.name = "--weights", .value = &words.weights},
                                       {.name = "--runs", .value = &words.runs},
                                       {.name = "--preprocess", .value = &words.preprocess},
+                                      {.name = "--fresh-head", .flag = &words.fresh_head},
                                       {.name = "--logits", .flag = &predictor.tells_logits},
                                       {.name = "--top", .value = &top_text}};
     argc = app_options(&verb_predict, argc, argv, rows, THAW_LENGTH(rows));
@@ -270,11 +271,11 @@ static int predict(int argc, char **argv)
 
 const struct verb verb_predict = {
     .name = "predict",
-    .synopsis =
-        "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--top N] [--logits] [--runs DIR] [--json] IMAGE|DIR...",
+    .synopsis = "--model RUN|FILE [--weights FILE] [--preprocess TEXT] [--fresh-head] [--top N] [--logits] [--runs "
+                "DIR] [--json] IMAGE|DIR...",
     .help = "tells the likeliest classes of images, named or in folders",
     .options = "  --model RUN|FILE   a run or a weights file; with --weights, an architecture\n" APP_RUNS_HELP
-               "  --weights FILE     trained weights\n" MODEL_PREPROCESS_HELP
+               "  --weights FILE     trained weights\n" MODEL_PREPROCESS_HELP MODEL_FRESH_HELP
                "  --top N            classes an image (5, or all where there are fewer)\n"
                "  --logits           the network's plain outputs, all of them, in place of the classes; with --json\n"
                "                     beside them\n"

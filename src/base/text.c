@@ -11,9 +11,9 @@
 
 #include "thaw/base/mem.h"
 
-/* Bytes of the character that begins here and its code; 0: none does. */
-static size_t character(const unsigned char *at, uint32_t *code)
+size_t text_character(const char *text, uint32_t *code)
 {
+    const unsigned char *at = (const unsigned char *)text;
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = *at < 0x80 ? 1 : *at < 0xc2 ? 0 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : *at < 0xf5 ? 4 : 0;
     *code = length == 1 ? *at : length ? *at & (0x7fu >> length) : 0;
@@ -31,7 +31,7 @@ bool text_is_utf8(const char *text)
     const unsigned char *at = (const unsigned char *)text;
     uint32_t code;
     while (*at) {
-        size_t length = character(at, &code);
+        size_t length = text_character((const char *)at, &code);
         if (length == 0)
             return false;
         at += length;
@@ -43,7 +43,7 @@ void text_clean(char *text)
 {
     uint32_t code;
     for (unsigned char *at = (unsigned char *)text; *at;) {
-        size_t length = character(at, &code);
+        size_t length = text_character((const char *)at, &code);
         if (length == 0)
             *at = '?';
         at += length > 0 ? length : 1;
@@ -62,7 +62,7 @@ static char *replace(const char *text, bool spell)
     char *plain = mem_alloc(4 * strlen(text) + 1), *to = plain;
     while (*at) {
         uint32_t code;
-        size_t length = character(at, &code), bytes = length > 0 ? length : 1;
+        size_t length = text_character((const char *)at, &code), bytes = length > 0 ? length : 1;
         bool good = length > 0 && !text_steers(code);
         if (good)
             memcpy(to, at, bytes);
@@ -93,7 +93,7 @@ char *text_json(const char *json)
     char *safe = mem_alloc(6 * strlen(json) + 1), *to = safe;
     while (*at) {
         uint32_t code;
-        size_t length = character(at, &code), bytes = length > 0 ? length : 1;
+        size_t length = text_character((const char *)at, &code), bytes = length > 0 ? length : 1;
         if (length > 0 && text_steers(code))
             to += sprintf(to, "\\u%04x", (unsigned)code);
         else

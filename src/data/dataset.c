@@ -1,167 +1,19 @@
-/* Datasets: where the training and validation folders are, which classes there are, and what is left when files that
- * are no images have been set aside. The walking is in dataset_scan.c, IDX files are in dataset_idx.c, the split in
- * split.c. Called by the session, the trainer and the verbs. */
+/* Datasets once they are open: reading their images, their classes and labels. Opening is in dataset_open.c, the ways in
+ * which images lie are in layout.c, the split in split.c. */
 #include "config.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "decode.h"
+#include "layout.h"
+#include "pixels.h"
 #include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-
-/* Names of a validation folder beside "train", the first that exists. */
-static const char *const val_names[] = {"val", "valid", "validation", "test"};
-
-static char *find_folder(const char *directory, const char *name)
-{
-    char *folder = path_join(directory, name);
-    if (file_is_directory(folder))
-        return folder;
-    mem_free(folder);
-    return NULL;
-}
-
-/* What the caller's `val` means. */
-struct choice {
-    char *path; /* of a folder, or of a file of images; owned, or NULL */
-    double share;
-};
-
-static bool choose(struct choice *choice, const char *path, const char *val, struct error *error)
-{
-    *choice = (struct choice){0};
-    if (!val || !*val)
-        return true;
-    char *end;
-    choice->share = strtod(val, &end);
-    if (!*end) {
-        if (!(choice->share >= 0 && choice->share < 1))
-            return error_set(error, ERROR_USAGE, "a validation share of %s: give a number from 0 up to, but not, 1",
-                             val);
-        return true;
-    }
-    choice->share = 0;
-    char *expanded = path_expand(val), *inner = path_join(path, expanded);
-    if (file_exists(expanded) || file_exists(inner))
-        choice->path = mem_string(file_exists(expanded) ? expanded : inner);
-    mem_free(expanded);
-    mem_free(inner);
-    return choice->path ||
-           error_set(error, ERROR_DATA, "%s: there is no such validation folder, neither here nor in %s", val, path);
-}
-
-static bool enough(const struct dataset *dataset, struct error *error)
-{
-    if (dataset->classes == 0)
-        return error_set(error, ERROR_DATA, "%s: no class folders; images belong in %s/CLASS/ or %s/train/CLASS/",
-                         dataset->path, dataset->path, dataset->path);
-    if (dataset->classes == 1)
-        return error_set(error, ERROR_DATA, "%s: only one class (%s), two are needed to tell apart", dataset->path,
-                         dataset->class_name[0]);
-    if (dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items == 0 && dataset->bad_count == 0)
-        return error_set(error, ERROR_DATA, "%s: the class folders are empty", dataset->path);
-    if (dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items == 0)
-        return error_set(error, ERROR_DATA, "%s: none of the %zu files is an image; the first, %s: %s", dataset->path,
-                         dataset->bad_count, dataset->bad[0].path, dataset->bad[0].reason);
-    return true;
-}
-
-static bool fill_from_folders(struct dataset *dataset, struct choice *choice, uint64_t seed, struct error *error)
-{
-    if (!file_is_directory(dataset->path))
-        return error_set(error, ERROR_DATA,
-                         "%s: not a folder; a dataset is a folder with one folder of images a class, or an IDX file",
-                         dataset->path);
-    if (choice->path && !file_is_directory(choice->path))
-        return error_set(error, ERROR_DATA, "%s: not a folder of validation images", choice->path);
-    char *train = find_folder(dataset->path, "train");
-    for (size_t i = 0; train && !choice->path && i < THAW_LENGTH(val_names); i++)
-        choice->path = find_folder(dataset->path, val_names[i]);
-    const char *root = train ? train : dataset->path;
-    bool done = scan_class_names(dataset, root, choice->path, error) &&
-                (!choice->path || scan_class_names(dataset, choice->path, NULL, error));
-    if (done && dataset->classes > 1) {
-        scan_images(dataset, root, DATASET_TRAIN);
-        if (choice->path)
-            scan_images(dataset, choice->path, DATASET_VAL);
-        else if (choice->share > 0)
-            split_stratified(dataset, choice->share, seed);
-        dataset->own_validation = choice->path != NULL;
-    }
-    mem_free(train);
-    return done && enough(dataset, error);
-}
-
-/* Puts the file of validation images that the caller chose in its place. */
-static bool choose_images(char *images[DATASET_SPLITS], const char *path, struct error *error)
-{
-    char *other[DATASET_SPLITS];
-    bool done = idx_find_images(path, other, error);
-    char **found = &other[other[DATASET_VAL] ? DATASET_VAL : DATASET_TRAIN];
-    if (done && !*found)
-        done = error_set(error, ERROR_DATA, "%s: no IDX files of images in it", path);
-    if (done) {
-        mem_free(images[DATASET_VAL]);
-        images[DATASET_VAL] = *found;
-        *found = NULL;
-    }
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        mem_free(other[s]);
-    return done;
-}
-
-static bool fill_from_idx(struct dataset *dataset, char *images[DATASET_SPLITS], const struct choice *choice,
-                          uint64_t seed, struct error *error)
-{
-    if (choice->path && !choose_images(images, choice->path, error))
-        return false;
-    bool both = images[DATASET_TRAIN] && images[DATASET_VAL];
-    if (!idx_fill(dataset, images, error))
-        return false;
-    dataset->own_validation = images[DATASET_VAL] != NULL;
-    if (both || choice->share <= 0)
-        return true;
-    if (dataset->own_validation) { /* the only pair there is: what is asked for is a part of it */
-        dataset->images[DATASET_TRAIN] = dataset->images[DATASET_VAL];
-        dataset->images[DATASET_VAL] = (struct dataset_images){0};
-        dataset->own_validation = false;
-    }
-    split_stratified(dataset, choice->share, seed);
-    return true;
-}
-
-static bool fill(struct dataset *dataset, struct choice *choice, uint64_t seed, struct error *error)
-{
-    char *images[DATASET_SPLITS];
-    bool done = idx_find_images(dataset->path, images, error);
-    if (done && (images[DATASET_TRAIN] || images[DATASET_VAL]))
-        done = fill_from_idx(dataset, images, choice, seed, error);
-    else if (done)
-        done = fill_from_folders(dataset, choice, seed, error);
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        mem_free(images[s]);
-    return done;
-}
-
-struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
-{
-    struct dataset *dataset = mem_alloc(sizeof *dataset);
-    struct choice choice = {0};
-    dataset->path = path_expand(path);
-    bool done = false;
-    if (!file_exists(dataset->path))
-        error_set(error, ERROR_DATA, "%s: no such folder", dataset->path);
-    else
-        done = choose(&choice, dataset->path, val, error) && fill(dataset, &choice, seed, error);
-    mem_free(choice.path);
-    if (done)
-        return dataset;
-    dataset_destroy(dataset);
-    return NULL;
-}
 
 bool dataset_load(const struct dataset_item *item, struct image *image, struct error *error)
 {
@@ -203,29 +55,59 @@ bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *h
     return read;
 }
 
-static void free_names(struct dataset *dataset)
+static void free_names(char **names, size_t count)
 {
-    for (int i = 0; i < dataset->classes; i++)
-        mem_free(dataset->class_name[i]);
-    mem_free(dataset->class_name);
+    for (size_t i = 0; i < count; i++)
+        mem_free(names[i]);
+    mem_free(names);
+}
+
+void dataset_images_finish(struct dataset_images *images)
+{
+    for (size_t i = 0; i < images->items; i++)
+        mem_free(images->item[i].path);
+    mem_free(images->item);
+    *images = (struct dataset_images){0};
 }
 
 void dataset_destroy(struct dataset *dataset)
 {
     if (!dataset)
         return;
-    for (int s = 0; s < DATASET_SPLITS; s++) {
-        for (size_t i = 0; i < dataset->images[s].items; i++)
-            mem_free(dataset->images[s].item[i].path);
-        mem_free(dataset->images[s].item);
-        dataset_pixels_destroy(dataset->pixels[s]);
+    for (int s = 0; s < DATASET_PARTS; s++)
+        dataset_images_finish(&dataset->images[s]);
+    for (size_t i = 0; i < dataset->pixels_count; i++) {
+        dataset_pixels_finish(dataset->pixels[i]);
+        mem_free(dataset->pixels[i]);
     }
+    mem_free(dataset->pixels);
     for (size_t i = 0; i < dataset->bad_count; i++)
         mem_free(dataset->bad[i].path);
     mem_free(dataset->bad);
-    free_names(dataset);
+    free_names(dataset->class_name, (size_t)dataset->classes);
+    free_names(dataset->note, dataset->notes);
+    mem_free(dataset->layout);
     mem_free(dataset->path);
     mem_free(dataset);
+}
+
+void dataset_note(struct dataset *dataset, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    dataset->note = scan_room(dataset->note, dataset->notes, sizeof(char *));
+    dataset->note[dataset->notes++] = mem_string(text);
+}
+
+size_t dataset_images_of(const struct dataset *dataset, int label)
+{
+    size_t count = 0;
+    for (enum dataset_split s = 0; s < DATASET_PARTS; s++)
+        count += dataset_class_count(dataset, s, label);
+    return count;
 }
 
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label)
@@ -244,35 +126,115 @@ static int find_name(const char *const *names, int count, const char *name)
     return -1;
 }
 
+/* --- labels --- */
+
+int dataset_class(struct dataset *dataset, const char *name)
+{
+    int found = find_name((const char *const *)dataset->class_name, dataset->classes, name);
+    if (found >= 0)
+        return found;
+    dataset->class_name = mem_grow(dataset->class_name, (size_t)dataset->classes + 1, sizeof(char *));
+    dataset->class_name[dataset->classes] = mem_string(name);
+    return dataset->classes++;
+}
+
+void dataset_number_classes(struct dataset *dataset, int count)
+{
+    dataset->numbered = true;
+    dataset->classes = count;
+    dataset->class_name = mem_array((size_t)count + 1, sizeof(char *));
+    for (int l = 0; l < count; l++)
+        dataset->class_name[l] = mem_format("%d", l);
+}
+
 /* Items in the order of their new labels; within one, the order stays. */
 static void relabel_images(struct dataset_images *images, const int *to, int count)
 {
     struct dataset_item *sorted = mem_array(images->items + 1, sizeof *sorted);
-    size_t filled = 0;
+    size_t *start = mem_array((size_t)count + 1, sizeof *start);
+    for (size_t i = 0; i < images->items; i++)
+        start[to[images->item[i].label] + 1]++;
     for (int label = 0; label < count; label++)
-        for (size_t i = 0; i < images->items; i++)
-            if (to[images->item[i].label] == label) {
-                sorted[filled] = images->item[i];
-                sorted[filled++].label = label;
-            }
+        start[label + 1] += start[label];
+    for (size_t i = 0; i < images->items; i++) {
+        struct dataset_item *item = &images->item[i];
+        item->label = to[item->label];
+        sorted[start[item->label]++] = *item;
+    }
     mem_free(images->item);
+    mem_free(start);
     images->item = sorted;
+}
+
+static void relabel_all(struct dataset *dataset, const int *to, int count)
+{
+    for (int s = 0; s < DATASET_PARTS; s++)
+        relabel_images(&dataset->images[s], to, count);
+    for (size_t i = 0; i < dataset->bad_count; i++)
+        if (dataset->bad[i].label >= 0)
+            dataset->bad[i].label = to[dataset->bad[i].label];
+}
+
+void dataset_renumber(struct dataset *dataset, const int *to, int count)
+{
+    char **names = mem_array((size_t)count + 1, sizeof(char *));
+    relabel_all(dataset, to, count);
+    for (int c = 0; c < dataset->classes; c++) {
+        if (to[c] >= 0)
+            names[to[c]] = dataset->class_name[c];
+        else
+            mem_free(dataset->class_name[c]);
+    }
+    mem_free(dataset->class_name);
+    dataset->class_name = names;
+    dataset->classes = count;
+}
+
+struct named {
+    const char *name;
+    int label;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+/* Of whole numbers, which the shorter is the smaller of. */
+static int compare_numbers(const void *a, const void *b)
+{
+    size_t left = strlen(((const struct named *)a)->name), right = strlen(((const struct named *)b)->name);
+    return left != right ? (left < right ? -1 : 1) : compare_names(a, b);
+}
+
+void dataset_sort(struct dataset *dataset)
+{
+    size_t count = (size_t)dataset->classes;
+    struct named *named = mem_array(count + 1, sizeof *named);
+    int *to = mem_array(count + 1, sizeof *to);
+    for (int c = 0; c < dataset->classes; c++)
+        named[c] = (struct named){dataset->class_name[c], c};
+    qsort(named, count, sizeof *named, dataset->numbered ? compare_numbers : compare_names);
+    for (int c = 0; c < dataset->classes; c++)
+        to[named[c].label] = c;
+    dataset_renumber(dataset, to, dataset->classes);
+    mem_free(named);
+    mem_free(to);
 }
 
 bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
 {
-    int *to = mem_array((size_t)dataset->classes, sizeof *to);
+    int *to = mem_array((size_t)dataset->classes + 1, sizeof *to);
     bool done = true;
     for (int i = 0; i < dataset->classes && done; i++) {
         to[i] = find_name(names, count, dataset->class_name[i]);
-        if (to[i] < 0 && dataset_class_count(dataset, DATASET_TRAIN, i) + dataset_class_count(dataset, DATASET_VAL, i))
+        if (to[i] < 0 && dataset_images_of(dataset, i) > 0)
             done = error_set(error, ERROR_DATA, "%s: the class %s is not among the model's %d classes", dataset->path,
                              dataset->class_name[i], count);
     }
     if (done) {
-        for (int s = 0; s < DATASET_SPLITS; s++)
-            relabel_images(&dataset->images[s], to, count);
-        free_names(dataset);
+        relabel_all(dataset, to, count);
+        free_names(dataset->class_name, (size_t)dataset->classes);
         dataset->classes = count;
         dataset->class_name = mem_array((size_t)count, sizeof(char *));
         for (int i = 0; i < count; i++)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gate.h"
+#include "parts.h"
 #include "reader_private.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
@@ -149,7 +150,6 @@ static void find_twins(const struct examination *e, const struct file **twin)
 
 static void list_twins(const struct dataset *dataset, const struct examination *e, struct doctor_report *report)
 {
-    static const char *const split_name[] = {"training", "validation"};
     const struct file **twin = mem_array((size_t)e->files + 1, sizeof(struct file *));
     find_twins(e, twin);
     for (int kind = DOCTOR_LEAK; kind <= DOCTOR_DUPLICATE; kind++)
@@ -158,8 +158,8 @@ static void list_twins(const struct dataset *dataset, const struct examination *
             if (!a || kind_of_pair(a, b) != (enum doctor_kind)kind)
                 continue;
             find(report, (enum doctor_kind)kind,
-                 mem_format("%s (%s, %s) is the same file as %s (%s, %s)", b->item->path, split_name[b->split],
-                            dataset->class_name[b->item->label], a->item->path, split_name[a->split],
+                 mem_format("%s (%s, %s) is the same file as %s (%s, %s)", b->item->path, part_word(b->split),
+                            dataset->class_name[b->item->label], a->item->path, part_word(a->split),
                             dataset->class_name[a->item->label]));
         }
     mem_free(twin);
@@ -167,15 +167,15 @@ static void list_twins(const struct dataset *dataset, const struct examination *
 
 static void weigh_classes(const struct dataset *dataset, const struct examination *e, struct doctor_report *report)
 {
-    size_t(*count)[DATASET_SPLITS] = mem_array((size_t)dataset->classes, sizeof *count);
+    size_t(*count)[DATASET_PARTS] = mem_array((size_t)dataset->classes, sizeof *count);
     int least = 0, most = 0;
     for (int i = 0; i < e->files; i++)
         count[e->file[i].item->label][e->file[i].split] += e->file[i].read;
     for (int i = 0; i < dataset->classes; i++) {
-        if (count[i][DATASET_TRAIN] == 0 && dataset->images[DATASET_TRAIN].items > 0)
-            find(report, DOCTOR_EMPTY, mem_format("the class %s has no training images", dataset->class_name[i]));
-        if (count[i][DATASET_VAL] == 0 && dataset->images[DATASET_VAL].items > 0)
-            find(report, DOCTOR_EMPTY, mem_format("the class %s has no validation images", dataset->class_name[i]));
+        for (enum dataset_split s = 0; s < DATASET_PARTS; s++)
+            if (count[i][s] == 0 && dataset->images[s].items > 0)
+                find(report, DOCTOR_EMPTY,
+                     mem_format("the class %s has no %s images", dataset->class_name[i], part_word(s)));
         if (count[i][DATASET_TRAIN] < count[least][DATASET_TRAIN])
             least = i;
         if (count[i][DATASET_TRAIN] > count[most][DATASET_TRAIN])
@@ -196,9 +196,11 @@ void doctor_examine(const struct dataset *dataset, int threads, void (*progress)
 {
     *report = (struct doctor_report){0};
     struct examination e = {.progress = progress, .context = context};
-    size_t total = dataset->images[DATASET_TRAIN].items + dataset->images[DATASET_VAL].items;
+    size_t total = 0;
+    for (int s = 0; s < DATASET_PARTS; s++)
+        total += dataset->images[s].items;
     e.file = mem_array(total + 1, sizeof *e.file);
-    for (int s = 0; s < DATASET_SPLITS; s++)
+    for (int s = 0; s < DATASET_PARTS; s++)
         for (size_t i = 0; i < dataset->images[s].items; i++, e.files++)
             e.file[e.files] = (struct file){
                 .item = &dataset->images[s].item[i], .split = (enum dataset_split)s, .order = (size_t)e.files};

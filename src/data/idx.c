@@ -1,5 +1,5 @@
 /* Reading one IDX file; the bytes are described in idx.h. What gzip unpacks is taken as it comes, so that memory follows
- * what a file holds and not what it claims. Called by dataset_idx.c. */
+ * what a file holds and not what it claims. Called by layout_idx.c. */
 #include "config.h"
 
 #include "idx.h"
@@ -11,7 +11,7 @@
 
 #include "thaw/base/mem.h"
 
-enum { HEADER = 4, UNSIGNED_BYTE = 8, PIECE = 1 << 16 };
+enum { HEADER = IDX_PROBE, UNSIGNED_BYTE = 8, PIECE = 1 << 16 };
 
 static uint32_t big_endian(const uint8_t *from)
 {
@@ -122,14 +122,9 @@ static bool is_gzip(const uint8_t *bytes, size_t size)
     return size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-bool idx_probe(const char *path)
+bool idx_probe(const uint8_t *bytes, size_t size)
 {
-    struct error unused;
-    struct file_bytes start = {0};
-    bool known = file_read(&start, path, HEADER, &unused) &&
-                 (is_gzip(start.data, start.size) || (start.size >= HEADER && !start.data[0] && !start.data[1]));
-    file_bytes_finish(&start);
-    return known;
+    return is_gzip(bytes, size) || (size >= HEADER && !bytes[0] && !bytes[1]);
 }
 
 bool idx_read(struct idx *idx, const uint8_t *bytes, size_t size, struct error *error)
@@ -149,20 +144,14 @@ bool idx_read(struct idx *idx, const uint8_t *bytes, size_t size, struct error *
     return true;
 }
 
-bool idx_open(struct idx *idx, const char *path, struct error *error)
+bool idx_take(struct idx *idx, struct file_bytes *bytes, struct error *error)
 {
-    struct file_bytes bytes = {0};
-    *idx = (struct idx){0};
-    if (!file_read(&bytes, path, IDX_BYTES_MAX + HEADER + 4 * IDX_RANK_MAX + 1, error)) {
-        error->kind = ERROR_DATA;
-        file_bytes_finish(&bytes);
-        return false;
-    }
-    bool done = idx_read(idx, bytes.data, bytes.size, error) || error_wrap(error, "%s", path);
-    idx->stamp = bytes.stamp;
+    bool done = idx_read(idx, bytes->data, bytes->size, error);
+    idx->stamp = bytes->stamp;
     if (idx->block)
-        file_bytes_finish(&bytes);
-    idx->bytes = bytes;
+        return done;
+    idx->bytes = *bytes;
+    *bytes = (struct file_bytes){0};
     return done;
 }
 

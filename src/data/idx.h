@@ -9,7 +9,7 @@
 
 #include "thaw/base/file.h"
 
-enum { IDX_RANK_MAX = 3 };
+enum { IDX_RANK_MAX = 3, IDX_HEADER_MAX = 4 + 4 * IDX_RANK_MAX, IDX_PROBE = 4 };
 /* Of one file, unpacked. */
 #define IDX_BYTES_MAX ((uint64_t)2 << 30)
 
@@ -22,14 +22,15 @@ struct idx {
     uint8_t *block; /* what gzip data was unpacked to; then nothing stays of `bytes` */
 };
 
-/* Reads the file, and unpacks it where it is gzip's. Its array must fill it exactly. Errors are ERROR_DATA. Close *idx,
- * also after a failure. */
-bool idx_open(struct idx *idx, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* The same over bytes in memory, which must outlive it; errors leave the name out. */
+/* Reads a file's bytes, unpacking what is gzip's, and takes them over where the values lie in them: then *bytes is empty.
+ * Its array must fill it exactly. Errors are ERROR_DATA and leave the file's name out. Close *idx, also after a failure. */
+bool idx_take(struct idx *idx, struct file_bytes *bytes, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same over bytes in memory, which must outlive it. */
 bool idx_read(struct idx *idx, const uint8_t *bytes, size_t size, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
-/* Whether a file begins as an IDX file or as gzip data does. */
-bool idx_probe(const char *path) THAW_NONNULL;
+/* Whether the first IDX_PROBE bytes of a file begin as an IDX file or as gzip data does. bytes may be NULL where size is
+ * 0. */
+bool idx_probe(const uint8_t *bytes, size_t size);
 void idx_close(struct idx *idx) THAW_NONNULL;
 
 #endif

@@ -48,6 +48,8 @@ static const struct signature signatures[] = {
     {"II*\0", 4, 0, IMAGE_UNKNOWN, "a TIFF image, which this program does not read: convert it to PNG or JPEG"},
     {"MM\0*", 4, 0, IMAGE_UNKNOWN, "a TIFF image, which this program does not read: convert it to PNG or JPEG"},
     {"ftyp", 4, 4, IMAGE_UNKNOWN, "a HEIF, AVIF or video file, which this program does not read"},
+    {"version https://git-lfs", 23, 0, IMAGE_UNKNOWN,
+     "a Git LFS pointer in the image's place, which `git lfs pull` fetches"},
     {"<", 1, 0, IMAGE_UNKNOWN, "not an image but text, perhaps a web page saved in its place"},
 };
 

@@ -9,7 +9,7 @@
 #include "gate.h"
 #include "geometry.h"
 #include "reader_private.h"
-#include "scan.h"
+#include "pixels.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/reader.h"

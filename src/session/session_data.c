@@ -36,6 +36,10 @@ static void describe(struct session *session)
         .val = dataset->images[DATASET_VAL].items,
         .bad_count = dataset->bad_count,
         .own_validation = dataset->own_validation,
+        .test = dataset->images[DATASET_TEST].items,
+        .layout = dataset->layout,
+        .note = dataset->note,
+        .notes = dataset->notes,
     };
     for (int i = 0; i < dataset->classes; i++)
         session->draft->data_class[i] = (struct session_class){
@@ -54,8 +58,9 @@ bool data_choose(struct session *session, const char *path, struct error *error)
     char *full = path_expand(path);
     for (size_t length = strlen(full); length > 1 && full[length - 1] == '/'; length--)
         full[length - 1] = '\0'; /* as completion leaves it */
-    const char *val = session->draft->experiment.data.val;
-    struct dataset *dataset = dataset_open(full, val[0] ? val : NULL, session->draft->experiment.train.seed, error);
+    struct dataset_request request = experiment_data(&session->draft->experiment);
+    request.path = full;
+    struct dataset *dataset = dataset_open_as(&request, error);
     if (dataset) {
         data_finish(session->draft);
         session->draft->dataset = dataset;

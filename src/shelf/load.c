@@ -97,6 +97,9 @@ static struct graph *build(const struct load_request *request, struct source *so
     check_row(source, arch);
     struct zoo_options options = {.classes = request->classes ? request->classes : identity.classes,
                                   .channels = identity.channels};
+    bool single = options.classes == 1 && !request->classes; /* one output stands for two classes */
+    if (single)
+        options.classes = 2;
     struct preprocess bound;
     if (source->row && source->row->input > 0)
         options.height = options.width = source->row->input;
@@ -111,7 +114,10 @@ static struct graph *build(const struct load_request *request, struct source *so
     }
     if (request->size)
         options.height = options.width = request->size;
-    return zoo_build(arch, &options, error);
+    struct graph *graph = zoo_build(arch, &options, error);
+    if (graph && single)
+        graph_add_note(graph, BIND_SINGLE_NOTE);
+    return graph;
 }
 
 /* What the catalog says of the preprocessing, then the files beside the weights, then the weights themselves, each of which

@@ -321,6 +321,24 @@ static bool check_expected(const struct match *match, const struct bind_index *i
     return true;
 }
 
+/* The class layer, where the graph's has two outputs and the file's one: then it is described as the file's. */
+static int begin_single(struct match *match, const struct bind_index *index)
+{
+    struct graph *graph = match->graph;
+    int node = bind_single_layer(graph), param = node < 0 ? 0 : graph->node[node].first_param;
+    long found = node < 0 ? -1 : bind_index_find(index, graph->param[param].name);
+    if (found < 0)
+        return -1;
+    const struct shape *shape = &weights_get(match->weights, (size_t)found)->shape;
+    if (bind_param_fits(graph, param, match->layout, shape))
+        return -1;
+    bind_single_begin(graph, node);
+    if (bind_param_fits(graph, param, match->layout, shape))
+        return node;
+    bind_single_end(graph, node, false, 0, match->report);
+    return -1;
+}
+
 bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                   struct error *error)
 {
@@ -340,6 +358,7 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
         bind_index_as_zoo(&index, weights);
         bind_index_by_order(&index, graph, weights);
     }
+    int single = begin_single(&match, &index);
     match_all(&match, &index);
     bool good = check_trunk(&match, error) && check_expected(&match, &index, error);
     bind_index_finish(&index);
@@ -350,6 +369,8 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
         good = error_set(error, ERROR_WEIGHTS, "%s: the metadata's " BIND_KEY_PREPROCESS " \"%.100s\" cannot be read",
                          weights_path(weights), text);
     good = good && read_all(&match, seed, error);
+    if (single >= 0)
+        bind_single_end(graph, single, good, seed, report);
     mem_free(match.tensor);
     mem_free(match.taken);
     return good;

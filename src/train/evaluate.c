@@ -74,24 +74,30 @@ static bool judge_split(const struct judging *judging, enum dataset_split split,
     return goes_on || error_set(error, ERROR_STOPPED, "stopped before all images were judged");
 }
 
-/* Files set aside on opening. Where no folder says of which split they would have been, they count for any. */
+/* Files set aside on opening. Where the parts were split off, those count for any. */
 static uint64_t count_set_aside(const struct evaluation_request *request)
 {
     const struct dataset *dataset = request->dataset;
     uint64_t count = 0;
-    char *folder = path_join(dataset->path, "train/");
     for (size_t i = 0; i < dataset->bad_count; i++) {
-        bool train = strncmp(dataset->bad[i].path, folder, strlen(folder)) == 0;
-        count += !dataset->own_validation || request->split[train ? DATASET_TRAIN : DATASET_VAL];
+        enum dataset_split split = dataset->bad[i].split;
+        bool split_off = !dataset->own_validation && split == DATASET_TRAIN;
+        count += split == DATASET_PARTS || split_off ? request->split[DATASET_TRAIN] || request->split[DATASET_VAL]
+                                                     : request->split[split];
     }
-    mem_free(folder);
     return count;
 }
 
 static const char *judged_words(const struct evaluation_request *request)
 {
-    bool train = request->split[DATASET_TRAIN], val = request->split[DATASET_VAL];
-    return train == val ? "classes" : val ? "validation part" : "training part";
+    static const char *const words[] = {"training part", "validation part", "test part"};
+    const char *word = NULL;
+    for (int s = 0; s < DATASET_PARTS; s++) {
+        if (request->split[s] && word)
+            return "classes";
+        word = request->split[s] ? words[s] : word;
+    }
+    return word ? word : "classes";
 }
 
 bool evaluate(const struct evaluation_request *request, struct evaluation *evaluation, struct error *error)
@@ -102,7 +108,7 @@ bool evaluate(const struct evaluation_request *request, struct evaluation *evalu
     bool good = judging.plan != NULL;
     double began = clock_monotonic();
     *evaluation = (struct evaluation){.unreadable = count_set_aside(request)};
-    for (enum dataset_split s = 0; good && s < DATASET_SPLITS; s++)
+    for (enum dataset_split s = 0; good && s < DATASET_PARTS; s++)
         if (request->split[s] && request->dataset->images[s].items)
             good = judge_split(&judging, s, error);
     evaluation->seconds = clock_monotonic() - began;

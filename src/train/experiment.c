@@ -46,6 +46,15 @@ void experiment_init(struct experiment *experiment)
     experiment->run.checkpoint_every = 1;
 }
 
+struct dataset_request experiment_data(const struct experiment *experiment)
+{
+    return (struct dataset_request){.path = experiment->data.path,
+                                    .val = experiment->data.val,
+                                    .seed = experiment->train.seed,
+                                    .layout = experiment->data.layout,
+                                    .trains = true};
+}
+
 /* --- [thaw] --- */
 
 static char *trimmed(const char *from, size_t length)

@@ -81,6 +81,8 @@ static const struct experiment_key keys[] = {
          "running means and variances of batch norms that learn"),
     PATH("data", "path", data.path, "folder", "images, one folder a class"),
     PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
+    ENUM("data", "layout", data.layout, dataset_layout_names, "auto | folders | idx",
+         "how images and labels lie; auto: their content tells"),
     ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),
     ENUM("data", "decode", data.decode, decode_names, "exact | fast",
          "large training images: as the reference decodes, or shrunk while decoding"),

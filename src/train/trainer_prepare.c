@@ -60,8 +60,8 @@ static bool check_classes(const struct dataset *dataset, struct error *error)
 static bool prepare_data(struct trainer *trainer, struct error *error)
 {
     const struct experiment *experiment = &trainer->experiment;
-    const char *val = experiment->data.val[0] ? experiment->data.val : NULL;
-    trainer->dataset = dataset_open(experiment->data.path, val, experiment->train.seed, error);
+    struct dataset_request request = experiment_data(experiment);
+    trainer->dataset = dataset_open_as(&request, error);
     if (!trainer->dataset)
         return false;
     if (trainer->dataset->images[DATASET_TRAIN].items == 0)
@@ -365,6 +365,8 @@ static void warn_of_data(struct trainer *trainer, bool data_changed)
     if (dataset->bad_count)
         trainer_warn(trainer, "%zu file%s set aside, the first: %s: %s", dataset->bad_count,
                      dataset->bad_count == 1 ? "" : "s", path_base(dataset->bad[0].path), dataset->bad[0].reason);
+    for (size_t i = 0; i < dataset->notes; i++)
+        trainer_warn(trainer, "%s", dataset->note[i]);
     if (dataset->images[DATASET_VAL].items == 0)
         trainer_warn(trainer, "no validation images: accuracy is known on the training images only");
 }

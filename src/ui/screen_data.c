@@ -9,6 +9,8 @@
 #include "screen_data.h"
 #include "thaw/base/mem.h"
 
+enum { SMALL = 14 }; /* lines */
+
 enum pane { PANE_PLACES, PANE_CLASSES, PANE_BAD, PANES };
 
 struct data {
@@ -237,17 +239,42 @@ static void draw_preview(struct data *data, struct ui *ui, const struct session_
     gallery_draw(&data->gallery, ui, canvas, area, now->path, data->val, label, data->number, count);
 }
 
-static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect area)
+static void count_images(const struct session_data *now, char *text, size_t room)
+{
+    if (now->val == 0)
+        snprintf(text, room, "%zu training images, none for validation", now->train);
+    else
+        snprintf(text, room, "%zu training and %zu validation images%s", now->train, now->val,
+                 now->own_validation ? "" : " (split off)");
+}
+
+static void draw_summary(const struct session_data *now, struct canvas *canvas, struct rect line)
 {
     char path[512];
     char counts[128];
-    snprintf(counts, sizeof counts, "%zu training and %zu validation images%s", now->train, now->val,
-             now->own_validation ? "" : " (split off)");
-    struct rect line = layout_cut_top(&area, 1);
+    count_images(now, counts, sizeof counts);
     int right = text_width(counts);
     canvas_text(canvas, line.x, line.y, line.w - right - 2, THEME_TITLE, CELL_BOLD,
                 text_tail(path, sizeof path, now->path, line.w - right - 2));
     canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_TEXT, 0, counts);
+}
+
+/* How the data lie, and what is odd in them: a line each, the latter only where there is something. */
+static void draw_notes(const struct session_data *now, struct canvas *canvas, struct rect *area)
+{
+    char more[32] = "";
+    if (now->layout != NULL && area->h >= SMALL) {
+        struct rect line = layout_cut_top(area, 1);
+        canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0, now->layout);
+    }
+    if (now->notes == 0)
+        return;
+    if (now->notes > 1)
+        snprintf(more, sizeof more, "  and %zu more", now->notes - 1);
+    struct rect line = layout_cut_top(area, 1);
+    int right = text_width(more);
+    canvas_text(canvas, line.x, line.y, line.w - right, THEME_WARNING, 0, now->note[0]);
+    canvas_text(canvas, line.x + line.w - right, line.y, right, THEME_WARNING, 0, more);
 }
 
 static void draw_welcome(struct data *data, struct ui *ui, struct canvas *canvas, struct rect area)
@@ -288,8 +315,6 @@ static void draw_main(struct data *data, const struct session_data *now, struct 
         draw_classes(data, now, canvas, area);
 }
 
-enum { SMALL = 14 }; /* lines */
-
 static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect area)
 {
     struct data *data = state;
@@ -300,6 +325,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         return;
     }
     draw_summary(now, canvas, layout_cut_top(&area, 1));
+    draw_notes(now, canvas, &area);
     if (data->all_bad) {
         draw_bad(data, now, canvas, area);
         return;

@@ -124,15 +124,41 @@ int cli_make_files(void **state)
     program = path_join(build, "thaw");
     setenv("XDG_DATA_HOME", cli_directory, 1);
     setenv("TERM", "xterm-256color", 1); /* colours would be possible, and must not come */
-    static const char *const folders[] = {
-        "good/a", "good/b", "hostile/\033[31mred", "hostile/b", "one/a", "empty", "noise/a", "noise/b", "run"};
+    static const char *const folders[] = {"good/a",
+                                          "good/b",
+                                          "hostile/\033[31mred",
+                                          "hostile/b",
+                                          "one/a",
+                                          "empty",
+                                          "noise/a",
+                                          "noise/b",
+                                          "run",
+                                          "hollow/a",
+                                          "hollow/b",
+                                          "hollow/c",
+                                          "near/train/cat",
+                                          "near/train/dog",
+                                          "near/val/Cat",
+                                          "near/val/dog",
+                                          "boxes/train/images",
+                                          "boxes/train/labels",
+                                          "gaps/Training/a",
+                                          "gaps/Training/b",
+                                          "gaps/Testing/a"};
     for (size_t i = 0; i < THAW_LENGTH(folders); i++)
         cli_make_folder(folders[i]);
     cli_write_image("good/a/0.png", 40);
     cli_write_image("good/b/0.png", 50);
     cli_write_image("hostile/\033[31mred/0.png", 40);
     cli_write_image("hostile/b/0.png", 50);
-    cli_write_image("one/a/0.png", 40);
+    static const char *const images[] = {"one/a",           "hollow/c",      "near/train/cat",     "near/train/dog",
+                                         "near/val/Cat",    "near/val/dog",  "boxes/train/images", "gaps/Training/a",
+                                         "gaps/Training/b", "gaps/Testing/a"};
+    for (size_t i = 0; i < THAW_LENGTH(images); i++) {
+        char *name = mem_format("%s/0.png", images[i]);
+        cli_write_image(name, 40 + (int)i);
+        mem_free(name);
+    }
     cli_write("hostile/b/\033[2Jbroken.png", "no image", 8);
     cli_write("noise/a/0.png", "no image", 8);
     cli_write("noise/b/0.jpg", "", 0);
@@ -149,6 +175,9 @@ int cli_make_files(void **state)
                                     "[train]\nepochs = 1\nbatch = 2\n";
     static const char unjudged[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\n"
                                    "[train]\nepochs = 2\nbatch = 2\n";
+    static const char hollow[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = hollow\n";
+    static const char gaps[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = gaps\n"
+                               "[train]\nepochs = 1\nbatch = 2\n";
     static const char named[] = "[model]\nname = ./nope\n[data]\npath = good\nval = good\n[run]\ndir = lost\n";
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
     cli_write("nothing", "", 0);
@@ -160,6 +189,8 @@ int cli_make_files(void **state)
     cli_write("short.ini", short_run, sizeof short_run - 1);
     cli_write("unjudged.ini", unjudged, sizeof unjudged - 1);
     cli_write("named.ini", named, sizeof named - 1);
+    cli_write("hollow.ini", hollow, sizeof hollow - 1);
+    cli_write("gaps.ini", gaps, sizeof gaps - 1);
     cli_write("ten.txt", ten, sizeof ten - 1);
     cli_write("two.txt", two, sizeof two - 1);
     return 0;

@@ -343,7 +343,18 @@ bool session_undo_freeze(struct session *session, struct error *error)
 
 const struct session_data *session_data(const struct session *session)
 {
-    static struct session_data data = {"/data/samples/indian", fake_classes, FAKE_CLASSES, 93, 498, bad_rows, 4, true};
+    static char *note[] = {"1 class without validation images: left turn"};
+    static struct session_data data = {.path = "/data/samples/indian",
+                                       .class_row = fake_classes,
+                                       .classes = FAKE_CLASSES,
+                                       .train = 93,
+                                       .val = 498,
+                                       .bad = bad_rows,
+                                       .bad_count = 4,
+                                       .own_validation = true,
+                                       .layout = "class folders below train/ and val/",
+                                       .note = note,
+                                       .notes = THAW_LENGTH(note)};
     return session->has_data ? &data : NULL;
 }
 

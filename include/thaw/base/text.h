@@ -3,10 +3,13 @@
 #define THAW_BASE_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "thaw/base/macros.h"
 
+/* Bytes of the character that begins here, before the text's end, and its code; 0: none does. */
+size_t text_character(const char *text, uint32_t *code) THAW_NONNULL;
 /* Well-formed UTF-8, as Unicode has it: no surrogates, nothing longer than need be. */
 bool text_is_utf8(const char *text) THAW_NONNULL THAW_MUST_CHECK;
 /* Puts '?' for each byte that is none, in place. */
@@ -19,6 +22,11 @@ bool text_steers(uint32_t code);
 char *text_plain(const char *text) THAW_NONNULL;
 /* The same with those bytes spelt out, "caf\xe9", so that they can be found; caller frees. */
 char *text_spelt(const char *text) THAW_NONNULL;
+
+/* A name as it is compared with others. STRICT: what shows the same is the same: Unicode's canonical decomposition, accents
+ * sorted. LOOSE: case, blanks, '_', '-' and '.' count for nothing, either. Bytes that are no UTF-8 stay. Caller frees. */
+enum text_folding { TEXT_FOLD_STRICT, TEXT_FOLD_LOOSE };
+char *text_fold(const char *text, enum text_folding how) THAW_NONNULL;
 
 /* The same JSON, valid UTF-8 without line ends, with the characters that may steer a terminal escaped; caller frees. */
 char *text_json(const char *json) THAW_NONNULL;

@@ -19,39 +19,69 @@ struct dataset_item {
     size_t number;                       /* within the pixels */
     struct file_stamp stamp;             /* of the file when the dataset was opened; all zero: not known */
 };
+/* What a run looks at is below DATASET_SPLITS; the test part is kept apart from it. */
+enum dataset_split { DATASET_TRAIN, DATASET_VAL, DATASET_TEST, DATASET_PARTS, DATASET_SPLITS = DATASET_TEST };
+
 struct dataset_bad {
     char *path;
+    enum dataset_split split; /* DATASET_PARTS: not known */
+    int label; /* of the class that it should be an image of; -1: it looks like no image, or none is known */
     char reason[160];
 };
 struct dataset_images {
     struct dataset_item *item; /* sorted by class, then by name */
     size_t items;
 };
-enum dataset_split { DATASET_TRAIN, DATASET_VAL, DATASET_SPLITS };
-
 struct dataset {
     char *path;
     char **class_name; /* sorted by byte value, as torchvision's ImageFolder */
     int classes;
-    struct dataset_images images[DATASET_SPLITS];
+    struct dataset_images images[DATASET_PARTS];
     struct dataset_bad *bad; /* set aside, with the reason */
     size_t bad_count;
-    bool own_validation;                           /* the data came with a val folder */
-    struct dataset_pixels *pixels[DATASET_SPLITS]; /* what items of IDX files lie in; NULL: none */
+    bool own_validation; /* the data came with validation images, or with test images that serve as such */
+    bool test_validates; /* the latter */
+    char *layout;        /* how the data lie, in words: "class folders below train/ and val/" */
+    char **note;         /* sentences: what is odd in the data, and what of it is not used */
+    size_t notes;
+    struct dataset_pixels **pixels; /* what items lie in that are no files of their own */
+    size_t pixels_count;
+    bool numbered; /* class names are numbers, in their order */
 };
 
-/* Opens a class-per-folder tree: path/{train,val}/CLASS/... (also valid, validation, test) or path/CLASS/..., folders
- * within a class included. `val`: a folder of classes; or a share such as "0.2" for a seeded stratified split, taken
- * only where there is no val folder; or NULL: the val folder if there is one, else no validation part.
- * Every file is opened and its header checked; what cannot be an image is set aside, and so are GIFs: they are
- * drawings and animations, and training tools leave them out by custom (so counts compare with theirs).
+/* How data lie; AUTO: their content tells. */
+enum dataset_layout { DATASET_AUTO, DATASET_FOLDERS, DATASET_IDX, DATASET_LAYOUTS };
+extern const char *const dataset_layout_names[]; /* "folders"; NULL at the end */
+
+struct dataset_request {
+    const char *path;
+    const char *val; /* NULL or "": as the data say; a share such as "0.2"; or where validation images lie */
+    uint64_t seed;   /* of a share */
+    enum dataset_layout layout;
+    bool trains; /* a class folder without any image is no class, and one of whose files none can be read is refused */
+};
+
+/* Opens a dataset. Its layout is one of the table in src/data/layout.c, found by content:
  *
- * Or opens MNIST's IDX files, plain or gzip's: a folder that holds NAME-images-idx3-ubyte with NAME-labels-idx1-ubyte
- * beside it, or such a file of images itself. Those called t10k or test are the validation part, also where there are
- * no others; others are for training. `val` may be a file of images, too; a share divides the only pair there is.
- * Classes are "0" to the highest label. A fault in these files is an error, nothing is set aside.
+ * Folders: path/CLASS/..., or path/PART/CLASS/... where PART is called train, val or test (in any case, and what else
+ * people call them), or path/CLASS/PART/...; folders within a class included. A folder that holds nothing but one other
+ * that holds the data is gone into. Every file is opened and its header checked; what cannot be an image is set aside, and
+ * so are GIFs: they are drawings and animations, and training tools leave them out by custom (so counts compare with
+ * theirs).
  *
- * ERROR_DATA only when nothing is left, or there are fewer than two classes; ERROR_USAGE for a share outside 0 to 1. */
+ * IDX: MNIST's files, plain or gzip's: a folder that holds NAME-images-idx3-ubyte with NAME-labels-idx1-ubyte beside it,
+ * or such a file of images itself. Those called t10k or test are the test part. Classes are "0" to the highest label. A
+ * fault in these files is an error, nothing is set aside.
+ *
+ * Where there are no validation images, a share of each class of the training images is split off; without a share the
+ * test images serve as such. A share divides the only part there is.
+ *
+ * ERROR_DATA: nothing is left, fewer than two classes have images, or the data are not what a training would take them for
+ * (class names that differ between the parts in case alone, siblings that hold the same folders): the sentence says what
+ * to do. ERROR_USAGE for a share outside 0 to 1. */
+struct dataset *dataset_open_as(const struct dataset_request *request,
+                                struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The same by path, share and seed alone. */
 struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
 void dataset_destroy(struct dataset *dataset);
@@ -62,7 +92,7 @@ bool dataset_load(const struct dataset_item *item, struct image *image,
 /* The digest of an item's bytes as they are stored, undecoded; of an image file of more than `most` bytes that of its two
  * ends. false: it cannot be read, and *hash stays. */
 bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash) THAW_NONNULL;
-/* Images of a class in a split. */
+/* Images of a class in a part. */
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
 /* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to
  * positions in `names`. Afterwards the dataset's classes are `names`. A class that has images

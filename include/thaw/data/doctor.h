@@ -8,10 +8,10 @@
 
 enum doctor_kind {
     DOCTOR_UNREADABLE, /* set aside by the header, or fails in the full decoding */
-    DOCTOR_LEAK,       /* the same file in training and validation: validation figures flatter */
+    DOCTOR_LEAK,       /* the same file in two parts: figures of validation and test flatter */
     DOCTOR_LABELS,     /* the same file under two classes */
     DOCTOR_DUPLICATE,  /* the same file twice in one class and part */
-    DOCTOR_EMPTY,      /* a class without images in training or validation */
+    DOCTOR_EMPTY,      /* a class without images in a part */
     DOCTOR_IMBALANCE,  /* the largest class has over DOCTOR_RATIO times the images of the smallest */
     DOCTOR_KINDS
 };

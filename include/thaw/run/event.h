@@ -74,6 +74,7 @@ struct event {
         struct {
             int version;
             char program[32], task[16], model[64], data[EVENT_TEXT_MAX];
+            char *layout; /* owned: how the data lie, in words; NULL: not known */
             int classes, batch, train_images, val_images, epochs, steps_per_epoch;
             uint64_t params_trainable, params_frozen, seed;
             uint64_t memory;              /* bytes: all that the run takes at a time, see train_bytes in train/cost.h */

@@ -118,6 +118,10 @@ struct session_data {
     const struct session_bad *bad;
     size_t bad_count;
     bool own_validation;
+    size_t test;        /* images that are kept apart */
+    const char *layout; /* how the data lie, in words */
+    char *const *note;  /* sentences: what is odd in them */
+    size_t notes;
 };
 /* NULL: none chosen. Valid until other data is chosen. */
 const struct session_data *session_data(const struct session *session) THAW_NONNULL;

@@ -45,6 +45,17 @@ const char *bind_report_sentence(const struct bind_report *report, const char *h
 bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* A file whose class layer has one output fills one of two classes: what a graph's note says of that. */
+#define BIND_SINGLE_NOTE "its one output is the second class's; the first class's is always 0 before training"
+
+/* For who reads values into a graph: the class layer that may be filled from a file with one output, which is the second class's while the
+ * first one's is always 0; -1: the graph has other than two classes. Between begin and end it is described as having one. */
+int bind_single_layer(const struct graph *graph) THAW_NONNULL;
+void bind_single_begin(struct graph *graph, int node) THAW_NONNULL;
+/* filled: its values have been read, and the report has its rows. */
+void bind_single_end(struct graph *graph, int node, bool filled, uint64_t seed,
+                     struct bind_report *report) THAW_NONNULL;
+
 /* What a file holds. */
 struct bind_identity {
     char arch[GRAPH_NAME_MAX];

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "thaw/base/error.h"
+#include "thaw/data/dataset.h"
 #include "thaw/data/loader.h"
 #include "thaw/data/reader.h"
 #include "thaw/network/freeze.h"
@@ -56,6 +57,7 @@ struct experiment {
     struct {
         char path[EXPERIMENT_TEXT];
         char val[EXPERIMENT_TEXT]; /* folder, fraction, or "" */
+        enum dataset_layout layout;
         enum augment augment;
         int size;  /* input side, pixels; 0: auto */
         int views; /* augmented views an image; 0: fresh ones every epoch */
@@ -117,6 +119,8 @@ bool experiment_same(const struct experiment *was, const struct experiment *is,
 bool experiment_is_scratch(const struct experiment *experiment) THAW_NONNULL; /* no pretrained weights */
 /* What freeze.upto means, set or not: "trunk" with weights, "none" without them or where layers are listed. */
 const char *experiment_upto(const struct experiment *experiment) THAW_NONNULL;
+/* What [data] asks for, to open it for a training; borrows from the experiment. */
+struct dataset_request experiment_data(const struct experiment *experiment) THAW_NONNULL;
 /* The freeze plan that [freeze] asks of this graph; the caller destroys it. NULL: a name that matches nothing,
  * ERROR_USAGE. */
 struct freeze *experiment_freeze(const struct experiment *experiment, const struct graph *graph,

@@ -37,6 +37,9 @@ const char *import_text(char *text, size_t room, const char *from) THAW_NONNULL;
 struct graph *import_resized(const struct graph *graph, int side, int classes,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* A network of one output as one of two classes, the first of which is always 0 before training; takes the graph. */
+struct graph *import_make_binary(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 /* ERROR_USAGE where a trunk parameter of a graph made for another side has another size than the file's. */
 bool import_check_trunk(const struct graph *to, const struct graph *from,
                         struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -350,7 +350,7 @@ static struct graph *build(const struct weights *weights, const json_t *root, in
     if (weights_metadata(weights, WEIGHTS_NOTE))
         graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));
     if (build_model(&net, root, "", &in, 0, &out) && finish(&net, &out))
-        return net.graph->classes == 1 ? knet_make_binary(net.graph, error) : net.graph;
+        return net.graph->classes == 1 ? import_make_binary(net.graph, error) : net.graph;
     graph_destroy(net.graph);
     return NULL;
 }
@@ -384,5 +384,4 @@ static struct graph *outline(const struct weights *weights, struct error *error)
     return sized(weights, 0, error);
 }
 
-const struct importer import_keras = {
-    .possible = possible, .outline = outline, .sized = sized, .bind = knet_bind, .shares = true};
+const struct importer import_keras = {.possible = possible, .outline = outline, .sized = sized, .shares = true};

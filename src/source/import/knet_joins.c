@@ -245,6 +245,30 @@ bool knet_cropping(struct knet *net, const struct knet_call *call, struct knet_v
     return add_borders(net, call, "cropping", -1, out);
 }
 
+/* CenterCrop, and RandomCrop but while Keras trains: the middle of what is larger. What is smaller they resize. */
+bool knet_centre_crop(struct knet *net, const struct knet_call *call, struct knet_value *out)
+{
+    enum { SIDE_MAX = 1 << 16 };
+    struct knet_value *in = knet_input(net, call);
+    struct op_attrs attrs = op_attrs_default();
+    int height = 0, width = 0;
+    if (!in || !knet_check_format(net, call) || !knet_int(net, call, "height", NULL, 1, SIDE_MAX, &height) ||
+        !knet_int(net, call, "width", NULL, 1, SIDE_MAX, &width))
+        return false;
+    struct shape4 shape = knet_shape(net, in);
+    if (height < 1 || width < 1 || height > shape.h || width > shape.w)
+        return knet_refuse(net, call, "it makes %dx%d pixels of %dx%d, and only cropping is known", height, width,
+                           shape.h, shape.w);
+    *out = *in;
+    if (height == shape.h && width == shape.w)
+        return true;
+    attrs.pad_top = -((shape.h - height) / 2);
+    attrs.pad_left = -((shape.w - width) / 2);
+    attrs.pad_bottom = height - shape.h - attrs.pad_top;
+    attrs.pad_right = width - shape.w - attrs.pad_left;
+    return knet_add(net, call, NULL, OP_PAD, &attrs, 1, &in->node, out);
+}
+
 /* --- constants --- */
 
 /* scale and shift by `fill`, for as many channels as the value has. */

@@ -313,6 +313,8 @@ static const struct {
     {"Permute", knet_permute},
     {"ZeroPadding2D", knet_zero_padding},
     {"Cropping2D", knet_cropping},
+    {"CenterCrop", knet_centre_crop},
+    {"RandomCrop", knet_centre_crop},
     {"Rescaling", knet_rescaling},
     {"Normalization", knet_normalization},
     {"Identity", knet_nothing},

@@ -294,7 +294,12 @@ static bool take_output(struct net *net, const char *name)
         return error_set(net->error, ERROR_WEIGHTS, "its output \"%s\" does not depend on the image", text);
     net->output = value->draft;
     net->dropped = value->closed;
-    const struct shape4 *shape = &net->draft[value->draft].shape;
+    const struct draft *last = &net->draft[value->draft];
+    const struct shape4 *shape = &last->shape;
+    if (last->kind == OP_SIGMOID && shape->c == 1) { /* of the one output that stands for two classes */
+        net->output = last->input[0];
+        net->dropped = last->node;
+    }
     if (shape->h != 1 || shape->w != 1)
         return error_set(net->error, ERROR_WEIGHTS,
                          "its output \"%s\" is %dx%dx%d; a network that sorts images gives one row of numbers", text,

@@ -64,7 +64,7 @@ struct graph *net_build(struct net *net)
     net_stages_destroy(stages);
     add_notes(net, graph);
     if (graph_seal(graph, net->error))
-        return graph;
+        return graph->classes == 1 ? import_make_binary(graph, net->error) : graph;
     graph_destroy(graph);
     return NULL;
 }
@@ -198,7 +198,7 @@ static bool is_whole(const struct graph *graph, const struct draft *draft)
            node->attrs.out_channels == draft->attrs.out_channels;
 }
 
-static bool bind_node(struct binding *binding, const struct draft *draft, uint64_t seed, struct error *error)
+static bool bind_layer(struct binding *binding, const struct draft *draft, uint64_t seed, struct error *error)
 {
     struct graph *graph = binding->graph;
     const struct graph_node *node = &graph->node[draft->built];
@@ -227,6 +227,18 @@ static bool bind_node(struct binding *binding, const struct draft *draft, uint64
             return false;
     }
     return true;
+}
+
+/* A class layer of one output fills one of two. */
+static bool bind_node(struct binding *binding, const struct draft *draft, uint64_t seed, struct error *error)
+{
+    bool single = draft->built == bind_single_layer(binding->graph) && draft->attrs.out_channels == 1;
+    if (single)
+        bind_single_begin(binding->graph, draft->built);
+    bool good = bind_layer(binding, draft, seed, error);
+    if (single)
+        bind_single_end(binding->graph, draft->built, good, seed, binding->report);
+    return good;
 }
 
 /* Tensors that no layer has as they are: those that were computed with, shapes and axes, and what is left. */

@@ -69,3 +69,12 @@ struct graph *import_resized(const struct graph *graph, int side, int classes, s
     graph_destroy(made);
     return NULL;
 }
+
+struct graph *import_make_binary(struct graph *graph, struct error *error)
+{
+    struct graph *two = import_resized(graph, 0, 2, error);
+    graph_destroy(graph);
+    if (two)
+        graph_add_note(two, BIND_SINGLE_NOTE);
+    return two;
+}

@@ -21,6 +21,38 @@
 #include "thaw/base/rng.h"
 #include "thaw/base/text.h"
 
+/* One name in the two ways that systems write it, and in other case; a byte that is no UTF-8 is like itself alone. */
+static void names_fold(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool strict, loose;
+    } rows[] = {
+        {"caf\xc3\xa9", "cafe\xcc\x81", true, true},
+        {"cat", "Cat", false, true},
+        {"great white shark", "Great_White-Shark", false, true},
+        {"\xe1\xba\xad", "a\xcc\x82\xcc\xa3", true, true}, /* a with two accents, the other way round */
+        {"\xed\x95\x9c", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", true, true}, /* a Hangul syllable and its letters */
+        {"\xe3\x81\x8c", "\xe3\x81\x8b\xe3\x82\x99", true, true},             /* Japanese ga */
+        {"\xc3\x85ngstr\xc3\xb6m", "a\xcc\x8angstro\xcc\x88m", false, true},
+        {"\xce\xa3\xce\x9f\xce\xa3", "\xcf\x83\xce\xbf\xcf\x82", false, true}, /* Greek, with a final sigma */
+        {"\xd0\x96\xd0\x81", "\xd0\xb6\xd1\x91", false, true},                 /* Cyrillic */
+        {"caf\xe9", "caf\xe9", true, true},
+        {"caf\xe9", "caf\xe8", false, false},
+        {"caf\xe9", "caf\xc3\xa9", false, false},
+        {"cat", "cats", false, false},
+        {"", "", true, true},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++)
+        for (enum text_folding how = TEXT_FOLD_STRICT; how <= TEXT_FOLD_LOOSE; how++) {
+            char *a = text_fold(rows[i].a, how), *b = text_fold(rows[i].b, how);
+            assert_int_equal(strcmp(a, b) == 0, how == TEXT_FOLD_LOOSE ? rows[i].loose : rows[i].strict);
+            mem_free(a);
+            mem_free(b);
+        }
+}
+
 static void errors_carry_sentence_and_kind(void **state)
 {
     (void)state;
@@ -214,10 +246,15 @@ static void foreign_text_steers_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors_carry_sentence_and_kind),   cmocka_unit_test(long_sentences_are_cut),
-        cmocka_unit_test(floats_are_aligned_and_zero),      cmocka_unit_test(hash_text_round_trips),
-        cmocka_unit_test(random_numbers_are_pure_and_even), cmocka_unit_test(queue_keeps_order_between_threads),
-        cmocka_unit_test(foreign_text_steers_nothing),      cmocka_unit_test(whole_numbers_do_not_wrap),
+        cmocka_unit_test(errors_carry_sentence_and_kind),
+        cmocka_unit_test(long_sentences_are_cut),
+        cmocka_unit_test(floats_are_aligned_and_zero),
+        cmocka_unit_test(hash_text_round_trips),
+        cmocka_unit_test(random_numbers_are_pure_and_even),
+        cmocka_unit_test(queue_keeps_order_between_threads),
+        cmocka_unit_test(names_fold),
+        cmocka_unit_test(foreign_text_steers_nothing),
+        cmocka_unit_test(whole_numbers_do_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,7 @@ static void test_both_parts(void **state)
     const char *folder = *state;
     put_pair(folder, "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte", (uint8_t[]){7, 0, 7, 3}, 4, 10);
     put_pair(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz", (uint8_t[]){9, 1}, 2, 50);
-    struct dataset *dataset = open_or_fail(folder, "0.5"); /* the share is for data without validation */
+    struct dataset *dataset = open_or_fail(folder, NULL);
     assert_int_equal(dataset->classes, 10);
     assert_string_equal(dataset->class_name[0], "0");
     assert_string_equal(dataset->class_name[9], "9");
@@ -101,6 +101,13 @@ static void test_both_parts(void **state)
     check_item(&train->item[3], "train-images-idx3-ubyte.gz#2", 7, 12);
     assert_int_equal(val->items, 2);
     check_item(&val->item[0], "t10k-images-idx3-ubyte#1", 1, 51);
+    assert_true(dataset->test_validates);
+    dataset_destroy(dataset);
+    dataset = open_or_fail(folder, "0.5"); /* what is tested with is kept apart */
+    assert_int_equal(dataset_class_count(dataset, DATASET_TRAIN, 7), 1);
+    assert_int_equal(dataset_class_count(dataset, DATASET_VAL, 7), 1);
+    assert_int_equal(dataset->images[DATASET_TEST].items, 2);
+    check_item(&dataset->images[DATASET_TEST].item[0], "t10k-images-idx3-ubyte#1", 1, 51);
     dataset_destroy(dataset);
 }
 

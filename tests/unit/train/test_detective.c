@@ -76,7 +76,7 @@ static float *make_inputs(const struct graph *graph, const char *words)
     assert_true(preprocess_parse(&preprocess, words, &error));
     for (size_t i = 0; i < images->items; i++) {
         struct image image = {0};
-        assert_true(dataset_load(&images->item[i], &image, NULL, &error));
+        assert_true(dataset_load(&images->item[i], &image, &error));
         image_to_input(&image, &preprocess, inputs + i * floats);
         image_finish(&image);
     }

@@ -1,0 +1,218 @@
+/* Opening a dataset: the layout that its path has, where validation images come from, what makes it unfit. Called by the
+ * session, the trainer and the verbs. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "layout.h"
+#include "parts.h"
+#include "scan.h"
+#include "thaw/base/mem.h"
+
+/* What the caller's `val` means. */
+struct choice {
+    char *path; /* of a folder or a file; owned, or NULL */
+    double share;
+};
+
+static bool choose(struct choice *choice, const char *path, const char *val, struct error *error)
+{
+    *choice = (struct choice){0};
+    if (!val || !*val)
+        return true;
+    char *end;
+    choice->share = strtod(val, &end);
+    if (!*end) {
+        if (!(choice->share >= 0 && choice->share < 1))
+            return error_set(error, ERROR_USAGE, "a validation share of %s: give a number from 0 up to, but not, 1",
+                             val);
+        return true;
+    }
+    choice->share = 0;
+    char *expanded = path_expand(val), *inner = path_join(path, expanded);
+    if (file_exists(expanded) || file_exists(inner))
+        choice->path = mem_string(file_exists(expanded) ? expanded : inner);
+    mem_free(expanded);
+    mem_free(inner);
+    return choice->path ||
+           error_set(error, ERROR_DATA, "%s: there is no such validation folder, neither here nor in %s", val, path);
+}
+
+/* --- one path --- */
+
+static char *folder_of(const char *path)
+{
+    size_t length = (size_t)(path_base(path) - path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return length > 0 ? mem_format("%.*s", (int)length, path) : mem_string(".");
+}
+
+/* except (may be NULL): a folder in it that is of another dataset. */
+static bool fill(struct dataset *dataset, const struct dataset_request *request, const char *except,
+                 struct error *error)
+{
+    bool is_folder = file_is_directory(dataset->path);
+    char *folder = is_folder ? mem_string(dataset->path) : folder_of(dataset->path);
+    struct tree *tree = tree_open(folder, except);
+    struct layout_site site = {.request = request, .tree = tree, .at = &tree->root};
+    if (!is_folder)
+        site.at = tree_child(tree, &tree->root, path_base(dataset->path));
+    bool done = site.at || error_set(error, ERROR_DATA, "%s: there is no such file", dataset->path);
+    if (done)
+        done = layout_of(&site)->fill(dataset, &site, error);
+    if (done)
+        dataset_sort(dataset);
+    tree_destroy(tree);
+    mem_free(folder);
+    return done;
+}
+
+/* --- parts --- */
+
+static void move_part(struct dataset *dataset, enum dataset_split to, enum dataset_split from)
+{
+    dataset->images[to] = dataset->images[from];
+    dataset->images[from] = (struct dataset_images){0};
+    for (size_t i = 0; i < dataset->bad_count; i++)
+        if (dataset->bad[i].split == from)
+            dataset->bad[i].split = to;
+}
+
+/* Puts more words behind what is told of the layout. */
+static void tell_more(struct dataset *dataset, char *words)
+{
+    char *longer = mem_format("%s; %s", dataset->layout, words);
+    mem_free(dataset->layout);
+    mem_free(words);
+    dataset->layout = longer;
+}
+
+/* The classes of `other` by name, its images as the validation part; *other is left empty of them. */
+static void take_validation(struct dataset *dataset, struct dataset *other)
+{
+    static const enum dataset_split order[] = {DATASET_VAL, DATASET_TEST, DATASET_TRAIN};
+    int *to = mem_array((size_t)other->classes + 1, sizeof *to), from = 0;
+    while (from < 2 && other->images[order[from]].items == 0)
+        from++;
+    struct dataset_images *images = &other->images[order[from]];
+    for (int c = 0; c < other->classes; c++)
+        to[c] = dataset_class(dataset, other->class_name[c]);
+    for (size_t i = 0; i < images->items; i++)
+        images->item[i].label = to[images->item[i].label];
+    for (size_t i = 0; i < other->bad_count; i++) {
+        scan_set_aside(dataset, DATASET_VAL, mem_string(other->bad[i].path), other->bad[i].reason);
+        dataset->bad[dataset->bad_count - 1].label = other->bad[i].label < 0 ? -1 : to[other->bad[i].label];
+    }
+    dataset_images_finish(&dataset->images[DATASET_VAL]);
+    dataset->images[DATASET_VAL] = *images;
+    *images = (struct dataset_images){0};
+    for (size_t i = 0; i < other->pixels_count; i++) {
+        dataset->pixels = mem_grow(dataset->pixels, dataset->pixels_count + 1, sizeof *dataset->pixels);
+        dataset->pixels[dataset->pixels_count++] = other->pixels[i];
+    }
+    other->pixels_count = 0;
+    for (size_t i = 0; i < other->notes; i++)
+        dataset_note(dataset, "%s", other->note[i]);
+    mem_free(to);
+    dataset_sort(dataset);
+}
+
+static bool add_validation(struct dataset *dataset, const struct dataset_request *request, const char *path,
+                           struct error *error)
+{
+    struct dataset *other = mem_alloc(sizeof *other);
+    other->path = mem_string(path);
+    bool done = fill(other, request, NULL, error);
+    if (done) {
+        take_validation(dataset, other);
+        tell_more(dataset, mem_format("validation from %s: %s", path, other->layout));
+        dataset->own_validation = true;
+    }
+    dataset_destroy(other);
+    return done;
+}
+
+/* Validation images where none came with the data: see dataset.h. */
+static void make_validation(struct dataset *dataset, double share, uint64_t seed)
+{
+    struct dataset_images *images = dataset->images;
+    dataset->own_validation = images[DATASET_VAL].items > 0;
+    bool alone = images[DATASET_TRAIN].items == 0;
+    enum dataset_split other = dataset->own_validation ? DATASET_VAL : DATASET_TEST;
+    if (share > 0 && alone) { /* the only part there is: what is asked for is a part of it */
+        move_part(dataset, DATASET_TRAIN, other);
+        dataset->own_validation = false;
+    } else if (share > 0 && dataset->own_validation) {
+        dataset_note(dataset, "the validation share of %g is not used: the data bring validation images of their own",
+                     share);
+        return;
+    } else if (!dataset->own_validation && images[DATASET_TEST].items > 0 && share <= 0) {
+        move_part(dataset, DATASET_VAL, DATASET_TEST);
+        dataset->own_validation = dataset->test_validates = true;
+        tell_more(dataset, mem_string("the test part serves for validation"));
+    }
+    if (share > 0) {
+        split_stratified(dataset, share, seed);
+        tell_more(dataset, mem_format("%g %% of each class split off for validation", 100 * share));
+    }
+}
+
+/* --- the whole --- */
+
+static bool enough(const struct dataset *dataset, struct error *error)
+{
+    size_t items = 0;
+    for (int s = 0; s < DATASET_PARTS; s++)
+        items += dataset->images[s].items;
+    if (dataset->classes == 1)
+        return error_set(error, ERROR_DATA, "%s: only one class (%s), two are needed to tell apart", dataset->path,
+                         dataset->class_name[0]);
+    if (items == 0 && dataset->bad_count == 0)
+        return error_set(error, ERROR_DATA, "%s: the class folders are empty", dataset->path);
+    if (items == 0)
+        return error_set(error, ERROR_DATA, "%s: none of the %zu files is an image; the first, %s: %s", dataset->path,
+                         dataset->bad_count, dataset->bad[0].path, dataset->bad[0].reason);
+    return true;
+}
+
+static bool open_all(struct dataset *dataset, const struct dataset_request *request, const struct choice *choice,
+                     struct error *error)
+{
+    if (!fill(dataset, request, choice->path, error))
+        return false;
+    if (choice->path && !add_validation(dataset, request, choice->path, error))
+        return false;
+    if (!choice->path)
+        make_validation(dataset, choice->share, request->seed);
+    bool untaught = request->trains && dataset->images[DATASET_TRAIN].items == 0; /* which the trainer says better */
+    if (!enough(dataset, error) || (!untaught && !labels_check(dataset, error)))
+        return false;
+    if (dataset->images[DATASET_TEST].items > 0)
+        tell_more(dataset, mem_format("%zu test images kept apart", dataset->images[DATASET_TEST].items));
+    return !request->trains || labels_fit_training(dataset, error);
+}
+
+struct dataset *dataset_open_as(const struct dataset_request *request, struct error *error)
+{
+    struct dataset *dataset = mem_alloc(sizeof *dataset);
+    struct choice choice = {0};
+    dataset->path = path_expand(request->path);
+    for (size_t length = strlen(dataset->path); length > 1 && dataset->path[length - 1] == '/'; length--)
+        dataset->path[length - 1] = '\0';
+    bool done = file_exists(dataset->path) || error_set(error, ERROR_DATA, "%s: no such folder", dataset->path);
+    done = done && choose(&choice, dataset->path, request->val, error) && open_all(dataset, request, &choice, error);
+    mem_free(choice.path);
+    if (done)
+        return dataset;
+    dataset_destroy(dataset);
+    return NULL;
+}
+
+struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
+{
+    return dataset_open_as(&(struct dataset_request){.path = path, .val = val, .seed = seed}, error);
+}

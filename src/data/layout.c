@@ -1,0 +1,23 @@
+/* The table of layouts. Called by dataset_open.c. */
+#include "config.h"
+
+#include "layout.h"
+
+const char *const dataset_layout_names[] = {"auto", "folders", "idx", NULL};
+_Static_assert(THAW_LENGTH(dataset_layout_names) == DATASET_LAYOUTS + 1, "a name for each");
+
+/* In the order in which they are tried. */
+static const struct layout layouts[] = {
+    {DATASET_IDX, layout_idx_fits, layout_idx_fill},
+    {DATASET_FOLDERS, layout_folders_fit, layout_folders_fill},
+};
+_Static_assert(THAW_LENGTH(layouts) == DATASET_LAYOUTS - 1, "a row for each but AUTO");
+
+const struct layout *layout_of(const struct layout_site *site)
+{
+    const struct layout *last = &layouts[THAW_LENGTH(layouts) - 1];
+    for (const struct layout *row = layouts; row < last; row++)
+        if (row->kind == site->request->layout || (site->request->layout == DATASET_AUTO && row->fits(site)))
+            return row;
+    return last;
+}
