@@ -23,6 +23,27 @@ long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THA
 /* To be called when names were changed. */
 void bind_index_renew(struct bind_index *index) THAW_NONNULL;
 
+/* Extends a prefix ("" at first) by the next part, with its dot, that more than half of all names have behind it; false
+ * where they have none. */
+enum { BIND_PREFIX_MAX = 256, BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
+bool bind_index_next_prefix(const struct bind_index *index, char prefix[BIND_PREFIX_MAX]) THAW_NONNULL;
+/* Takes a prefix away from the names that have it. */
+void bind_index_strip(struct bind_index *index, const char *prefix) THAW_NONNULL;
+/* Another name for a tensor; takes it. bind_index_renew is to follow. */
+void bind_index_rename(struct bind_index *index, size_t tensor, char *name) THAW_NONNULL;
+void bind_index_copy(struct bind_index *to, const struct bind_index *from) THAW_NONNULL;
+
+/* bind_fit.c: the names of a torch file as the graph has them. told: what its user should know of a head that cannot be
+ * used, one sentence, or "". */
+enum { BIND_TOLD = 512 };
+void bind_index_as_graph(struct bind_index *index, const struct graph *graph, const struct weights *weights,
+                         char told[BIND_TOLD]) THAW_NONNULL;
+/* bind_head.c: the same for the class head alone, once the trunk's names are the graph's. */
+void bind_index_adopt_head(struct bind_index *index, const struct graph *graph, const struct weights *weights,
+                           char told[BIND_TOLD]) THAW_NONNULL;
+/* bind.c: why a tensor is of no use here, "" where its name says it, NULL where it is not known to be useless. */
+const char *bind_reason_to_ignore(const struct graph *graph, const char *name) THAW_NONNULL;
+
 /* bind_order.c: where a file of Keras' does not have all of the graph's tensors by name but, one by one in the file's
  * order, as many of the same shapes, with or without head, they get the graph's names. Whether they did. */
 bool bind_index_by_order(struct bind_index *index, const struct graph *graph,
