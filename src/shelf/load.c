@@ -102,7 +102,14 @@ static struct graph *build(const struct load_request *request, struct source *so
     }
     if (request->size)
         options.height = options.width = request->size;
-    return zoo_build(arch, &options, error);
+    struct graph *graph = zoo_build(arch, &options, error);
+    if (graph && identity.twin[0])
+        graph_add_note(
+            graph,
+            "its tensors are those of %s as well, which differs in what no tensor shows (padding, a batch norm's "
+            "eps): name that architecture where it is meant",
+            identity.twin);
+    return graph;
 }
 
 static struct graph *build_and_bind(const struct load_request *request, struct source *source,

@@ -59,11 +59,14 @@ void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) 
 /* bind_zoo.c: how much of an architecture's trunk is in a file. */
 struct bind_guess {
     char arch[GRAPH_NAME_MAX];
-    int trunk, fitting; /* parameters */
-    int grey;           /* of the fitting, those that would take a grey image */
-    bool head;          /* its class layer is there, too */
+    int trunk, fitting;        /* parameters */
+    int grey;                  /* of the fitting, those that would take a grey image */
+    bool head;                 /* its class layer is there, too */
+    int named;                 /* how clearly the file's path names it, 0: not at all */
+    char twin[GRAPH_NAME_MAX]; /* another one that the file is as much, under the names of the same library; "": none */
 };
-/* More tensors are better, then a whole trunk than part of one, then with its head. So a ResNet-34's weights are not
+/* More tensors are better, then a whole trunk than part of one, then with its head, then one that the path names: the same
+ * tensors may belong to several, which differ in padding or the like. So a ResNet-34's weights are not
  * taken for a ResNet-18's, all of whose tensors they hold, not even where some of their own are missing. */
 bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
 struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,

@@ -115,6 +115,7 @@ static bool recognise_metadata(const struct weights *weights, struct bind_identi
     long value = strtol(count, &end, 10);
     if (end == count || *end || value < 1 || value > INT32_MAX)
         return false;
+    *identity = (struct bind_identity){.classes = 0};
     strcpy(identity->arch, name);
     identity->classes = (int)value;
     identity->channels = bind_file_preprocess(weights, &preprocess) ? preprocess.channels : 0;
@@ -185,6 +186,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
     struct bind_guess guess = guess_behind_prefixes(zoo ? zoo : own, weights, &comparison.index);
     if (guess.fitting > 0 && guess.fitting == guess.trunk) { /* by digests: now the names and shapes themselves */
         consider(&comparison, guess.arch, guess.grey > 0 ? 1 : 3);
+        strcpy(comparison.identity.twin, guess.twin);
     } else {
         comparison.best = guess;
         for (size_t i = 0; i < THAW_LENGTH(scaled); i++)

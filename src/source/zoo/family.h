@@ -32,6 +32,7 @@ extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densen
 #define ZOO_HALVED(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BILINEAR}
 #define ZOO_BICUBIC(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BICUBIC}
 #define ZOO_BICUBIC_HALVES(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BICUBIC}
+#define ZOO_LITE(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, {127, 127, 127}, {128, 128, 128}, INTERPOLATION_BICUBIC}
 #define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES, INTERPOLATION_BILINEAR}
 #define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
 /* clang-format on */
@@ -77,6 +78,9 @@ struct zoo_norm {
 };
 int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_conv conv,
                   struct zoo_norm norm) THAW_NONNULL;
+/* The same, padded as TensorFlow's SAME. */
+int zoo_conv_norm_same(struct graph *graph, const char *name, int input, struct zoo_conv conv,
+                       struct zoo_norm norm) THAW_NONNULL;
 /* Squeeze and excitation (Hu et al. 2017): each channel times a gate in 0..1 that two 1x1 convolutions (NAME.fc1 to
  * `squeezed` channels, NAME.fc2 back) find from the channels' means. gate: OP_SIGMOID or OP_HARD_SIGMOID, which is
  * relu6(x + 3) / 6. */
