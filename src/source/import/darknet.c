@@ -177,6 +177,7 @@ static struct graph *build(const struct weights *weights)
                                                  .channels = net->channels,
                                                  .resize = height == width ? height : 0,
                                                  .std = {1, 1, 1}};
+    walk.graph->preprocess_guessed = true;
     walk.node = mem_array((size_t)net->layers, sizeof *walk.node);
     for (int i = 0, x = 0; i < net->layers; i++) {
         begin_stage(&walk, &net->layer[i]);

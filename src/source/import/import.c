@@ -131,7 +131,7 @@ static struct graph *outline(const struct importer *importer, const struct weigh
     struct preprocess stated;
     if (graph) {
         bind_preprocess(graph, weights);
-        graph->preprocess_guessed = !bind_file_preprocess(weights, &stated);
+        graph->preprocess_guessed = graph->preprocess_guessed && !bind_file_preprocess(weights, &stated);
     } else {
         error_wrap(error, "%s", weights_path(weights));
     }

@@ -53,6 +53,7 @@ struct graph *net_build(struct net *net)
     const struct shape4 *input = &net->draft[0].shape;
     struct graph *graph = graph_create(name, input->h, input->w, input->c);
     graph->preprocess = net->preprocess;
+    graph->preprocess_guessed = true;
     struct net_stages *stages = net_stages_create(net);
     for (int i = 1; i < net->drafts; i++) {
         if (net->draft[i].built < 1)

@@ -72,6 +72,7 @@ struct graph *import_resized(const struct graph *graph, int side, int classes, s
     struct graph *made = graph_create(graph->arch, side ? side : input->h, side ? side : input->w, input->c);
     copy_nodes(made, graph, classes);
     resize_preprocess(made, &graph->preprocess);
+    made->preprocess_guessed = graph->preprocess_guessed;
     if (graph_seal(made, error) && import_check_trunk(made, graph, error))
         return made;
     graph_destroy(made);
