@@ -78,7 +78,8 @@ const char *bind_torch_name(const struct graph *graph, int param) THAW_NONNULL;
 struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
 /* Whether a tensor holds the parameter: equal shapes, where ones at the ends do not count. */
 bool bind_shape_fits(const struct shape *file, const struct shape *wanted) THAW_NONNULL;
-/* Whether a tensor of that shape holds the parameter in a file of that layout. Keras has two shapes for a depthwise
+/* Whether a tensor of that shape holds the parameter in a file of that layout. A torch file may have a linear layer as a
+ * convolution over the whole map. Keras has two shapes for a depthwise
  * convolution, of the same order: its own layer's, and that of a convolution of as many groups as channels. */
 bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout,
                      const struct shape *file) THAW_NONNULL;

@@ -157,19 +157,24 @@ static bool is_twin(const struct bind_guess *own, const struct bind_guess *best)
     return own->fitting == own->trunk && !bind_guess_is_better(best, own) && best->named == 0;
 }
 
-/* A file's tensor: its shape's digest, and the one it would have if the grey images it takes had colours. */
+/* A file's tensor: its shape's digest, the one it would have if the grey images it takes had colours, and that of the linear
+ * layer that it would be as a convolution over the whole map. */
 struct seen {
-    uint64_t shape, coloured;
+    uint64_t shape, coloured, flat;
 };
 
 static struct seen look_at(const struct shape *shape, enum weights_layout layout)
 {
-    struct seen seen = {shape_digest(shape), 0};
+    struct seen seen = {.shape = shape_digest(shape)};
     int channels = layout == WEIGHTS_TORCH ? 1 : 2;
     if (shape->rank == 4 && shape->dim[channels] == 1) {
         struct shape coloured = *shape;
         coloured.dim[channels] = 3;
         seen.coloured = shape_digest(&coloured);
+    }
+    if (shape->rank == 4 && layout == WEIGHTS_TORCH && shape->dim[0] > 0 && shape->dim[2] > 1) {
+        struct shape flat = {2, {shape->dim[0], shape_count(shape) / shape->dim[0]}};
+        seen.flat = shape_digest(&flat);
     }
     return seen;
 }
@@ -191,7 +196,8 @@ struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weight
                 continue;
             bool grey = seen[found].coloured == zoo->trace[t].shape[layout];
             own.grey += grey;
-            own.fitting += grey || seen[found].shape == zoo->trace[t].shape[layout];
+            own.fitting += grey || seen[found].shape == zoo->trace[t].shape[layout] ||
+                           seen[found].flat == zoo->trace[t].shape[layout];
         }
         own.head = bind_index_find_digest(index, signature->head) >= 0;
         if (own.fitting > 0 && own.fitting >= best.fitting)

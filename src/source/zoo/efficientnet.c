@@ -248,6 +248,11 @@ static void build_tf(struct graph *graph, const struct zoo_arch *arch, const str
     build_form(graph, arch, options, &(struct form){.same = true, .norm = {1e-3f, 0.1f}});
 }
 
+static void build_timm(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.norm = {1e-5f, 0.1f}});
+}
+
 static void build_lite(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
 {
     build_form(graph, arch, options, &(struct form){.lite = true, .norm = {1e-5f, 0.1f}});
@@ -271,6 +276,7 @@ static const struct zoo_arch archs[] = {
     {"efficientnet_v2_s", "EfficientNetV2", "EfficientNetV2-S (Tan and Le 2021)", ZOO_TORCHVISION(384, 384), build, V2_S, 0, true},
     {"efficientnet_v2_m", "EfficientNetV2", "EfficientNetV2-M", ZOO_TORCHVISION(480, 480), build, V2_M, 0, true},
     {"efficientnet_v2_l", "EfficientNetV2", "EfficientNetV2-L (mean and deviation 0.5)", ZOO_BICUBIC_HALVES(480, 480), build, V2_L, 0, true},
+    {"timm_efficientnet_b5", "EfficientNet", "EfficientNet-B5 of timm (a batch norm's eps of 1e-5)", ZOO_BICUBIC(448, 448), build_timm, B5, 0, true},
     {"efficientnetv2_rw_t", "EfficientNetV2", "EfficientNetV2 tiny of timm", ZOO_BICUBIC(288, 288), build, V2_RW_T, 0, true},
     {"efficientnetv2_rw_s", "EfficientNetV2", "EfficientNetV2-S of timm, from the paper's first version", ZOO_BICUBIC(384, 384), build, V2_RW_S, 0, true},
     {"tf_efficientnet_b0", "EfficientNet", "EfficientNet-B0, weights from TensorFlow", ZOO_BICUBIC(224, 256), build_tf, B0, 0, true},
