@@ -62,11 +62,12 @@ struct bind_guess {
     int trunk, fitting;        /* parameters */
     int grey;                  /* of the fitting, those that would take a grey image */
     bool head;                 /* its class layer is there, too */
+    bool as_original;          /* its images have the channels of the original's */
     int named;                 /* how clearly the file's path names it, 0: not at all */
     char twin[GRAPH_NAME_MAX]; /* another one that the file is as much, under the names of the same library; "": none */
 };
-/* More tensors are better, then a whole trunk than part of one, then with its head, then one that the path names: the same
- * tensors may belong to several, which differ in padding or the like. So a ResNet-34's weights are not
+/* More tensors are better, then a whole trunk than part of one, then with its head, then one that the path names, then one
+ * whose original takes such images: the same tensors may belong to several, which differ in padding or the like. So a ResNet-34's weights are not
  * taken for a ResNet-18's, all of whose tensors they hold, not even where some of their own are missing. */
 bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
 struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,

@@ -24,6 +24,7 @@ struct signature {
     const struct dialect *dialect; /* NULL: the zoo's own names */
     size_t first, count;           /* in bind_zoo.trace */
     uint64_t head;                 /* the name of the class layer's weight */
+    bool grey;                     /* the original takes grey images */
 };
 struct bind_zoo {
     struct signature *signature;
@@ -81,15 +82,17 @@ static void sign(struct bind_zoo *zoo, const struct graph *graph, const struct d
         signature->head = bind_name_digest(name ? name[head] : graph->param[head].name);
 }
 
-static void sign_all(struct bind_zoo *zoo, const struct graph *graph)
+static void sign_all(struct bind_zoo *zoo, const struct graph *graph, bool grey)
 {
     const struct dialect *dialect;
     sign(zoo, graph, NULL, NULL);
+    zoo->signature[zoo->signatures - 1].grey = grey;
     for (size_t d = 0; (dialect = dialect_at(d)); d++) {
         if (!dialect_covers(dialect, graph->arch))
             continue;
         char **name = dialect_names(dialect, graph);
         sign(zoo, graph, dialect, name);
+        zoo->signature[zoo->signatures - 1].grey = grey;
         dialect_free_names(name, graph);
     }
 }
@@ -103,7 +106,7 @@ struct bind_zoo *bind_zoo_create(void)
         struct error unused;
         struct graph *graph = zoo_outline(arch->name, &options, &unused);
         if (graph)
-            sign_all(zoo, graph);
+            sign_all(zoo, graph, arch->channels == 1);
         graph_destroy(graph);
     }
     return zoo;
@@ -125,7 +128,9 @@ bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b
     bool a_whole = a->fitting == a->trunk, b_whole = b->fitting == b->trunk;
     if (a_whole != b_whole)
         return a_whole;
-    return a->head != b->head ? a->head : a->named > b->named;
+    if (a->head != b->head)
+        return a->head;
+    return a->named != b->named ? a->named > b->named : a->as_original && !b->as_original;
 }
 
 /* Whether an architecture is named in a path: as a word that begins with a letter of its own and may go on behind a stroke
@@ -200,6 +205,7 @@ struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weight
                            seen[found].flat == zoo->trace[t].shape[layout];
         }
         own.head = bind_index_find_digest(index, signature->head) >= 0;
+        own.as_original = (own.grey > 0) == signature->grey;
         if (own.fitting > 0 && own.fitting >= best.fitting)
             own.named = rate_name(weights_path(weights), signature->arch);
         if (bind_guess_is_better(&own, &best)) {

@@ -53,6 +53,11 @@ static const struct dialect_rule children_of_features[] = {
     {"features", "0"},
 };
 
+/* "pytorch-cifar-models" of torch.hub. */
+static const struct dialect_rule cifar_models[] = {
+    {"layer{a}.{b}.shortcut", "layer{a}.{b}.downsample"},
+};
+
 static const struct dialect_rule monai_densenet[] = {
     {"features.denseblock{a}.denselayer{b}", "features.denseblock{a}.denselayer{b}.layers"},
     {"classifier", "class_layers.out"},
@@ -69,6 +74,9 @@ const struct dialect dialects_others[] = {
      .archs = "resnet18 resnet34 resnet50 resnet101 resnet152 resnext* wide_resnet*",
      DIALECT_RULES(children_of_resnet)},
     {.library = "fastai", .archs = "densenet* alexnet squeezenet* mobilenet_v2", DIALECT_RULES(children_of_features)},
+    {.library = "pytorch-cifar-models",
+     .archs = "resnet20_projection resnet32_projection resnet44_projection resnet56_projection",
+     DIALECT_RULES(cifar_models)},
     {.library = "MONAI", .archs = "densenet*", DIALECT_RULES(monai_densenet)},
     {.library = NULL},
 };

@@ -17,12 +17,12 @@ struct zoo_family {
     const struct zoo_arch *(*find)(const char *name, struct zoo_arch *room);
 };
 extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
-extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist;
+extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist, zoo_tutorials;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
 extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
     zoo_keras_mobilenet, zoo_keras_mobilenet_v2, zoo_keras_mobilenet_v3, zoo_keras_inception_v3, zoo_keras_efficientnet,
-    zoo_keras_nasnet;
+    zoo_keras_nasnet, zoo_keras_tutorials;
 
 /* clang-format off */
 #define ZOO_IMAGENET_STATISTICS {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}
@@ -35,6 +35,8 @@ extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densen
 #define ZOO_LITE(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, {127, 127, 127}, {128, 128, 128}, INTERPOLATION_BICUBIC}
 #define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES, INTERPOLATION_BILINEAR}
 #define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
+/* With the means and deviations of CIFAR-10's own colours, as most give them. */
+#define ZOO_CIFAR_OWN 10, 32, 32, 3, {32, 32, 3, 0, false, false, {0.4914f, 0.4822f, 0.4465f}, {0.2023f, 0.1994f, 0.2010f}, INTERPOLATION_BILINEAR}
 /* clang-format on */
 /* Why a file's tensors are left out of a graph that has no use for them. */
 #define ZOO_AUXILIARY "auxiliary head, only for training the original"
