@@ -117,6 +117,12 @@ static struct graph *build(const struct load_request *request, struct source *so
     struct graph *graph = zoo_build(arch, &options, error);
     if (graph && single)
         graph_add_note(graph, BIND_SINGLE_NOTE);
+    if (graph && identity.twin[0])
+        graph_add_note(
+            graph,
+            "its tensors are those of %s as well, which differs in what no tensor shows (padding, a batch norm's "
+            "eps): name that architecture where it is meant",
+            identity.twin);
     return graph;
 }
 

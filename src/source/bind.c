@@ -154,8 +154,7 @@ static bool is_in_constant(const struct graph *graph, const char *name)
     return index >= 0 && graph->node[index].kind == OP_AFFINE && graph->node[index].attrs.constant;
 }
 
-/* Why a tensor is of no use here, "" where its name says it, NULL where it is not known to be useless. */
-static const char *reason_to_ignore(const struct graph *graph, const char *name)
+const char *bind_reason_to_ignore(const struct graph *graph, const char *name)
 {
     static const char suffix[] = "num_batches_tracked";
     size_t length = strlen(name), ending = sizeof suffix - 1;
@@ -174,7 +173,7 @@ static void report_rest(struct match *match, const struct bind_index *index)
     for (size_t i = 0; i < index->count; i++) {
         if (match->taken[i])
             continue;
-        const char *reason = reason_to_ignore(match->graph, index->name[i]);
+        const char *reason = bind_reason_to_ignore(match->graph, index->name[i]);
         struct bind_row *row =
             add_row(match, weights_get(match->weights, i)->name, reason ? BIND_IGNORED : BIND_UNEXPECTED);
         snprintf(row->detail, sizeof row->detail, "%s", reason ? reason : "");
@@ -354,14 +353,18 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
     memset(report, 0, sizeof *report);
     bind_index_init(&index, weights);
     struct zoo_arch room;
+    char told[BIND_TOLD] = "";
     if (zoo_find(graph->arch, &room)) { /* else the file's own names are the graph's */
         bind_index_as_zoo(&index, weights);
         bind_index_by_order(&index, graph, weights);
+        bind_index_as_graph(&index, graph, weights, told);
     }
     int single = begin_single(&match, &index);
     match_all(&match, &index);
     bool good = check_trunk(&match, error) && check_expected(&match, &index, error);
     bind_index_finish(&index);
+    if (good && told[0])
+        graph_add_note(graph, "%s", told);
 
     struct preprocess unused;
     const char *text = weights_metadata(weights, BIND_KEY_PREPROCESS);

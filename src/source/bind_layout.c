@@ -103,10 +103,18 @@ bool bind_shape_fits(const struct shape *file, const struct shape *wanted)
     return shape_equal(&a, &b);
 }
 
+/* A linear layer over a flattened map as a convolution whose kernel is the map, (out, c, h, w): the order is the same. */
+static bool is_flat_conv(const struct shape *file, const struct shape *linear)
+{
+    return file->rank == 4 && linear->rank == 2 && file->dim[0] == linear->dim[0] &&
+           shape_count(file) == shape_count(linear);
+}
+
 bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout, const struct shape *file)
 {
     struct shape wanted = bind_file_shape(graph, param, layout);
     return bind_shape_fits(file, &wanted) ||
+           (layout == WEIGHTS_TORCH && kind_of(graph, param) == OP_LINEAR && is_flat_conv(file, &wanted)) ||
            (layout == WEIGHTS_KERAS && bind_shape_fits(file, &graph->param[param].shape));
 }
 

@@ -13,15 +13,32 @@ uint64_t bind_name_digest(const char *name)
     return hash_bytes(name, strlen(name), (struct hash){0, 0}).low;
 }
 
-/* What wrappers put before the names of the network inside. */
-static const char *const wrappers[] = {"module.", "model.", "backbone."};
+/* Modules that wrap others in place and add a part to every name inside, wherever they stand: DataParallel, torch.compile. */
+static const char *const wrapping[] = {"module.", "_orig_mod."};
 
-static const char *strip_wrappers(const char *name)
+static void drop_wrapping(char *name)
 {
-    for (size_t i = 0; i < THAW_LENGTH(wrappers); i++) {
-        size_t length = strlen(wrappers[i]);
-        if (strncmp(name, wrappers[i], length) == 0)
-            return strip_wrappers(name + length);
+    for (char *part = name; part; part = strchr(part, '.')) {
+        part += *part == '.';
+        for (size_t i = 0; i < THAW_LENGTH(wrapping); i++) {
+            size_t length = strlen(wrapping[i]);
+            if (strncmp(part, wrapping[i], length) != 0)
+                continue;
+            memmove(part, part + length, strlen(part + length) + 1);
+            i = (size_t)-1; /* they wrap each other */
+        }
+    }
+}
+
+/* What stands before a network that is a member of another object, even where not all names have it. */
+static const char *const members[] = {"model.", "backbone."};
+
+static const char *strip_members(const char *name)
+{
+    for (size_t i = 0; i < THAW_LENGTH(members); i++) {
+        size_t length = strlen(members[i]);
+        if (strncmp(name, members[i], length) == 0)
+            return strip_members(name + length);
     }
     return name;
 }
@@ -58,11 +75,12 @@ const char *bind_torch_name(const struct graph *graph, int param)
 
 static char *torch_name(const char *name)
 {
-    const char *own = strip_wrappers(name);
-    if (is_bare(own))
-        return mem_format("%s.weight", own);
-    char *canonical = mem_string(own);
+    char *whole = mem_string(name);
+    drop_wrapping(whole);
+    const char *own = strip_members(whole);
+    char *canonical = is_bare(own) ? mem_format("%s.weight", own) : mem_string(own);
     join_dense_number(canonical);
+    mem_free(whole);
     return canonical;
 }
 
@@ -111,6 +129,17 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     bind_index_renew(index);
 }
 
+void bind_index_copy(struct bind_index *to, const struct bind_index *from)
+{
+    *to = *from;
+    to->name = mem_array(to->count + 1, sizeof *to->name);
+    to->digest = mem_array(to->count + 1, sizeof *to->digest);
+    to->slot = mem_array(to->slots, sizeof *to->slot);
+    for (size_t i = 0; i < to->count; i++)
+        to->name[i] = mem_string(from->name[i]);
+    bind_index_renew(to);
+}
+
 void bind_index_finish(struct bind_index *index)
 {
     for (size_t i = 0; i < index->count; i++)
@@ -129,4 +158,67 @@ long bind_index_find(const struct bind_index *index, const char *name)
 long bind_index_find_digest(const struct bind_index *index, uint64_t digest)
 {
     return *find_slot(index, NULL, digest);
+}
+
+/* --- prefixes --- */
+
+/* The part behind a prefix, up to and with its dot; 0: the name has another prefix, or is no longer than a layer's. */
+static size_t next_part(const char *name, const char *prefix, size_t length)
+{
+    if (strncmp(name, prefix, length) != 0)
+        return 0;
+    const char *dot = strchr(name + length, '.');
+    return dot ? (size_t)(dot + 1 - name) - length : 0;
+}
+
+/* Votes among the names: what stands in more than half of them is left at the end, and may be another (Boyer and Moore). */
+static const char *elect(const struct bind_index *index, const char *prefix, size_t length, size_t *part)
+{
+    const char *leader = NULL;
+    size_t votes = 0;
+    for (size_t i = 0; i < index->count; i++) {
+        size_t own = next_part(index->name[i], prefix, length);
+        if (own == 0)
+            continue;
+        bool same = leader && own == *part && memcmp(leader, index->name[i] + length, own) == 0;
+        if (votes == 0 && !same) {
+            leader = index->name[i] + length;
+            *part = own;
+            same = true;
+        }
+        votes += same ? 1 : (size_t)-1;
+    }
+    return leader;
+}
+
+bool bind_index_next_prefix(const struct bind_index *index, char prefix[BIND_PREFIX_MAX])
+{
+    size_t length = strlen(prefix), part = 0, count = 0;
+    const char *leader = elect(index, prefix, length, &part);
+    if (!leader || length + part >= BIND_PREFIX_MAX)
+        return false;
+    for (size_t i = 0; i < index->count; i++)
+        count +=
+            next_part(index->name[i], prefix, length) == part && memcmp(index->name[i] + length, leader, part) == 0;
+    if (2 * count <= index->count)
+        return false;
+    memcpy(prefix + length, leader, part);
+    prefix[length + part] = '\0';
+    return true;
+}
+
+void bind_index_rename(struct bind_index *index, size_t tensor, char *name)
+{
+    mem_free(index->name[tensor]);
+    index->name[tensor] = name;
+}
+
+void bind_index_strip(struct bind_index *index, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    for (size_t i = 0; length > 0 && i < index->count; i++)
+        if (strncmp(index->name[i], prefix, length) == 0)
+            bind_index_rename(index, i, mem_string(index->name[i] + length));
+    if (length > 0)
+        bind_index_renew(index);
 }

@@ -103,8 +103,8 @@ static char *rename_old(const char *layer)
     return NULL;
 }
 
-enum { COUNTED = 2, NUMBER_MAX = 1000000 };
-static const char *const counted[COUNTED] = {"conv2d", "batch_normalization"};
+enum { COUNTED = 3, NUMBER_MAX = 1000000 };
+static const char *const counted[COUNTED] = {"conv2d", "batch_normalization", "dense"};
 
 struct style {
     char *nest;         /* what stands before more than half of all names, slash included; "" */
@@ -149,7 +149,7 @@ static const char *inside_nest(const struct style *style, const char *name)
 
 static struct style find_style(const struct weights *weights)
 {
-    struct style style = {.nest = find_nest(weights), .least = {NUMBER_MAX, NUMBER_MAX}};
+    struct style style = {.nest = find_nest(weights), .least = {NUMBER_MAX, NUMBER_MAX, NUMBER_MAX}};
     for (size_t i = 0; i < weights_count(weights); i++) {
         const char *name = inside_nest(&style, weights_get(weights, i)->name), *slash = strrchr(name, '/');
         style.tensorflow |= strstr(name, "/BatchNorm/") != NULL;

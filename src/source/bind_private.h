@@ -23,6 +23,27 @@ long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THA
 /* To be called when names were changed. */
 void bind_index_renew(struct bind_index *index) THAW_NONNULL;
 
+/* Extends a prefix ("" at first) by the next part, with its dot, that more than half of all names have behind it; false
+ * where they have none. */
+enum { BIND_PREFIX_MAX = 256, BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
+bool bind_index_next_prefix(const struct bind_index *index, char prefix[BIND_PREFIX_MAX]) THAW_NONNULL;
+/* Takes a prefix away from the names that have it. */
+void bind_index_strip(struct bind_index *index, const char *prefix) THAW_NONNULL;
+/* Another name for a tensor; takes it. bind_index_renew is to follow. */
+void bind_index_rename(struct bind_index *index, size_t tensor, char *name) THAW_NONNULL;
+void bind_index_copy(struct bind_index *to, const struct bind_index *from) THAW_NONNULL;
+
+/* bind_fit.c: the names of a torch file as the graph has them. told: what its user should know of a head that cannot be
+ * used, one sentence, or "". */
+enum { BIND_TOLD = 512 };
+void bind_index_as_graph(struct bind_index *index, const struct graph *graph, const struct weights *weights,
+                         char told[BIND_TOLD]) THAW_NONNULL;
+/* bind_head.c: the same for the class head alone, once the trunk's names are the graph's. */
+void bind_index_adopt_head(struct bind_index *index, const struct graph *graph, const struct weights *weights,
+                           char told[BIND_TOLD]) THAW_NONNULL;
+/* bind.c: why a tensor is of no use here, "" where its name says it, NULL where it is not known to be useless. */
+const char *bind_reason_to_ignore(const struct graph *graph, const char *name) THAW_NONNULL;
+
 /* bind_order.c: where a file of Keras' does not have all of the graph's tensors by name but, one by one in the file's
  * order, as many of the same shapes, with or without head, they get the graph's names. Whether they did. */
 bool bind_index_by_order(struct bind_index *index, const struct graph *graph,
@@ -38,11 +59,15 @@ void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) 
 /* bind_zoo.c: how much of an architecture's trunk is in a file. */
 struct bind_guess {
     char arch[GRAPH_NAME_MAX];
-    int trunk, fitting; /* parameters */
-    int grey;           /* of the fitting, those that would take a grey image */
-    bool head;          /* its class layer is there, too */
+    int trunk, fitting;        /* parameters */
+    int grey;                  /* of the fitting, those that would take a grey image */
+    bool head;                 /* its class layer is there, too */
+    bool as_original;          /* its images have the channels of the original's */
+    int named;                 /* how clearly the file's path names it, 0: not at all */
+    char twin[GRAPH_NAME_MAX]; /* another one that the file is as much, under the names of the same library; "": none */
 };
-/* More tensors are better, then a whole trunk than part of one, then with its head. So a ResNet-34's weights are not
+/* More tensors are better, then a whole trunk than part of one, then with its head, then one that the path names, then one
+ * whose original takes such images: the same tensors may belong to several, which differ in padding or the like. So a ResNet-34's weights are not
  * taken for a ResNet-18's, all of whose tensors they hold, not even where some of their own are missing. */
 bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b) THAW_NONNULL;
 struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,
@@ -54,7 +79,8 @@ const char *bind_torch_name(const struct graph *graph, int param) THAW_NONNULL;
 struct shape bind_file_shape(const struct graph *graph, int param, enum weights_layout layout) THAW_NONNULL;
 /* Whether a tensor holds the parameter: equal shapes, where ones at the ends do not count. */
 bool bind_shape_fits(const struct shape *file, const struct shape *wanted) THAW_NONNULL;
-/* Whether a tensor of that shape holds the parameter in a file of that layout. Keras has two shapes for a depthwise
+/* Whether a tensor of that shape holds the parameter in a file of that layout. A torch file may have a linear layer as a
+ * convolution over the whole map. Keras has two shapes for a depthwise
  * convolution, of the same order: its own layer's, and that of a convolution of as many groups as channels. */
 bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout,
                      const struct shape *file) THAW_NONNULL;

@@ -45,16 +45,21 @@ static void consider(struct comparison *comparison, const char *arch, int channe
         return;
     struct bind_guess own = {.trunk = 0};
     snprintf(own.arch, sizeof own.arch, "%s", graph->arch);
-    bind_index_by_order(&comparison->index, graph, weights);
+    struct bind_index index;
+    char told[BIND_TOLD];
+    bind_index_copy(&index, &comparison->index);
+    bind_index_by_order(&index, graph, weights);
+    bind_index_as_graph(&index, graph, weights, told);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
         if (graph->param[p].role == OP_ROLE_CONSTANT)
             continue;
         struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
-        long found = bind_index_find(&comparison->index, graph->param[p].name);
+        long found = bind_index_find(&index, graph->param[p].name);
         own.trunk++;
         own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
     }
-    int classes = count_classes(graph, weights, &comparison->index);
+    int classes = count_classes(graph, weights, &index);
+    bind_index_finish(&index);
     own.head = classes > 0;
     if (!bind_guess_is_better(&comparison->best, &own)) {
         comparison->best = own;
@@ -110,6 +115,7 @@ static bool recognise_metadata(const struct weights *weights, struct bind_identi
     long value = strtol(count, &end, 10);
     if (end == count || *end || value < 1 || value > INT32_MAX)
         return false;
+    *identity = (struct bind_identity){.classes = 0};
     strcpy(identity->arch, name);
     identity->classes = (int)value;
     identity->channels = bind_file_preprocess(weights, &preprocess) ? preprocess.channels : 0;
@@ -146,6 +152,28 @@ static bool refuse(const struct weights *weights, const struct bind_guess *best,
     return false;
 }
 
+/* The best guess under each prefix that the names may have; the index is left without that of the guess. */
+static struct bind_guess guess_behind_prefixes(const struct bind_zoo *zoo, const struct weights *weights,
+                                               struct bind_index *index)
+{
+    struct bind_guess best = bind_zoo_guess(zoo, weights, index);
+    char prefix[BIND_PREFIX_MAX] = "", meant[BIND_PREFIX_MAX] = "";
+    bool torch = weights_layout(weights) == WEIGHTS_TORCH;
+    while (torch && (best.fitting == 0 || best.fitting < best.trunk) && bind_index_next_prefix(index, prefix)) {
+        struct bind_index stripped;
+        bind_index_copy(&stripped, index);
+        bind_index_strip(&stripped, prefix);
+        struct bind_guess own = bind_zoo_guess(zoo, weights, &stripped);
+        bind_index_finish(&stripped);
+        if (!bind_guess_is_better(&own, &best))
+            continue;
+        best = own;
+        strcpy(meant, prefix);
+    }
+    bind_index_strip(index, meant);
+    return best;
+}
+
 bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
                     struct error *error)
 {
@@ -155,9 +183,10 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
     struct comparison comparison = {.weights = weights};
     bind_index_init(&comparison.index, weights);
     bind_index_as_zoo(&comparison.index, weights);
-    struct bind_guess guess = bind_zoo_guess(zoo ? zoo : own, weights, &comparison.index);
+    struct bind_guess guess = guess_behind_prefixes(zoo ? zoo : own, weights, &comparison.index);
     if (guess.fitting > 0 && guess.fitting == guess.trunk) { /* by digests: now the names and shapes themselves */
         consider(&comparison, guess.arch, guess.grey > 0 ? 1 : 3);
+        strcpy(comparison.identity.twin, guess.twin);
     } else {
         comparison.best = guess;
         for (size_t i = 0; i < THAW_LENGTH(scaled); i++)

@@ -3,10 +3,12 @@
  * by recognition. */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bind_private.h"
+#include "dialect/dialect.h"
 #include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"
@@ -19,8 +21,10 @@ struct trace {
 };
 struct signature {
     char arch[GRAPH_NAME_MAX];
-    size_t first, count; /* in bind_zoo.trace */
-    uint64_t head;       /* the name of the class layer's weight */
+    const struct dialect *dialect; /* NULL: the zoo's own names */
+    size_t first, count;           /* in bind_zoo.trace */
+    uint64_t head;                 /* the name of the class layer's weight */
+    bool grey;                     /* the original takes grey images */
 };
 struct bind_zoo {
     struct signature *signature;
@@ -56,25 +60,41 @@ static struct signature *add_signature(struct bind_zoo *zoo)
     return &zoo->signature[zoo->signatures++];
 }
 
-static void sign(struct bind_zoo *zoo, const struct graph *graph)
+/* The trunk under those names [params], of which the graph's own are `dialect` NULL. */
+static void sign(struct bind_zoo *zoo, const struct graph *graph, const struct dialect *dialect, char *const *name)
 {
     struct signature *signature = add_signature(zoo);
-    *signature = (struct signature){.first = zoo->traces};
+    *signature = (struct signature){.first = zoo->traces, .dialect = dialect};
     snprintf(signature->arch, sizeof signature->arch, "%s", graph->arch);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
         if (graph->param[p].role == OP_ROLE_CONSTANT)
             continue;
         struct trace *trace = add_trace(zoo);
-        trace->name = bind_name_digest(graph->param[p].name);
+        trace->name = bind_name_digest(name ? name[p] : graph->param[p].name);
         for (int layout = 0; layout < LAYOUTS; layout++) {
             struct shape shape = bind_file_shape(graph, p, (enum weights_layout)layout);
             trace->shape[layout] = shape_digest(&shape);
         }
         signature->count++;
     }
-    int layer = graph_class_layer(graph);
-    if (layer >= 0)
-        signature->head = bind_name_digest(graph->param[graph->node[layer].first_param].name);
+    int layer = graph_class_layer(graph), head = layer < 0 ? -1 : graph->node[layer].first_param;
+    if (head >= 0)
+        signature->head = bind_name_digest(name ? name[head] : graph->param[head].name);
+}
+
+static void sign_all(struct bind_zoo *zoo, const struct graph *graph, bool grey)
+{
+    const struct dialect *dialect;
+    sign(zoo, graph, NULL, NULL);
+    zoo->signature[zoo->signatures - 1].grey = grey;
+    for (size_t d = 0; (dialect = dialect_at(d)); d++) {
+        if (!dialect_covers(dialect, graph->arch))
+            continue;
+        char **name = dialect_names(dialect, graph);
+        sign(zoo, graph, dialect, name);
+        zoo->signature[zoo->signatures - 1].grey = grey;
+        dialect_free_names(name, graph);
+    }
 }
 
 struct bind_zoo *bind_zoo_create(void)
@@ -86,7 +106,7 @@ struct bind_zoo *bind_zoo_create(void)
         struct error unused;
         struct graph *graph = zoo_outline(arch->name, &options, &unused);
         if (graph)
-            sign(zoo, graph);
+            sign_all(zoo, graph, arch->channels == 1);
         graph_destroy(graph);
     }
     return zoo;
@@ -106,22 +126,60 @@ bool bind_guess_is_better(const struct bind_guess *a, const struct bind_guess *b
     if (a->fitting != b->fitting)
         return a->fitting > b->fitting;
     bool a_whole = a->fitting == a->trunk, b_whole = b->fitting == b->trunk;
-    return a_whole != b_whole ? a_whole : a->head && !b->head;
+    if (a_whole != b_whole)
+        return a_whole;
+    if (a->head != b->head)
+        return a->head;
+    return a->named != b->named ? a->named > b->named : a->as_original && !b->as_original;
 }
 
-/* A file's tensor: its shape's digest, and the one it would have if the grey images it takes had colours. */
+/* Whether an architecture is named in a path: as a word that begins with a letter of its own and may go on behind a stroke
+ * or a dot ("tf_efficientnet_b0_ns-c0e6a31c.pth", "models--timm--resnet50d.ra2_in1k"). */
+static bool is_named(const char *path, const char *arch)
+{
+    size_t length = strlen(arch);
+    for (const char *at = path; (at = strstr(at, arch)); at++) {
+        bool begins = at == path || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (begins && !isalnum((unsigned char)at[length]))
+            return true;
+    }
+    return false;
+}
+
+/* Longer names say more, and the file's own more than its folders'. */
+static int rate_name(const char *path, const char *arch)
+{
+    const char *base = strrchr(path, '/');
+    int length = (int)strlen(arch);
+    if (is_named(base ? base + 1 : path, arch))
+        return length + GRAPH_NAME_MAX;
+    return is_named(path, arch) ? length : 0;
+}
+
+/* Whether a file is as much the one as the other, and nothing names either. */
+static bool is_twin(const struct bind_guess *own, const struct bind_guess *best)
+{
+    return own->fitting == own->trunk && !bind_guess_is_better(best, own) && best->named == 0;
+}
+
+/* A file's tensor: its shape's digest, the one it would have if the grey images it takes had colours, and that of the linear
+ * layer that it would be as a convolution over the whole map. */
 struct seen {
-    uint64_t shape, coloured;
+    uint64_t shape, coloured, flat;
 };
 
 static struct seen look_at(const struct shape *shape, enum weights_layout layout)
 {
-    struct seen seen = {shape_digest(shape), 0};
+    struct seen seen = {.shape = shape_digest(shape)};
     int channels = layout == WEIGHTS_TORCH ? 1 : 2;
     if (shape->rank == 4 && shape->dim[channels] == 1) {
         struct shape coloured = *shape;
         coloured.dim[channels] = 3;
         seen.coloured = shape_digest(&coloured);
+    }
+    if (shape->rank == 4 && layout == WEIGHTS_TORCH && shape->dim[0] > 0 && shape->dim[2] > 1) {
+        struct shape flat = {2, {shape->dim[0], shape_count(shape) / shape->dim[0]}};
+        seen.flat = shape_digest(&flat);
     }
     return seen;
 }
@@ -143,12 +201,18 @@ struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weight
                 continue;
             bool grey = seen[found].coloured == zoo->trace[t].shape[layout];
             own.grey += grey;
-            own.fitting += grey || seen[found].shape == zoo->trace[t].shape[layout];
+            own.fitting += grey || seen[found].shape == zoo->trace[t].shape[layout] ||
+                           seen[found].flat == zoo->trace[t].shape[layout];
         }
         own.head = bind_index_find_digest(index, signature->head) >= 0;
+        own.as_original = (own.grey > 0) == signature->grey;
+        if (own.fitting > 0 && own.fitting >= best.fitting)
+            own.named = rate_name(weights_path(weights), signature->arch);
         if (bind_guess_is_better(&own, &best)) {
             snprintf(own.arch, sizeof own.arch, "%s", signature->arch);
             best = own;
+        } else if (signature->dialect && !best.twin[0] && is_twin(&own, &best)) {
+            snprintf(best.twin, sizeof best.twin, "%s", signature->arch);
         }
     }
     mem_free(seen);

@@ -85,12 +85,28 @@ static const char *const wrappers[] = {"state_dict", "model_state_dict", "model"
 enum { WRAPPERS = 5 };
 _Static_assert(THAW_LENGTH(wrappers) == WRAPPERS, "unpickle.h and torch_state.h name them");
 
-static bool holds_tensors(const struct pickle_value *dict)
+static size_t count_tensors(const struct pickle_value *dict)
 {
+    size_t count = 0;
     for (size_t i = 0; dict->kind == PICKLE_DICT && i + 1 < dict->list.count; i += 2)
-        if (dict->list.item[i + 1]->kind == PICKLE_TENSOR)
-            return true;
-    return false;
+        count += dict->list.item[i + 1]->kind == PICKLE_TENSOR;
+    return count;
+}
+
+/* The dict itself or, where one of its members holds more tensors, that member: a state dict under a key of its user's own
+ * ("model_weights"). NULL: no tensors. */
+static const struct pickle_value *find_largest(const struct pickle_value *object)
+{
+    const struct pickle_value *largest = object;
+    size_t most = count_tensors(object);
+    for (size_t i = 0; i + 1 < object->list.count; i += 2) {
+        size_t count = count_tensors(object->list.item[i + 1]);
+        if (count <= most)
+            continue;
+        most = count;
+        largest = object->list.item[i + 1];
+    }
+    return most > 0 ? largest : NULL;
 }
 
 /* A wrapper goes before tensors beside it: training scripts save a best accuracy as a tensor, too. NULL: no tensors. */
@@ -105,7 +121,7 @@ static const struct pickle_value *find_state(const struct pickle_value *object, 
                 inner[w] = object->list.item[i + 1];
     for (size_t w = 0; w < WRAPPERS && !state; w++)
         state = inner[w] ? find_state(inner[w], level + 1) : NULL;
-    return state || !holds_tensors(object) ? state : object;
+    return state ? state : find_largest(object);
 }
 
 static bool refuse_object(const struct pickle_value *object, struct error *error)

@@ -21,7 +21,8 @@ struct torch_storage torch_storage_find(struct unpickle *unpickle, const uint8_t
 bool torch_storage_place(const struct torch_storage *storage, const uint8_t *data, uint64_t size,
                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Finds the state dict in `object` (itself, or under state_dict, model_state_dict, model, net or params) and adds its tensors.
+/* Finds the state dict in `object` (under state_dict, model_state_dict, model, net or params, else itself or the member that
+ * holds the most tensors) and adds its tensors.
  * The storages' data must have been found; a tensor whose storage has none is an error. Values that are no tensors
  * (counters, settings) are passed over. */
 bool torch_state_add(struct weights *weights, const struct pickle_value *object,

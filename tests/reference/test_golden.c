@@ -1,5 +1,5 @@
-/* Real trained networks on real images against the logits that PyTorch gives: MobileNetV1 0.25 on six photographs,
- * ResNet-20 on four CIFAR-10 images. From the file to the logits, through every layer of the engine: weights
+/* Real trained networks on real images against the logits that PyTorch and Keras give: MobileNetV1 0.25,
+ * EfficientNet-Lite0 and a MobileNetV2 with a head of its user's on six photographs, ResNet-20 on four CIFAR-10 images. From the file to the logits, through every layer of the engine: weights
  * recognised and bound, image decoded and normalised, graph folded and run. Needs THAW_REAL_DATA. */
 #include "config.h"
 
@@ -38,6 +38,7 @@ struct network {
     struct plan *plan;
     struct team *team;
     float *input;
+    bool cropped; /* the middle of the image is what it sees, without resizing */
 };
 
 /* A file with the same weights as its neighbours. */
@@ -48,7 +49,7 @@ struct golden_file {
 /* The architecture is not named: the file must tell. */
 static struct network open_network(const char *data, const struct golden_file *file)
 {
-    struct network network;
+    struct network network = {.cropped = false};
     struct error error;
     char *path = path_join(data, file->path);
     network.graph = load_graph(&(struct load_request){.weights = path, .preprocess = file->preprocess}, NULL, &error);
@@ -83,20 +84,22 @@ static const float *run_image(struct network *network, const char *data, const c
     struct preprocess preprocess = network->graph->preprocess;
     if (image.width == preprocess.width && image.height == preprocess.height)
         preprocess.resize = 0; /* the golden photographs are cropped already */
+    else if (network->cropped)
+        preprocess.resize = image.height;
     image_to_input(&image, &preprocess, network->input);
     image_finish(&image);
     mem_free(path);
     return exec_forward(network->plan, network->input, 1, false, 0, 0);
 }
 
-static json_t *read_golden(const char *data, const char *key)
+static json_t *read_golden(const char *data, const char *file, const char *key)
 {
     json_error_t fault;
-    char *path = path_join(data, "golden/golden.json");
+    char *path = mem_format("%s/golden/%s.json", data, file);
     json_t *all = json_load_file(path, 0, &fault);
     mem_free(path);
     if (!all)
-        fail_msg("golden.json: %s", fault.text);
+        fail_msg("%s.json: %s", file, fault.text);
     json_t *images = json_incref(json_object_get(json_object_get(all, key), "images"));
     json_decref(all);
     return images;
@@ -142,7 +145,7 @@ static void mobilenet_sees_what_torch_sees(void **state)
     const char *data = need_data();
     for (size_t f = 0; f < THAW_LENGTH(files); f++) {
         struct network network = open_network(data, &files[f]);
-        json_t *images = read_golden(data, "mobilenet_v1_0.25_224"), *image;
+        json_t *images = read_golden(data, "golden", "mobilenet_v1_0.25_224"), *image;
         size_t i;
         double worst = 0;
         assert_int_equal(json_array_size(images), 6);
@@ -161,6 +164,55 @@ static void mobilenet_sees_what_torch_sees(void **state)
     }
 }
 
+/* Names of efficientnet_pytorch, TensorFlow's padding, an input of its own. */
+static void efficientnet_lite0_sees_what_torch_sees(void **state)
+{
+    (void)state;
+    static const struct golden_file file = {"models/torch_legacy/efficientnet-lite0-57934424.pth",
+                                            "tf_efficientnet_lite0", NULL};
+    const char *data = need_data();
+    struct network network = open_network(data, &file);
+    json_t *images = read_golden(data, "efficientnet_lite0", "efficientnet_lite0"), *image;
+    size_t i;
+    double worst = 0;
+    assert_int_equal(json_array_size(images), 6);
+    json_array_foreach(images, i, image)
+    {
+        const char *name = json_string_value(json_object_get(image, "file"));
+        const float *logits = run_image(&network, data, "golden/", name);
+        worst = fmax(worst, check_logits(logits, json_object_get(image, "logits_first10")));
+        check_top5(logits, network.graph->classes, json_object_get(image, "top5"));
+    }
+    print_message("%s: logits within %.2g\n", file.path, worst);
+    json_decref(images);
+    close_network(&network);
+}
+
+/* A whole model of Keras 3 whose scaling no layer and no attribute states, but its trunk. */
+static void dog_breeds_are_told_as_keras_tells_them(void **state)
+{
+    (void)state;
+    static const struct golden_file file = {"models/keras_h5/dog_breed_mobilenetv2.h5", "dog_breed_mobilenetv2", NULL};
+    const char *data = need_data();
+    struct network network = open_network(data, &file);
+    json_t *images = read_golden(data, "dog_breed_mobilenetv2", "dog_breed_mobilenetv2"), *image;
+    size_t i;
+    double worst = 0;
+    network.cropped = true;
+    assert_int_not_equal(network.graph->preprocess_basis, PREPROCESS_GUESSED);
+    assert_int_equal(json_array_size(images), 6);
+    json_array_foreach(images, i, image)
+    {
+        const char *name = json_string_value(json_object_get(image, "file"));
+        const float *logits = run_image(&network, data, "golden/", name);
+        assert_int_equal(json_array_size(json_object_get(image, "logits")), network.graph->classes);
+        worst = fmax(worst, check_logits(logits, json_object_get(image, "logits")));
+    }
+    print_message("%s: logits within %.2g\n", file.path, worst);
+    json_decref(images);
+    close_network(&network);
+}
+
 static void resnet20_sees_what_torch_sees(void **state)
 {
     (void)state;
@@ -174,7 +226,7 @@ static void resnet20_sees_what_torch_sees(void **state)
     const char *data = need_data();
     for (size_t f = 0; f < THAW_LENGTH(files); f++) {
         struct network network = open_network(data, &files[f]);
-        json_t *images = read_golden(data, "resnet20_cifar10_akamaster"), *image;
+        json_t *images = read_golden(data, "golden", "resnet20_cifar10_akamaster"), *image;
         size_t i;
         double worst = 0;
         assert_int_equal(json_array_size(images), 4);
@@ -195,6 +247,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mobilenet_sees_what_torch_sees),
+        cmocka_unit_test(efficientnet_lite0_sees_what_torch_sees),
+#ifdef HAVE_HDF5
+        cmocka_unit_test(dog_breeds_are_told_as_keras_tells_them),
+#endif
         cmocka_unit_test(resnet20_sees_what_torch_sees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

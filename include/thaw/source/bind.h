@@ -61,14 +61,17 @@ struct bind_identity {
     char arch[GRAPH_NAME_MAX];
     int classes;  /* the size of its class head, 0: it has none */
     int channels; /* of its input; 0: the architecture's own */
+    /* Another architecture with the same tensors under the same names, between which nothing decided; "": none. */
+    char twin[GRAPH_NAME_MAX];
 };
 /* The zoo's architectures as files show them: whoever looks at many files makes it once (some ten milliseconds, a few
  * megabytes), each file then costs about one millisecond. */
 struct bind_zoo;
 struct bind_zoo *bind_zoo_create(void);
 void bind_zoo_destroy(struct bind_zoo *zoo);
-/* The architecture whose tensors these are, by the file's own metadata, else by names and shapes. zoo NULL: made for
- * this file. ERROR_WEIGHTS says what was seen. */
+/* The architecture whose tensors these are, by the file's own metadata, else by names and shapes; of several that have
+ * the same, the one that the file's path names, else the first. zoo NULL: made for this file. ERROR_WEIGHTS says what was
+ * seen. */
 bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
                     struct error *error) THAW_NONNULL_ARGS(1, 3, 4) THAW_MUST_CHECK;
 /* Head and channels of a file that is said to hold this architecture; whether it does is bind_weights' to say. */

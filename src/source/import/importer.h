@@ -9,8 +9,8 @@
 
 struct importer {
     bool (*possible)(const struct weights *weights);
-    /* The graph as the file has it, sealed, its constants set, its preprocessing the best that is known. Sentences of
-     * errors leave the file's name out, import_graph puts it in front. */
+    /* The graph as the file has it, sealed, its constants set, its preprocessing the best that is known, or marked as
+     * guessed. Sentences of errors leave the file's name out, import_graph puts it in front. */
     struct graph *(*outline)(const struct weights *weights, struct error *error);
     /* The same for images of another side, where paddings and the like depend on it. NULL: import_resized. */
     struct graph *(*sized)(const struct weights *weights, int side, struct error *error);

@@ -9,7 +9,7 @@
  * Refused: layers that are not in the table of knet_layers.c, several inputs or outputs, weights that several calls
  * share, inputs that are no images. A softmax or sigmoid at the end is left out; a network that ends in maps or features
  * gets pooling and a linear layer; one with a single output becomes one of two classes. Images are fed as they are, 0 to
- * 255, since the networks mostly hold their own scaling. What is left out and added is said in the graph's note. */
+ * 255, unless knet_scaling.c finds a network in it that wants them otherwise. What is left out and added is said in the graph's note. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -345,7 +345,8 @@ static struct graph *build(const struct weights *weights, const json_t *root, in
     net.graph = graph_create(name, shape[0], shape[1], shape[2]);
     net.graph->preprocess =
         (struct preprocess){.height = shape[0], .width = shape[1], .channels = shape[2], .raw = true, .std = {1, 1, 1}};
-    net.graph->preprocess_basis = PREPROCESS_GUESSED;
+    bool scaled = knet_find_scaling(net.graph, root);
+    net.graph->preprocess_basis = scaled ? PREPROCESS_STATED : PREPROCESS_GUESSED;
     struct knet_value in = {.node = 0}, out = {.node = 0};
     if (weights_metadata(weights, WEIGHTS_NOTE))
         graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));

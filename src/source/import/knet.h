@@ -123,4 +123,9 @@ bool knet_rescaling(struct knet *net, const struct knet_call *call, struct knet_
 bool knet_normalization(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_nothing(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 
+/* --- knet_scaling.c --- */
+
+/* Puts what the model's layers tell of its input's scaling into the graph's preprocessing, and whether they do. */
+bool knet_find_scaling(struct graph *graph, const json_t *model) THAW_NONNULL;
+
 #endif

@@ -13,8 +13,12 @@ static bool possible(const struct weights *weights)
 static struct graph *outline(const struct weights *weights, struct error *error)
 {
     const char *text = weights_metadata(weights, GRAPH_JSON_KEY);
-    if (weights_json_fits(weights, text))
-        return graph_from_json(text, error);
+    if (weights_json_fits(weights, text)) {
+        struct graph *graph = graph_from_json(text, error);
+        if (graph)
+            graph->preprocess_basis = PREPROCESS_GUESSED; /* until the metadata is asked */
+        return graph;
+    }
     error_set(error, ERROR_WEIGHTS, "its " GRAPH_JSON_KEY " describes more than a file of this size can hold");
     return NULL;
 }

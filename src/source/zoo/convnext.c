@@ -12,12 +12,10 @@ static const float norm_eps = 1e-6f;
 static const struct convnext_row {
     int blocks[STAGES], width; /* of the first stage; each next one is twice as wide */
 } rows[] = {
-    {{3, 3, 9, 3}, 96},
-    {{3, 3, 27, 3}, 96},
-    {{3, 3, 27, 3}, 128},
-    {{3, 3, 27, 3}, 192},
+    {{3, 3, 9, 3}, 96}, {{3, 3, 27, 3}, 96}, {{3, 3, 27, 3}, 128}, {{3, 3, 27, 3}, 192}, {{3, 3, 27, 3}, 256},
+    {{2, 2, 6, 2}, 40}, {{2, 2, 6, 2}, 48},  {{2, 2, 6, 2}, 64},   {{2, 2, 8, 2}, 80},
 };
-enum { TINY, SMALL, BASE, LARGE };
+enum { TINY, SMALL, BASE, LARGE, XLARGE, ATTO, FEMTO, PICO, NANO };
 
 static int add_layer_norm(struct graph *graph, const char *name, int input)
 {
@@ -81,6 +79,11 @@ static const struct zoo_arch archs[] = {
     {"convnext_small", "ConvNeXt", "ConvNeXt small (Liu et al. 2022)", ZOO_TORCHVISION(224, 230), build, SMALL, 0, false},
     {"convnext_base", "ConvNeXt", "ConvNeXt base (Liu et al. 2022)", ZOO_TORCHVISION(224, 232), build, BASE, 0, false},
     {"convnext_large", "ConvNeXt", "ConvNeXt large (Liu et al. 2022)", ZOO_TORCHVISION(224, 232), build, LARGE, 0, false},
+    {"convnext_xlarge", "ConvNeXt", "ConvNeXt extra large (Liu et al. 2022)", ZOO_BICUBIC(224, 256), build, XLARGE, 0, false},
+    {"convnext_atto", "ConvNeXt", "ConvNeXt atto of timm", ZOO_BICUBIC(224, 256), build, ATTO, 0, false},
+    {"convnext_femto", "ConvNeXt", "ConvNeXt femto of timm", ZOO_BICUBIC(224, 256), build, FEMTO, 0, false},
+    {"convnext_pico", "ConvNeXt", "ConvNeXt pico of timm", ZOO_BICUBIC(224, 256), build, PICO, 0, false},
+    {"convnext_nano", "ConvNeXt", "ConvNeXt nano of timm", ZOO_BICUBIC(224, 235), build, NANO, 0, false},
 };
 /* clang-format on */
 const struct zoo_family zoo_convnext = {archs, THAW_LENGTH(archs), NULL};

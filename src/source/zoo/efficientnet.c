@@ -1,8 +1,12 @@
-/* EfficientNet (Tan and Le 2019) B0 to B7 and EfficientNetV2 (Tan and Le 2021), as torchvision builds and names them. A
+/* EfficientNet (Tan and Le 2019) and EfficientNetV2 (Tan and Le 2021), as torchvision builds and names them. A
  * block widens by a 1x1 convolution, filters each channel, weighs the channels (squeeze and excitation) and narrows again;
  * the early blocks of V2 fuse the first two into one plain convolution and weigh nothing. B1 to B7 are B0 with its widths
  * and depths multiplied. Stages: features.0 (the stem), one a row of the table, the last 1x1 convolution, classifier.
- * Stochastic depth, which only training has, is left out. */
+ * Stochastic depth, which only training has, is left out.
+ *
+ * Weights that were trained in TensorFlow (tf_*, as timm calls them; the files of efficientnet_pytorch and transformers)
+ * want its SAME padding and a batch norm's eps of 1e-3: the same tensors as torchvision's, in another network. Lite has
+ * relu6, no squeeze and excitation, and its stem, first and last stage as in B0 at every size. */
 #include "config.h"
 
 #include <math.h>
@@ -11,7 +15,7 @@
 
 /* A row of the papers' tables. */
 struct row {
-    enum { MB, FUSED } block;
+    enum { MB, FUSED, EDGE } block; /* EDGE: narrowed even where it widens nothing */
     int widen, kernel, stride, channels, layers;
 };
 /* clang-format off */
@@ -50,9 +54,56 @@ static const struct row v2_l[] = {
     {MB, 6, 3, 2, 384, 25},
     {MB, 6, 3, 1, 640, 7},
 };
+static const struct row v2_b[] = {
+    {FUSED, 1, 3, 1, 16, 1},
+    {FUSED, 4, 3, 2, 32, 2},
+    {FUSED, 4, 3, 2, 48, 2},
+    {MB, 4, 3, 2, 96, 3},
+    {MB, 6, 3, 1, 112, 5},
+    {MB, 6, 3, 2, 192, 8},
+};
+static const struct row v2_xl[] = {
+    {FUSED, 1, 3, 1, 32, 4},
+    {FUSED, 4, 3, 2, 64, 8},
+    {FUSED, 4, 3, 2, 96, 8},
+    {MB, 4, 3, 2, 192, 16},
+    {MB, 6, 3, 1, 256, 24},
+    {MB, 6, 3, 2, 512, 32},
+    {MB, 6, 3, 1, 640, 8},
+};
+static const struct row v2_rw[] = {
+    {EDGE, 1, 3, 1, 24, 2},
+    {FUSED, 4, 3, 2, 48, 4},
+    {FUSED, 4, 3, 2, 64, 4},
+    {MB, 4, 3, 2, 128, 6},
+    {MB, 6, 3, 1, 160, 9},
+    {MB, 6, 3, 2, 272, 15},
+};
 /* clang-format on */
 
-enum size { B0, B1, B2, B3, B4, B5, B6, B7, V2_S, V2_M, V2_L, SIZES };
+enum size {
+    B0,
+    B1,
+    B2,
+    B3,
+    B4,
+    B5,
+    B6,
+    B7,
+    B8,
+    L2,
+    V2_S,
+    V2_M,
+    V2_L,
+    V2_XL,
+    V2_B0,
+    V2_B1,
+    V2_B2,
+    V2_B3,
+    V2_RW_T,
+    V2_RW_S,
+    SIZES
+};
 static const struct model {
     const struct row *row;
     int rows, stem;
@@ -69,75 +120,147 @@ static const struct model {
     [B5] = {b0, THAW_LENGTH(b0), 32, 1.6, 2.2, 0, 0.4f, {1e-3f, 0.01f}},
     [B6] = {b0, THAW_LENGTH(b0), 32, 1.8, 2.6, 0, 0.5f, {1e-3f, 0.01f}},
     [B7] = {b0, THAW_LENGTH(b0), 32, 2.0, 3.1, 0, 0.5f, {1e-3f, 0.01f}},
+    [B8] = {b0, THAW_LENGTH(b0), 32, 2.2, 3.6, 0, 0.5f, {1e-3f, 0.01f}},
+    [L2] = {b0, THAW_LENGTH(b0), 32, 4.3, 5.3, 0, 0.5f, {1e-3f, 0.01f}},
     [V2_S] = {v2_s, THAW_LENGTH(v2_s), 24, 1.0, 1.0, 1280, 0.2f, {1e-3f, 0.1f}},
     [V2_M] = {v2_m, THAW_LENGTH(v2_m), 24, 1.0, 1.0, 1280, 0.3f, {1e-3f, 0.1f}},
     [V2_L] = {v2_l, THAW_LENGTH(v2_l), 32, 1.0, 1.0, 1280, 0.4f, {1e-3f, 0.1f}},
+    [V2_XL] = {v2_xl, THAW_LENGTH(v2_xl), 32, 1.0, 1.0, 1280, 0.4f, {1e-3f, 0.1f}},
+    [V2_B0] = {v2_b, THAW_LENGTH(v2_b), 32, 1.0, 1.0, 1280, 0.2f, {1e-3f, 0.1f}},
+    [V2_B1] = {v2_b, THAW_LENGTH(v2_b), 32, 1.0, 1.1, 1280, 0.2f, {1e-3f, 0.1f}},
+    [V2_B2] = {v2_b, THAW_LENGTH(v2_b), 32, 1.1, 1.2, 1408, 0.3f, {1e-3f, 0.1f}},
+    [V2_B3] = {v2_b, THAW_LENGTH(v2_b), 32, 1.2, 1.4, 1536, 0.3f, {1e-3f, 0.1f}},
+    [V2_RW_T] = {v2_s, THAW_LENGTH(v2_s), 24, 0.8, 0.9, 1024, 0.2f, {1e-5f, 0.1f}},
+    [V2_RW_S] = {v2_rw, THAW_LENGTH(v2_rw), 24, 1.0, 1.0, 1792, 0.2f, {1e-5f, 0.1f}},
 };
 _Static_assert(THAW_LENGTH(models) == SIZES, "one row a model");
 
-static int add_mbconv(struct graph *graph, const char *prefix, int input, const struct row *row, int channels,
-                      int stride, struct zoo_norm norm)
+/* What forms of the same sizes differ in. */
+struct form {
+    bool same, lite;
+    struct zoo_norm norm; /* eps 0: the model's own */
+};
+
+/* A model in a form while it is built. */
+struct making {
+    struct graph *graph;
+    const struct model *model;
+    struct zoo_norm norm;
+    bool same, lite;
+    enum op_kind activation;
+};
+
+/* A convolution with its norm and, unless it narrows, the activation. */
+static int add_conv(const struct making *m, const char *name, int input, struct zoo_conv conv)
+{
+    return m->same ? zoo_conv_norm_same(m->graph, name, input, conv, m->norm)
+                   : zoo_conv_norm(m->graph, name, input, conv, m->norm);
+}
+
+static int add_mbconv(const struct making *m, const char *prefix, int input, const struct row *row, int channels,
+                      int stride)
 {
     char name[ZOO_NAME];
-    int x = input, part = 0, in = graph->node[input].shape.c, wide = in * row->widen;
+    int x = input, part = 0, in = m->graph->node[input].shape.c, wide = in * row->widen;
     if (row->widen > 1)
-        x = zoo_conv_norm(graph, zoo_name(name, "%s.block.%d", prefix, part++), x,
-                          (struct zoo_conv){wide, 1, 1, 1, OP_SILU}, norm);
-    x = zoo_conv_norm(graph, zoo_name(name, "%s.block.%d", prefix, part++), x,
-                      (struct zoo_conv){wide, row->kernel, stride, wide, OP_SILU}, norm);
-    x = zoo_squeeze_excite(graph, zoo_name(name, "%s.block.%d", prefix, part++), x, in / 4, OP_SILU, OP_SIGMOID);
-    return zoo_conv_norm(graph, zoo_name(name, "%s.block.%d", prefix, part), x,
-                         (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1}, norm);
+        x = add_conv(m, zoo_name(name, "%s.block.%d", prefix, part++), x,
+                     (struct zoo_conv){wide, 1, 1, 1, m->activation});
+    x = add_conv(m, zoo_name(name, "%s.block.%d", prefix, part++), x,
+                 (struct zoo_conv){wide, row->kernel, stride, wide, m->activation});
+    if (!m->lite)
+        x = zoo_squeeze_excite(m->graph, zoo_name(name, "%s.block.%d", prefix, part++), x, in / 4, OP_SILU, OP_SIGMOID);
+    return add_conv(m, zoo_name(name, "%s.block.%d", prefix, part), x,
+                    (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1});
 }
 
-static int add_fused(struct graph *graph, const char *prefix, int input, const struct row *row, int channels,
-                     int stride, struct zoo_norm norm)
+static int add_fused(const struct making *m, const char *prefix, int input, const struct row *row, int channels,
+                     int stride)
 {
     char name[ZOO_NAME];
-    int wide = row->widen > 1 ? graph->node[input].shape.c * row->widen : channels;
-    int x = zoo_conv_norm(graph, zoo_name(name, "%s.block.0", prefix), input,
-                          (struct zoo_conv){wide, row->kernel, stride, 1, OP_SILU}, norm);
-    if (row->widen == 1)
+    bool narrows = row->widen > 1 || row->block == EDGE;
+    int wide = narrows ? m->graph->node[input].shape.c * row->widen : channels;
+    int x = add_conv(m, zoo_name(name, "%s.block.0", prefix), input,
+                     (struct zoo_conv){wide, row->kernel, stride, 1, m->activation});
+    if (!narrows)
         return x;
-    return zoo_conv_norm(graph, zoo_name(name, "%s.block.1", prefix), x,
-                         (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1}, norm);
+    return add_conv(m, zoo_name(name, "%s.block.1", prefix), x,
+                    (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1});
 }
 
-static int add_row(struct graph *graph, const char *prefix, int input, const struct row *row, const struct model *model)
+/* V2's B3 is rounded without care for what is lost. */
+static int scale_width(const struct making *m, int channels)
+{
+    double scaled = channels * m->model->widths;
+    return m->model->row == v2_b ? ((int)scaled + 4) / 8 * 8 : zoo_divisible(scaled, 8);
+}
+
+static int add_row(const struct making *m, const char *prefix, int input, const struct row *row, bool scaled)
 {
     char name[ZOO_NAME], sum[ZOO_NAME];
-    int x = input, channels = zoo_divisible(row->channels * model->widths, 8);
-    int layers = (int)ceil(row->layers * model->depths);
+    int x = input, channels = scale_width(m, row->channels);
+    int layers = scaled ? (int)ceil(row->layers * m->model->depths) : row->layers;
     for (int i = 0; i < layers; i++) {
         int before = x, stride = i == 0 ? row->stride : 1;
         zoo_name(name, "%s.%d", prefix, i);
-        x = row->block == FUSED ? add_fused(graph, name, x, row, channels, stride, model->norm)
-                                : add_mbconv(graph, name, x, row, channels, stride, model->norm);
-        if (stride == 1 && graph->node[before].shape.c == channels)
-            x = graph_add_binary(graph, zoo_name(sum, "%s.add", name), OP_ADD, x, before);
+        x = row->block == MB ? add_mbconv(m, name, x, row, channels, stride)
+                             : add_fused(m, name, x, row, channels, stride);
+        if (stride == 1 && m->graph->node[before].shape.c == channels)
+            x = graph_add_binary(m->graph, zoo_name(sum, "%s.add", name), OP_ADD, x, before);
     }
     return x;
 }
 
-static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+static void build_form(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options,
+                       const struct form *form)
 {
     const struct model *model = &models[arch->depth];
-    struct zoo_conv stem = {zoo_divisible(model->stem * model->widths, 8), 3, 2, 1, OP_SILU};
+    const struct making m = {.graph = graph,
+                             .model = model,
+                             .norm = form->norm.eps > 0 ? form->norm : model->norm,
+                             .same = form->same,
+                             .lite = form->lite,
+                             .activation = form->lite ? OP_RELU6 : OP_SILU};
     char name[ZOO_NAME];
     graph_begin_stage(graph, "features.0");
-    int x = zoo_conv_norm(graph, "features.0", 0, stem, model->norm);
+    int stem = form->lite ? model->stem : scale_width(&m, model->stem);
+    int x = add_conv(&m, "features.0", 0, (struct zoo_conv){stem, 3, 2, 1, m.activation});
     for (int i = 0; i < model->rows; i++) {
         graph_begin_stage(graph, zoo_name(name, "features.%d", i + 1));
-        x = add_row(graph, name, x, &model->row[i], model);
+        x = add_row(&m, name, x, &model->row[i], !form->lite || (i > 0 && i + 1 < model->rows));
     }
     graph_begin_stage(graph, zoo_name(name, "features.%d", model->rows + 1));
-    int wide = model->last ? model->last : 4 * graph->node[x].shape.c;
-    x = zoo_conv_norm(graph, name, x, (struct zoo_conv){wide, 1, 1, 1, OP_SILU}, model->norm);
+    int wide = form->lite ? 1280 : model->last ? model->last : 4 * graph->node[x].shape.c;
+    x = add_conv(&m, name, x, (struct zoo_conv){wide, 1, 1, 1, m.activation});
     x = graph_add_unary(graph, "avgpool", OP_GLOBAL_AVG_POOL, x);
     graph_mark_trunk(graph, x);
     graph_begin_stage(graph, "classifier");
     x = zoo_dropout(graph, "classifier.0", x, model->dropout);
     graph_add_linear(graph, "classifier.1", x, options->classes);
+}
+
+static void build(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.same = false});
+}
+
+static void build_tf(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.same = true, .norm = {1e-3f, 0.1f}});
+}
+
+static void build_timm(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.norm = {1e-5f, 0.1f}});
+}
+
+static void build_lite(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.lite = true, .norm = {1e-5f, 0.1f}});
+}
+
+static void build_tf_lite(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.same = true, .lite = true, .norm = {1e-3f, 0.1f}});
 }
 
 /* clang-format off */
@@ -153,6 +276,33 @@ static const struct zoo_arch archs[] = {
     {"efficientnet_v2_s", "EfficientNetV2", "EfficientNetV2-S (Tan and Le 2021)", ZOO_TORCHVISION(384, 384), build, V2_S, 0, true},
     {"efficientnet_v2_m", "EfficientNetV2", "EfficientNetV2-M", ZOO_TORCHVISION(480, 480), build, V2_M, 0, true},
     {"efficientnet_v2_l", "EfficientNetV2", "EfficientNetV2-L (mean and deviation 0.5)", ZOO_BICUBIC_HALVES(480, 480), build, V2_L, 0, true},
+    {"timm_efficientnet_b5", "EfficientNet", "EfficientNet-B5 of timm (a batch norm's eps of 1e-5)", ZOO_BICUBIC(448, 448), build_timm, B5, 0, true},
+    {"efficientnetv2_rw_t", "EfficientNetV2", "EfficientNetV2 tiny of timm", ZOO_BICUBIC(288, 288), build, V2_RW_T, 0, true},
+    {"efficientnetv2_rw_s", "EfficientNetV2", "EfficientNetV2-S of timm, from the paper's first version", ZOO_BICUBIC(384, 384), build, V2_RW_S, 0, true},
+    {"tf_efficientnet_b0", "EfficientNet", "EfficientNet-B0, weights from TensorFlow", ZOO_BICUBIC(224, 256), build_tf, B0, 0, true},
+    {"tf_efficientnet_b1", "EfficientNet", "EfficientNet-B1, weights from TensorFlow", ZOO_BICUBIC(240, 272), build_tf, B1, 0, true},
+    {"tf_efficientnet_b2", "EfficientNet", "EfficientNet-B2, weights from TensorFlow", ZOO_BICUBIC(260, 292), build_tf, B2, 0, true},
+    {"tf_efficientnet_b3", "EfficientNet", "EfficientNet-B3, weights from TensorFlow", ZOO_BICUBIC(300, 331), build_tf, B3, 0, true},
+    {"tf_efficientnet_b4", "EfficientNet", "EfficientNet-B4, weights from TensorFlow", ZOO_BICUBIC(380, 412), build_tf, B4, 0, true},
+    {"tf_efficientnet_b5", "EfficientNet", "EfficientNet-B5, weights from TensorFlow", ZOO_BICUBIC(456, 488), build_tf, B5, 0, true},
+    {"tf_efficientnet_b6", "EfficientNet", "EfficientNet-B6, weights from TensorFlow", ZOO_BICUBIC(528, 560), build_tf, B6, 0, true},
+    {"tf_efficientnet_b7", "EfficientNet", "EfficientNet-B7, weights from TensorFlow", ZOO_BICUBIC(600, 632), build_tf, B7, 0, true},
+    {"tf_efficientnet_b8", "EfficientNet", "EfficientNet-B8, weights from TensorFlow", ZOO_BICUBIC_HALVES(672, 704), build_tf, B8, 0, true},
+    {"tf_efficientnet_l2", "EfficientNet", "EfficientNet-L2, weights from TensorFlow", ZOO_BICUBIC(475, 507), build_tf, L2, 0, true},
+    {"tf_efficientnet_lite0", "EfficientNet-Lite", "EfficientNet-Lite0, weights from TensorFlow", ZOO_LITE(224, 256), build_tf_lite, B0, 0, true},
+    {"tf_efficientnet_lite1", "EfficientNet-Lite", "EfficientNet-Lite1, weights from TensorFlow", ZOO_LITE(240, 272), build_tf_lite, B1, 0, true},
+    {"tf_efficientnet_lite2", "EfficientNet-Lite", "EfficientNet-Lite2, weights from TensorFlow", ZOO_LITE(260, 292), build_tf_lite, B2, 0, true},
+    {"tf_efficientnet_lite3", "EfficientNet-Lite", "EfficientNet-Lite3, weights from TensorFlow", ZOO_LITE(300, 331), build_tf_lite, B3, 0, true},
+    {"tf_efficientnet_lite4", "EfficientNet-Lite", "EfficientNet-Lite4, weights from TensorFlow", ZOO_LITE(380, 413), build_tf_lite, B4, 0, true},
+    {"efficientnet_lite0", "EfficientNet-Lite", "EfficientNet-Lite0 of timm", ZOO_BICUBIC(224, 256), build_lite, B0, 0, true},
+    {"tf_efficientnetv2_s", "EfficientNetV2", "EfficientNetV2-S, weights from TensorFlow", ZOO_BICUBIC_HALVES(384, 384), build_tf, V2_S, 0, true},
+    {"tf_efficientnetv2_m", "EfficientNetV2", "EfficientNetV2-M, weights from TensorFlow", ZOO_BICUBIC_HALVES(480, 480), build_tf, V2_M, 0, true},
+    {"tf_efficientnetv2_l", "EfficientNetV2", "EfficientNetV2-L, weights from TensorFlow", ZOO_BICUBIC_HALVES(480, 480), build_tf, V2_L, 0, true},
+    {"tf_efficientnetv2_xl", "EfficientNetV2", "EfficientNetV2-XL, weights from TensorFlow", ZOO_BICUBIC_HALVES(512, 512), build_tf, V2_XL, 0, true},
+    {"tf_efficientnetv2_b0", "EfficientNetV2", "EfficientNetV2-B0, weights from TensorFlow", ZOO_BICUBIC(224, 256), build_tf, V2_B0, 0, true},
+    {"tf_efficientnetv2_b1", "EfficientNetV2", "EfficientNetV2-B1, weights from TensorFlow", ZOO_BICUBIC(240, 272), build_tf, V2_B1, 0, true},
+    {"tf_efficientnetv2_b2", "EfficientNetV2", "EfficientNetV2-B2, weights from TensorFlow", ZOO_BICUBIC(260, 292), build_tf, V2_B2, 0, true},
+    {"tf_efficientnetv2_b3", "EfficientNetV2", "EfficientNetV2-B3, weights from TensorFlow", ZOO_BICUBIC_HALVES(300, 331), build_tf, V2_B3, 0, true},
 };
 /* clang-format on */
 const struct zoo_family zoo_efficientnet = {archs, THAW_LENGTH(archs), NULL};

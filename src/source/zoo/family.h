@@ -17,12 +17,12 @@ struct zoo_family {
     const struct zoo_arch *(*find)(const char *name, struct zoo_arch *room);
 };
 extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
-extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist;
+extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist, zoo_tutorials;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
 extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
     zoo_keras_mobilenet, zoo_keras_mobilenet_v2, zoo_keras_mobilenet_v3, zoo_keras_inception_v3, zoo_keras_efficientnet,
-    zoo_keras_nasnet;
+    zoo_keras_nasnet, zoo_keras_tutorials;
 
 /* clang-format off */
 #define ZOO_IMAGENET_STATISTICS {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}
@@ -32,8 +32,11 @@ extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densen
 #define ZOO_HALVED(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BILINEAR}
 #define ZOO_BICUBIC(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BICUBIC}
 #define ZOO_BICUBIC_HALVES(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BICUBIC}
+#define ZOO_LITE(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, {127, 127, 127}, {128, 128, 128}, INTERPOLATION_BICUBIC}
 #define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES, INTERPOLATION_BILINEAR}
 #define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}
+/* With the means and deviations of CIFAR-10's own colours, as most give them. */
+#define ZOO_CIFAR_OWN 10, 32, 32, 3, {32, 32, 3, 0, false, false, {0.4914f, 0.4822f, 0.4465f}, {0.2023f, 0.1994f, 0.2010f}, INTERPOLATION_BILINEAR}
 /* clang-format on */
 /* Why a file's tensors are left out of a graph that has no use for them. */
 #define ZOO_AUXILIARY "auxiliary head, only for training the original"
@@ -77,6 +80,9 @@ struct zoo_norm {
 };
 int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_conv conv,
                   struct zoo_norm norm) THAW_NONNULL;
+/* The same, padded as TensorFlow's SAME. */
+int zoo_conv_norm_same(struct graph *graph, const char *name, int input, struct zoo_conv conv,
+                       struct zoo_norm norm) THAW_NONNULL;
 /* Squeeze and excitation (Hu et al. 2017): each channel times a gate in 0..1 that two 1x1 convolutions (NAME.fc1 to
  * `squeezed` channels, NAME.fc2 back) find from the channels' means. gate: OP_SIGMOID or OP_HARD_SIGMOID, which is
  * relu6(x + 3) / 6. */

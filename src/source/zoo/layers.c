@@ -108,13 +108,28 @@ int zoo_divisible(double channels, int divisor)
     return rounded < 0.9 * channels ? rounded + divisor : rounded;
 }
 
+/* The norm and the activation of a convolution NAME.0. */
+static int add_norm(struct graph *graph, const char *name, int conv, enum op_kind activation, struct zoo_norm norm)
+{
+    char part[ZOO_NAME];
+    int x = graph_add_batch_norm(graph, zoo_name(part, "%s.1", name), conv, norm.eps, norm.momentum);
+    return activation ? graph_add_unary(graph, zoo_name(part, "%s.2", name), activation, x) : x;
+}
+
 int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_conv conv, struct zoo_norm norm)
 {
     char part[ZOO_NAME];
     int x = graph_add_conv(graph, zoo_name(part, "%s.0", name), input, conv.channels, conv.kernel, conv.stride,
                            conv.kernel / 2, conv.groups ? conv.groups : 1, false);
-    x = graph_add_batch_norm(graph, zoo_name(part, "%s.1", name), x, norm.eps, norm.momentum);
-    return conv.activation ? graph_add_unary(graph, zoo_name(part, "%s.2", name), conv.activation, x) : x;
+    return add_norm(graph, name, x, conv.activation, norm);
+}
+
+int zoo_conv_norm_same(struct graph *graph, const char *name, int input, struct zoo_conv conv, struct zoo_norm norm)
+{
+    char part[ZOO_NAME];
+    int x = zoo_conv_same(graph, zoo_name(part, "%s.0", name), input, conv.channels, conv.kernel, conv.stride,
+                          conv.groups ? conv.groups : 1, false);
+    return add_norm(graph, name, x, conv.activation, norm);
 }
 
 int zoo_squeeze_excite(struct graph *graph, const char *name, int input, int squeezed, enum op_kind activation,

@@ -1,6 +1,7 @@
 /* VGG (Simonyan and Zisserman 2014), plain and with batch norm, as torchvision builds and numbers them; and vgg11_slim,
  * our own small one for 32x32 images: a quarter of the widths, batch norm without convolution biases, global pooling
- * and one linear layer.
+ * and one linear layer; and the form for CIFAR-10 that goes round in PyTorch: as with batch norm, but one linear layer alone
+ * behind the last pooling (vgg16_cifar and its like).
  *
  * Stages: block1 to block5, each ended by its pooling, then classifier. The trunk of the torchvision form ends behind
  * the second of its three linear layers, as the features used for transfer are taken from there. */
@@ -76,6 +77,15 @@ static void build_slim(struct graph *graph, const struct zoo_arch *arch, const s
     graph_add_linear(graph, "classifier", x, options->classes);
 }
 
+static void build_cifar(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    int x = add_features(graph, arch, true, 1, true);
+    x = zoo_flatten_chw(graph, "flatten", x);
+    graph_mark_trunk(graph, x);
+    graph_begin_stage(graph, "classifier");
+    graph_add_linear(graph, "classifier", x, options->classes);
+}
+
 /* clang-format off */
 static const struct zoo_arch archs[] = {
     {"vgg11_slim", "VGG", "VGG-11 at a quarter of its widths, for 32x32", ZOO_CIFAR, build_slim, 11, 0, true},
@@ -87,6 +97,10 @@ static const struct zoo_arch archs[] = {
     {"vgg16_bn", "VGG", "VGG-16 with batch norm", ZOO_TORCHVISION(224, 256), build, 16, 0, true},
     {"vgg19", "VGG", "VGG-19 (Simonyan and Zisserman 2014)", ZOO_TORCHVISION(224, 256), build, 19, 0, false},
     {"vgg19_bn", "VGG", "VGG-19 with batch norm", ZOO_TORCHVISION(224, 256), build, 19, 0, true},
+    {"vgg11_cifar", "VGG", "VGG-11 with batch norm and one linear layer, for 32x32", ZOO_CIFAR_OWN, build_cifar, 11, 0, true},
+    {"vgg13_cifar", "VGG", "VGG-13 with batch norm and one linear layer, for 32x32", ZOO_CIFAR_OWN, build_cifar, 13, 0, true},
+    {"vgg16_cifar", "VGG", "VGG-16 with batch norm and one linear layer, for 32x32", ZOO_CIFAR_OWN, build_cifar, 16, 0, true},
+    {"vgg19_cifar", "VGG", "VGG-19 with batch norm and one linear layer, for 32x32", ZOO_CIFAR_OWN, build_cifar, 19, 0, true},
 };
 /* clang-format on */
 const struct zoo_family zoo_vgg = {archs, THAW_LENGTH(archs), NULL};

@@ -33,6 +33,7 @@ static const struct zoo_family *const families[] = {
     &zoo_regnet,
     &zoo_convnext,
     &zoo_mnist,
+    &zoo_tutorials,
     &zoo_keras_vgg,
     &zoo_keras_resnet,
     &zoo_keras_densenet,
@@ -43,6 +44,7 @@ static const struct zoo_family *const families[] = {
     &zoo_keras_inception_v3,
     &zoo_keras_efficientnet,
     &zoo_keras_nasnet,
+    &zoo_keras_tutorials,
 };
 /* clang-format on */
 

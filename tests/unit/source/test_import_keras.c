@@ -222,9 +222,46 @@ static void test_networks(void **state)
             fail_msg("%s:\n%s\nis not\n%s", networks[i].name, nodes, networks[i].nodes);
         assert_string_equal(graph->arch, "net");
         assert_true(graph->preprocess.raw && graph->preprocess.std[0] == 1);
-        assert_int_equal(graph->preprocess_basis, PREPROCESS_GUESSED);
+        bool rescales = strstr(nodes, " affine ") != NULL; /* by itself */
+        assert_int_equal(graph->preprocess_basis, rescales ? PREPROCESS_STATED : PREPROCESS_GUESSED);
         assert_true(strstr(networks[i].nodes, "head.") == NULL || strstr(graph->note, "a head of 2 classes is added"));
         mem_free(nodes);
+        graph_destroy(graph);
+    }
+}
+
+/* clang-format off */
+#define INSIDE(layers) "{\"class_name\":\"Sequential\",\"config\":{\"name\":\"base\",\"layers\":[" layers "]}}"
+static const struct {
+    const char *config;
+    bool guessed, bgr;
+    float mean, std; /* of the first channel */
+} scaled[] = {
+    {AROUND(CONV("block_1_expand_BN_2", "")), true, false, 0, 1},
+    {AROUND(CONV("block_1_expand_BN", "")), false, false, 127.5f, 127.5f},
+    {AROUND(INSIDE(CONV("conv_pw_13_bn", ""))), false, false, 127.5f, 127.5f},
+    {AROUND(INSIDE(INSIDE(CONV("my_block5_conv1", "")))), false, true, 103.939f, 1},
+    {AROUND(CONV("conv2_block1_preact_bn", "") "," LAYER("ReLU", "conv2_block1_out", "")), false, false, 127.5f, 127.5f},
+    {AROUND(CONV("conv2_block1_0_conv", "") "," LAYER("ReLU", "conv2_block1_out", "")), false, true, 103.939f, 1},
+    {AROUND(CONV("pool4_relu", "")), false, false, 0.485f, 0.229f},
+    {AROUND(LAYER("Rescaling", "r", ",\"scale\":0.1") "," INSIDE(CONV("block_1_expand_BN", ""))), false, false, 0, 1},
+    {AROUND(INSIDE(LAYER("Rescaling", "r", ",\"scale\":0.1") "," CONV("expanded_conv_1_expand_bn", ""))), false, false, 0, 1},
+};
+/* clang-format on */
+
+/* Networks of keras.applications are known by layers that no other has; a model that rescales takes pixels as they are. */
+static void test_scaling(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < THAW_LENGTH(scaled); i++) {
+        struct error error;
+        struct graph *graph = import(scaled[i].config, "3.1", 0, 3, &error); /* with another head: made anew */
+        if (!graph)
+            fail_msg("%zu: %s", i, error.text);
+        const struct preprocess *p = &graph->preprocess;
+        if ((graph->preprocess_basis == PREPROCESS_GUESSED) != scaled[i].guessed || p->bgr != scaled[i].bgr ||
+            p->mean[0] != scaled[i].mean || p->std[0] != scaled[i].std)
+            fail_msg("%zu: %d %d %g %g", i, graph->preprocess_basis, p->bgr, (double)p->mean[0], (double)p->std[0]);
         graph_destroy(graph);
     }
 }
@@ -397,8 +434,9 @@ static int need_hdf5(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks), cmocka_unit_test(test_refused),    cmocka_unit_test(test_attributes),
-        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_long_names), cmocka_unit_test(test_real),
+        cmocka_unit_test(test_networks),   cmocka_unit_test(test_scaling), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_attributes), cmocka_unit_test(test_sizes),   cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, need_hdf5, NULL);
 }

@@ -1,5 +1,6 @@
 /* Recognition over the whole zoo: a file with an architecture's tensors is taken for that architecture and no other, with
- * its head and without, for coloured and grey images, in the layout of its library. The files are lists of names and
+ * its head and without, for coloured and grey images, in the layout of its library, under the names of every library that
+ * has it. Some architectures differ in nothing that a file shows: of those the file's name tells. The files are lists of names and
  * shapes only: nothing of them is read. */
 #include "config.h"
 
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "src/source/bind_private.h"
+#include "src/source/dialect/dialect.h"
 #include "src/weights/format.h"
 #include "thaw/source/zoo.h"
 
@@ -21,7 +23,8 @@ static struct {
     const struct graph *graph;
     bool head;
     const char *prefix;
-    bool old_dense; /* as torch before 0.4 named DenseNets' layers */
+    char *const *name; /* [params], or NULL: the graph's */
+    bool old_dense;    /* as torch before 0.4 named DenseNets' layers */
 } listed;
 
 /* "norm1" to "norm.1" in denselayers. */
@@ -45,7 +48,7 @@ static bool list_in(struct weights *weights, enum weights_layout layout, struct 
         if (graph->param[p].role == OP_ROLE_CONSTANT || (graph->param[p].node > graph->trunk && !listed.head))
             continue;
         char name[2 * GRAPH_NAME_MAX];
-        snprintf(name, sizeof name, "%s%s", listed.prefix, bind_torch_name(graph, p));
+        snprintf(name, sizeof name, "%s%s", listed.prefix, listed.name ? listed.name[p] : bind_torch_name(graph, p));
         if (listed.old_dense)
             split_dense_number(name);
         struct shape shape = bind_file_shape(graph, p, layout);
@@ -68,7 +71,8 @@ static bool list_keras(struct weights *weights, struct error *error)
 static const struct weights_format as_torch = {.name = "a list", .layout = WEIGHTS_TORCH, .open = list_torch},
                                    as_keras = {.name = "a list", .layout = WEIGHTS_KERAS, .open = list_keras};
 
-static void assert_recognised(const struct bind_zoo *zoo, const char *name, int channels, bool head, const char *prefix)
+static void assert_recognised_in(const struct bind_zoo *zoo, const struct dialect *dialect, const char *name,
+                                 int channels, bool head, const char *prefix)
 {
     static const char byte; /* of a file that claims to be large enough for all that it lists */
     struct error error;
@@ -76,7 +80,9 @@ static void assert_recognised(const struct bind_zoo *zoo, const char *name, int 
     struct graph *graph = zoo_outline(name, &(struct zoo_options){.classes = 7, .channels = channels}, &error);
     if (!graph)
         fail_msg("%s: %s", name, error.text);
+    char **names = dialect ? dialect_names(dialect, graph) : NULL;
     listed.graph = graph;
+    listed.name = names;
     listed.head = head;
     bool keras = strncmp(name, "keras_", 6) == 0;
     listed.prefix = keras ? "" : prefix;
@@ -93,8 +99,41 @@ static void assert_recognised(const struct bind_zoo *zoo, const char *name, int 
     bind_recognise_as(weights, name, &identity);
     assert_int_equal(identity.classes, head ? 7 : 0);
     assert_int_equal(identity.channels, channels);
+    assert_string_equal(identity.twin, "");
     weights_close(weights);
+    dialect_free_names(names, graph);
+    listed.name = NULL;
     graph_destroy(graph);
+}
+
+static void assert_recognised(const struct bind_zoo *zoo, const char *name, int channels, bool head, const char *prefix)
+{
+    assert_recognised_in(zoo, NULL, name, channels, head, prefix);
+}
+
+static void every_dialect_is_known(void **state)
+{
+    (void)state;
+    struct bind_zoo *zoo = bind_zoo_create();
+    const struct dialect *dialect;
+    int covered = 0;
+    for (size_t d = 0; (dialect = dialect_at(d)); d++) {
+        const struct zoo_arch *arch;
+        int own = 0;
+        for (size_t i = 0; (arch = zoo_at(i)); i++) {
+            if (!dialect_covers(dialect, arch->name))
+                continue;
+            assert_recognised_in(zoo, dialect, arch->name, 3, true, "");
+            assert_recognised_in(zoo, dialect, arch->name, 3, false, "net.encoder.");
+            assert_recognised_in(zoo, dialect, arch->name, 1, true, "model.");
+            own++;
+        }
+        if (own == 0)
+            fail_msg("dialect %zu, of %s, covers nothing", d, dialect->library);
+        covered += own;
+    }
+    print_message("%d architectures in dialects\n", covered);
+    bind_zoo_destroy(zoo);
 }
 
 static void every_architecture_is_its_own(void **state)
@@ -161,9 +200,8 @@ static void convnext_goes_home_as_torch_has_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_architecture_is_its_own),
-        cmocka_unit_test(widths_outside_the_table_are_found),
-        cmocka_unit_test(old_dense_names_are_known),
+        cmocka_unit_test(every_architecture_is_its_own),      cmocka_unit_test(every_dialect_is_known),
+        cmocka_unit_test(widths_outside_the_table_are_found), cmocka_unit_test(old_dense_names_are_known),
         cmocka_unit_test(convnext_goes_home_as_torch_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

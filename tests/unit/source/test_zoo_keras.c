@@ -65,6 +65,9 @@ static const struct {
     {"keras_efficientnet_b6", 43040704, 43265143 - 7, 19.068},
     {"keras_efficientnet_b7", 66347960, 66658687 - 7, 37.746},
     {"keras_nasnet_mobile", 5289978, 5326716, 0.56364},
+    {"keras_mnist_convnet", 34826, 34826, 0.00244096},
+    {"keras_cifar10_cnn", 122570, 122570, 0.004548608},
+    {"keras_flowers_cnn", 3989285, 3989285, 0.092611968},
 };
 
 static bool is_known(const char *name)

@@ -152,6 +152,15 @@ def checkpoint():
     }
 
 
+def odd_key():
+    """A state dict under a key of its own, more tensors than beside it."""
+    linear = torch.nn.Linear(2, 1)
+    optimiser = torch.optim.Adam(linear.parameters())
+    linear(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    return {"loss": torch.tensor(1.0), "optimizer": optimiser.state_dict(), "weights_of_it": linear.state_dict()}
+
+
 class Net(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -191,6 +200,7 @@ def main():
     save_zip(f"{to}/module_zip.pth", Net())
     save_script(f"{to}/script.pth")
     save(f"{to}/nested.pth", {"epoch": 3, "best_acc1": torch.tensor(71.5), "state_dict": torch.nn.Linear(2, 1).state_dict()})
+    save(f"{to}/odd_key.pth", odd_key())
     save(f"{to}/module.pth", Net())
     save(f"{to}/no_tensors.pth", {"epoch": 3, "lr": 0.1})
 

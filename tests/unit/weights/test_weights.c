@@ -157,6 +157,17 @@ static void test_legacy_nested(void **state)
     weights_close(weights);
 }
 
+/* A key that no list of wrappers has; moments of the optimiser lie deeper, and the loss beside it is one tensor. */
+static void test_odd_key(void **state)
+{
+    (void)state;
+    struct weights *weights = open_fixture("odd_key.pth");
+    assert_int_equal(weights_count(weights), 2);
+    assert_true(weights_find(weights, "weight") >= 0);
+    assert_true(weights_find(weights, "bias") >= 0);
+    weights_close(weights);
+}
+
 static void check_refused(const char *name, const char *sentence)
 {
     struct error error = {0};
@@ -374,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_legacy_every_kind),
         cmocka_unit_test(test_legacy_protocol4),
         cmocka_unit_test(test_legacy_nested),
+        cmocka_unit_test(test_odd_key),
         cmocka_unit_test(test_zip_every_kind),
         cmocka_unit_test(test_tar_every_kind),
         cmocka_unit_test(test_checkpoints),

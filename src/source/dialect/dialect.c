@@ -1,0 +1,129 @@
+/* The list of dialects, and how their rules are applied. Called by bind and by recognition. */
+#include "config.h"
+
+#include "dialect.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "thaw/base/mem.h"
+
+static const struct dialect *const lists[] = {dialects_others, dialects_timm, dialects_transformers};
+
+const struct dialect *dialect_at(size_t index)
+{
+    for (size_t i = 0; i < THAW_LENGTH(lists); i++)
+        for (const struct dialect *dialect = lists[i]; dialect->library; dialect++)
+            if (index-- == 0)
+                return dialect;
+    return NULL;
+}
+
+bool dialect_covers(const struct dialect *dialect, const char *arch)
+{
+    const char *word = dialect->archs;
+    while (*word) {
+        size_t length = strcspn(word, " ");
+        bool begins = length > 0 && word[length - 1] == '*';
+        if (begins ? strncmp(arch, word, length - 1) == 0 : strlen(arch) == length && !memcmp(arch, word, length))
+            return true;
+        word += length;
+        word += strspn(word, " ");
+    }
+    return false;
+}
+
+/* --- rules --- */
+
+enum { LETTERS = 26, OTHER_MAX = 256 };
+
+/* What is left of the name behind the own side, or NULL where it does not fit; the numbers by their letters. */
+static const char *match(const char *own, const char *name, int number[LETTERS])
+{
+    while (*own) {
+        if (*own == '{') {
+            if (!isdigit((unsigned char)*name))
+                return NULL;
+            char *end;
+            number[own[1] - 'a'] = (int)strtol(name, &end, 10);
+            name = end;
+            own += 3;
+        } else if (*own++ != *name++) {
+            return NULL;
+        }
+    }
+    return *name == '\0' || *name == '.' ? name : NULL;
+}
+
+/* "{a*2+1}", from behind the brace. */
+static int evaluate(const char *text, const int number[LETTERS])
+{
+    int value = number[*text++ - 'a'];
+    while (*text != '}') {
+        char *end;
+        int operand = (int)strtol(text + 1, &end, 10);
+        value = *text == '+'   ? value + operand
+                : *text == '-' ? value - operand
+                : *text == '*' ? value * operand
+                               : value / operand;
+        text = end;
+    }
+    return value;
+}
+
+static void write_other(char to[OTHER_MAX], const char *other, const int number[LETTERS])
+{
+    size_t used = 0;
+    for (; *other && used + 16 < OTHER_MAX; other++) {
+        if (*other != '{') {
+            to[used++] = *other;
+            continue;
+        }
+        used += (size_t)snprintf(to + used, 16, "%d", evaluate(other + 1, number));
+        other = strchr(other, '}');
+    }
+    to[used] = '\0';
+}
+
+/* A parameter's name there; the caller frees. */
+static char *translate(const struct dialect *dialect, const char *name)
+{
+    for (size_t i = 0; i < dialect->rules; i++) {
+        int number[LETTERS] = {0};
+        char other[OTHER_MAX];
+        const char *rest = match(dialect->rule[i].own, name, number);
+        if (!rest)
+            continue;
+        write_other(other, dialect->rule[i].other, number);
+        return mem_format("%s%s", other, rest);
+    }
+    return NULL;
+}
+
+char **dialect_names(const struct dialect *dialect, const struct graph *graph)
+{
+    char **names = mem_array((size_t)graph->params + 1, sizeof *names);
+    dialect_role *role = mem_array((size_t)graph->nodes, sizeof *role);
+    if (dialect->roles)
+        dialect_find_roles(graph, dialect->blocks, role);
+    for (int p = 0; p < graph->params; p++) {
+        const struct graph_param *param = &graph->param[p];
+        const char *own = role[param->node];
+        char *name = own[0] ? mem_format("%s%s", own, strrchr(param->name, '.')) : mem_string(param->name);
+        names[p] = translate(dialect, name);
+        if (!names[p])
+            names[p] = mem_string(param->name);
+        mem_free(name);
+    }
+    mem_free(role);
+    return names;
+}
+
+void dialect_free_names(char **names, const struct graph *graph)
+{
+    for (int p = 0; names && p < graph->params; p++)
+        mem_free(names[p]);
+    mem_free(names);
+}
