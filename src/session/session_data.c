@@ -145,33 +145,3 @@ size_t session_data_places(const struct session *session, const char *const **pa
     *paths = (const char *const *)own->draft->place;
     return own->draft->places;
 }
-
-bool session_preview(struct session *session, bool val, int label, size_t number, int *width, int *height,
-                     uint8_t **rgb, char *path, size_t path_room, struct error *error)
-{
-    if (!session->draft->dataset)
-        return error_set(error, ERROR_USAGE, "no data is chosen");
-    const struct dataset_images *images = &session->draft->dataset->images[val ? DATASET_VAL : DATASET_TRAIN];
-    const struct dataset_item *item = NULL;
-    for (size_t i = 0; i < images->items && !item; i++)
-        if (images->item[i].label == label && number-- == 0)
-            item = &images->item[i];
-    if (!item)
-        return error_set(error, ERROR_USAGE, "no such image in this class");
-    snprintf(path, path_room, "%s", item->path);
-    struct preprocess preprocess = {.height = 224, .width = 224, .channels = 3, .resize = 256};
-    if (session->draft->graph)
-        preprocess = session->draft->graph->preprocess;
-    struct image image, view;
-    if (!dataset_load(item, &image, error))
-        return false;
-    image_eval_view(&image, &preprocess, &view);
-    image_finish(&image);
-    size_t size = (size_t)view.width * (size_t)view.height * 3;
-    *rgb = mem_alloc(size);
-    memcpy(*rgb, view.rgb, size);
-    *width = view.width;
-    *height = view.height;
-    image_finish(&view);
-    return true;
-}

@@ -52,7 +52,8 @@ struct models {
     size_t count;
     char marked[640]; /* identity of the marked row, see `identify`; "": none */
     bool all_details; /* they have the whole body */
-    long chosen;      /* as last seen, to notice that another model was chosen */
+    struct models_input input;
+    long chosen; /* as last seen, to notice that another model was chosen */
 };
 
 /* What a row is, also when the list has changed around it. */
@@ -137,6 +138,7 @@ static void destroy(void *state)
 {
     struct models *models = state;
     component_table_finish(&models->table);
+    models_input_forget(&models->input);
     mem_free(models);
 }
 
@@ -255,7 +257,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     struct rect table = area, details;
     long selected = component_table_selected(&models->table), marked = marked_row(models);
     if (models->all_details && selected >= 0) {
-        models_draw_details(ui, canvas, area, (size_t)selected);
+        models_draw_details(ui, &models->input, canvas, area, (size_t)selected);
         return;
     }
     if (area.w >= 140)
@@ -269,7 +271,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     if (marked >= 0 && marked != selected)
         models_draw_comparison(ui, canvas, details, (size_t)selected, (size_t)marked);
     else
-        models_draw_details(ui, canvas, details, (size_t)selected);
+        models_draw_details(ui, &models->input, canvas, details, (size_t)selected);
 }
 
 /* --- doing --- */

@@ -47,22 +47,22 @@ static bool is_plain(const struct session_match *match)
 }
 
 /* What was not taken from the file, or not asked of it, while there is room. */
-static void draw_matches(struct canvas *canvas, struct rect area, const struct session_match *match, size_t count)
+static void draw_matches(struct canvas *canvas, struct rect *area, const struct session_match *match, size_t count)
 {
     char right[WORDS_MAX];
     size_t odd = 0, shown = 0;
     for (size_t i = 0; i < count; i++)
         odd += !is_plain(&match[i]);
-    if (odd == 0 || area.h < 3)
+    if (odd == 0 || area->h < 3)
         return;
-    layout_cut_top(&area, 1);
+    layout_cut_top(area, 1);
     snprintf(right, sizeof right, "%zu", odd);
-    component_heading(canvas, &area, "not taken as they are", right, false);
-    for (size_t i = 0; i < count && area.h > 0; i++) {
+    component_heading(canvas, area, "not taken as they are", right, false);
+    for (size_t i = 0; i < count && area->h > 0; i++) {
         if (is_plain(&match[i]))
             continue;
-        struct rect line = layout_cut_top(&area, 1);
-        if (area.h == 0 && odd - shown > 1) {
+        struct rect line = layout_cut_top(area, 1);
+        if (area->h == 0 && odd - shown > 1) {
             canvas_format(canvas, line.x, line.y, line.w, THEME_DIM, 0, "and %zu more", odd - shown);
             return;
         }
@@ -233,7 +233,7 @@ static int pull_height(const struct session_pull *pull, int height)
     return height > 8 ? 5 : 3;
 }
 
-void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area, size_t row)
+void models_draw_details(struct ui *ui, struct models_input *input, struct canvas *canvas, struct rect area, size_t row)
 {
     const struct session_model *all;
     if (row >= session_models(ui->session, &all) || area.h < 2)
@@ -257,7 +257,9 @@ void models_draw_details(struct ui *ui, struct canvas *canvas, struct rect area,
     draw_fields(canvas, &area, value);
     if (pull != NULL)
         draw_pull(pull, canvas, &below);
-    draw_matches(canvas, area, match, matches);
+    draw_matches(canvas, &area, match, matches);
+    if (chosen)
+        models_draw_input(input, ui, canvas, area, model);
 }
 
 /* --- two models --- */

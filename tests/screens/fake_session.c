@@ -399,6 +399,31 @@ bool session_preview(struct session *session, bool val, int label, size_t number
     return true;
 }
 
+bool session_input(const struct session *session, struct session_input *input, struct error *error)
+{
+    *input = (struct session_input){.width = 32, .height = 32, .input_width = 24, .input_height = 24};
+    if (!session_preview((struct session *)(uintptr_t)session, false, 0, 1, &input->width, &input->height,
+                         &input->picture, input->path, sizeof input->path, error))
+        return false;
+    input->input = mem_alloc(24 * 24 * 3);
+    for (int i = 0; i < 24 * 24; i++) { /* the middle, blue first */
+        const uint8_t *from = input->picture + 3 * ((i / 24 + 4) * 32 + i % 24 + 4);
+        for (int c = 0; c < 3; c++)
+            input->input[3 * i + c] = from[2 - c];
+    }
+    strcpy(input->words, "caffe");
+    input->least = -123.68f;
+    input->most = 151.061f;
+    return true;
+}
+
+void session_input_finish(struct session_input *input)
+{
+    mem_free(input->picture);
+    mem_free(input->input);
+    *input = (struct session_input){0};
+}
+
 /* --- settings --- */
 
 size_t session_settings(const struct session *session, const struct session_setting **settings)

@@ -50,6 +50,7 @@ static void test_models(void **state)
     (void)state;
     check_forms("models", false, "", 0, "j");
     check_forms("models-chosen", false, "Enter", 0, "1");
+    check_forms("models-input", false, "Enter 3 Enter", 0, "1");
     check_forms("models-empty", true, "", 0, "");
     check_forms("models-pulling", false, "G k p", 4, "");
     check_forms("models-compared", false, "G m g j j j", 0, "");

@@ -132,6 +132,19 @@ size_t session_data_places(const struct session *session, const char *const **pa
 bool session_preview(struct session *session, bool val, int label, size_t number, int *width, int *height,
                      uint8_t **rgb, char *path, size_t path_room, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* The first image of the chosen data, whole, and as the chosen model gets it: its size, its crop, its channels in the order
+ * in which they are fed. 8-bit RGB both. Finish it, also after a failure. */
+struct session_input {
+    int width, height, input_width, input_height; /* pixels */
+    uint8_t *picture, *input;
+    char path[512];
+    char words[96];    /* what becomes of pixels, as model.preprocess says it */
+    float least, most; /* values of the input that they can be */
+};
+bool session_input(const struct session *session, struct session_input *input,
+                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+void session_input_finish(struct session_input *input) THAW_NONNULL;
+
 /* --- the experiment: the settings of the next run --- */
 struct session_setting {
     char key[48]; /* "train.lr" */

@@ -68,6 +68,29 @@ static void refuses_to_start_without_model_or_data(void **state)
     assert_string_equal(error.text, "no data is chosen");
 }
 
+/* The pixels' own colours, blue first where that is how they are fed, and the values that they become. */
+static void an_image_is_shown_as_the_network_gets_it(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_input plain, fed;
+    char indian[160];
+    snprintf(indian, sizeof indian, "%s/indian", samples);
+    must(session_choose_data(session, indian, &error), &error);
+    must(session_set(session, "model.preprocess=unit", &error), &error);
+    must(session_input(session, &plain, &error), &error);
+    must(session_set(session, "model.preprocess=caffe", &error), &error);
+    must(session_input(session, &fed, &error), &error);
+    assert_string_equal(fed.words, "caffe");
+    assert_true(plain.least == 0 && plain.most == 1 && fed.input_width == 32 && fed.width > 0);
+    assert_true(fed.least < -123 && fed.most > 151);
+    for (size_t i = 0; i < 32 * 32; i++)
+        assert_true(fed.input[3 * i] == plain.input[3 * i + 2] && fed.input[3 * i + 1] == plain.input[3 * i + 1]);
+    session_input_finish(&plain);
+    session_input_finish(&fed);
+    must(session_set(session, "model.preprocess=auto", &error), &error);
+}
+
 static void counts_follow_the_freeze_plan(void **state)
 {
     (void)state;
@@ -647,6 +670,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_to_start_without_model_or_data),
+        cmocka_unit_test(an_image_is_shown_as_the_network_gets_it),
         cmocka_unit_test(counts_follow_the_freeze_plan),
         cmocka_unit_test(a_run_trains_and_is_reopened),
         cmocka_unit_test(runs_are_read_behind_our_back),
