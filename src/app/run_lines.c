@@ -221,7 +221,11 @@ static void fold(void *context, const struct event *event)
 
 bool run_lines_catch_up(struct run_lines *lines, const char *run, struct error *error)
 {
-    return rundir_read(run, &(struct event_sink){.emit = fold, .context = lines}, NULL, error);
+    bool good = rundir_read(run, &(struct event_sink){.emit = fold, .context = lines}, NULL, error);
+    enum story_state state = story_state(&lines->story, false);
+    lines->was_over = state == STORY_FINISHED || state == STORY_EARLY;
+    lines->was_at = lines->story.step;
+    return good;
 }
 
 /* --- the end --- */
@@ -266,7 +270,10 @@ static void end_plain(const struct run_lines *lines, const char *run, const char
         put_figure(lines, story->best);
         say_on(lines->out, " at epoch %d; ", story->best_epoch);
     }
-    say_on(lines->out, "%s after %.1f s\nrun: %s\n", how, story->elapsed, run);
+    if (lines->was_over && lines->was_at == story->step)
+        say_on(lines->out, "nothing was left to train, as it had %s; --epochs N gives it more\nrun: %s\n", how, run);
+    else
+        say_on(lines->out, "%s after %.1f s\nrun: %s\n", how, story->elapsed, run);
 }
 
 int run_lines_end(struct run_lines *lines, const char *run, bool json)

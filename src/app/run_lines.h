@@ -13,6 +13,8 @@ struct run_lines {
     bool quiet;    /* only the story is kept */
     struct story story;
     double bar_at; /* clock_monotonic */
+    bool was_over; /* it had ended when that was folded which was there already, behind this step */
+    uint64_t was_at;
 };
 void run_lines_init(struct run_lines *lines, FILE *out, bool quiet);
 void run_lines_finish(struct run_lines *lines);

@@ -76,11 +76,10 @@ static json_t *classes_json(const struct dataset *dataset)
 {
     json_t *classes = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes,
-                              json_pack("{s:o, s:I, s:I, s:I}", "name", text_to_json(dataset->class_name[c]),
-                                        "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c), "val",
-                                        (json_int_t)dataset_class_count(dataset, DATASET_VAL, c), "test",
-                                        (json_int_t)dataset_class_count(dataset, DATASET_TEST, c)));
+        json_array_append_new(classes, json_pack("{s:o, s:I, s:I, s:I}", "name", text_to_json(dataset->class_name[c]),
+                                                 "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c),
+                                                 "val", (json_int_t)dataset_class_count(dataset, DATASET_VAL, c),
+                                                 "test", (json_int_t)dataset_class_count(dataset, DATASET_TEST, c)));
     return classes;
 }
 

@@ -11,8 +11,8 @@
 #include "say.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/base/text.h"
 #include "thaw/base/nearest.h"
+#include "thaw/base/text.h"
 #include "thaw/data/dataset.h"
 #include "thaw/train/evaluate.h"
 

@@ -83,6 +83,13 @@ static bool set_all(struct experiment *experiment, const struct option_list *set
     return good;
 }
 
+/* Of the file with what --set changed in it. */
+static bool check(const struct experiment *experiment, const struct option_list *set, const char *file,
+                  struct error *error)
+{
+    return experiment_check(experiment, error) || error_wrap(error, "%s%s", file, set->count ? " with --set" : "");
+}
+
 static int train(int argc, char **argv)
 {
     bool json = false, detach = false, share = false;
@@ -109,7 +116,7 @@ static int train(int argc, char **argv)
         return app_usage(&verb_train, "--runs takes a folder of at most %zu bytes", sizeof experiment.run.dir - 1);
     if (good && runs)
         snprintf(experiment.run.dir, sizeof experiment.run.dir, "%s", runs);
-    if (!good || !experiment_check(&experiment, &error))
+    if (!good || !check(&experiment, &set, argv[1], &error))
         return app_fail(&error);
     struct engine_request request = {.experiment = &experiment, .share = share};
     return detach ? run_detached(&request, json) : run_here(&request, json);
@@ -191,7 +198,7 @@ static int fork_run(int argc, char **argv)
     int code = 0;
     if (run && rundir_check(run, &error) && has_checkpoint(run, at, &error) &&
         experiment_load_run(&experiment, run, &error) && set_all(&experiment, &set, &error) &&
-        experiment_check(&experiment, &error)) {
+        check(&experiment, &set, path_base(run), &error)) {
         struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {

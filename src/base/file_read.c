@@ -52,14 +52,15 @@ bool file_read_at(int fd, void *to, size_t size, uint64_t at)
     return true;
 }
 
-/* One large file is no reason to keep its room for the small ones behind it. */
+/* One large file is no reason to keep its room for the small ones behind it. Without memory for what is small nothing goes
+ * on: that a file cannot be read says something of the file to whoever hears it. */
 static bool make_room(struct file_bytes *bytes, size_t size)
 {
-    enum { WORTH_KEEPING = 4 << 20 };
+    enum { WORTH_KEEPING = 4 << 20, SMALL = 1 << 16 };
     if (size <= bytes->room && (bytes->room <= WORTH_KEEPING || size > bytes->room / 2))
         return true;
     mem_free(bytes->data);
-    bytes->data = mem_try(size);
+    bytes->data = size <= SMALL ? mem_alloc(size) : mem_try(size);
     bytes->room = bytes->data ? size : 0;
     return bytes->data != NULL;
 }

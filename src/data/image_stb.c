@@ -6,6 +6,7 @@
  * far beyond what the header promises. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,14 +15,21 @@
 /* Four bytes a pixel of the largest image, and as much again for the decompressed rows. */
 #define STB_BLOCK_MAX ((size_t)IMAGE_PIXELS_MAX * 8 + 65536)
 
+/* The library says "out of memory" of both, or nothing; errno tells which it was. */
+static void *too_large(void)
+{
+    errno = EFBIG;
+    return NULL;
+}
+
 static void *block_alloc(size_t size)
 {
-    return size > STB_BLOCK_MAX ? NULL : malloc(size);
+    return size > STB_BLOCK_MAX ? too_large() : malloc(size);
 }
 
 static void *block_resize(void *block, size_t size)
 {
-    return size > STB_BLOCK_MAX ? NULL : realloc(block, size);
+    return size > STB_BLOCK_MAX ? too_large() : realloc(block, size);
 }
 
 /* Told of at the end of the file, so it stays ignored to there. */
@@ -138,15 +146,17 @@ static bool complete(const uint8_t *bytes, size_t size, int width, int height, s
     }
 }
 
-static bool tell(struct error *error)
+static bool tell(struct error *error, int fault)
 {
+    if (fault == ENOMEM) /* which says nothing of the file */
+        return error_set(error, ERROR_FAILED, "not enough memory to decode it");
+    if (fault == EFBIG)
+        return error_set(error, ERROR_DATA, "it unpacks to more than an image can have");
     const char *reason = stbi_failure_reason();
     if (!reason)
         reason = "no reason given";
     if (strstr(reason, "outofdata") || strstr(reason, "unexpected end") || strstr(reason, "no IDAT"))
         return error_set(error, ERROR_DATA, "truncated: the data ends before the picture is complete");
-    if (strstr(reason, "outofmem"))
-        return error_set(error, ERROR_DATA, "not enough memory to decode it");
     return error_set(error, ERROR_DATA, "damaged or of an unusual kind (%s)", reason);
 }
 
@@ -185,9 +195,11 @@ bool decode_stb(struct image *image, const uint8_t *bytes, size_t size, struct e
     int width, height, channels;
     if (!decode_stb_header(bytes, size, &width, &height, error) || !complete(bytes, size, width, height, error))
         return false;
+    errno = 0;
+    stbi__g_failure_reason = NULL; /* not always told: else it is an older file's */
     uint8_t *rgb = stbi_load_from_memory(bytes, (int)size, &width, &height, &channels, 3);
     if (!rgb)
-        return tell(error);
+        return tell(error, errno);
     bool done = image_create(image, width, height);
     if (done)
         memcpy(image->rgb, rgb, (size_t)width * (size_t)height * 3);

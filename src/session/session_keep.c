@@ -8,6 +8,7 @@
 #include "session_private.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/number.h"
 #include "thaw/run/run_find.h"
 #include "thaw/run/run_keep.h"
 #include "thaw/run/run_labels.h"
@@ -127,6 +128,20 @@ char *session_checkpoints(const char *path, struct error *error)
     return names;
 }
 
+/* Epochs that are done at a checkpoint of a listed run; 0: that is not known. */
+static int epochs_behind(struct session *session, const char *path, const char *checkpoint)
+{
+    const struct session_run *run;
+    size_t count = session_runs(session, false, &run);
+    long epoch = 0;
+    if (strncmp(checkpoint, "epoch-", 6) == 0 && number_whole(checkpoint + 6, 1, EXPERIMENT_EPOCHS_MAX, &epoch, NULL))
+        return (int)epoch;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(run[i].path, path) == 0)
+            return strcmp(checkpoint, "best") == 0 ? run[i].best_epoch : run[i].epochs_done;
+    return 0;
+}
+
 bool session_fork(struct session *session, const char *path, const char *checkpoint, struct error *error)
 {
     struct experiment now;
@@ -137,7 +152,9 @@ bool session_fork(struct session *session, const char *path, const char *checkpo
     mem_free(settings);
     if (!good)
         return false;
-    session->draft->experiment.train.epochs = now.train.epochs;
+    int epochs = now.train.epochs, more = epochs + 10;
+    bool over = epochs_behind(session, path, checkpoint) >= epochs && more <= EXPERIMENT_EPOCHS_MAX;
+    session->draft->experiment.train.epochs = over ? more : epochs;
     session->draft->fork = mem_string(path);
     session->draft->checkpoint = mem_string(checkpoint);
     session->draft->experiment.source[0] = '\0';

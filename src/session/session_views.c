@@ -158,6 +158,7 @@ static bool begin(struct session *session, const struct engine_request *request,
     struct view *view = views_place(session, link, request->resume ? views_find(session, "", request->resume) : -1);
     view->here = !session->engine;
     view->resumes = request->resume ? mem_string(request->resume) : NULL;
+    view->begins = !request->resume;
     view->forks = request->fork != NULL;
     view->stages_known = stages;
     memcpy(view->stage, stage, (size_t)stages * sizeof *stage);

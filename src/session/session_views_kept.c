@@ -318,6 +318,18 @@ static bool take_refusal(struct session *session, size_t at, double until)
     return link != NULL;
 }
 
+/* Of a new run that could not begin there is nothing to be seen, not even a name. */
+static bool take_failed_start(struct session *session, size_t at)
+{
+    const struct view *view = session->view[at];
+    bool nothing = view->begins && view->story.run.kind != EVENT_RUN;
+    if (nothing) {
+        view_notice(session, false, "The run does not begin: %s", link_sentence(view->link));
+        views_drop(session, at);
+    }
+    return !nothing;
+}
+
 size_t views_pump(struct session *session)
 {
     double until = clock_monotonic() + pump_most;
@@ -325,7 +337,8 @@ size_t views_pump(struct session *session)
     for (size_t i = 0; i < session->views; i++) {
         const struct view *view = session->view[i];
         count += pump_view(session, session->view[i], until);
-        if (view->resumes && link_state(view->link) == LINK_FAILED && !take_refusal(session, i, until))
+        bool failed = link_state(view->link) == LINK_FAILED;
+        if (failed && !(view->resumes ? take_refusal(session, i, until) : take_failed_start(session, i)))
             i--;
     }
     if (count && views_merge(session))

@@ -39,6 +39,7 @@ struct view {
     struct link *link;
     bool here;      /* it trains in this process */
     char *resumes;  /* the directory of the run that is to go on, until it does; NULL: none */
+    bool begins;    /* a new run, started from here */
     bool forks;     /* as the draft does, until its first event says that it has */
     uint64_t shown; /* session->shows, when it was shown last */
     struct view_line line;

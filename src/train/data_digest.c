@@ -77,7 +77,7 @@ bool data_digest_check(const struct data_digest *was, const struct data_digest *
     if (!hash_equal(was->names, is->names))
         what = "its images, their names or their labels are others";
     else if (!hash_equal(was->sizes, is->sizes))
-        what = "files of the same names have other sizes";
+        what = "files of the same names have other numbers of bytes";
     else if (!hash_equal(was->stored, is->stored))
         what = "files of the same names hold other images";
     return !what ||

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "classes.h"
 #include "cost_private.h"
 #include "thaw/base/clock.h"
 #include "thaw/base/file.h"
@@ -30,14 +31,6 @@ static struct hash hash_items(const struct dataset *dataset)
         hash = hash_bytes(name, strlen(name), hash);
         hash = hash_bytes(&images->item[i].label, sizeof images->item[i].label, hash);
     }
-    return hash;
-}
-
-static struct hash hash_classes(const struct dataset *dataset)
-{
-    struct hash hash = {0, 0};
-    for (int c = 0; c < dataset->classes; c++)
-        hash = hash_bytes(dataset->class_name[c], strlen(dataset->class_name[c]) + 1, hash);
     return hash;
 }
 
@@ -70,7 +63,7 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
     if (!check_classes(trainer->dataset, error))
         return false;
     trainer->at.data_hash = hash_items(trainer->dataset);
-    trainer->at.classes_hash = hash_classes(trainer->dataset);
+    trainer->at.classes_hash = classes_hash(trainer->dataset->class_name, (size_t)trainer->dataset->classes);
     data_digest_take(&trainer->at.data, trainer->dataset, experiment->data.digest);
     trainer->task_state = trainer->task->create(experiment, trainer->dataset);
     return true;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "checkpoint_find.h"
+#include "classes.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "trainer_private.h"
@@ -61,14 +62,14 @@ static bool check_settings(const struct trainer *trainer, const char *text, stru
 
 static bool check_data(const struct trainer *trainer, const struct checkpoint *saved, struct error *error)
 {
-    const struct hash unknown = {0, 0};
-    const struct checkpoint *at = &trainer->at;
-    if (!hash_equal(saved->classes_hash, unknown) && !hash_equal(saved->classes_hash, at->classes_hash))
+    char first[CLASSES_TEXT];
+    const char *run = rundir_path(trainer->rundir);
+    if (!classes_are_same(&saved->classes_hash, trainer->dataset, run, first))
         return error_set(error, ERROR_DATA,
-                         "%s: its classes are not those that the run in %s was trained with, or have other names: a "
-                         "label would stand for another class",
-                         trainer->dataset->path, rundir_path(trainer->rundir));
-    return data_digest_check(&saved->data, &at->data, trainer->dataset, error);
+                         "%s: its classes are not those that the run in %s was trained with%s%s: a label would stand "
+                         "for another class",
+                         trainer->dataset->path, run, first[0] ? "; " : ", or have other names", first);
+    return data_digest_check(&saved->data, &trainer->at.data, trainer->dataset, error);
 }
 
 static bool check_same_run(const struct trainer *trainer, const struct checkpoint *saved, const char *settings,
@@ -242,13 +243,13 @@ static bool check_fork(const struct trainer *trainer, const struct checkpoint *s
                        struct error *error)
 {
     const struct checkpoint *at = &trainer->at;
-    const struct hash unknown = {0, 0};
+    char first[CLASSES_TEXT];
     if (saved->seed != at->seed)
         return error_set(error, ERROR_USAGE, "%s: a fork keeps train.seed = %llu: images and layers follow from it",
                          path, (unsigned long long)saved->seed);
-    if (!hash_equal(saved->classes_hash, unknown) && !hash_equal(saved->classes_hash, at->classes_hash))
-        return error_set(error, ERROR_USAGE, "%s: a fork keeps the classes of its parent; %s has others", path,
-                         trainer->dataset->path);
+    if (!classes_are_same(&saved->classes_hash, trainer->dataset, trainer->fork, first))
+        return error_set(error, ERROR_USAGE, "%s: a fork keeps the classes of its parent; %s has others%s%s", path,
+                         trainer->dataset->path, first[0] ? ": " : "", first);
     if (at->epochs < saved->epoch)
         return error_set(error, ERROR_USAGE, "%s: %d epochs are done, so train.epochs = %d leaves nothing to train",
                          path, saved->epoch - 1, at->epochs);

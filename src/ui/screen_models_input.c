@@ -56,7 +56,7 @@ void models_draw_input(struct models_input *input, struct ui *ui, struct canvas 
     struct rect right = {area.x + left.w + GAP, area.y, area.w - GAP - left.w, area.h};
     snprintf(title, sizeof title, "%dx%d, as it is", image->width, image->height);
     draw_one(canvas, left, title, image->picture, image->width, image->height);
-    snprintf(title, sizeof title, "%dx%d, %s, %.3g to %.3g", image->input_width, image->input_height,
-             image->words, (double)image->least, (double)image->most);
+    snprintf(title, sizeof title, "%dx%d, %s, %.3g to %.3g", image->input_width, image->input_height, image->words,
+             (double)image->least, (double)image->most);
     draw_one(canvas, right, title, image->input, image->input_width, image->input_height);
 }

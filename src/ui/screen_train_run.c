@@ -111,6 +111,19 @@ static int put_field(struct canvas *canvas, int x, int y, int end, const char *l
     return x + canvas_text(canvas, x, y, end - x, role, CELL_BOLD, value) + 3;
 }
 
+/* In as many words as there is room for. */
+static void put_best(const struct session_status *status, struct canvas *canvas, struct rect room, const char *label)
+{
+    static const char *const forms[] = {"%s (epoch %d)", "%s, epoch %d", "%s (%d)", "%s"};
+    char percent[WORDS_MAX], text[64];
+    component_percent(percent, status->best_accuracy);
+    for (size_t i = 0; i < THAW_LENGTH(forms); i++) {
+        snprintf(text, sizeof text, forms[i], percent, status->best_epoch);
+        if (put_field(canvas, room.x, room.y, room.x + room.w, label, THEME_GOOD, text) > room.x)
+            return;
+    }
+}
+
 /* What the figures are of: losses of one name differ where one is of the training images of the epoch that runs, seen
  * while the weights changed, and the other of the validation images behind an epoch. */
 static void draw_scores(const struct session_status *status, struct canvas *canvas, struct rect line)
@@ -132,10 +145,8 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
     } else if (status->step > 0) {
         x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_DIM, "none yet");
     }
-    if (status->best_accuracy < 0)
-        return;
-    snprintf(text, sizeof text, "%s (epoch %d)", component_percent(words, status->best_accuracy), status->best_epoch);
-    put_field(canvas, x, y, end, wide ? "best validation" : "best", THEME_GOOD, text);
+    if (status->best_accuracy >= 0)
+        put_best(status, canvas, (struct rect){x, y, end - x, 1}, wide ? "best validation" : "best");
 }
 
 static void draw_pace(const struct session_status *status, struct canvas *canvas, struct rect line)

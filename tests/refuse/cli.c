@@ -178,6 +178,8 @@ int cli_make_files(void **state)
     static const char hollow[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = hollow\n";
     static const char gaps[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = gaps\n"
                                "[train]\nepochs = 1\nbatch = 2\n";
+    static const char frozen[] = "[model]\nname = resnet20\n[data]\npath = good\n"
+                                 "[freeze]\nupto = layer1\nfrozen = layer2\n";
     static const char named[] = "[model]\nname = ./nope\n[data]\npath = good\nval = good\n[run]\ndir = lost\n";
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
     cli_write("nothing", "", 0);
@@ -187,6 +189,7 @@ int cli_make_files(void **state)
     cli_write("garbage.pth", "this is no weights file, it is a sentence", 41);
     cli_write("unknown.ini", unknown_key, sizeof unknown_key - 1);
     cli_write("short.ini", short_run, sizeof short_run - 1);
+    cli_write("frozen.ini", frozen, sizeof frozen - 1);
     cli_write("unjudged.ini", unjudged, sizeof unjudged - 1);
     cli_write("named.ini", named, sizeof named - 1);
     cli_write("hollow.ini", hollow, sizeof hollow - 1);

@@ -240,6 +240,7 @@ static void tells_resumed_runs(void **state)
     assert_true(json_real_value(json_object_get(root, "loss")) > 0);
     json_decref(root);
     cli_finish(&outcome);
+    cli_expect_text(EXPECT(0, "resume", name), "nothing was left to train, as it had finished; --epochs N", NULL);
     mem_free(name);
 }
 

@@ -439,7 +439,7 @@ static void what_a_fork_cannot_change(void **state)
              world.folder);
     assert_int_equal(system(command), 0);
     snprintf(assignment, sizeof assignment, "data.path=%s/others", world.folder);
-    assert_fork_refused(log.path, "best", assignment, "keeps the classes of its parent");
+    assert_fork_refused(log.path, "best", assignment, "keeps the classes of its parent;");
     snprintf(other, sizeof other, "%s/other.safetensors", world.folder);
     world_write_weights(other, 98);
     snprintf(assignment, sizeof assignment, "model.weights=%s", other);

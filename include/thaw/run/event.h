@@ -1,6 +1,5 @@
-/* Events: what happens in a run, one JSON object a line in events.jsonl, folded by run/story.h. thaw-run(5) explains the
- * fields. An event is a value but for the members marked "owned": event_copy copies them, event_finish lets them go; one
- * that is only handed down (to rundir_append, to a sink) may borrow them. */
+/* Events: what happens in a run, one JSON object a line in events.jsonl, folded by run/story.h; fields: thaw-run(5). An event
+ * is a value but for members marked "owned", which event_copy copies; one that is only handed down may borrow them. */
 #ifndef THAW_RUN_EVENT_H
 #define THAW_RUN_EVENT_H
 

@@ -13,7 +13,7 @@ struct session;
 struct session_run {
     const char *path, *name, *model, *data;
     double started, seconds;
-    int epochs_done, epochs;
+    int epochs_done, epochs, best_epoch; /* best_epoch: -1: none yet */
     double best_accuracy, last_accuracy; /* -1: none */
     double trainable, frozen;
     const char *state; /* "finished", "stopped", "running", "paused", "broken off", "damaged" ... */
@@ -46,8 +46,9 @@ bool session_note_run(const char *path, const char *text, struct error *error) T
 
 /* Checkpoints that a run has, "last | best | epoch-0005"; "": none. Caller frees with mem_free. NULL: the run is gone. */
 char *session_checkpoints(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* Makes the next run one that begins at a checkpoint of another, with that one's settings until they are changed. Another
- * experiment or network, or session_no_fork, ends that. */
+/* Makes the next run one that begins at a checkpoint of another, with that one's settings until they are changed, and ten
+ * more epochs where all are done there, as far as the list of runs tells. Another experiment or network, or
+ * session_no_fork, ends that. */
 bool session_fork(struct session *session, const char *path, const char *checkpoint,
                   struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void session_no_fork(struct session *session) THAW_NONNULL;

@@ -8,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "src/data/decode.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/rng.h"
@@ -223,12 +226,51 @@ static void test_save(void **state)
     image_finish(&again);
 }
 
+static size_t address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_true(file && fscanf(file, "%lu", &pages) == 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* That there is no memory says nothing of the file: it is no reason to leave it out. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    enum { SIDE = 4000 };
+    struct error error = {0};
+    struct rlimit before, low;
+    struct image image, back;
+    size_t size;
+#ifdef THAW_SANITIZED /* which takes all of the address space */
+    skip();
+#endif
+    assert_true(image_create(&image, SIDE, SIDE));
+    memset(image.rgb, 99, (size_t)SIDE * SIDE * 3);
+    uint8_t *png = encode_png(&image, &size);
+    image_finish(&image);
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    low = before;
+    low.rlim_cur = address_space() + (16 << 20);
+    assert_int_equal(setrlimit(RLIMIT_AS, &low), 0);
+    bool done = image_decode(&back, png, size, "large.png", &error);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_false(done);
+    assert_string_equal(error.text, "large.png: not enough memory to decode it");
+    assert_int_equal(error.kind, ERROR_FAILED);
+    assert_true(image_decode(&back, png, size, "large.png", &error));
+    image_finish(&back);
+    free(png);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pillow_equal), cmocka_unit_test(test_photographs), cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_damaged),      cmocka_unit_test(test_refused),     cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_save),
+        cmocka_unit_test(test_save),         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,7 +310,7 @@ static void a_run_goes_on_and_is_forked(void **state)
     mem_free(checkpoints);
     must(session_fork(session, list[0].path, "last", &error), &error);
     assert_non_null(strstr(session_forks(session, &checkpoint), "-first"));
-    assert_string_equal(setting_of("train.epochs")->value, "4"); /* as it came to run, whatever its file says */
+    assert_string_equal(setting_of("train.epochs")->value, "14"); /* of the 4 that it came to none is left there */
     must(session_set(session, "train.epochs=5", &error), &error);
     must(session_start(session, &error), &error);
     assert_non_null(strstr(session_forks(session, &checkpoint), "-first")); /* it may yet be refused */
@@ -325,6 +325,15 @@ static void a_run_goes_on_and_is_forked(void **state)
     must(session_set(session, "model.name=resnet32", &error), &error); /* that checkpoint is not of it */
     assert_string_equal(session_forks(session, &checkpoint), "");
     must(session_set(session, "model.name=resnet20", &error), &error);
+}
+
+static void wait_for_notice(struct session_notice *notice)
+{
+    while (!session_take_notice(session, notice)) {
+        struct pollfd wake = {.fd = session_wake_fd(session), .events = POLLIN};
+        assert_true(poll(&wake, 1, 60000) > 0);
+        session_pump(session);
+    }
 }
 
 static void a_run_without_its_data_stays_as_it_was(void **state)
@@ -342,17 +351,37 @@ static void a_run_without_its_data_stays_as_it_was(void **state)
         continue;
     assert_int_equal(rename(data, away), 0);
     must(session_resume(session, list[0].path, 9, &error), &error);
-    while (!session_take_notice(session, &notice)) {
-        struct pollfd wake = {.fd = session_wake_fd(session), .events = POLLIN};
-        assert_true(poll(&wake, 1, 60000) > 0);
-        session_pump(session);
-    }
+    wait_for_notice(&notice);
     assert_int_equal(rename(away, data), 0);
     assert_true(!notice.good && strstr(notice.text, "does not go on: "));
     wait_for(SESSION_FINISHED);
     session_status(session, &status);
     assert_string_equal(status.run, list[0].path);
     assert_int_equal(status.epochs_done, list[0].epochs_done);
+    mem_free(away);
+    mem_free(data);
+}
+
+/* There would be nothing in its view, not even its name. */
+static void a_run_that_cannot_begin_is_not_looked_at(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct session_status status;
+    struct session_notice notice = {.good = true};
+    const struct session_run *list;
+    char *data = path_join(samples, "indian"), *away = path_join(folder, "away");
+    size_t count = list_runs(false, &list), views = session_views(session);
+    assert_int_equal(rename(data, away), 0);
+    must(session_start(session, &error), &error);
+    wait_for_notice(&notice);
+    assert_int_equal(rename(away, data), 0);
+    assert_true(!notice.good && strstr(notice.text, "The run does not begin: "));
+    assert_int_equal(session_views(session), views);
+    session_status(session, &status);
+    assert_string_equal(status.run, list[0].path);
+    assert_int_equal(status.phase, SESSION_FINISHED);
+    assert_int_equal(list_runs(false, &list), count);
     mem_free(away);
     mem_free(data);
 }
@@ -678,6 +707,7 @@ int main(void)
         cmocka_unit_test(runs_are_moved_under_the_view),
         cmocka_unit_test(a_run_goes_on_and_is_forked),
         cmocka_unit_test(a_run_without_its_data_stays_as_it_was),
+        cmocka_unit_test(a_run_that_cannot_begin_is_not_looked_at),
         cmocka_unit_test(a_run_that_is_gone_is_said_to_be),
         cmocka_unit_test(freezing_while_it_trains_reaches_the_trainer),
         cmocka_unit_test(what_the_schedule_thaws_is_frozen_again),
