@@ -52,6 +52,7 @@ struct dataset_request experiment_data(const struct experiment *experiment)
                                     .val = experiment->data.val,
                                     .seed = experiment->train.seed,
                                     .layout = experiment->data.layout,
+                                    .columns = experiment->data.columns,
                                     .trains = true};
 }
 
