@@ -52,7 +52,7 @@ struct dataset {
 };
 
 /* How data lie; AUTO: their content tells. */
-enum dataset_layout { DATASET_AUTO, DATASET_FOLDERS, DATASET_TABLE, DATASET_LIST, DATASET_IDX, DATASET_LAYOUTS };
+enum dataset_layout { DATASET_AUTO, DATASET_FOLDERS, DATASET_TABLE, DATASET_LIST, DATASET_NAMES, DATASET_IDX, DATASET_CIFAR, DATASET_LAYOUTS };
 extern const char *const dataset_layout_names[]; /* "folders"; NULL at the end */
 
 struct dataset_request {
@@ -61,6 +61,7 @@ struct dataset_request {
     uint64_t seed;   /* of a share */
     enum dataset_layout layout;
     const char *columns; /* of a table: "PATH, LABEL, SPLIT, WEIGHT", names or numbers; NULL or "": found by name */
+    const char *pattern; /* of names that hold their class (thaw/base/pattern.h); NULL or "": none */
     bool trains; /* a class folder without any image is no class, and one of whose files none can be read is refused */
 };
 
