@@ -25,9 +25,26 @@ const struct layout *layout_of(const struct layout_site *site) THAW_NONNULL;
 bool layout_folders_fit(const struct layout_site *site) THAW_NONNULL;
 bool layout_folders_fill(struct dataset *dataset, const struct layout_site *site,
                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Whether folders would do as classes though a table says something else of the images in them: they are not called parts of
+ * something, or images. *parts: they lie in folders called train, test and the like. */
+bool layout_folders_plausible(const struct layout_site *site, bool *parts) THAW_NONNULL;
+bool layout_table_fits(const struct layout_site *site) THAW_NONNULL;
+bool layout_table_fill(struct dataset *dataset, const struct layout_site *site,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_list_fits(const struct layout_site *site) THAW_NONNULL;
+bool layout_list_fill(struct dataset *dataset, const struct layout_site *site,
+                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_names_fit(const struct layout_site *site) THAW_NONNULL;
+bool layout_names_fill(struct dataset *dataset, const struct layout_site *site,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* For a folder of nothing but images: "; by data.pattern = ... their names would give 2 classes", or ""; caller frees. */
+char *layout_names_hint(const struct tree_node *folder) THAW_NONNULL;
 bool layout_idx_fits(const struct layout_site *site) THAW_NONNULL;
 bool layout_idx_fill(struct dataset *dataset, const struct layout_site *site,
                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_cifar_fits(const struct layout_site *site) THAW_NONNULL;
+bool layout_cifar_fill(struct dataset *dataset, const struct layout_site *site,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Appends a sentence to dataset->note. */
 void dataset_note(struct dataset *dataset, const char *format, ...) THAW_NONNULL_ARGS(1, 2) THAW_PRINTF(2, 3);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "layout.h"
+#include "listing.h"
 #include "parts.h"
+#include "records.h"
 #include "scan.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/text.h"
@@ -28,6 +30,7 @@ struct study {
     struct dataset *dataset; /* for its notes */
     struct tree_node *at;    /* behind wrappers */
     struct tree_node *part[DATASET_PARTS];
+    struct tree_node *list[DATASET_PARTS]; /* of a part whose images lie in no class folders: says what they are */
     struct ground *ground;
     size_t grounds;
 };
@@ -187,6 +190,7 @@ static bool refuse_two(const struct study *study, enum dataset_split split, cons
 /* What the folders in a folder are, by their names. */
 struct naming {
     struct tree_node *part[DATASET_PARTS]; /* those with folders in them */
+    struct tree_node *bare[DATASET_PARTS]; /* those without */
     size_t named, unnamed, unnamed_deep;   /* of the folders that hold images; of those with folders in them */
     size_t flat;                           /* of the named: without folders in them */
 };
@@ -208,6 +212,7 @@ static bool name_parts(const struct study *study, struct tree_node *at, enum dat
             continue;
         if (tree_count(tree, node).folders == 0) {
             naming->flat += holds;
+            naming->bare[split] = holds ? node : naming->bare[split];
             continue;
         }
         if (naming->part[split])
@@ -225,14 +230,13 @@ static bool are_parts(const struct naming *naming)
 }
 
 /* A part without class folders is not used, and neither are folders beside the parts. */
-static void note_unused(struct study *study, const struct tree_node *at, const struct naming *naming,
-                        enum dataset_split (*name)(const char *))
+static void note_unused(struct study *study, const struct tree_node *at, enum dataset_split (*name)(const char *))
 {
     for (size_t i = 0; i < at->children; i++) {
         struct tree_node *node = &at->child[i];
         bool known = false;
         for (int s = 0; s < DATASET_PARTS; s++)
-            known = known || naming->part[s] == node;
+            known = known || study->part[s] == node;
         if (node->kind != TREE_FOLDER || known || !holds_images(study->site->tree, node, 0))
             continue;
         char *path = name_of(study, node);
@@ -256,17 +260,20 @@ static bool find_parts(struct study *study, struct tree_node *at, bool *found, s
         bool several = !!naming.part[DATASET_TRAIN] + !!naming.part[DATASET_VAL] + !!naming.part[DATASET_TEST] > 1;
         *found = are_parts(&naming) && (names[i] == part_named || (several && naming.unnamed_deep == 0));
         if (!*found && i == 0 && naming.flat > 1 && naming.unnamed == 0) {
-            char *path = name_of(study, at);
+            const struct tree_node *bare = naming.bare[DATASET_TRAIN];
+            char *path = name_of(study, at), *hint = bare ? layout_names_hint(bare) : mem_string("");
             error_set(error, ERROR_DATA,
                       "%s: its parts hold images in no class folders; images belong in %s/train/CLASS/, or their "
-                      "classes in a table",
-                      path, path);
+                      "classes in a table%s",
+                      path, path, hint);
+            mem_free(hint);
             mem_free(path);
             return false;
         }
         if (*found) {
-            memcpy(study->part, naming.part, sizeof study->part);
-            note_unused(study, at, &naming, names[i]);
+            for (int s = 0; s < DATASET_PARTS; s++)
+                study->part[s] = naming.part[s] ? naming.part[s] : naming.bare[s];
+            note_unused(study, at, names[i]);
         }
     }
     return true;
@@ -376,29 +383,86 @@ static bool check_siblings(const struct study *study, struct tree_node *at, stru
 
 static bool refuse_flat(const struct study *study, struct tree_node *at, size_t images, struct error *error)
 {
-    char *path = name_of(study, at);
+    char *path = name_of(study, at), *hint = images > 0 ? layout_names_hint(at) : NULL;
     if (images > 0)
         error_set(error, ERROR_DATA,
                   "%s: no class folders, but %zu files beside each other; if they are of one class, open the folder "
-                  "above; else images belong in %s/CLASS/ or %s/train/CLASS/",
-                  path, images, path, path);
+                  "above; else images belong in %s/CLASS/ or %s/train/CLASS/%s",
+                  path, images, path, path, hint);
     else
         error_set(error, ERROR_DATA, "%s: no class folders; images belong in %s/CLASS/ or %s/train/CLASS/", path, path,
                   path);
+    mem_free(hint);
     mem_free(path);
     return false;
 }
 
+static bool is_list(const struct study *study, struct tree_node *file, struct tree_node *part)
+{
+    struct listing_site site = {study->site->tree, finder_create(study->site->tree, part), ""};
+    struct listing listing;
+    struct error unused;
+    bool is = listing_may_be(file) && listing_open(&listing, &site, file, &unused) && !listing.boxes;
+    if (listing_may_be(file))
+        listing_close(&listing);
+    finder_destroy(site.finder);
+    return is;
+}
+
+/* What says of the images in a part that has no class folders what they are: a list in it, as Tiny-ImageNet's
+ * val/val_annotations.txt, or one of its name beside it, as GTSRB's Test.csv. NULL: nothing does. */
+static struct tree_node *find_list(const struct study *study, enum dataset_split split, struct tree_node *part)
+{
+    for (size_t i = 0; i < part->children; i++)
+        if (is_list(study, &part->child[i], part))
+            return &part->child[i];
+    struct tree_node *above = part->parent;
+    for (size_t i = 0; above && i < above->children; i++)
+        if (listing_may_be(&above->child[i]) && listing_part(&above->child[i]) == split &&
+            is_list(study, &above->child[i], part))
+            return &above->child[i];
+    return NULL;
+}
+
+/* Whether the images of a part lie in it, or in one folder that is no class. */
+static bool is_flat(const struct study *study, struct tree_node *part)
+{
+    struct tree_node *only = only_folder(study->site->tree, part);
+    return tree_count(study->site->tree, part).folders == 0 ||
+           (only && is_no_class(only->name) && tree_count(study->site->tree, only).folders == 0);
+}
+
+static void leave_out(struct study *study, enum dataset_split split)
+{
+    char *path = name_of(study, study->part[split]);
+    dataset_note(study->dataset, "%s: its images lie in no class folders; they are not used", path);
+    mem_free(path);
+    study->part[split] = NULL;
+}
+
+static bool study_part(struct study *study, enum dataset_split split, struct error *error)
+{
+    struct tree_node *part = study->part[split];
+    bool flat = is_flat(study, part);
+    study->list[split] = flat ? find_list(study, split, part) : NULL;
+    if (study->list[split])
+        return true;
+    if (flat && split != DATASET_TRAIN && study->part[DATASET_TRAIN]) {
+        leave_out(study, split);
+        return true;
+    }
+    struct tree_node *inner = unwrap(study->site->tree, part, 2);
+    if (!check_classes(study, inner, error))
+        return false;
+    add_classes(study, split, inner);
+    return true;
+}
+
 static bool study_parts(struct study *study, struct error *error)
 {
-    for (enum dataset_split s = 0; s < DATASET_PARTS; s++) {
-        if (!study->part[s])
-            continue;
-        struct tree_node *inner = unwrap(study->site->tree, study->part[s], 2);
-        if (!check_classes(study, inner, error))
+    for (enum dataset_split s = 0; s < DATASET_PARTS; s++)
+        if (study->part[s] && !study_part(study, s, error))
             return false;
-        add_classes(study, s, inner);
-    }
     return true;
 }
 
@@ -462,6 +526,31 @@ static void read_grounds(const struct study *study)
         scan_folder(dataset, study->site->tree, ground[g].folder, ground[g].split, ground[g].label);
 }
 
+static bool read_list(const struct study *study, enum dataset_split split, struct error *error)
+{
+    struct tree_node *file = study->list[split];
+    const struct tree *tree = study->site->tree;
+    struct listing_site site = {tree, finder_create(tree, study->part[split]), ""};
+    struct listing listing;
+    struct records records = {0};
+    bool done = listing_open(&listing, &site, file, error) &&
+                records_take(&records, &listing, &site, split, study->dataset, error) &&
+                records_fill(&records, tree, file->parent, study->dataset, error);
+    records_finish(&records);
+    listing_close(&listing);
+    finder_destroy(site.finder);
+    return done;
+}
+
+static bool read_all(const struct study *study, struct error *error)
+{
+    read_grounds(study);
+    for (enum dataset_split s = 0; s < DATASET_PARTS; s++)
+        if (study->list[s] && !read_list(study, s, error))
+            return false;
+    return true;
+}
+
 /* "class folders below Training/ and Testing/". */
 static char *describe(const struct study *study)
 {
@@ -485,6 +574,43 @@ static char *describe(const struct study *study)
     return text;
 }
 
+/* Two names that are the same but for their digits: "part_1" and "part_2". */
+static bool differ_in_digits(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+    while (*a || *b) {
+        a += strspn(a, digits);
+        b += strspn(b, digits);
+        if (*a != *b)
+            return false;
+        a += *a != '\0';
+        b += *b != '\0';
+    }
+    return true;
+}
+
+bool layout_folders_plausible(const struct layout_site *site, bool *parts)
+{
+    struct dataset notes = {0};
+    struct study study = {.site = site, .dataset = &notes};
+    struct error unused;
+    bool plausible = site->at->kind == TREE_FOLDER && study_folder(&study, &unused) && study.grounds > 1;
+    size_t others = 0;
+    for (size_t g = 0; plausible && g < study.grounds; g++) {
+        const char *name = study.ground[g].class_name;
+        bool holds = holds_images(site->tree, study.ground[g].folder, 0);
+        bool number = name[strspn(name, "0123456789")] == '\0';
+        others +=
+            holds && g > 0 && !is_no_class(name) && (number || !differ_in_digits(name, study.ground[0].class_name));
+    }
+    *parts = study.part[DATASET_TRAIN] || study.part[DATASET_VAL] || study.part[DATASET_TEST];
+    mem_free(study.ground);
+    for (size_t i = 0; i < notes.notes; i++)
+        mem_free(notes.note[i]);
+    mem_free(notes.note);
+    return plausible && others > 0;
+}
+
 bool layout_folders_fit(const struct layout_site *site)
 {
     return site->at->kind == TREE_FOLDER;
@@ -494,14 +620,12 @@ bool layout_folders_fill(struct dataset *dataset, const struct layout_site *site
 {
     if (site->at->kind != TREE_FOLDER)
         return error_set(error, ERROR_DATA,
-                         "%s: not a folder; a dataset is a folder with one folder of images a class, or an IDX file",
+                         "%s: neither a folder of images, nor a table or list of them, nor a file that holds many",
                          dataset->path);
     struct study study = {.site = site, .dataset = dataset};
-    bool done = study_folder(&study, error);
-    if (done) {
-        read_grounds(&study);
+    bool done = study_folder(&study, error) && read_all(&study, error);
+    if (done)
         dataset->layout = describe(&study);
-    }
     mem_free(study.ground);
     return done;
 }

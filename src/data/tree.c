@@ -189,9 +189,15 @@ void tree_look(const struct tree *tree, struct tree_node *folder)
 struct tree_node *tree_child(const struct tree *tree, struct tree_node *folder, const char *name)
 {
     tree_look(tree, folder);
-    for (size_t i = 0; i < folder->children; i++)
-        if (strcmp(folder->child[i].name, name) == 0)
-            return &folder->child[i];
+    size_t first = 0, end = folder->children;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        int order = strcmp(name, folder->child[middle].name);
+        if (order == 0)
+            return &folder->child[middle];
+        first = order > 0 ? middle + 1 : first;
+        end = order > 0 ? end : middle;
+    }
     return NULL;
 }
 

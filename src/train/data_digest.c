@@ -21,6 +21,8 @@ static struct hash hash_names(const struct dataset *dataset)
             int32_t label = images->item[i].label;
             hash_add(hash, name, strlen(name) + 1);
             hash_add(hash, &label, sizeof label);
+            if (dataset->weighted)
+                hash_add(hash, &images->item[i].weight, sizeof images->item[i].weight);
         }
     }
     return hash_end(hash);

@@ -52,6 +52,8 @@ struct dataset_request experiment_data(const struct experiment *experiment)
                                     .val = experiment->data.val,
                                     .seed = experiment->train.seed,
                                     .layout = experiment->data.layout,
+                                    .columns = experiment->data.columns,
+                                    .pattern = experiment->data.pattern,
                                     .trains = true};
 }
 

@@ -18,6 +18,7 @@ struct dataset_item {
     const struct dataset_pixels *pixels; /* NULL: an image file */
     size_t number;                       /* within the pixels */
     struct file_stamp stamp;             /* of the file when the dataset was opened; all zero: not known */
+    float weight;                        /* in the loss, where the dataset is `weighted` */
 };
 /* What a run looks at is below DATASET_SPLITS; the test part is kept apart from it. */
 enum dataset_split { DATASET_TRAIN, DATASET_VAL, DATASET_TEST, DATASET_PARTS, DATASET_SPLITS = DATASET_TEST };
@@ -47,10 +48,11 @@ struct dataset {
     struct dataset_pixels **pixels; /* what items lie in that are no files of their own */
     size_t pixels_count;
     bool numbered; /* class names are numbers, in their order */
+    bool weighted; /* the data say how much each image weighs */
 };
 
 /* How data lie; AUTO: their content tells. */
-enum dataset_layout { DATASET_AUTO, DATASET_FOLDERS, DATASET_IDX, DATASET_LAYOUTS };
+enum dataset_layout { DATASET_AUTO, DATASET_FOLDERS, DATASET_TABLE, DATASET_LIST, DATASET_NAMES, DATASET_IDX, DATASET_CIFAR, DATASET_LAYOUTS };
 extern const char *const dataset_layout_names[]; /* "folders"; NULL at the end */
 
 struct dataset_request {
@@ -58,6 +60,8 @@ struct dataset_request {
     const char *val; /* NULL or "": as the data say; a share such as "0.2"; or where validation images lie */
     uint64_t seed;   /* of a share */
     enum dataset_layout layout;
+    const char *columns; /* of a table: "PATH, LABEL, SPLIT, WEIGHT", names or numbers; NULL or "": found by name */
+    const char *pattern; /* of names that hold their class (thaw/base/pattern.h); NULL or "": none */
     bool trains; /* a class folder without any image is no class, and one of whose files none can be read is refused */
 };
 
