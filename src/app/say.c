@@ -118,8 +118,7 @@ static struct pending *pending_of(const FILE *stream)
     return &pending[stream == stderr];
 }
 
-/* Columns of the terminal; 0: it is none, or does not say. */
-static int columns_of(FILE *stream)
+int say_columns(FILE *stream)
 {
     struct winsize size = {0};
     return isatty(fileno(stream)) && ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
@@ -188,7 +187,7 @@ static void add(FILE *stream, const char *text, int columns)
 
 static void say_all(FILE *stream, const char *format, va_list *args)
 {
-    int columns = columns_of(stream);
+    int columns = say_columns(stream);
     if (columns < 20) {
         put(stream, format, args);
         return;
@@ -222,7 +221,7 @@ void say_on(FILE *stream, const char *format, ...)
 
 void say_own(FILE *stream, const char *text)
 {
-    int columns = columns_of(stream);
+    int columns = say_columns(stream);
     if (columns < 20)
         fputs(text, stream);
     else
@@ -244,7 +243,7 @@ void say_bar(const char *format, ...)
 {
     char *text = NULL;
     size_t size = 0;
-    int columns = columns_of(stderr);
+    int columns = say_columns(stderr);
     FILE *to = isatty(STDERR_FILENO) ? open_memstream(&text, &size) : NULL;
     if (!to)
         return;

@@ -15,6 +15,8 @@ void say_own(FILE *stream, const char *text);
 /* A line on standard error that the next one takes the place of; cut where the terminal ends. Only where that is one. */
 void say_bar(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_bar_over(void);
+/* Columns of the terminal; 0: the stream is none, or that is not known. */
+int say_columns(FILE *stream);
 /* Hands to the stream what has no line end yet, a question, too. */
 void say_flush(FILE *stream);
 

@@ -59,6 +59,30 @@ static json_t *run_object(const struct rundir_summary *run)
     return object;
 }
 
+/* --- as a table --- */
+
+enum { NAME, STATE, EPOCHS, BEST, LAST, LEARNING, TIME, TAGS, CELLS };
+
+/* goes: which one is left out first where a terminal is too narrow, 1..; 0: none goes. */
+static const struct cell_row {
+    const char *title;
+    bool left;
+    int goes;
+} cell_rows[CELLS] = {
+    [NAME] = {"run", true, 0},   [STATE] = {"state", true, 0}, [EPOCHS] = {"epochs", false, 5},
+    [BEST] = {"best", false, 0}, [LAST] = {"last", false, 2},  [LEARNING] = {"learning", false, 1},
+    [TIME] = {"time", false, 3}, [TAGS] = {"tags", true, 4},
+};
+
+struct cells {
+    char room[CELLS][32];
+    const char *text[CELLS];
+};
+
+struct layout {
+    int width[CELLS]; /* 0: it is left out */
+};
+
 static void share_text(char *text, size_t room, double share)
 {
     if (share >= 0)
@@ -67,21 +91,87 @@ static void share_text(char *text, size_t room, double share)
         snprintf(text, room, "-");
 }
 
-static void tell_head(void)
+static void fill_cells(struct cells *cells, const struct rundir_summary *run)
 {
-    say("%-44s  %-13s  %9s  %9s  %9s  %9s  %10s  %s\n", "run", "state", "epochs", "best", "last", "learning", "time",
-        "tags");
+    for (int i = 0; i < CELLS; i++)
+        cells->text[i] = cells->room[i];
+    cells->text[NAME] = run->name;
+    cells->text[STATE] = state(run);
+    cells->text[TAGS] = run->labels.all;
+    snprintf(cells->room[EPOCHS], sizeof cells->room[EPOCHS], "%d/%d", run->epochs_done, run->epochs);
+    share_text(cells->room[BEST], sizeof cells->room[BEST], run->best_accuracy);
+    share_text(cells->room[LAST], sizeof cells->room[LAST], run->last_accuracy);
+    print_count(cells->room[LEARNING], (double)run->params_trainable);
+    snprintf(cells->room[TIME], sizeof cells->room[TIME], "%.0f s", run->seconds);
 }
 
-static void tell_run(const struct rundir_summary *run)
+static void widen(struct layout *layout, const char *const text[CELLS])
 {
-    char epochs[24], best[16], last[16], learns[PRINT_COUNT];
-    snprintf(epochs, sizeof epochs, "%d/%d", run->epochs_done, run->epochs);
-    share_text(best, sizeof best, run->best_accuracy);
-    share_text(last, sizeof last, run->last_accuracy);
-    say("%-44s  %-13s  %9s  %9s  %9s  %9s  %8.0f s%s%s\n", run->name, state(run), epochs, best, last,
-        print_count(learns, (double)run->params_trainable), run->seconds, run->labels.all[0] ? "  " : "",
-        run->labels.all);
+    for (int i = 0; i < CELLS; i++)
+        layout->width[i] = (int)strlen(text[i]) > layout->width[i] ? (int)strlen(text[i]) : layout->width[i];
+}
+
+static int width_of(const struct layout *layout)
+{
+    int all = -2;
+    for (int i = 0; i < CELLS; i++)
+        all += layout->width[i] > 0 ? layout->width[i] + 2 : 0;
+    return all;
+}
+
+/* As wide as what is in it; a terminal has the columns that fit, so that a run is one line. */
+static struct layout lay_out(const struct rundir_summary *list, const bool *shown, size_t count)
+{
+    struct layout layout = {0};
+    const char *titles[CELLS];
+    int columns = say_columns(stdout);
+    for (size_t i = 0; i < count; i++) {
+        struct cells cells;
+        fill_cells(&cells, &list[i]);
+        if (shown[i])
+            widen(&layout, cells.text);
+    }
+    for (int i = 0; i < CELLS; i++)
+        titles[i] = layout.width[i] > 0 ? cell_rows[i].title : ""; /* without tags, no column of them */
+    widen(&layout, titles);
+    for (int round = 1; columns > 0 && width_of(&layout) > columns && round <= CELLS; round++)
+        for (int i = 0; i < CELLS; i++)
+            layout.width[i] = cell_rows[i].goes == round ? 0 : layout.width[i];
+    return layout;
+}
+
+static void tell_cells(const struct layout *layout, const char *const text[CELLS])
+{
+    char *line = mem_string("");
+    for (int i = 0; i < CELLS; i++) {
+        if (layout->width[i] == 0)
+            continue;
+        char *before = line;
+        line = mem_format(cell_rows[i].left ? "%s%s%-*s" : "%s%s%*s", before, i > 0 ? "  " : "", layout->width[i],
+                          text[i]);
+        mem_free(before);
+    }
+    for (size_t length = strlen(line); length > 0 && line[length - 1] == ' ';)
+        line[--length] = '\0';
+    say("%s\n", line);
+    mem_free(line);
+}
+
+static void tell_head(const struct layout *layout)
+{
+    const char *titles[CELLS];
+    for (int i = 0; i < CELLS; i++)
+        titles[i] = cell_rows[i].title;
+    tell_cells(layout, titles);
+}
+
+static void tell_run(const struct layout *layout, const struct rundir_summary *run)
+{
+    struct cells cells;
+    fill_cells(&cells, run);
+    tell_cells(layout, cells.text);
+    if (layout->width[TAGS] == 0 && run->labels.all[0])
+        say("    tags: %s\n", run->labels.all);
     if (run->labels.note[0])
         say("    %s\n", run->labels.note);
     if (run->damage[0])
@@ -92,24 +182,27 @@ static size_t tell_list(const struct rundir_summary *list, size_t count, const c
                         bool json)
 {
     json_t *rows = json_array();
-    size_t shown = 0;
+    bool *shown = mem_array(count + 1, sizeof *shown);
+    size_t all = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!query_match(query, &list[i]))
-            continue;
-        if (json)
+        shown[i] = query_match(query, &list[i]);
+        all += shown[i];
+        if (shown[i] && json)
             json_array_append_new(rows, run_object(&list[i]));
-        else if (!shown)
-            tell_head();
-        if (!json)
-            tell_run(&list[i]);
-        shown++;
     }
+    const struct layout layout = lay_out(list, shown, count);
+    if (all > 0 && !json)
+        tell_head(&layout);
+    for (size_t i = 0; i < count && !json; i++)
+        if (shown[i])
+            tell_run(&layout, &list[i]);
     if (json)
         app_json(json_pack("{s:o, s:O}", "folder", text_to_json(folder), "runs", rows));
     else
-        say("%zu of %zu runs in %s\n", shown, count, folder);
+        say("%zu of %zu runs in %s\n", all, count, folder);
     json_decref(rows);
-    return shown;
+    mem_free(shown);
+    return all;
 }
 
 struct order {

@@ -205,40 +205,79 @@ static void json_is_exact(void **state)
     cli_finish(&outcome);
 }
 
+/* What a verb says on a terminal of so many columns. */
+enum { SAID = 1 << 15 };
+static void say_on_terminal(const char *const *words, unsigned short columns, char said[SAID])
+{
+    int host = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(host >= 0 && grantpt(host) == 0 && unlockpt(host) == 0);
+    int guest = open(ptsname(host), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_int_equal(ioctl(guest, TIOCSWINSZ, &(struct winsize){.ws_row = 24, .ws_col = columns}), 0);
+    struct termios raw;
+    tcgetattr(guest, &raw);
+    cfmakeraw(&raw);
+    tcsetattr(guest, TCSANOW, &raw);
+    struct outcome outcome = cli_run_into(words, dup(guest));
+    size_t used = 0;
+    fcntl(host, F_SETFL, O_NONBLOCK);
+    for (ssize_t got; (got = read(host, said + used, SAID - 1 - used)) > 0;)
+        used += (size_t)got;
+    said[used] = '\0';
+    close(guest);
+    close(host);
+    cli_finish(&outcome);
+    for (const char *line = said; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL))
+        if (strcspn(line, "\n") > columns)
+            fail_msg("%.*s", (int)strcspn(line, "\n"), line);
+}
+
 /* On a terminal lines break between words. */
 static void words_are_whole(void **state)
 {
     (void)state;
-    enum { COLUMNS = 50 };
     static const char *const words[][4] = {{"train", "--help"}, {"--help"}, {"train"}, {"models", "resnet18"}};
     for (size_t i = 0; i < THAW_LENGTH(words); i++) {
-        char said[1 << 15] = "";
-        int host = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_true(host >= 0 && grantpt(host) == 0 && unlockpt(host) == 0);
-        int guest = open(ptsname(host), O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_int_equal(ioctl(guest, TIOCSWINSZ, &(struct winsize){.ws_row = 24, .ws_col = COLUMNS}), 0);
-        struct termios raw;
-        tcgetattr(guest, &raw);
-        cfmakeraw(&raw);
-        tcsetattr(guest, TCSANOW, &raw);
-        struct outcome whole = cli_run(words[i]), outcome = cli_run_into(words[i], dup(guest));
+        char said[SAID];
+        struct outcome whole = cli_run(words[i]);
         assert_in_range(strlen(whole.out), 0, 3500); /* or it would wait for a reader */
-        size_t used = 0;
-        fcntl(host, F_SETFL, O_NONBLOCK);
-        for (ssize_t got; (got = read(host, said + used, sizeof said - 1 - used)) > 0;)
-            used += (size_t)got;
-        close(guest);
-        close(host);
-        /* the same words in the same order, and no line is too long */
+        say_on_terminal(words[i], 50, said);
+        /* the same words in the same order */
         char *left = NULL, *right = NULL, *a = whole.out, *b = said;
-        for (const char *line = said; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL))
-            if (strcspn(line, "\n") > COLUMNS)
-                fail_msg("%.*s", (int)strcspn(line, "\n"), line);
         for (char *x, *y; (x = strtok_r(a, " \n", &left)) && (y = strtok_r(b, " \n", &right)); a = b = NULL)
             assert_string_equal(x, y);
         cli_finish(&whole);
-        cli_finish(&outcome);
     }
+}
+
+/* A list of runs has the columns that fit; what is left out first says least. */
+static void a_run_is_one_line(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned short columns;
+        const char *line;
+    } rows[] = {
+        {120, "20261101-120000-resnet20-indian  finished     2/2  75.00 %  75.00 %     204 k  90 s  keep\n"},
+        {80, "20261101-120000-resnet20-indian  finished     2/2  75.00 %  75.00 %  90 s  keep\n"},
+        {63, "20261101-120000-resnet20-indian  finished     2/2  75.00 %\n    tags: keep\n"},
+    };
+    static const char events[] = "{\"kind\":\"run\",\"time\":1000,\"version\":2,\"model\":\"resnet20\",\"epochs\":2,"
+                                 "\"params_trainable\":204000,\"metrics\":[{\"name\":\"accuracy\",\"unit\":\"share\","
+                                 "\"better\":\"up\"}]}\n"
+                                 "{\"kind\":\"epoch\",\"time\":1001,\"epoch\":2,\"loss\":1}\n"
+                                 "{\"kind\":\"eval\",\"time\":1002,\"epoch\":2,\"metrics\":{\"accuracy\":0.75}}\n"
+                                 "{\"kind\":\"done\",\"time\":1090,\"elapsed\":90,\"epoch\":2,\"how\":\"finished\"}\n";
+    struct error error = {0};
+    char *run = cli_path("narrow/20261101-120000-resnet20-indian"), said[SAID];
+    assert_true(file_make_directories(run, &error));
+    write_file("narrow/20261101-120000-resnet20-indian/events.jsonl", events, sizeof events - 1);
+    write_file("narrow/20261101-120000-resnet20-indian/labels.json", "{\"tags\":[\"keep\"]}", 17);
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        say_on_terminal((const char *const[]){"runs", "--runs", "@narrow", NULL}, rows[i].columns, said);
+        if (!strstr(said, rows[i].line))
+            fail_msg("%s", said);
+    }
+    mem_free(run);
 }
 
 int main(void)
@@ -247,6 +286,7 @@ int main(void)
         cmocka_unit_test(nothing_steers_the_terminal),
         cmocka_unit_test(json_is_exact),
         cmocka_unit_test(words_are_whole),
+        cmocka_unit_test(a_run_is_one_line),
     };
     return cmocka_run_group_tests(tests, make, cli_remove_files);
 }

@@ -10,14 +10,14 @@
 
 static const struct session_run run_rows[RUNS] = {
     {"/data/runs/20261120-091200-indian-head", "20261120-091200-indian-head", "resnet20 american signs",
-     "/data/samples/indian", 1795165920, 9.4, 20, 20, 0.936, 0.934, 650, 269066, "finished", false, "", "", "", ""},
+     "/data/samples/indian", 1795165920, 9.4, 20, 20, 18, 0.936, 0.934, 650, 269066, "finished", false, "", "", "", ""},
     {"/data/runs/20261120-093000-indian-scratch", "20261120-093000-indian-scratch", "resnet20", "/data/samples/indian",
-     1795167000, 58, 20, 20, 0.612, 0.604, 269716, 0, "finished", false, "", "", "", ""},
+     1795167000, 58, 20, 20, 17, 0.612, 0.604, 269716, 0, "finished", false, "", "", "", ""},
     {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", "mobilenet_v1_0.25",
-     "/home/user/photos/hymenoptera", 1795269900, 33, 7, 15, 0.915, 0.902, 514, 475544, "stopped", false, "", "", "",
+     "/home/user/photos/hymenoptera", 1795269900, 33, 7, 15, 6, 0.915, 0.902, 514, 475544, "stopped", false, "", "", "",
      ""},
     {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", "vgg_slim american signs",
-     "/data/samples/american", 1795270260, 412.5, 3, 30, -1, -1, 594000, 0, "broken off", false, "", "", "", ""},
+     "/data/samples/american", 1795270260, 412.5, 3, 30, -1, -1, -1, 594000, 0, "broken off", false, "", "", "", ""},
 };
 
 void fake_init_runs(struct session *session)

@@ -609,6 +609,27 @@ static void test_questions_close_with_their_reason(void **state)
     see("there is nothing to stop");
 }
 
+/* The line of figures leaves words out before the best one. */
+static void test_the_best_is_told_in_any_case(void **state)
+{
+    (void)state;
+    static const struct {
+        double loss;
+        const char *seen;
+    } rows[] = {{0.5, "best 100.0%, epoch 18"}, {1000.25, "best 100.0% (18)"}, {10000000.25, "best 100.0%\n"}};
+    begin_run();
+    struct session_status *status = &stage.session->status;
+    status->phase = SESSION_FINISHED;
+    status->words = "finished";
+    status->accuracy = status->val_accuracy = status->best_accuracy = 1;
+    status->best_epoch = 18;
+    status->val_loss = 0.25;
+    for (size_t i = 0; i < THAW_LENGTH(rows); i++) {
+        status->loss = rows[i].loss;
+        see(rows[i].seen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -642,6 +663,7 @@ int main(void)
         WITH_STAGE(test_leaving_lets_the_run_go_on),
         WITH_STAGE(test_leaving_asks_where_it_stops_a_run),
         WITH_STAGE(test_questions_close_with_their_reason),
+        WITH_STAGE(test_the_best_is_told_in_any_case),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);
