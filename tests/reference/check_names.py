@@ -204,12 +204,126 @@ def known_archs(args):
     return {row["arch"] for row in thaw(args, "models")["models"] if row.get("arch")}
 
 
+class Chain(torch.nn.Module):
+    """Layers by name, called as `order` says: names, or functions."""
+
+    def __init__(self, order, **layers):
+        super().__init__()
+        self.order = order
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        for step in self.order:
+            x = getattr(self, step)(x) if isinstance(step, str) else step(x)
+        return x
+
+
+F = torch.nn.functional
+
+
+def pool(x):
+    return F.max_pool2d(x, 2)
+
+
+def flat(x):
+    return torch.flatten(x, 1)
+
+
+def two_convs(first, second, kernel, hidden, padding=0, channels=1):
+    """conv1, conv2, fc1, ...: relu and pooling behind each convolution."""
+    conv, linear = torch.nn.Conv2d, torch.nn.Linear
+    layers = {"conv1": conv(channels, first, kernel, padding=padding), "conv2": conv(first, second, kernel)}
+    order = ["conv1", F.relu, pool, "conv2", F.relu, pool, flat]
+    for i, (a, b) in enumerate(zip(hidden, hidden[1:])):
+        layers["fc%d" % (i + 1)] = linear(a, b)
+        order += ["fc%d" % (i + 1), F.relu]
+    return Chain(order[:-1], **layers)
+
+
+def mnist_example():
+    """Without its log_softmax."""
+    nn = torch.nn
+    return Chain(["conv1", F.relu, "conv2", F.relu, pool, "dropout1", flat, "fc1", F.relu, "dropout2", "fc2"],
+                 conv1=nn.Conv2d(1, 32, 3, 1), conv2=nn.Conv2d(32, 64, 3, 1), dropout1=nn.Dropout(0.25),
+                 dropout2=nn.Dropout(0.5), fc1=nn.Linear(9216, 128), fc2=nn.Linear(128, 10))
+
+
+def lenet5_d2l():
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2, 2), nn.Conv2d(6, 16, 5), nn.Sigmoid(),
+        nn.AvgPool2d(2, 2), nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(),
+        nn.Linear(84, 10))
+
+
+def vgg_cifar(widths):
+    nn, layers, before = torch.nn, [], 3
+    for width in widths:
+        if width == 0:
+            layers.append(nn.MaxPool2d(2, 2))
+            continue
+        layers += [nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+        before = width
+    return Chain(["features", flat, "classifier"], features=nn.Sequential(*layers, nn.AvgPool2d(1, 1)),
+                 classifier=nn.Linear(512, 10))
+
+
+class CifarBlock(torch.nn.Module):
+    def __init__(self, before, planes, stride, expansion):
+        super().__init__()
+        nn, wide = torch.nn, planes * expansion
+        self.last = 2 if expansion == 1 else 3
+        kernels = (3, 3) if expansion == 1 else (1, 3, 1)
+        strides = (stride, 1) if expansion == 1 else (1, stride, 1)
+        for i in range(self.last):
+            out = wide if i == self.last - 1 else planes
+            setattr(self, "conv%d" % (i + 1), nn.Conv2d(before if i == 0 else planes, out, kernels[i], strides[i],
+                                                        kernels[i] // 2, bias=False))
+            setattr(self, "bn%d" % (i + 1), nn.BatchNorm2d(out))
+        self.shortcut = nn.Sequential()
+        if stride != 1 or before != wide:
+            self.shortcut = nn.Sequential(nn.Conv2d(before, wide, 1, stride, bias=False), nn.BatchNorm2d(wide))
+
+    def forward(self, x):
+        y = x
+        for i in range(1, self.last + 1):
+            y = getattr(self, "bn%d" % i)(getattr(self, "conv%d" % i)(y))
+            y = F.relu(y) if i < self.last else y
+        return F.relu(y + self.shortcut(x))
+
+
+def resnet_cifar(blocks, expansion):
+    nn, before, layers = torch.nn, 64, {}
+    for layer, count in enumerate(blocks):
+        row = []
+        for i in range(count):
+            row.append(CifarBlock(before, 64 << layer, 2 if layer and not i else 1, expansion))
+            before = (64 << layer) * expansion
+        layers["layer%d" % (layer + 1)] = nn.Sequential(*row)
+    order = ["conv1", "bn1", F.relu, *layers, lambda x: F.avg_pool2d(x, 4), flat, "linear"]
+    return Chain(order, conv1=nn.Conv2d(3, 64, 3, 1, 1, bias=False), bn1=nn.BatchNorm2d(64), linear=nn.Linear(before, 10),
+                 **layers)
+
+
+def tutorial_models():
+    """As their tutorials write them."""
+    yield "cifar10_tutorial", lambda: two_convs(6, 16, 5, (400, 120, 84, 10), channels=3)
+    yield "mnist_example", mnist_example
+    yield "mnist_example_2018", lambda: two_convs(20, 50, 5, (800, 500, 10))
+    yield "lenet5", lambda: two_convs(6, 16, 5, (400, 120, 84, 10), padding=2)
+    yield "lenet5_d2l", lenet5_d2l
+    yield "vgg11_cifar", lambda: vgg_cifar((64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0))
+    yield "resnet18_cifar", lambda: resnet_cifar((2, 2, 2, 2), 1)
+
+
 def parts(args):
     """(part, model, the architecture that thaw should tell or None for any, maker)"""
-    for name in timm_names():
+    extra = [m[len("timm/"):] for m in args.models if m.startswith("timm/")]
+    for name in extra or timm_names():
         yield "timm", name, None, lambda n=name: timm.create_model(n)
     for part, models in (("efficientnet_pytorch", efficientnet_pytorch_models), ("transformers", transformers_models),
-                         ("wrapped", wrapped_models), ("fastai", fastai_models)):
+                         ("wrapped", wrapped_models), ("fastai", fastai_models), ("tutorials", tutorial_models)):
         for name, make in models():
             yield part, name, name, make
 
