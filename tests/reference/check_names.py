@@ -5,9 +5,9 @@
 
 For each model the library itself builds it with random weights whose activations neither vanish nor explode and with
 statistics near those of one image; torch saves the state dict under the model's name. The built `thaw` must recognise the
-file with nothing missing, unexpected, replaced or misfit, and give the library's logits for that image within 1e-4, as the
-L2 norm of the difference from float64 over that of the logits less their mean, or within twice what the library is off
-in float32 itself, which is the column before, 0 for networks of over 60 million parameters that are held against it (`thaw predict --logits`, from the PNG on, with the
+file with nothing missing, unexpected, replaced or misfit, and, but for the very large, give the library's logits for that
+image within 1e-4, as the L2 norm of the difference from float64 over that of the logits less their mean, or within twice
+what the library is off in float32 itself, which is the column before (`thaw predict --logits`, from the PNG on, with the
 preprocessing that thaw states). The parts:
 
   timm        the 200 of timm_names.txt; what thaw does not know is counted and named at the table's end
@@ -16,15 +16,15 @@ preprocessing that thaw states). The parts:
   fastai      torchvision's as a list of their children, with such a head
   tutorials   small networks as their tutorials write them
 
-A table goes to stdout, and to FILE. Exit 1 where a line is not in order. Needs torch, torchvision, timm, transformers,
-efficientnet_pytorch and Pillow; the scratch folder holds one file at a time.
+A table goes to stdout, and to FILE, of what is done where it is interrupted, too. Exit 1 where a line is not in order.
+Needs torch, torchvision, timm, transformers, efficientnet_pytorch and Pillow; the scratch folder holds one file at a time.
 """
 import argparse
 import json
 import os
 import subprocess
 import sys
-import time
+import textwrap
 import warnings
 import zlib
 
@@ -33,12 +33,12 @@ import timm
 import torch
 import torchvision
 from PIL import Image
+from torchvision.transforms import InterpolationMode, functional
 
 from check_torchvision import make_image, measure
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOLERANCE = 1e-4
-LARGE = 60e6  # parameters; such networks are held against float32
 TIMM_NAMES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "timm_names.txt")
 
 
@@ -100,9 +100,8 @@ def thaw(args, *words):
 def prepare(image, p):
     """What thaw states, done by Pillow."""
     if p["resize"]:
-        how = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}[p["interpolation"]]
-        image = torchvision.transforms.functional.resize(image, p["resize"], {Image.BILINEAR: torchvision.transforms.InterpolationMode.BILINEAR, Image.BICUBIC: torchvision.transforms.InterpolationMode.BICUBIC}[how])
-        image = torchvision.transforms.functional.center_crop(image, (p["height"], p["width"]))
+        image = functional.resize(image, p["resize"], InterpolationMode(p["interpolation"]))
+        image = functional.center_crop(image, (p["height"], p["width"]))
     else:
         image = image.resize((p["width"], p["height"]), Image.BILINEAR)
     x = np.asarray(image.convert("L") if p["channels"] == 1 else image, np.float64)
@@ -329,52 +328,77 @@ def parts(args):
             yield part, name, name, make
 
 
-def check(args, part, name, arch, make):
-    line = {"part": part, "model": name, "fault": ""}
-    path = os.path.join(args.scratch, name + ".pth")
+def make_model(name, make):
     torch.manual_seed(zlib.crc32(name.encode()))
-    model = make().eval()
+    return make().eval()
+
+
+def check_names(args, line, arch, make):
+    """The library's own names and shapes, with any values."""
+    path = os.path.join(args.scratch, line["model"] + ".pth")
+    model = make_model(line["model"], make)
+    line["params"] = sum(p.numel() for p in model.parameters())
     torch.save(model.state_dict(), path)
+    del model
     try:
         shown = thaw(args, "models", "show", path)
-        line["arch"] = shown["arch"]
-        counts = shown["match"]["counts"]
+        line["arch"], line["preprocess"], counts = shown["arch"], shown["preprocess"], shown["match"]["counts"]
         line["used"], line["ignored"] = counts["loaded"] + counts["converted"], counts["ignored"]
         bad = {k: counts[k] for k in ("replaced", "does not fit", "missing", "unexpected") if counts[k]}
         if bad:
             line["fault"] = str(bad)
         if arch and shown["arch"] != arch:
-            line["fault"] += "; recognised as " + shown["arch"]
-        x = prepare(Image.open(os.path.join(args.scratch, "image.png")), shown["preprocess"])
-        randomise(model, x)
-        torch.save(model.state_dict(), path)
-        single = want = forward(model, x)[0].double().numpy()
-        if sum(p.numel() for p in model.parameters()) < LARGE:
-            want = forward(model.double(), x.double())[0].numpy()
-        have = np.array(thaw(args, "predict", "--logits", "--weights", path,
-                             os.path.join(args.scratch, "image.png"))["images"][0]["logits"])
-        scale = np.linalg.norm(want - want.mean())
-        line["torch"], line["difference"] = np.linalg.norm(single - want) / scale, np.linalg.norm(have - want) / scale
-        if not line["difference"] < max(TOLERANCE, 2 * line["torch"]):
-            line["fault"] += "; logits differ"
+            line["fault"] += " recognised as " + shown["arch"]
     except RuntimeError as problem:
         line["unknown"] = "not the weights of an architecture" in str(problem)
         line["fault"] = str(problem).replace(path + ": ", "")[:120]
     finally:
         os.remove(path)
-    return line
 
 
-def print_line(out, line):
-    if "used" in line:
-        text = "%-21s %-28s %-26s %5d %5d  %s  %s  %s" % (
-            line["part"], line["model"], line["arch"], line["used"], line["ignored"],
-            *("%.1e" % line[c] if c in line else "-      " for c in ("torch", "difference")), line["fault"] or "ok")
-    else:
-        text = "%-21s %-28s %s" % (line["part"], line["model"], line["fault"])
-    print(text, flush=True)
-    if out:
-        out.write(text.rstrip() + "\n")
+def check_logits(args, line, make):
+    path, image = os.path.join(args.scratch, line["model"] + ".pth"), os.path.join(args.scratch, "image.png")
+    model = make_model(line["model"], make)
+    x = prepare(Image.open(image), line["preprocess"])
+    randomise(model, x)
+    torch.save(model.state_dict(), path)
+    single = forward(model, x)[0].double().numpy()
+    want = forward(model.double(), x.double())[0].numpy()
+    try:
+        have = np.array(thaw(args, "predict", "--logits", "--weights", path, image)["images"][0]["logits"])
+        scale = np.linalg.norm(want - want.mean())
+        line["torch"], line["difference"] = np.linalg.norm(single - want) / scale, np.linalg.norm(have - want) / scale
+        if not line["difference"] < max(TOLERANCE, 2 * line["torch"]):
+            line["fault"] += " logits differ"
+    except RuntimeError as problem:
+        line["fault"] += str(problem)[:120]
+    finally:
+        os.remove(path)
+
+
+def text_of(line):
+    if "used" not in line:
+        return "%-21s %-28s %s" % (line["part"], line["model"], line["fault"])
+    return "%-21s %-28s %-26s %5d %5d  %s  %s  %s" % (
+        line["part"], line["model"], line["arch"], line["used"], line["ignored"],
+        *("%.1e" % line[c] if c in line else "      -" for c in ("torch", "difference")), line["fault"] or "ok")
+
+
+def write_table(args, lines):
+    known = [line for line in lines if not line.get("unknown")]
+    good = [line for line in known if not line["fault"]]
+    listed = [line for line in lines if line["part"] == "timm"]
+    out = ["library               model                        architecture                used ignored torch  thaw"]
+    out += [text_of(line).rstrip() for line in known]
+    out.append("%d lines, %d in order, %d of them with their logits" % (
+        len(known), len(good), sum("difference" in line for line in good)))
+    out.append("of timm's list: %d of %d open" % (sum(line["part"] == "timm" for line in good), len(listed)))
+    out += textwrap.wrap("not known: " + " ".join(line["model"] for line in listed if line.get("unknown")), 118)
+    print("\n".join(out))
+    if args.table:
+        with open(args.table, "w") as table:
+            table.write("\n".join(out) + "\n")
+    return len(known) - len(good)
 
 
 def main():
@@ -382,6 +406,7 @@ def main():
     parser.add_argument("--thaw", required=True)
     parser.add_argument("--scratch", required=True)
     parser.add_argument("--table")
+    parser.add_argument("--largest", type=float, default=100, help="million parameters whose logits are computed")
     parser.add_argument("models", nargs="*")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -389,27 +414,23 @@ def main():
     torch.set_grad_enabled(False)
     os.makedirs(args.scratch, exist_ok=True)
     make_image(os.path.join(args.scratch, "image.png"))
-    out = open(args.table, "w") if args.table else None
-    start, lines, unknown = time.time(), [], []
-    for part, name, arch, make in parts(args):
-        if args.models and not any(m in ("%s/%s" % (part, name), part) for m in args.models):
-            continue
-        line = check(args, part, name, arch, make)
-        if line.get("unknown") and part == "timm":
-            unknown.append(name)
-            continue
-        print_line(out, line)
-        lines.append(line)
-    bad = sum(bool(line["fault"]) for line in lines)
-    opened = sum(line["part"] == "timm" and not line["fault"] for line in lines)
-    ends = ["%d lines, %d in order" % (len(lines), len(lines) - bad),
-            "of timm's list: %d of %d open" % (opened, opened + len(unknown)), "not known: " + " ".join(unknown)]
-    for end in ends:
-        print(end)
-        if out:
-            out.write(end + "\n")
-    print("%.0f seconds" % (time.time() - start))
-    sys.exit(bad > 0)
+    lines, makers = [], []
+    try:
+        for part, name, arch, make in parts(args):
+            if args.models and not any(m in ("%s/%s" % (part, name), part) for m in args.models):
+                continue
+            line = {"part": part, "model": name, "fault": ""}
+            check_names(args, line, arch, make)
+            lines.append(line)
+            makers.append((line, make))
+            print(text_of(line), flush=True)
+        for line, make in sorted(makers, key=lambda m: m[0]["params"] * m[0].get("preprocess", {}).get("height", 0) ** 2):
+            if "used" in line and line["params"] <= 1e6 * args.largest:
+                check_logits(args, line, make)
+                print(text_of(line), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted")
+    sys.exit(write_table(args, lines) > 0)
 
 
 if __name__ == "__main__":
