@@ -53,12 +53,16 @@ static bool *find_trunk(const struct head *head, const struct graph *graph)
     return taken;
 }
 
-/* "classifier." of "classifier.1"; a layer that stands alone has none but itself. */
-static const char *siblings(const char *layer, char text[GRAPH_NAME_MAX])
+/* What the names of a layer's siblings begin with in the file: "classifier." for "classifier.1.weight", "fc" for "fc.weight",
+ * which stands alone. The caller frees. */
+static char *siblings(const char *tensor)
 {
-    const char *dot = strrchr(layer, '.');
-    snprintf(text, GRAPH_NAME_MAX, "%.*s", dot ? (int)(dot + 1 - layer) : GRAPH_NAME_MAX - 1, layer);
-    return text;
+    const char *leaf = strrchr(tensor, '.'), *dot = leaf;
+    while (dot && dot > tensor && dot[-1] != '.')
+        dot--;
+    if (!leaf)
+        return mem_string(tensor);
+    return mem_format("%.*s", (int)((dot > tensor ? dot : leaf) - tensor), tensor);
 }
 
 static void look(struct head *head, const struct graph *graph)
@@ -68,22 +72,25 @@ static void look(struct head *head, const struct graph *graph)
         const struct shape *shape = shape_of(head, i);
         if (taken[i] || !tensor_type_is_float(weights_get(head->weights, i)->type))
             continue;
+        if (strncmp(weights_get(head->weights, i)->name, head->within, strlen(head->within)) != 0)
+            continue;
         if (is_matrix(shape) && ends_in(head->index->name[i], ".weight") && head->layers < LAYERS_MAX)
             head->layer[head->layers++] = i;
         else if (is_matrix(shape))
             head->more++;
-        bool near = strncmp(head->index->name[i], head->within, strlen(head->within)) == 0;
-        head->normed |= near && ends_in(head->index->name[i], "running_var") && shape->dim[0] == head->features;
+        head->normed |= ends_in(head->index->name[i], "running_var") && shape->dim[0] == head->features;
     }
     mem_free(taken);
 }
 
 /* Whether some layer reads the features, and another one what it gives. */
-static bool is_deep(const struct head *head, int first)
+static bool is_deep(const struct head *head)
 {
     for (int i = 0; i < head->layers; i++)
-        if (i != first && shape_of(head, head->layer[i])->dim[1] == shape_of(head, head->layer[first])->dim[0])
-            return true;
+        for (int j = 0; j < head->layers; j++)
+            if (i != j && shape_of(head, head->layer[i])->dim[1] == head->features &&
+                shape_of(head, head->layer[j])->dim[1] == shape_of(head, head->layer[i])->dim[0])
+                return true;
     return false;
 }
 
@@ -147,16 +154,15 @@ void bind_index_adopt_head(struct bind_index *index, const struct graph *graph, 
         return;
     int weight = graph->node[node].first_param;
     const struct shape *native = &graph->param[weight].shape;
-    bool known = bind_index_find(index, graph->param[weight].name) >= 0;
-    char within[GRAPH_NAME_MAX];
-    struct head head = {.weights = weights,
-                        .index = index,
-                        .features = native->dim[native->rank - 2],
-                        .within = known ? siblings(graph->node[node].name, within) : ""};
+    long known = bind_index_find(index, graph->param[weight].name);
+    char *within = known >= 0 ? siblings(weights_get(weights, (size_t)known)->name) : mem_string("");
+    struct head head = {
+        .weights = weights, .index = index, .features = native->dim[native->rank - 2], .within = within};
     look(&head, graph);
+    mem_free(within);
     int readers = count_readers(&head, &only);
-    bool deep = readers > 0 && is_deep(&head, only);
-    if (head.layers == 0 || (known && !deep && !head.normed))
+    bool deep = is_deep(&head);
+    if (head.layers == 0 || (known >= 0 && !deep && !head.normed))
         return;
     if (readers == 1 && !deep && !head.normed) {
         adopt(&head, graph, weight, head.layer[only]);

@@ -184,6 +184,17 @@ static struct seen look_at(const struct shape *shape, enum weights_layout layout
     return seen;
 }
 
+/* Whether any of three names is there, of the first, a middle and the last tensor: else hardly any other is. */
+static bool is_worth_a_look(const struct bind_zoo *zoo, const struct signature *signature,
+                            const struct bind_index *index)
+{
+    const struct trace *trace = &zoo->trace[signature->first];
+    size_t last = signature->count - 1;
+    return signature->count > 0 && (bind_index_find_digest(index, trace[0].name) >= 0 ||
+                                    bind_index_find_digest(index, trace[last / 2].name) >= 0 ||
+                                    bind_index_find_digest(index, trace[last].name) >= 0);
+}
+
 struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weights *weights,
                                  const struct bind_index *index)
 {
@@ -194,6 +205,8 @@ struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weight
         seen[i] = look_at(&weights_get(weights, i)->shape, layout);
     for (size_t s = 0; s < zoo->signatures; s++) {
         const struct signature *signature = &zoo->signature[s];
+        if (!is_worth_a_look(zoo, signature, index))
+            continue;
         struct bind_guess own = {.trunk = (int)signature->count};
         for (size_t t = signature->first; t < signature->first + signature->count; t++) {
             long found = bind_index_find_digest(index, zoo->trace[t].name);

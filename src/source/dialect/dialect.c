@@ -102,20 +102,31 @@ static char *translate(const struct dialect *dialect, const char *name)
     return NULL;
 }
 
+/* The name of a layer's first parameter there. */
+static char *name_first(const struct dialect *dialect, const struct graph_param *param, const char *role)
+{
+    char own[2 * GRAPH_NAME_MAX];
+    if (role[0])
+        snprintf(own, sizeof own, "%s%s", role, strrchr(param->name, '.'));
+    char *name = translate(dialect, role[0] ? own : param->name);
+    return name ? name : mem_string(param->name);
+}
+
 char **dialect_names(const struct dialect *dialect, const struct graph *graph)
 {
     char **names = mem_array((size_t)graph->params + 1, sizeof *names);
     dialect_role *role = mem_array((size_t)graph->nodes, sizeof *role);
     if (dialect->roles)
         dialect_find_roles(graph, dialect->blocks, role);
-    for (int p = 0; p < graph->params; p++) {
-        const struct graph_param *param = &graph->param[p];
-        const char *own = role[param->node];
-        char *name = own[0] ? mem_format("%s%s", own, strrchr(param->name, '.')) : mem_string(param->name);
-        names[p] = translate(dialect, name);
-        if (!names[p])
-            names[p] = mem_string(param->name);
-        mem_free(name);
+    for (int n = 0; n < graph->nodes; n++) {
+        const struct graph_node *node = &graph->node[n];
+        const struct graph_param *param = &graph->param[node->first_param];
+        for (int i = 0; i < node->params; i++) { /* the others are called after the first */
+            char **name = &names[node->first_param + i], *first = names[node->first_param];
+            *name = i == 0
+                        ? name_first(dialect, param, role[n])
+                        : mem_format("%.*s%s", (int)(strrchr(first, '.') - first), first, strrchr(param[i].name, '.'));
+        }
     }
     mem_free(role);
     return names;

@@ -19,7 +19,7 @@ struct dialect {
     const char *library; /* "timm" */
     const char *archs;   /* names of architectures between blanks; "regnet_*": all that begin so */
     bool roles;          /* the own side is a layer's role (roles.c) in place of its name */
-    const int *blocks;   /* for roles: blocks a stage, ended by 0; NULL: a stage is what has equal channels */
+    const int *blocks;   /* for roles: blocks a stage, ended by 0; NULL: as roles.c tells them */
     const struct dialect_rule *rule;
     size_t rules;
 };

@@ -83,14 +83,19 @@ static void name_gates(struct reading *r, const char *prefix, int first, int las
             snprintf(r->role[n], sizeof *r->role, "%s.%s.conv", prefix, parts[part++]);
 }
 
-static void next_stage(struct reading *r, int channels)
+/* Before a block of `parts` convolutions from i on: it begins a stage where it halves the image or changes the channels. */
+static void next_stage(struct reading *r, int i, int parts)
 {
-    bool ended = r->blocks ? r->block == r->blocks[r->stage] : r->channels != channels;
+    bool ended = r->channels != r->graph->node[r->conv[i + parts - 1]].shape.c;
+    for (int p = 0; p < parts; p++)
+        ended = ended || r->graph->node[r->conv[i + p]].attrs.stride_h > 1;
+    if (r->blocks)
+        ended = r->block == r->blocks[r->stage];
     if (r->number > 0 && ended) {
         r->stage++;
         r->block = 0;
     }
-    r->channels = channels;
+    r->channels = r->graph->node[r->conv[i + parts - 1]].shape.c;
 }
 
 /* Names the block that begins with convolution i of the list; returns how many it has. */
@@ -114,7 +119,7 @@ static int name_block(struct reading *r, int i)
     int parts = kinds[kind].parts, last = i + parts - 1;
     if (last >= r->convs)
         return parts;
-    next_stage(r, r->graph->node[r->conv[last]].shape.c);
+    next_stage(r, i, parts);
     snprintf(prefix, sizeof prefix, "block.%d.%d.%d.%s", r->stage, r->block++, r->number++, kinds[kind].kind);
     for (int p = 0; p < parts; p++) {
         char path[48];

@@ -69,6 +69,7 @@ static const struct dialect_rule convnext[] = {
     {"features.{a}.{b}.layer_scale.weight", "stages.{a/2}.blocks.{b}.gamma"},
     {"features.{a}.{b}", "stages.{a/2}.downsample.{b}"},
     {"classifier.0", "head.norm"},
+    {"classifier.hidden", "head.pre_logits.fc"},
     {"classifier.2", "head.fc"},
 };
 
@@ -79,12 +80,13 @@ static const struct dialect_rule vgg[] = {
 };
 /* clang-format on */
 
-/* At half the widths two stages have equally many channels. */
+/* At half the widths two stages have equally many channels and no stride between them. */
 static const int small_blocks[] = {1, 2, 3, 2, 3, 0}, large_blocks[] = {1, 2, 3, 4, 2, 3, 0};
 
 const struct dialect dialects_timm[] = {
     {.library = "timm",
      .archs = "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 timm_efficientnet_b5 "
+              "efficientnet_es efficientnet_em efficientnet_el "
               "efficientnetv2_rw_* efficientnet_lite0 tf_efficientnet_* tf_efficientnetv2_* mobilenet_v2 mobilenetv2_* "
               "mnasnet*",
      .roles = true,

@@ -6,7 +6,8 @@
  *
  * Weights that were trained in TensorFlow (tf_*, as timm calls them; the files of efficientnet_pytorch and transformers)
  * want its SAME padding and a batch norm's eps of 1e-3: the same tensors as torchvision's, in another network. Lite has
- * relu6, no squeeze and excitation, and its stem, first and last stage as in B0 at every size. */
+ * relu6, no squeeze and excitation, and its stem, first and last stage as in B0 at every size; the ones for edge devices (es,
+ * em, el) relu, and plain convolutions in the early blocks. */
 #include "config.h"
 
 #include <math.h>
@@ -17,67 +18,76 @@
 struct row {
     enum { MB, FUSED, EDGE } block; /* EDGE: narrowed even where it widens nothing */
     int widen, kernel, stride, channels, layers;
+    int forced; /* the channels that are widened instead of the input's, at the full width; and nothing is added then; 0 */
 };
 /* clang-format off */
 static const struct row b0[] = {
-    {MB, 1, 3, 1, 16, 1},
-    {MB, 6, 3, 2, 24, 2},
-    {MB, 6, 5, 2, 40, 2},
-    {MB, 6, 3, 2, 80, 3},
-    {MB, 6, 5, 1, 112, 3},
-    {MB, 6, 5, 2, 192, 4},
-    {MB, 6, 3, 1, 320, 1},
+    {MB, 1, 3, 1, 16, 1, 0},
+    {MB, 6, 3, 2, 24, 2, 0},
+    {MB, 6, 5, 2, 40, 2, 0},
+    {MB, 6, 3, 2, 80, 3, 0},
+    {MB, 6, 5, 1, 112, 3, 0},
+    {MB, 6, 5, 2, 192, 4, 0},
+    {MB, 6, 3, 1, 320, 1, 0},
 };
 static const struct row v2_s[] = {
-    {FUSED, 1, 3, 1, 24, 2},
-    {FUSED, 4, 3, 2, 48, 4},
-    {FUSED, 4, 3, 2, 64, 4},
-    {MB, 4, 3, 2, 128, 6},
-    {MB, 6, 3, 1, 160, 9},
-    {MB, 6, 3, 2, 256, 15},
+    {FUSED, 1, 3, 1, 24, 2, 0},
+    {FUSED, 4, 3, 2, 48, 4, 0},
+    {FUSED, 4, 3, 2, 64, 4, 0},
+    {MB, 4, 3, 2, 128, 6, 0},
+    {MB, 6, 3, 1, 160, 9, 0},
+    {MB, 6, 3, 2, 256, 15, 0},
 };
 static const struct row v2_m[] = {
-    {FUSED, 1, 3, 1, 24, 3},
-    {FUSED, 4, 3, 2, 48, 5},
-    {FUSED, 4, 3, 2, 80, 5},
-    {MB, 4, 3, 2, 160, 7},
-    {MB, 6, 3, 1, 176, 14},
-    {MB, 6, 3, 2, 304, 18},
-    {MB, 6, 3, 1, 512, 5},
+    {FUSED, 1, 3, 1, 24, 3, 0},
+    {FUSED, 4, 3, 2, 48, 5, 0},
+    {FUSED, 4, 3, 2, 80, 5, 0},
+    {MB, 4, 3, 2, 160, 7, 0},
+    {MB, 6, 3, 1, 176, 14, 0},
+    {MB, 6, 3, 2, 304, 18, 0},
+    {MB, 6, 3, 1, 512, 5, 0},
 };
 static const struct row v2_l[] = {
-    {FUSED, 1, 3, 1, 32, 4},
-    {FUSED, 4, 3, 2, 64, 7},
-    {FUSED, 4, 3, 2, 96, 7},
-    {MB, 4, 3, 2, 192, 10},
-    {MB, 6, 3, 1, 224, 19},
-    {MB, 6, 3, 2, 384, 25},
-    {MB, 6, 3, 1, 640, 7},
+    {FUSED, 1, 3, 1, 32, 4, 0},
+    {FUSED, 4, 3, 2, 64, 7, 0},
+    {FUSED, 4, 3, 2, 96, 7, 0},
+    {MB, 4, 3, 2, 192, 10, 0},
+    {MB, 6, 3, 1, 224, 19, 0},
+    {MB, 6, 3, 2, 384, 25, 0},
+    {MB, 6, 3, 1, 640, 7, 0},
 };
 static const struct row v2_b[] = {
-    {FUSED, 1, 3, 1, 16, 1},
-    {FUSED, 4, 3, 2, 32, 2},
-    {FUSED, 4, 3, 2, 48, 2},
-    {MB, 4, 3, 2, 96, 3},
-    {MB, 6, 3, 1, 112, 5},
-    {MB, 6, 3, 2, 192, 8},
+    {FUSED, 1, 3, 1, 16, 1, 0},
+    {FUSED, 4, 3, 2, 32, 2, 0},
+    {FUSED, 4, 3, 2, 48, 2, 0},
+    {MB, 4, 3, 2, 96, 3, 0},
+    {MB, 6, 3, 1, 112, 5, 0},
+    {MB, 6, 3, 2, 192, 8, 0},
 };
 static const struct row v2_xl[] = {
-    {FUSED, 1, 3, 1, 32, 4},
-    {FUSED, 4, 3, 2, 64, 8},
-    {FUSED, 4, 3, 2, 96, 8},
-    {MB, 4, 3, 2, 192, 16},
-    {MB, 6, 3, 1, 256, 24},
-    {MB, 6, 3, 2, 512, 32},
-    {MB, 6, 3, 1, 640, 8},
+    {FUSED, 1, 3, 1, 32, 4, 0},
+    {FUSED, 4, 3, 2, 64, 8, 0},
+    {FUSED, 4, 3, 2, 96, 8, 0},
+    {MB, 4, 3, 2, 192, 16, 0},
+    {MB, 6, 3, 1, 256, 24, 0},
+    {MB, 6, 3, 2, 512, 32, 0},
+    {MB, 6, 3, 1, 640, 8, 0},
+};
+static const struct row edge[] = {
+    {EDGE, 4, 3, 1, 24, 1, 24},
+    {EDGE, 8, 3, 2, 32, 2, 0},
+    {EDGE, 8, 3, 2, 48, 4, 0},
+    {MB, 8, 5, 2, 96, 5, 0},
+    {MB, 8, 5, 1, 144, 4, 0},
+    {MB, 8, 5, 2, 192, 2, 0},
 };
 static const struct row v2_rw[] = {
-    {EDGE, 1, 3, 1, 24, 2},
-    {FUSED, 4, 3, 2, 48, 4},
-    {FUSED, 4, 3, 2, 64, 4},
-    {MB, 4, 3, 2, 128, 6},
-    {MB, 6, 3, 1, 160, 9},
-    {MB, 6, 3, 2, 272, 15},
+    {EDGE, 1, 3, 1, 24, 2, 0},
+    {FUSED, 4, 3, 2, 48, 4, 0},
+    {FUSED, 4, 3, 2, 64, 4, 0},
+    {MB, 4, 3, 2, 128, 6, 0},
+    {MB, 6, 3, 1, 160, 9, 0},
+    {MB, 6, 3, 2, 272, 15, 0},
 };
 /* clang-format on */
 
@@ -102,6 +112,9 @@ enum size {
     V2_B3,
     V2_RW_T,
     V2_RW_S,
+    EDGE_S,
+    EDGE_M,
+    EDGE_L,
     SIZES
 };
 static const struct model {
@@ -130,6 +143,9 @@ static const struct model {
     [V2_B1] = {v2_b, THAW_LENGTH(v2_b), 32, 1.0, 1.1, 1280, 0.2f, {1e-3f, 0.1f}},
     [V2_B2] = {v2_b, THAW_LENGTH(v2_b), 32, 1.1, 1.2, 1408, 0.3f, {1e-3f, 0.1f}},
     [V2_B3] = {v2_b, THAW_LENGTH(v2_b), 32, 1.2, 1.4, 1536, 0.3f, {1e-3f, 0.1f}},
+    [EDGE_S] = {edge, THAW_LENGTH(edge), 32, 1.0, 1.0, 1280, 0.2f, {1e-5f, 0.1f}},
+    [EDGE_M] = {edge, THAW_LENGTH(edge), 32, 1.0, 1.1, 1280, 0.2f, {1e-5f, 0.1f}},
+    [EDGE_L] = {edge, THAW_LENGTH(edge), 32, 1.2, 1.4, 1536, 0.3f, {1e-5f, 0.1f}},
     [V2_RW_T] = {v2_s, THAW_LENGTH(v2_s), 24, 0.8, 0.9, 1024, 0.2f, {1e-5f, 0.1f}},
     [V2_RW_S] = {v2_rw, THAW_LENGTH(v2_rw), 24, 1.0, 1.0, 1792, 0.2f, {1e-5f, 0.1f}},
 };
@@ -138,6 +154,7 @@ _Static_assert(THAW_LENGTH(models) == SIZES, "one row a model");
 /* What forms of the same sizes differ in. */
 struct form {
     bool same, lite;
+    bool edge;            /* relu, no squeeze and excitation */
     struct zoo_norm norm; /* eps 0: the model's own */
 };
 
@@ -146,7 +163,7 @@ struct making {
     struct graph *graph;
     const struct model *model;
     struct zoo_norm norm;
-    bool same, lite;
+    bool same, squeezes;
     enum op_kind activation;
 };
 
@@ -167,23 +184,9 @@ static int add_mbconv(const struct making *m, const char *prefix, int input, con
                      (struct zoo_conv){wide, 1, 1, 1, m->activation});
     x = add_conv(m, zoo_name(name, "%s.block.%d", prefix, part++), x,
                  (struct zoo_conv){wide, row->kernel, stride, wide, m->activation});
-    if (!m->lite)
+    if (m->squeezes)
         x = zoo_squeeze_excite(m->graph, zoo_name(name, "%s.block.%d", prefix, part++), x, in / 4, OP_SILU, OP_SIGMOID);
     return add_conv(m, zoo_name(name, "%s.block.%d", prefix, part), x,
-                    (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1});
-}
-
-static int add_fused(const struct making *m, const char *prefix, int input, const struct row *row, int channels,
-                     int stride)
-{
-    char name[ZOO_NAME];
-    bool narrows = row->widen > 1 || row->block == EDGE;
-    int wide = narrows ? m->graph->node[input].shape.c * row->widen : channels;
-    int x = add_conv(m, zoo_name(name, "%s.block.0", prefix), input,
-                     (struct zoo_conv){wide, row->kernel, stride, 1, m->activation});
-    if (!narrows)
-        return x;
-    return add_conv(m, zoo_name(name, "%s.block.1", prefix), x,
                     (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1});
 }
 
@@ -192,6 +195,21 @@ static int scale_width(const struct making *m, int channels)
 {
     double scaled = channels * m->model->widths;
     return m->model->row == v2_b ? ((int)scaled + 4) / 8 * 8 : zoo_divisible(scaled, 8);
+}
+
+static int add_fused(const struct making *m, const char *prefix, int input, const struct row *row, int channels,
+                     int stride)
+{
+    char name[ZOO_NAME];
+    bool narrows = row->widen > 1 || row->block == EDGE;
+    int from = row->forced ? scale_width(m, row->forced) : m->graph->node[input].shape.c;
+    int wide = narrows ? from * row->widen : channels;
+    int x = add_conv(m, zoo_name(name, "%s.block.0", prefix), input,
+                     (struct zoo_conv){wide, row->kernel, stride, 1, m->activation});
+    if (!narrows)
+        return x;
+    return add_conv(m, zoo_name(name, "%s.block.1", prefix), x,
+                    (struct zoo_conv){.channels = channels, .kernel = 1, .stride = 1});
 }
 
 static int add_row(const struct making *m, const char *prefix, int input, const struct row *row, bool scaled)
@@ -204,7 +222,7 @@ static int add_row(const struct making *m, const char *prefix, int input, const 
         zoo_name(name, "%s.%d", prefix, i);
         x = row->block == MB ? add_mbconv(m, name, x, row, channels, stride)
                              : add_fused(m, name, x, row, channels, stride);
-        if (stride == 1 && m->graph->node[before].shape.c == channels)
+        if (stride == 1 && m->graph->node[before].shape.c == channels && !row->forced)
             x = graph_add_binary(m->graph, zoo_name(sum, "%s.add", name), OP_ADD, x, before);
     }
     return x;
@@ -218,8 +236,10 @@ static void build_form(struct graph *graph, const struct zoo_arch *arch, const s
                              .model = model,
                              .norm = form->norm.eps > 0 ? form->norm : model->norm,
                              .same = form->same,
-                             .lite = form->lite,
-                             .activation = form->lite ? OP_RELU6 : OP_SILU};
+                             .squeezes = !form->lite && !form->edge,
+                             .activation = form->lite   ? OP_RELU6
+                                           : form->edge ? OP_RELU
+                                                        : OP_SILU};
     char name[ZOO_NAME];
     graph_begin_stage(graph, "features.0");
     int stem = form->lite ? model->stem : scale_width(&m, model->stem);
@@ -251,6 +271,16 @@ static void build_tf(struct graph *graph, const struct zoo_arch *arch, const str
 static void build_timm(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
 {
     build_form(graph, arch, options, &(struct form){.norm = {1e-5f, 0.1f}});
+}
+
+static void build_edge(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.edge = true});
+}
+
+static void build_tf_edge(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
+{
+    build_form(graph, arch, options, &(struct form){.same = true, .edge = true, .norm = {1e-3f, 0.1f}});
 }
 
 static void build_lite(struct graph *graph, const struct zoo_arch *arch, const struct zoo_options *options)
@@ -303,6 +333,12 @@ static const struct zoo_arch archs[] = {
     {"tf_efficientnetv2_b1", "EfficientNetV2", "EfficientNetV2-B1, weights from TensorFlow", ZOO_BICUBIC(240, 272), build_tf, V2_B1, 0, true},
     {"tf_efficientnetv2_b2", "EfficientNetV2", "EfficientNetV2-B2, weights from TensorFlow", ZOO_BICUBIC(260, 292), build_tf, V2_B2, 0, true},
     {"tf_efficientnetv2_b3", "EfficientNetV2", "EfficientNetV2-B3, weights from TensorFlow", ZOO_BICUBIC_HALVES(300, 331), build_tf, V2_B3, 0, true},
+    {"efficientnet_es", "EfficientNet", "EfficientNet small for edge devices, of timm", ZOO_BICUBIC(224, 256), build_edge, EDGE_S, 0, true},
+    {"efficientnet_em", "EfficientNet", "EfficientNet medium for edge devices, of timm", ZOO_BICUBIC(240, 272), build_edge, EDGE_M, 0, true},
+    {"efficientnet_el", "EfficientNet", "EfficientNet large for edge devices, of timm", ZOO_BICUBIC(300, 331), build_edge, EDGE_L, 0, true},
+    {"tf_efficientnet_es", "EfficientNet", "EfficientNet small for edge devices, weights from TensorFlow", ZOO_BICUBIC_HALVES(224, 256), build_tf_edge, EDGE_S, 0, true},
+    {"tf_efficientnet_em", "EfficientNet", "EfficientNet medium for edge devices, weights from TensorFlow", ZOO_BICUBIC_HALVES(240, 272), build_tf_edge, EDGE_M, 0, true},
+    {"tf_efficientnet_el", "EfficientNet", "EfficientNet large for edge devices, weights from TensorFlow", ZOO_BICUBIC_HALVES(300, 331), build_tf_edge, EDGE_L, 0, true},
 };
 /* clang-format on */
 const struct zoo_family zoo_efficientnet = {archs, THAW_LENGTH(archs), NULL};

@@ -40,6 +40,7 @@ enum model {
     TIMM_Y_080,
     TIMM_Y_120,
     TIMM_Y_640,
+    TIMM_Y_1280,
     MODELS
 };
 
@@ -77,6 +78,7 @@ static const struct regnet_row {
     [TIMM_Y_064] = {'Y', {2, 7, 14, 2}, {144, 288, 576, 1296}, 72},
     [TIMM_Y_080] = {'Y', {2, 4, 10, 1}, {168, 448, 896, 2016}, 56},
     [TIMM_Y_120] = {'Y', {2, 5, 11, 1}, {224, 448, 896, 2240}, 112},
+    [TIMM_Y_1280] = {'Y', {2, 7, 17, 1}, {528, 1056, 2904, 7392}, 264},
     [TIMM_Y_640] = {'Y', {2, 5, 12, 1}, {328, 984, 1968, 4920}, 328},
     /* clang-format on */
 };
@@ -157,6 +159,7 @@ static const struct zoo_arch archs[] = {
     {"regnety_080", "RegNet", "RegNetY of timm, 8 GFLOPS", ZOO_BICUBIC(224, 235), build, TIMM_Y_080, 0, true},
     {"regnety_120", "RegNet", "RegNetY of timm, 12 GFLOPS", ZOO_BICUBIC(224, 256), build, TIMM_Y_120, 0, true},
     {"regnety_640", "RegNet", "RegNetY of timm, 64 GFLOPS", ZOO_BICUBIC(224, 256), build, TIMM_Y_640, 0, true},
+    {"regnety_1280", "RegNet", "RegNetY of timm, 128 GFLOPS", ZOO_BICUBIC(224, 224), build, TIMM_Y_1280, 0, true},
 };
 /* clang-format on */
 const struct zoo_family zoo_regnet = {archs, THAW_LENGTH(archs), NULL};

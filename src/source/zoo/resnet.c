@@ -28,6 +28,7 @@ static const struct resnet_row {
         bool pooled;      /* shortcuts are pooled */
         int squeeze;      /* squeeze and excitation to this part of the channels; 0: none */
         bool pool_by_conv;
+        bool averaged; /* strides are averages of two by two behind the convolution, the first pool as well */
     } form;
 } rows[] = {
     /* basic blocks: two 3x3; bottlenecks: 1x1, 3x3, 1x1 to four times the planes */
@@ -79,6 +80,11 @@ static const struct resnet_row {
     {"resnetrs270", {4, 29, 53, 4}, BOTTLENECK, 1, 64, {.stem = DEEP, .stem_width = 32, .pooled = true, .squeeze = 4, .pool_by_conv = true}},
     {"resnetrs350", {4, 36, 72, 4}, BOTTLENECK, 1, 64, {.stem = DEEP, .stem_width = 32, .pooled = true, .squeeze = 4, .pool_by_conv = true}},
     {"resnetrs420", {4, 44, 87, 4}, BOTTLENECK, 1, 64, {.stem = DEEP, .stem_width = 32, .pooled = true, .squeeze = 4, .pool_by_conv = true}},
+    {"resnetaa50", {3, 4, 6, 3}, BOTTLENECK, 1, 64, {.stem = PLAIN, .averaged = true}},
+    {"resnetaa50d", {3, 4, 6, 3}, BOTTLENECK, 1, 64, {.stem = DEEP, .stem_width = 32, .pooled = true, .averaged = true}},
+    {"resnetaa101d", {3, 4, 23, 3}, BOTTLENECK, 1, 64, {.stem = DEEP, .stem_width = 32, .pooled = true, .averaged = true}},
+    {"seresnextaa101d_32x8d", {3, 4, 23, 3}, BOTTLENECK, 32, 8, {.stem = DEEP, .stem_width = 32, .pooled = true, .squeeze = 16, .averaged = true}},
+    {"seresnextaa201d_32x8d", {3, 24, 36, 4}, BOTTLENECK, 32, 8, {.stem = DEEP, .stem_width = 64, .pooled = true, .squeeze = 16, .averaged = true}},
 };
 /* clang-format on */
 
@@ -138,8 +144,11 @@ static int add_block(struct graph *graph, const char *prefix, int input, int pla
         int inner = planes / 64 * row->width * row->groups;
         x = add_conv_bn(graph, prefix, 1, x, inner, 1, 1, 1);
         x = add_named(graph, prefix, "relu1", OP_RELU, x);
-        x = add_conv_bn(graph, prefix, 2, x, inner, 3, stride, row->groups);
+        bool averaged = row->form.averaged && stride > 1;
+        x = add_conv_bn(graph, prefix, 2, x, inner, 3, averaged ? 1 : stride, row->groups);
         x = add_named(graph, prefix, "relu2", OP_RELU, x);
+        if (averaged)
+            x = zoo_pool(graph, zoo_name(name, "%saa", prefix), OP_AVG_POOL, x, stride, stride, 0);
         x = add_conv_bn(graph, prefix, 3, x, wide, 1, 1, 1);
     }
     if (row->form.squeeze)
@@ -173,6 +182,8 @@ static int add_stem(struct graph *graph, const struct resnet_form *form)
     int x = form->stem == PLAIN ? graph_add_conv(graph, "conv1", 0, 64, 7, 2, 3, 1, false) : add_deep_stem(graph, form);
     x = graph_add_batch_norm(graph, "bn1", x, bn_eps, bn_momentum);
     x = graph_add_unary(graph, "relu", OP_RELU, x);
+    if (form->averaged)
+        return zoo_pool(graph, "maxpool", OP_AVG_POOL, x, 2, 2, 0);
     if (!form->pool_by_conv)
         return zoo_pool(graph, "maxpool", OP_MAX_POOL, x, 3, 2, 1);
     x = graph_add_conv(graph, "maxpool.0", x, graph->node[x].shape.c, 3, 2, 1, 1, false);
@@ -253,6 +264,11 @@ static const struct zoo_arch archs[] = {
     {"resnetrs270", "ResNet-RS", "ResNet-RS-270 (Bello et al. 2021)", ZOO_BICUBIC(352, 352), build, 0, 0, true},
     {"resnetrs350", "ResNet-RS", "ResNet-RS-350 (Bello et al. 2021)", ZOO_BICUBIC(384, 384), build, 0, 0, true},
     {"resnetrs420", "ResNet-RS", "ResNet-RS-420 (Bello et al. 2021)", ZOO_BICUBIC(416, 416), build, 0, 0, true},
+    {"resnetaa50", "ResNet", "ResNet-50 (strides by averages)", ZOO_BICUBIC(224, 235), build, 0, 0, true},
+    {"resnetaa50d", "ResNet", "ResNet-50d (strides by averages)", ZOO_BICUBIC(224, 235), build, 0, 0, true},
+    {"resnetaa101d", "ResNet", "ResNet-101d (strides by averages)", ZOO_BICUBIC(224, 235), build, 0, 0, true},
+    {"seresnextaa101d_32x8d", "SE-ResNeXt", "SE-ResNeXt-101d, 32 groups of 8 (strides by averages)", ZOO_BICUBIC(288, 303), build, 0, 0, true},
+    {"seresnextaa201d_32x8d", "SE-ResNeXt", "SE-ResNeXt-201d, 32 groups of 8 (strides by averages)", ZOO_BICUBIC(384, 384), build, 0, 0, true},
 };
 _Static_assert(THAW_LENGTH(archs) == THAW_LENGTH(rows), "a row of the table each");
 /* clang-format on */

@@ -32,6 +32,7 @@ static const struct zoo_family *const families[] = {
     &zoo_efficientnet,
     &zoo_regnet,
     &zoo_convnext,
+    &zoo_xception,
     &zoo_mnist,
     &zoo_tutorials,
     &zoo_keras_vgg,

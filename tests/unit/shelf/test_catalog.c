@@ -81,11 +81,18 @@ static void installed_facts(void **state)
 {
     (void)state;
     struct catalog *catalog = must_open();
-    size_t count, torchvision = 0, keras = 0, heads = 0, hashes = 0, defaults = 0;
+    size_t count, torchvision = 0, keras = 0, timm = 0, heads = 0, hashes = 0, defaults = 0;
     const struct catalog_row *row = catalog_rows(catalog, &count);
     for (size_t i = 0; i < count; i++) {
         torchvision += !strcmp(row[i].source, "torchvision");
         keras += !strcmp(row[i].source, "keras");
+        timm += !strcmp(row[i].source, "timm");
+        if (!strcmp(row[i].source, "timm")) {
+            assert_true(row[i].input > 0 && row[i].resize >= row[i].input && row[i].top5 > row[i].top1);
+            assert_true(row[i].classes == 1000 && row[i].preprocess[0] && row[i].interpolation >= 0);
+            assert_non_null(strstr(row[i].url, row[i].file));
+            assert_true(row[i].hash.kind == DIGEST_NONE || strstr(row[i].file, row[i].hash.hex));
+        }
         if (strcmp(row[i].source, "torchvision") && strcmp(row[i].source, "keras"))
             continue;
         heads += row[i].classes == 1000;
@@ -101,6 +108,7 @@ static void installed_facts(void **state)
     }
     assert_int_equal(torchvision, 91);
     assert_int_equal(keras, 38);
+    assert_int_equal(timm, 44);
     assert_int_equal(heads, 110);
     assert_int_equal(hashes, 125);
     assert_int_equal(defaults, 86);

@@ -212,7 +212,10 @@ static void a_deeper_head_is_told_and_left_aside(void **state)
          .extra = {{"fc.0.weight", first}, {"fc.0.bias", bias}, {"fc.3.weight", last}, {"fc.3.bias", {1, {7}}}}},
         {.graph = graph,
          .prefix = "",
-         .extra = {{"linear.weight", first}, {"linear.bias", bias}, {"out.weight", last}}},
+         .extra = {{"linear.0.weight", first}, {"linear.0.bias", bias}, {"linear.weight", last}}},
+        {.graph = graph,
+         .prefix = "model.",
+         .extra = {{"linear.pre.weight", {2, {64, 64}}}, {"linear.pre.bias", features}, {"linear.weight", whole}}},
         {.graph = graph,
          .prefix = "net.",
          .extra = {{"neck.weight", features},
@@ -221,8 +224,9 @@ static void a_deeper_head_is_told_and_left_aside(void **state)
                    {"neck.running_var", features},
                    {"fc.weight", whole}}},
     };
-    static const char *const said[] = {"fc.0.weight 32x64, fc.3.weight 7x32;", "linear.weight 32x64, out.weight 7x32;",
-                                       "fc.weight 7x64 and a batch norm;"};
+    static const char *const said[] = {
+        "fc.0.weight 32x64, fc.3.weight 7x32;", "linear.0.weight 32x64, linear.weight 7x32;",
+        "linear.pre.weight 64x64, linear.weight 7x64;", "fc.weight 7x64 and a batch norm;"};
     for (size_t i = 0; i < THAW_LENGTH(files); i++) {
         struct bind_report report;
         struct graph *loaded = assert_opens(&files[i], 0, &report);

@@ -136,6 +136,98 @@ static void every_dialect_is_known(void **state)
     bind_zoo_destroy(zoo);
 }
 
+static const struct dialect *find_dialect(const char *library, const char *arch)
+{
+    const struct dialect *dialect;
+    for (size_t d = 0; (dialect = dialect_at(d)); d++)
+        if (strcmp(dialect->library, library) == 0 && dialect_covers(dialect, arch))
+            return dialect;
+    fail_msg("%s has no names for %s", library, arch);
+    return NULL;
+}
+
+/* The same tensors in networks that pad and norm otherwise: the file's name decides, then the folders', as those of a
+ * cache of Hugging Face's; else it is told that nothing did. */
+static void the_path_tells_twins_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *library, *path, *arch, *twin;
+    } cases[] = {
+        {"timm", "best.pth", "efficientnet_b0", "tf_efficientnet_b0"},
+        {"timm", "runs/tf_efficientnet_b0_ns-c0e6a31c.pth", "tf_efficientnet_b0", ""},
+        {"timm", "efficientnet_b0_ra-3dd342df.pth", "efficientnet_b0", ""},
+        {"timm", "models--timm--tf_efficientnet_b0.in1k/snapshots/0/model.safetensors", "tf_efficientnet_b0", ""},
+        {"timm", "tf_efficientnet_b0/efficientnet_b0.pth", "efficientnet_b0", ""},
+        {"efficientnet_pytorch", "efficientnet_b0.pth", "tf_efficientnet_b0", ""},
+        {"transformers", "model.safetensors", "tf_efficientnet_b0", ""},
+    };
+    static const char byte;
+    struct error error;
+    struct bind_zoo *zoo = bind_zoo_create();
+    struct graph *graph = zoo_outline("tf_efficientnet_b0", &(struct zoo_options){0}, &error);
+    assert_non_null(graph);
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        struct bind_identity identity;
+        char **names = dialect_names(find_dialect(cases[i].library, graph->arch), graph);
+        listed.graph = graph;
+        listed.name = names;
+        listed.head = true;
+        listed.prefix = "";
+        struct weights *weights = weights_open_memory_as(&as_torch, &byte, (size_t)1 << 40, cases[i].path, &error);
+        assert_non_null(weights);
+        assert_true(bind_recognise(weights, zoo, &identity, &error));
+        if (strcmp(identity.arch, cases[i].arch) != 0 || strcmp(identity.twin, cases[i].twin) != 0)
+            fail_msg("%s: %s, \"%s\"", cases[i].path, identity.arch, identity.twin);
+        weights_close(weights);
+        dialect_free_names(names, graph);
+        listed.name = NULL;
+    }
+    graph_destroy(graph);
+    bind_zoo_destroy(zoo);
+}
+
+/* What libraries call some layers, where the rules reckon: numbers that are shifted, stages that are told by strides alone. */
+static void layers_have_the_names_that_libraries_give_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *library, *arch, *own, *other;
+    } cases[] = {
+        {"timm", "tf_efficientnet_b0", "features.1.0.block.0.0.weight", "blocks.0.0.conv_dw.weight"},
+        {"timm", "tf_efficientnet_b0", "features.6.3.block.3.1.running_var", "blocks.5.3.bn3.running_var"},
+        {"timm", "tf_efficientnetv2_s", "features.2.1.block.0.0.weight", "blocks.1.1.conv_exp.weight"},
+        {"timm", "tf_efficientnetv2_s", "features.1.1.block.0.0.weight", "blocks.0.1.conv.weight"},
+        {"timm", "mobilenetv2_050", "features.4.conv.0.0.weight", "blocks.2.0.conv_pw.weight"},
+        {"timm", "mobilenetv3_small_050", "features.7.block.1.0.weight", "blocks.3.0.conv_dw.weight"},
+        {"timm", "mobilenetv3_small_050", "features.12.0.weight", "blocks.5.0.conv.weight"},
+        {"timm", "mobilenetv3_small_050", "classifier.0.bias", "conv_head.bias"},
+        {"timm", "regnet_y_400mf", "trunk_output.block2.block2-1.f.se.fc1.bias", "s2.b2.se.fc1.bias"},
+        {"timm", "convnext_tiny", "features.4.1.weight", "stages.2.downsample.1.weight"},
+        {"timm", "convnext_tiny", "features.7.2.layer_scale.weight", "stages.3.blocks.2.gamma"},
+        {"timm", "vgg11", "classifier.3.weight", "pre_logits.fc2.weight"},
+        {"transformers", "resnet50", "layer3.2.bn3.weight", "encoder.stages.2.layers.2.layer.2.normalization.weight"},
+        {"transformers", "mobilenet_v1_0.25", "pw.4.bn.bias", "layer.9.normalization.bias"},
+        {"transformers", "tf_mobilenet_v2_1.0", "features.2.conv.0.0.weight", "layer.0.expand_1x1.convolution.weight"},
+        {"efficientnet_pytorch", "tf_efficientnet_b0", "features.3.1.block.2.fc2.bias", "_blocks.4._se_expand.bias"},
+        {"fastai", "resnet18", "layer4.1.bn2.bias", "7.1.bn2.bias"},
+        {"MONAI", "densenet121", "features.denseblock1.denselayer2.norm1.weight",
+         "features.denseblock1.denselayer2.layers.norm1.weight"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        struct error error;
+        struct graph *graph = zoo_outline(cases[i].arch, &(struct zoo_options){0}, &error);
+        assert_non_null(graph);
+        char **names = dialect_names(find_dialect(cases[i].library, cases[i].arch), graph);
+        int param = graph_find_param(graph, cases[i].own);
+        if (param < 0)
+            fail_msg("%s has no %s", cases[i].arch, cases[i].own);
+        assert_string_equal(names[param], cases[i].other);
+        dialect_free_names(names, graph);
+        graph_destroy(graph);
+    }
+}
+
 static void every_architecture_is_its_own(void **state)
 {
     (void)state;
@@ -200,8 +292,12 @@ static void convnext_goes_home_as_torch_has_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_architecture_is_its_own),      cmocka_unit_test(every_dialect_is_known),
-        cmocka_unit_test(widths_outside_the_table_are_found), cmocka_unit_test(old_dense_names_are_known),
+        cmocka_unit_test(every_architecture_is_its_own),
+        cmocka_unit_test(every_dialect_is_known),
+        cmocka_unit_test(the_path_tells_twins_apart),
+        cmocka_unit_test(layers_have_the_names_that_libraries_give_them),
+        cmocka_unit_test(widths_outside_the_table_are_found),
+        cmocka_unit_test(old_dense_names_are_known),
         cmocka_unit_test(convnext_goes_home_as_torch_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,230 @@
+/* Files under the names of other libraries, as these save them, against the logits that these give (names.txt, which
+ * make_names.py writes): each is recognised by its tensors, bound with nothing missing or left over, and gives the logits
+ * within 1e-4 of their norm. Weights and image are hashed from names and numbers on both sides. */
+#include "config.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hashed.h"
+#include "src/weights/format.h"
+#include "thaw/base/mem.h"
+#include "thaw/compile/exec.h"
+#include "thaw/source/bind.h"
+#include "thaw/source/zoo.h"
+
+enum { CASES = 35, TENSORS_MAX = 1024, NAME_MAX_HERE = 128 };
+static const double tolerance = 1e-4;
+
+/* A case of the fixture: the file that the library saved. */
+static struct file {
+    char library[32], name[64], arch[64];
+    int channels, side;
+    size_t tensors;
+    struct tensor {
+        char name[NAME_MAX_HERE];
+        struct shape shape;
+        size_t at; /* in the values */
+    } tensor[TENSORS_MAX];
+    float *values;
+    size_t count;
+} file;
+
+static double spread(const char *leaf, const struct shape *shape, double u)
+{
+    if (shape->rank > 1)
+        return (2 * u - 1) * sqrt(3.0 / (double)(shape_count(shape) / shape->dim[0]));
+    if (!strcmp(leaf, "running_var") || !strcmp(leaf, "weight"))
+        return 0.75 + 0.5 * u;
+    if (!strcmp(leaf, "running_mean"))
+        return 0.2 * (2 * u - 1);
+    return !strcmp(leaf, "bias") ? 0.1 * (2 * u - 1) : 0.1 + 0.4 * u;
+}
+
+static void add_tensor(const char *name, const struct shape *shape)
+{
+    assert_true(file.tensors < TENSORS_MAX);
+    struct tensor *tensor = &file.tensor[file.tensors++];
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    tensor->shape = *shape;
+    tensor->at = file.count;
+    file.count += (size_t)shape_count(shape);
+}
+
+static void add_norm(const char *layer, const char *channels)
+{
+    static const char *const leaves[] = {"weight", "bias", "running_mean", "running_var"};
+    struct shape shape = {1, {atoi(channels)}};
+    for (size_t i = 0; i < THAW_LENGTH(leaves); i++) {
+        char name[NAME_MAX_HERE];
+        snprintf(name, sizeof name, "%.100s.%s", layer, leaves[i]);
+        add_tensor(name, &shape);
+    }
+}
+
+static void read_shape(struct shape *shape, char *text)
+{
+    char *rest = text;
+    shape->rank = 0;
+    while (*rest && shape->rank < SHAPE_RANK_MAX) {
+        shape->dim[shape->rank++] = strtol(rest, &rest, 10);
+        rest += *rest == 'x';
+    }
+}
+
+static void fill(void)
+{
+    file.values = mem_floats(file.count);
+    for (size_t t = 0; t < file.tensors; t++) {
+        const struct tensor *tensor = &file.tensor[t];
+        const char *dot = strrchr(tensor->name, '.');
+        uint64_t hash = hashed_name(tensor->name);
+        for (size_t i = 0; i < (size_t)shape_count(&tensor->shape); i++)
+            file.values[tensor->at + i] =
+                (float)spread(dot ? dot + 1 : tensor->name, &tensor->shape, hashed_uniform(hash, i));
+    }
+}
+
+/* Up to its logits; false at the end. */
+static bool read_case(FILE *from)
+{
+    size_t tensors;
+    char name[NAME_MAX_HERE], text[64];
+    int fields = fscanf(from, " case %31s %63s %63s channels %d side %d tensors %zu", file.library, file.name,
+                        file.arch, &file.channels, &file.side, &tensors);
+    if (fields == EOF)
+        return false;
+    assert_int_equal(fields, 6);
+    file.tensors = file.count = 0;
+    while (file.tensors < tensors) {
+        struct shape shape;
+        assert_int_equal(fscanf(from, " %127s %63s", name, text), 2);
+        if (strcmp(text, "norm") == 0) {
+            assert_int_equal(fscanf(from, "%63s", text), 1);
+            add_norm(name, text);
+        } else {
+            read_shape(&shape, text);
+            add_tensor(name, &shape);
+        }
+    }
+    assert_int_equal(file.tensors, tensors);
+    fill();
+    return true;
+}
+
+static bool list_tensors(struct weights *weights, struct error *error)
+{
+    for (size_t i = 0; i < file.tensors; i++) {
+        const struct tensor *tensor = &file.tensor[i];
+        struct weights_place place = {.first = weights_map(weights)->data + tensor->at * sizeof(float)};
+        weights_place_dense(&place, &tensor->shape);
+        if (!weights_add(weights, tensor->name, strlen(tensor->name), TENSOR_F32, &tensor->shape, &place, error))
+            return false;
+    }
+    return true;
+}
+
+static const struct weights_format as_listed = {.name = "a list", .layout = WEIGHTS_TORCH, .open = list_tensors};
+
+static struct graph *load(void)
+{
+    struct error error;
+    struct bind_report report;
+    struct bind_identity identity;
+    struct weights *weights =
+        weights_open_memory_as(&as_listed, file.values, file.count * sizeof(float), file.name, &error);
+    if (!weights)
+        fail_msg("%s: %s", file.arch, error.text);
+    if (!bind_recognise(weights, NULL, &identity, &error))
+        fail_msg("%s, %s: %s", file.library, file.arch, error.text);
+    if (strcmp(identity.arch, file.arch) != 0)
+        fail_msg("%s: %s is taken for %s", file.library, file.arch, identity.arch);
+    struct zoo_options options = {
+        .classes = identity.classes, .height = file.side, .width = file.side, .channels = identity.channels};
+    struct graph *graph = zoo_build(identity.arch, &options, &error);
+    if (!graph || !bind_weights(graph, weights, 0, &report, &error))
+        fail_msg("%s, %s: %s", file.library, file.arch, error.text);
+    size_t unused = report.count[BIND_MISSING] + report.count[BIND_UNEXPECTED] + report.count[BIND_RESHAPED];
+    if (unused > 0)
+        fail_msg("%s, %s: %zu tensors missing or left over", file.library, file.arch, unused);
+    bind_report_finish(&report);
+    weights_close(weights);
+    return graph;
+}
+
+/* Numbered c,h,w there, stored h,w,c here. */
+static float *make_input(void)
+{
+    uint64_t hash = hashed_name("input.0");
+    size_t pixels = (size_t)file.side * (size_t)file.side, channels = (size_t)file.channels;
+    float *input = mem_floats(pixels * channels);
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < pixels; i++)
+            input[i * channels + c] = (float)(sqrt(3.0) * (2 * hashed_uniform(hash, c * pixels + i) - 1));
+    return input;
+}
+
+static double compare(FILE *from, const float *logits, int classes)
+{
+    double square = 0, norm = 0;
+    int count;
+    assert_int_equal(fscanf(from, " logits %d", &count), 1);
+    assert_int_equal(count, classes);
+    for (int i = 0; i < classes; i++) {
+        double want;
+        assert_int_equal(fscanf(from, "%lf", &want), 1);
+        square += pow(want - (double)logits[i], 2);
+        norm += want * want;
+    }
+    return sqrt(square / norm);
+}
+
+static void other_libraries_files_give_their_logits(void **state)
+{
+    (void)state;
+    const char *top = getenv("THAW_SRCDIR");
+    char *path = mem_format("%s/tests/reference/names.txt", top ? top : ".");
+    FILE *from = fopen(path, "r");
+    if (!from)
+        fail_msg("%s cannot be opened", path);
+    mem_free(path);
+    struct team *team = team_create(0);
+    int cases = 0;
+    while (read_case(from)) {
+        struct error error;
+        struct graph *graph = load();
+        struct plan *plan =
+            plan_create(graph, NULL, &(struct plan_options){.batch = 1, .fold = true, .team = team}, &error);
+        if (!plan)
+            fail_msg("%s", error.text);
+        float *input = make_input();
+        double distance = compare(from, exec_forward(plan, input, 1, false, 0, 0), graph->classes);
+        print_message("%s, %s: the logits are off by %.2g of their norm\n", file.library, file.arch, distance);
+        if (!(distance < tolerance))
+            fail_msg("%s, %s: the logits are off by %.2g of their norm", file.library, file.arch, distance);
+        mem_free_floats(input);
+        mem_free_floats(file.values);
+        plan_destroy(plan);
+        graph_destroy(graph);
+        cases++;
+    }
+    assert_int_equal(cases, CASES);
+    team_destroy(team);
+    fclose(from);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_libraries_files_give_their_logits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
