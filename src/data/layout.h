@@ -34,8 +34,19 @@ bool layout_table_fill(struct dataset *dataset, const struct layout_site *site,
 bool layout_list_fits(const struct layout_site *site) THAW_NONNULL;
 bool layout_list_fill(struct dataset *dataset, const struct layout_site *site,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_names_fit(const struct layout_site *site) THAW_NONNULL;
+bool layout_names_fill(struct dataset *dataset, const struct layout_site *site,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* For a folder of nothing but images: "; by data.pattern = ... their names would give 2 classes", or ""; caller frees. */
+char *layout_names_hint(const struct tree_node *folder) THAW_NONNULL;
 bool layout_idx_fits(const struct layout_site *site) THAW_NONNULL;
 bool layout_idx_fill(struct dataset *dataset, const struct layout_site *site,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_cifar_fits(const struct layout_site *site) THAW_NONNULL;
+bool layout_cifar_fill(struct dataset *dataset, const struct layout_site *site,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_npz_fits(const struct layout_site *site) THAW_NONNULL;
+bool layout_npz_fill(struct dataset *dataset, const struct layout_site *site,
                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Appends a sentence to dataset->note. */

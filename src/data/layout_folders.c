@@ -260,11 +260,13 @@ static bool find_parts(struct study *study, struct tree_node *at, bool *found, s
         bool several = !!naming.part[DATASET_TRAIN] + !!naming.part[DATASET_VAL] + !!naming.part[DATASET_TEST] > 1;
         *found = are_parts(&naming) && (names[i] == part_named || (several && naming.unnamed_deep == 0));
         if (!*found && i == 0 && naming.flat > 1 && naming.unnamed == 0) {
-            char *path = name_of(study, at);
+            const struct tree_node *bare = naming.bare[DATASET_TRAIN];
+            char *path = name_of(study, at), *hint = bare ? layout_names_hint(bare) : mem_string("");
             error_set(error, ERROR_DATA,
                       "%s: its parts hold images in no class folders; images belong in %s/train/CLASS/, or their "
-                      "classes in a table",
-                      path, path);
+                      "classes in a table%s",
+                      path, path, hint);
+            mem_free(hint);
             mem_free(path);
             return false;
         }
@@ -381,15 +383,16 @@ static bool check_siblings(const struct study *study, struct tree_node *at, stru
 
 static bool refuse_flat(const struct study *study, struct tree_node *at, size_t images, struct error *error)
 {
-    char *path = name_of(study, at);
+    char *path = name_of(study, at), *hint = images > 0 ? layout_names_hint(at) : NULL;
     if (images > 0)
         error_set(error, ERROR_DATA,
                   "%s: no class folders, but %zu files beside each other; if they are of one class, open the folder "
-                  "above; else images belong in %s/CLASS/ or %s/train/CLASS/",
-                  path, images, path, path);
+                  "above; else images belong in %s/CLASS/ or %s/train/CLASS/%s",
+                  path, images, path, path, hint);
     else
         error_set(error, ERROR_DATA, "%s: no class folders; images belong in %s/CLASS/ or %s/train/CLASS/", path, path,
                   path);
+    mem_free(hint);
     mem_free(path);
     return false;
 }

@@ -29,8 +29,10 @@ const char *part_word(enum dataset_split split)
     return part_words[split];
 }
 
+/* A number, too: "test1", "val2017". */
 static bool is_behind(const char *rest)
 {
+    rest += strspn(rest, "0123456789");
     for (size_t i = 0; *rest && i < THAW_LENGTH(behind); i++)
         if (strcmp(rest, behind[i]) == 0)
             return true;

@@ -28,6 +28,11 @@ static double weight_of(const struct loss_options *options, int k)
     return options->class_weights ? options->class_weights[k] : 1;
 }
 
+static double factor_of(const struct loss_options *options, int image)
+{
+    return options->image_weights ? options->image_weights[image] : 1;
+}
+
 /* How many logits beat the label's; equal ones beat it when they come first, as argmax would have it. All beat a NaN. */
 static int rank(const float *logits, int label, int classes)
 {
@@ -52,7 +57,7 @@ struct loss_result loss_cross_entropy(const float *logits, const int *labels, in
     for (int i = 0; i < n; i++) {
         const float *logit = logits + (size_t)i * (size_t)classes;
         struct row row = measure(logit, classes);
-        double own = weight_of(options, labels[i]) * (1 - smoothing), loss = 0;
+        double own = weight_of(options, labels[i]) * (1 - smoothing), loss = 0, factor = factor_of(options, i);
         for (int k = 0; k < classes; k++) {
             double log_p = logit[k] - row.largest - row.log_sum, p = exp(log_p);
             double target = spread * weight_of(options, k) + (k == labels[i] ? own : 0);
@@ -61,8 +66,9 @@ struct loss_result loss_cross_entropy(const float *logits, const int *labels, in
             if (probabilities)
                 probabilities[at] = (float)p;
             if (gradient)
-                gradient[at] = divisor > 0 ? (float)((p * (own + spread * weight_sum) - target) / divisor) : 0;
+                gradient[at] = divisor > 0 ? (float)(factor * (p * (own + spread * weight_sum) - target) / divisor) : 0;
         }
+        loss *= factor;
         if (per_image)
             per_image[i] = (float)loss;
         result.loss += loss;
@@ -97,7 +103,8 @@ struct loss_result loss_cross_entropy_reference(const float *logits, const int *
         divisor += weight_of(options, labels[i]);
     for (int i = 0; i < n; i++) {
         const float *logit = logits + (size_t)i * (size_t)classes;
-        double sum = 0, loss = reference_loss(logit, labels[i], classes, options);
+        double sum = 0, factor = factor_of(options, i);
+        double loss = factor * reference_loss(logit, labels[i], classes, options);
         int best = 0, larger = 0;
         for (int k = 0; k < classes; k++) {
             sum += exp((double)logit[k]);
@@ -114,7 +121,7 @@ struct loss_result loss_cross_entropy_reference(const float *logits, const int *
                 g += target * weight_of(options, j) * (p - (j == k));
             }
             if (gradient)
-                gradient[at] = divisor > 0 ? (float)(g / divisor) : 0;
+                gradient[at] = divisor > 0 ? (float)(factor * g / divisor) : 0;
         }
         if (per_image)
             per_image[i] = (float)loss;

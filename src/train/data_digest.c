@@ -21,6 +21,8 @@ static struct hash hash_names(const struct dataset *dataset)
             int32_t label = images->item[i].label;
             hash_add(hash, name, strlen(name) + 1);
             hash_add(hash, &label, sizeof label);
+            if (dataset->weighted)
+                hash_add(hash, &images->item[i].weight, sizeof images->item[i].weight);
         }
     }
     return hash_end(hash);
@@ -32,7 +34,7 @@ static struct hash hash_sizes(const struct dataset *dataset)
     for (int s = 0; s < DATASET_SPLITS; s++)
         for (size_t i = 0; i < dataset->images[s].items; i++) {
             const struct dataset_item *item = &dataset->images[s].item[i];
-            int64_t size = item->pixels ? 0 : (int64_t)item->stamp.size; /* as it was when the data were opened */
+            int64_t size = (int64_t)dataset_item_size(item);
             hash_add(hash, &size, sizeof size);
         }
     return hash_end(hash);

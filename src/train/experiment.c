@@ -53,6 +53,7 @@ struct dataset_request experiment_data(const struct experiment *experiment)
                                     .seed = experiment->train.seed,
                                     .layout = experiment->data.layout,
                                     .columns = experiment->data.columns,
+                                    .pattern = experiment->data.pattern,
                                     .trains = true};
 }
 

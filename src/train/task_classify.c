@@ -16,6 +16,8 @@ struct classify {
     int classes;
     struct loss_options options;
     float *weights; /* [classes], or NULL */
+    float *factor;  /* [training images], or NULL: what the data say that each weighs, of 1 on the mean */
+    float *factors; /* [batch], of the batch that is measured */
 };
 
 static float *balanced_weights(const struct dataset *dataset)
@@ -29,12 +31,28 @@ static float *balanced_weights(const struct dataset *dataset)
     return weights;
 }
 
+static float *image_factors(const struct dataset *dataset)
+{
+    const struct dataset_images *images = &dataset->images[DATASET_TRAIN];
+    float *factor = mem_array(images->items + 1, sizeof *factor);
+    double sum = 0;
+    for (size_t i = 0; i < images->items; i++)
+        sum += (double)images->item[i].weight;
+    for (size_t i = 0; i < images->items; i++)
+        factor[i] = sum > 0 ? (float)((double)images->item[i].weight * (double)images->items / sum) : 1;
+    return factor;
+}
+
 static void *create(const struct experiment *experiment, const struct dataset *dataset)
 {
     struct classify *state = mem_alloc(sizeof *state);
     state->classes = dataset->classes;
     if (experiment->train.class_weights == CLASS_WEIGHTS_BALANCED)
         state->weights = balanced_weights(dataset);
+    if (dataset->weighted) {
+        state->factor = image_factors(dataset);
+        state->factors = mem_array((size_t)experiment->train.batch, sizeof *state->factors);
+    }
     state->options.label_smoothing = (float)experiment->train.label_smoothing;
     state->options.class_weights = state->weights;
     return state;
@@ -46,6 +64,8 @@ static void destroy(void *context)
     if (!state)
         return;
     mem_free(state->weights);
+    mem_free(state->factor);
+    mem_free(state->factors);
     mem_free(state);
 }
 
@@ -53,8 +73,14 @@ static double measure(void *context, const float *output, const struct batch *ba
                       struct task_sums *sums)
 {
     struct classify *state = context;
+    struct loss_options options = state->options;
+    if (state->factor && gradient) { /* figures of an evaluation are of images, however much they weigh */
+        for (int i = 0; i < batch->n; i++)
+            state->factors[i] = state->factor[batch->index[i]];
+        options.image_weights = state->factors;
+    }
     struct loss_result result =
-        loss_cross_entropy(output, batch->label, batch->n, state->classes, &state->options, NULL, gradient, NULL);
+        loss_cross_entropy(output, batch->label, batch->n, state->classes, &options, NULL, gradient, NULL);
     sums->loss += result.loss * batch->n;
     sums->images += (uint64_t)batch->n;
     sums->of[CORRECT] += result.correct;

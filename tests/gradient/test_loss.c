@@ -18,7 +18,7 @@ enum { N_MOST = 9, CLASSES_MOST = 33, COUNT_MOST = N_MOST * CLASSES_MOST };
 
 struct batch {
     int n, classes, labels[N_MOST];
-    float logits[COUNT_MOST], weights[CLASSES_MOST];
+    float logits[COUNT_MOST], weights[CLASSES_MOST], factors[N_MOST];
     struct loss_options options;
 };
 
@@ -34,7 +34,9 @@ static void make_batch(struct batch *b, int n, int classes, float smoothing, boo
         b->labels[i] = (int)rng_below(&rng, (uint32_t)classes);
     for (int k = 0; k < classes; k++)
         b->weights[k] = (float)rng_range(&rng, 0.2, 3);
-    b->options = (struct loss_options){smoothing, weighted ? b->weights : NULL};
+    for (int i = 0; i < n; i++)
+        b->factors[i] = (float)rng_range(&rng, 0, 2);
+    b->options = (struct loss_options){smoothing, weighted ? b->weights : NULL, weighted ? b->factors : NULL};
 }
 
 static struct loss_result measure(const struct batch *b, bool reference, float *p, float *gradient, float *each)

@@ -7,6 +7,7 @@
 struct loss_options {
     float label_smoothing;      /* 0..1 */
     const float *class_weights; /* [classes], or NULL */
+    const float *image_weights; /* [n], or NULL: factors of each image's loss, of 1 on the mean over all of the data */
 };
 
 struct loss_result {

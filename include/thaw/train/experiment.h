@@ -59,6 +59,7 @@ struct experiment {
         char val[EXPERIMENT_TEXT]; /* folder, fraction, or "" */
         enum dataset_layout layout;
         char columns[256]; /* of a table */
+        char pattern[256]; /* of names that hold their class */
         enum augment augment;
         int size;  /* input side, pixels; 0: auto */
         int views; /* augmented views an image; 0: fresh ones every epoch */
