@@ -27,3 +27,15 @@ char *quote_word(const char *text)
     strcpy(to + used, "'");
     return to;
 }
+
+const char *quote_bytes(char text[QUOTE_BYTES], const void *bytes, size_t size)
+{
+    const unsigned char *from = bytes;
+    size_t used = size < QUOTE_BYTES - 1 ? size : QUOTE_BYTES - 1;
+    for (size_t i = 0; i < used; i++)
+        text[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
+    text[used] = '\0';
+    if (used < size)
+        memcpy(text + used - 3, "...", 3);
+    return text;
+}

@@ -8,12 +8,40 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive.h"
 #include "decode.h"
 #include "layout.h"
 #include "pixels.h"
 #include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+
+bool dataset_item_read(const struct dataset_item *item, struct file_bytes *bytes, struct error *error)
+{
+    size_t most = (size_t)IMAGE_FILE_MAX + 1; /* whoever decodes says that it is too much */
+    return item->archive ? archive_read(item->archive, item->number, item->path, most, bytes, error)
+                         : file_read(bytes, item->path, most, error);
+}
+
+uint64_t dataset_item_size(const struct dataset_item *item)
+{
+    return item->pixels ? 0 : item->archive ? archive_size(item->archive, item->number) : item->stamp.size;
+}
+
+struct dataset_item dataset_item_copy(const struct dataset_item *item)
+{
+    struct dataset_item copy = *item;
+    copy.path = mem_string(item->path);
+    copy.archive = item->archive ? archive_keep(item->archive) : NULL;
+    return copy;
+}
+
+void dataset_item_finish(struct dataset_item *item)
+{
+    mem_free(item->path);
+    archive_close(item->archive);
+    *item = (struct dataset_item){0};
+}
 
 bool dataset_load(const struct dataset_item *item, struct image *image, struct error *error)
 {
@@ -23,7 +51,7 @@ bool dataset_load(const struct dataset_item *item, struct image *image, struct e
         return image->rgb || error_set(error, ERROR_FAILED, "%s: no memory for the image", item->path);
     }
     struct file_bytes bytes = {0};
-    bool done = decode_read_file(&bytes, item->path, error);
+    bool done = dataset_item_read(item, &bytes, error);
     if (done)
         done = image_decode(image, bytes.data, bytes.size, item->path, error);
     else
@@ -32,16 +60,28 @@ bool dataset_load(const struct dataset_item *item, struct image *image, struct e
     return done;
 }
 
-bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash)
+/* The digest of bytes that are at hand, as that of a file on disk is taken. */
+static bool archived_stored(const struct dataset_item *item, size_t most, struct hash *hash)
+{
+    const struct hash none = {0, 0};
+    struct file_bytes bytes = {0};
+    struct error unused;
+    size_t half = most / 2;
+    bool read = archive_read(item->archive, item->number, item->path, SIZE_MAX, &bytes, &unused);
+    if (read && bytes.size <= most)
+        *hash = hash_bytes(bytes.data, bytes.size, none);
+    else if (read)
+        *hash = hash_bytes(bytes.data + bytes.size - half, half, hash_bytes(bytes.data, half, none));
+    file_bytes_finish(&bytes);
+    return read;
+}
+
+static bool file_stored(const struct dataset_item *item, size_t most, struct hash *hash)
 {
     const struct hash none = {0, 0};
     struct error unused;
     struct file_stamp stamp;
     struct hash found;
-    if (item->pixels) {
-        dataset_pixels_stored(item, hash);
-        return true;
-    }
     int fd = file_open_stamped(item->path, 0, &stamp, &unused);
     if (fd < 0)
         return false;
@@ -53,6 +93,15 @@ bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *h
     if (read)
         *hash = found;
     return read;
+}
+
+bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash)
+{
+    if (item->pixels) {
+        dataset_pixels_stored(item, hash);
+        return true;
+    }
+    return item->archive ? archived_stored(item, most, hash) : file_stored(item, most, hash);
 }
 
 static void free_names(char **names, size_t count)
@@ -81,6 +130,9 @@ void dataset_destroy(struct dataset *dataset)
         mem_free(dataset->pixels[i]);
     }
     mem_free(dataset->pixels);
+    for (size_t i = 0; i < dataset->archives; i++)
+        archive_close(dataset->archive[i]);
+    mem_free(dataset->archive);
     for (size_t i = 0; i < dataset->bad_count; i++)
         mem_free(dataset->bad[i].path);
     mem_free(dataset->bad);

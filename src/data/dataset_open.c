@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive.h"
 #include "layout.h"
 #include "parts.h"
 #include "scan.h"
@@ -33,8 +34,8 @@ static bool choose(struct choice *choice, const char *path, const char *val, str
     }
     choice->share = 0;
     char *expanded = path_expand(val), *inner = path_join(path, expanded);
-    if (file_exists(expanded) || file_exists(inner))
-        choice->path = mem_string(file_exists(expanded) ? expanded : inner);
+    if (dataset_path_exists(expanded) || dataset_path_exists(inner))
+        choice->path = mem_string(dataset_path_exists(expanded) ? expanded : inner);
     mem_free(expanded);
     mem_free(inner);
     return choice->path ||
@@ -42,6 +43,15 @@ static bool choose(struct choice *choice, const char *path, const char *val, str
 }
 
 /* --- one path --- */
+
+/* Puts more words behind what is told of the layout. */
+static void tell_more(struct dataset *dataset, char *words)
+{
+    char *longer = mem_format("%s; %s", dataset->layout, words);
+    mem_free(dataset->layout);
+    mem_free(words);
+    dataset->layout = longer;
+}
 
 static char *folder_of(const char *path)
 {
@@ -51,23 +61,88 @@ static char *folder_of(const char *path)
     return length > 0 ? mem_format("%.*s", (int)length, path) : mem_string(".");
 }
 
+/* The archive that a path leads into, as long as it is there itself: "signs.zip" of "signs.zip/train"; NULL: none. *inner: the
+ * rest of the path, borrowed. Caller frees. */
+static char *archive_of(const char *path, const char **inner)
+{
+    char *part = mem_string(path);
+    for (size_t length = strlen(part); length > 0; length--) {
+        if (part[length] && part[length] != '/')
+            continue;
+        part[length] = '\0';
+        if (!file_exists(part))
+            continue;
+        *inner = path + length;
+        if (!file_is_directory(part) && archive_is(part))
+            return part;
+        break;
+    }
+    mem_free(part);
+    return NULL;
+}
+
+static struct tree_node *walk(const struct tree *tree, const char *path)
+{
+    char *copy = mem_string(path), *rest = NULL;
+    struct tree_node *node = (struct tree_node *)(uintptr_t)&tree->root;
+    for (char *name = strtok_r(copy, "/", &rest); name && node; name = strtok_r(NULL, "/", &rest))
+        node = node->kind == TREE_FOLDER ? tree_child(tree, node, name) : NULL;
+    mem_free(copy);
+    return node;
+}
+
+bool dataset_path_exists(const char *path)
+{
+    const char *inner;
+    if (file_exists(path))
+        return true;
+    char *archive = archive_of(path, &inner);
+    mem_free(archive);
+    return archive != NULL; /* whether that is in it is seen when it is opened */
+}
+
+static struct tree *tree_in_archive(struct dataset *dataset, const char *path, struct error *error)
+{
+    struct archive *archive = archive_open(path, error);
+    if (!archive)
+        return NULL;
+    dataset->archive = mem_grow(dataset->archive, dataset->archives + 1, sizeof(struct archive *));
+    dataset->archive[dataset->archives++] = archive;
+    return tree_of_archive(path, archive);
+}
+
+/* The tree that the dataset's path is in, and where. NULL: an error. */
+static struct tree *open_tree(struct dataset *dataset, const char *except, struct tree_node **at, struct error *error)
+{
+    const char *path = dataset->path, *inner = path_base(path);
+    bool is_folder = file_is_directory(path);
+    char *archive = is_folder ? NULL : archive_of(path, &inner);
+    char *folder = is_folder ? mem_string(path) : folder_of(path);
+    struct tree *tree = archive ? tree_in_archive(dataset, archive, error) : tree_open(folder, except);
+    *at = !tree ? NULL : is_folder ? &tree->root : walk(tree, inner);
+    if (tree && !*at) {
+        error_set(error, ERROR_DATA, "%s: there is no such file", path);
+        tree_destroy(tree);
+        tree = NULL;
+    }
+    mem_free(folder);
+    mem_free(archive);
+    return tree;
+}
+
 /* except (may be NULL): a folder in it that is of another dataset. */
 static bool fill(struct dataset *dataset, const struct dataset_request *request, const char *except,
                  struct error *error)
 {
-    bool is_folder = file_is_directory(dataset->path);
-    char *folder = is_folder ? mem_string(dataset->path) : folder_of(dataset->path);
-    struct tree *tree = tree_open(folder, except);
-    struct layout_site site = {.request = request, .tree = tree, .at = &tree->root};
-    if (!is_folder)
-        site.at = tree_child(tree, &tree->root, path_base(dataset->path));
-    bool done = site.at || error_set(error, ERROR_DATA, "%s: there is no such file", dataset->path);
-    if (done)
-        done = layout_of(&site)->fill(dataset, &site, error);
+    struct layout_site site = {.request = request};
+    struct tree *tree = open_tree(dataset, except, &site.at, error);
+    site.tree = tree;
+    bool done = tree && layout_of(&site)->fill(dataset, &site, error);
     if (done)
         dataset_sort(dataset);
+    if (done && tree->archive)
+        tell_more(dataset, mem_format("in %s", path_base(tree->path)));
     tree_destroy(tree);
-    mem_free(folder);
     return done;
 }
 
@@ -80,15 +155,6 @@ static void move_part(struct dataset *dataset, enum dataset_split to, enum datas
     for (size_t i = 0; i < dataset->bad_count; i++)
         if (dataset->bad[i].split == from)
             dataset->bad[i].split = to;
-}
-
-/* Puts more words behind what is told of the layout. */
-static void tell_more(struct dataset *dataset, char *words)
-{
-    char *longer = mem_format("%s; %s", dataset->layout, words);
-    mem_free(dataset->layout);
-    mem_free(words);
-    dataset->layout = longer;
 }
 
 /* The classes of `other` by name, its images as the validation part; *other is left empty of them. */
@@ -115,6 +181,11 @@ static void take_validation(struct dataset *dataset, struct dataset *other)
         dataset->pixels[dataset->pixels_count++] = other->pixels[i];
     }
     other->pixels_count = 0;
+    for (size_t i = 0; i < other->archives; i++) {
+        dataset->archive = mem_grow(dataset->archive, dataset->archives + 1, sizeof(struct archive *));
+        dataset->archive[dataset->archives++] = other->archive[i];
+    }
+    other->archives = 0;
     for (size_t i = 0; i < other->notes; i++)
         dataset_note(dataset, "%s", other->note[i]);
     mem_free(to);
@@ -203,7 +274,7 @@ struct dataset *dataset_open_as(const struct dataset_request *request, struct er
     dataset->path = path_expand(request->path);
     for (size_t length = strlen(dataset->path); length > 1 && dataset->path[length - 1] == '/'; length--)
         dataset->path[length - 1] = '\0';
-    bool done = file_exists(dataset->path) || error_set(error, ERROR_DATA, "%s: no such folder", dataset->path);
+    bool done = dataset_path_exists(dataset->path) || error_set(error, ERROR_DATA, "%s: no such folder", dataset->path);
     done = done && choose(&choice, dataset->path, request->val, error) && open_all(dataset, request, &choice, error);
     mem_free(choice.path);
     if (done)

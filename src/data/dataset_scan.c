@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decode.h"
+#include "archive.h"
 #include "scan.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/image.h"
@@ -38,12 +38,13 @@ static void set_aside_image(struct dataset *dataset, enum dataset_split split, c
 }
 
 /* Takes the path. */
-static void add_item(struct dataset *dataset, enum dataset_split split, char *path, int label,
-                     const struct file_stamp *stamp)
+static void add_item(struct dataset *dataset, const struct tree *tree, const struct tree_node *file,
+                     enum dataset_split split, char *path, int label, const struct file_stamp *stamp)
 {
     struct dataset_images *images = &dataset->images[split];
     images->item = scan_room(images->item, images->items, sizeof *images->item);
-    images->item[images->items++] = (struct dataset_item){.path = path, .label = label, .stamp = *stamp};
+    images->item[images->items++] = (struct dataset_item){
+        .path = path, .label = label, .archive = tree->archive, .number = file->number, .stamp = *stamp};
 }
 
 /* An error's sentence without the file's name before it. */
@@ -63,8 +64,19 @@ static bool read_header(struct file_bytes *bytes, const struct tree *tree, const
         return false;
     if (image_probe(header, bytes->data, bytes->size, path, error))
         return true;
-    return bytes->stamp.size > BEGINNING && tree_read(tree, file, (size_t)IMAGE_FILE_MAX + 1, bytes, error) &&
+    return bytes->size >= BEGINNING && tree_read(tree, file, (size_t)IMAGE_FILE_MAX + 1, bytes, error) &&
            image_probe(header, bytes->data, bytes->size, path, error);
+}
+
+/* What is known of a file in an archive needs no look. */
+static bool find_header(struct file_bytes *bytes, const struct tree *tree, const struct tree_node *file,
+                        const char *path, struct image_header *header, struct error *error)
+{
+    const char *reason;
+    if (!tree->archive || !archive_probed(tree->archive, file->number, header, &reason))
+        return read_header(bytes, tree, file, path, header, error);
+    archive_stamp(tree->archive, &bytes->stamp);
+    return !*reason || error_set(error, ERROR_DATA, "%s: %s", path, reason);
 }
 
 void scan_file(struct dataset *dataset, struct file_bytes *bytes, const struct tree *tree, const struct tree_node *file,
@@ -74,13 +86,13 @@ void scan_file(struct dataset *dataset, struct file_bytes *bytes, const struct t
     struct image_header header;
     char *path = tree_path(tree, file);
     int whose = tree_may_be_image(file) ? label : -1;
-    if (!read_header(bytes, tree, file, path, &header, &error))
+    if (!find_header(bytes, tree, file, path, &header, &error))
         set_aside_image(dataset, split, path, whose, error_reason(&error, path));
     else if (header.format == IMAGE_GIF)
         set_aside_image(dataset, split, path, whose,
                         "a GIF: a drawing or an animation rather than a photograph, not used for training");
     else
-        add_item(dataset, split, path, label, &bytes->stamp);
+        add_item(dataset, tree, file, split, path, label, &bytes->stamp);
 }
 
 struct scan {

@@ -195,7 +195,7 @@ static bool leave_out_empty(struct dataset *dataset, struct error *error)
 {
     bool *empty = mem_array((size_t)dataset->classes + 1, sizeof *empty);
     int *to = mem_array((size_t)dataset->classes + 1, sizeof *to), kept = 0;
-    size_t left = dataset->numbered ? 0 : mark(dataset, empty, DATASET_TRAIN, DATASET_TEST, false), count;
+    size_t left = mark(dataset, empty, DATASET_TRAIN, DATASET_TEST, false), count;
     bool good = left == 0 || check_broken(dataset, empty, error);
     if (good && left > 0) {
         char *names = list_classes(dataset, empty, &count);

@@ -45,6 +45,9 @@ bool layout_idx_fill(struct dataset *dataset, const struct layout_site *site,
 bool layout_cifar_fits(const struct layout_site *site) THAW_NONNULL;
 bool layout_cifar_fill(struct dataset *dataset, const struct layout_site *site,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool layout_npz_fits(const struct layout_site *site) THAW_NONNULL;
+bool layout_npz_fill(struct dataset *dataset, const struct layout_site *site,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Appends a sentence to dataset->note. */
 void dataset_note(struct dataset *dataset, const char *format, ...) THAW_NONNULL_ARGS(1, 2) THAW_PRINTF(2, 3);

@@ -281,7 +281,7 @@ bool reader_picture(struct reader *reader, const struct dataset_item *item, cons
     *picture = (struct picture){0};
     if (item->pixels)
         return load_pixels(item, picture, error);
-    if (!decode_read_file(bytes, item->path, error))
+    if (!dataset_item_read(item, bytes, error))
         return false;
     bool done = picture_bytes(reader, bytes->data, bytes->size, item->path, request, picture, error);
     if (!done)
@@ -301,7 +301,7 @@ bool reader_view(struct reader *reader, const struct dataset_item *item, const s
         image_finish(&picture.image);
         return done;
     }
-    return decode_read_file(bytes, item->path, error) &&
+    return dataset_item_read(item, bytes, error) &&
            reader_view_bytes(reader, bytes->data, bytes->size, item->path, request, view, error);
 }
 

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "archive.h"
 #include "thaw/base/mem.h"
 
 /* Left by systems and programs, whatever their case. */
@@ -84,6 +85,101 @@ struct tree *tree_open(const char *folder, const char *except)
     return tree;
 }
 
+bool tree_on_disk(const struct tree *tree)
+{
+    return !tree->archive;
+}
+
+/* --- archives --- */
+
+/* An entry, and how much of its name the folders take that it is in. */
+struct placed {
+    const char *name;
+    size_t number;
+};
+
+static int compare_placed(const void *left, const void *right)
+{
+    const struct placed *a = left, *b = right;
+    int order = strcmp(a->name, b->name);
+    return order ? order : a->number < b->number ? -1 : 1;
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+    return strcmp(((const struct tree_node *)a)->name, ((const struct tree_node *)b)->name);
+}
+
+/* How many entries from the first on are in the folder that it is in; 0: it is a file here. length: of the folder's name. */
+static size_t count_folder(const struct placed *placed, size_t count, size_t skip, size_t *length)
+{
+    const char *name = placed->name + skip;
+    size_t n = 0;
+    *length = strcspn(name, "/");
+    if (!name[*length])
+        return 0;
+    while (n < count && strncmp(placed[n].name + skip, name, *length + 1) == 0)
+        n++;
+    return n;
+}
+
+/* Children of a folder out of entries that are sorted; `skip` bytes of their names lead to it. Of two entries of one name
+ * the last counts, and a file in the place of a folder is none. */
+static void place(struct tree_node *folder, const struct placed *placed, size_t count, size_t skip, int depth)
+{
+    enum { DEEP = 64 };
+    size_t room = 0, length;
+    folder->looked = true;
+    for (size_t i = 0; i < count && depth < DEEP;) {
+        size_t inside = count_folder(placed + i, count - i, skip, &length);
+        struct tree_node node = {.parent = folder, .kind = inside ? TREE_FOLDER : TREE_FILE};
+        node.number = inside ? i : placed[i].number; /* of a folder, for now, where its entries begin */
+        node.name = mem_format("%.*s", (int)length, placed[i].name + skip);
+        bool again = folder->children > 0 && folder->child[folder->children - 1].kind == TREE_FILE &&
+                     strcmp(folder->child[folder->children - 1].name, node.name) == 0;
+        if (is_passed_over(node.name)) {
+            mem_free(node.name);
+        } else if (again && !inside) {
+            folder->child[folder->children - 1].number = node.number;
+            mem_free(node.name);
+        } else {
+            if (folder->children == room) {
+                room = room ? 2 * room : 16;
+                folder->child = mem_grow(folder->child, room, sizeof *folder->child);
+            }
+            folder->child[folder->children++] = node;
+        }
+        i += inside ? inside : 1;
+    }
+    if (folder->children > 1)
+        qsort(folder->child, folder->children, sizeof *folder->child, compare_nodes);
+    for (size_t i = 0; i < folder->children; i++) { /* once the children have their places */
+        struct tree_node *node = &folder->child[i];
+        if (node->kind != TREE_FOLDER)
+            continue;
+        const struct placed *first = placed + node->number;
+        size_t inside = count_folder(first, count - node->number, skip, &length);
+        place(node, first, inside, skip + length + 1, depth + 1);
+    }
+}
+
+struct tree *tree_of_archive(const char *path, struct archive *archive)
+{
+    struct tree *tree = mem_alloc(sizeof *tree);
+    size_t count = archive_entries(archive);
+    struct placed *placed = mem_array(count + 1, sizeof *placed);
+    tree->path = mem_string(path);
+    tree->archive = archive_keep(archive);
+    tree->root = (struct tree_node){.name = mem_string(path_base(path)), .kind = TREE_FOLDER};
+    for (size_t i = 0; i < count; i++)
+        placed[i] = (struct placed){archive_name(archive, i), i};
+    if (count)
+        qsort(placed, count, sizeof *placed, compare_placed);
+    place(&tree->root, placed, count, 0, 0);
+    mem_free(placed);
+    return tree;
+}
+
 static void finish_node(struct tree_node *node)
 {
     for (size_t i = 0; i < node->children; i++)
@@ -98,6 +194,7 @@ void tree_destroy(struct tree *tree)
     if (!tree)
         return;
     finish_node(&tree->root);
+    archive_close(tree->archive);
     mem_free(tree->above);
     mem_free(tree->path);
     mem_free(tree);
@@ -205,7 +302,8 @@ bool tree_read(const struct tree *tree, const struct tree_node *file, size_t mos
                struct error *error)
 {
     char *path = tree_path(tree, file);
-    bool done = file_read(bytes, path, most, error);
+    bool done = tree->archive ? archive_read(tree->archive, file->number, path, most, bytes, error)
+                              : file_read(bytes, path, most, error);
     mem_free(path);
     return done;
 }

@@ -24,11 +24,14 @@ struct tree_node {
     size_t children;
     dev_t device; /* of a folder */
     ino_t inode;
-    bool linked; /* a folder that a symbolic link leads to */
+    bool linked;   /* a folder that a symbolic link leads to */
+    size_t number; /* of a file in an archive: its entry */
 };
 
+struct archive;
 struct tree {
-    char *path; /* of the root; owned */
+    char *path;              /* of the root; owned */
+    struct archive *archive; /* that it is the content of; NULL: a folder */
     struct tree_node root;
     struct tree_node *above; /* the folders that the root lies in, for their identity alone */
     size_t aboves;
@@ -39,11 +42,14 @@ struct tree {
 
 /* The tree below a folder; nothing of it is read yet. except (may be NULL): a folder that is left out. */
 struct tree *tree_open(const char *folder, const char *except) THAW_NONNULL_ARGS(1);
+/* The tree of what is in an archive, which is had by it, too. */
+struct tree *tree_of_archive(const char *path, struct archive *archive) THAW_NONNULL;
 void tree_destroy(struct tree *tree); /* takes NULL */
 /* Gives a folder its children, once. A link to a folder that it lies in is TREE_NOTHING. */
 void tree_look(const struct tree *tree, struct tree_node *folder) THAW_NONNULL;
 /* The child of that name; NULL: there is none. Looks into it. */
 struct tree_node *tree_child(const struct tree *tree, struct tree_node *folder, const char *name) THAW_NONNULL;
+bool tree_on_disk(const struct tree *tree) THAW_NONNULL; /* else in an archive */
 char *tree_path(const struct tree *tree,
                 const struct tree_node *node) THAW_NONNULL; /* from the root's on; caller frees */
 /* The beginning of a file, as file_read reads it. */

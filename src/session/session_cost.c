@@ -75,7 +75,7 @@ struct costs {
 static void free_sample(struct dataset_images *sample)
 {
     for (size_t i = 0; i < sample->items; i++)
-        mem_free(sample->item[i].path);
+        dataset_item_finish(&sample->item[i]);
     mem_free(sample->item);
 }
 
@@ -234,10 +234,8 @@ static struct dataset_images copy_sample(const struct dataset_images *images)
 {
     size_t count = images->items < DATA_PACE_IMAGES ? images->items : DATA_PACE_IMAGES;
     struct dataset_images sample = {mem_array(count, sizeof *sample.item), count};
-    for (size_t i = 0; i < count; i++) {
-        sample.item[i] = images->item[i * images->items / count];
-        sample.item[i].path = mem_string(sample.item[i].path);
-    }
+    for (size_t i = 0; i < count; i++)
+        sample.item[i] = dataset_item_copy(&images->item[i * images->items / count]);
     return sample;
 }
 

@@ -34,7 +34,7 @@ static struct hash hash_sizes(const struct dataset *dataset)
     for (int s = 0; s < DATASET_SPLITS; s++)
         for (size_t i = 0; i < dataset->images[s].items; i++) {
             const struct dataset_item *item = &dataset->images[s].item[i];
-            int64_t size = item->pixels ? 0 : (int64_t)item->stamp.size; /* as it was when the data were opened */
+            int64_t size = (int64_t)dataset_item_size(item);
             hash_add(hash, &size, sizeof size);
         }
     return hash_end(hash);

@@ -81,7 +81,7 @@ static const struct experiment_key keys[] = {
          "running means and variances of batch norms that learn"),
     PATH("data", "path", data.path, "folder", "images, one folder a class"),
     PATH("data", "val", data.val, "folder | fraction", "validation images; empty: the val folder that comes with the data"),
-    ENUM("data", "layout", data.layout, dataset_layout_names, "auto | folders | table | list | names | idx | cifar",
+    ENUM("data", "layout", data.layout, dataset_layout_names, "auto | folders | table | list | names | idx | cifar | npz",
          "how images and labels lie; auto: their content tells"),
     TEXT("data", "columns", data.columns, "PATH, LABEL, SPLIT, WEIGHT",
          "columns of a table, by name or number; empty: found by their names"),

@@ -10,6 +10,7 @@
 
 #include "thaw/base/file.h"
 #include "thaw/base/hash.h"
+#include "thaw/base/quote.h"
 #include "thaw/weights/weights.h"
 
 /* Where the values of a tensor lie: element (i, j, ...) is at first + i * stride[0] + j * stride[1] + ... */
@@ -87,8 +88,8 @@ size_t safetensors_digest(char digits[HASH_TEXT], const void *bytes, size_t size
 /* The strides of a tensor without gaps, innermost dimension 1. */
 void weights_place_dense(struct weights_place *place, const struct shape *shape) THAW_NONNULL;
 
-/* `size` bytes of a file as text fit for a sentence: what is not printable ASCII becomes '?', long text is cut. */
-enum { WEIGHTS_QUOTE = 81 };
+/* quote_bytes, by the name that it has here. */
+enum { WEIGHTS_QUOTE = QUOTE_BYTES };
 const char *weights_quote(char text[WEIGHTS_QUOTE], const void *bytes, size_t size) THAW_NONNULL_ARGS(1);
 
 /* weights_open over bytes in memory, which must outlive the handle; `name` stands for the path. For tests. */

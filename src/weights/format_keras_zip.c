@@ -17,7 +17,7 @@
 
 #include "format_keras.h"
 #include "thaw/base/mem.h"
-#include "zip.h"
+#include "thaw/base/zip.h"
 
 enum { NAME_AT = 30, TIMES_FILE = 4, LEAST = 64 << 10 };
 

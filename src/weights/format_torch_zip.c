@@ -20,9 +20,9 @@
 
 #include "format.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/zip.h"
 #include "torch_state.h"
 #include "unpickle.h"
-#include "zip.h"
 
 enum { NAME_AT = 30 };
 

@@ -14,6 +14,7 @@
 
 #include "format.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/quote.h"
 #include "thaw/weights/darknet.h"
 #include "thaw/weights/onnx.h"
 
@@ -56,14 +57,7 @@ const struct file_map *weights_map(const struct weights *weights)
 
 const char *weights_quote(char text[WEIGHTS_QUOTE], const void *bytes, size_t size)
 {
-    const unsigned char *from = bytes;
-    size_t used = size < WEIGHTS_QUOTE - 1 ? size : WEIGHTS_QUOTE - 1;
-    for (size_t i = 0; i < used; i++)
-        text[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
-    text[used] = '\0';
-    if (used < size)
-        memcpy(text + used - 3, "...", 3);
-    return text;
+    return quote_bytes(text, bytes, size);
 }
 
 /* Names reach the screen: no control characters (C0, DEL, C1), valid UTF-8. */

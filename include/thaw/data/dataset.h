@@ -11,13 +11,16 @@
 
 /* Images that came together in one file, in memory. */
 struct dataset_pixels;
+/* Files that are read where they are in another. */
+struct archive;
 
 struct dataset_item {
     char *path; /* of the image file; of one of many images in a file: the file, '#' and its number */
     int label;
     const struct dataset_pixels *pixels; /* NULL: an image file */
-    size_t number;                       /* within the pixels */
-    struct file_stamp stamp;             /* of the file when the dataset was opened; all zero: not known */
+    struct archive *archive;             /* that the image file is in; NULL: on disk */
+    size_t number;                       /* within the pixels or the archive */
+    struct file_stamp stamp;             /* of the file or archive when the dataset was opened; all zero: not known */
     float weight;                        /* in the loss, where the dataset is `weighted` */
 };
 /* What a run looks at is below DATASET_SPLITS; the test part is kept apart from it. */
@@ -47,12 +50,19 @@ struct dataset {
     size_t notes;
     struct dataset_pixels **pixels; /* what items lie in that are no files of their own */
     size_t pixels_count;
+    struct archive **archive;
+    size_t archives;
     bool numbered; /* class names are numbers, in their order */
     bool weighted; /* the data say how much each image weighs */
 };
 
 /* How data lie; AUTO: their content tells. */
-enum dataset_layout { DATASET_AUTO, DATASET_FOLDERS, DATASET_TABLE, DATASET_LIST, DATASET_NAMES, DATASET_IDX, DATASET_CIFAR, DATASET_LAYOUTS };
+/* clang-format off */
+enum dataset_layout {
+    DATASET_AUTO, DATASET_FOLDERS, DATASET_TABLE, DATASET_LIST, DATASET_NAMES, DATASET_IDX, DATASET_CIFAR, DATASET_NPZ,
+    DATASET_LAYOUTS
+};
+/* clang-format on */
 extern const char *const dataset_layout_names[]; /* "folders"; NULL at the end */
 
 struct dataset_request {
@@ -89,6 +99,16 @@ struct dataset *dataset_open_as(const struct dataset_request *request,
 struct dataset *dataset_open(const char *path, const char *val, uint64_t seed, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
 void dataset_destroy(struct dataset *dataset);
+/* Whether there is a path of data: a file, a folder, or one within an archive ("signs.zip/train"). */
+bool dataset_path_exists(const char *path) THAW_NONNULL;
+/* An item that outlives its dataset, and the end of it; not one of pixels in memory. */
+struct dataset_item dataset_item_copy(const struct dataset_item *item) THAW_NONNULL;
+void dataset_item_finish(struct dataset_item *item) THAW_NONNULL;
+/* Bytes of an item as they are stored, when the dataset was opened; of pixels in memory 0. */
+uint64_t dataset_item_size(const struct dataset_item *item) THAW_NONNULL;
+/* The bytes of an image file. Errors are ERROR_FAILED, or ERROR_DATA where its archive is damaged, and name it. */
+bool dataset_item_read(const struct dataset_item *item, struct file_bytes *bytes,
+                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* The image of an item, decoded; the caller finishes *image, also after a failure. Errors are ERROR_DATA and begin with the
  * item's path. Safe from several threads. */
 bool dataset_load(const struct dataset_item *item, struct image *image,

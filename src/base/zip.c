@@ -1,7 +1,7 @@
 /* Zip archives (PKWARE's APPNOTE.TXT 6.3.10) as torch.save and Keras 3 write them: the directory is read here, not by
  * libzip, because tensors are used where they lie in the map and libzip tells no entry's offset. Deflated entries go
  * straight to zlib: a second reader of the same directory could see other entries in a hostile one. Called by the
- * formats that are zip archives.
+ * weights formats that are zip archives, and by datasets.
  *
  * The bytes, all numbers little endian:
  * 1. entries: "PK\3\4", 26 bytes, of which at 26 and 28 the lengths of name and extra field; name; extra field; the
@@ -19,15 +19,15 @@
  * names another file than the directory does, sizes and offsets that do not lie before the directory. */
 #include "config.h"
 
-#include "zip.h"
+#include "thaw/base/zip.h"
 
 #include <string.h>
 
 #define ZLIB_CONST
 #include <zlib.h>
 
-#include "format.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/quote.h"
 
 enum { LOCAL = 30, ENTRY = 46, END = 22, END64 = 56, LOCATOR = 20, COMMENT_MAX = 0xffff };
 enum { METHOD_STORED = 0, METHOD_DEFLATED = 8, FLAG_ENCRYPTED = 1, EXTRA_ZIP64 = 1 };
@@ -151,8 +151,8 @@ bool zip_next(struct zip_walk *walk, struct zip_entry *entry, struct error *erro
                                 .header = number(at + 42, 4),
                                 .crc = (uint32_t)number(at + 16, 4),
                                 .method = (int)number(at + 10, 2)};
-    char quote[WEIGHTS_QUOTE];
-    weights_quote(quote, entry->name, name);
+    char quote[QUOTE_BYTES];
+    quote_bytes(quote, entry->name, name);
     if (number(at + 8, 2) & FLAG_ENCRYPTED)
         return error_set(error, ERROR_WEIGHTS, "its entry \"%s\" is encrypted, which is not read", quote);
     if (!read_extra(entry, at + ENTRY + name, extra))
@@ -189,8 +189,9 @@ static const uint8_t *find_packed(const struct zip *zip, const struct zip_entry 
     return header + LOCAL + skip;
 }
 
-/* Inflates all of an entry in pieces that zlib's 32-bit counters can hold; true when exactly `size` bytes came out. */
-static bool inflate_all(const uint8_t *from, uint64_t packed, uint8_t *to, uint64_t size)
+/* Inflates an entry in pieces that zlib's 32-bit counters can hold; true when exactly `size` bytes came out, and, where that
+ * is to be all, no more would come. */
+static bool inflate_bytes(const uint8_t *from, uint64_t packed, uint8_t *to, uint64_t size, bool all)
 {
     enum { PIECE = 1 << 30 };
     z_stream stream = {0};
@@ -198,7 +199,7 @@ static bool inflate_all(const uint8_t *from, uint64_t packed, uint8_t *to, uint6
         return false;
     uint64_t in = 0, out = 0;
     int status = Z_OK;
-    while (status == Z_OK) {
+    while (status == Z_OK && (all || out < size)) {
         uint64_t feed = packed - in < PIECE ? packed - in : PIECE, room = size - out < PIECE ? size - out : PIECE;
         stream.next_in = from + in;
         stream.avail_in = (uInt)feed;
@@ -209,7 +210,7 @@ static bool inflate_all(const uint8_t *from, uint64_t packed, uint8_t *to, uint6
         out += room - stream.avail_out;
     }
     inflateEnd(&stream);
-    return status == Z_STREAM_END && out == size;
+    return (status == Z_STREAM_END || !all) && out == size;
 }
 
 static const uint8_t *unpack(const struct zip_entry *entry, const uint8_t *packed, size_t *budget, void **block,
@@ -228,7 +229,7 @@ static const uint8_t *unpack(const struct zip_entry *entry, const uint8_t *packe
                   (unsigned long long)entry->size);
         return NULL;
     }
-    if (!inflate_all(packed, entry->packed, bytes, entry->size) ||
+    if (!inflate_bytes(packed, entry->packed, bytes, entry->size, true) ||
         crc32_z(0, bytes, (size_t)entry->size) != entry->crc) {
         error_set(error, ERROR_WEIGHTS, "its entry \"%s\" is damaged: it does not unpack to what the directory says",
                   quote);
@@ -242,8 +243,8 @@ static const uint8_t *unpack(const struct zip_entry *entry, const uint8_t *packe
 const uint8_t *zip_bytes(const struct zip *zip, const struct zip_entry *entry, size_t *budget, void **block,
                          struct error *error)
 {
-    char quote[WEIGHTS_QUOTE];
-    weights_quote(quote, entry->name, entry->name_size);
+    char quote[QUOTE_BYTES];
+    quote_bytes(quote, entry->name, entry->name_size);
     *block = NULL;
     const uint8_t *packed = find_packed(zip, entry, quote, error);
     if (!packed || (entry->method == METHOD_STORED && entry->packed == entry->size))
@@ -257,4 +258,30 @@ const uint8_t *zip_bytes(const struct zip *zip, const struct zip_entry *entry, s
         error_set(error, ERROR_WEIGHTS, "its entry \"%s\" is packed by method %d; stored and deflated are read", quote,
                   entry->method);
     return NULL;
+}
+
+static bool read_packed(const struct zip_entry *entry, const uint8_t *packed, uint8_t *to, size_t size)
+{
+    bool all = size == entry->size;
+    if (entry->method == METHOD_STORED) {
+        memcpy(to, packed, size);
+        return true;
+    }
+    return inflate_bytes(packed, entry->packed, to, size, all) && (!all || crc32_z(0, to, size) == entry->crc);
+}
+
+bool zip_read(const struct zip *zip, const struct zip_entry *entry, uint8_t *to, size_t size, struct error *error)
+{
+    char quote[QUOTE_BYTES];
+    quote_bytes(quote, entry->name, entry->name_size);
+    const uint8_t *packed = find_packed(zip, entry, quote, error);
+    if (!packed)
+        return false;
+    if ((entry->method != METHOD_STORED && entry->method != METHOD_DEFLATED) ||
+        (entry->method == METHOD_STORED && entry->packed != entry->size))
+        return error_set(error, ERROR_WEIGHTS, "its entry \"%s\" is packed by method %d; stored and deflated are read",
+                         quote, entry->method);
+    return size == 0 || read_packed(entry, packed, to, size) ||
+           error_set(error, ERROR_WEIGHTS, "its entry \"%s\" is damaged: it does not unpack to what the directory says",
+                     quote);
 }

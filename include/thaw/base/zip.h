@@ -1,7 +1,7 @@
 /* The directory of a zip archive in memory. Every number in it is checked against the archive before it is used, and
- * nothing is allocated but what zip_bytes unpacks. Private to src/weights and its tests. */
-#ifndef THAW_SRC_WEIGHTS_ZIP_H
-#define THAW_SRC_WEIGHTS_ZIP_H
+ * nothing is allocated but what zip_bytes unpacks. */
+#ifndef THAW_BASE_ZIP_H
+#define THAW_BASE_ZIP_H
 
 #include "thaw/base/file.h"
 
@@ -19,7 +19,8 @@ struct zip_entry {
     int method; /* 0: stored, 8: deflated */
 };
 
-/* Finds the directory. Errors here and below are ERROR_WEIGHTS and leave the file's name out. */
+/* Finds the directory. Errors here and below are ERROR_WEIGHTS (who reads data says otherwise) and leave the file's
+ * name out. */
 bool zip_open(struct zip *zip, const struct file_map *map, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* A walk through the directory in its order. zip_next returns false at the end and at a fault; then error->kind tells
@@ -36,5 +37,10 @@ bool zip_next(struct zip_walk *walk, struct zip_entry *entry, struct error *erro
  * them. What is unpacked is checked against the entry's CRC-32; what is stored is not: it may be large. */
 const uint8_t *zip_bytes(const struct zip *zip, const struct zip_entry *entry, size_t *budget, void **block,
                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* The first `size` bytes of an entry, unpacked, into `to`; size: at most the entry's. All of it is checked against its CRC-32
+ * where it is deflated. */
+bool zip_read(const struct zip *zip, const struct zip_entry *entry, uint8_t *to, size_t size, struct error *error)
+    THAW_NONNULL_ARGS(1, 2, 5) THAW_MUST_CHECK;
 
 #endif
