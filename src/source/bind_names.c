@@ -41,13 +41,22 @@ static void join_dense_number(char *name)
     }
 }
 
-/* ConvNeXt's scale is a parameter of the block itself, where ours are a layer's: "layer_scale" for
- * "layer_scale.weight". */
+/* Parameters of a block or of the network itself, where ours are a layer's: "layer_scale" for "layer_scale.weight". */
+static const char *const bare[] = {
+    "layer_scale", "class_token",     "pos_embedding", "cls_token",
+    "pos_embed",   "register_tokens", "ls1.gamma",     "ls2.gamma",
+};
+
 static bool is_bare(const char *name)
 {
-    static const char scale[] = ".layer_scale";
-    size_t length = strlen(name), ending = sizeof scale - 1;
-    return length > ending && strcmp(name + length - ending, scale) == 0;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < THAW_LENGTH(bare); i++) {
+        size_t ending = strlen(bare[i]);
+        bool ends = length >= ending && strcmp(name + length - ending, bare[i]) == 0;
+        if (ends && (length == ending || name[length - ending - 1] == '.'))
+            return true;
+    }
+    return false;
 }
 
 const char *bind_torch_name(const struct graph *graph, int param)

@@ -70,7 +70,8 @@ struct op_attrs {
     int groups;
     int out_channels;        /* conv, linear */
     bool bias;               /* conv, linear, affine */
-    bool linear_weight;      /* conv 1x1: a linear layer over each pixel's channels, and so is its weight in files */
+    bool linear_weight;      /* conv 1x1: a linear layer over each pixel's channels, and so is its weight in files; affine:
+                                (c) there, not (c,1,1) */
     bool ceil_mode;          /* pools: round the output size up (torch's rule: no window starts in the right padding) */
     bool count_padding;      /* average pool: padding counts in the divisor (torch: count_include_pad) */
     float eps, momentum;     /* norms; momentum in torch's sense: new = (1 - m) * old + m * batch */

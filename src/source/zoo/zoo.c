@@ -32,6 +32,7 @@ static const struct zoo_family *const families[] = {
     &zoo_efficientnet,
     &zoo_regnet,
     &zoo_convnext,
+    &zoo_vit,
     &zoo_mnist,
     &zoo_keras_vgg,
     &zoo_keras_resnet,
