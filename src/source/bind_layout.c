@@ -108,7 +108,7 @@ bool bind_shape_fits(const struct shape *file, const struct shape *wanted)
 bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout, const struct shape *file)
 {
     struct shape wanted = bind_file_shape(graph, param, layout);
-    return bind_shape_fits(file, &wanted) ||
+    return bind_shape_fits(file, &wanted) || bind_position_fits(graph, param, file) ||
            (layout == WEIGHTS_KERAS && bind_shape_fits(file, &graph->param[param].shape));
 }
 

@@ -111,12 +111,15 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     index->count = weights_count(weights);
     index->name = mem_array(index->count + 1, sizeof *index->name);
     index->digest = mem_array(index->count + 1, sizeof *index->digest);
+    index->follower = mem_array(index->count + 1, sizeof *index->follower);
     index->slots = 8;
     while (index->slots < 2 * index->count)
         index->slots *= 2;
     index->slot = mem_array(index->slots, sizeof *index->slot);
-    for (size_t i = 0; i < index->count; i++)
+    for (size_t i = 0; i < index->count; i++) {
         index->name[i] = canonical_name(weights, weights_get(weights, i)->name);
+        index->follower[i] = -1;
+    }
     bind_index_renew(index);
 }
 
@@ -126,6 +129,7 @@ void bind_index_finish(struct bind_index *index)
         mem_free(index->name[i]);
     mem_free(index->name);
     mem_free(index->digest);
+    mem_free(index->follower);
     mem_free(index->slot);
     *index = (struct bind_index){0};
 }

@@ -47,12 +47,15 @@ static void consider(struct comparison *comparison, const char *arch, int channe
     snprintf(own.arch, sizeof own.arch, "%s", graph->arch);
     bind_index_by_order(&comparison->index, graph, weights);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
-        if (graph->param[p].role == OP_ROLE_CONSTANT)
+        if (graph->param[p].role == OP_ROLE_CONSTANT || bind_is_position(graph, p))
             continue;
-        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
+        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights)), shape;
         long found = bind_index_find(&comparison->index, graph->param[p].name);
         own.trunk++;
-        own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
+        if (found < 0)
+            continue;
+        shape = bind_index_shape(&comparison->index, weights, (size_t)found);
+        own.fitting += bind_shape_fits(&shape, &wanted);
     }
     int classes = count_classes(graph, weights, &comparison->index);
     own.head = classes > 0;
