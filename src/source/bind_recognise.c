@@ -149,6 +149,22 @@ static bool refuse(const struct weights *weights, const struct bind_guess *best,
     return false;
 }
 
+/* DeiT is ViT under another training: its tensors are the same, its pixels are not. Where the file is called so, or its
+ * folders are and it is not called otherwise, that is meant. */
+static void tell_twins(const struct weights *weights, struct bind_identity *identity)
+{
+    static const char own[] = "vit_", other[] = "deit_", word[] = "deit";
+    struct zoo_arch room;
+    char name[GRAPH_NAME_MAX + sizeof other];
+    const char *path = weights_path(weights), *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    bool named = strstr(base, word) || (!strstr(base, "vit") && strstr(path, word));
+    if (!named || strncmp(identity->arch, own, strlen(own)) != 0)
+        return;
+    snprintf(name, sizeof name, "%s%s", other, identity->arch + strlen(own));
+    if (strlen(name) < sizeof identity->arch && zoo_find(name, &room))
+        strcpy(identity->arch, name);
+}
+
 bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
                     struct error *error)
 {
@@ -173,6 +189,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
     if (best->fitting == 0 || best->fitting < best->trunk)
         return refuse(weights, best, error);
     *identity = comparison.identity;
+    tell_twins(weights, identity);
     return true;
 }
 
