@@ -86,12 +86,14 @@ static void add_row(struct graph *graph, enum op_kind kind)
     attrs.alpha = 0.1f;
     attrs.end = CHANNELS / 2;
     attrs.groups = kind == OP_SHUFFLE ? 2 : 1;
+    attrs.tokens = kind == OP_TOKENS;
+    attrs.grid_h = attrs.grid_w = SIDE;
     graph_add(graph, op_get(kind)->name, kind, &attrs, inputs, input);
 }
 
 static bool is_measured(enum op_kind kind)
 {
-    return kind != OP_INPUT && kind != OP_CONV && kind != OP_LINEAR;
+    return kind != OP_INPUT && kind != OP_CONV && kind != OP_LINEAR && kind != OP_ATTENTION;
 }
 
 /* Node 1 is a second input for those that have two; then each op once, by its kind's name. */

@@ -160,12 +160,22 @@ void graph_begin_stage(struct graph *graph, const char *name)
     stage->nodes = graph->nodes - stage->first_node;
 }
 
+/* Between a layer's name and a parameter's. torch's MultiheadAttention has no layer of its own for what makes queries,
+ * keys and values, but parameters called in_proj_weight and in_proj_bias. */
+static char joint_of(const char *layer)
+{
+    static const char joined[] = ".in_proj";
+    size_t length = strlen(layer), ending = sizeof joined - 1;
+    return length > ending && strcmp(layer + length - ending, joined) == 0 ? '_' : '.';
+}
+
 static void add_param(struct graph *graph, int node, int slot, const struct op_param *from)
 {
     void *items = graph->param;
     struct graph_param *param = grow(&items, &graph->params, &graph->params_room, sizeof *param);
     graph->param = items;
-    snprintf(param->name, sizeof param->name, "%s.%s", graph->node[node].name, from->name);
+    snprintf(param->name, sizeof param->name, "%s%c%s", graph->node[node].name, joint_of(graph->node[node].name),
+             from->name);
     param->node = node;
     param->slot = slot;
     param->role = from->role;

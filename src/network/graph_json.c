@@ -40,7 +40,9 @@ static const struct field {
     FIELD(FIELD_BOOL, no_scale),    FIELD(FIELD_BOOL, no_shift),  FIELD(FIELD_FLOAT, alpha),
     FIELD(FIELD_FLOAT, beta),       FIELD(FIELD_FLOAT, low),      FIELD(FIELD_FLOAT, high),
     FIELD(FIELD_BOOL, constant),    FIELD(FIELD_INT, begin),      FIELD(FIELD_INT, end),
-    FIELD(FIELD_FLOAT, pad_value),
+    FIELD(FIELD_FLOAT, pad_value),  FIELD(FIELD_INT, heads),      FIELD(FIELD_INT, tokens),
+    FIELD(FIELD_INT, grid_h),       FIELD(FIELD_INT, grid_w),     FIELD(FIELD_BOOL, antialias),
+    FIELD(FIELD_FLOAT, offset),
 };
 
 /* A member of op_attrs that is in no row above would be lost on the way: the test of this file sets all its bytes. */

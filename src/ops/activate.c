@@ -61,6 +61,14 @@ ELEMENTARY float silu_slope(float x)
     return s * (1 + x * (1 - s));
 }
 
+static const float quick = 1.702f;
+
+ELEMENTARY float quick_gelu_slope(float x)
+{
+    float s = sigmoid_of(quick * x);
+    return s * (1 + quick * x * (1 - s));
+}
+
 ELEMENTARY float hard_swish_slope(float x)
 {
     float inside = x * (1.0f / 3) + 0.5f;
@@ -76,6 +84,7 @@ FORWARD(hard_swish, x *hold(x + 3, 0, 6) * (1.0f / 6))
 FORWARD(leaky_relu, x > 0 ? x : a * x)
 FORWARD(gelu, gelu_of(x))
 FORWARD(tanh_all, tanh_of(x))
+FORWARD(quick_gelu, x *sigmoid_of(quick *x))
 
 SLOPE(clip_gradient, v > a && v < b ? g : 0)
 SLOPE(sigmoid_gradient, g *v *(1 - v))
@@ -85,6 +94,7 @@ SLOPE(hard_swish_gradient, g *hard_swish_slope(v))
 SLOPE(leaky_relu_gradient, v > 0 ? g : a * g)
 SLOPE(gelu_gradient, g *gelu_slope(v))
 SLOPE(tanh_gradient, g *(1 - v * v))
+SLOPE(quick_gelu_gradient, g *quick_gelu_slope(v))
 
 struct row {
     forward_kernel *forward;
@@ -103,6 +113,7 @@ static const struct row rows[] = {
     [OP_ACT_GELU] = {gelu, gelu_gradient},
     [OP_ACT_TANH] = {tanh_all, tanh_gradient},
     [OP_ACT_CLIP] = {clip, clip_gradient},
+    [OP_ACT_QUICK_GELU] = {quick_gelu, quick_gelu_gradient},
 };
 _Static_assert(THAW_LENGTH(rows) == OP_ACTIVATIONS, "every activation has its row");
 
@@ -152,5 +163,6 @@ bool activate_bounds(enum op_activation activation, const struct op_attrs *attrs
 
 bool activate_slope_is_of_output(enum op_activation activation)
 {
-    return activation != OP_ACT_SILU && activation != OP_ACT_HARD_SWISH && activation != OP_ACT_GELU;
+    return activation != OP_ACT_SILU && activation != OP_ACT_HARD_SWISH && activation != OP_ACT_GELU &&
+           activation != OP_ACT_QUICK_GELU;
 }

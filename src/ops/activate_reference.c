@@ -43,6 +43,8 @@ double activate_reference(enum op_activation activation, const struct op_attrs *
         return tanh(x);
     case OP_ACT_CLIP:
         return hold(x, attrs->low, attrs->high);
+    case OP_ACT_QUICK_GELU:
+        return x * sigmoid(1.702 * x);
     default:
         return x;
     }
@@ -72,6 +74,8 @@ double activate_slope_reference(enum op_activation activation, const struct op_a
         return 1 - tanh(x) * tanh(x);
     case OP_ACT_CLIP:
         return x > attrs->low && x < attrs->high ? 1 : 0;
+    case OP_ACT_QUICK_GELU:
+        return sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x));
     default:
         return 1;
     }

@@ -35,6 +35,10 @@ static const struct op_def *const table[] = {
     [OP_SLICE] = &op_slice,
     [OP_SHUFFLE] = &op_shuffle,
     [OP_PAD] = &op_pad,
+    [OP_QUICK_GELU] = &op_quick_gelu,
+    [OP_ATTENTION] = &op_attention,
+    [OP_TOKENS] = &op_tokens,
+    [OP_POSITION] = &op_position,
 };
 _Static_assert(THAW_LENGTH(table) == OP_KINDS, "every op has its row");
 

@@ -122,3 +122,4 @@ ACTIVATION(leaky_relu, "leaky relu", OP_ACT_LEAKY_RELU, OP_NEEDS_OUT, leaky_shap
 ACTIVATION(gelu, "gelu", OP_ACT_GELU, OP_NEEDS_IN, op_shape_same)
 ACTIVATION(tanh, "tanh", OP_ACT_TANH, OP_NEEDS_OUT, op_shape_same)
 ACTIVATION(clip, "clip", OP_ACT_CLIP, OP_NEEDS_OUT, clip_shape)
+ACTIVATION(quick_gelu, "quick gelu", OP_ACT_QUICK_GELU, OP_NEEDS_IN, op_shape_same)

@@ -9,9 +9,10 @@ extern const struct op_def op_conv;
 extern const struct op_def op_linear;
 extern const struct op_def op_batch_norm;
 extern const struct op_def op_relu, op_relu6, op_sigmoid, op_hard_sigmoid, op_silu, op_hard_swish, op_leaky_relu,
-    op_gelu, op_tanh, op_clip;
+    op_gelu, op_tanh, op_clip, op_quick_gelu;
 extern const struct op_def op_mul, op_affine, op_layer_norm;
 extern const struct op_def op_slice, op_shuffle, op_pad;
+extern const struct op_def op_attention, op_tokens, op_position;
 extern const struct op_def op_max_pool, op_avg_pool, op_global_avg_pool;
 extern const struct op_def op_add, op_concat, op_flatten, op_subsample;
 extern const struct op_def op_dropout;
@@ -53,5 +54,11 @@ void op_shuffle_forward_reference(const struct op_call *call);
 void op_shuffle_backward_reference(const struct op_call *call);
 void op_pad_forward_reference(const struct op_call *call);
 void op_pad_backward_reference(const struct op_call *call);
+void op_attention_forward_reference(const struct op_call *call);
+void op_attention_backward_reference(const struct op_call *call);
+void op_tokens_forward_reference(const struct op_call *call);
+void op_tokens_backward_reference(const struct op_call *call);
+void op_position_forward_reference(const struct op_call *call);
+void op_position_backward_reference(const struct op_call *call);
 
 #endif

@@ -66,7 +66,9 @@ struct match {
     struct graph *graph;
     const struct weights *weights;
     enum weights_layout layout;
+    const struct bind_index *index;
     long *tensor; /* [params], -1: none */
+    bool *resized; /* [params], an embedding of positions for another grid */
     bool *taken;  /* [tensors of the file] */
     struct bind_report *report;
     size_t room;
@@ -102,19 +104,23 @@ static void match_param(struct match *match, const struct bind_index *index, int
         return;
     const struct weights_tensor *tensor = weights_get(match->weights, (size_t)found);
     struct shape shape = bind_file_shape(match->graph, param, match->layout);
+    struct shape own = bind_index_shape(index, match->weights, (size_t)found);
     char have[SHAPE_TEXT], want[SHAPE_TEXT];
-    match->taken[found] = true;
-    if (!bind_param_fits(match->graph, param, match->layout, &tensor->shape)) {
+    for (long part = found; part >= 0; part = index->follower[part])
+        match->taken[part] = true;
+    if (!bind_param_fits(match->graph, param, match->layout, &own)) {
         row->outcome = is_head(match, param) ? BIND_RESHAPED : BIND_MISFIT;
-        snprintf(row->detail, sizeof row->detail, "%.30s in the file, %.30s wanted", shape_text(have, &tensor->shape),
+        snprintf(row->detail, sizeof row->detail, "%.30s in the file, %.30s wanted", shape_text(have, &own),
                  shape_text(want, &shape));
         return;
     }
     bool other_type = tensor->type != TENSOR_F32;
     bool other_layout = bind_layout_differs(match->graph, param, match->layout);
-    if (other_type || other_layout || !shape_equal(&tensor->shape, &shape))
+    if (other_type || other_layout || !shape_equal(&own, &shape))
         row->outcome = BIND_CONVERTED;
-    if (other_type)
+    if (bind_position_changes(match->graph, param, match->weights, &own, row->detail, sizeof row->detail))
+        match->resized[param] = true;
+    else if (other_type)
         snprintf(row->detail, sizeof row->detail, "%s -> f32%s", tensor_type_name(tensor->type),
                  other_layout ? ", layout" : "");
     else if (other_layout)
@@ -244,26 +250,36 @@ static bool check_trunk(const struct match *match, struct error *error)
 /* Large tensors go through a block of rows at a time, so that a model is never in memory twice. */
 enum { BLOCK_FLOATS = 1 << 20, BLOCK_ROWS = 16 };
 
-static struct bind_rows block_of(const struct weights_tensor *tensor)
+static struct bind_rows block_of(const struct match *match, int param)
 {
+    const struct weights_tensor *tensor = weights_get(match->weights, (size_t)match->tensor[param]);
     size_t count = tensor->shape.rank ? (size_t)tensor->shape.dim[0] : 1;
     size_t floats = (size_t)shape_count(&tensor->shape) / count, fitting = BLOCK_FLOATS / floats;
     size_t block = fitting < BLOCK_ROWS ? BLOCK_ROWS : fitting / BLOCK_ROWS * BLOCK_ROWS;
+    block = match->resized[param] ? count : block;
     return (struct bind_rows){.count = block < count ? block : count, .floats = floats};
 }
 
 static bool read_param(const struct match *match, int param, float *room, struct error *error)
 {
     struct graph *graph = match->graph;
-    size_t index = (size_t)match->tensor[param];
-    struct bind_rows rows = block_of(weights_get(match->weights, index));
-    size_t end = graph->param[param].count / rows.floats;
-    for (; rows.first < end; rows.first += rows.count) {
-        if (rows.count > end - rows.first)
-            rows.count = end - rows.first;
-        if (!weights_read_rows(match->weights, index, (int64_t)rows.first, (int64_t)rows.count, room, error))
-            return false;
-        bind_rows_from_file(graph, param, match->layout, rows, room, graph_param_values(graph, param));
+    size_t begin = 0; /* of the tensor's rows in the parameter's */
+    for (long part = match->tensor[param]; part >= 0; part = match->index->follower[part]) {
+        const struct shape *shape = &weights_get(match->weights, (size_t)part)->shape;
+        struct bind_rows rows = block_of(match, param);
+        size_t end = (size_t)shape_count(shape) / rows.floats;
+        for (size_t first = 0; first < end; first += rows.count) {
+            if (rows.count > end - first)
+                rows.count = end - first;
+            if (!weights_read_rows(match->weights, (size_t)part, (int64_t)first, (int64_t)rows.count, room, error))
+                return false;
+            rows.first = begin + first;
+            if (match->resized[param])
+                bind_position_resize(graph, param, shape, room);
+            else
+                bind_rows_from_file(graph, param, match->layout, rows, room, graph_param_values(graph, param));
+        }
+        begin += end;
     }
     return true;
 }
@@ -276,7 +292,7 @@ static bool read_all(const struct match *match, uint64_t seed, struct error *err
         enum bind_outcome outcome = match->report->row[p].outcome;
         if (outcome != BIND_LOADED && outcome != BIND_CONVERTED)
             continue;
-        struct bind_rows block = block_of(weights_get(match->weights, (size_t)match->tensor[p]));
+        struct bind_rows block = block_of(match, p);
         most = block.count * block.floats > most ? block.count * block.floats : most;
     }
     float *room = mem_try_floats(most);
@@ -346,7 +362,9 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
         .graph = graph,
         .weights = weights,
         .layout = weights_layout(weights),
+        .index = &index,
         .tensor = mem_array((size_t)graph->params + 1, sizeof *match.tensor),
+        .resized = mem_array((size_t)graph->params + 1, sizeof *match.resized),
         .taken = mem_array(weights_count(weights) + 1, sizeof *match.taken),
         .report = report,
     };
@@ -362,7 +380,6 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
     int single = begin_single(&match, &index);
     match_all(&match, &index);
     bool good = check_trunk(&match, error) && check_expected(&match, &index, error);
-    bind_index_finish(&index);
     if (good && told[0])
         graph_add_note(graph, "%s", told);
 
@@ -374,7 +391,9 @@ bool bind_weights(struct graph *graph, const struct weights *weights, uint64_t s
     good = good && read_all(&match, seed, error);
     if (single >= 0)
         bind_single_end(graph, single, good, seed, report);
+    bind_index_finish(&index);
     mem_free(match.tensor);
+    mem_free(match.resized);
     mem_free(match.taken);
     return good;
 }

@@ -73,8 +73,10 @@ struct shape bind_file_shape(const struct graph *graph, int param, enum weights_
     enum op_kind kind = kind_of(graph, param);
     if (kind == OP_CONV && layout == WEIGHTS_TORCH && graph->node[graph->param[param].node].attrs.linear_weight)
         return shape_make(2, (int64_t[]){dim[3], dim[2]});
-    if (kind == OP_AFFINE && layout == WEIGHTS_TORCH) /* a scale there is spread over (n, c, h, w) */
-        return shape_make(3, (int64_t[]){dim[0], 1, 1});
+    if (kind == OP_AFFINE && layout == WEIGHTS_TORCH && !graph->node[graph->param[param].node].attrs.linear_weight)
+        return shape_make(3, (int64_t[]){dim[0], 1, 1}); /* a scale there is spread over (n, c, h, w) */
+    if ((kind == OP_TOKENS || kind == OP_POSITION) && layout == WEIGHTS_TORCH) /* and rows over n */
+        return shape_make(3, (int64_t[]){1, dim[0], dim[1]});
     if (kind == OP_CONV && layout == WEIGHTS_TORCH)
         return shape_make(4, (int64_t[]){dim[3], dim[2], dim[0], dim[1]});
     if (kind == OP_LINEAR && layout == WEIGHTS_TORCH)
@@ -113,7 +115,7 @@ static bool is_flat_conv(const struct shape *file, const struct shape *linear)
 bool bind_param_fits(const struct graph *graph, int param, enum weights_layout layout, const struct shape *file)
 {
     struct shape wanted = bind_file_shape(graph, param, layout);
-    return bind_shape_fits(file, &wanted) ||
+    return bind_shape_fits(file, &wanted) || bind_position_fits(graph, param, file) ||
            (layout == WEIGHTS_TORCH && kind_of(graph, param) == OP_LINEAR && is_flat_conv(file, &wanted)) ||
            (layout == WEIGHTS_KERAS && bind_shape_fits(file, &graph->param[param].shape));
 }

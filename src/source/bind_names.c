@@ -58,13 +58,22 @@ static void join_dense_number(char *name)
     }
 }
 
-/* ConvNeXt's scale is a parameter of the block itself, where ours are a layer's: "layer_scale" for
- * "layer_scale.weight". */
+/* Parameters of a block or of the network itself, where ours are a layer's: "layer_scale" for "layer_scale.weight". */
+static const char *const bare[] = {
+    "layer_scale", "class_token",     "pos_embedding", "cls_token",
+    "pos_embed",   "register_tokens", "ls1.gamma",     "ls2.gamma",
+};
+
 static bool is_bare(const char *name)
 {
-    static const char scale[] = ".layer_scale";
-    size_t length = strlen(name), ending = sizeof scale - 1;
-    return length > ending && strcmp(name + length - ending, scale) == 0;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < THAW_LENGTH(bare); i++) {
+        size_t ending = strlen(bare[i]);
+        bool ends = length >= ending && strcmp(name + length - ending, bare[i]) == 0;
+        if (ends && (length == ending || name[length - ending - 1] == '.'))
+            return true;
+    }
+    return false;
 }
 
 const char *bind_torch_name(const struct graph *graph, int param)
@@ -120,12 +129,15 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     index->count = weights_count(weights);
     index->name = mem_array(index->count + 1, sizeof *index->name);
     index->digest = mem_array(index->count + 1, sizeof *index->digest);
+    index->follower = mem_array(index->count + 1, sizeof *index->follower);
     index->slots = 8;
     while (index->slots < 2 * index->count)
         index->slots *= 2;
     index->slot = mem_array(index->slots, sizeof *index->slot);
-    for (size_t i = 0; i < index->count; i++)
+    for (size_t i = 0; i < index->count; i++) {
         index->name[i] = canonical_name(weights, weights_get(weights, i)->name);
+        index->follower[i] = -1;
+    }
     bind_index_renew(index);
 }
 
@@ -134,9 +146,12 @@ void bind_index_copy(struct bind_index *to, const struct bind_index *from)
     *to = *from;
     to->name = mem_array(to->count + 1, sizeof *to->name);
     to->digest = mem_array(to->count + 1, sizeof *to->digest);
+    to->follower = mem_array(to->count + 1, sizeof *to->follower);
     to->slot = mem_array(to->slots, sizeof *to->slot);
-    for (size_t i = 0; i < to->count; i++)
+    for (size_t i = 0; i < to->count; i++) {
         to->name[i] = mem_string(from->name[i]);
+        to->follower[i] = from->follower[i];
+    }
     bind_index_renew(to);
 }
 
@@ -146,6 +161,7 @@ void bind_index_finish(struct bind_index *index)
         mem_free(index->name[i]);
     mem_free(index->name);
     mem_free(index->digest);
+    mem_free(index->follower);
     mem_free(index->slot);
     *index = (struct bind_index){0};
 }

@@ -186,8 +186,10 @@ static char *layer_name(const struct style *style, const char *layer, size_t len
 
 void bind_index_as_zoo(struct bind_index *index, const struct weights *weights)
 {
-    if (weights_layout(weights) != WEIGHTS_KERAS)
+    if (weights_layout(weights) != WEIGHTS_KERAS) {
+        bind_index_as_vit(index, weights);
         return;
+    }
     struct style style = find_style(weights);
     for (size_t i = 0; i < index->count; i++) {
         const char *name = weights_get(weights, i)->name, *slash = strrchr(name, '/');

@@ -9,6 +9,7 @@
 struct bind_index {
     char **name;      /* [count], canonical, in the file's order */
     uint64_t *digest; /* [count], of the names */
+    long *follower;   /* [count], the tensor whose rows come behind this one's in one parameter, or -1 */
     size_t count;
     long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
     size_t slots; /* a power of two */
@@ -20,6 +21,9 @@ long bind_index_find(const struct bind_index *index, const char *name) THAW_NONN
 /* The same by the digest alone: a guess, to be looked at again by name. */
 long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THAW_NONNULL;
 
+/* A tensor's shape, with the rows of those that follow it. */
+struct shape bind_index_shape(const struct bind_index *index, const struct weights *weights,
+                              size_t tensor) THAW_NONNULL;
 /* To be called when names were changed. */
 void bind_index_renew(struct bind_index *index) THAW_NONNULL;
 
@@ -55,6 +59,20 @@ int bind_keras_order(const struct graph *graph, int *param) THAW_NONNULL;
 char *bind_keras_name(const struct weights *weights, const char *name) THAW_NONNULL;
 /* The zoo's names in place of those of other years, of larger models, of a session. */
 void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+
+/* bind_vit.c: the zoo's names in place of those that other libraries give the tensors of vision transformers; tensors that
+ * are parts of one parameter follow each other. */
+void bind_index_as_vit(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+
+/* bind_position.c: whether the parameter is an embedding of positions; whether a tensor of that shape is one, be its grid
+ * another; whether its values become another grid's, and how in words (detail, of `size`); those values, all of them, into
+ * the graph. */
+bool bind_is_position(const struct graph *graph, int param) THAW_NONNULL;
+bool bind_position_fits(const struct graph *graph, int param, const struct shape *file) THAW_NONNULL;
+bool bind_position_changes(const struct graph *graph, int param, const struct weights *weights,
+                           const struct shape *file, char *detail, size_t size) THAW_NONNULL;
+void bind_position_resize(const struct graph *graph, int param, const struct shape *file,
+                          const float *values) THAW_NONNULL;
 
 /* bind_zoo.c: how much of an architecture's trunk is in a file. */
 struct bind_guess {

@@ -51,12 +51,15 @@ static void consider(struct comparison *comparison, const char *arch, int channe
     bind_index_by_order(&index, graph, weights);
     bind_index_as_graph(&index, graph, weights, told);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
-        if (graph->param[p].role == OP_ROLE_CONSTANT)
+        if (graph->param[p].role == OP_ROLE_CONSTANT || bind_is_position(graph, p))
             continue;
-        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
+        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights)), shape;
         long found = bind_index_find(&index, graph->param[p].name);
         own.trunk++;
-        own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
+        if (found < 0)
+            continue;
+        shape = bind_index_shape(&index, weights, (size_t)found);
+        own.fitting += bind_shape_fits(&shape, &wanted);
     }
     int classes = count_classes(graph, weights, &index);
     bind_index_finish(&index);
@@ -174,6 +177,22 @@ static struct bind_guess guess_behind_prefixes(const struct bind_zoo *zoo, const
     return best;
 }
 
+/* DeiT is ViT under another training: its tensors are the same, its pixels are not. Where the file is called so, or its
+ * folders are and it is not called otherwise, that is meant. */
+static void tell_twins(const struct weights *weights, struct bind_identity *identity)
+{
+    static const char own[] = "vit_", other[] = "deit_", word[] = "deit";
+    struct zoo_arch room;
+    char name[GRAPH_NAME_MAX + sizeof other];
+    const char *path = weights_path(weights), *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    bool named = strstr(base, word) || (!strstr(base, "vit") && strstr(path, word));
+    if (!named || strncmp(identity->arch, own, strlen(own)) != 0)
+        return;
+    snprintf(name, sizeof name, "%s%s", other, identity->arch + strlen(own));
+    if (strlen(name) < sizeof identity->arch && zoo_find(name, &room))
+        strcpy(identity->arch, name);
+}
+
 bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
                     struct error *error)
 {
@@ -199,6 +218,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
     if (best->fitting == 0 || best->fitting < best->trunk)
         return refuse(weights, best, error);
     *identity = comparison.identity;
+    tell_twins(weights, identity);
     return true;
 }
 

@@ -33,13 +33,16 @@ struct bind_zoo {
     size_t traces, traces_room;
 };
 
-/* Of what bind_shape_fits compares: ones at the end do not count. */
+/* Of what bind_shape_fits compares: ones at the ends do not count. */
 static uint64_t shape_digest(const struct shape *shape)
 {
-    int rank = shape->rank;
+    int rank = shape->rank, first = 0;
     while (rank > 1 && shape->dim[rank - 1] == 1)
         rank--;
-    return hash_bytes(shape->dim, (size_t)rank * sizeof *shape->dim, (struct hash){0, (uint64_t)rank}).low;
+    while (first + 1 < rank && shape->dim[first] == 1)
+        first++;
+    size_t size = (size_t)(rank - first) * sizeof *shape->dim;
+    return hash_bytes(shape->dim + first, size, (struct hash){0, (uint64_t)(rank - first)}).low;
 }
 
 static struct trace *add_trace(struct bind_zoo *zoo)
@@ -67,7 +70,7 @@ static void sign(struct bind_zoo *zoo, const struct graph *graph, const struct d
     *signature = (struct signature){.first = zoo->traces, .dialect = dialect};
     snprintf(signature->arch, sizeof signature->arch, "%s", graph->arch);
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
-        if (graph->param[p].role == OP_ROLE_CONSTANT)
+        if (graph->param[p].role == OP_ROLE_CONSTANT || bind_is_position(graph, p)) /* of any input's size */
             continue;
         struct trace *trace = add_trace(zoo);
         trace->name = bind_name_digest(name ? name[p] : graph->param[p].name);
@@ -201,8 +204,10 @@ struct bind_guess bind_zoo_guess(const struct bind_zoo *zoo, const struct weight
     struct bind_guess best = {.trunk = 0};
     enum weights_layout layout = weights_layout(weights);
     struct seen *seen = mem_array(weights_count(weights) + 1, sizeof *seen);
-    for (size_t i = 0; i < weights_count(weights); i++)
-        seen[i] = look_at(&weights_get(weights, i)->shape, layout);
+    for (size_t i = 0; i < weights_count(weights); i++) {
+        struct shape shape = bind_index_shape(index, weights, i);
+        seen[i] = look_at(&shape, layout);
+    }
     for (size_t s = 0; s < zoo->signatures; s++) {
         const struct signature *signature = &zoo->signature[s];
         if (!is_worth_a_look(zoo, signature, index))

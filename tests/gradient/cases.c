@@ -54,6 +54,32 @@
         }                                                                                                              \
     }
 
+/* Tokens (h x w) with queries, keys and values of some heads, each of `width` channels. */
+#define ATTENTION(n, h, w, number, width, add)                                                                         \
+    {                                                                                                                  \
+        .name = "attention " #n "x" #h "x" #w " heads " #number " of " #width " added " #add, .kind = OP_ATTENTION,    \
+        .inputs = 1, .in = {{n, h, w, 3 * (number) * (width)}}, .add_gradient = add, .attrs = {                        \
+            .heads = number                                                                                            \
+        }                                                                                                              \
+    }
+#define TOKENS(n, h, w, c, count, place, add)                                                                          \
+    {                                                                                                                  \
+        .name = "tokens " #n "x" #h "x" #w "x" #c " " #count " before " #place " added " #add, .kind = OP_TOKENS,      \
+        .inputs = 1, .in = {{n, h, w, c}}, .add_gradient = add, .attrs = {                                             \
+            .tokens = count,                                                                                           \
+            .begin = place                                                                                             \
+        }                                                                                                              \
+    }
+#define POSITION(n, h, w, c, count, rows, columns, add)                                                                \
+    {                                                                                                                  \
+        .name = "position " #n "x" #h "x" #w "x" #c " " #count " and " #rows "x" #columns " added " #add,              \
+        .kind = OP_POSITION, .inputs = 1, .in = {{n, h, w, c}}, .add_gradient = add, .attrs = {                        \
+            .tokens = count,                                                                                           \
+            .grid_h = rows,                                                                                            \
+            .grid_w = columns                                                                                          \
+        }                                                                                                              \
+    }
+
 const struct gradient_case gradient_cases[] = {
     CONV(2, 7, 5, 3, 4, 1, true, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
     CONV(1, 5, 5, 1, 1, 1, false, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1),
@@ -372,6 +398,25 @@ const struct gradient_case gradient_cases[] = {
     {.name = "tanh", .kind = OP_TANH, .inputs = 1, .in = {{2, 3, 5, 7}}},
     {.name = "tanh large", .kind = OP_TANH, .inputs = 1, .in = {{3, 50, 40, 7}}},
     {.name = "tanh added", .kind = OP_TANH, .inputs = 1, .in = {{1, 3, 3, 3}}, .add_gradient = true},
+    {.name = "quick gelu", .kind = OP_QUICK_GELU, .inputs = 1, .in = {{2, 3, 5, 7}}},
+    {.name = "quick gelu large", .kind = OP_QUICK_GELU, .inputs = 1, .in = {{3, 50, 40, 7}}},
+    {.name = "quick gelu added", .kind = OP_QUICK_GELU, .inputs = 1, .in = {{1, 3, 3, 3}}, .add_gradient = true},
+    ATTENTION(2, 1, 5, 2, 3, false),
+    ATTENTION(1, 1, 1, 1, 4, false),
+    ATTENTION(1, 4, 4, 3, 7, true),
+    ATTENTION(2, 7, 7, 2, 16, false),
+    ATTENTION(1, 1, 48, 1, 8, true),
+    ATTENTION(3, 1, 197, 3, 32, false),
+    ATTENTION(20, 1, 50, 2, 64, true),
+    ATTENTION(1, 1, 257, 6, 64, false),
+    TOKENS(2, 3, 4, 5, 1, 0, false),
+    TOKENS(3, 1, 13, 7, 4, 1, true),
+    TOKENS(1, 2, 2, 3, 2, 4, false),
+    TOKENS(5, 14, 14, 192, 1, 0, false),
+    POSITION(2, 1, 13, 5, 1, 3, 4, false),
+    POSITION(3, 3, 4, 7, 0, 3, 4, true),
+    POSITION(4, 1, 197, 192, 1, 14, 14, false),
+    POSITION(1, 1, 9, 3, 5, 2, 2, false),
     {.name = "hard swish", .kind = OP_HARD_SWISH, .inputs = 1, .in = {{2, 3, 5, 7}}},
     {.name = "hard swish large", .kind = OP_HARD_SWISH, .inputs = 1, .in = {{3, 50, 40, 7}}},
     {.name = "hard swish added", .kind = OP_HARD_SWISH, .inputs = 1, .in = {{1, 3, 3, 3}}, .add_gradient = true},

@@ -3,8 +3,8 @@
 
     /usr/bin/python3 tests/reference/make_reference.py [FILE ...]
 
-needs torch, torchvision and numpy (figures committed here: torch 1.13.1, torchvision 0.14.1); running the tests needs
-none of them. Weights are not stored: both sides compute every value from the parameter's name and the element's
+needs torch, torchvision and numpy, and timm for DINOv2 (figures committed here: torch 1.13.1, torchvision 0.14.1, timm
+1.0.11); running the tests needs none of them. Weights are not stored: both sides compute every value from the parameter's name and the element's
 number, see fill() here and its twin in test_reference.c. Everything runs in float64, so the figures are the truth that
 float32 is measured against.
 """
@@ -31,6 +31,12 @@ CASES = {
     "mobilenet_v3_small": [("mobilenet_v3_small", "fixed", 1, 64)],
     "shufflenet_v2_x0_5": [("shufflenet_v2_x0_5", "fixed", 1, 64)],
     "convnext_tiny": [("convnext_tiny", "fixed", 1, 64)],
+    "vit": [
+        ("vit_ti_16", "fixed", 2, 128),
+        ("vit_b_32", "forward", 1, 64),
+        ("dinov2_s_14", "fixed", 1, 98),
+        ("dinov2_s_14_reg", "fixed", 1, 112),
+    ],
     "families": [
         ("resnext50_32x4d", "forward", 1, 32),
         ("wide_resnet50_2", "forward", 1, 32),
@@ -64,7 +70,7 @@ def fill(name, shape, is_norm):
     elif is_norm:
         v = np.where(u < 0.25, -2.5, 2.5) + 0.2 * (2 * u - 1)
     elif last == "weight":
-        wide = len(shape) == 4 or name.startswith("features.")
+        wide = len(shape) >= 3 or name.startswith(("features.", "encoder.", "blocks."))
         v = np.sqrt((3.0 if wide else 0.02) / np.prod(shape[1:])) * (2 * u - 1)
     else:
         v = 0.1 * (2 * u - 1)
@@ -77,14 +83,90 @@ def make_input(seed, images, side):
     return torch.from_numpy(v.astype(np.float32).astype(np.float64).reshape(images, 3, side, side))
 
 
+BARE = ("layer_scale", "class_token", "pos_embedding", "cls_token", "pos_embed", "register_tokens", "gamma")
+
+
 def own_name(name):
     """What thaw calls a tensor that torch has as the block's own."""
-    return name + ".weight" if name.endswith(".layer_scale") else name
+    name = name.replace("reg_token", "register_tokens")
+    return name + ".weight" if name.endswith(BARE) else name
 
 
-def make_model(name):
+class Authors(torch.nn.Module):
+    """A DINOv2 of timm's with the authors' parameters: where there are registers, timm has the class token's position in
+    the token itself."""
+
+    def __init__(self, name, side):
+        import timm  # of no use to the others
+        super().__init__()
+        size, registers = name.split("_")[1], name.endswith("_reg")
+        full = {"s": "vit_small", "b": "vit_base"}[size] + "_patch14%s_dinov2" % ("_reg4" if registers else "")
+        self.inner = timm.create_model(full, img_size=side, num_classes=CLASSES)
+        self.first = None
+        if registers:
+            self.first = torch.nn.Parameter(torch.zeros_like(self.inner.cls_token))
+
+    def all(self):
+        """Names and tensors, the position of the class token apart."""
+        for name, tensor in self.inner.state_dict(keep_vars=True).items():
+            yield name, tensor
+
+    def forward(self, x):
+        if self.first is None:
+            return self.inner(x)
+        token = self.inner.cls_token
+        del self.inner.cls_token
+        self.inner.cls_token = token + self.first
+        try:
+            return self.inner(x)
+        finally:
+            del self.inner.cls_token
+            self.inner.cls_token = token
+
+
+def fill_authors(model):
+    for name, tensor in model.all():
+        full, shape = own_name(name), list(tensor.shape)
+        split = model.first is not None and name == "pos_embed"
+        if split:
+            shape[1] += 1
+        owner = full.rsplit(".", 1)[0]
+        values = fill(full, tuple(shape), "norm" in owner or owner.endswith("gamma"))
+        if split:
+            model.first.copy_(values[:, :1])
+            values = values[:, 1:]
+        tensor.copy_(values)
+
+
+def make_vit(name, side):
+    """torchvision's, of any size."""
+    size, patch = name.split("_")[1:]
+    heads, width = {"ti": (3, 192), "s": (6, 384), "b": (12, 768)}[size]
+    return torchvision.models.VisionTransformer(side, int(patch), 12, heads, width, 4 * width, num_classes=CLASSES)
+
+
+def parameters(model):
+    """Names and gradients."""
+    if not isinstance(model, Authors):
+        for name, tensor in model.named_parameters():
+            yield name, tensor.grad
+        return
+    for name, tensor in model.all():
+        grad = tensor.grad
+        if model.first is not None and name == "pos_embed":
+            grad = torch.cat([model.first.grad, grad], 1)
+        yield name, grad
+
+
+def make_model(name, side):
+    if name.startswith("dinov2"):
+        model = Authors(name, side).double()
+        with torch.no_grad():
+            fill_authors(model)
+        return model
     extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    model = getattr(torchvision.models, name)(num_classes=CLASSES, **extra).double()
+    build = getattr(torchvision.models, name, None)
+    model = (make_vit(name, side) if name.startswith("vit") else build(num_classes=CLASSES, **extra)).double()
     norms = {n for n, m in model.named_modules() if isinstance(m, (torch.nn.BatchNorm2d, torch.nn.LayerNorm))}
     with torch.no_grad():
         for tensor_name, tensor in model.state_dict().items():
@@ -148,7 +230,7 @@ def measure_margin(model, x):
 
 def choose_seed(name, mode, images, side):
     best = (0, -1)
-    model = make_model(name)
+    model = make_model(name, side)
     for seed in range(SEEDS):
         set_mode(model, mode)
         margin = measure_margin(model, make_input(seed, images, side))
@@ -160,7 +242,7 @@ def choose_seed(name, mode, images, side):
 
 def write_case(out, name, mode, images, side):
     margin, seed = (0, 0) if mode == "forward" else choose_seed(name, mode, images, side)
-    model = make_model(name)
+    model = make_model(name, side)
     set_mode(model, mode)
     x = make_input(seed, images, side)
     labels = torch.tensor([(7 * i + 3) % CLASSES for i in range(images)])
@@ -172,8 +254,8 @@ def write_case(out, name, mode, images, side):
     out.write("logits " + " ".join("%.9g" % v for v in logits.detach().numpy().reshape(-1)) + "\n")
     if mode != "forward":
         out.write("loss %.12g\n" % loss.item())
-        for tensor_name, tensor in model.named_parameters():
-            out.write("gradient " + digest(own_name(tensor_name), tensor.grad.numpy()) + "\n")
+        for tensor_name, grad in parameters(model):
+            out.write("gradient " + digest(own_name(tensor_name), grad.numpy()) + "\n")
     if mode == "batch":
         for tensor_name, tensor in model.named_buffers():
             if not tensor_name.endswith("num_batches_tracked"):

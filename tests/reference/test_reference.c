@@ -33,7 +33,10 @@ static void fill(struct graph *graph, int param, float *room)
     uint64_t name = hashed_name(p->name);
     const char *last = strrchr(p->name, '.') + 1;
     double fan_in = (double)p->count / (double)shape.dim[0];
-    bool wide = shape.rank == 4 || strncmp(p->name, "features.", 9) == 0;
+    static const char *const inside[] = {"features.", "encoder.", "blocks."};
+    bool wide = shape.rank >= 3;
+    for (size_t i = 0; i < THAW_LENGTH(inside); i++)
+        wide = wide || strncmp(p->name, inside[i], strlen(inside[i])) == 0;
     double spread = sqrt((wide ? 3.0 : 0.02) / fan_in);
     enum op_kind kind = graph->node[p->node].kind;
     bool is_norm = kind == OP_BATCH_NORM || kind == OP_LAYER_NORM || kind == OP_AFFINE;
@@ -303,6 +306,12 @@ static void convnext_tiny_is_torch(void **state)
     run_file("convnext_tiny", 1);
 }
 
+static void vision_transformers_are_torch(void **state)
+{
+    (void)state;
+    run_file("vit", 4);
+}
+
 static void small_ones_of_other_families_are_torch(void **state)
 {
     (void)state;
@@ -316,7 +325,7 @@ int main(void)
         cmocka_unit_test(vgg16_bn_is_torch),           cmocka_unit_test(squeezenet1_1_is_torch),
         cmocka_unit_test(densenet121_is_torch),        cmocka_unit_test(mobilenet_v2_is_torch),
         cmocka_unit_test(mobilenet_v3_small_is_torch), cmocka_unit_test(shufflenet_v2_x0_5_is_torch),
-        cmocka_unit_test(convnext_tiny_is_torch),      cmocka_unit_test(small_ones_of_other_families_are_torch),
+        cmocka_unit_test(convnext_tiny_is_torch), cmocka_unit_test(vision_transformers_are_torch), cmocka_unit_test(small_ones_of_other_families_are_torch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,10 @@ enum op_kind {
     OP_SLICE,      /* channels begin <= c < end */
     OP_SHUFFLE,    /* channels (groups, c / groups) transposed (Zhang et al. 2018) */
     OP_PAD,        /* paddings of pad_value around the image; a negative one crops */
+    OP_QUICK_GELU, /* x * sigmoid(1.702 x): OpenAI's stand-in for gelu */
+    OP_ATTENTION, /* (n,h,w,3c) -> (n,h,w,c): pixels are tokens, their channels query, key and value (Vaswani et al. 2017) */
+    OP_TOKENS,   /* (n,h,w,c) -> (n,1,h*w+tokens,c): rows that learn, the same for all images */
+    OP_POSITION, /* x + weight, (h*w,c), the same for all images */
     OP_KINDS
 };
 
@@ -49,6 +53,7 @@ enum op_activation {
     OP_ACT_GELU,
     OP_ACT_TANH,
     OP_ACT_CLIP,
+    OP_ACT_QUICK_GELU,
     OP_ACTIVATIONS
 };
 
@@ -65,7 +70,8 @@ struct op_attrs {
     int groups;
     int out_channels;        /* conv, linear */
     bool bias;               /* conv, linear, affine */
-    bool linear_weight;      /* conv 1x1: a linear layer over each pixel's channels, and so is its weight in files */
+    bool linear_weight;      /* conv 1x1: a linear layer over each pixel's channels, and so is its weight in files; affine:
+                                (c) there, not (c,1,1) */
     bool ceil_mode;          /* pools: round the output size up (torch's rule: no window starts in the right padding) */
     bool count_padding;      /* average pool: padding counts in the divisor (torch: count_include_pad) */
     float eps, momentum;     /* norms; momentum in torch's sense: new = (1 - m) * old + m * batch */
@@ -76,8 +82,13 @@ struct op_attrs {
     float alpha, beta;         /* hard sigmoid; leaky relu: alpha >= 0 */
     float low, high;           /* clip */
     bool constant;             /* affine: never learns (OP_ROLE_CONSTANT) */
-    int begin, end;            /* slice: channels */
+    int begin, end;            /* slice: channels; tokens: the row they are put before */
     float pad_value;           /* pad */
+    int heads;                 /* attention */
+    int tokens;                /* tokens: how many; position: those in front of the patches */
+    int grid_h, grid_w;        /* position: the patches behind the tokens */
+    bool antialias;            /* position: how those of another grid become these, see bind_position.c */
+    float offset;
     /* No part of the architecture, zero in a graph: how a plan has each job of a conv done, an op_kernel's number. */
     unsigned char kernel[OP_JOBS];
 };

@@ -33,6 +33,7 @@ static const struct zoo_family *const families[] = {
     &zoo_regnet,
     &zoo_convnext,
     &zoo_xception,
+    &zoo_vit,
     &zoo_mnist,
     &zoo_tutorials,
     &zoo_keras_vgg,

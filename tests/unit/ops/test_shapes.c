@@ -28,7 +28,8 @@ static void every_row_is_complete(void **state)
         "leaky relu",   "gelu",         "tanh",
         "clip",         "mul",          "affine",
         "layer norm",   "slice",        "shuffle",
-        "pad",
+        "pad",          "quick gelu",   "attention",
+        "tokens",       "position",
     };
     for (int kind = 0; kind < OP_KINDS; kind++) {
         const struct op_def *op = op_get((enum op_kind)kind);
