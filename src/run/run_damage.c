@@ -25,10 +25,10 @@ bool run_damage_words(char text[RUN_DAMAGE_TEXT], const struct run_damage *damag
                  "its events are of format version %d, this program reads up to %d: a newer thaw reads them",
                  damage->version, EVENT_VERSION);
     else if (damaged == 1)
-        snprintf(text, RUN_DAMAGE_TEXT, "line %llu of %llu is damaged", first, lines);
+        snprintf(text, RUN_DAMAGE_TEXT, "line %llu of %llu is not as it was written", first, lines);
     else if (damaged > 1)
-        snprintf(text, RUN_DAMAGE_TEXT, "%llu of %llu lines are damaged, the first of them line %llu", damaged, lines,
-                 first);
+        snprintf(text, RUN_DAMAGE_TEXT, "%llu of %llu lines are not as they were written, the first of them line %llu",
+                 damaged, lines, first);
     else if (damage->headless)
         snprintf(text, RUN_DAMAGE_TEXT, "its %llu events do not begin with a \"run\" line", lines);
     return text[0] != '\0';

@@ -185,7 +185,7 @@ static void numbers_out_of_range(void **state)
         char *run = make_run(), *text = mem_format("%s%s\n%s", start, cannot_be[i], end);
         mem_free(put(run, "events.jsonl", text));
         assert_true(rundir_summarise(run, &summary, &error));
-        if (strcmp(summary.damage, "line 2 of 3 is damaged; the others say that it is stopped") != 0)
+        if (strcmp(summary.damage, "line 2 of 3 is not as it was written; the others say that it is stopped") != 0)
             fail_msg("%s: %s", cannot_be[i], summary.damage);
         assert_true(summary.done && summary.epochs == 3 && summary.epochs_done == 0 && summary.step == 0);
         rundir_summary_finish(&summary);
@@ -210,7 +210,7 @@ static void a_line_without_end(void **state)
             line);
     fclose(stream);
     assert_true(rundir_summarise(run, &summary, &error));
-    assert_string_equal(summary.damage, "line 2 of 3 is damaged; the others say that it is finished");
+    assert_string_equal(summary.damage, "line 2 of 3 is not as it was written; the others say that it is finished");
     rundir_summary_finish(&summary);
     mem_free(line);
     mem_free(path);

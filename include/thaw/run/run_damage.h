@@ -20,7 +20,7 @@ struct run_damage {
 
 /* Line `number`, from 0, is one of them. */
 void run_damage_add(struct run_damage *damage, uint64_t number) THAW_NONNULL;
-/* "line 17 of 240 is damaged"; "" and false where nothing is wrong. */
+/* "line 17 of 240 is not as it was written"; "" and false where nothing is wrong. */
 bool run_damage_words(char text[RUN_DAMAGE_TEXT], const struct run_damage *damage) THAW_NONNULL;
 
 #endif

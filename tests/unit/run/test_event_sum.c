@@ -165,13 +165,13 @@ static const struct change {
 } changes[] = {
     {"as it was", {0, 1, 2, 3, 4, 5, 6, 7, -1}, "", 8},
     {"cut", {0, 1, 2, 3, 4, -1}, "", 5}, /* as after a kill */
-    {"lost", {0, 1, 2, 4, 5, 6, 7, -1}, "line 4 of 7 is damaged", 7},
-    {"two lost", {0, 1, 4, 5, 6, 7, -1}, "line 3 of 6 is damaged", 6},
-    {"first lost", {1, 2, 3, 4, 5, 6, 7, -1}, "line 1 of 7 is damaged", 7},
-    {"doubled", {0, 1, 2, 3, 3, 4, 5, 6, 7, -1}, "line 5 of 9 is damaged", 9},
-    {"last doubled", {0, 1, 2, 3, 4, 5, 6, 7, 7, -1}, "line 9 of 9 is damaged", 9},
-    {"swapped", {0, 1, 2, 4, 3, 5, 6, 7, -1}, "3 of 8 lines are damaged, the first of them line 4", 8},
-    {"again", {0, 1, 2, 3, 4, 2, 3, 4, 5, -1}, "line 6 of 9 is damaged", 9},
+    {"lost", {0, 1, 2, 4, 5, 6, 7, -1}, "line 4 of 7 is not as it was written", 7},
+    {"two lost", {0, 1, 4, 5, 6, 7, -1}, "line 3 of 6 is not as it was written", 6},
+    {"first lost", {1, 2, 3, 4, 5, 6, 7, -1}, "line 1 of 7 is not as it was written", 7},
+    {"doubled", {0, 1, 2, 3, 3, 4, 5, 6, 7, -1}, "line 5 of 9 is not as it was written", 9},
+    {"last doubled", {0, 1, 2, 3, 4, 5, 6, 7, 7, -1}, "line 9 of 9 is not as it was written", 9},
+    {"swapped", {0, 1, 2, 4, 3, 5, 6, 7, -1}, "3 of 8 lines are not as they were written, the first of them line 4", 8},
+    {"again", {0, 1, 2, 3, 4, 2, 3, 4, 5, -1}, "line 6 of 9 is not as it was written", 9},
 };
 
 static void lines_out_of_place_are_noticed(void **state)
@@ -207,7 +207,7 @@ static void the_next_line_is_read(void **state)
         char *line = line_at(text, 3, &length), *at = line + (behind[i] < 0 ? (long)length : 0) + behind[i];
         *at ^= 4;
         write_events(text, size);
-        expect_words("line 4 of 8 is damaged", 8);
+        expect_words("line 4 of 8 is not as it was written", 8);
         *at ^= 4;
     }
     mem_free(text);
@@ -262,7 +262,7 @@ static void older_programs_write_none(void **state)
     rundir_close(rundir);
     expect_words("", 17);
     some_lines(run, 14, 1, true); /* lines without sums that begin with no fork are not theirs */
-    expect_words("line 18 of 18 is damaged", 18);
+    expect_words("line 18 of 18 is not as it was written", 18);
 }
 
 /* The last line's end is made good, and what is appended is taken for what it is. */
@@ -289,7 +289,7 @@ static void a_damaged_end_is_gone_on_with(void **state)
         rundir = reopen();
         append(rundir, 6, 3);
         rundir_close(rundir);
-        expect_words("line 6 of 9 is damaged", 9);
+        expect_words("line 6 of 9 is not as it was written", 9);
         text[size - i] ^= 1;
     }
     mem_free(now);

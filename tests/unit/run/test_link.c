@@ -140,7 +140,7 @@ static void lines_that_nobody_knows(void **state)
     struct run_damage damage = link_damage(reader.link);
     char words[RUN_DAMAGE_TEXT];
     assert_true(run_damage_words(words, &damage)); /* a kind that is new, and half a line, are none */
-    assert_string_equal(words, "3 of 15 lines are damaged, the first of them line 12");
+    assert_string_equal(words, "3 of 15 lines are not as they were written, the first of them line 12");
     reader_stop(&reader);
 }
 
@@ -302,7 +302,7 @@ static void damage_through_a_socket(void **state)
     assert_int_equal(reader.events, LINES + 5);
     struct run_damage damage = link_damage(reader.link);
     assert_true(run_damage_words(words, &damage));
-    assert_string_equal(words, "line 61 of 66 is damaged");
+    assert_string_equal(words, "line 61 of 66 is not as it was written");
     reader_stop(&reader);
 }
 

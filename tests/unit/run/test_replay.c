@@ -79,7 +79,7 @@ static void a_damaged_run(void **state)
     assert_int_equal(reader.events, 120);
     struct run_damage damage = link_damage(reader.link);
     assert_true(run_damage_words(words, &damage));
-    assert_string_equal(words, "line 101 of 121 is damaged");
+    assert_string_equal(words, "line 101 of 121 is not as it was written");
     link_seek_event(reader.link, 50);
     reader_read(&reader);
     assert_int_equal(link_damage(reader.link).damaged, 0);

@@ -366,21 +366,22 @@ static const struct damage_case {
 } damages[] = {
 #define BYTES(text) text, sizeof(text) - 1
     {"sound", 0, BYTES(""), "", 5},
-    {"garbage", 3, BYTES("garbage\n"), "line 3 of 5 is damaged; the others say that it is finished", 4},
-    {"empty", 3, BYTES("\n"), "line 3 of 5 is damaged; the others say that it is finished", 4},
+    {"garbage", 3, BYTES("garbage\n"), "line 3 of 5 is not as it was written; the others say that it is finished", 4},
+    {"empty", 3, BYTES("\n"), "line 3 of 5 is not as it was written; the others say that it is finished", 4},
     {"nul", 2, BYTES("{\"kind\":\"step\",\0\"step\":1}\n"),
-     "line 2 of 5 is damaged; the others say that it is finished", 4},
-    {"zeros", 4, BYTES("\0\0\0\0\0\0\0\0\n"), "line 4 of 5 is damaged; the others say that it is finished", 4},
+     "line 2 of 5 is not as it was written; the others say that it is finished", 4},
+    {"zeros", 4, BYTES("\0\0\0\0\0\0\0\0\n"),
+     "line 4 of 5 is not as it was written; the others say that it is finished", 4},
     {"latin", 4, BYTES("{\"kind\":\"note\",\"text\":\"\xe4\"}\n"),
-     "line 4 of 5 is damaged; the others say that it is finished", 4},
-    {"first", 1, BYTES("{}\n"), "line 1 of 5 is damaged; the others say that it is finished", 4},
+     "line 4 of 5 is not as it was written; the others say that it is finished", 4},
+    {"first", 1, BYTES("{}\n"), "line 1 of 5 is not as it was written; the others say that it is finished", 4},
     {"headless", 1, BYTES(""), "its 4 events do not begin with a \"run\" line; the others say that it is finished", 4},
-    {"last", 5, BYTES("{\"kind\":\"done\"\n"), "line 5 of 5 is damaged", 4},
+    {"last", 5, BYTES("{\"kind\":\"done\"\n"), "line 5 of 5 is not as it was written", 4},
     {"two", 3, BYTES("1\n2\n"),
-     "2 of 6 lines are damaged, the first of them line 3; the others say that it is finished", 4},
+     "2 of 6 lines are not as they were written, the first of them line 3; the others say that it is finished", 4},
     {"torn", 5, BYTES("{\"kind\":\"do"), "", 4}, /* by a kill, which is no damage */
     {"late", 3, BYTES("{\"kind\":\"epoch\",\"time\":1e300}\n"),
-     "line 3 of 5 is damaged; the others say that it is finished", 4},
+     "line 3 of 5 is not as it was written; the others say that it is finished", 4},
 };
 
 /* A damaged run is listed with what is wrong, and the rest of it is read. */
