@@ -72,10 +72,10 @@ static char *archive_of(const char *path, const char **inner)
         part[length] = '\0';
         if (!file_exists(part))
             continue;
+        if (file_is_directory(part) || !archive_is(part))
+            break;
         *inner = path + length;
-        if (!file_is_directory(part) && archive_is(part))
-            return part;
-        break;
+        return part;
     }
     mem_free(part);
     return NULL;
@@ -267,6 +267,22 @@ static bool open_all(struct dataset *dataset, const struct dataset_request *requ
     return !request->trains || labels_fit_training(dataset, error);
 }
 
+/* What else the data may be, behind why they are not what they seem. */
+static void add_hint(struct dataset *dataset, const struct dataset_request *request, struct error *error)
+{
+    struct layout_site site = {.request = request};
+    struct error unused = {0};
+    bool may = error->kind == ERROR_DATA && request->layout == DATASET_AUTO && file_is_directory(dataset->path);
+    struct tree *tree = may ? open_tree(dataset, NULL, &site.at, &unused) : NULL;
+    site.tree = tree;
+    char *hint = tree ? layout_table_hint(&site) : NULL;
+    size_t used = strlen(error->text);
+    if (hint && !strstr(error->text, hint))
+        snprintf(error->text + used, sizeof error->text - used, "; %s", hint);
+    mem_free(hint);
+    tree_destroy(tree);
+}
+
 struct dataset *dataset_open_as(const struct dataset_request *request, struct error *error)
 {
     struct dataset *dataset = mem_alloc(sizeof *dataset);
@@ -279,6 +295,7 @@ struct dataset *dataset_open_as(const struct dataset_request *request, struct er
     mem_free(choice.path);
     if (done)
         return dataset;
+    add_hint(dataset, request, error);
     dataset_destroy(dataset);
     return NULL;
 }

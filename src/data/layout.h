@@ -31,6 +31,9 @@ bool layout_folders_plausible(const struct layout_site *site, bool *parts) THAW_
 bool layout_table_fits(const struct layout_site *site) THAW_NONNULL;
 bool layout_table_fill(struct dataset *dataset, const struct layout_site *site,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* For a folder that is of no layout: what a text file in it lacks that names images which are there; NULL: none does. Caller
+ * frees. */
+char *layout_table_hint(const struct layout_site *site) THAW_NONNULL;
 bool layout_list_fits(const struct layout_site *site) THAW_NONNULL;
 bool layout_list_fill(struct dataset *dataset, const struct layout_site *site,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -65,7 +65,7 @@ static enum role role_of_word(const char *word)
 /* By the words of its name, and of its file's. */
 static void name_role(struct array *array)
 {
-    char *copy = mem_string(array->name), *rest = NULL;
+    char *copy = mem_string(path_base(array->name)), *rest = NULL; /* the folders say nothing */
     array->role = ROLE_NONE;
     array->split = DATASET_PARTS;
     for (char *word = strtok_r(copy, "_-. :", &rest); word; word = strtok_r(NULL, "_-. :", &rest)) {

@@ -109,6 +109,28 @@ bool layout_list_fits(const struct layout_site *site)
     return fits(site, false);
 }
 
+/* --- what may have been meant --- */
+
+char *layout_table_hint(const struct layout_site *site)
+{
+    if (site->at->kind != TREE_FOLDER)
+        return NULL;
+    struct tree_node *folder = unwrap(site->tree, site->at);
+    struct listing_site where = {site->tree, finder_create(site->tree, folder), site->request->columns};
+    char *hint = NULL;
+    for (size_t i = 0; !hint && i < folder->children; i++) {
+        struct listing listing;
+        struct error why = {0};
+        if (!listing_may_be(&folder->child[i]))
+            continue;
+        if (!listing_open(&listing, &where, &folder->child[i], &why) && listing.found > 0)
+            hint = mem_string(why.text);
+        listing_close(&listing);
+    }
+    finder_destroy(where.finder);
+    return hint;
+}
+
 /* --- what is wrong --- */
 
 static bool check_boxes(const struct found *found, const struct dataset_request *request, struct error *error)

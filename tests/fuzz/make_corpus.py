@@ -253,6 +253,113 @@ def idx():
     }
 
 
+def table():
+    return {
+        "csv": b"path,label\na/1.jpg,cat\na/2.jpg,dog\n",
+        "mark_and_semicolons": b"\xef\xbb\xbfid;breed;split\r\n1;pug;train\r\n2;boxer;val\r\n",
+        "quoted": b'file,label\n"a, b.jpg","say ""hi"""\n "two\nlines" , x\n',
+        "tsv": b"path\tlabel\tsplit\na b.jpg\tc\ttrain\n",
+        "list": b"my photos/1.jpg 0\n2.jpg   1\n\n3.jpg\n",
+        "bars": b"a|b|c\n1|2|3\n",
+        "one_column": b"a\nb\n",
+        "ragged": b"a,b\n1,2,3\n",
+        "open_quote": b'a,b\n"1,2\n',
+        "behind_quote": b'a,b\n"1"2,3\n',
+        "empty_cells": b",,,\n,,,\n",
+        "blank_lines": b"\n \n\t\n\na,b\n",
+        "zero": b"a,b\0c\n",
+    }
+
+
+def npy(kind, shape, values, version=1, order="False"):
+    header = ("{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }\n" % (kind, order, shape)).encode()
+    length = struct.pack("<H", len(header)) if version == 1 else struct.pack("<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + values
+
+
+def npz():
+    images, labels = npy("|u1", "2, 2, 3", b"abcdefABCDEF"), npy("<i8", "2,", struct.pack("<2q", 0, 7))
+
+    def archive(how):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", how) as file:
+            for name, data in (("x_train.npy", images), ("y_train.npy", labels)):
+                file.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, how)
+        return buffer.getvalue()
+
+    return {
+        "images": images,
+        "labels": labels,
+        "big": npy(">u2", "3, 1", b"\0\1\0\2\0\3"),
+        "real": npy("<f4", "2,", struct.pack("<2f", 1, 2.5), 2),
+        "double": npy("<f8", "1,", struct.pack("<d", -1), 3),
+        "number": npy("|b1", "", b"\1"),
+        "fortran": npy("|u1", "2, 2", b"abcd", 1, "True"),
+        "objects": npy("|O", "1,", b"\x80\x02N."),
+        "cut": images[:-1],
+        "claims": npy("|u1", "4294967296, 4294967296", b"a"),
+        "python_2": npy("|u1", "2L,", b"ab"),
+        "npz": archive(zipfile.ZIP_STORED),
+        "npz_packed": archive(zipfile.ZIP_DEFLATED),
+    }
+
+
+def cifar():
+    def record(labels):
+        return bytes(labels) + bytes(i % 251 for i in range(3072))
+
+    return {
+        "ten": b"\0" + record([3]),
+        "ten_two": b"\0" + record([3]) + record([9]),
+        "ten_label": b"\0" + record([10]),
+        "hundred": b"\1" + record([19, 99]),
+        "hundred_label": b"\1" + record([0, 100]),
+        "cut": b"\0" + record([3])[:-1],
+        "longer": b"\0" + record([3]) + b"x",
+        "nothing": b"\0",
+        "empty": b"",
+    }
+
+
+def tar():
+    def archive(form, files, folder=False):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=form) as file:
+            if folder:
+                info = tarfile.TarInfo("a")
+                info.type = tarfile.DIRTYPE
+                file.addfile(info)
+            for name, data in files:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                file.addfile(info, io.BytesIO(data))
+        return buffer.getvalue().rstrip(b"\0") + bytes(1024)
+
+    plain = archive(tarfile.USTAR_FORMAT, [("a/1.ppm", b"P6 1 1 255 abc"), ("b/2.ppm", b"P6 1 1 255 abd")], True)
+    long_name = "a/" + "b" * 150 + "/c.ppm"
+    sums = bytearray(plain)
+    sums[148] ^= 1
+    return {
+        "plain": plain,
+        "gnu_long": archive(tarfile.GNU_FORMAT, [(long_name, b"x" * 20)]),
+        "ustar_long": archive(tarfile.USTAR_FORMAT, [("a" * 90 + "/" + "b" * 90, b"x")]),
+        "pax": archive(tarfile.PAX_FORMAT, [("b/\u00e9" * 60, b"y" * 30)]),
+        "out": archive(tarfile.USTAR_FORMAT, [("../x", b"x"), ("/y", b"y")]),
+        "sum": bytes(sums),
+        "cut": plain[:600],
+        "gzip": gzip.compress(plain, 9, mtime=0),
+        "gzip_stored": gzip.compress(plain, 0, mtime=0),
+        "gzip_cut": gzip.compress(plain, 9, mtime=0)[:-20],
+        "gzip_many": gzip.compress(archive(tarfile.USTAR_FORMAT, [("z", bytes(300000))]), 9, mtime=0),
+    }
+
+
+def pattern():
+    made = ["(.+?)_\\d+\0great_dane_12.jpg", "^(cat|dog)\\.\0dog.1.jpg", "[^/]+$\0a/b", "a{2,3}?\0aaa", "(a*)*b\0aac",
+            "(x+x+)+y\0xxxxxxxxxxxx", "[]a-c^]\0]", "(?:a|b|)c\0abc", "\\w\\S\\D\0a-b", "((a)\0", "a**\0", "[a\0", "a{999}\0", "\\"]
+    return {"row%02d" % number: text.encode() for number, text in enumerate(made)}
+
+
 def keras_layer(class_name, name, reads=None, **config):
     """A layer of a Keras configuration; reads: the layers a Functional model's calls read."""
     made = {"class_name": class_name, "config": dict(config, name=name)}
@@ -717,7 +824,7 @@ def pipe():
 
 
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, keras_config, keras_list, graph_json, checkpoint, catalog, beside,
+    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, table, npz, cifar, tar, pattern, keras_config, keras_list, graph_json, checkpoint, catalog, beside,
                    experiment, theme, onnx, darknet, event, story, rundir, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
