@@ -87,8 +87,11 @@ void bind_index_as_graph(struct bind_index *index, const struct graph *graph, co
                          char told[BIND_TOLD])
 {
     told[0] = '\0';
-    if (weights_layout(weights) != WEIGHTS_TORCH)
+    if (weights_layout(weights) == WEIGHTS_KERAS) { /* bind_names_keras.c and bind_order.c have seen to the trunk */
+        if (strncmp(graph->arch, "keras_", 6) == 0)
+            bind_index_adopt_head(index, graph, weights, told);
         return;
+    }
     char **names[DIALECTS_MAX];
     size_t count = list_names(graph, names);
     struct naming best = {.name = names[0]};

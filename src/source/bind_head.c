@@ -19,6 +19,7 @@ struct head {
     size_t layer[LAYERS_MAX]; /* its matrices, by tensor */
     int layers, more;         /* more: that are not listed */
     const char *within; /* where the graph's own class layer is there by name: what its siblings' names begin with */
+    bool keras;         /* its layout */
     bool normed;        /* a batch norm of the features is there, too */
 };
 
@@ -27,10 +28,21 @@ static const struct shape *shape_of(const struct head *head, size_t tensor)
     return &weights_get(head->weights, tensor)->shape;
 }
 
-/* (out, in), or (out, in, 1, 1). */
-static bool is_matrix(const struct shape *shape)
+/* (out, in), or (out, in, 1, 1); Keras's (in, out). */
+static bool is_matrix(const struct head *head, size_t tensor)
 {
-    return shape->rank == 2 || (shape->rank == 4 && shape->dim[2] == 1 && shape->dim[3] == 1);
+    const struct shape *shape = shape_of(head, tensor);
+    return shape->rank == 2 || (!head->keras && shape->rank == 4 && shape->dim[2] == 1 && shape->dim[3] == 1);
+}
+
+static int64_t in_of(const struct head *head, int layer)
+{
+    return shape_of(head, head->layer[layer])->dim[head->keras ? 0 : 1];
+}
+
+static int64_t out_of(const struct head *head, int layer)
+{
+    return shape_of(head, head->layer[layer])->dim[head->keras ? 1 : 0];
 }
 
 static bool ends_in(const char *name, const char *ending)
@@ -55,10 +67,11 @@ static bool *find_trunk(const struct head *head, const struct graph *graph)
 
 /* What the names of a layer's siblings begin with in the file: "classifier." for "classifier.1.weight", "fc" for "fc.weight",
  * which stands alone. The caller frees. */
-static char *siblings(const char *tensor)
+static char *siblings(const char *tensor, bool keras)
 {
-    const char *leaf = strrchr(tensor, '.'), *dot = leaf;
-    while (dot && dot > tensor && dot[-1] != '.')
+    char mark = keras ? '/' : '.';
+    const char *leaf = strrchr(tensor, mark), *dot = leaf;
+    while (dot && dot > tensor && dot[-1] != mark)
         dot--;
     if (!leaf)
         return mem_string(tensor);
@@ -69,16 +82,15 @@ static void look(struct head *head, const struct graph *graph)
 {
     bool *taken = find_trunk(head, graph);
     for (size_t i = 0; i < head->index->count; i++) {
-        const struct shape *shape = shape_of(head, i);
         if (taken[i] || !tensor_type_is_float(weights_get(head->weights, i)->type))
             continue;
         if (strncmp(weights_get(head->weights, i)->name, head->within, strlen(head->within)) != 0)
             continue;
-        if (is_matrix(shape) && ends_in(head->index->name[i], ".weight") && head->layers < LAYERS_MAX)
+        if (is_matrix(head, i) && ends_in(head->index->name[i], ".weight") && head->layers < LAYERS_MAX)
             head->layer[head->layers++] = i;
-        else if (is_matrix(shape))
+        else if (is_matrix(head, i))
             head->more++;
-        head->normed |= ends_in(head->index->name[i], "running_var") && shape->dim[0] == head->features;
+        head->normed |= ends_in(head->index->name[i], "running_var") && shape_of(head, i)->dim[0] == head->features;
     }
     mem_free(taken);
 }
@@ -88,8 +100,7 @@ static bool is_deep(const struct head *head)
 {
     for (int i = 0; i < head->layers; i++)
         for (int j = 0; j < head->layers; j++)
-            if (i != j && shape_of(head, head->layer[i])->dim[1] == head->features &&
-                shape_of(head, head->layer[j])->dim[1] == shape_of(head, head->layer[i])->dim[0])
+            if (i != j && in_of(head, i) == head->features && in_of(head, j) == out_of(head, i))
                 return true;
     return false;
 }
@@ -99,7 +110,7 @@ static int count_readers(const struct head *head, int *last)
 {
     int readers = 0;
     for (int i = 0; i < head->layers; i++) {
-        if (shape_of(head, head->layer[i])->dim[1] != head->features)
+        if (in_of(head, i) != head->features)
             continue;
         readers++;
         *last = i;
@@ -155,9 +166,13 @@ void bind_index_adopt_head(struct bind_index *index, const struct graph *graph, 
     int weight = graph->node[node].first_param;
     const struct shape *native = &graph->param[weight].shape;
     long known = bind_index_find(index, graph->param[weight].name);
-    char *within = known >= 0 ? siblings(weights_get(weights, (size_t)known)->name) : mem_string("");
-    struct head head = {
-        .weights = weights, .index = index, .features = native->dim[native->rank - 2], .within = within};
+    bool keras = weights_layout(weights) == WEIGHTS_KERAS;
+    char *within = known >= 0 ? siblings(weights_get(weights, (size_t)known)->name, keras) : mem_string("");
+    struct head head = {.weights = weights,
+                        .index = index,
+                        .features = native->dim[native->rank - 2],
+                        .within = within,
+                        .keras = keras};
     look(&head, graph);
     mem_free(within);
     int readers = count_readers(&head, &only);

@@ -103,7 +103,7 @@ static void consider_order(struct comparison *comparison)
     for (size_t i = 0; weights_layout(comparison->weights) == WEIGHTS_KERAS && (arch = zoo_at(i)); i++) {
         bool whole = comparison->best.trunk > 0 && comparison->best.fitting == comparison->best.trunk;
         if (!whole && strncmp(arch->name, "keras_", 6) == 0)
-            consider(comparison, arch->name, 3);
+            consider(comparison, arch->name, arch->channels);
     }
 }
 

@@ -100,7 +100,7 @@ static void check(const char *arch, void (*rename)(char to[256], const char *lay
     if (!weights || !bind_recognise(weights, zoo, &identity, &error))
         fail_msg("%s: %s", arch, error.text);
     assert_string_equal(identity.arch, arch);
-    assert_int_equal(identity.classes, top ? 1000 : 0);
+    assert_int_equal(identity.classes, top ? graph->classes : 0);
     weights_close(weights);
     mem_free(data);
     graph_destroy(graph);
@@ -116,6 +116,16 @@ static void nest(char to[256], const char *layer, int number)
 {
     (void)number;
     snprintf(to, 256, "mobilenetv2_1.00_224/%s", layer);
+}
+
+/* A network in a model with a class layer of its user's. */
+static void nest_below_a_head(char to[256], const char *layer, int number)
+{
+    (void)number;
+    if (strcmp(layer, "predictions") == 0)
+        snprintf(to, 256, "my_head/dense_3");
+    else
+        snprintf(to, 256, "mobilenetv2_1.00_224/%s", layer);
 }
 
 static void count_on(char to[256], const char *layer, int from)
@@ -197,6 +207,7 @@ static void names_of_all_years_are_known(void **state)
 {
     const struct bind_zoo *zoo = *state;
     check("keras_mobilenet_v2", nest, true, zoo);
+    check("keras_mobilenet_v2", nest_below_a_head, true, zoo);
     check("keras_mobilenet_v2", call_as_mobl, true, zoo);
     check("keras_inception_v3", count_from_zero, true, zoo);
     check("keras_inception_v3", count_in_a_session, false, zoo);
