@@ -151,6 +151,7 @@ static struct graph *build_and_bind(const struct load_request *request, struct s
     bool ready = graph != NULL;
     if (ready && weights) {
         graph->preprocess_basis = PREPROCESS_USUAL;
+        bind_usual_preprocess(graph, weights);
         take_said(graph, source);
         ready = bind_weights(graph, weights, request->seed, report, error);
     } else if (ready) {

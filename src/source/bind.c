@@ -67,9 +67,9 @@ struct match {
     const struct weights *weights;
     enum weights_layout layout;
     const struct bind_index *index;
-    long *tensor; /* [params], -1: none */
+    long *tensor;  /* [params], -1: none */
     bool *resized; /* [params], an embedding of positions for another grid */
-    bool *taken;  /* [tensors of the file] */
+    bool *taken;   /* [tensors of the file] */
     struct bind_report *report;
     size_t room;
 };

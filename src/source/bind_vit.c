@@ -5,12 +5,12 @@
  * Queries, keys and values, which Hugging Face keeps apart, are one parameter here: three tensors in a row. */
 #include "config.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bind_private.h"
 #include "thaw/base/mem.h"
+#include "thaw/source/zoo.h"
 
 /* Parts of dotted names; "{}" is a number. What follows the library's side is kept. "#0", "#1" and "#2" at the end are the
  * parts of one tensor. The first rule that fits counts; a tensor that none fits keeps its name. */
@@ -205,6 +205,21 @@ void bind_index_as_vit(struct bind_index *index, const struct weights *weights)
         join_all(index, weights);
         return;
     }
+}
+
+/* timm's and Hugging Face's ViTs take pixels of -1 to 1, torchvision's those of ImageNet's statistics. Of the first, the zoo
+ * has a row that torchvision has not. */
+void bind_usual_preprocess(struct graph *graph, const struct weights *weights)
+{
+    static const char vit[] = "vit_", of_timm[] = "vit_s_16";
+    struct zoo_arch room;
+    bool theirs = false;
+    for (size_t i = 0; i < weights_count(weights) && strncmp(graph->arch, vit, strlen(vit)) == 0; i++) {
+        const char *name = weights_get(weights, i)->name;
+        theirs = theirs || strstr(name, "blocks.0.attn.qkv.weight") || strstr(name, "attention.attention.query.weight");
+    }
+    if (theirs)
+        preprocess_take(&graph->preprocess, &zoo_find(of_timm, &room)->preprocess);
 }
 
 struct shape bind_index_shape(const struct bind_index *index, const struct weights *weights, size_t tensor)

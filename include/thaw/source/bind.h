@@ -77,6 +77,9 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
 /* Head and channels of a file that is said to hold this architecture; whether it does is bind_weights' to say. */
 void bind_recognise_as(const struct weights *weights, const char *arch, struct bind_identity *identity) THAW_NONNULL;
 
+/* The preprocessing that such weights usually have where that is not the architecture's: where the names of their tensors
+ * are of a library that trained it otherwise. */
+void bind_usual_preprocess(struct graph *graph, const struct weights *weights) THAW_NONNULL;
 /* The preprocessing bound to these weights: from the file's metadata, else the architecture's own (already in graph).
  * The input's size stays the graph's. Metadata that cannot be read is left for bind_weights to refuse. */
 void bind_preprocess(struct graph *graph, const struct weights *weights) THAW_NONNULL;
