@@ -53,13 +53,12 @@ static void consider(struct comparison *comparison, const char *arch, int channe
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
         if (graph->param[p].role == OP_ROLE_CONSTANT || bind_is_position(graph, p))
             continue;
-        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights)), shape;
         long found = bind_index_find(&index, graph->param[p].name);
         own.trunk++;
         if (found < 0)
             continue;
-        shape = bind_index_shape(&index, weights, (size_t)found);
-        own.fitting += bind_shape_fits(&shape, &wanted);
+        struct shape shape = bind_index_shape(&index, weights, (size_t)found);
+        own.fitting += bind_param_fits(graph, p, weights_layout(weights), &shape);
     }
     int classes = count_classes(graph, weights, &index);
     bind_index_finish(&index);

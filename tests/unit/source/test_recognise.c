@@ -25,6 +25,7 @@ static struct {
     const char *prefix;
     char *const *name; /* [params], or NULL: the graph's */
     bool old_dense;    /* as torch before 0.4 named DenseNets' layers */
+    bool flat_convs;   /* linear layers over a map are convolutions, as timm has VGGs */
 } listed;
 
 /* "norm1" to "norm.1" in denselayers. */
