@@ -354,7 +354,8 @@ static bool open_torch_tar(struct weights *weights, struct error *error)
     archive.unpickle->find = find_object;
     archive.unpickle->find_context = &archive;
     value = ok ? run(&archive, &archive.part[PART_OBJECT], error) : NULL;
-    ok = value && torch_state_add(weights, value, error);
+    size_t left = unpickle_memory_for(archive.map->size) - unpickle_memory(archive.unpickle);
+    ok = value && torch_state_add(weights, value, left, error);
     unpickle_destroy(archive.unpickle);
     return ok;
 }
