@@ -125,6 +125,8 @@ static void take_said(struct graph *graph, const struct source *source)
     if (source->beside.height)
         preprocess_take(own, &source->beside);
     bind_preprocess(graph, source->weights);
+    if (weights_metadata(source->weights, WEIGHTS_NOTE) && !import_possible(source->weights))
+        graph_add_note(graph, "%s", weights_metadata(source->weights, WEIGHTS_NOTE));
     if (source->beside_fault.kind != ERROR_NONE)
         graph_add_note(graph, "%s", source->beside_fault.text);
     if (source->row || source->beside.height || by_file)

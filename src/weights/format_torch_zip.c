@@ -159,7 +159,7 @@ static bool read_object(struct archive *archive, struct error *error)
     size_t at = 0;
     const struct pickle_value *object = unpickle_run(unpickle, &at, error);
     archive->budget -= unpickle_memory(unpickle);
-    bool ok = object && place_storages(archive, unpickle, error) && 
+    bool ok = object && place_storages(archive, unpickle, error) &&
               torch_state_add(archive->weights, object, archive->budget, error);
     unpickle_destroy(unpickle);
     return ok;

@@ -227,8 +227,16 @@ static void charge_description(struct description *to, size_t bytes)
 static bool is_setting(const struct pickle_value *key)
 {
     enum { LONGEST = 32 };
-    return key->kind == PICKLE_STRING && key->text.size > 0 && key->text.size <= LONGEST &&
-           key->text.bytes[0] != '_' && !pickle_is_text(key, "training");
+    return key->kind == PICKLE_STRING && key->text.size > 0 && key->text.size <= LONGEST && key->text.bytes[0] != '_' &&
+           !pickle_is_text(key, "training");
+}
+
+/* Whether a layer was made with a bias only its parameters tell. */
+static bool has_bias(const struct pickle_value *own)
+{
+    const struct pickle_value *parameters = members(own, "_parameters");
+    const struct pickle_value *bias = parameters ? pickle_find(parameters, "bias") : NULL;
+    return bias && bias->kind == PICKLE_TENSOR;
 }
 
 static void describe_layer(struct description *to, const struct pickle_value *layer, size_t length)
@@ -241,7 +249,9 @@ static void describe_layer(struct description *to, const struct pickle_value *la
     if (strncmp(name, own, sizeof own - 1) == 0)
         name = strrchr(name, '.') + 1;
     charge_description(to, BYTES_A_SETTING + length);
-    json_t *object = to->fits ? json_pack("{s:s%, s:s}", "name", to->path, length, "class", name) : NULL;
+    json_t *object =
+        to->fits ? json_pack("{s:s%, s:s, s:b}", "name", to->path, length, "class", name, "bias", has_bias(settings))
+                 : NULL;
     to->fits = to->fits && object; /* names that are no UTF-8 */
     for (size_t i = 0; object && i + 1 < settings->list.count; i += 2) {
         const struct pickle_value *key = settings->list.item[i], *value = settings->list.item[i + 1];

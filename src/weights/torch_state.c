@@ -146,7 +146,8 @@ static bool refuse_object(const struct pickle_value *object, struct error *error
         return error_set(error, ERROR_WEIGHTS, "holds an object of %s in which there is no model; %s",
                          torch_class_text(object, class_name), advice);
     if (!entries)
-        return error_set(error, ERROR_WEIGHTS, "holds %s, not a state dict; %s", pickle_kind_name(object->kind), advice);
+        return error_set(error, ERROR_WEIGHTS, "holds %s, not a state dict; %s", pickle_kind_name(object->kind),
+                         advice);
     for (size_t i = 0; i + 1 < entries->list.count && i < 12; i += 2) {
         char quote[WEIGHTS_QUOTE] = "?";
         const struct pickle_value *key = entries->list.item[i];

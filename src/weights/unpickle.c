@@ -22,9 +22,8 @@ struct chunk {
 };
 
 static const char *const kind_names[] = {
-    "None",   "a truth value", "a number", "a long number", "a fraction", "a string", "bytes",     "a tuple",
-    "a list", "a set",         "a dict",   "a class",       "a storage",  "a tensor", "an object", "a class",
-    "an object",
+    "None",  "a truth value", "a number", "a long number", "a fraction", "a string",  "bytes",   "a tuple",   "a list",
+    "a set", "a dict",        "a class",  "a storage",     "a tensor",   "an object", "a class", "an object",
 };
 _Static_assert(THAW_LENGTH(kind_names) == PICKLE_KINDS, "each kind of value has a name");
 

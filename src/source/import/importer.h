@@ -23,7 +23,7 @@ struct importer {
     bool shares;
 };
 
-extern const struct importer import_thaw, import_keras, import_onnx, import_darknet;
+extern const struct importer import_thaw, import_keras, import_onnx, import_darknet, import_torch;
 
 /* What a graph out of this file is called: the file's stem, with its ending where the zoo has that name. */
 void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_NONNULL;
@@ -36,6 +36,15 @@ const char *import_text(char *text, size_t room, const char *from) THAW_NONNULL;
  * and names kept. ERROR_USAGE says what does not fit. */
 struct graph *import_resized(const struct graph *graph, int side, int classes,
                              struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Ends the trunk before the class layer, and before the dropout in front of it, which belongs to the head. */
+void import_mark_trunk(struct graph *graph) THAW_NONNULL;
+
+/* A sealed graph of one output as one of two classes, in its place; NULL: it cannot be. And bind_weights for it: the file's
+ * one output is the second class's. */
+struct graph *import_make_binary(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+bool import_bind_binary(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* ERROR_USAGE where a trunk parameter of a graph made for another side has another size than the file's. */
 bool import_check_trunk(const struct graph *to, const struct graph *from,

@@ -299,16 +299,6 @@ static void add_head(struct graph *graph)
     graph_add_note(graph, "the network ends in features: a head of %d classes is added", CLASSES_OPEN);
 }
 
-/* The dropout before the class layer belongs to the head. */
-static void mark_trunk(struct graph *graph)
-{
-    int head = graph_class_layer(graph);
-    while (head > 1 && graph->node[head].inputs == 1 && graph->node[head].input[0] == head - 1 &&
-           graph->node[head - 1].kind == OP_DROPOUT)
-        head--;
-    graph_mark_trunk(graph, head - 1);
-}
-
 static bool finish(struct knet *net, const struct knet_value *out)
 {
     struct graph *graph = net->graph;
@@ -321,7 +311,7 @@ static bool finish(struct knet *net, const struct knet_value *out)
         graph_add_note(graph, "the %s at its end, %s, is left out: training wants logits",
                        out->pending == KNET_SOFTMAX ? "softmax" : "sigmoid", out->name);
     if (has_head(graph))
-        mark_trunk(graph);
+        import_mark_trunk(graph);
     else
         add_head(graph);
     return graph_seal(graph, net->error);
@@ -350,7 +340,7 @@ static struct graph *build(const struct weights *weights, const json_t *root, in
     if (weights_metadata(weights, WEIGHTS_NOTE))
         graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));
     if (build_model(&net, root, "", &in, 0, &out) && finish(&net, &out))
-        return net.graph->classes == 1 ? knet_make_binary(net.graph, error) : net.graph;
+        return net.graph->classes == 1 ? import_make_binary(net.graph, error) : net.graph;
     graph_destroy(net.graph);
     return NULL;
 }
@@ -385,4 +375,4 @@ static struct graph *outline(const struct weights *weights, struct error *error)
 }
 
 const struct importer import_keras = {
-    .possible = possible, .outline = outline, .sized = sized, .bind = knet_bind, .shares = true};
+    .possible = possible, .outline = outline, .sized = sized, .bind = import_bind_binary, .shares = true};

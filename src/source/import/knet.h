@@ -122,12 +122,4 @@ bool knet_rescaling(struct knet *net, const struct knet_call *call, struct knet_
 bool knet_normalization(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 bool knet_nothing(struct knet *net, const struct knet_call *call, struct knet_value *out) THAW_NONNULL;
 
-/* --- knet_binary.c --- */
-
-/* A network of one output as one of two; takes the graph. */
-struct graph *knet_make_binary(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-/* bind_weights, and the values of a class layer of one output in the place of the second class. */
-bool knet_bind(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
-               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
-
 #endif

@@ -1,14 +1,14 @@
-/* Networks with a single output, which stands for two classes: Keras trains such a z through a sigmoid, thaw logits
- * through a softmax. Both are the same for the logits 0 and z. Called by keras.c. */
+/* Networks with a single output, which stands for two classes: others train such a z through a sigmoid, thaw logits
+ * through a softmax. Both are the same for the logits 0 and z. Called by keras.c and torch.c. */
 #include "config.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "knet.h"
+#include "importer.h"
 #include "thaw/base/mem.h"
 
-struct graph *knet_make_binary(struct graph *graph, struct error *error)
+struct graph *import_make_binary(struct graph *graph, struct error *error)
 {
     struct graph *two = import_resized(graph, 0, 2, error);
     graph_destroy(graph);
@@ -17,16 +17,18 @@ struct graph *knet_make_binary(struct graph *graph, struct error *error)
     return two;
 }
 
-/* The tensor of the class layer, where it has one output. */
-static long find_single(const struct graph *graph, const struct weights *weights, int node, const char *leaf)
+/* The tensor of the class layer, where it has one output: the last dimension of Keras' kernels, the first of torch's. */
+static long find_single(const struct graph *graph, const struct weights *weights, int node, bool bias)
 {
-    char *name = mem_format("%s/%s", graph->node[node].name, leaf);
+    bool torch = weights_layout(weights) == WEIGHTS_TORCH;
+    const char *leaf = bias ? "bias" : torch ? "weight" : "kernel";
+    char *name = mem_format("%s%c%s", graph->node[node].name, torch ? '.' : '/', leaf);
     long index = weights_find(weights, name);
     mem_free(name);
     if (index < 0)
         return -1;
     const struct shape *shape = &weights_get(weights, (size_t)index)->shape;
-    return shape->rank > 0 && shape->dim[shape->rank - 1] == 1 ? index : -1;
+    return shape->rank > 0 && shape->dim[torch ? 0 : shape->rank - 1] == 1 ? index : -1;
 }
 
 /* The file's values become the second of each pair of a parameter (rows, 2). */
@@ -52,18 +54,17 @@ static bool fill_second(struct graph *graph, const struct weights *weights, int 
     return good;
 }
 
-bool knet_bind(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
-               struct error *error)
+bool import_bind_binary(struct graph *graph, const struct weights *weights, uint64_t seed, struct bind_report *report,
+                        struct error *error)
 {
     int node = graph_class_layer(graph);
     if (!bind_weights(graph, weights, seed, report, error))
         return false;
     if (graph->classes != 2 || node < 0 || graph->node[node].kind != OP_LINEAR)
         return true;
-    static const char *const leaves[] = {"kernel", "bias"};
     bool good = true;
     for (int i = 0; i < graph->node[node].params && good; i++)
-        good = fill_second(graph, weights, graph->node[node].first_param + i,
-                           find_single(graph, weights, node, leaves[i]), report, error);
+        good = fill_second(graph, weights, graph->node[node].first_param + i, find_single(graph, weights, node, i == 1),
+                           report, error);
     return good;
 }
