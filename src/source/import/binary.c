@@ -22,8 +22,10 @@ static long find_single(const struct graph *graph, const struct weights *weights
 {
     bool torch = weights_layout(weights) == WEIGHTS_TORCH;
     const char *leaf = bias ? "bias" : torch ? "weight" : "kernel";
-    char *name = mem_format("%s%c%s", graph->node[node].name, torch ? '.' : '/', leaf);
-    long index = weights_find(weights, name);
+    char *name = mem_format("module.%s%c%s", graph->node[node].name, torch ? '.' : '/', leaf);
+    long index = weights_find(weights, name + sizeof "module." - 1);
+    if (index < 0) /* of a DataParallel */
+        index = weights_find(weights, name);
     mem_free(name);
     if (index < 0)
         return -1;

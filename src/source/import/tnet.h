@@ -11,8 +11,9 @@
 struct tnet {
     struct graph *graph; /* the network so far: what the next layer reads is its last node */
     const struct weights *weights;
-    bool flat;        /* what the next layer reads has no height and width: (n, features) */
-    bool fixed;       /* a map of more than a pixel was flattened: the side follows from the layer behind */
+    bool flat;     /* what the next layer reads has no height and width: (n, features) */
+    bool adaptive; /* a pool made the maps one size, whatever the images' */
+    bool fixed;    /* a map of more than a pixel was flattened, not so pooled: the side follows from the layer behind */
     int64_t smallest; /* pixels of the map where the stage at hand began; 0: none has */
     struct error *error;
 };

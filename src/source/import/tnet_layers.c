@@ -245,7 +245,7 @@ static bool convert_adaptive(struct tnet *net, const struct tnet_layer *layer, e
     if (in.h % size[0] || in.w % size[1])
         return tnet_refuse(net, layer, "it makes %dx%d of %dx%d: windows of different sizes are not known", size[0],
                            size[1], in.h, in.w);
-    net->fixed = net->fixed || size[0] > 1 || size[1] > 1;
+    net->adaptive = true;
     attrs.kernel_h = attrs.stride_h = in.h / size[0];
     attrs.kernel_w = attrs.stride_w = in.w / size[1];
     if (attrs.kernel_h == 1 && attrs.kernel_w == 1)
@@ -275,7 +275,7 @@ static bool convert_flatten(struct tnet *net, const struct tnet_layer *layer)
     net->flat = true;
     if (in.h == 1 && in.w == 1)
         return true;
-    net->fixed = true;
+    net->fixed = !net->adaptive;
     attrs.flatten_chw = true;
     return add(net, layer, OP_FLATTEN, &attrs);
 }

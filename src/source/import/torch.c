@@ -116,6 +116,8 @@ static struct graph *build(const struct weights *weights, const json_t *layers, 
     net.graph = graph_create(name, side, side, channels);
     net.graph->preprocess = (struct preprocess){.height = side, .width = side, .channels = channels, .std = {1, 1, 1}};
     net.graph->preprocess_basis = PREPROCESS_GUESSED;
+    if (weights_metadata(weights, WEIGHTS_NOTE))
+        graph_add_note(net.graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));
     bool good = add_layers(&net, layers);
     *fixed = net.fixed;
     if (good && net.graph->nodes == 1)
@@ -155,11 +157,9 @@ static struct graph *find_side(const struct weights *weights, const json_t *laye
     return graph;
 }
 
-static void add_notes(struct graph *graph, const struct weights *weights, bool found, bool fixed)
+static void add_notes(struct graph *graph, bool found, bool fixed)
 {
     int side = graph->node[0].shape.h;
-    if (weights_metadata(weights, WEIGHTS_NOTE))
-        graph_add_note(graph, "%s", weights_metadata(weights, WEIGHTS_NOTE));
     if (found)
         graph_add_note(graph,
                        fixed ? "the file does not say how large its images are: its linear layer allows %dx%d"
@@ -196,7 +196,7 @@ static struct graph *sized(const struct weights *weights, int side, struct error
                           : side  ? build(weights, layers, side, &fixed, error)
                                   : find_side(weights, layers, &fixed, error);
     if (graph)
-        add_notes(graph, weights, side == 0, fixed);
+        add_notes(graph, side == 0, fixed);
     json_decref(layers);
     return graph;
 }
