@@ -14,7 +14,7 @@
 #include "thaw/base/macros.h"
 #include "tnet.h"
 
-enum { SIDE_MAX = 1024, STRIDE_LARGE = 16, LAYERS_MAX = 4096 };
+enum { SIDE_MAX = 1024, STRIDE_LARGE = 16, LAYERS_MAX = 1024 };
 
 /* A walk over the layers, for images of one side. */
 static bool add_layers(struct tnet *net, const json_t *layers)
