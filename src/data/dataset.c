@@ -3,6 +3,7 @@
  * split.c. Called by the session, the trainer and the verbs. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 
 /* Names of a validation folder beside "train", the first that exists. */
 static const char *const val_names[] = {"val", "valid", "validation", "test"};
@@ -261,6 +263,26 @@ static void relabel_images(struct dataset_images *images, const int *to, int cou
     images->item = sorted;
 }
 
+/* The first names of a list, and which of all is nearest to the one that is not there. */
+static bool refuse_class(const struct dataset *dataset, const char *own, const char *const *names, int count,
+                         struct error *error)
+{
+    enum { SHOWN = 10, ROOM = 400 };
+    char list[ROOM] = "";
+    struct nearest nearest = {.wanted = own};
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(list);
+        nearest_offer(&nearest, names[i]);
+        if (i < SHOWN)
+            snprintf(list + used, sizeof list - used, "%s%.32s", i ? ", " : "", names[i]);
+    }
+    error_set(error, ERROR_DATA, "%s: the class %s is not among the model's %d classes: %s%s", dataset->path, own,
+              count, list, count > SHOWN ? ", ..." : "");
+    if (count > SHOWN)
+        nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    return false;
+}
+
 bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
 {
     int *to = mem_array((size_t)dataset->classes, sizeof *to);
@@ -268,8 +290,7 @@ bool dataset_relabel(struct dataset *dataset, const char *const *names, int coun
     for (int i = 0; i < dataset->classes && done; i++) {
         to[i] = find_name(names, count, dataset->class_name[i]);
         if (to[i] < 0 && dataset_class_count(dataset, DATASET_TRAIN, i) + dataset_class_count(dataset, DATASET_VAL, i))
-            done = error_set(error, ERROR_DATA, "%s: the class %s is not among the model's %d classes", dataset->path,
-                             dataset->class_name[i], count);
+            done = refuse_class(dataset, dataset->class_name[i], names, count, error);
     }
     if (done) {
         for (int s = 0; s < DATASET_SPLITS; s++)

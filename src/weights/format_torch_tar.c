@@ -113,7 +113,8 @@ static bool find_parts(struct archive *archive, struct error *error)
     for (int p = 0; p < PARTS; p++)
         if (!archive->part[p].end)
             return error_set(error, ERROR_WEIGHTS,
-                             "is a tar archive without the file \"%s\" that torch.save would have put into it",
+                             "is a tar archive without the file \"%s\" that torch.save would have put into it; "
+                             "unpack it with tar -xf, and name the weights inside",
                              part_names[p]);
     return true;
 }
