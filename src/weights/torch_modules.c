@@ -184,14 +184,16 @@ static bool is_sequential(const struct pickle_value *value)
     return is_class(value, "torch.nn.modules.container", "Sequential");
 }
 
-/* A tuple of whole numbers, as kernels and strides are; NULL: another. */
+/* A tuple of whole numbers, as kernels and strides are; false stands for what is none. NULL: too long. */
 static json_t *tuple_json(const struct pickle_value *tuple)
 {
     enum { ITEMS_MAX = 4 };
     json_t *list = tuple->list.count <= ITEMS_MAX ? json_array() : NULL;
     for (size_t i = 0; list && i < tuple->list.count; i++) {
         const struct pickle_value *item = tuple->list.item[i];
-        json_array_append_new(list, item->kind == PICKLE_INT ? json_integer(item->integer) : json_null());
+        json_array_append_new(list, item->kind == PICKLE_INT    ? json_integer(item->integer)
+                                    : item->kind == PICKLE_NONE ? json_null()
+                                                                : json_false());
     }
     return list;
 }

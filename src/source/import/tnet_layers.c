@@ -35,7 +35,7 @@ static bool take_int(struct tnet *net, const struct tnet_layer *layer, const cha
     return true;
 }
 
-/* One number for both sides, or a pair: height, width. */
+/* One number for both sides, or a pair: height, width; None keeps a side as it is. */
 static bool take_pair(struct tnet *net, const struct tnet_layer *layer, const char *key, int low, int to[2])
 {
     const json_t *value = json_object_get(layer->json, key);
@@ -44,6 +44,8 @@ static bool take_pair(struct tnet *net, const struct tnet_layer *layer, const ch
     for (size_t i = 0; i < 2; i++) {
         const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
         json_int_t number = json_integer_value(item);
+        if (json_is_null(item))
+            continue;
         if (!json_is_integer(item) || number < low || number > WINDOW_MAX)
             return tnet_refuse(net, layer, "its %s is not one or two whole numbers from %d to %d", key, low,
                                WINDOW_MAX);

@@ -101,7 +101,7 @@ static int find_stride(const json_t *layers)
     for (size_t i = 0; i < json_array_size(layers) && stride < STRIDE_LARGE; i++) {
         const json_t *value = json_object_get(json_array_get(layers, i), "stride");
         int own = (int)json_integer_value(json_is_array(value) ? json_array_get(value, 0) : value);
-        stride *= own > 1 && own < STRIDE_LARGE ? own : 1;
+        stride *= own < 1 ? 1 : own < STRIDE_LARGE ? own : STRIDE_LARGE;
     }
     return stride;
 }
