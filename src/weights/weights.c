@@ -346,6 +346,8 @@ const char *weights_name_family(const char *name)
         {".pth.tar", "torch"},
         {".pt", "torch"},
         {".th", "torch"},
+        {".ckpt", "torch"}, /* Lightning */
+        {".pkl", "torch"},  /* fastai */
         {".bin", "torch"},
         {".h5", "keras"},
         {".keras", "keras"},
