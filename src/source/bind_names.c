@@ -14,7 +14,7 @@ uint64_t bind_name_digest(const char *name)
 }
 
 /* What wrappers put before the names of the network inside. */
-static const char *const wrappers[] = {"module.", "model.", "backbone."};
+static const char *const wrappers[] = {"module.", "model.", "backbone.", "net.", "_orig_mod."};
 
 static const char *strip_wrappers(const char *name)
 {

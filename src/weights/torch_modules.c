@@ -114,12 +114,18 @@ static bool has(const struct pickle_value *set, const struct pickle_value *name)
     return found;
 }
 
-/* None stands for a part that a module could have and does not. */
+/* None stands for a part that a module could have and does not. What is gone through is charged like what is kept: one dict
+ * may belong to many modules. */
 static bool add_tensors(struct walk *walk, const struct pickle_value *dict, const struct pickle_value *but)
 {
+    size_t listed = but && (but->kind == PICKLE_SET || but->kind == PICKLE_LIST) ? but->list.count : 0;
+    if (dict && !charge(walk, dict->list.count))
+        return false;
     for (size_t i = 0; dict && i + 1 < dict->list.count; i += 2) {
         const struct pickle_value *name = dict->list.item[i], *value = dict->list.item[i + 1];
-        if (value->kind == PICKLE_TENSOR && !has(but, name) && !add_tensor(walk, name, value->tensor))
+        if (value->kind != PICKLE_TENSOR)
+            continue;
+        if (!charge(walk, listed) || (!has(but, name) && !add_tensor(walk, name, value->tensor)))
             return false;
     }
     return true;
@@ -129,6 +135,8 @@ static bool add_module(struct walk *walk, const struct pickle_value *module, int
 
 static bool add_modules(struct walk *walk, const struct pickle_value *dict, int depth)
 {
+    if (dict && !charge(walk, dict->list.count))
+        return false;
     for (size_t i = 0; dict && i + 1 < dict->list.count; i += 2) {
         size_t before;
         if (!torch_is_module(dict->list.item[i + 1]))
@@ -250,7 +258,7 @@ static void describe_layer(struct description *to, const struct pickle_value *la
     const struct pickle_value *settings = pickle_attributes(layer);
     if (strncmp(name, own, sizeof own - 1) == 0)
         name = strrchr(name, '.') + 1;
-    charge_description(to, BYTES_A_SETTING + length);
+    charge_description(to, BYTES_A_SETTING + length + settings->list.count);
     json_t *object =
         to->fits ? json_pack("{s:s%, s:s, s:b}", "name", to->path, length, "class", name, "bias", has_bias(settings))
                  : NULL;

@@ -515,6 +515,30 @@ static void test_torch_modules_shared(void **state)
     mem_free(file);
 }
 
+/* Each of many buffers is looked for among as many names of those that are not persistent: a search that is bounded. */
+static void test_torch_modules_searched(void **state)
+{
+    (void)state;
+    enum { TIMES = 1 << 12 };
+    static const char before[] = HEAD "\x80\x02"
+                                      "cm\nN\n)\x81}(U\x0b_parameters}U\x08_modules}U\x08_buffers}(U\x01w" GOOD "q\x01";
+    static const char buffer[] = "U\x01wh\x01", between[] = "uU\x1b_non_persistent_buffers_set](", name[] = "U\x01v";
+    static const char after[] = "eub." TAIL;
+    char *file = mem_alloc(sizeof before + sizeof between + sizeof after + TIMES * (sizeof buffer + sizeof name));
+    size_t size = 0;
+#define PUT(text) (memcpy(file + size, text, sizeof(text) - 1), size += sizeof(text) - 1)
+    PUT(before);
+    for (int i = 0; i < TIMES; i++)
+        PUT(buffer);
+    PUT(between);
+    for (int i = 0; i < TIMES; i++)
+        PUT(name);
+    PUT(after);
+#undef PUT
+    expect_refusal("names searched", file, size, "its modules have more tensors than a file of its size may list");
+    mem_free(file);
+}
+
 /* Other kinds of file. */
 
 static void test_other_formats(void **state)
@@ -637,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_torch_runs_nothing),
         cmocka_unit_test(test_torch_floods),
         cmocka_unit_test(test_torch_modules_shared),
+        cmocka_unit_test(test_torch_modules_searched),
         cmocka_unit_test(test_other_formats),
         cmocka_unit_test(test_not_a_file),
         cmocka_unit_test(test_every_prefix_and_byte_of_safetensors),

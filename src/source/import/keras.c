@@ -90,8 +90,11 @@ static bool check_known(const json_t *model, struct error *error)
     }
     if (unknown.kinds == 0)
         return true;
-    return error_set(error, ERROR_WEIGHTS, "its network has layers that are not known: %s%s", list,
-                     unknown.more ? " and others" : "");
+    return error_set(
+        error, ERROR_WEIGHTS,
+        "its network has layers that are not known: %s%s; ONNX may say it in others: model.export(\"folder\"), "
+        "then `python -m tf2onnx.convert --saved-model folder --output model.onnx`",
+        list, unknown.more ? " and others" : "");
 }
 
 /* --- the input --- */
