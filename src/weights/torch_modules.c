@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 64, BYTES_A_TENSOR = 256, BYTES_A_MODULE = 64 };
+enum { DEPTH_MAX = 64, BYTES_A_TENSOR = 256, BYTES_A_MODULE = 64, BYTES_A_SETTING = 512 };
 
 static const char script_prefix[] = "__torch__";
 
@@ -187,9 +187,20 @@ static bool is_class(const struct pickle_value *value, const char *module, const
            of->name_size == strlen(name) && starts_with(of->name, of->name_size, name);
 }
 
+/* Classes whose modules are computed one after the other: torch's own, and those made of it that say nothing else. */
 static bool is_sequential(const struct pickle_value *value)
 {
-    return is_class(value, "torch.nn.modules.container", "Sequential");
+    static const struct {
+        const char *module, *name;
+    } classes[] = {
+        {"torch.nn.modules.container", "Sequential"},   {"torchvision.ops.misc", "Conv2dNormActivation"},
+        {"torchvision.ops.misc", "ConvNormActivation"}, {"torchvision.models.mobilenetv2", "ConvBNReLU"},
+        {"torchvision.models.mobilenet", "ConvBNReLU"}, {"fastai.layers", "LinBnDrop"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(classes); i++)
+        if (is_class(value, classes[i].module, classes[i].name))
+            return true;
+    return false;
 }
 
 /* A tuple of whole numbers, as kernels and strides are; false stands for what is none. NULL: too long. */
@@ -249,21 +260,13 @@ static bool has_bias(const struct pickle_value *own)
     return bias && bias->kind == PICKLE_TENSOR;
 }
 
-static void describe_layer(struct description *to, const struct pickle_value *layer, size_t length)
+static void describe(struct description *to, const struct pickle_value *module, size_t length, int depth);
+
+/* What of a module's attributes says how it computes. */
+static void describe_settings(struct description *to, const struct pickle_value *settings, json_t *object)
 {
-    enum { BYTES_A_SETTING = 512, TEXT_MAX = 32 };
-    static const char own[] = "torch.nn.modules.";
-    char text[TORCH_CLASS_TEXT];
-    const char *name = torch_class_text(layer, text);
-    const struct pickle_value *settings = pickle_attributes(layer);
-    if (strncmp(name, own, sizeof own - 1) == 0)
-        name = strrchr(name, '.') + 1;
-    charge_description(to, BYTES_A_SETTING + length + settings->list.count);
-    json_t *object =
-        to->fits ? json_pack("{s:s%, s:s, s:b}", "name", to->path, length, "class", name, "bias", has_bias(settings))
-                 : NULL;
-    to->fits = to->fits && object; /* names that are no UTF-8 */
-    for (size_t i = 0; object && i + 1 < settings->list.count; i += 2) {
+    enum { TEXT_MAX = 32 };
+    for (size_t i = 0; to->fits && i + 1 < settings->list.count; i += 2) {
         const struct pickle_value *key = settings->list.item[i], *value = settings->list.item[i + 1];
         char word[TEXT_MAX + 1] = "";
         if (!is_setting(key) || (value->kind == PICKLE_STRING && value->text.size > TEXT_MAX))
@@ -274,10 +277,36 @@ static void describe_layer(struct description *to, const struct pickle_value *la
         if (told && json_object_set_new(object, word, told) != 0)
             to->fits = false;
     }
-    if (object)
-        json_array_append_new(to->list, object);
 }
 
+/* The path has room for a dot. */
+static void describe_layer(struct description *to, const struct pickle_value *layer, size_t length, int depth)
+{
+    static const char own[] = "torch.nn.modules.";
+    char text[TORCH_CLASS_TEXT];
+    const char *name = torch_class_text(layer, text);
+    const struct pickle_value *settings = pickle_attributes(layer), *parts = members(settings, "_modules");
+    if (strncmp(name, own, sizeof own - 1) == 0)
+        name = strrchr(name, '.') + 1;
+    charge_description(to, BYTES_A_SETTING + length + settings->list.count);
+    json_t *list = to->list, *object = NULL;
+    if (to->fits)
+        object = json_pack("{s:s%, s:s, s:b}", "name", to->path, length, "class", name, "bias", has_bias(settings));
+    to->fits = to->fits && object; /* names that are no UTF-8 */
+    if (!object)
+        return;
+    json_array_append_new(list, object);
+    describe_settings(to, settings, object);
+    if (!parts || parts->list.count == 0)
+        return;
+    to->list = json_array();
+    to->path[length] = '.';
+    describe(to, layer, length + 1, depth + 1);
+    json_object_set_new(object, "parts", to->list);
+    to->list = list;
+}
+
+/* A part that is None is one that the module could have and does not. */
 static void describe(struct description *to, const struct pickle_value *module, size_t length, int depth)
 {
     const struct pickle_value *parts = members(pickle_attributes(module), "_modules");
@@ -285,6 +314,8 @@ static void describe(struct description *to, const struct pickle_value *module, 
     for (size_t i = 0; to->fits && parts && i + 1 < parts->list.count; i += 2) {
         const struct pickle_value *name = parts->list.item[i], *part = parts->list.item[i + 1];
         size_t at = length;
+        if (part->kind == PICKLE_NONE)
+            continue;
         if (name->kind != PICKLE_STRING || name->text.size > WEIGHTS_NAME_MAX - 1 - length || !torch_is_module(part)) {
             to->fits = false;
             return;
@@ -296,7 +327,7 @@ static void describe(struct description *to, const struct pickle_value *module, 
             charge_description(to, BYTES_A_MODULE);
             describe(to, part, at, depth + 1);
         } else {
-            describe_layer(to, part, at);
+            describe_layer(to, part, at, depth);
         }
     }
 }

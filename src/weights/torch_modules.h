@@ -22,9 +22,9 @@ bool torch_modules_add(struct weights *weights, const struct pickle_value *modul
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Of a Sequential, also in a DataParallel: its layers in order as JSON, WEIGHTS_TORCH_LAYERS of the file's metadata:
- * [{"name": "features.0", "class": "Conv2d", "stride": [2, 2], ...}, ...]. Sequentials inside are gone through; of all
- * else the class, whether it has a bias, and what attributes are numbers, strings or tuples of whole numbers are told. A class that is not torch's own
- * has its module before its name. Does nothing for other modules, or where *memory would not do. */
+ * [{"name": "features.0", "class": "Conv2d", "stride": [2, 2], ...}, ...]. Sequentials inside are gone through, and
+ * what torchvision and fastai make of them; of all else the class, whether it has a bias, and what attributes are numbers, strings or tuples of whole numbers are told. A class that is not torch's own
+ * has its module before its name; modules inside of one are its "parts", described alike. Does nothing for other modules, or where *memory would not do. */
 void torch_modules_describe(struct weights *weights, const struct pickle_value *module, size_t *memory) THAW_NONNULL;
 
 /* Adds one tensor of a state dict. */

@@ -779,6 +779,13 @@ def torch_layers():
         "large": made(dict(conv, out_channels=far, kernel_size=[4096, 4096], padding=[4096, 4096]), flatten, layer("1", "Linear", in_features=far, out_features=far)),
         "odd": made(dict(conv, stride=[0, 1]), dict(linear, in_features=-1), {"name": 7, "class": []}),
         "twice": made(conv, conv, relu, relu),
+        "block": made(dict(conv, out_channels=2), layer("b", "torchvision.models.resnet.BasicBlock", stride=1, parts=[
+            dict(conv, name="b.conv1", in_channels=2, padding=[1, 1]), layer("b.bn1", "BatchNorm2d", num_features=2),
+            dict(conv, name="b.conv2", in_channels=2, padding=[1, 1]), layer("b.bn2", "BatchNorm2d", num_features=2),
+            dict(conv, name="b.downsample.0", in_channels=2, kernel_size=1)]), layer("p", "fastai.layers.AdaptiveConcatPool2d", size=1), flatten,
+            layer("1", "Linear", in_features=4, out_features=3)),
+        "inverted": made(conv, layer("b", "torchvision.models.mobilenetv2.InvertedResidual", use_res_connect=True, parts=[
+            dict(conv, name="b.conv.0", in_channels=2, padding="same")]), layer("p", "AdaptiveAvgPool2d", output_size=1), flatten, linear),
         "garbage": b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
         "empty": b"[]" + b" " * 30,
     }

@@ -3,7 +3,7 @@
 
     /usr/bin/python3 tests/reference/make_torch_import.py
 
-needs PyTorch (made with Debian 12's 1.13.1); running the test needs none. test_torch_import.c reads the files, imports
+needs PyTorch and torchvision (made with Debian 12's 1.13.1 and 0.14.1); running the test needs none. test_torch_import.c reads the files, imports
 their networks, and holds the logits of two hashed images against the lines written here, which were computed in float64.
 A softmax or sigmoid at the end is cut off for the figures, not for the files; a network of one output is told as the two
 logits 0 and z.
@@ -11,11 +11,15 @@ logits 0 and z.
 import io
 import os
 import pathlib
+import sys
+import types
 import warnings
 
 import numpy as np
 import torch
 from torch import nn
+from torchvision.models.mobilenetv2 import InvertedResidual
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from hashed import uniform
 
@@ -84,6 +88,40 @@ def adaptive():
         nn.AdaptiveAvgPool2d((2, 2)), nn.Conv2d(4, 8, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten(1), nn.Dropout(0), nn.Linear(8, 5))
 
 
+class AdaptiveConcatPool2d(nn.Module):
+    """As fastai's documentation has it: the maxima, then the means."""
+
+    def __init__(self):
+        super().__init__()
+        self.size, self.ap, self.mp = 1, nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)
+
+    def forward(self, x):
+        return torch.cat([self.mp(x), self.ap(x)], 1)
+
+
+def stand_in(module, of, name):
+    """A class that pickles name as that module's."""
+    made = type(name, (of,), {"__module__": module})
+    for part in (module.split(".")[0], module):
+        sys.modules.setdefault(part, types.ModuleType(part))
+    setattr(sys.modules[module], name, made)
+    return made
+
+
+def blocks():
+    """The blocks of torchvision, and fastai's head."""
+    shrink = nn.Sequential(nn.Conv2d(8, 12, 1, stride=2, bias=False), nn.BatchNorm2d(12))
+    body = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Sequential(BasicBlock(8, 8), BasicBlock(8, 12, stride=2, downsample=shrink)), Bottleneck(12, 3),
+        InvertedResidual(12, 12, 1, 2), InvertedResidual(12, 8, 2, 1))
+    head = nn.Sequential(
+        stand_in("fastai.layers", AdaptiveConcatPool2d, "AdaptiveConcatPool2d")(), stand_in("fastai.layers", nn.Flatten, "Flatten")(),
+        nn.BatchNorm1d(16), nn.Dropout(0.25), nn.Linear(16, 6, bias=False), nn.ReLU(inplace=True), nn.BatchNorm1d(6), nn.Dropout(0.5),
+        nn.Linear(6, 4, bias=False))
+    return nn.Sequential(body, head)
+
+
 def logits(model, side, channels):
     """In float64, of the images that the test feeds."""
     while isinstance(model[-1], (nn.LogSoftmax, nn.Sigmoid)):
@@ -112,6 +150,7 @@ MODELS = (
     ("lenet.pth", lenet, 32, 3, False),
     ("pixels.pth", pixels, 28, 1, True),
     ("adaptive.pth", adaptive, 224, 3, True),
+    ("blocks.pth", blocks, 32, 3, True),
 )
 
 

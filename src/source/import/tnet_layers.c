@@ -9,7 +9,7 @@
 #include "thaw/base/macros.h"
 #include "tnet.h"
 
-enum { WINDOW_MAX = 1 << 12, CHANNELS_MAX = 1 << 20 };
+enum { WINDOW_MAX = 1 << 12, CHANNELS_MAX = 1 << 20, LAYERS_MAX = 1024 };
 
 bool tnet_refuse(struct tnet *net, const struct tnet_layer *layer, const char *format, ...)
 {
@@ -76,14 +76,21 @@ static bool is_text(const struct tnet_layer *layer, const char *key, const char 
 
 static struct shape4 shape_now(const struct tnet *net)
 {
-    return net->graph->node[net->graph->nodes - 1].shape;
+    return net->graph->node[net->x].shape;
 }
 
 static bool add(struct tnet *net, const struct tnet_layer *layer, enum op_kind kind, const struct op_attrs *attrs)
 {
-    int input = net->graph->nodes - 1;
-    graph_add(net->graph, layer->name, kind, attrs, 1, &input);
+    net->x = graph_add(net->graph, layer->name, kind, attrs, 1, &net->x);
     return true;
+}
+
+void tnet_add_node(struct tnet *net, const struct tnet_layer *layer, const char *part, enum op_kind kind,
+                   const struct op_attrs *attrs, int inputs, const int *input)
+{
+    char name[GRAPH_NAME_MAX + 16];
+    snprintf(name, sizeof name, "%s.%s", layer->name, part);
+    net->x = graph_add(net->graph, name, kind, attrs, inputs, input);
 }
 
 static bool add_plain(struct tnet *net, const struct tnet_layer *layer, enum op_kind kind)
@@ -362,7 +369,7 @@ static bool convert_tanh(struct tnet *net, const struct tnet_layer *layer)
 
 /* --- the table --- */
 
-/* Classes of torch.nn. */
+/* Classes of torch.nn, and with their modules those of other libraries. */
 static const struct {
     const char *class_name;
     tnet_convert convert;
@@ -387,6 +394,11 @@ static const struct {
     {"Hardswish", convert_hard_swish},
     {"GELU", convert_gelu},
     {"Tanh", convert_tanh},
+    {"fastai.layers.Flatten", convert_flatten},
+    {"fastai.layers.AdaptiveConcatPool2d", tnet_concat_pool},
+    {"torchvision.models.resnet.BasicBlock", tnet_basic_block},
+    {"torchvision.models.resnet.Bottleneck", tnet_bottleneck},
+    {"torchvision.models.mobilenetv2.InvertedResidual", tnet_inverted_residual},
     {"Softmax", convert_softmax},
     {"LogSoftmax", convert_softmax},
 };
@@ -397,4 +409,22 @@ tnet_convert tnet_find_convert(const char *class_name)
         if (strcmp(converters[i].class_name, class_name) == 0)
             return converters[i].convert;
     return NULL;
+}
+
+bool tnet_add_layer(struct tnet *net, const json_t *json, bool last)
+{
+    struct tnet_layer layer = {.json = json, .last = last};
+    layer.name = json_string_value(json_object_get(json, "name"));
+    layer.class_name = json_string_value(json_object_get(json, "class"));
+    if (!layer.name || !layer.class_name || strlen(layer.name) >= GRAPH_NAME_MAX)
+        return error_set(net->error, ERROR_WEIGHTS, "one of its layers has no name of at most %d bytes",
+                         GRAPH_NAME_MAX - 1);
+    if (++net->layers > LAYERS_MAX)
+        return error_set(net->error, ERROR_WEIGHTS, "its network has more than %d layers", LAYERS_MAX);
+    tnet_convert convert = tnet_find_convert(layer.class_name);
+    if (!convert)
+        return tnet_refuse(net, &layer, "it is not known");
+    if (!convert(net, &layer))
+        return false;
+    return net->graph->build_error.kind == ERROR_NONE || tnet_refuse(net, &layer, "%s", net->graph->build_error.text);
 }

@@ -1,5 +1,5 @@
-/* The networks that whole modules of PyTorch describe: a Sequential of known layers, whose order is what is computed
- * (WEIGHTS_TORCH_LAYERS). Called through the table of import.c.
+/* The networks that whole modules of PyTorch describe: a Sequential of known layers and blocks, whose order is what is
+ * computed (WEIGHTS_TORCH_LAYERS). Called through the table of import.c.
  *
  * What such a file does not say is how large its images are. Where a linear layer reads a flattened map, its inputs tell:
  * the first of the usual sides at which they come out is taken, else the smallest of all. Where the map is averaged
@@ -14,28 +14,14 @@
 #include "thaw/base/macros.h"
 #include "tnet.h"
 
-enum { SIDE_MAX = 1024, STRIDE_LARGE = 16, LAYERS_MAX = 1024 };
+enum { SIDE_MAX = 1024, STRIDE_LARGE = 16 };
 
-/* A walk over the layers, for images of one side. */
 static bool add_layers(struct tnet *net, const json_t *layers)
 {
     size_t count = json_array_size(layers);
-    for (size_t i = 0; i < count; i++) {
-        struct tnet_layer layer = {.json = json_array_get(layers, i)};
-        layer.name = json_string_value(json_object_get(layer.json, "name"));
-        layer.class_name = json_string_value(json_object_get(layer.json, "class"));
-        layer.last = i + 1 == count;
-        if (!layer.name || !layer.class_name || strlen(layer.name) >= GRAPH_NAME_MAX)
-            return error_set(net->error, ERROR_WEIGHTS, "layer %zu has no name of at most %d bytes", i,
-                             GRAPH_NAME_MAX - 1);
-        tnet_convert convert = tnet_find_convert(layer.class_name);
-        if (!convert)
-            return tnet_refuse(net, &layer, "it is not known");
-        if (!convert(net, &layer))
+    for (size_t i = 0; i < count; i++)
+        if (!tnet_add_layer(net, json_array_get(layers, i), i + 1 == count))
             return false;
-        if (net->graph->build_error.kind != ERROR_NONE)
-            return tnet_refuse(net, &layer, "%s", net->graph->build_error.text);
-    }
     return true;
 }
 
@@ -173,11 +159,8 @@ static json_t *read_layers(const struct weights *weights, struct error *error)
 {
     const char *text = weights_metadata(weights, WEIGHTS_TORCH_LAYERS);
     json_t *layers = weights_json_fits(weights, text) ? json_loads(text, 0, NULL) : NULL;
-    size_t count = json_array_size(layers);
     if (!layers)
         error_set(error, ERROR_WEIGHTS, "its modules are more than a file of this size can hold");
-    else if (count > LAYERS_MAX)
-        error_set(error, ERROR_WEIGHTS, "its network has %zu layers, at most %d are read", count, LAYERS_MAX);
     else if (check_known(layers, error)) {
         int channels = find_channels(layers);
         if (channels == 1 || channels == 3)

@@ -69,6 +69,8 @@ static char *describe(const struct graph *graph)
 #define LINEAR(name, in, out)    LAYER(name, "Linear", ",\"in_features\":" #in ",\"out_features\":" #out)
 #define FLATTEN                  LAYER("f", "Flatten", ",\"start_dim\":1,\"end_dim\":-1")
 #define GLOBAL                   LAYER("g", "AdaptiveAvgPool2d", ",\"output_size\":1")
+#define NORM(name)               LAYER(name, "BatchNorm2d", ",\"num_features\":4")
+#define BLOCK                    "torchvision.models.resnet.BasicBlock"
 #define END                      GLOBAL "," FLATTEN "," LINEAR("fc", 4, 2)
 
 static const struct {
@@ -100,6 +102,11 @@ static const struct {
      "conv 30x30x4, global average pool 1x1x4 | dropout 1x1x4, linear 1x1x2"},
     {"[" CONV("0", 3, 4, "") "," LAYER("s", "Sigmoid", "") "," GLOBAL "," FLATTEN "," LINEAR("fc", 4, 2) "," LAYER("e", "Sigmoid", "") "]", 0, 0,
      "conv 30x30x4, sigmoid 30x30x4, global average pool 1x1x4 | linear 1x1x2"},
+    /* blocks: their strides count for the side, too */
+    {"[" CONV("0", 3, 4, ",\"stride\":4") "," LAYER("b", BLOCK, ",\"stride\":4,\"parts\":[" CONV("b.conv1", 4, 4, ",\"padding\":1,\"stride\":4") "," NORM("b.bn1") "," CONV("b.conv2", 4, 4, ",\"padding\":1") "," NORM("b.bn2") "," CONV("b.downsample.0", 4, 4, ",\"padding\":1,\"stride\":4") "]") "," END "]", 0, 0,
+     "conv 56x56x4, conv 14x14x4, batch norm 14x14x4, relu 14x14x4, conv 14x14x4, batch norm 14x14x4, conv 14x14x4, add 14x14x4, relu 14x14x4, global average pool 1x1x4 | linear 1x1x2"},
+    {"[" CONV("0", 3, 2, "") "," LAYER("b", "fastai.layers.AdaptiveConcatPool2d", ",\"size\":1") "," LAYER("f", "fastai.layers.Flatten", ",\"full\":false") "," LINEAR("fc", 4, 2) "]", 0, 0,
+     "conv 30x30x2, max pool 1x1x2, global average pool 1x1x2, concat 1x1x4 | linear 1x1x2"},
     /* one output is two classes */
     {"[" CONV("0", 3, 4, "") "," GLOBAL "," FLATTEN "," LINEAR("fc", 4, 1) "]", 0, 0, "conv 30x30x4, global average pool 1x1x4 | linear 1x1x2"},
 };
@@ -107,8 +114,8 @@ static const struct {
 static const struct {
     const char *layers, *sentence;
 } refusals[] = {
-    {"[" CONV("0", 3, 4, "") "," LAYER("t", "ConvTranspose2d", "") "," LAYER("b", "torchvision.models.resnet.BasicBlock", "") "]",
-     "net.pth: its network has layers that are not known: ConvTranspose2d, torchvision.models.resnet.BasicBlock; export it with torch.onnx.export("},
+    {"[" CONV("0", 3, 4, "") "," LAYER("t", "ConvTranspose2d", "") "," LAYER("b", "mine.Block", "") "]",
+     "net.pth: its network has layers that are not known: ConvTranspose2d, mine.Block; export it with torch.onnx.export("},
     {"[" CONV("0", 3, 4, "") "," CONV("1", 5, 4, "") "," END "]", "layer 1 (Conv2d): it reads 5 channels, and 4 come to it"},
     {"[" CONV("0", 3, 4, "") "," LINEAR("fc", 4, 2) "]", "layer fc (Linear): it stands behind a map"},
     {"[" CONV("0", 3, 4, "") "," FLATTEN "," LINEAR("fc", 7, 2) "]", "layer fc (Linear): it reads 7 values, and 3600 come to it"},
@@ -123,6 +130,13 @@ static const struct {
     {"[" CONV("0", 3, 4, "") "," LAYER("s", "GELU", ",\"approximate\":\"tanh\"") "," END "]", "approximation by tanh"},
     {"[" CONV("0", 3, 4, "") "," LAYER("p", "MaxPool2d", ",\"kernel_size\":2,\"dilation\":2") "," END "]", "dilation, return_indices"},
     {"[" CONV("0", 3, 4, "") "," LAYER("r", "ReLU", "") "," LAYER("r", "ReLU", "") "," END "]", "layer r (ReLU): "},
+    {"[" CONV("0", 3, 4, "") "," LAYER("b", BLOCK, "") "," END "]", "layer b (torchvision.models.resnet.BasicBlock): it has no conv1"},
+    {"[" CONV("0", 3, 4, "") "," LAYER("b", BLOCK, ",\"parts\":[" CONV("b.conv1", 4, 4, "") "," NORM("b.bn1") "," CONV("b.conv2", 4, 4, "") "," NORM("b.bn2") "]") "," END "]",
+     "layer b (torchvision.models.resnet.BasicBlock): "}, /* maps of another size cannot be added */
+    {"[" CONV("0", 3, 4, "") "," LAYER("b", BLOCK, ",\"parts\":[" LAYER("b.conv1", "Sorcery", "") "]") "," END "]", "layer b.conv1 (Sorcery): it is not known"},
+    {"[" CONV("0", 3, 4, "") "," FLATTEN "," LAYER("b", BLOCK, "") "]", "it reads maps, and stands behind a Flatten"},
+    {"[" CONV("0", 3, 4, "") "," LAYER("b", "torchvision.models.mobilenetv2.InvertedResidual", "") "," END "]", "it does not say whether it adds what went in"},
+    {"[" CONV("0", 3, 4, "") "," LAYER("b", "fastai.layers.AdaptiveConcatPool2d", ",\"size\":2") "," END "]", "it is known for maps, and to one pixel only"},
     {"[" CONV("0", 12, 4, "") "," END "]", "its network does not begin with a convolution over images of 1 or 3 channels"},
     {"[" LAYER("r", "ReLU", "") "]", "its network does not begin with a convolution"},
     {"[]", "its network does not begin with a convolution"},
