@@ -75,7 +75,7 @@ static bool enter(struct walk *walk, const struct pickle_value *key, size_t *bef
     if (key->kind != PICKLE_STRING)
         return error_set(walk->error, ERROR_WEIGHTS, "a part of a module is named by %s instead of a string",
                          pickle_kind_name(key->kind));
-    if (key->text.size > WEIGHTS_NAME_MAX - 1 - walk->length)
+    if (key->text.size + walk->length >= WEIGHTS_NAME_MAX) /* a dot may follow */
         return error_set(walk->error, ERROR_WEIGHTS, "a part of a module has a name of over %d bytes: %s",
                          WEIGHTS_NAME_MAX, weights_quote(quote, walk->path, walk->length));
     memcpy(walk->path + walk->length, key->text.bytes, key->text.size);
@@ -316,7 +316,7 @@ static void describe(struct description *to, const struct pickle_value *module, 
         size_t at = length;
         if (part->kind == PICKLE_NONE)
             continue;
-        if (name->kind != PICKLE_STRING || name->text.size > WEIGHTS_NAME_MAX - 1 - length || !torch_is_module(part)) {
+        if (name->kind != PICKLE_STRING || name->text.size + length >= WEIGHTS_NAME_MAX || !torch_is_module(part)) {
             to->fits = false;
             return;
         }

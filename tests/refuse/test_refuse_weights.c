@@ -515,6 +515,20 @@ static void test_torch_modules_shared(void **state)
     mem_free(file);
 }
 
+/* A path that is as long as one may be with its dot: nothing can follow it. */
+static void test_torch_modules_long_path(void **state)
+{
+    (void)state;
+    static const char before[] = HEAD "\x80\x02"
+                                      "cm\nN\n)\x81}(U\x0b_parameters}U\x08_modules}(X\xff\x01\0\0";
+    static const char after[] = MODULE(PART("w", GOOD), "") "uub." TAIL;
+    char file[sizeof before - 1 + WEIGHTS_NAME_MAX - 1 + sizeof after - 1];
+    memcpy(file, before, sizeof before - 1);
+    memset(file + sizeof before - 1, 'n', WEIGHTS_NAME_MAX - 1);
+    memcpy(file + sizeof before - 1 + WEIGHTS_NAME_MAX - 1, after, sizeof after - 1);
+    expect_refusal("long path", file, sizeof file, "a part of a module has a name of over 512 bytes: nnn");
+}
+
 /* Each of many buffers is looked for among as many names of those that are not persistent: a search that is bounded. */
 static void test_torch_modules_searched(void **state)
 {
@@ -662,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_torch_floods),
         cmocka_unit_test(test_torch_modules_shared),
         cmocka_unit_test(test_torch_modules_searched),
+        cmocka_unit_test(test_torch_modules_long_path),
         cmocka_unit_test(test_other_formats),
         cmocka_unit_test(test_not_a_file),
         cmocka_unit_test(test_every_prefix_and_byte_of_safetensors),
