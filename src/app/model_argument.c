@@ -12,6 +12,7 @@
 #include "thaw/run/rundir.h"
 #include "thaw/shelf/beside.h"
 #include "thaw/shelf/catalog.h"
+#include "thaw/shelf/folder.h"
 #include "thaw/shelf/load.h"
 #include "thaw/shelf/remember.h"
 #include "thaw/source/zoo.h"
@@ -124,17 +125,13 @@ void model_argument_finish(struct model_argument *argument)
     *argument = (struct model_argument){0};
 }
 
-/* A run's directory, or another in which an exported model lies. */
+/* A run's directory, or another in which weights lie. */
 static bool take_directory(struct model_source *source, const char *path, struct error *error)
 {
     if (run_is(path) && !rundir_check(path, error))
         return false;
-    source->weights = path_join(path, TRAINER_MODEL);
-    if (file_exists(source->weights))
-        return true;
-    mem_free(source->weights);
-    source->weights = NULL;
-    return error_set(error, ERROR_WEIGHTS, "%s: no " TRAINER_MODEL "; a run has one once it has ended or saved", path);
+    source->weights = folder_weights(path, error);
+    return source->weights != NULL;
 }
 
 bool model_source_known(struct model_source *source, const char *name, struct error *error)

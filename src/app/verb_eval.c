@@ -14,9 +14,10 @@
 #include "thaw/base/nearest.h"
 #include "thaw/base/text.h"
 #include "thaw/data/dataset.h"
+#include "thaw/data/labels.h"
 #include "thaw/train/evaluate.h"
 
-enum { LABELS_BYTES_MAX = 16 << 20, BATCH = 64 };
+enum { BATCH = 64 };
 
 struct settings {
     struct model_words model;
@@ -28,44 +29,25 @@ struct settings {
 
 /* --- which output stands for which class --- */
 
-/* The lines of a file, cut in place; the array is the caller's. Empty lines at the end do not count. */
-static const char **split_lines(char *text, int *count)
-{
-    const char **line = NULL;
-    size_t lines = 0, named = 0;
-    for (char *at = text; *at;) {
-        char *end = at + strcspn(at, "\n");
-        bool last = !*end;
-        *end = '\0';
-        if (end > at && end[-1] == '\r')
-            end[-1] = '\0';
-        line = mem_grow(line, lines + 1, sizeof *line);
-        line[lines++] = at;
-        if (*at)
-            named = lines;
-        at = last ? end : end + 1;
-    }
-    *count = (int)named;
-    return line;
-}
-
+/* The forms of the list in turn; where none has all class folders, the sentence is the first's. */
 static bool relabel_by_file(struct dataset *dataset, const char *path, int outputs, struct error *error)
 {
-    char *text = file_read_lines(path, LABELS_BYTES_MAX, error);
-    if (!text) {
-        error->kind = ERROR_USAGE;
-        return false;
+    struct labels labels;
+    bool good = labels_read(&labels, path, error);
+    if (good && labels.count != outputs)
+        good = error_set(error, ERROR_USAGE,
+                         "%s: %d names, and the model has %d outputs; one line an output is needed, or JSON: a list, "
+                         "{\"0\": \"cat\", ...}, id2label",
+                         path, labels.count, outputs);
+    bool fits = false;
+    for (int form = 0; good && form < labels.forms && !fits; form++) {
+        struct error other = {0};
+        fits = dataset_relabel(dataset, (const char *const *)labels.name[form], labels.count, form ? &other : error);
     }
-    int count;
-    const char **names = split_lines(text, &count);
-    bool good = count == outputs;
-    if (!good)
-        error_set(error, ERROR_USAGE, "%s: %d names, and the model has %d outputs; one line an output is needed", path,
-                  count, outputs);
-    good = good && dataset_relabel(dataset, names, count, error);
-    mem_free(names);
-    mem_free(text);
-    return good;
+    if (fits)
+        *error = (struct error){.kind = ERROR_NONE};
+    labels_finish(&labels);
+    return fits;
 }
 
 /* A list that is given counts more than the one in the weights. */
@@ -221,9 +203,11 @@ const struct verb verb_eval = {
         "  --data PATH        a folder of class folders; its val folder where it has one, else all of it.\n"
         "                     Or MNIST's IDX files (.gz as they are): their folder, or a file of images\n"
         "  --split PART       what of it is judged: train, val, test or all\n" DATA_SET_HELP
-        "  --labels FILE      the class folder of each output, one name a line; without it the names in the\n"
-        "                     weights, else the sorted names of the class folders\n" MODEL_PREPROCESS_HELP
-            MODEL_FRESH_HELP "  --batch N          images a pass (64)\n"
+        "  --labels FILE      the class folder of each output: one name a line, also with its number before it\n"
+        "                     (\"0 cat\") or ImageNet's (\"n01440764 tench\"), or JSON: a list, {\"0\": \"cat\"},\n"
+        "                     {\"cat\": 0}, id2label; without it the names in the weights, else the sorted names\n"
+        "                     of the class folders\n" MODEL_PREPROCESS_HELP MODEL_FRESH_HELP
+        "  --batch N          images a pass (64)\n"
         "  --threads N        computing threads (0: all cores)\n"
         "  --json             one JSON object on stdout\n\n" APP_RUN_HELP,
     .run = eval,

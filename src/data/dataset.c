@@ -15,6 +15,7 @@
 #include "scan.h"
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
+#include "thaw/base/nearest.h"
 
 bool dataset_item_read(const struct dataset_item *item, struct file_bytes *bytes, struct error *error)
 {

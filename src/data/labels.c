@@ -1,258 +1,252 @@
-/* What class names and their counts give away before a training: names that are the same to people and not to a program,
- * classes that cannot be learned or judged. Called when a dataset is opened. */
+/* Lists of class names, from text or JSON: first all as lines, then the further forms that the lines allow. Called by eval. */
 #include "config.h"
 
+#include "thaw/data/labels.h"
+
+#include <ctype.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "layout.h"
-#include "parts.h"
-#include "scan.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
-#include "thaw/base/nearest.h"
-#include "thaw/base/text.h"
 
-enum { NAMED_MOST = 5, NAME_CELLS = 32 };
+enum { BYTES_MAX = 16 << 20, CLASSES_MAX = 1 << 20, SYNSET = 9 };
 
-/* "a, b and c", or "a, b, c, d, e and 7 more": the classes that are marked; caller frees. */
-static char *list_classes(const struct dataset *dataset, const bool *marked, size_t *count)
+static void free_form(char **name, int count)
 {
-    char *text = mem_string("");
-    size_t told = 0;
-    *count = 0;
-    for (int c = 0; c < dataset->classes; c++)
-        *count += marked[c];
-    for (int c = 0; c < dataset->classes && told < NAMED_MOST; c++) {
-        if (!marked[c])
-            continue;
-        const char *before = told == 0 ? "" : told + 1 == *count ? " and " : ", ";
-        char *longer = mem_format("%s%s%.*s", text, before, NAME_CELLS, dataset->class_name[c]);
-        mem_free(text);
-        text = longer;
-        told++;
+    for (int i = 0; name && i < count; i++)
+        mem_free(name[i]);
+    mem_free(name);
+}
+
+void labels_finish(struct labels *labels)
+{
+    for (int f = 0; f < labels->forms; f++)
+        free_form(labels->name[f], labels->count);
+    *labels = (struct labels){.count = 0};
+}
+
+static char *copy(const char *from, size_t size)
+{
+    return mem_format("%.*s", (int)size, from);
+}
+
+/* --- text --- */
+
+/* The lines of a text; empty ones at the end do not count. */
+static void read_lines(struct labels *labels, const char *text)
+{
+    char **line = NULL;
+    int lines = 0, named = 0;
+    for (const char *at = text; *at;) {
+        size_t size = strcspn(at, "\n"), kept = size && at[size - 1] == '\r' ? size - 1 : size;
+        line = mem_grow(line, (size_t)lines + 1, sizeof *line);
+        line[lines++] = copy(at, kept);
+        named = kept ? lines : named;
+        at += size + (at[size] == '\n');
     }
-    if (told == *count)
-        return text;
-    char *longer = mem_format("%s and %zu more", text, *count - told);
-    mem_free(text);
-    return longer;
+    while (lines > named)
+        mem_free(line[--lines]);
+    labels->name[labels->forms++] = line;
+    labels->count = lines;
 }
 
-/* --- names --- */
+/* --- JSON --- */
 
-struct folded {
-    char *name;
-    int label;
-};
-
-static int compare_folded(const void *left, const void *right)
+/* "tench", or "n01440764 tench" of a list of these two; NULL: no name. The caller frees. */
+static char *name_of(const json_t *value)
 {
-    const struct folded *a = left, *b = right;
-    int order = strcmp(a->name, b->name);
-    return order ? order : a->label < b->label ? -1 : 1;
+    const char *own = json_string_value(value);
+    if (own)
+        return mem_string(own);
+    const char *synset = json_string_value(json_array_get(value, 0)),
+               *name = json_string_value(json_array_get(value, 1));
+    return synset && name ? mem_format("%s %s", synset, name) : NULL;
 }
 
-static struct folded *fold_names(const struct dataset *dataset, enum text_folding how)
+/* The number that a text is, or -1. */
+static long whole(const char *text)
 {
-    struct folded *folded = mem_array((size_t)dataset->classes + 1, sizeof *folded);
-    for (int c = 0; c < dataset->classes; c++)
-        folded[c] = (struct folded){text_fold(dataset->class_name[c], how), c};
-    qsort(folded, (size_t)dataset->classes, sizeof *folded, compare_folded);
-    return folded;
+    char *end;
+    long number = isdigit((unsigned char)*text) ? strtol(text, &end, 10) : -1;
+    return number >= 0 && !*end && number <= CLASSES_MAX ? number : -1;
 }
 
-static void free_folded(struct folded *folded, int count)
+/* Which class an entry is for, and what it is called: {"0": "cat"} or {"cat": 0}. */
+static long read_entry(const char *key, const json_t *value, char **name)
 {
-    for (int i = 0; i < count; i++)
-        mem_free(folded[i].name);
-    mem_free(folded);
+    bool turned = json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= CLASSES_MAX;
+    *name = turned ? mem_string(key) : name_of(value);
+    return turned ? (long)json_integer_value(value) : whole(key);
 }
 
-/* The part that has images of one of two classes alone, where no part has images of both; else DATASET_PARTS. */
-static enum dataset_split parted(const struct dataset *dataset, int a, int b)
+static bool take_object(char **name, size_t count, json_t *object)
 {
-    enum dataset_split found = DATASET_PARTS;
-    for (enum dataset_split s = 0; s < DATASET_PARTS; s++) {
-        size_t of_a = dataset_class_count(dataset, s, a), of_b = dataset_class_count(dataset, s, b);
-        if (of_a && of_b)
-            return DATASET_PARTS;
-        if (of_a && found == DATASET_PARTS)
-            found = s;
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        char *own;
+        long index = read_entry(key, value, &own);
+        if (!own || index < 0 || (size_t)index >= count || name[index]) {
+            mem_free(own);
+            return false;
+        }
+        name[index] = own;
     }
-    return found;
+    return true;
 }
 
-static bool refuse_pair(const struct dataset *dataset, int a, int b, bool strict, struct error *error)
+static bool take_list(char **name, size_t count, const json_t *list)
 {
-    const char *one = dataset->class_name[a], *other = dataset->class_name[b];
-    enum dataset_split of_a = parted(dataset, a, b), of_b = parted(dataset, b, a);
-    if (strict)
-        return error_set(error, ERROR_DATA,
-                         "%s: two classes are called %.80s, spelt in two forms of Unicode (NFC and NFD) that look the "
-                         "same: give them one spelling",
-                         dataset->path, one);
-    return error_set(error, ERROR_DATA,
-                     "%s: the class is called %.80s in the %s images and %.80s in the %s images, which would be two "
-                     "classes: give it one name",
-                     dataset->path, one, part_word(of_a), other, part_word(of_b));
+    for (size_t i = 0; i < count; i++)
+        if (!(name[i] = name_of(json_array_get(list, i))))
+            return false;
+    return true;
 }
 
-/* Names that look the same are one class that was spelt in two ways, and so are those that differ in case and each part
- * has only one of; others are letters, perhaps. */
-static bool check_names(struct dataset *dataset, enum text_folding how, struct error *error)
+/* Every class once, in whatever form. */
+static bool take_json(struct labels *labels, json_t *root)
 {
-    struct folded *folded = fold_names(dataset, how);
-    bool good = true;
-    size_t alike = 0;
-    int pair[2] = {0};
-    for (int i = 1; i < dataset->classes && good; i++) {
-        int a = folded[i - 1].label, b = folded[i].label;
-        if (strcmp(folded[i - 1].name, folded[i].name) != 0)
-            continue;
-        bool strict = how == TEXT_FOLD_STRICT;
-        bool apart = dataset_images_of(dataset, a) && dataset_images_of(dataset, b) &&
-                     parted(dataset, a, b) < DATASET_PARTS && parted(dataset, b, a) < DATASET_PARTS;
-        if (strict || apart)
-            good = refuse_pair(dataset, a, b, strict, error);
-        if (alike++ == 0)
-            pair[0] = a, pair[1] = b;
-    }
-    if (good && alike > 0)
-        dataset_note(dataset,
-                     "%zu pair%s of classes differ%s in case, blanks or the like alone, such as %.60s and "
-                     "%.60s; they are taken for different classes",
-                     alike, alike == 1 ? "" : "s", alike == 1 ? "s" : "", dataset->class_name[pair[0]],
-                     dataset->class_name[pair[1]]);
-    free_folded(folded, dataset->classes);
-    return good;
-}
-
-/* --- counts --- */
-
-/* Marks the classes that have images in these parts, or those that have none; returns how many are marked. */
-static size_t mark(const struct dataset *dataset, bool *marked, enum dataset_split first, enum dataset_split last,
-                   bool have)
-{
-    size_t count = 0;
-    memset(marked, !have, (size_t)dataset->classes);
-    for (enum dataset_split s = first; s <= last; s++)
-        for (size_t i = 0; i < dataset->images[s].items; i++)
-            marked[dataset->images[s].item[i].label] = have;
-    for (int c = 0; c < dataset->classes; c++)
-        count += marked[c];
-    return count;
-}
-
-/* Files that look like images, and none of them is. */
-static bool check_broken(const struct dataset *dataset, const bool *empty, struct error *error)
-{
-    size_t files = 0;
-    const struct dataset_bad *first = NULL;
-    for (size_t i = 0; i < dataset->bad_count; i++) {
-        const struct dataset_bad *bad = &dataset->bad[i];
-        bool counts = bad->label >= 0 && empty[bad->label] && (!first || bad->label == first->label);
-        first = counts && !first ? bad : first;
-        files += counts;
-    }
-    return !first || error_set(error, ERROR_DATA,
-                               "%s: of the class %.80s none of the %zu file%s can be used; the first, %.200s: %s; mend "
-                               "them, or take the class away",
-                               dataset->path, dataset->class_name[first->label], files, files == 1 ? "" : "s",
-                               path_base(first->path), first->reason);
-}
-
-static bool check_two(const struct dataset *dataset, enum dataset_split last, const char *of, struct error *error)
-{
-    bool *marked = mem_array((size_t)dataset->classes + 1, sizeof *marked);
-    size_t with = mark(dataset, marked, DATASET_TRAIN, last, true), count;
-    if (with >= 2) {
-        mem_free(marked);
+    size_t count = json_is_array(root) ? json_array_size(root) : json_object_size(root);
+    char **name = count && count <= CLASSES_MAX ? mem_array(count, sizeof *name) : NULL;
+    if (!name)
+        return false;
+    if (json_is_array(root) ? take_list(name, count, root) : take_object(name, count, root)) {
+        labels->name[labels->forms++] = name;
+        labels->count = (int)count;
         return true;
     }
-    char *one = list_classes(dataset, marked, &count);
-    mark(dataset, marked, DATASET_TRAIN, last, false);
-    char *others = list_classes(dataset, marked, &count);
-    if (check_broken(dataset, marked, error))
-        error_set(error, ERROR_DATA,
-                  "%s: only one class has %simages (%s), two are needed to tell apart; none are in %s", dataset->path,
-                  of, one, others);
-    mem_free(others);
-    mem_free(one);
-    mem_free(marked);
+    free_form(name, (int)count);
     return false;
 }
 
-bool labels_check(struct dataset *dataset, struct error *error)
+static bool read_json(struct labels *labels, const char *path, const char *text, struct error *error)
 {
-    return check_two(dataset, DATASET_TEST, "", error) && check_names(dataset, TEXT_FOLD_STRICT, error) &&
-           check_names(dataset, TEXT_FOLD_LOOSE, error);
-}
-
-/* --- for a training --- */
-
-static bool leave_out_empty(struct dataset *dataset, struct error *error)
-{
-    bool *empty = mem_array((size_t)dataset->classes + 1, sizeof *empty);
-    int *to = mem_array((size_t)dataset->classes + 1, sizeof *to), kept = 0;
-    size_t left = mark(dataset, empty, DATASET_TRAIN, DATASET_TEST, false), count;
-    bool good = left == 0 || check_broken(dataset, empty, error);
-    if (good && left > 0) {
-        char *names = list_classes(dataset, empty, &count);
-        dataset_note(dataset, "%s: no image in %s; left out of the classes", names, count == 1 ? "it" : "them");
-        mem_free(names);
-        for (int c = 0; c < dataset->classes; c++)
-            to[c] = empty[c] ? -1 : kept++;
-        dataset_renumber(dataset, to, kept);
-    }
-    mem_free(empty);
-    mem_free(to);
+    static const char *const members[] = {"id2label", "label2id",    "class_to_idx", "names",
+                                          "labels",   "label_names", "class_names",  "classes"};
+    json_error_t fault;
+    json_t *root = json_loads(text, 0, &fault);
+    bool good = root && take_json(labels, root);
+    for (size_t i = 0; i < THAW_LENGTH(members) && !good; i++)
+        good = json_object_get(root, members[i]) && take_json(labels, json_object_get(root, members[i]));
+    if (!root)
+        error_set(error, ERROR_USAGE, "%s: no valid JSON in line %d: %.100s", path, fault.line, fault.text);
+    else if (!good)
+        error_set(error, ERROR_USAGE,
+                  "%s: JSON without a list of classes: [\"cat\", ...], {\"0\": \"cat\", ...} or {\"cat\": 0, ...} is "
+                  "read, also as \"id2label\" and the like",
+                  path);
+    json_decref(root);
     return good;
 }
 
-/* "; is Dogs the same as dog?": of the classes that a part lacks the one that is nearest to one the other part lacks. */
-static char *near_miss(const struct dataset *dataset, const bool *lacking, enum dataset_split other)
+/* --- further forms --- */
+
+/* "12: cat", "12 cat", "12,cat": the number, and where the name begins; -1: no such line. */
+static long leading_number(const char *line, const char **name)
 {
-    enum { NEAR = 30, CLASSES_MOST = 200 };
-    if (dataset->classes > CLASSES_MOST)
-        return mem_string("");
-    bool *lacked = mem_array((size_t)dataset->classes + 1, sizeof *lacked);
-    int least = NEAR + 1, pair[2] = {0};
-    mark(dataset, lacked, other, other, false);
-    for (int a = 0; a < dataset->classes; a++)
-        for (int b = 0; lacking[a] && b < dataset->classes; b++) {
-            int far = lacked[b] ? nearest_far(dataset->class_name[a], dataset->class_name[b]) : NEAR + 1;
-            if (far < least)
-                least = far, pair[0] = a, pair[1] = b;
-        }
-    mem_free(lacked);
-    return least > NEAR ? mem_string("")
-                        : mem_format("; is %.60s the same as %.60s?", dataset->class_name[pair[0]],
-                                     dataset->class_name[pair[1]]);
+    char *end;
+    line += strspn(line, " \t");
+    long number = isdigit((unsigned char)*line) ? strtol(line, &end, 10) : -1;
+    if (number < 0 || number > CLASSES_MAX)
+        return -1;
+    size_t gap = strspn(end, " \t:,;|.)=");
+    *name = end + gap;
+    return gap > 0 && **name ? number : -1;
 }
 
-static void note_gaps(struct dataset *dataset, enum dataset_split split, enum dataset_split other)
+/* Where every line has a number, and together they are 0, 1, ... or 1, 2, ...: the names in their order. */
+static bool add_numbered(struct labels *labels)
 {
-    bool *lacking = mem_array((size_t)dataset->classes + 1, sizeof *lacking);
-    size_t count = mark(dataset, lacking, split, split, false);
-    if (count > 0 && dataset->images[split].items > 0) {
-        char *names = list_classes(dataset, lacking, &count);
-        char *meant = dataset->images[other].items > 0 ? near_miss(dataset, lacking, other) : mem_string("");
-        dataset_note(dataset, "%zu class%s without %s images: %s%s", count, count == 1 ? "" : "es", part_word(split),
-                     names, meant);
-        mem_free(meant);
-        mem_free(names);
+    int count = labels->count, least = CLASSES_MAX;
+    const char *name;
+    for (int i = 0; i < count; i++) {
+        long number = leading_number(labels->name[0][i], &name);
+        least = number < least ? (int)number : least;
     }
-    mem_free(lacking);
+    if (count == 0 || least < 0 || least > 1)
+        return false;
+    char **form = mem_array((size_t)count, sizeof *form);
+    for (int i = 0; i < count; i++) {
+        long at = leading_number(labels->name[0][i], &name) - least;
+        if (at >= count || form[at]) {
+            free_form(form, count);
+            return false;
+        }
+        form[at] = copy(name, strlen(name));
+    }
+    labels->name[labels->forms++] = form;
+    return true;
 }
 
-bool labels_fit_training(struct dataset *dataset, struct error *error)
+/* "n01440764 tench": nine characters, then something between. */
+static bool is_synset(const char *line)
 {
-    if (!leave_out_empty(dataset, error))
+    return line[0] == 'n' && strspn(line + 1, "0123456789") == SYNSET - 1 && strspn(line + SYNSET, " \t:,_-") > 0;
+}
+
+static size_t before_comma(const char *line)
+{
+    return strcspn(line, ",");
+}
+
+static size_t synset_size(const char *line)
+{
+    return strcspn(line, " \t:,_-");
+}
+
+/* A form that has of every line the first `size` bytes behind what `skip` passes over. */
+static void add_cut(struct labels *labels, char *const *from, bool skip_synset, size_t (*size)(const char *line))
+{
+    char **form = mem_array((size_t)labels->count, sizeof *form);
+    for (int i = 0; i < labels->count; i++) {
+        const char *line = from[i];
+        if (skip_synset) {
+            line += SYNSET;
+            line += strspn(line, " \t:,_-");
+        }
+        form[i] = copy(line, size ? size(line) : strlen(line));
+    }
+    labels->name[labels->forms++] = form;
+}
+
+static void add_forms(struct labels *labels)
+{
+    if (labels->count == 0)
+        return;
+    char *const *lines = labels->name[add_numbered(labels) ? 1 : 0];
+    bool synsets = true, commas = false;
+    for (int i = 0; i < labels->count; i++) {
+        synsets = synsets && is_synset(lines[i]);
+        commas = commas || strchr(lines[i], ',');
+    }
+    if (synsets) {
+        add_cut(labels, lines, false, synset_size);
+        add_cut(labels, lines, true, NULL);
+    }
+    if (commas)
+        add_cut(labels, lines, synsets, before_comma);
+}
+
+bool labels_read(struct labels *labels, const char *path, struct error *error)
+{
+    *labels = (struct labels){.count = 0};
+    char *text = file_read_lines(path, BYTES_MAX, error);
+    if (!text) {
+        error->kind = ERROR_USAGE;
         return false;
-    if (dataset->images[DATASET_TRAIN].items > 0 && !check_two(dataset, DATASET_TRAIN, "training ", error))
-        return false;
-    note_gaps(dataset, DATASET_TRAIN, DATASET_VAL);
-    note_gaps(dataset, DATASET_VAL, DATASET_TRAIN);
-    return true;
+    }
+    const char *from = text + (strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0), *first = from + strspn(from, " \t\r\n");
+    bool good = true;
+    if (*first == '{' || *first == '[')
+        good = read_json(labels, path, from, error);
+    else
+        read_lines(labels, from);
+    mem_free(text);
+    if (good)
+        add_forms(labels);
+    return good;
 }

@@ -89,7 +89,11 @@ static bool conv_shape(const struct op_attrs *attrs, int inputs, const struct sh
         return error_set(error, ERROR_FAILED, "conv: %d input and %d output channels do not divide into %d groups",
                          in->c, attrs->out_channels, attrs->groups);
     *out = (struct shape4){.n = in->n, .c = attrs->out_channels};
-    return window_shape("conv", attrs, *in, out, error);
+    if (!window_shape("conv", attrs, *in, out, error))
+        return false;
+    return (int64_t)attrs->kernel_h * attrs->kernel_w <= INT32_MAX / attrs->out_channels ||
+           error_set(error, ERROR_FAILED, "conv: kernels of %dx%d for %d output channels are too large",
+                     attrs->kernel_h, attrs->kernel_w, attrs->out_channels);
 }
 
 static int conv_params(const struct op_attrs *attrs, const struct shape4 *in, struct op_param param[OP_PARAMS_MAX])

@@ -14,6 +14,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/nearest.h"
+#include "thaw/shelf/folder.h"
 #include "thaw/source/bind.h"
 
 enum { IMAGENET_CLASSES = 1000, CLASSES_BYTES_MAX = 16 << 20 };
@@ -239,9 +240,11 @@ static char *refuse_name(const struct catalog *catalog, const char *name, struct
 
 char *catalog_weights(const struct catalog *catalog, const char *name, struct error *error)
 {
-    if (file_exists(name))
-        return mem_string(name);
     const struct catalog_row *row = catalog_find(catalog, name);
+    if (file_is_directory(name) && !row)
+        return folder_weights(name, error);
+    if (file_exists(name) && !file_is_directory(name))
+        return mem_string(name);
     char *path = row ? catalog_locate(catalog, row) : NULL;
     if (!path)
         path = find_stem(catalog, name);

@@ -54,7 +54,8 @@ char *load_weights_path(const char *weights, struct error *error)
 
 bool load_find_weights(char *weights, size_t room, const struct catalog *catalog, struct error *error)
 {
-    if (load_is_scratch(weights) || strchr(weights, '/') || file_exists(weights))
+    bool is_path = strchr(weights, '/') || file_exists(weights);
+    if (load_is_scratch(weights) || (is_path && !file_is_directory(weights)))
         return true;
     char *path = catalog ? catalog_weights(catalog, weights, error) : load_weights_path(weights, error);
     bool fits = path && strlen(path) < room;
@@ -137,6 +138,8 @@ static void take_said(struct graph *graph, const struct source *source)
     if (source->beside.height)
         preprocess_take(own, &source->beside);
     bind_preprocess(graph, source->weights);
+    if (weights_metadata(source->weights, WEIGHTS_NOTE) && !import_possible(source->weights))
+        graph_add_note(graph, "%s", weights_metadata(source->weights, WEIGHTS_NOTE));
     if (source->beside_fault.kind != ERROR_NONE)
         graph_add_note(graph, "%s", source->beside_fault.text);
     if (source->row || source->beside.height || by_file)

@@ -132,9 +132,21 @@ static bool any_floats(const struct weights *weights)
     return false;
 }
 
+/* A file that brings its network along is imported, whatever it is. */
+static const char *advice(const struct weights *weights)
+{
+    if (weights_layout(weights) == WEIGHTS_KERAS)
+        return "save the whole model, model.save(\"model.keras\"): such a file says what its network is";
+    const char *note = weights_metadata(weights, WEIGHTS_NOTE);
+    if (note && strstr(note, "ultralytics."))
+        return "export it as ONNX, which says what its network is: yolo export model=FILE format=onnx";
+    return "export it as ONNX, which says what its network is: torch.onnx.export(model, torch.zeros(1, 3, 224, 224), "
+           "\"model.onnx\")";
+}
+
 static bool refuse(const struct weights *weights, const struct bind_guess *best, struct error *error)
 {
-    char shape[SHAPE_TEXT];
+    char shape[SHAPE_TEXT], nearest[128] = "";
     if (weights_count(weights) == 0)
         return error_set(error, ERROR_WEIGHTS, "%s: there are no tensors in it", weights_path(weights));
     const struct weights_tensor *first = weights_get(weights, 0);
@@ -143,15 +155,14 @@ static bool refuse(const struct weights *weights, const struct bind_guess *best,
                          "%s: not a model but data: all its %zu tensors are whole numbers, the first is %.80s %s of %s",
                          weights_path(weights), weights_count(weights), first->name, shape_text(shape, &first->shape),
                          tensor_type_name(first->type));
-    error_set(error, ERROR_WEIGHTS,
-              "%s: not the weights of an architecture that thaw knows: %zu tensor%s, the first is %.80s %s",
-              weights_path(weights), weights_count(weights), weights_count(weights) == 1 ? "" : "s", first->name,
-              shape_text(shape, &first->shape));
-    size_t length = strlen(error->text);
     if (best->fitting > 0)
-        snprintf(error->text + length, sizeof error->text - length, "; the nearest is %s, %d of whose %d tensors fit",
-                 best->arch, best->fitting, best->trunk);
-    return false;
+        snprintf(nearest, sizeof nearest, "; the nearest is %s, %d of whose %d tensors fit", best->arch, best->fitting,
+                 best->trunk);
+    return error_set(
+        error, ERROR_WEIGHTS,
+        "%s: not the weights of an architecture that thaw knows: %zu tensor%s, the first is %.80s %s%s; %s",
+        weights_path(weights), weights_count(weights), weights_count(weights) == 1 ? "" : "s", first->name,
+        shape_text(shape, &first->shape), nearest, advice(weights));
 }
 
 /* The best guess under each prefix that the names may have; the index is left without that of the guess. */

@@ -27,6 +27,8 @@ struct weights_format {
      * the reason in `refusal`, which continues the sentence "FILE: ". */
     bool (*open)(struct weights *weights, struct error *error);
     const char *refusal;
+    /* The same where what is seen decides. */
+    const char *(*refuse)(const struct file_map *map);
 };
 
 extern const struct weights_format format_safetensors;
@@ -39,7 +41,7 @@ extern const struct weights_format format_darknet;
 extern const struct weights_format format_keras_h5;
 extern const struct weights_format format_keras_zip;
 /* format_unread.c */
-extern const struct weights_format format_zip, format_pickle, format_lfs_pointer;
+extern const struct weights_format format_unread;
 
 /* The mapped file. */
 const struct file_map *weights_map(const struct weights *weights) THAW_NONNULL;

@@ -104,7 +104,8 @@ static bool open_torch_legacy(struct weights *weights, struct error *error)
     size_t at = 0;
     bool ok = read_head(unpickle, &at, error);
     const struct pickle_value *object = ok ? unpickle_run(unpickle, &at, error) : NULL;
-    ok = object && place_storages(map, unpickle, &at, error) && torch_state_add(weights, object, error);
+    ok = object && place_storages(map, unpickle, &at, error) &&
+         torch_state_add(weights, object, unpickle_memory_for(map->size) - unpickle_memory(unpickle), error);
     unpickle_destroy(unpickle);
     return ok;
 }

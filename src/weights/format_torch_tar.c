@@ -113,7 +113,8 @@ static bool find_parts(struct archive *archive, struct error *error)
     for (int p = 0; p < PARTS; p++)
         if (!archive->part[p].end)
             return error_set(error, ERROR_WEIGHTS,
-                             "is a tar archive without the file \"%s\" that torch.save would have put into it",
+                             "is a tar archive without the file \"%s\" that torch.save would have put into it; "
+                             "unpack it with tar -xf, and name the weights inside",
                              part_names[p]);
     return true;
 }
@@ -354,7 +355,8 @@ static bool open_torch_tar(struct weights *weights, struct error *error)
     archive.unpickle->find = find_object;
     archive.unpickle->find_context = &archive;
     value = ok ? run(&archive, &archive.part[PART_OBJECT], error) : NULL;
-    ok = value && torch_state_add(weights, value, error);
+    size_t left = unpickle_memory_for(archive.map->size) - unpickle_memory(archive.unpickle);
+    ok = value && torch_state_add(weights, value, left, error);
     unpickle_destroy(archive.unpickle);
     return ok;
 }

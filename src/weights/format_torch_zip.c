@@ -6,13 +6,13 @@
  * 2. data/KEY: the elements of a storage; stored, not deflated, so that they are used where they lie in the map.
  * 3. byteorder (since 1.13, where it is missing: little): "little" or "big".
  * 4. version, .format_version, .storage_alignment, .data/serialization_id: of no use to a reader.
- * A TorchScript archive (torch.jit.save) has code/ and constants.pkl beside them, and a module as the object.
+ * A TorchScript archive (torch.jit.save) has code/ and constants.pkl beside them, and a module as the object, whose tensors
+ * are its attributes; what was frozen (torch.jit.freeze) has them among the constants, where they have no names.
  *
  * Somebody's zip tool may have deflated the entries: what is unpacked and what the pickle machine takes are together
  * limited by unpickle_memory_for.
  *
- * Refused: big-endian files, a storage of another size than its tensors say or given twice, TorchScript archives that
- * hold no state dict, and what zip.h, unpickle.h and torch_state.h refuse. Storages that no tensor names are passed
+ * Refused: big-endian files, a storage of another size than its tensors say or given twice, and what zip.h, unpickle.h and torch_state.h refuse. Storages that no tensor names are passed
  * over. */
 #include "config.h"
 
@@ -75,7 +75,6 @@ struct archive {
     const uint8_t *folder; /* with its slash; of data.pkl */
     size_t folder_size;
     struct zip_entry object;
-    bool script;
     size_t budget; /* bytes that may still be allocated */
 };
 
@@ -125,10 +124,7 @@ static bool survey(struct archive *archive, struct error *error)
     for (struct zip_walk walk = zip_walk(&archive->zip); zip_next(&walk, &entry, error);) {
         size_t size;
         const uint8_t *name = inner_name(&entry, archive->folder, archive->folder_size, &size);
-        if (!name)
-            continue;
-        archive->script |= is_text(name, size, "constants.pkl") || (size > 5 && memcmp(name, "code/", 5) == 0);
-        if (is_text(name, size, "byteorder") && !check_byte_order(archive, &entry, error))
+        if (name && is_text(name, size, "byteorder") && !check_byte_order(archive, &entry, error))
             return false;
     }
     return error->kind == ERROR_NONE;
@@ -163,12 +159,9 @@ static bool read_object(struct archive *archive, struct error *error)
     size_t at = 0;
     const struct pickle_value *object = unpickle_run(unpickle, &at, error);
     archive->budget -= unpickle_memory(unpickle);
-    bool ok = object && place_storages(archive, unpickle, error) && torch_state_add(archive->weights, object, error);
+    bool ok = object && place_storages(archive, unpickle, error) &&
+              torch_state_add(archive->weights, object, archive->budget, error);
     unpickle_destroy(unpickle);
-    if (!ok && archive->script)
-        error_set(error, ERROR_WEIGHTS,
-                  "is a TorchScript archive (torch.jit.save), a program rather than a state dict; save "
-                  "model.state_dict() with torch.save or as safetensors");
     return ok;
 }
 

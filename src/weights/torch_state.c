@@ -4,6 +4,8 @@
 
 #include "torch_state.h"
 
+#include "torch_modules.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,11 +81,19 @@ bool torch_storage_place(const struct torch_storage *storage, const uint8_t *dat
 
 /* The state dict. */
 
-/* Where training scripts put the state dict of the model beside epoch, optimizer and so on; the first that holds one
- * counts. */
-static const char *const wrappers[] = {"state_dict", "model_state_dict", "model", "net", "params"};
-enum { WRAPPERS = 5 };
-_Static_assert(THAW_LENGTH(wrappers) == WRAPPERS, "unpickle.h and torch_state.h name them");
+/* Where training scripts put the model beside epoch, optimizer and so on; the first that holds one counts. "ema" is
+ * Ultralytics' module of averages, beside which "model" may be None; other scripts' averages under that name are no
+ * modules, and may lack what is not averaged. */
+enum { EMA, WRAPPERS = 6 };
+static const char *const wrappers[] = {"ema", "state_dict", "model_state_dict", "model", "net", "params"};
+_Static_assert(THAW_LENGTH(wrappers) == WRAPPERS, "torch_state.h names them");
+
+/* A state dict or a module, and the keys that lead to it. */
+struct state {
+    const struct pickle_value *value;
+    const char *key[NESTING_MAX + 1];
+    int keys;
+};
 
 static size_t count_tensors(const struct pickle_value *dict)
 {
@@ -109,67 +119,125 @@ static const struct pickle_value *find_largest(const struct pickle_value *object
     return most > 0 ? largest : NULL;
 }
 
-/* A wrapper goes before tensors beside it: training scripts save a best accuracy as a tensor, too. NULL: no tensors. */
-static const struct pickle_value *find_state(const struct pickle_value *object, int level)
+/* A dict, also one of a subclass, or the attributes of what is no module (fastai's Learner has its model as one). */
+static const struct pickle_value *entries_of(const struct pickle_value *object)
 {
-    const struct pickle_value *inner[WRAPPERS] = {NULL}, *state = NULL;
-    if (object->kind != PICKLE_DICT)
-        return NULL;
-    for (size_t i = 0; level < NESTING_MAX && i + 1 < object->list.count; i += 2)
+    if (object->kind == PICKLE_DICT)
+        return object;
+    const struct pickle_value *items = object->kind == PICKLE_OBJECT ? object->object->items : NULL;
+    return items ? items : pickle_attributes(object);
+}
+
+/* A wrapper goes before tensors beside it: training scripts save a best accuracy as a tensor, too. */
+static bool find_state(const struct pickle_value *object, int level, struct state *state)
+{
+    const struct pickle_value *inner[WRAPPERS] = {NULL}, *entries = entries_of(object);
+    if (torch_is_module(object)) {
+        *state = (struct state){.value = object, .keys = level};
+        return true;
+    }
+    for (size_t i = 0; entries && level < NESTING_MAX && i + 1 < entries->list.count; i += 2)
         for (size_t w = 0; w < WRAPPERS; w++)
-            if (pickle_is_text(object->list.item[i], wrappers[w]))
-                inner[w] = object->list.item[i + 1];
-    for (size_t w = 0; w < WRAPPERS && !state; w++)
-        state = inner[w] ? find_state(inner[w], level + 1) : NULL;
-    return state ? state : find_largest(object);
+            if (pickle_is_text(entries->list.item[i], wrappers[w]))
+                inner[w] = entries->list.item[i + 1];
+    for (size_t w = 0; w < WRAPPERS; w++) {
+        if (!inner[w] || !find_state(inner[w], level + 1, state) || (w == EMA && !torch_is_module(state->value)))
+            continue;
+        state->key[level] = wrappers[w];
+        return true;
+    }
+    const struct pickle_value *largest = entries ? find_largest(entries) : NULL;
+    if (!largest)
+        return false;
+    *state = (struct state){.value = largest, .keys = level};
+    return true;
 }
 
 static bool refuse_object(const struct pickle_value *object, struct error *error)
 {
-    char keys[256] = "";
+    static const char advice[] = "save its weights with torch.save(model.state_dict(), \"weights.pth\")";
+    const struct pickle_value *entries = entries_of(object);
+    char keys[256] = "", class_name[TORCH_CLASS_TEXT];
     size_t used = 0;
-    if (object->kind != PICKLE_DICT)
-        return error_set(error, ERROR_WEIGHTS, "holds %s, not a state dict; save model.state_dict()",
-                         pickle_kind_name(object->kind));
-    for (size_t i = 0; i + 1 < object->list.count && i < 12; i += 2) {
+    if (object->kind == PICKLE_OBJECT)
+        return error_set(error, ERROR_WEIGHTS, "holds an object of %s in which there is no model; %s",
+                         torch_class_text(object, class_name), advice);
+    if (!entries)
+        return error_set(error, ERROR_WEIGHTS, "holds %s, not a state dict; %s", pickle_kind_name(object->kind),
+                         advice);
+    for (size_t i = 0; i + 1 < entries->list.count && i < 12; i += 2) {
         char quote[WEIGHTS_QUOTE] = "?";
-        const struct pickle_value *key = object->list.item[i];
+        const struct pickle_value *key = entries->list.item[i];
         if (key->kind == PICKLE_STRING)
-            weights_quote(quote, key->text.bytes, key->text.size < 32 ? key->text.size : 32);
+            weights_quote(quote, key->text.bytes, key->text.size < 16 ? key->text.size : 16);
         used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", i ? ", " : "", quote);
     }
-    return error_set(error, ERROR_WEIGHTS, "holds a dict without tensors (its keys: %s%s), not a state dict", keys,
-                     object->list.count > 12 ? ", ..." : "");
+    return error_set(error, ERROR_WEIGHTS, "holds a dict without tensors (its keys: %s%s), not a state dict; %s", keys,
+                     entries->list.count > 12 ? ", ..." : "", advice);
 }
 
-static bool add_tensor(struct weights *weights, const struct pickle_value *key, const struct pickle_tensor *tensor,
-                       struct error *error)
+bool torch_tensor_add(struct weights *weights, const uint8_t *name, size_t name_size,
+                      const struct pickle_tensor *tensor, struct error *error)
 {
     char quote[WEIGHTS_QUOTE], storage[WEIGHTS_QUOTE];
-    if (key->kind != PICKLE_STRING)
-        return error_set(error, ERROR_WEIGHTS, "a tensor is named by %s instead of a string",
-                         pickle_kind_name(key->kind));
     if (!tensor->storage->data)
         return error_set(error, ERROR_WEIGHTS, "tensor \"%s\" lies in storage \"%s\", which the file does not hold",
-                         weights_quote(quote, key->text.bytes, key->text.size),
+                         weights_quote(quote, name, name_size),
                          weights_quote(storage, tensor->storage->key, tensor->storage->key_size));
     struct weights_place place = {.first = tensor->storage->data};
     if (shape_count(&tensor->shape) > 0) {
         place.first += (size_t)tensor->offset * tensor_type_size(tensor->storage->type);
         memcpy(place.stride, tensor->stride, sizeof place.stride);
     }
-    return weights_add(weights, (const char *)key->text.bytes, key->text.size, tensor->storage->type, &tensor->shape,
-                       &place, error);
+    return weights_add(weights, (const char *)name, name_size, tensor->storage->type, &tensor->shape, &place, error);
 }
 
-bool torch_state_add(struct weights *weights, const struct pickle_value *object, struct error *error)
+static bool add_dict(struct weights *weights, const struct pickle_value *dict, struct error *error)
 {
-    const struct pickle_value *state = find_state(object, 0);
-    if (!state)
-        return refuse_object(object, error);
-    for (size_t i = 0; i + 1 < state->list.count; i += 2)
-        if (state->list.item[i + 1]->kind == PICKLE_TENSOR &&
-            !add_tensor(weights, state->list.item[i], state->list.item[i + 1]->tensor, error))
+    for (size_t i = 0; i + 1 < dict->list.count; i += 2) {
+        const struct pickle_value *key = dict->list.item[i], *value = dict->list.item[i + 1];
+        if (value->kind != PICKLE_TENSOR)
+            continue;
+        if (key->kind != PICKLE_STRING)
+            return error_set(error, ERROR_WEIGHTS, "a tensor is named by %s instead of a string",
+                             pickle_kind_name(key->kind));
+        if (!torch_tensor_add(weights, key->text.bytes, key->text.size, value->tensor, error))
             return false;
+    }
     return true;
+}
+
+static void add_note(struct weights *weights, const struct state *state)
+{
+    char class_name[TORCH_CLASS_TEXT], keys[128] = "", note[400];
+    for (int i = 0; i < state->keys; i++) {
+        size_t used = strlen(keys);
+        snprintf(keys + used, sizeof keys - used, "%s%s", i ? "." : "", state->key[i]);
+    }
+    snprintf(note, sizeof note, "the weights are those of a whole %s, %s%s%s%s; nothing of its code is run",
+             torch_is_script(state->value) ? "TorchScript module" : "module",
+             torch_class_text(state->value, class_name), keys[0] ? ", taken from \"" : "", keys, keys[0] ? "\"" : "");
+    weights_add_metadata(weights, WEIGHTS_NOTE, note);
+}
+
+static bool add_module(struct weights *weights, const struct state *state, size_t memory, struct error *error)
+{
+    if (!torch_modules_add(weights, state->value, &memory, error))
+        return false;
+    if (weights_count(weights) == 0)
+        return error_set(error, ERROR_WEIGHTS,
+                         "holds a module without a tensor: was it frozen (torch.jit.freeze) or quantised? Export the "
+                         "model before that, with torch.onnx.export(model, images, \"model.onnx\")");
+    torch_modules_describe(weights, state->value, &memory);
+    add_note(weights, state);
+    return true;
+}
+
+bool torch_state_add(struct weights *weights, const struct pickle_value *object, size_t memory, struct error *error)
+{
+    struct state state = {.value = NULL};
+    if (!find_state(object, 0, &state))
+        return refuse_object(object, error);
+    return torch_is_module(state.value) ? add_module(weights, &state, memory, error)
+                                        : add_dict(weights, state.value, error);
 }

@@ -21,11 +21,11 @@ struct torch_storage torch_storage_find(struct unpickle *unpickle, const uint8_t
 bool torch_storage_place(const struct torch_storage *storage, const uint8_t *data, uint64_t size,
                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
-/* Finds the state dict in `object` (under state_dict, model_state_dict, model, net or params, else itself or the member that
- * holds the most tensors) and adds its tensors.
- * The storages' data must have been found; a tensor whose storage has none is an error. Values that are no tensors
- * (counters, settings) are passed over. */
-bool torch_state_add(struct weights *weights, const struct pickle_value *object,
+/* Finds the state dict in `object` and adds its tensors: itself or the member that holds the most tensors, or under
+ * state_dict, model_state_dict, model, net or params, of a dict or as an attribute; a module under ema goes before these. A whole module is as good as its state dict; what was taken then is told in the file's
+ * note. `memory`: bytes that the tree of a module may still take. The storages' data must have been found; a tensor whose
+ * storage has none is an error. Values that are no tensors (counters, settings) are passed over. */
+bool torch_state_add(struct weights *weights, const struct pickle_value *object, size_t memory,
                      struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

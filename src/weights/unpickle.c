@@ -22,8 +22,8 @@ struct chunk {
 };
 
 static const char *const kind_names[] = {
-    "None",   "a truth value", "a number", "a long number", "a fraction", "a string", "bytes",     "a tuple",
-    "a list", "a set",         "a dict",   "a class",       "a storage",  "a tensor", "an object",
+    "None",  "a truth value", "a number", "a long number", "a fraction", "a string",  "bytes",   "a tuple",   "a list",
+    "a set", "a dict",        "a class",  "a storage",     "a tensor",   "an object", "a class", "an object",
 };
 _Static_assert(THAW_LENGTH(kind_names) == PICKLE_KINDS, "each kind of value has a name");
 
@@ -135,17 +135,24 @@ struct pickle_value *unpickle_make(struct unpickle *u, enum pickle_kind kind)
     return value;
 }
 
-/* Small integers, of which shapes and strides are made, exist once. */
+/* What exists once: None, True and False, and small integers, of which shapes and strides are made. NULL: not these. */
+static struct pickle_value **only_one(struct unpickle *u, enum pickle_kind kind, int64_t integer)
+{
+    if (kind == PICKLE_NONE)
+        return &u->none;
+    if (kind == PICKLE_BOOL)
+        return &u->truth[integer != 0];
+    return integer >= 0 && integer < UNPICKLE_SMALL ? &u->small[integer] : NULL;
+}
+
 static bool push_integer(struct unpickle *u, enum pickle_kind kind, int64_t integer)
 {
-    bool small = kind == PICKLE_INT && integer >= 0 && integer < UNPICKLE_SMALL;
-    if (small && u->small[integer])
-        return unpickle_push(u, u->small[integer]);
-    struct pickle_value *value = unpickle_make(u, kind);
+    struct pickle_value **only = only_one(u, kind, integer);
+    struct pickle_value *value = only && *only ? *only : unpickle_make(u, kind);
     if (value)
         value->integer = integer;
-    if (small)
-        u->small[integer] = value;
+    if (only)
+        *only = value;
     return unpickle_push(u, value);
 }
 
@@ -253,7 +260,7 @@ static bool op_stop(struct unpickle *u, uint8_t op)
 static bool op_none(struct unpickle *u, uint8_t op)
 {
     (void)op;
-    return unpickle_push(u, unpickle_make(u, PICKLE_NONE));
+    return push_integer(u, PICKLE_NONE, 0);
 }
 
 static bool op_bool(struct unpickle *u, uint8_t op)
@@ -291,10 +298,18 @@ static bool op_long(struct unpickle *u, uint8_t op)
     return push_integer(u, PICKLE_INT, (int64_t)bits);
 }
 
+/* Big endian, as the only number in a pickle. */
 static bool op_float(struct unpickle *u, uint8_t op)
 {
     (void)op;
-    return take(u, 8) && unpickle_push(u, unpickle_make(u, PICKLE_FLOAT)); /* best_prec1 and the like: of no use here */
+    const uint8_t *bytes = take(u, 8);
+    struct pickle_value *value = bytes ? unpickle_make(u, PICKLE_FLOAT) : NULL;
+    uint64_t bits = 0;
+    for (int i = 0; value && i < 8; i++)
+        bits = bits << 8 | bytes[i];
+    if (value)
+        memcpy(&value->real, &bits, sizeof bits);
+    return unpickle_push(u, value);
 }
 
 static bool push_text(struct unpickle *u, enum pickle_kind kind, int size_bytes)
@@ -317,9 +332,10 @@ static bool op_string(struct unpickle *u, uint8_t op)
     return push_text(u, PICKLE_STRING, op == 'X' || op == 'T' ? 4 : op == 0x8d ? 8 : 1);
 }
 
+/* SHORT_BINBYTES, BINBYTES, BINBYTES8 and BYTEARRAY8. */
 static bool op_bytes(struct unpickle *u, uint8_t op)
 {
-    return push_text(u, PICKLE_BYTES, op == 'B' ? 4 : 1);
+    return push_text(u, PICKLE_BYTES, op == 'C' ? 1 : op == 'B' ? 4 : 8);
 }
 
 /* Containers. */
@@ -417,10 +433,12 @@ static bool op_add(struct unpickle *u, uint8_t op)
     if (to->kind == PICKLE_OPAQUE)
         return true;
     enum pickle_kind kind = op == 's' || op == 'u' ? PICKLE_DICT : op == 0x90 ? PICKLE_SET : PICKLE_LIST;
-    if (to->kind != kind)
-        return unpickle_fault(u, "adds to %s as if it were %s", pickle_kind_name(to->kind), pickle_kind_name(kind));
     if (kind == PICKLE_DICT && count % 2)
         return unpickle_fault(u, "gives a dict a key that has no value");
+    if (to->kind == PICKLE_OBJECT)
+        return kind != PICKLE_DICT || unpickle_record_add(u, to->object, item, count);
+    if (to->kind != kind)
+        return unpickle_fault(u, "adds to %s as if it were %s", pickle_kind_name(to->kind), pickle_kind_name(kind));
     return unpickle_list_push(u, to, item, count);
 }
 
@@ -485,6 +503,8 @@ static bool (*const ops[256])(struct unpickle *u, uint8_t op) = {
     ['U'] = op_string,
     ['B'] = op_bytes,
     ['C'] = op_bytes,
+    [0x8e] = op_bytes,
+    [0x96] = op_bytes,
     ['('] = op_mark,
     ['0'] = op_pop,
     ['1'] = op_pop_mark,
@@ -511,10 +531,10 @@ static bool (*const ops[256])(struct unpickle *u, uint8_t op) = {
     ['h'] = op_get,
     ['j'] = op_get,
     ['c'] = unpickle_torch_global,
-    ['i'] = unpickle_torch_global,
     [0x93] = unpickle_torch_stack_global,
     ['R'] = unpickle_torch_call,
     [0x81] = unpickle_torch_call,
+    [0x92] = unpickle_torch_call,
     ['b'] = unpickle_torch_build,
     ['Q'] = unpickle_torch_persistent_id,
 };
@@ -565,7 +585,7 @@ const struct pickle_value *unpickle_run(struct unpickle *u, size_t *at, struct e
         if (!op)
             return NULL;
         if (!ops[*op]) {
-            unpickle_fault(u, "has opcode 0x%02x, which no state dict needs: refused", *op);
+            unpickle_fault(u, "has opcode 0x%02x, which no model needs: refused", *op);
             return NULL;
         }
         if (!ops[*op](u, *op))

@@ -1,7 +1,8 @@
 /* A restricted pickle machine: turns the pickles inside torch.save files into plain values. No code is ever run: the
- * only globals that exist are the ones a state dict needs, and some whose objects ride along in checkpoints and become
- * inert markers (all listed in unpickle_torch.c); any other is refused by its name and byte offset before anything is
- * done with it. Private to src/weights and its tests.
+ * globals that do something here are the ones a state dict needs (listed in unpickle_torch.c). Any other is a name and
+ * nothing else, and what calling it would have made is a record of the call: the name, the arguments, the attributes that
+ * it was given. Those that only an attack names (os.system, eval) are refused by name and byte offset
+ * (unpickle_record.c). Private to src/weights and its tests.
  *
  * 1. A pickle is a sequence of one-byte opcodes with arguments, up to and with STOP; protocols 2 to 5.
  * 2. Opcodes that a state dict has no use for (text opcodes of protocol 0, OBJ, INST, EXT, buffers) are refused.
@@ -35,6 +36,8 @@ enum pickle_kind {
     PICKLE_STORAGE,
     PICKLE_TENSOR,
     PICKLE_OPAQUE, /* an object that was not made: nothing is known of it */
+    PICKLE_CLASS,  /* a global that is nothing here but its name */
+    PICKLE_OBJECT, /* what calling one would have made: the record of it */
     PICKLE_KINDS
 };
 
@@ -55,10 +58,23 @@ struct pickle_tensor {
     int64_t stride[SHAPE_RANK_MAX];
 };
 
+struct pickle_class {
+    const uint8_t *module, *name; /* not terminated; in the input */
+    size_t module_size, name_size;
+};
+
+struct pickle_object {
+    const struct pickle_value *made_by; /* what was called: mostly a CLASS */
+    const struct pickle_value *args;    /* TUPLE */
+    const struct pickle_value *state;   /* its attributes, as the last BUILD gave them; NULL: none did */
+    struct pickle_value *items;         /* DICT: what a subclass of dict was filled with; NULL: nothing */
+};
+
 struct pickle_value {
     enum pickle_kind kind;
     union {
         int64_t integer; /* BOOL, INT */
+        double real;     /* FLOAT */
         struct {         /* STRING, BYTES, BIG: in the input */
             const uint8_t *bytes;
             size_t size;
@@ -70,6 +86,8 @@ struct pickle_value {
         size_t global; /* a row of the table of globals */
         struct pickle_storage *storage;
         struct pickle_tensor *tensor;
+        struct pickle_class *class_name;
+        struct pickle_object *object;
     };
 };
 
@@ -96,5 +114,10 @@ const char *pickle_kind_name(enum pickle_kind kind); /* "a tuple" */
 bool pickle_is_text(const struct pickle_value *value, const char *text) THAW_NONNULL;
 /* The value of a key in a DICT, the last where it is given twice, or NULL. */
 const struct pickle_value *pickle_find(const struct pickle_value *dict, const char *key) THAW_NONNULL;
+/* The attributes of an OBJECT, a DICT by their names: what BUILD gave (of a pair with those of __slots__ the first), else
+ * what a function that makes objects of a dict was called with. NULL: no such thing. */
+const struct pickle_value *pickle_attributes(const struct pickle_value *value) THAW_NONNULL;
+/* The class that an OBJECT is a record of, or NULL. */
+const struct pickle_class *pickle_class_of(const struct pickle_value *value) THAW_NONNULL;
 
 #endif

@@ -1,5 +1,5 @@
 /* The inside of the pickle machine, between unpickle.c (opcodes, stack, memory), unpickle_torch.c (globals, calls,
- * storages) and format_torch_tar.c, which makes storages and tensors of its own. Functions that return false or NULL have set the machine's error. */
+ * storages), unpickle_record.c (what is not known) and format_torch_tar.c, which makes storages and tensors of its own. Functions that return false or NULL have set the machine's error. */
 #ifndef THAW_SRC_WEIGHTS_UNPICKLE_MACHINE_H
 #define THAW_SRC_WEIGHTS_UNPICKLE_MACHINE_H
 
@@ -25,6 +25,7 @@ struct unpickle {
     struct unpickle_pointers stack, memo, storages; /* memo: NULL where unset; count is one past the highest index */
     size_t memo_set;
     struct pickle_value *small[UNPICKLE_SMALL]; /* integers, NULL until they come up */
+    struct pickle_value *none, *truth[2];       /* the same of None, False and True */
     size_t mark[UNPICKLE_MARKS_MAX];            /* stack heights */
     size_t marks;
     struct pickle_value *(*find)(void *context,
@@ -57,6 +58,15 @@ struct pickle_value *unpickle_make_tensor(struct unpickle *u, struct pickle_stor
                                           const struct shape *shape, const int64_t *stride) THAW_NONNULL;
 /* Whether a value is the global of a storage's type; *type is that of its elements. */
 bool unpickle_is_storage_type(const struct pickle_value *value, enum tensor_type *type) THAW_NONNULL;
+
+/* What is not known here (unpickle_record.c). A global's name is pushed as a class, unless nothing but an attack names
+ * it; `what` was called with `args` (a tuple) and the record of it is pushed. */
+bool unpickle_push_class(struct unpickle *u, const struct pickle_class *name) THAW_NONNULL;
+bool unpickle_push_record(struct unpickle *u, const struct pickle_value *what,
+                          const struct pickle_value *args) THAW_NONNULL;
+/* Keys and values that a record is given as if it were a dict. */
+bool unpickle_record_add(struct unpickle *u, struct pickle_object *object, struct pickle_value *const *item,
+                         size_t count) THAW_NONNULL_ARGS(1, 2);
 
 /* Opcodes of unpickle_torch.c. */
 bool unpickle_torch_global(struct unpickle *u, uint8_t op) THAW_NONNULL;

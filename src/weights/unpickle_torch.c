@@ -16,7 +16,8 @@ enum call {
     CALL_FROM_TYPE,
     CALL_PARAMETER,
     CALL_STORAGE, /* only a name, of a type of storage */
-    CALL_OPAQUE,  /* not made: an inert marker stands for what a call would give */
+    CALL_SET,
+    CALL_OPAQUE, /* not made: an inert marker stands for what a call would give */
 };
 
 static const struct {
@@ -73,46 +74,20 @@ static const struct {
     {"torch", "float32", CALL_NONE, 0},
     {"torch", "float16", CALL_NONE, 0},
     {"torch", "bfloat16", CALL_NONE, 0},
-    {"builtins", "set", CALL_OPAQUE, 0},
+    {"builtins", "set", CALL_SET, 0},
+    {"builtins", "frozenset", CALL_SET, 0},
     {"builtins", "list", CALL_OPAQUE, 0},
     {"builtins", "dict", CALL_OPAQUE, 0},
     {"builtins", "int", CALL_OPAQUE, 0},
     {"builtins", "float", CALL_OPAQUE, 0},
 };
-enum { GLOBALS = 52 };
+enum { GLOBALS = 53 };
 _Static_assert(THAW_LENGTH(globals) == GLOBALS, "every global here widens what a hostile file may ask for");
 
 /* Other modules in which a global may be found: cards' storages, and Python 2. */
 static const struct {
     const char *module, *as;
 } modules[] = {{"torch.cuda", "torch"}, {"__builtin__", "builtins"}};
-
-/* Says what a file wants that asks for a global which does not exist here. torch.save puts the class of a whole module
- * either into a persistent id ("module", class, ...) or before EMPTY_TUPLE NEWOBJ and a state with _parameters. */
-static bool refuse_global(struct unpickle *u, const uint8_t *module, size_t module_size, const uint8_t *name,
-                          size_t name_size)
-{
-    static const char members[] = "_parameters";
-    char from[WEIGHTS_QUOTE], what[WEIGHTS_QUOTE];
-    weights_quote(from, module, module_size);
-    weights_quote(what, name, name_size);
-    const struct pickle_value *below = u->stack.count ? u->stack.item[u->stack.count - 1] : NULL;
-    size_t at = u->at, left = u->size - at;
-    const uint8_t *next = u->data + at;
-    if (left >= 2 && (*next == 'q' || *next == 0x94)) { /* the class goes into the memo first */
-        size_t skip = *next == 'q' ? 2 : 1;
-        next += skip;
-        left -= skip;
-    } else if (left >= 5 && *next == 'r') {
-        next += 5;
-        left -= 5;
-    }
-    bool made = left >= 2 && next[0] == ')' && next[1] == 0x81;
-    if ((below && pickle_is_text(below, "module")) || (made && memmem(next, left, members, sizeof members - 1)))
-        return error_set(u->error, ERROR_WEIGHTS,
-                         "holds a whole module (%s.%s), not a state dict; save model.state_dict() instead", from, what);
-    return unpickle_fault(u, "asks for %s.%s, which no state dict needs: refused, nothing was run", from, what);
-}
 
 static bool is_named(const char *text, const uint8_t *bytes, size_t size)
 {
@@ -136,18 +111,17 @@ static bool push_global(struct unpickle *u, const uint8_t *module, size_t module
                 value->global = i;
             return unpickle_push(u, value);
         }
-    return refuse_global(u, module, module_size, name, name_size);
+    return unpickle_push_class(u, &(struct pickle_class){module, name, module_size, name_size});
 }
 
-/* GLOBAL, and INST, which would also call what it names. */
+/* GLOBAL. */
 bool unpickle_torch_global(struct unpickle *u, uint8_t op)
 {
     const uint8_t *module = NULL, *name = NULL;
     size_t module_size = 0, name_size = 0;
-    if (!unpickle_take_line(u, &module, &module_size) || !unpickle_take_line(u, &name, &name_size))
-        return false;
-    return op == 'i' ? refuse_global(u, module, module_size, name, name_size)
-                     : push_global(u, module, module_size, name, name_size);
+    (void)op;
+    return unpickle_take_line(u, &module, &module_size) && unpickle_take_line(u, &name, &name_size) &&
+           push_global(u, module, module_size, name, name_size);
 }
 
 bool unpickle_torch_stack_global(struct unpickle *u, uint8_t op)
@@ -182,6 +156,16 @@ static bool call_dict(struct unpickle *u, const struct pickle_value *args)
             return false;
     }
     return unpickle_push(u, dict);
+}
+
+/* set() or set([item, ...]), as protocol 2 writes them. */
+static bool call_set(struct unpickle *u, const struct pickle_value *args)
+{
+    const struct pickle_value *of = args->list.count ? args->list.item[0] : args;
+    struct pickle_value *set = unpickle_make(u, PICKLE_SET);
+    if (args->list.count > 1 || !is_list(of))
+        return unpickle_fault(u, "makes a set of something else than a list");
+    return set && unpickle_list_push(u, set, of->list.item, of->list.count) && unpickle_push(u, set);
 }
 
 /* A tuple of counts: a shape or strides. */
@@ -289,13 +273,22 @@ static bool call_from_type(struct unpickle *u, const struct pickle_value *args)
                                                    globals[arg[0]->global].module, globals[arg[0]->global].name);
 }
 
-/* REDUCE, NEWOBJ: a global and its arguments. */
+/* What is nothing here but a name, or a record itself (a bound method). */
+static bool is_unknown(const struct pickle_value *function)
+{
+    return function->kind == PICKLE_CLASS || function->kind == PICKLE_OBJECT || function->kind == PICKLE_OPAQUE;
+}
+
+/* REDUCE, NEWOBJ: a global and its arguments; NEWOBJ_EX has named ones above them, which nothing here would take. */
 bool unpickle_torch_call(struct unpickle *u, uint8_t op)
 {
-    (void)op;
+    if (op == 0x92 && !unpickle_pop(u))
+        return false;
     struct pickle_value *args = unpickle_pop(u), *function = args ? unpickle_pop(u) : NULL;
     if (!function)
         return false;
+    if (is_unknown(function) && args->kind == PICKLE_TUPLE)
+        return unpickle_push_record(u, function, args);
     if (function->kind != PICKLE_GLOBAL || args->kind != PICKLE_TUPLE)
         return unpickle_fault(u, "calls %s with %s", pickle_kind_name(function->kind), pickle_kind_name(args->kind));
     switch (globals[function->global].call) {
@@ -312,6 +305,8 @@ bool unpickle_torch_call(struct unpickle *u, uint8_t op)
         return call_parameter(u, args);
     case CALL_OPAQUE:
         return unpickle_push(u, unpickle_make(u, PICKLE_OPAQUE));
+    case CALL_SET:
+        return call_set(u, args);
     case CALL_STORAGE:
     case CALL_NONE:
         break;
@@ -320,13 +315,18 @@ bool unpickle_torch_call(struct unpickle *u, uint8_t op)
                           globals[function->global].name);
 }
 
-/* The attributes of an OrderedDict (_metadata: versions of modules) or a parameter say nothing about the values. */
+/* Records keep their attributes. Those of an OrderedDict (_metadata: versions of modules) or a parameter say nothing
+ * about the values. */
 bool unpickle_torch_build(struct unpickle *u, uint8_t op)
 {
     (void)op;
     const struct pickle_value *state = unpickle_pop(u), *object = state ? unpickle_top(u) : NULL;
     if (!object)
         return false;
+    if (object->kind == PICKLE_OBJECT) {
+        object->object->state = state;
+        return true;
+    }
     return object->kind == PICKLE_DICT || object->kind == PICKLE_TENSOR || object->kind == PICKLE_OPAQUE ||
            unpickle_fault(u, "sets attributes of %s", pickle_kind_name(object->kind));
 }
@@ -376,6 +376,12 @@ static bool push_known(struct unpickle *u, int64_t number)
                  : unpickle_fault(u, "names object %lld, which the file does not hold", (long long)number);
 }
 
+/* ("module", class, file, source), as torch.save wrote the classes of whole modules before 1.6: the class. */
+static bool is_module_id(const struct pickle_value *id)
+{
+    return id->kind == PICKLE_TUPLE && id->list.count == 4 && pickle_is_text(id->list.item[0], "module");
+}
+
 /* ("storage", type, key, location, count[, view]). The location (cpu, cuda:0, ...) does not matter to a reader. */
 bool unpickle_torch_persistent_id(struct unpickle *u, uint8_t op)
 {
@@ -386,9 +392,15 @@ bool unpickle_torch_persistent_id(struct unpickle *u, uint8_t op)
         return false;
     if (id->kind == PICKLE_INT && u->find)
         return push_known(u, id->integer);
+    if (is_module_id(id))
+        return unpickle_push(u, id->list.item[1]);
     if (id->kind != PICKLE_TUPLE || id->list.count < 5 || id->list.count > 6)
         return unpickle_fault(u, "has a persistent id that is no storage's");
     struct pickle_value *const *item = id->list.item;
+    char quote[WEIGHTS_QUOTE];
+    if (pickle_is_text(item[0], "storage") && item[1]->kind == PICKLE_CLASS)
+        return unpickle_fault(u, "keeps tensors in a %s, whose elements are not read",
+                              weights_quote(quote, item[1]->class_name->name, item[1]->class_name->name_size));
     if (!pickle_is_text(item[0], "storage") || !unpickle_is_storage_type(item[1], &type) ||
         item[2]->kind != PICKLE_STRING || item[4]->kind != PICKLE_INT)
         return unpickle_fault(u, "has a persistent id that is no storage's");

@@ -18,14 +18,12 @@
 #include "thaw/weights/darknet.h"
 #include "thaw/weights/onnx.h"
 
-/* Asked in this order; a format whose signature is part of another's comes first. */
+/* Asked in this order; a format whose signature is part of another's comes first, those without a signature last. */
 static const struct weights_format *const formats[] = {
-    &format_safetensors, &format_safetensors_index, &format_torch_legacy,
-    &format_torch_zip,   &format_torch_tar,         &format_keras_zip,
-    &format_zip,         &format_keras_h5,          &format_pickle,
-    &format_onnx,        &format_darknet,           &format_lfs_pointer,
+    &format_safetensors, &format_safetensors_index, &format_torch_legacy, &format_torch_zip, &format_torch_tar,
+    &format_keras_zip,   &format_keras_h5,          &format_unread,       &format_onnx,      &format_darknet,
 };
-enum { FORMATS = 12 };
+enum { FORMATS = 10 };
 static_assert(THAW_LENGTH(formats) == FORMATS, "a format was added or removed: its row belongs in tests/refuse too");
 
 struct weights {
@@ -257,27 +255,51 @@ static bool index_names(struct weights *weights, struct error *error)
     return ok;
 }
 
-static bool refuse_unknown(struct error *error)
+/* What has no signature: the name may tell. */
+static const char *advice_by_name(const char *path)
+{
+    static const struct {
+        const char *ending, *advice;
+    } names[] = {
+        {".pdiparams", "a PaddlePaddle model is exported by paddle.onnx.export"},
+        {".pdmodel", "a PaddlePaddle model is exported by paddle.onnx.export"},
+        {".engine", "a TensorRT engine is made for one card only: name the ONNX file that it was built of"},
+        {".trt", "a TensorRT engine is made for one card only: name the ONNX file that it was built of"},
+        {".param", "an ncnn model is not read: name the ONNX file that it was converted from"},
+        {".data-00000-of-00001", "a TensorFlow checkpoint is loaded there, and saved with model.save(\"model.keras\")"},
+        {".bin", "of an OpenVINO or ncnn model, name the ONNX file that it was converted from"},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(names); i++)
+        if (path_has_ending(path, names[i].ending))
+            return names[i].advice;
+    return "from PyTorch, torch.save(model.state_dict(), \"weights.pth\") or torch.onnx.export(model, images, "
+           "\"model.onnx\") makes one, from Keras model.save(\"model.keras\")";
+}
+
+static bool refuse_unknown(const struct weights *weights, struct error *error)
 {
     char names[256] = "";
     size_t used = 0;
     for (size_t i = 0; i < FORMATS && used < sizeof names; i++)
         if (formats[i]->open)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", formats[i]->name);
-    return error_set(error, ERROR_WEIGHTS, "is no weights file thaw knows: %s are read, told by their content", names);
+    return error_set(error, ERROR_WEIGHTS, "is no weights file thaw knows: %s are read, told by their content; %s",
+                     names, advice_by_name(weights->path));
 }
 
 static bool open_content(struct weights *weights, struct error *error)
 {
     if (weights->map.size == 0)
-        return error_set(error, ERROR_WEIGHTS, "is empty");
+        return error_set(error, ERROR_WEIGHTS, "is empty: download or save it again");
     for (size_t i = 0; i < FORMATS && !weights->format; i++)
         if (formats[i]->probe(&weights->map))
             weights->format = formats[i];
     if (!weights->format)
-        return refuse_unknown(error);
-    if (!weights->format->open)
-        return error_set(error, ERROR_WEIGHTS, "%s", weights->format->refusal);
+        return refuse_unknown(weights, error);
+    if (!weights->format->open) {
+        const char *refusal = weights->format->refuse ? weights->format->refuse(&weights->map) : NULL;
+        return error_set(error, ERROR_WEIGHTS, "%s", refusal ? refusal : weights->format->refusal);
+    }
     return weights->format->open(weights, error) && index_names(weights, error);
 }
 
@@ -318,6 +340,8 @@ const char *weights_name_family(const char *name)
         {".pth.tar", "torch"},
         {".pt", "torch"},
         {".th", "torch"},
+        {".ckpt", "torch"}, /* Lightning */
+        {".pkl", "torch"},  /* fastai */
         {".bin", "torch"},
         {".h5", "keras"},
         {".keras", "keras"},

@@ -118,6 +118,41 @@ def torch_legacy():
         "empty_tensor": stream(dict_of([(b"w", tensor(storage(b"0", b"Float", 0), 0, [0, 3], [3, 1]))]), [b"0"], [(0, b"")]),
         "storage_missing": stream(dict_of([(b"w", one)]), [], []),
         "system": HEAD + b"\x80\x02cos\nsystem\n" + text(b"id") + b"\x85R.",
+        **{"of_" + name: stream(value, [b"0"], [(6, struct.pack("<6f", 1, 2, 3, 4, 5, 6))]) for name, value in modules().items()},
+    }
+
+
+def module(name, parameters=b"", buffers=b"", modules=b"", more=b""):
+    """The record of a torch.nn.Module; parts as pairs of text and value."""
+    return (b"c" + name + b"\n)\x81}(" + text(b"_parameters") + b"}(" + parameters + b"u" + text(b"_buffers") + b"}(" + buffers + b"u"
+            + text(b"_non_persistent_buffers_set") + b"c__builtin__\nset\n](" + text(b"gone") + b"e\x85R"
+            + text(b"_modules") + b"}(" + modules + b"u" + more + b"ub")
+
+
+def modules():
+    """Whole modules, and what libraries keep them in."""
+    floats = tensor(storage(b"0", b"Float", 6), 0, [2, 3], [3, 1], True)
+    linear = module(b"torch.nn.modules.linear\nLinear", text(b"weight") + floats + text(b"bias") + b"N", text(b"gone") + floats,
+                    more=text(b"in_features") + b"K\x03" + text(b"out_features") + b"K\x02" + text(b"eps") + b"G" + struct.pack(">d", 1e-5)
+                    + text(b"kernel_size") + b"K\x01K\x01\x86" + text(b"padding") + text(b"same"))
+    sequential = module(b"torch.nn.modules.container\nSequential", modules=text(b"0") + linear + text(b"1")
+                        + module(b"torch.nn.modules.container\nSequential", modules=text(b"a") + linear))
+    script = b"c__torch__.torch.nn\nLinear\n)\x81}(" + text(b"weight") + floats + text(b"training") + b"\x89" + text(b"in") \
+        + b"c__torch__.___torch_mangle_1\nN\n)\x81}" + text(b"w") + floats + b"sbub"
+    return {
+        "module": linear,
+        "sequential": sequential,
+        "parallel": module(b"torch.nn.parallel.data_parallel\nDataParallel", modules=text(b"module") + sequential),
+        "script": script,
+        "ema": b"}(" + text(b"model") + b"N" + text(b"ema") + sequential + b"u",
+        "learner": b"cfastai.learner\nLearner\n)\x81}(" + text(b"opt") + b"cfunctools\npartial\nc__builtin__\ngetattr\n\x85R}b"
+        + text(b"model") + linear + b"ub",
+        "slots": b"cm\nN\n)\x81}(" + text(b"_parameters") + dict_of([(b"w", floats)]) + text(b"_modules") + b"}u}\x86b",
+        "of_args": b"cm\nreduce_module\n}(" + text(b"_parameters") + dict_of([(b"w", floats)]) + text(b"_modules") + b"}u\x85R",
+        "subclass": b"cm\nDict\n)\x81(" + text(b"w") + floats + b"u",
+        "named_args": b"cm\nN\n)}\x92}" + text(b"model") + linear + b"sb",
+        "by_id": b"(" + text(b"module") + b"cm\nN\n" + b"NNtQ)\x81}(" + text(b"_parameters") + dict_of([(b"w", floats)]) + text(b"_modules") + b"}ub",
+        "in_itself": b"cm\nN\n)\x81q\1}(" + text(b"_parameters") + b"}" + text(b"_modules") + b"}(" + text(b"a") + b"h\1" + text(b"b") + b"h\1uub",
     }
 
 
@@ -148,6 +183,7 @@ def torch_zip():
         "script": zipped([("n/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81."), ("n/constants.pkl", b"."), ("n/code/a.py", b"")]),
         "comment": small[:-2] + b"\3\0abc",
         "wrapped": one + four,
+        **{"wrapped_" + name: b"\x80\x02" + value + b"." + four for name, value in modules().items()},
         "wrapped_checkpoint": b"\x80\x02" + dict_of([(b"args", b"cargparse\nNamespace\n)\x81}" + text(b"lr") + b"K\x01sb"), (b"net", one[2:-1])]) + b"." + four,
         "wrapped_scalar": b"\x80\x02cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n" + text(b"f8") + b"\x85R" + text(b"8 bytes ") + b"\x86R.",
     }
@@ -225,6 +261,9 @@ def unpickle():
         "whole_module": b"\x80\x02cmodels\nNet\nq\0)\x81}" + text(b"_parameters") + b"}sb.",
         "two": b"\x80\x02N.\x80\x02K\x01.",
     }
+    for name, value in modules().items():
+        made["of_" + name] = b"\x80\x02" + value + b"."
+    made["singles"] = b"\x80\x02(NN\x88\x88\x89\x89G" + struct.pack(">d", 0.5) + b"\x8e\1" + bytes(7) + b"xt."
     for name, value in torch_legacy().items():
         if name in ("second_form", "part_of_storage", "ordered_pairs", "parameter"):
             made["torch_" + name] = value[len(HEAD) :]
@@ -823,8 +862,44 @@ def pipe():
     return link()
 
 
+def torch_layers():
+    def layer(name, kind, **more):
+        return {"name": name, "class": kind, "bias": True, **more}
+
+    def made(*layers):
+        return json.dumps(layers, separators=(",", ":")).encode()
+
+    conv = layer("0", "Conv2d", in_channels=1, out_channels=2, kernel_size=[3, 3], stride=[1, 1], padding=[0, 0], padding_mode="zeros")
+    flatten, linear = layer("f", "Flatten"), layer("1", "Linear", in_features=8, out_features=3)
+    relu, far = layer("r", "ReLU"), 1 << 20
+    plain = ("ReLU6", "LeakyReLU", "Sigmoid", "SiLU", "Hardswish", "GELU", "Tanh", "Identity", "Dropout")
+    return {
+        "fixed": made(conv, relu, layer("p", "MaxPool2d", kernel_size=13, stride=13, padding=0, dilation=1), flatten, linear),
+        "open": made(conv, layer("b", "BatchNorm2d", num_features=2, eps=1e-5, momentum=None), layer("p", "AdaptiveAvgPool2d", output_size=2), flatten, linear),
+        "activations": made(conv, *(layer(name, name) for name in plain), layer("p", "AdaptiveMaxPool2d", output_size=[2, 2]), flatten, linear, layer("s", "Softmax", dim=1)),
+        "one_output": made(conv, layer("p", "AdaptiveAvgPool2d", output_size=1), flatten, layer("1", "Linear", in_features=2, out_features=1), layer("s", "Sigmoid")),
+        "pixels": made(flatten, layer("1", "Linear", in_features=64, out_features=3)),
+        "no_side": made(conv, flatten, linear),
+        "unknown": made(conv, layer("u", "Sorcery"), layer("v", "models.Net")),
+        "features": made(conv, relu),
+        "same": made(layer("0", "Conv2d", in_channels=3, out_channels=2, kernel_size=[4, 1], stride=[2, 2], padding="same", dilation=[3, 3], groups=1)),
+        "large": made(dict(conv, out_channels=far, kernel_size=[4096, 4096], padding=[4096, 4096]), flatten, layer("1", "Linear", in_features=far, out_features=far)),
+        "odd": made(dict(conv, stride=[0, 1]), dict(linear, in_features=-1), {"name": 7, "class": []}),
+        "twice": made(conv, conv, relu, relu),
+        "block": made(dict(conv, out_channels=2), layer("b", "torchvision.models.resnet.BasicBlock", stride=1, parts=[
+            dict(conv, name="b.conv1", in_channels=2, padding=[1, 1]), layer("b.bn1", "BatchNorm2d", num_features=2),
+            dict(conv, name="b.conv2", in_channels=2, padding=[1, 1]), layer("b.bn2", "BatchNorm2d", num_features=2),
+            dict(conv, name="b.downsample.0", in_channels=2, kernel_size=1)]), layer("p", "fastai.layers.AdaptiveConcatPool2d", size=1), flatten,
+            layer("1", "Linear", in_features=4, out_features=3)),
+        "inverted": made(conv, layer("b", "torchvision.models.mobilenetv2.InvertedResidual", use_res_connect=True, parts=[
+            dict(conv, name="b.conv.0", in_channels=2, padding="same")]), layer("p", "AdaptiveAvgPool2d", output_size=1), flatten, linear),
+        "garbage": b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+        "empty": b"[]" + b" " * 30,
+    }
+
+
 def main():
-    for target in (safetensors, safetensors_index, torch_legacy, torch_zip, torch_tar, unpickle, idx, table, npz, cifar, tar, pattern, keras_config, keras_list, graph_json, checkpoint, catalog, beside,
+    for target in (safetensors, safetensors_index, torch_layers, torch_legacy, torch_zip, torch_tar, unpickle, idx, table, npz, cifar, tar, pattern, keras_config, keras_list, graph_json, checkpoint, catalog, beside,
                    experiment, theme, onnx, darknet, event, story, rundir, command, viewer, link, pipe):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)

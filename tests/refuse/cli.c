@@ -182,6 +182,11 @@ int cli_make_files(void **state)
                                  "[freeze]\nupto = layer1\nfrozen = layer2\n";
     static const char named[] = "[model]\nname = ./nope\n[data]\npath = good\nval = good\n[run]\ndir = lost\n";
     static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
+    static const char numbered[] = "0 a\n1 b\n2 c\n3 d\n4 e\n5 f\n6 g\n7 h\n8 i\n9 j\n";
+    static const char json[] = "{\"id2label\":{\"0\":\"b\",\"1\":\"a\",\"2\":\"c\",\"3\":\"d\",\"4\":\"e\","
+                               "\"5\":\"f\",\"6\":\"g\",\"7\":\"h\",\"8\":\"i\",\"9\":\"j\"}}";
+    cli_write("numbered.txt", numbered, sizeof numbered - 1);
+    cli_write("labels.json", json, sizeof json - 1);
     cli_write("nothing", "", 0);
     cli_write("lying.safetensors", lying, sizeof lying - 1);
     cli_write("strange.json", "{\"results\": []}", 15);

@@ -169,7 +169,12 @@ static const struct refusal refusals[] = {
     {3, "missing", {"eval", "--model", "resnet20", "--data", "@missing"}},
     {3, "none of the 2 files", {"eval", "--model", "resnet20", "--data", "@noise"}},
     {3, "11 classes, and the model has 10", {"eval", "--model", "resnet20", "--data", "@many"}},
-    {3, "not among", {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@ten.txt"}},
+    {3,
+     "the class a is not among the model's 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+     {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@ten.txt"}},
+    {2,
+     "strange.json: JSON without a list",
+     {"eval", "--model", "resnet20", "--data", "@good", "--labels", "@strange.json"}},
     {3, "nothing", {"predict", "--model", "resnet20", "@nothing"}},
     {3, "missing.png", {"predict", "--model", "resnet20", "@missing.png"}},
     /* weights */
@@ -177,7 +182,9 @@ static const struct refusal refusals[] = {
     {4, "nothing", {"eval", "--weights", "@nothing", "--data", "@good"}},
     {4, "lying.safetensors", {"eval", "--weights", "@lying.safetensors", "--data", "@good"}},
     {4, "garbage.pth", {"predict", "--model", "@garbage.pth", "@good/a/0.png"}},
-    {4, "no model.safetensors", {"predict", "--model", "@run", "@good/a/0.png"}},
+    {4, "a folder in which there is no weights file", {"predict", "--model", "@run", "@good/a/0.png"}},
+    {4, "is an image (PNG), not weights; images are named with --data", {"models", "show", "@good/a/0.png"}},
+    {4, "no weights file; images are named with --data", {"eval", "--weights", "@good", "--data", "@good"}},
     {4, "garbage.pth", {"models", "show", "@garbage.pth"}},
     {4, "lying.safetensors", {"bench", "--model", "@lying.safetensors"}},
     {2, "garbage.pth: line 1", {"bench", "--compare", "@garbage.pth"}},
@@ -268,6 +275,8 @@ struct result {
 
 static const struct result results[] = {
     {0, "top1", {"eval", "--model", "resnet20", "--data", "@good", "--json"}},
+    {0, "top1", {"eval", "--model", "resnet20", "--data", "@good", "--json", "--labels", "@numbered.txt"}},
+    {0, "top1", {"eval", "--model", "resnet20", "--data", "@good", "--json", "--labels", "@labels.json"}},
     {0, "images", {"predict", "--model", "resnet20", "--json", "@good/a/0.png"}},
     {3, "images", {"predict", "--json", "--model", "resnet20", "@nothing", "@good/a/0.png", "--", "-missing"}},
     {0, "models", {"models", "--json"}},

@@ -204,6 +204,10 @@ static void test_safetensors_deep(void **state)
 #define GOOD        REBUILD(FLOATS, "K\0", "K\x04\x85", "K\x01\x85")
 #define TAIL        KEYS VALUES_4
 #define BYTES(text) text, sizeof(text) - 1
+/* A record of class m.NAME with attributes; a module with parameters and modules, itself memo 1. */
+#define OBJECT(name, state)         "cm\n" name "\n)\x81" state "b"
+#define PART(name, value)           "U\x01" name value
+#define MODULE(parameters, modules) "cm\nN\n)\x81q\x01}(U\x0b_parameters}(" parameters "uU\x08_modules}(" modules "uub"
 
 struct torch_case {
     const char *name, *bytes;
@@ -221,8 +225,10 @@ static const struct torch_case torch_cases[] = {
     {"os.system",
      BYTES(HEAD "\x80\x02"
                 "cos\nsystem\nU\x02id\x85R."),
-     "its pickle, at byte 44, asks for os.system, which no state dict needs: refused, nothing was run"},
-    {"posix.system by INST", BYTES(HEAD "\x80\x02(U\x02idiposix\nsystem\n."), "asks for posix.system, which"},
+     "its pickle, at byte 44, asks for os.system, which no model needs: refused, nothing was run"},
+    {"posix.system by INST", BYTES(HEAD "\x80\x02(U\x02idiposix\nsystem\n."), "has opcode 0x69"},
+    {"subprocess by persistent id", BYTES(HEAD "\x80\x02(U\x06modulecsubprocess\nPopen\nNNtQ)\x81."),
+     "asks for subprocess.Popen, which no model needs"},
     {"builtins.eval by STACK_GLOBAL",
      BYTES(HEAD "\x80\x04\x8c\x08"
                 "builtins\x8c\x04"
@@ -238,27 +244,56 @@ static const struct torch_case torch_cases[] = {
      "__builtin__.eval"},
     {"a global with a path in it",
      BYTES(HEAD "\x80\x02"
-                "ctorch\nFloatStorage.__class__\n."),
-     "asks for torch.FloatStorage.__class__, which"},
+                "ctorch\nFloatStorage.__class__\n."
+                "\x80\x02]."),
+     "holds a class, not a state dict; save its weights with torch.save(model.state_dict(), "},
     {"a global with an escape in it",
      BYTES(HEAD "\x80\x02"
-                "c\x1b[2J\nx\n."),
-     "asks for ?[2J.x, which"},
+                "c\x1b[2J\nx\n)\x81."
+                "\x80\x02]."),
+     "holds an object of ?[2J.x in which there is no model"},
     {"a global without an end",
      BYTES(HEAD "\x80\x02"
                 "cos"),
      "names a global without an end"},
     {"a global named by a number", BYTES(HEAD "\x80\x04K\x01U\x01x\x93."), "names a global by"},
-    {"extension registry", BYTES(HEAD "\x80\x02\x82\x01."), "has opcode 0x82, which no state dict needs"},
+    {"extension registry", BYTES(HEAD "\x80\x02\x82\x01."), "has opcode 0x82, which no model needs"},
     {"OBJ", BYTES(HEAD "\x80\x02(o."), "has opcode 0x6f"},
     {"protocol 0 text", BYTES(HEAD "I1\n."), "has opcode 0x49"},
     {"protocol 6", BYTES(HEAD "\x80\x06N."), "has protocol 6, 2 to 5 are read"},
-    {"module by persistent id", BYTES(HEAD "\x80\x02(U\x06modulecmodels\nLeNet\nNNtQ)\x81."),
-     "holds a whole module (models.LeNet), not a state dict; save model.state_dict() instead"},
-    {"module by class and state",
+    {"quantised tensor",
      BYTES(HEAD "\x80\x02"
-                "cmodels\nLeNet\nq\0)\x81q\x01}(U\x08trainingK\x01U\x0b_parameters}ub."),
-     "holds a whole module (models.LeNet), not a state dict"},
+                "ctorch._utils\n_rebuild_qtensor\n)R."),
+     "makes a tensor by torch._utils._rebuild_qtensor, and only dense float and integer tensors are read"},
+    {"quantised storage", BYTES(HEAD STATE(REBUILD(STORAGE("QInt8Storage", "K\x04"), "K\0", "K\x04\x85", "K\x01\x85"))),
+     "keeps tensors in a QInt8Storage, whose elements are not read"},
+    {"object without a model",
+     BYTES(HEAD "\x80\x02" OBJECT("N", "N") "."
+                                            "\x80\x02]."),
+     "holds an object of m.N in which there is no model; save its weights with torch.save(model.state_dict(), "},
+    {"module by persistent id",
+     BYTES(HEAD "\x80\x02(U\x06modulecmodels\nLeNet\nNNtQ)\x81."
+                "\x80\x02]."),
+     "holds an object of models.LeNet in which there is no model"},
+    {"module without a tensor",
+     BYTES(HEAD "\x80\x02" MODULE("", "") "."
+                                          "\x80\x02]."),
+     "holds a module without a tensor: was it frozen (torch.jit.freeze) or quantised?"},
+    {"module that holds itself", BYTES(HEAD "\x80\x02" MODULE(PART("w", GOOD), PART("a", "h\x01")) "." TAIL),
+     "its modules lie deeper than 64 inside each other"},
+    {"module that holds itself twice",
+     BYTES(HEAD "\x80\x02" MODULE(PART("w", GOOD), PART("a", "h\x01") PART("b", "h\x01")) "." TAIL),
+     "its modules lie deeper than 64 inside each other"},
+    {"part named by a number", BYTES(HEAD "\x80\x02" MODULE("K\x01" GOOD, "") "." TAIL),
+     "a part of a module is named by a number instead of a string"},
+    {"part named with an escape", BYTES(HEAD "\x80\x02" MODULE("U\x04\x1b[2J" GOOD, "") "." TAIL),
+     "is not printable text"},
+    {"attributes that are no dict",
+     BYTES(HEAD "\x80\x02"
+                "cm\nN\n)\x81K\x01"
+                "b."
+                "\x80\x02]."),
+     "holds an object of m.N in which there is no model"},
     {"calls a string", BYTES(HEAD "\x80\x02U\x01x)R."), "calls a string with a tuple"},
     {"calls a storage type",
      BYTES(HEAD "\x80\x02"
@@ -455,6 +490,69 @@ static void test_torch_floods(void **state)
     mem_free(file);
 }
 
+/* Each of forty modules has the next one under two names: 2^40 tensors, of a file of some kilobytes. */
+static void test_torch_modules_shared(void **state)
+{
+    (void)state;
+    enum { LEVELS = 40 };
+    static const char before[] = "cm\nN\n)\x81}(U\x0b_parameters}U\x08_modules}(U\x01"
+                                 "a";
+    static const char inner[] = MODULE(PART("w", GOOD), ""), after[] = "q\x05U\x01"
+                                                                       "bh\x05uub";
+    static const char tail[] = "." TAIL;
+    char *file = mem_alloc(LEVELS * (sizeof before + sizeof after) + sizeof HEAD + sizeof inner + sizeof tail + 2);
+    size_t size = 0;
+#define PUT(text) (memcpy(file + size, text, sizeof(text) - 1), size += sizeof(text) - 1)
+    PUT(HEAD "\x80\x02");
+    for (int i = 0; i < LEVELS; i++)
+        PUT(before);
+    PUT(inner);
+    for (int i = 0; i < LEVELS; i++)
+        PUT(after);
+    PUT(tail);
+#undef PUT
+    expect_refusal("shared modules", file, size, "its modules have more tensors than a file of its size may list");
+    mem_free(file);
+}
+
+/* A path that is as long as one may be with its dot: nothing can follow it. */
+static void test_torch_modules_long_path(void **state)
+{
+    (void)state;
+    static const char before[] = HEAD "\x80\x02"
+                                      "cm\nN\n)\x81}(U\x0b_parameters}U\x08_modules}(X\xff\x01\0\0";
+    static const char after[] = MODULE(PART("w", GOOD), "") "uub." TAIL;
+    char file[sizeof before - 1 + WEIGHTS_NAME_MAX - 1 + sizeof after - 1];
+    memcpy(file, before, sizeof before - 1);
+    memset(file + sizeof before - 1, 'n', WEIGHTS_NAME_MAX - 1);
+    memcpy(file + sizeof before - 1 + WEIGHTS_NAME_MAX - 1, after, sizeof after - 1);
+    expect_refusal("long path", file, sizeof file, "a part of a module has a name of over 512 bytes: nnn");
+}
+
+/* Each of many buffers is looked for among as many names of those that are not persistent: a search that is bounded. */
+static void test_torch_modules_searched(void **state)
+{
+    (void)state;
+    enum { TIMES = 1 << 12 };
+    static const char before[] = HEAD "\x80\x02"
+                                      "cm\nN\n)\x81}(U\x0b_parameters}U\x08_modules}U\x08_buffers}(U\x01w" GOOD "q\x01";
+    static const char buffer[] = "U\x01wh\x01", between[] = "uU\x1b_non_persistent_buffers_set](", name[] = "U\x01v";
+    static const char after[] = "eub." TAIL;
+    char *file = mem_alloc(sizeof before + sizeof between + sizeof after + TIMES * (sizeof buffer + sizeof name));
+    size_t size = 0;
+#define PUT(text) (memcpy(file + size, text, sizeof(text) - 1), size += sizeof(text) - 1)
+    PUT(before);
+    for (int i = 0; i < TIMES; i++)
+        PUT(buffer);
+    PUT(between);
+    for (int i = 0; i < TIMES; i++)
+        PUT(name);
+    PUT(after);
+#undef PUT
+    expect_refusal("names searched", file, size, "its modules have more tensors than a file of its size may list");
+    mem_free(file);
+}
+
 /* Other kinds of file. */
 
 static void test_other_formats(void **state)
@@ -465,14 +563,10 @@ static void test_other_formats(void **state)
         {"one byte", BYTES("\x80"),
          "is no weights file thaw knows: safetensors, safetensors (index), torch (legacy stream),"},
         {"text", BYTES("Hello, this is not a model at all\n"), "is no weights file thaw knows"},
-        {"a web page", BYTES("<!DOCTYPE html><html></html>"), "is no weights file thaw knows"},
-        {"pickle", BYTES("\x80\x04]."), "is a Python pickle that torch.save did not write"},
         {"HDF5", BYTES("\x89HDF\r\n\x1a\n\0\0"), "damaged HDF5: "},
 #ifndef HAVE_ONNX
         {"ONNX", BYTES("\x08\x06\x12\x04thaw\x3a\x02\x0a\0"), "is an ONNX model, and this build has no ONNX reader"},
 #endif
-        {"LFS pointer", BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
-         "is a Git LFS pointer, not the file itself; fetch it with git lfs pull"},
     };
     for (size_t i = 0; i < THAW_LENGTH(cases); i++)
         expect_refusal(cases[i].name, cases[i].bytes, cases[i].size, cases[i].sentence);
@@ -580,6 +674,9 @@ int main(void)
         cmocka_unit_test(test_torch),
         cmocka_unit_test(test_torch_runs_nothing),
         cmocka_unit_test(test_torch_floods),
+        cmocka_unit_test(test_torch_modules_shared),
+        cmocka_unit_test(test_torch_modules_searched),
+        cmocka_unit_test(test_torch_modules_long_path),
         cmocka_unit_test(test_other_formats),
         cmocka_unit_test(test_not_a_file),
         cmocka_unit_test(test_every_prefix_and_byte_of_safetensors),

@@ -54,7 +54,7 @@ const struct catalog_row *catalog_match(const struct catalog *catalog, const cha
 
 /* Where the row's file is on this disk, in the models folder or among the samples; NULL: it is not. Caller frees. */
 char *catalog_locate(const struct catalog *catalog, const struct catalog_row *row) THAW_NONNULL;
-/* The weights file that `name` stands for: a path to a file, a name that catalog_find knows, or the name of a file in
+/* The weights file that `name` stands for: a path to a file or a folder (folder.h), a name that catalog_find knows, or the name of a file in
  * the models folder without its ending. Caller frees. NULL: ERROR_WEIGHTS with a sentence that says how to get it. */
 char *catalog_weights(const struct catalog *catalog, const char *name,
                       struct error *error) THAW_NONNULL THAW_MUST_CHECK;

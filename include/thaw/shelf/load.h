@@ -13,7 +13,7 @@ struct graph *load_graph(const struct load_request *request, struct bind_report 
 
 /* Whether a request's weights stand for none: NULL, "" or "none". */
 bool load_is_scratch(const char *weights);
-/* Puts the path of the file on this disk in the place of a name of the catalog's; paths and what stands for no weights
+/* Puts the path of the file on this disk in the place of a name of the catalog's, or of a folder; other paths and what stands for no weights
  * stay. catalog NULL: the user's is opened where it is needed. room: of `weights`, bytes. */
 bool load_find_weights(char *weights, size_t room, const struct catalog *catalog, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;

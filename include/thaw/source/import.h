@@ -1,4 +1,4 @@
-/* Networks that a file itself describes: an ONNX graph, a Keras configuration, a Darknet cfg, or our own metadata "thaw.graph". */
+/* Networks that a file itself describes: an ONNX graph, a Keras configuration, a Darknet cfg, a whole Sequential of PyTorch, or our own metadata "thaw.graph". */
 #ifndef THAW_SOURCE_IMPORT_H
 #define THAW_SOURCE_IMPORT_H
 

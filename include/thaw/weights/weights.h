@@ -48,10 +48,11 @@ const char *weights_metadata(const struct weights *weights, const char *key) THA
 #define WEIGHTS_KERAS_CONFIG  "keras.config" /* JSON */
 #define WEIGHTS_KERAS_VERSION "keras.version"
 #define WEIGHTS_KERAS_BACKEND "keras.backend"
-#define WEIGHTS_ONNX_AUTHOR   "onnx.author" /* of metadata_props, as Ultralytics writes it */
-#define WEIGHTS_ONNX_NAMES    "onnx.names"  /* "{0: 'ant', 1: 'bee'}" */
-#define WEIGHTS_ONNX_TASK     "onnx.task"   /* "classify" */
-#define WEIGHTS_NOTE          "note"        /* a sentence */
+#define WEIGHTS_ONNX_AUTHOR   "onnx.author"  /* of metadata_props, as Ultralytics writes it */
+#define WEIGHTS_ONNX_NAMES    "onnx.names"   /* "{0: 'ant', 1: 'bee'}" */
+#define WEIGHTS_ONNX_TASK     "onnx.task"    /* "classify" */
+#define WEIGHTS_TORCH_LAYERS  "torch.layers" /* JSON: the layers of a whole Sequential, in order */
+#define WEIGHTS_NOTE          "note"         /* a sentence */
 /* Whether JSON that came out of the file takes, once parsed, no more than four times the file's size (and 1 MiB). To be
  * asked before it is parsed. */
 bool weights_json_fits(const struct weights *weights, const char *text) THAW_NONNULL;

@@ -13,8 +13,9 @@
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"
 
-static const struct importer *const importers[] = {&import_thaw, &import_keras, &import_onnx, &import_darknet};
-enum { IMPORTERS = 4 };
+static const struct importer *const importers[] = {&import_thaw, &import_keras, &import_onnx, &import_darknet,
+                                                   &import_torch};
+enum { IMPORTERS = 5 };
 static_assert(THAW_LENGTH(importers) == IMPORTERS, "an importer was added or removed: import.h lists them");
 
 static const struct importer *find(const struct weights *weights)
@@ -54,6 +55,15 @@ const char *import_text(char *text, size_t room, const char *from)
         text[i] = from[i] >= 0x20 && from[i] < 0x7f ? from[i] : '?';
     text[used] = '\0';
     return text;
+}
+
+void import_mark_trunk(struct graph *graph)
+{
+    int head = graph_class_layer(graph);
+    while (head > 1 && graph->node[head].inputs == 1 && graph->node[head].input[0] == head - 1 &&
+           graph->node[head - 1].kind == OP_DROPOUT)
+        head--;
+    graph_mark_trunk(graph, head - 1);
 }
 
 static bool check_name(const struct graph *graph, const struct weights *weights, const char *wanted,

@@ -23,7 +23,7 @@ struct importer {
     bool shares;
 };
 
-extern const struct importer import_thaw, import_keras, import_onnx, import_darknet;
+extern const struct importer import_thaw, import_keras, import_onnx, import_darknet, import_torch;
 
 /* What a graph out of this file is called: the file's stem, with its ending where the zoo has that name. */
 void import_name(const struct weights *weights, char name[GRAPH_NAME_MAX]) THAW_NONNULL;
@@ -39,6 +39,9 @@ struct graph *import_resized(const struct graph *graph, int side, int classes,
 
 /* A network of one output as one of two classes, the first of which is always 0 before training; takes the graph. */
 struct graph *import_make_binary(struct graph *graph, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* Ends the trunk before the class layer, and before the dropout in front of it, which belongs to the head. */
+void import_mark_trunk(struct graph *graph) THAW_NONNULL;
 
 /* ERROR_USAGE where a trunk parameter of a graph made for another side has another size than the file's. */
 bool import_check_trunk(const struct graph *to, const struct graph *from,

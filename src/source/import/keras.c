@@ -90,8 +90,11 @@ static bool check_known(const json_t *model, struct error *error)
     }
     if (unknown.kinds == 0)
         return true;
-    return error_set(error, ERROR_WEIGHTS, "its network has layers that are not known: %s%s", list,
-                     unknown.more ? " and others" : "");
+    return error_set(
+        error, ERROR_WEIGHTS,
+        "its network has layers that are not known: %s%s; ONNX may say it in others: model.export(\"folder\"), "
+        "then `python -m tf2onnx.convert --saved-model folder --output model.onnx`",
+        list, unknown.more ? " and others" : "");
 }
 
 /* --- the input --- */
@@ -299,16 +302,6 @@ static void add_head(struct graph *graph)
     graph_add_note(graph, "the network ends in features: a head of %d classes is added", CLASSES_OPEN);
 }
 
-/* The dropout before the class layer belongs to the head. */
-static void mark_trunk(struct graph *graph)
-{
-    int head = graph_class_layer(graph);
-    while (head > 1 && graph->node[head].inputs == 1 && graph->node[head].input[0] == head - 1 &&
-           graph->node[head - 1].kind == OP_DROPOUT)
-        head--;
-    graph_mark_trunk(graph, head - 1);
-}
-
 static bool finish(struct knet *net, const struct knet_value *out)
 {
     struct graph *graph = net->graph;
@@ -321,7 +314,7 @@ static bool finish(struct knet *net, const struct knet_value *out)
         graph_add_note(graph, "the %s at its end, %s, is left out: training wants logits",
                        out->pending == KNET_SOFTMAX ? "softmax" : "sigmoid", out->name);
     if (has_head(graph))
-        mark_trunk(graph);
+        import_mark_trunk(graph);
     else
         add_head(graph);
     return graph_seal(graph, net->error);

@@ -103,6 +103,8 @@ static void windows_that_do_not_fit_are_refused(void **state)
     struct op_attrs attrs = window(3, 1, 1);
     attrs.groups = 4;
     expect_refusal(OP_CONV, attrs, 1, &in, "6 input and 8 output channels do not divide into 4 groups");
+    attrs = window(1 << 14, 1, 1 << 13);
+    expect_refusal(OP_CONV, attrs, 1, &in, "kernels of 16384x16384 for 8 output channels are too large");
     attrs = window(3, 1, 1);
     attrs.groups = 0;
     expect_refusal(OP_CONV, attrs, 1, &in, "at least 1");

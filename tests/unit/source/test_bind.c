@@ -584,7 +584,8 @@ static void test_preprocess_is_overridden(void **state)
 static void test_mixed_prefixes(void **state)
 {
     (void)state;
-    static const char *const prefixes[][2] = {{"backbone.", ""}, {"module.", "module.model."}, {"", "model.backbone."}};
+    static const char *const prefixes[][2] = {
+        {"backbone.", ""}, {"module.", "module.model."}, {"", "model.backbone."}, {"net.", "net."}, {"_orig_mod.", ""}};
     for (size_t i = 0; i < THAW_LENGTH(prefixes); i++) {
         struct error error = {0};
         struct bind_report report;

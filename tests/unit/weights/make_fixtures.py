@@ -8,6 +8,7 @@ test_weights.c.
 """
 import argparse
 import collections
+import functools
 import io
 import os
 import pathlib
@@ -15,6 +16,7 @@ import pickle
 import struct
 import sys
 import tarfile
+import types
 import warnings
 import zipfile
 
@@ -167,10 +169,101 @@ class Net(torch.nn.Module):
         self.fc = torch.nn.Linear(2, 1)
 
 
-def save_script(path):
+def class_of(module, name, *bases):
+    """A class that a pickle names by that module, whatever is installed here."""
+    made = type(name, bases, {"__module__": module})
+    parts = module.split(".")
+    for i in range(1, len(parts) + 1):
+        sys.modules.setdefault(".".join(parts[:i]), types.ModuleType(".".join(parts[:i])))
+    setattr(sys.modules[module], name, made)
+    return made
+
+
+def filled(module):
+    """Every float counts from 1 on, in the order of the state dict."""
+    for name, value in module.state_dict(keep_vars=True).items():
+        if value.is_floating_point():
+            with torch.no_grad():
+                value.copy_(torch.arange(1, value.numel() + 1).view(value.shape))
+    return module
+
+
+def tree():
+    """Modules in modules, one under two names, buffers of both kinds, parts that are None."""
+    net = class_of("mine.models", "Tree", torch.nn.Module)()
+    net.register_parameter("scale", torch.nn.Parameter(torch.zeros(2)))
+    net.register_parameter("absent", None)
+    net.register_buffer("kept", torch.zeros(1))
+    net.register_buffer("dropped", torch.zeros(1), persistent=False)
+    net.block = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2), torch.nn.ReLU())
+    net.again = net.block[0]
+    net.register_module("none", None)
+    return filled(net)
+
+
+def ultralytics(net, key):
+    """As Ultralytics saves the last and the best of a run: half precision, the average as "ema"."""
+    model = class_of("ultralytics.nn.tasks", "ClassificationModel", torch.nn.Module)()
+    model.model = torch.nn.Sequential(net)
+    model.names, model.yaml = {0: "ant", 1: "bee"}, {"nc": 2}
+    other = filled(torch.nn.Linear(2, 1))
+    return {
+        "epoch": -1,
+        "best_fitness": numpy.float64(0.5),
+        "model": None if key == "ema" else model.half(),
+        "ema": model.half() if key == "ema" else None,
+        "updates": 3,
+        "optimizer": other.state_dict(),
+        "train_args": class_of("ultralytics.utils", "IterableSimpleNamespace")(),
+        "version": "8.2.0",
+    }
+
+
+def learner(net):
+    """As fastai's Learner.export: an object whose attributes are the model and much else."""
+    made = class_of("fastai.learner", "Learner")()
+    made.path = pathlib.PurePosixPath("models")
+    made.opt_func = functools.partial(class_of("fastai.optimizer", "Adam"), lr=0.1)
+    made.cbs = class_of("fastcore.foundation", "L", list)([1, 2])
+    made.dls = class_of("fastai.data.core", "DataLoaders")()
+    made.dls.vocab = ["ant", "bee"]
+    made.model = net
+    return made
+
+
+def lightning():
+    """A checkpoint of Lightning: the state dict below the module's attribute, callbacks and settings beside it."""
+    settings = class_of("lightning.fabric.utilities.data", "AttributeDict", dict)(lr=0.1)
+    return {
+        "epoch": 3,
+        "pytorch-lightning_version": "2.1.0",
+        "state_dict": collections.OrderedDict(("model." + k, v) for k, v in filled(torch.nn.Linear(2, 1)).state_dict().items()),
+        "callbacks": {"ModelCheckpoint": {"monitor": "loss", "best": class_of("mine.callbacks", "Best")()}},
+        "hyper_parameters": settings,
+    }
+
+
+class Lenet(torch.nn.Module):
+    """The zoo's lenet, by its names."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = torch.nn.Conv2d(1, 10, 5), torch.nn.Conv2d(10, 20, 5)
+        self.fc1, self.fc2 = torch.nn.Linear(320, 50), torch.nn.Linear(50, 10)
+        draw = torch.Generator().manual_seed(1)
+        for value in self.parameters():
+            value.data = torch.randint(256, value.shape, generator=draw) / 1024 - 0.125
+
+    def forward(self, x):
+        x = torch.relu(torch.max_pool2d(self.conv1(x), 2))
+        x = torch.relu(torch.max_pool2d(self.conv2(x), 2))
+        return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+
+def save_script(path, module):
     """TorchScript, without the entries that hold source text and its path."""
     with io.BytesIO() as buffer:
-        torch.jit.save(torch.jit.trace(Net().fc, torch.zeros(1, 2)), buffer)
+        torch.jit.save(module, buffer)
         with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(path, "w") as new:
             for info in old.infolist():
                 if not info.filename.endswith(".debug_pkl"):
@@ -198,7 +291,21 @@ def main():
     save(f"{to}/checkpoint.pth", checkpoint())
     save_zip(f"{to}/checkpoint_zip.pth", checkpoint())
     save_zip(f"{to}/module_zip.pth", Net())
-    save_script(f"{to}/script.pth")
+    save_script(f"{to}/script.pth", torch.jit.trace(Net().fc, torch.zeros(1, 2)))
+    save_script(f"{to}/script_tree.pth", torch.jit.script(filled(tree().block)))
+    save_script(f"{to}/script_frozen.pth", torch.jit.freeze(torch.jit.trace(filled(Net().fc).eval(), torch.zeros(1, 2))))
+    save_zip(f"{to}/tree_zip.pth", tree())
+    save(f"{to}/tree.pth", tree())
+    save(f"{to}/ultralytics.pt", ultralytics(filled(torch.nn.Linear(2, 1)), "ema"))
+    save_zip(f"{to}/ultralytics_last.pt", ultralytics(filled(torch.nn.Linear(2, 1)), "model"))
+    save(f"{to}/learner.pkl", learner(filled(torch.nn.Linear(2, 1))))
+    save(f"{to}/learner_protocol4.pkl", learner(filled(torch.nn.Linear(2, 1))), protocol=4)
+    save_zip(f"{to}/lightning.ckpt", lightning())
+    save_zip(f"{to}/whole.tmp", Lenet())
+    pack_anew(f"{to}/lenet_module.pth", f"{to}/whole.tmp", "lenet/")
+    save_script(f"{to}/whole.tmp", torch.jit.script(Lenet()))
+    pack_anew(f"{to}/lenet_script.pt", f"{to}/whole.tmp", "lenet/")
+    os.unlink(f"{to}/whole.tmp")
     save(f"{to}/nested.pth", {"epoch": 3, "best_acc1": torch.tensor(71.5), "state_dict": torch.nn.Linear(2, 1).state_dict()})
     save(f"{to}/odd_key.pth", odd_key())
     save(f"{to}/module.pth", Net())

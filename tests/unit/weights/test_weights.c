@@ -180,14 +180,112 @@ static void check_refused(const char *name, const char *sentence)
     mem_free(path);
 }
 
+/* Every value of a tensor counts from 1 on (filled, in make_fixtures.py). */
+static void check_counting(const struct weights *weights, const char *name, enum tensor_type type, const char *shape)
+{
+    static const float counting[] = {1, 2, 3, 4};
+    check_tensor(weights, name, type, shape, counting);
+}
+
+static void check_note(const struct weights *weights, const char *note)
+{
+    const char *said = weights_metadata(weights, WEIGHTS_NOTE);
+    if (!said || strcmp(said, note) != 0)
+        fail_msg("%s: %s", weights_path(weights), said ? said : "no note");
+}
+
+/* A module's tensors as its state_dict() names and orders them: one that has two names under both, a buffer that is not
+ * persistent under none. */
+static void test_whole_modules(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"tree.pth", "tree_zip.pth"};
+    static const char *const names[] = {
+        "scale",
+        "kept",
+        "block.0.weight",
+        "block.0.bias",
+        "block.1.weight",
+        "block.1.bias",
+        "block.1.running_mean",
+        "block.1.running_var",
+        "block.1.num_batches_tracked",
+        "again.weight",
+        "again.bias",
+    };
+    for (size_t f = 0; f < THAW_LENGTH(files); f++) {
+        struct weights *weights = open_fixture(files[f]);
+        assert_int_equal(weights_count(weights), THAW_LENGTH(names));
+        for (size_t i = 0; i < THAW_LENGTH(names); i++)
+            assert_string_equal(weights_get(weights, i)->name, names[i]);
+        check_counting(weights, "scale", TENSOR_F32, "2");
+        check_counting(weights, "again.weight", TENSOR_F32, "2x1x1x1");
+        check_counting(weights, "block.1.running_var", TENSOR_F32, "2");
+        check_note(weights, "the weights are those of a whole module, mine.models.Tree; nothing of its code is run");
+        assert_null(weights_metadata(weights, WEIGHTS_TORCH_LAYERS)); /* of a class of its own nobody knows the order */
+        weights_close(weights);
+    }
+}
+
+/* What PyTorch 1.13 itself wrote of a module of one linear layer, in all three ways. */
+static void test_whole_modules_of_old(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"module.pth", "module_zip.pth", "script.pth"};
+    for (size_t f = 0; f < THAW_LENGTH(files); f++) {
+        struct weights *weights = open_fixture(files[f]);
+        bool script = f == 2;
+        assert_int_equal(weights_count(weights), 2);
+        assert_true(weights_find(weights, script ? "weight" : "fc.weight") >= 0);
+        assert_true(weights_find(weights, script ? "bias" : "fc.bias") >= 0);
+        weights_close(weights);
+    }
+}
+
+static void test_scripts(void **state)
+{
+    (void)state;
+    struct weights *weights = open_fixture("script_tree.pth");
+    assert_int_equal(weights_count(weights), 7);
+    check_counting(weights, "0.weight", TENSOR_F32, "2x1x1x1");
+    check_counting(weights, "1.running_mean", TENSOR_F32, "2");
+    check_note(weights, "the weights are those of a whole TorchScript module, torch.nn.modules.container.Sequential; "
+                        "nothing of its code is run");
+    weights_close(weights);
+    check_refused("script_frozen.pth", "holds a module without a tensor: was it frozen (torch.jit.freeze)");
+}
+
+/* A module somewhere in what a library saves: which it was is told. */
+static void test_modules_in_checkpoints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *weight, *note;
+        enum tensor_type type;
+    } cases[] = {
+        {"ultralytics.pt", "model.0.weight", ", ultralytics.nn.tasks.ClassificationModel, taken from \"ema\";",
+         TENSOR_F16},
+        {"ultralytics_last.pt", "model.0.weight", ", ultralytics.nn.tasks.ClassificationModel, taken from \"model\";",
+         TENSOR_F16},
+        {"learner.pkl", "weight", ", torch.nn.modules.linear.Linear, taken from \"model\";", TENSOR_F32},
+        {"learner_protocol4.pkl", "weight", ", torch.nn.modules.linear.Linear, taken from \"model\";", TENSOR_F32},
+        {"lightning.ckpt", "model.weight", NULL, TENSOR_F32},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        struct weights *weights = open_fixture(cases[i].file);
+        const char *note = weights_metadata(weights, WEIGHTS_NOTE);
+        assert_int_equal(weights_count(weights), 2);
+        check_counting(weights, cases[i].weight, cases[i].type, "1x2");
+        assert_true(cases[i].note ? note && strstr(note, cases[i].note) : !note);
+        weights_close(weights);
+    }
+}
+
 static void test_legacy_refused(void **state)
 {
     (void)state;
-    check_refused("module_zip.pth", "holds a whole module (__main__.Net), not a state dict");
-    check_refused("script.pth", "is a TorchScript archive (torch.jit.save), a program rather than a state dict; save");
-    check_refused("module.pth",
-                  "holds a whole module (__main__.Net), not a state dict; save model.state_dict() instead");
-    check_refused("no_tensors.pth", "holds a dict without tensors (its keys: epoch, lr), not a state dict");
+    check_refused("no_tensors.pth", "holds a dict without tensors (its keys: epoch, lr), not a state dict; save its "
+                                    "weights with torch.save(model.state_dict(), \"weights.pth\")");
     check_refused("no-such-file", "No such file or directory");
 }
 
@@ -347,6 +445,7 @@ static void test_real_zip(void **state)
     (void)state;
     check_real_count("torch_zip/resnet20_projection_cifar10.pth", 128);
     check_real_count("torch_zip/lenet_mnist_cuda_storages.pth", 8);
+    check_real_count("torch_zip/lenet_mnist_whole_module_refuse.pth", 10);
 }
 
 static void test_real_mnist(void **state)
@@ -374,8 +473,6 @@ static void check_real_refused(const char *name, const char *sentence)
 static void test_real_refused(void **state)
 {
     (void)state;
-    check_real_refused("torch_zip/lenet_mnist_whole_module_refuse.pth",
-                       "holds a whole module (__main__.LeNet), not a state dict; save model.state_dict() instead");
     check_real_refused("torch_legacy/LICENSE", "is no weights file thaw knows");
 }
 
@@ -390,6 +487,10 @@ int main(void)
         cmocka_unit_test(test_tar_every_kind),
         cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_a_large_file_is_not_kept),
+        cmocka_unit_test(test_whole_modules),
+        cmocka_unit_test(test_whole_modules_of_old),
+        cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_modules_in_checkpoints),
         cmocka_unit_test(test_legacy_refused),
         cmocka_unit_test(test_real_resnet20_legacy),
         cmocka_unit_test(test_real_same_in_all_formats),
