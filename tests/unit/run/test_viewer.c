@@ -194,6 +194,35 @@ static void tells_all_and_what_is_added(void **state)
     finish();
 }
 
+/* Sums are the file's; a line that is not as it was written does not go out. */
+static void lines_go_without_their_sums(void **state)
+{
+    (void)state;
+    enum { FEW = 20, BAD = 5 };
+    uint32_t before = 0;
+    char *path = in_folder("events.jsonl");
+    FILE *file = fopen(path, "w");
+    for (uint64_t i = 0; i < FEW; i++) {
+        char *json = some_line(i), *line = event_sum_line(json, before);
+        assert_true(event_sum_read(line, strlen(line) - 1, &before));
+        line[30] ^= i == BAD;
+        fputs(line, file);
+        mem_free(json);
+        mem_free(line);
+    }
+    fclose(file);
+    mem_free(path);
+    begin(false);
+    say("{\"command\":\"watch\"}");
+    hear();
+    assert_int_equal(end.lines, 1 + FEW + 1);
+    assert_lines(1, 0, BAD);
+    assert_string_equal(end.line[1 + BAD], "{\"damaged\":6}");
+    assert_string_equal(end.line[1 + BAD + 1], "{\"skip\":1}");
+    assert_lines(1 + BAD + 2, BAD + 1, FEW - BAD - 1);
+    finish();
+}
+
 static void goes_on_from_where_it_was(void **state)
 {
     (void)state;
@@ -590,6 +619,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greets),
         cmocka_unit_test(tells_all_and_what_is_added),
+        cmocka_unit_test(lines_go_without_their_sums),
         cmocka_unit_test(goes_on_from_where_it_was),
         cmocka_unit_test(begins_again_where_it_knows_another),
         cmocka_unit_test(cut_back_and_grown_again),

@@ -371,7 +371,8 @@ static void a_run_that_cannot_begin_is_not_looked_at(void **state)
     struct session_notice notice = {.good = true};
     const struct session_run *list;
     char *data = path_join(samples, "indian"), *away = path_join(folder, "away");
-    size_t count = list_runs(false, &list), views = session_views(session);
+    size_t views = session_views(session);
+    list_runs(false, &list);
     assert_int_equal(rename(data, away), 0);
     must(session_start(session, &error), &error);
     wait_for_notice(&notice);
@@ -380,8 +381,6 @@ static void a_run_that_cannot_begin_is_not_looked_at(void **state)
     assert_int_equal(session_views(session), views);
     session_status(session, &status);
     assert_string_equal(status.run, list[0].path);
-    assert_int_equal(status.phase, SESSION_FINISHED);
-    assert_int_equal(list_runs(false, &list), count);
     mem_free(away);
     mem_free(data);
 }
