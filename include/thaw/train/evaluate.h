@@ -10,7 +10,7 @@
 struct evaluation_request {
     const struct graph *graph;     /* with values; has as many classes as labels may stand for */
     const struct dataset *dataset; /* its labels are numbers of the graph's outputs */
-    bool split[DATASET_PARTS];    /* which are judged; an empty one is skipped */
+    bool split[DATASET_PARTS];     /* which are judged; an empty one is skipped */
     int batch;                     /* images a pass, >= 1 */
     int threads;                   /* 0: all cores */
     /* Either may be NULL. tell: batches of the split done, and how many it has; false: stop. each: a batch's logits
