@@ -147,7 +147,7 @@ static const struct refusal refusals[] = {
     /* data */
     {3, "?[31m", {"predict", "--model", "resnet20", "@\033[31mx.png"}},
     {3, "missing", {"data", "check", "@missing"}},
-    {3, "not a folder", {"data", "check", "@nothing"}},
+    {3, "neither a folder of images", {"data", "check", "@nothing"}},
     {3, "no class folders", {"data", "check", "@empty"}},
     {3, "only one class", {"data", "check", "@one"}},
     {3, "none of the 2 files", {"data", "check", "@noise"}},
