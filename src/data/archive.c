@@ -9,9 +9,9 @@
 
 #include "gunzip.h"
 #include "scan.h"
-#include "tar.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/zip.h"
+#include "untar.h"
 
 enum { PROBED = 1 << 16 };
 

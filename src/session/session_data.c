@@ -92,12 +92,54 @@ void data_remember(const struct session *session)
         recent_add("data", path);
 }
 
+/* Takes settings behind a path into the experiment: "signs data.layout=folders". The path is cut before them. */
+static bool take_settings(struct experiment *experiment, char *path, struct error *error)
+{
+    static const char word[] = " data.";
+    for (char *at = strstr(path, word), *next; at; at = next) {
+        *at++ = '\0';
+        next = strstr(at, word);
+        char *assignment = mem_format("%.*s", (int)(next ? next - at : (long)strlen(at)), at);
+        bool good = experiment_set(experiment, assignment, error);
+        mem_free(assignment);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+/* How other data lie is not how these do. */
+static void forget_layout(struct experiment *experiment, const char *path)
+{
+    char *full = path_expand(path);
+    if (strcmp(full, experiment->data.path) != 0) {
+        experiment->data.layout = DATASET_AUTO;
+        experiment->data.columns[0] = '\0';
+        experiment->data.pattern[0] = '\0';
+    }
+    mem_free(full);
+}
+
+static bool choose_with_settings(struct session *session, const char *text, struct error *error)
+{
+    struct experiment *experiment = &session->draft->experiment, before = *experiment;
+    char *path = mem_string(text), *settings = strstr(path, " data.");
+    char *plain = mem_format("%.*s", (int)(settings ? settings - path : (long)strlen(path)), path);
+    forget_layout(experiment, plain);
+    bool chosen = take_settings(experiment, path, error) && data_choose(session, plain, error);
+    if (!chosen)
+        *experiment = before;
+    mem_free(plain);
+    mem_free(path);
+    return chosen;
+}
+
 bool session_choose_data(struct session *session, const char *path, struct error *error)
 {
     if (!opening_settle(session, error))
         return false;
     char *before = session->draft->dataset ? mem_string(session->draft->dataset->path) : NULL;
-    bool chosen = data_choose(session, path, error) && fit_head(session, error);
+    bool chosen = choose_with_settings(session, path, error) && fit_head(session, error);
     if (chosen && before && strcmp(before, session->draft->dataset->path) != 0)
         experiment_data_changed(session, before);
     if (chosen)

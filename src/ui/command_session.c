@@ -300,7 +300,7 @@ static const struct command rows[] = {
     {"model", "", "model", "choose weights or an architecture", .run = choose_model, .argument = ARGUMENT_MODEL,
      .takes = "NAME | FILE"},
     {"data", "", "data", "choose a dataset by its path", .run = choose_data, .argument = ARGUMENT_DATA,
-     .takes = "FOLDER"},
+     .takes = "PATH [data.layout=...]"},
     {"load", "", "load", "load an experiment file", .run = load, .argument = ARGUMENT_EXPERIMENT, .takes = "FILE"},
     {"sample", "E", "sample", "open the sample experiment", .run = sample},
     {"write", "", "write", "write the settings into an experiment file", .run = write_file, .argument = ARGUMENT_PATH,

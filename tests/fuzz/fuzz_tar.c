@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 #include "src/data/gunzip.h"
-#include "src/data/tar.h"
+#include "src/data/untar.h"
 #include "thaw/base/mem.h"
 
 const char fuzz_target[] = "tar";

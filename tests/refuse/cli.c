@@ -114,6 +114,57 @@ void cli_finish(struct outcome *outcome)
     mem_free(outcome->err);
 }
 
+/* clang-format off */
+static const char *const folders[] = {
+    "good/a", "good/b", "hostile/\033[31mred", "hostile/b", "one/a", "empty", "noise/a", "noise/b", "run", "hollow/a",
+    "hollow/b", "hollow/c", "near/train/cat", "near/train/dog", "near/val/Cat", "near/val/dog", "boxes/train/images",
+    "boxes/train/labels", "gaps/Training/a", "gaps/Training/b", "gaps/Testing/a",
+};
+/* clang-format on */
+
+static const struct {
+    const char *name;
+    int side;
+} images[] = {
+    {"good/a", 40},          {"good/b", 50},         {"hostile/\033[31mred", 40}, {"hostile/b", 50},
+    {"one/a", 40},           {"hollow/c", 41},       {"near/train/cat", 42},      {"near/train/dog", 43},
+    {"near/val/Cat", 44},    {"near/val/dog", 45},   {"boxes/train/images", 46},  {"gaps/Training/a", 47},
+    {"gaps/Training/b", 48}, {"gaps/Testing/a", 49},
+};
+
+#define SCRATCH "[model]\nname = resnet20\nweights = none\n[data]\npath = "
+static const struct {
+    const char *name, *text;
+} texts[] = {
+    {"hostile/b/\033[2Jbroken.png", "no image"},
+    {"noise/a/0.png", "no image"},
+    {"noise/b/0.jpg", ""},
+    {"nothing", ""},
+    {"lying.safetensors", "\377\377\377\377\377\377\377\177{}"},
+    {"strange.json", "{\"results\": []}"},
+    {"peers.json", "{\"format\": \"thaw-peers-1\", \"layers\": [7]}"},
+    {"garbage.pth", "this is no weights file, it is a sentence"},
+    {"unknown.ini", "[train]\nepohcs = 3\n"},
+    {"short.ini", SCRATCH "good\nval = good\n[train]\nepochs = 1\nbatch = 2\n"},
+    {"frozen.ini", "[model]\nname = resnet20\n[data]\npath = good\n[freeze]\nupto = layer1\nfrozen = layer2\n"},
+    {"numbered.txt", "0 a\n1 b\n2 c\n3 d\n4 e\n5 f\n6 g\n7 h\n8 i\n9 j\n"},
+    {"labels.json", "{\"id2label\":{\"0\":\"b\",\"1\":\"a\",\"2\":\"c\",\"3\":\"d\",\"4\":\"e\","
+                    "\"5\":\"f\",\"6\":\"g\",\"7\":\"h\",\"8\":\"i\",\"9\":\"j\"}}"},
+    {"unjudged.ini", SCRATCH "good\n[train]\nepochs = 2\nbatch = 2\n"},
+    {"hollow.ini", SCRATCH "hollow\n"},
+    {"gaps.ini", SCRATCH "gaps\n[train]\nepochs = 1\nbatch = 2\n"},
+    {"named.ini", "[model]\nname = ./nope\n[data]\npath = good\nval = good\n[run]\ndir = lost\n"},
+    {"ten.txt", "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"},
+    {"two.txt", "a\nb\n"},
+};
+
+static void put_image(const char *folder, int side)
+{
+    char *name = mem_format("%s/0.png", folder);
+    cli_write_image(name, side);
+    mem_free(name);
+}
+
 int cli_make_files(void **state)
 {
     (void)state;
@@ -124,83 +175,18 @@ int cli_make_files(void **state)
     program = path_join(build, "thaw");
     setenv("XDG_DATA_HOME", cli_directory, 1);
     setenv("TERM", "xterm-256color", 1); /* colours would be possible, and must not come */
-    static const char *const folders[] = {"good/a",
-                                          "good/b",
-                                          "hostile/\033[31mred",
-                                          "hostile/b",
-                                          "one/a",
-                                          "empty",
-                                          "noise/a",
-                                          "noise/b",
-                                          "run",
-                                          "hollow/a",
-                                          "hollow/b",
-                                          "hollow/c",
-                                          "near/train/cat",
-                                          "near/train/dog",
-                                          "near/val/Cat",
-                                          "near/val/dog",
-                                          "boxes/train/images",
-                                          "boxes/train/labels",
-                                          "gaps/Training/a",
-                                          "gaps/Training/b",
-                                          "gaps/Testing/a"};
     for (size_t i = 0; i < THAW_LENGTH(folders); i++)
         cli_make_folder(folders[i]);
-    cli_write_image("good/a/0.png", 40);
-    cli_write_image("good/b/0.png", 50);
-    cli_write_image("hostile/\033[31mred/0.png", 40);
-    cli_write_image("hostile/b/0.png", 50);
-    static const char *const images[] = {"one/a",           "hollow/c",      "near/train/cat",     "near/train/dog",
-                                         "near/val/Cat",    "near/val/dog",  "boxes/train/images", "gaps/Training/a",
-                                         "gaps/Training/b", "gaps/Testing/a"};
-    for (size_t i = 0; i < THAW_LENGTH(images); i++) {
-        char *name = mem_format("%s/0.png", images[i]);
-        cli_write_image(name, 40 + (int)i);
-        mem_free(name);
-    }
-    cli_write("hostile/b/\033[2Jbroken.png", "no image", 8);
-    cli_write("noise/a/0.png", "no image", 8);
-    cli_write("noise/b/0.jpg", "", 0);
+    for (size_t i = 0; i < THAW_LENGTH(images); i++)
+        put_image(images[i].name, images[i].side);
+    for (size_t i = 0; i < THAW_LENGTH(texts); i++)
+        cli_write(texts[i].name, texts[i].text, strlen(texts[i].text));
     for (int c = 0; c < 11; c++) {
         char name[32];
         snprintf(name, sizeof name, "many/%c", 'a' + c);
         cli_make_folder(name);
-        snprintf(name, sizeof name, "many/%c/0.png", 'a' + c);
-        cli_write_image(name, 40);
+        put_image(name, 40);
     }
-    static const char lying[] = "\377\377\377\377\377\377\377\177{}";
-    static const char unknown_key[] = "[train]\nepohcs = 3\n";
-    static const char short_run[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\nval = good\n"
-                                    "[train]\nepochs = 1\nbatch = 2\n";
-    static const char unjudged[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = good\n"
-                                   "[train]\nepochs = 2\nbatch = 2\n";
-    static const char hollow[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = hollow\n";
-    static const char gaps[] = "[model]\nname = resnet20\nweights = none\n[data]\npath = gaps\n"
-                               "[train]\nepochs = 1\nbatch = 2\n";
-    static const char frozen[] = "[model]\nname = resnet20\n[data]\npath = good\n"
-                                 "[freeze]\nupto = layer1\nfrozen = layer2\n";
-    static const char named[] = "[model]\nname = ./nope\n[data]\npath = good\nval = good\n[run]\ndir = lost\n";
-    static const char ten[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", two[] = "a\nb\n";
-    static const char numbered[] = "0 a\n1 b\n2 c\n3 d\n4 e\n5 f\n6 g\n7 h\n8 i\n9 j\n";
-    static const char json[] = "{\"id2label\":{\"0\":\"b\",\"1\":\"a\",\"2\":\"c\",\"3\":\"d\",\"4\":\"e\","
-                               "\"5\":\"f\",\"6\":\"g\",\"7\":\"h\",\"8\":\"i\",\"9\":\"j\"}}";
-    cli_write("numbered.txt", numbered, sizeof numbered - 1);
-    cli_write("labels.json", json, sizeof json - 1);
-    cli_write("nothing", "", 0);
-    cli_write("lying.safetensors", lying, sizeof lying - 1);
-    cli_write("strange.json", "{\"results\": []}", 15);
-    cli_write("peers.json", "{\"format\": \"thaw-peers-1\", \"layers\": [7]}", 41);
-    cli_write("garbage.pth", "this is no weights file, it is a sentence", 41);
-    cli_write("unknown.ini", unknown_key, sizeof unknown_key - 1);
-    cli_write("short.ini", short_run, sizeof short_run - 1);
-    cli_write("frozen.ini", frozen, sizeof frozen - 1);
-    cli_write("unjudged.ini", unjudged, sizeof unjudged - 1);
-    cli_write("named.ini", named, sizeof named - 1);
-    cli_write("hollow.ini", hollow, sizeof hollow - 1);
-    cli_write("gaps.ini", gaps, sizeof gaps - 1);
-    cli_write("ten.txt", ten, sizeof ten - 1);
-    cli_write("two.txt", two, sizeof two - 1);
     return 0;
 }
 

@@ -19,7 +19,7 @@
 #include "src/data/gunzip.h"
 #include "src/data/npy.h"
 #include "src/data/table.h"
-#include "src/data/tar.h"
+#include "src/data/untar.h"
 #include "thaw/base/mem.h"
 
 #define BYTES(text) text, sizeof(text) - 1

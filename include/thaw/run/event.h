@@ -73,7 +73,6 @@ struct event {
         struct {
             int version;
             char program[32], task[16], model[64], data[EVENT_TEXT_MAX];
-            char *layout; /* owned: how the data lie, in words; NULL: not known */
             int classes, batch, train_images, val_images, epochs, steps_per_epoch;
             uint64_t params_trainable, params_frozen, seed;
             uint64_t memory;              /* bytes: all that the run takes at a time, see train_bytes in train/cost.h */
@@ -82,7 +81,8 @@ struct event {
             char weights[EVENT_TEXT_MAX]; /* how the pretrained weights matched; "" without them */
             char parent[EVENT_TEXT_MAX];  /* the run and checkpoint that it was forked from; "": none */
             struct metric_definitions metrics;
-            char *thaws; /* owned: the thaws to come, a line each: "5 layer4 @ lr*0.1"; NULL: none */
+            char *layout,
+                *thaws; /* owned, or NULL: how the data lie; thaws to come, a line each: "5 layer4 @ lr*0.1" */
         } run;
         struct {
             struct event_layer *layer; /* owned */

@@ -125,6 +125,7 @@ struct session_data {
 };
 /* NULL: none chosen. Valid until other data is chosen. */
 const struct session_data *session_data(const struct session *session) THAW_NONNULL;
+/* path: also with settings behind it that say how the data lie, "signs data.layout=folders"; those of other data go. */
 bool session_choose_data(struct session *session, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Places to start from: the samples, recently used folders. Valid until data is chosen. */
 size_t session_data_places(const struct session *session, const char *const **paths) THAW_NONNULL;

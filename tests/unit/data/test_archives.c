@@ -17,7 +17,7 @@
 #include "layouts_for_tests.h"
 #include "src/data/archive.h"
 #include "src/data/gunzip.h"
-#include "src/data/tar.h"
+#include "src/data/untar.h"
 #include "thaw/data/loader.h"
 
 static int set_up(void **state)

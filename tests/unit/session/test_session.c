@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -694,6 +695,39 @@ static void a_name_goes_with_its_data(void **state)
     mem_free(indian);
 }
 
+/* Data that may be meant in two ways are refused until it is said how they lie, behind their path; that goes with them. */
+static void data_are_told_how_they_lie(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *mine = path_join(folder, "mine"), *twice = path_join(folder, "twice"), *said;
+    static const char *const parts[] = {"one", "other"};
+    for (size_t i = 0; i < THAW_LENGTH(parts); i++) { /* two folders that hold folders of the same names */
+        char *part = mem_format("%s/%s", twice, parts[i]), *train = mem_format("%s/train", mine);
+        must(file_make_directories(twice, &error), &error);
+        assert_int_equal(symlink(train, part), 0);
+        mem_free(train);
+        mem_free(part);
+    }
+    must(session_choose_data(session, mine, &error), &error);
+    assert_non_null(strstr(session_data(session)->layout, "class folders below train/ and val/"));
+    assert_false(session_choose_data(session, twice, &error));
+    assert_non_null(strstr(error.text, "data.layout = folders if they are classes"));
+    assert_string_equal(session_data(session)->path, mine);
+    said = mem_format("%s data.layout=folders data.val=0.5", twice);
+    must(session_choose_data(session, said, &error), &error);
+    assert_int_equal(session_data(session)->classes, 2);
+    assert_string_equal(setting_of("data.layout")->value, "folders");
+    assert_non_null(strstr(session_data(session)->layout, "50 % of each class split off"));
+    must(session_set(session, "data.val=", &error), &error);
+    assert_string_equal(setting_of("data.layout")->value, "folders");
+    must(session_choose_data(session, mine, &error), &error);
+    assert_string_equal(setting_of("data.layout")->value, "auto");
+    mem_free(said);
+    mem_free(twice);
+    mem_free(mine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -719,6 +753,7 @@ int main(void)
         cmocka_unit_test(weights_of_an_experiment_are_listed),
         cmocka_unit_test(a_folder_is_offered_again),
         cmocka_unit_test(a_name_goes_with_its_data),
+        cmocka_unit_test(data_are_told_how_they_lie),
     };
     return cmocka_run_group_tests(tests, make_world, drop_world);
 }

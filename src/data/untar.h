@@ -5,8 +5,8 @@
  * the sum of all its bytes at 148 (8, which count as blanks), the kind at 156: '0' or 0 a file, '5' a folder, 'L' a long name
  * of the next one, 'x' and 'g' lines of "LENGTH KEY=VALUE\n" for the next one or all; what names begin with at 345 (155).
  * Two blocks of zeros end it. */
-#ifndef THAW_SRC_DATA_TAR_H
-#define THAW_SRC_DATA_TAR_H
+#ifndef THAW_SRC_DATA_UNTAR_H
+#define THAW_SRC_DATA_UNTAR_H
 
 #include <stddef.h>
 #include <stdint.h>

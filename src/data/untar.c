@@ -1,7 +1,7 @@
 /* See the header. Called by archive.c. */
 #include "config.h"
 
-#include "tar.h"
+#include "untar.h"
 
 #include <stdlib.h>
 #include <string.h>
