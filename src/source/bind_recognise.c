@@ -53,10 +53,10 @@ static void consider(struct comparison *comparison, const char *arch, int channe
     for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
         if (graph->param[p].role == OP_ROLE_CONSTANT)
             continue;
-        struct shape wanted = bind_file_shape(graph, p, weights_layout(weights));
         long found = bind_index_find(&index, graph->param[p].name);
         own.trunk++;
-        own.fitting += found >= 0 && bind_shape_fits(&weights_get(weights, (size_t)found)->shape, &wanted);
+        own.fitting += found >= 0 &&
+                       bind_param_fits(graph, p, weights_layout(weights), &weights_get(weights, (size_t)found)->shape);
     }
     int classes = count_classes(graph, weights, &index);
     bind_index_finish(&index);

@@ -25,6 +25,7 @@ static struct {
     const char *prefix;
     char *const *name; /* [params], or NULL: the graph's */
     bool old_dense;    /* as torch before 0.4 named DenseNets' layers */
+    bool flat_convs;   /* linear layers over a map are convolutions, as timm has VGGs */
 } listed;
 
 /* "norm1" to "norm.1" in denselayers. */
@@ -52,6 +53,8 @@ static bool list_in(struct weights *weights, enum weights_layout layout, struct 
         if (listed.old_dense)
             split_dense_number(name);
         struct shape shape = bind_file_shape(graph, p, layout);
+        if (listed.flat_convs && shape.rank == 2 && shape.dim[1] == 512 * 7 * 7)
+            shape = (struct shape){4, {shape.dim[0], 512, 7, 7}};
         if (!weights_add(weights, name, strlen(name), TENSOR_F32, &shape, &nowhere, error))
             return false;
     }
@@ -241,6 +244,23 @@ static void every_architecture_is_its_own(void **state)
     bind_zoo_destroy(zoo);
 }
 
+static void a_linear_layer_over_a_map_may_be_a_convolution(void **state)
+{
+    (void)state;
+    struct error error;
+    struct graph *graph = zoo_outline("vgg11", &(struct zoo_options){0}, &error);
+    assert_non_null(graph);
+    int fc = graph_find_param(graph, "classifier.0.weight");
+    assert_true(bind_param_fits(graph, fc, WEIGHTS_TORCH, &(struct shape){4, {4096, 512, 7, 7}}));
+    assert_true(bind_param_fits(graph, fc, WEIGHTS_TORCH, &(struct shape){2, {4096, 25088}}));
+    assert_false(bind_param_fits(graph, fc, WEIGHTS_TORCH, &(struct shape){4, {512, 4096, 7, 7}}));
+    assert_false(bind_param_fits(graph, fc, WEIGHTS_KERAS, &(struct shape){4, {4096, 512, 7, 7}}));
+    graph_destroy(graph);
+    listed.flat_convs = true;
+    assert_recognised_in(NULL, find_dialect("timm", "vgg11"), "vgg11", 3, true, "");
+    listed.flat_convs = false;
+}
+
 static void widths_outside_the_table_are_found(void **state)
 {
     (void)state;
@@ -296,6 +316,7 @@ int main(void)
         cmocka_unit_test(every_dialect_is_known),
         cmocka_unit_test(the_path_tells_twins_apart),
         cmocka_unit_test(layers_have_the_names_that_libraries_give_them),
+        cmocka_unit_test(a_linear_layer_over_a_map_may_be_a_convolution),
         cmocka_unit_test(widths_outside_the_table_are_found),
         cmocka_unit_test(old_dense_names_are_known),
         cmocka_unit_test(convnext_goes_home_as_torch_has_it),
