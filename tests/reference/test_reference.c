@@ -321,11 +321,17 @@ static void small_ones_of_other_families_are_torch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resnet18_is_torch),           cmocka_unit_test(resnet50_is_torch),
-        cmocka_unit_test(vgg16_bn_is_torch),           cmocka_unit_test(squeezenet1_1_is_torch),
-        cmocka_unit_test(densenet121_is_torch),        cmocka_unit_test(mobilenet_v2_is_torch),
-        cmocka_unit_test(mobilenet_v3_small_is_torch), cmocka_unit_test(shufflenet_v2_x0_5_is_torch),
-        cmocka_unit_test(convnext_tiny_is_torch), cmocka_unit_test(vision_transformers_are_torch), cmocka_unit_test(small_ones_of_other_families_are_torch),
+        cmocka_unit_test(resnet18_is_torch),
+        cmocka_unit_test(resnet50_is_torch),
+        cmocka_unit_test(vgg16_bn_is_torch),
+        cmocka_unit_test(squeezenet1_1_is_torch),
+        cmocka_unit_test(densenet121_is_torch),
+        cmocka_unit_test(mobilenet_v2_is_torch),
+        cmocka_unit_test(mobilenet_v3_small_is_torch),
+        cmocka_unit_test(shufflenet_v2_x0_5_is_torch),
+        cmocka_unit_test(convnext_tiny_is_torch),
+        cmocka_unit_test(vision_transformers_are_torch),
+        cmocka_unit_test(small_ones_of_other_families_are_torch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
