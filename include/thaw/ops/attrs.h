@@ -68,16 +68,16 @@ struct op_attrs {
     int pad_top, pad_left, pad_bottom, pad_right;
     int dilation_h, dilation_w;
     int groups;
-    int out_channels;        /* conv, linear */
-    bool bias;               /* conv, linear, affine */
-    bool linear_weight;      /* conv 1x1: a linear layer over each pixel's channels, and so is its weight in files; affine:
+    int out_channels;    /* conv, linear */
+    bool bias;           /* conv, linear, affine */
+    bool linear_weight;  /* conv 1x1: a linear layer over each pixel's channels, and so is its weight in files; affine:
                                 (c) there, not (c,1,1) */
-    bool ceil_mode;          /* pools: round the output size up (torch's rule: no window starts in the right padding) */
-    bool count_padding;      /* average pool: padding counts in the divisor (torch: count_include_pad) */
-    float eps, momentum;     /* norms; momentum in torch's sense: new = (1 - m) * old + m * batch */
-    bool no_scale, no_shift; /* batch norm: weight stays 1, bias stays 0 (OP_ROLE_CONSTANT) */
-    float rate;              /* dropout: probability of zero */
-    bool flatten_chw;        /* flatten in c,h,w order, as torch weights of a following linear expect it */
+    bool ceil_mode;      /* pools: round the output size up (torch's rule: no window starts in the right padding) */
+    bool count_padding;  /* average pool: padding counts in the divisor (torch: count_include_pad) */
+    float eps, momentum; /* norms; momentum in torch's sense: new = (1 - m) * old + m * batch */
+    bool no_scale, no_shift;   /* batch norm: weight stays 1, bias stays 0 (OP_ROLE_CONSTANT) */
+    float rate;                /* dropout: probability of zero */
+    bool flatten_chw;          /* flatten in c,h,w order, as torch weights of a following linear expect it */
     int pad_before, pad_after; /* subsample: zero channels on each side */
     float alpha, beta;         /* hard sigmoid; leaky relu: alpha >= 0 */
     float low, high;           /* clip */
