@@ -52,6 +52,7 @@ static void draw_world(struct world *world, const struct zoo_arch *arch, uint64_
 {
     struct error error = {0};
     int side = arch->height < 64 ? arch->height : arch->height < 299 ? 64 : 96;
+    side = strncmp(arch->name, "dinov2", 6) == 0 ? 56 : side; /* of patches of 14 */
     struct zoo_options size = {.classes = 7, .height = side, .width = side};
     *world = (struct world){0};
     rng_init(&world->rng, seed, 1);

@@ -106,12 +106,12 @@ static void installed_facts(void **state)
             assert_false(row[i].is_default && row[k].is_default && !strcmp(row[i].arch, row[k].arch));
         }
     }
-    assert_int_equal(torchvision, 91);
+    assert_int_equal(torchvision, 95);
     assert_int_equal(keras, 38);
     assert_int_equal(timm, 44);
-    assert_int_equal(heads, 110);
-    assert_int_equal(hashes, 125);
-    assert_int_equal(defaults, 86);
+    assert_int_equal(heads, 114);
+    assert_int_equal(hashes, 129);
+    assert_int_equal(defaults, 90);
     catalog_close(catalog);
 }
 
