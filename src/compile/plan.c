@@ -166,6 +166,7 @@ static bool say_too_large(const struct plan *plan, struct error *error)
  * workspace is: everything that lives together where all is kept, one value where some may be computed again. */
 static void lay_out(struct plan *plan)
 {
+    plan_find_needs(plan);
     plan_place_weights(plan);
     plan->floats = plan_lives(plan);
     if (plan->budget > 0)
@@ -210,6 +211,9 @@ static struct plan *new_plan(const struct graph *graph, const struct freeze *fre
     plan->whole = mem_array(nodes, sizeof *plan->whole);
     plan->wants_grad = mem_array(nodes, sizeof *plan->wants_grad);
     plan->dropped = mem_array(nodes, sizeof *plan->dropped);
+    plan->node_floats = mem_array(nodes, sizeof *plan->node_floats);
+    for (int node = 0; node < graph->nodes; node++)
+        plan->node_floats[node] = shape4_count(plan_shape(plan, node, plan->batch));
     plan->producer = mem_array(nodes, sizeof *plan->producer);
     plan->value = mem_array(nodes, sizeof *plan->value);
     plan->again = mem_array(nodes, sizeof *plan->again);
@@ -305,6 +309,7 @@ void plan_destroy(struct plan *plan)
     mem_free(plan->wants_grad);
     mem_free(plan->call);
     mem_free(plan->dropped);
+    mem_free(plan->node_floats);
     mem_free(plan->producer);
     mem_free(plan->value);
     mem_free(plan->again);

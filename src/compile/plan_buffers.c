@@ -18,7 +18,7 @@ static unsigned norm_needs(const struct plan *plan, const struct plan_step *step
 }
 
 /* Backward of a convolution, linear layer or affine reads its input for the weights' gradient only. */
-unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step)
+static unsigned step_needs(const struct plan *plan, const struct plan_step *step)
 {
     const struct graph_node *row = &plan->graph->node[step->node];
     unsigned needs = op_get(row->kind)->needs;
@@ -31,9 +31,10 @@ unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step)
     return step->backward ? needs : 0;
 }
 
-static size_t value_floats(const struct plan *plan, int node)
+void plan_find_needs(struct plan *plan)
 {
-    return shape4_count(plan_shape(plan, node, plan->batch));
+    for (int s = 0; s < plan->steps; s++)
+        plan->step[s].needs = step_needs(plan, &plan->step[s]);
 }
 
 static int add_buffer(struct plan *plan, size_t floats, int start, int end)
@@ -49,8 +50,8 @@ static int add_buffer(struct plan *plan, size_t floats, int start, int end)
 /* The value a step writes: of its portion, where only its own stretch reads it. */
 static size_t written_floats(const struct plan *plan, const struct plan_step *step)
 {
-    int images = plan->whole[step->out_node] ? plan->batch : step->images;
-    return shape4_count(plan_shape(plan, step->out_node, images));
+    size_t whole = plan->node_floats[step->out_node];
+    return plan->whole[step->out_node] ? whole : whole / (size_t)plan->batch * (size_t)step->images;
 }
 
 static void extend(struct plan *plan, int buffer, int end)
@@ -100,7 +101,7 @@ static void find_backward_ends(const struct plan *plan, struct ends *ends)
     for (int call = 0; call < plan->calls; call++) {
         const struct plan_step *step = &plan->step[plan->call[call].step];
         const struct graph_node *row = &plan->graph->node[step->node];
-        unsigned needs = plan->call[call].again ? OP_NEEDS_IN : plan_step_needs(plan, step);
+        unsigned needs = plan->call[call].again ? OP_NEEDS_IN : step->needs;
         int time = plan->steps + 1 + call;
         for (int i = 0; i < row->inputs && (needs & OP_NEEDS_IN); i++)
             read_until(runs_again(plan, row->input[i]) ? ends->again : ends->first, row->input[i], time);
@@ -128,7 +129,7 @@ static bool runs_in_place(const struct plan *plan, const struct plan_step *step,
     int input = row->input[0];
     return op_get(row->kind)->in_place && plan->value[input] != PLAN_NONE && end == time &&
            plan->whole[input] == plan->whole[step->out_node] &&
-           value_floats(plan, input) == value_floats(plan, step->out_node) && uses_of(plan, step, input) == 1;
+           plan->node_floats[input] == plan->node_floats[step->out_node] && uses_of(plan, step, input) == 1;
 }
 
 static void add_saved(struct plan *plan, struct plan_step *step, int start)
@@ -145,11 +146,11 @@ static void add_values(struct plan *plan, const int *end)
 {
     const struct graph *graph = plan->graph;
     if (plan->crossings > 0 && plan->crossing[0] == 0)
-        plan->value[0] = add_buffer(plan, value_floats(plan, 0), 0, end[0]);
+        plan->value[0] = add_buffer(plan, plan->node_floats[0], 0, end[0]);
     for (int i = 0; i < plan->crossings && plan->half == PLAN_THAWED; i++)
         if (plan->crossing[i] != 0)
             plan->value[plan->crossing[i]] =
-                add_buffer(plan, value_floats(plan, plan->crossing[i]), 0, end[plan->crossing[i]]);
+                add_buffer(plan, plan->node_floats[plan->crossing[i]], 0, end[plan->crossing[i]]);
     for (int s = 0, stretch = 0; s < plan->steps; s++) {
         struct plan_step *step = &plan->step[s];
         int input = graph->node[step->node].input[0], out = step->out_node;
@@ -201,7 +202,7 @@ static bool add_residual_gradient(struct plan *plan, int s)
     if (out != PLAN_NONE)
         extend(plan, out, end);
     else
-        plan->gradient[step->residual] = add_buffer(plan, value_floats(plan, step->residual), step->back, end);
+        plan->gradient[step->residual] = add_buffer(plan, plan->node_floats[step->residual], step->back, end);
     return out != PLAN_NONE;
 }
 
@@ -215,9 +216,9 @@ static void add_input_gradient(struct plan *plan, int s, int i, bool taken)
     step->in_grad_add[i] = plan->gradient[input] != PLAN_NONE;
     if (step->in_grad_add[i])
         return;
-    size_t floats = value_floats(plan, input);
+    size_t floats = plan->node_floats[input];
     bool in_place = i == 0 && op_get(row->kind)->in_place && out != PLAN_NONE && uses_of(plan, step, input) == 1 &&
-                    floats == value_floats(plan, step->node);
+                    floats == plan->node_floats[step->node];
     if (in_place) {
         plan->gradient[input] = out;
         extend(plan, out, end);
@@ -336,34 +337,33 @@ static int by_size(const void *a, const void *b)
     return x->index - y->index;
 }
 
-static bool lives_with(const struct plan_buffer *a, const struct plan_buffer *b)
-{
-    return a->start <= b->end && b->start <= a->end;
-}
+/* A buffer that has its place: what the search for the others' reads again and again. */
+struct placed {
+    size_t offset, end; /* floats */
+    int start, last;    /* times */
+};
 
 /* The lowest offset at which a buffer touches none of those already placed, in order of their offsets, that live with
  * it. */
-static size_t lowest_offset(const struct plan *plan, size_t offset, const int *placed, int count,
-                            const struct plan_buffer *buffer)
+static size_t lowest_offset(size_t offset, const struct placed *placed, int count, const struct plan_buffer *buffer)
 {
+    const int start = buffer->start, last = buffer->end;
     for (int i = 0; i < count; i++) {
-        const struct plan_buffer *other = &plan->buffer[placed[i]];
-        if (!lives_with(buffer, other))
+        if (placed[i].start > last || placed[i].last < start || placed[i].end <= offset)
             continue;
-        if (offset + buffer->floats <= other->offset)
+        if (offset + buffer->floats <= placed[i].offset)
             break;
-        if (offset < other->offset + other->floats)
-            offset = other->offset + other->floats;
+        offset = placed[i].end;
     }
     return offset;
 }
 
 /* Into the order of offsets. */
-static void insert(const struct plan *plan, int *placed, int count, int buffer)
+static void insert(struct placed *placed, int count, const struct plan_buffer *buffer)
 {
-    for (; count > 0 && plan->buffer[placed[count - 1]].offset > plan->buffer[buffer].offset; count--)
+    for (; count > 0 && placed[count - 1].offset > buffer->offset; count--)
         placed[count] = placed[count - 1];
-    placed[count] = buffer;
+    placed[count] = (struct placed){buffer->offset, buffer->offset + buffer->floats, buffer->start, buffer->end};
 }
 
 /* Places the buffers of portions, or all others, from an offset on; returns the end. Largest first: small buffers fill the
@@ -371,7 +371,8 @@ static void insert(const struct plan *plan, int *placed, int count, int buffer)
 static size_t place(struct plan *plan, bool portions, size_t from)
 {
     struct place *order = mem_array((size_t)plan->buffers, sizeof *order);
-    int *placed = mem_array((size_t)plan->buffers, sizeof *placed), count = 0;
+    struct placed *placed = mem_array((size_t)plan->buffers, sizeof *placed);
+    int count = 0;
     size_t end = from;
     for (int i = 0; i < plan->buffers; i++)
         if (plan->buffer[i].portion == portions)
@@ -379,8 +380,8 @@ static size_t place(struct plan *plan, bool portions, size_t from)
     qsort(order, (size_t)count, sizeof *order, by_size);
     for (int i = 0; i < count; i++) {
         struct plan_buffer *buffer = &plan->buffer[order[i].index];
-        buffer->offset = lowest_offset(plan, from, placed, i, buffer);
-        insert(plan, placed, i, order[i].index);
+        buffer->offset = lowest_offset(from, placed, i, buffer);
+        insert(placed, i, buffer);
         end = buffer->offset + buffer->floats > end ? buffer->offset + buffer->floats : end;
     }
     mem_free(order);

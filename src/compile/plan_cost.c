@@ -68,9 +68,8 @@ static void add(struct listing *listing, const struct plan_step *step, enum plan
 /* Gradients of the output and the inputs, and what is read of the values. */
 static double backward_floats(const struct plan *plan, const struct plan_step *step)
 {
-    unsigned needs = plan_step_needs(plan, step);
     double in = read_floats(plan, step), out = floats_of(plan, step->out_node);
-    return in + out + (needs & OP_NEEDS_IN ? in : 0) + (needs & OP_NEEDS_OUT ? out : 0);
+    return in + out + (step->needs & OP_NEEDS_IN ? in : 0) + (step->needs & OP_NEEDS_OUT ? out : 0);
 }
 
 static void add_backward(struct listing *listing, const struct plan_step *step)

@@ -41,6 +41,7 @@ struct plan_step {
     int stretch_end;                  /* ... the steps up to and including this one */
     bool lanes;                       /* portions are as many as workers: each may run one by itself */
     bool backward;                    /* has a backward call */
+    unsigned needs;                   /* what that reads of the forward pass's values (op_needs bits) */
     bool moves_statistics, may_drop;  /* when run with `train` */
     int back, again;                  /* times of its backward call, and of its second forward; PLAN_NONE: without */
     int saved;                        /* buffer, or PLAN_NONE */
@@ -81,6 +82,7 @@ struct plan {
     bool *whole;          /* [nodes] its value has room for the whole batch, not for a portion of its step's images */
     bool *wants_grad;     /* [nodes] the gradient of its output is needed */
     bool *dropped;        /* [nodes] its value is not kept for the backward pass, but computed again there */
+    size_t *node_floats;  /* [nodes] of its value for the whole batch */
     int *producer;        /* [nodes] the step that writes its value; PLAN_NONE: none here */
     int *value;           /* [nodes] buffer of its output; PLAN_NONE: folded away, or the caller's input */
     int *again;           /* [nodes] buffer of its output as computed again; PLAN_NONE: it is not */
@@ -135,8 +137,8 @@ size_t plan_largest_value(const struct plan *plan) THAW_NONNULL;
 size_t plan_lives(struct plan *plan) THAW_NONNULL;
 /* Their places behind what is permanent; sets plan->floats. */
 void plan_places(struct plan *plan) THAW_NONNULL;
-/* What the backward pass of this step reads of the forward pass's values (op_needs bits). */
-unsigned plan_step_needs(const struct plan *plan, const struct plan_step *step) THAW_NONNULL;
+/* Sets `needs` of every step. */
+void plan_find_needs(struct plan *plan) THAW_NONNULL;
 
 /* plan_recompute.c: the calls of the backward pass, for the values dropped now. */
 void plan_schedule(struct plan *plan) THAW_NONNULL;

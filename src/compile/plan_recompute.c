@@ -70,7 +70,7 @@ void plan_schedule(struct plan *plan)
     for (int s = plan->steps - 1; s >= plan->frozen_steps; s--) {
         const struct plan_step *step = &plan->step[s];
         const struct graph_node *row = &plan->graph->node[step->node];
-        unsigned needs = plan_step_needs(plan, step);
+        unsigned needs = step->needs;
         if (!step->backward)
             continue;
         for (int i = 0; i < row->inputs && (needs & OP_NEEDS_IN); i++)
@@ -100,21 +100,16 @@ static double step_macs(const struct plan *plan, int s)
     return cost.macs;
 }
 
-static size_t node_floats(const struct plan *plan, int node)
-{
-    return shape4_count(plan_shape(plan, node, plan->batch));
-}
-
 /* In multiply-adds. */
 static double step_work(const struct plan *plan, int s)
 {
     const struct plan_step *step = &plan->step[s];
     const struct graph_node *row = &plan->graph->node[step->node];
-    size_t floats = node_floats(plan, step->out_node);
+    size_t floats = plan->node_floats[step->out_node];
     for (int i = 0; i < row->inputs; i++)
-        floats += node_floats(plan, row->input[i]);
+        floats += plan->node_floats[row->input[i]];
     if (step->residual != PLAN_NONE)
-        floats += node_floats(plan, step->residual);
+        floats += plan->node_floats[step->residual];
     return step_macs(plan, s) + MACS_PER_BYTE * sizeof(float) * (double)floats;
 }
 
@@ -208,7 +203,7 @@ static void search_init(struct search *search, struct plan *plan, size_t budget)
     search->at = mem_array(steps, sizeof *search->at);
     double all = 0;
     for (int s = plan->frozen_steps; s < plan->steps; s++) {
-        double floats = (double)node_floats(plan, plan->step[s].out_node);
+        double floats = (double)plan->node_floats[plan->step[s].out_node];
         search->may[s] = may_drop(plan, s);
         search->rate[s] = step_macs(plan, s) / floats;
         search->work[s] = step_work(plan, s);
@@ -376,7 +371,7 @@ static void keep_more(struct search *search, bool fits)
             work = less;
             least = floats;
         } else {
-            plan_lives(plan);
+            plan_schedule(plan); /* again */
         }
     }
     plan_lives(plan);

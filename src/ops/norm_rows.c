@@ -6,13 +6,27 @@
 #include "norm_rows.h"
 
 #include "thaw/base/macros.h"
+#include "thaw/base/sanitize.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE THAW_UNCHECKED static inline __attribute__((always_inline))
+#define CLONES THAW_UNCHECKED THAW_SIMD static
 
 enum { TOGETHER = 8, GRADIENTS_TOGETHER = 4 };
 
-THAW_SIMD static void norm_moments_clones(double *restrict sums, const float *restrict x, const float *restrict from,
-                                          size_t rows, int c)
+static void check_doubles(const double *at, int count)
+{
+    check_floats((const float *)at, (size_t)count * (sizeof *at / sizeof(float)));
+}
+
+/* mask NULL: none. */
+static void check_mask(const struct norm_mask *mask, int c)
+{
+    check_floats(mask ? mask->scale : NULL, (size_t)c);
+    check_floats(mask ? mask->shift : NULL, (size_t)c);
+}
+
+CLONES void norm_moments_clones(double *restrict sums, const float *restrict x, const float *restrict from, size_t rows,
+                                int c)
 {
     double *restrict squares = sums + c;
     size_t width = (size_t)c;
@@ -37,6 +51,9 @@ THAW_SIMD static void norm_moments_clones(double *restrict sums, const float *re
 
 void norm_moments(double *sums, const float *x, const float *from, size_t rows, int c)
 {
+    check_doubles(sums, 2 * c);
+    check_floats(x, rows * (size_t)c);
+    check_floats(from, (size_t)c);
     norm_moments_clones(sums, x, from, rows, c);
 }
 
@@ -75,8 +92,8 @@ INLINE void gradient_moments(double *restrict sums, const float *restrict g, con
         }
 }
 
-THAW_SIMD static void norm_gradient_moments_clones(double *sums, const float *g, const float *x, const float *mean,
-                                                   const struct norm_mask *mask, size_t rows, int c)
+CLONES void norm_gradient_moments_clones(double *sums, const float *g, const float *x, const float *mean,
+                                         const struct norm_mask *mask, size_t rows, int c)
 {
     if (mask) {
         const struct norm_mask own = *mask;
@@ -89,6 +106,11 @@ THAW_SIMD static void norm_gradient_moments_clones(double *sums, const float *g,
 void norm_gradient_moments(double *sums, const float *g, const float *x, const float *mean,
                            const struct norm_mask *mask, size_t rows, int c)
 {
+    check_doubles(sums, 2 * c);
+    check_floats(g, rows * (size_t)c);
+    check_floats(x, rows * (size_t)c);
+    check_floats(mean, (size_t)c);
+    check_mask(mask, c);
     norm_gradient_moments_clones(sums, g, x, mean, mask, rows, c);
 }
 
@@ -113,8 +135,8 @@ INLINE void apply(float *restrict out, const float *restrict x, const float *res
     }
 }
 
-THAW_SIMD static void norm_apply_clones(float *out, const float *x, const float *residual, const struct norm_mask *line,
-                                        size_t rows, int c)
+CLONES void norm_apply_clones(float *out, const float *x, const float *residual, const struct norm_mask *line,
+                              size_t rows, int c)
 {
     size_t width = (size_t)c;
     if (residual && x == out)
@@ -129,6 +151,10 @@ THAW_SIMD static void norm_apply_clones(float *out, const float *x, const float 
 
 void norm_apply(float *out, const float *x, const float *residual, const struct norm_mask *line, size_t rows, int c)
 {
+    check_floats(out, rows * (size_t)c);
+    check_floats(x, rows * (size_t)c);
+    check_floats(residual, rows * (size_t)c);
+    check_mask(line, c);
     norm_apply_clones(out, x, residual, line, rows, c);
 }
 
@@ -149,9 +175,9 @@ INLINE void gradient(float *restrict to, const float *restrict g, const float *r
     }
 }
 
-THAW_SIMD static void norm_gradient_clones(float *to, const float *g, const float *x, const struct norm_mask *mask,
-                                           const float *scale, const float *extra, const float *shift, size_t rows,
-                                           int c, bool add)
+CLONES void norm_gradient_clones(float *to, const float *g, const float *x, const struct norm_mask *mask,
+                                 const float *scale, const float *extra, const float *shift, size_t rows, int c,
+                                 bool add)
 {
     const struct norm_mask own = mask ? *mask : (struct norm_mask){0};
     size_t width = (size_t)c;
@@ -172,5 +198,12 @@ THAW_SIMD static void norm_gradient_clones(float *to, const float *g, const floa
 void norm_gradient(float *to, const float *g, const float *x, const struct norm_mask *mask, const float *scale,
                    const float *extra, const float *shift, size_t rows, int c, bool add)
 {
+    check_floats(to, rows * (size_t)c);
+    check_floats(g, rows * (size_t)c);
+    check_floats(x, rows * (size_t)c);
+    check_mask(mask, c);
+    check_floats(scale, (size_t)c);
+    check_floats(extra, (size_t)c);
+    check_floats(extra ? shift : NULL, (size_t)c);
     norm_gradient_clones(to, g, x, mask, scale, extra, shift, rows, c, add);
 }

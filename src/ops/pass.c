@@ -11,10 +11,13 @@
 
 #include "activate.h"
 #include "split.h"
+#include "thaw/base/sanitize.h"
 
-static inline __attribute__((always_inline)) void epilogue_rows(float *restrict out, size_t stride, int rows, int cols,
-                                                                const float *restrict bias,
-                                                                const float *restrict residual, float low, float high)
+THAW_UNCHECKED static inline __attribute__((always_inline)) void epilogue_rows(float *restrict out, size_t stride,
+                                                                               int rows, int cols,
+                                                                               const float *restrict bias,
+                                                                               const float *restrict residual,
+                                                                               float low, float high)
 {
     for (int r = 0; r < rows; r++, out += stride) {
         for (int c = 0; c < cols; c++) {
@@ -31,8 +34,8 @@ static inline __attribute__((always_inline)) void epilogue_rows(float *restrict 
     }
 }
 
-THAW_SIMD static void epilogue(float *out, size_t stride, int rows, int cols, const float *bias, const float *residual,
-                               float low, float high)
+THAW_UNCHECKED THAW_SIMD static void epilogue(float *out, size_t stride, int rows, int cols, const float *bias,
+                                              const float *residual, float low, float high)
 {
     if (bias && residual)
         epilogue_rows(out, stride, rows, cols, bias, residual, low, high);
@@ -48,6 +51,10 @@ void pass_epilogue(float *out, size_t stride, int rows, int cols, const float *b
                    enum op_activation activation, const struct op_attrs *attrs)
 {
     bool holds = activation == OP_ACT_RELU || activation == OP_ACT_RELU6; /* in the same pass */
+    size_t floats = (size_t)(rows - 1) * stride + (size_t)cols;
+    check_floats(out, floats);
+    check_floats(residual, floats);
+    check_floats(bias, (size_t)cols);
     if (bias || residual || holds)
         epilogue(out, stride, rows, cols, bias, residual, holds ? 0 : -INFINITY,
                  activation == OP_ACT_RELU6 ? 6 : INFINITY);
@@ -58,10 +65,17 @@ void pass_epilogue(float *out, size_t stride, int rows, int cols, const float *b
         activate(activation, attrs, out, out, (size_t)cols * (size_t)(dense ? rows : 1));
 }
 
-THAW_SIMD static void add_to(float *restrict to, const float *restrict from, size_t count)
+THAW_UNCHECKED THAW_SIMD static void add_clones(float *restrict to, const float *restrict from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         to[i] += from[i];
+}
+
+static void add_to(float *restrict to, const float *restrict from, size_t count)
+{
+    check_floats(to, count);
+    check_floats(from, count);
+    add_clones(to, from, count);
 }
 
 THAW_SIMD static void double_up(float *to, size_t count)

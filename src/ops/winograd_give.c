@@ -178,14 +178,14 @@ INLINE void give(int m, const struct winograd_grid *grid, const struct winograd_
     }
 }
 
-THAW_SIMD static void winograd_give_4(const struct winograd_grid *grid, const struct winograd_run *run,
-                                      const struct winograd_finish *finish, float *image)
+CLONES void winograd_give_4(const struct winograd_grid *grid, const struct winograd_run *run,
+                            const struct winograd_finish *finish, float *image)
 {
     give(4, grid, run, finish, image);
 }
 
-THAW_SIMD static void winograd_give_2(const struct winograd_grid *grid, const struct winograd_run *run,
-                                      const struct winograd_finish *finish, float *image)
+CLONES void winograd_give_2(const struct winograd_grid *grid, const struct winograd_run *run,
+                            const struct winograd_finish *finish, float *image)
 {
     give(2, grid, run, finish, image);
 }
@@ -193,5 +193,9 @@ THAW_SIMD static void winograd_give_2(const struct winograd_grid *grid, const st
 void winograd_give(const struct winograd_grid *grid, const struct winograd_run *run,
                    const struct winograd_finish *finish, float *image)
 {
+    check_run(grid, run);
+    check_floats(finish->bias, (size_t)run->channels);
+    check_lines(grid, run, grid->to, 0, grid->m, finish->residual);
+    check_lines(grid, run, grid->to, 0, grid->m, image);
     (grid->m == 4 ? winograd_give_4 : winograd_give_2)(grid, run, finish, image);
 }

@@ -252,36 +252,38 @@ INLINE void to_planes(enum direction direction, int m, const struct winograd_gri
     }
 }
 
-THAW_SIMD static void winograd_take_4(const struct winograd_grid *grid, const float *image,
-                                      const struct winograd_run *run)
+CLONES void winograd_take_4(const struct winograd_grid *grid, const float *image, const struct winograd_run *run)
 {
     to_planes(TAKE, 4, grid, image, run);
 }
 
-THAW_SIMD static void winograd_take_2(const struct winograd_grid *grid, const float *image,
-                                      const struct winograd_run *run)
+CLONES void winograd_take_2(const struct winograd_grid *grid, const float *image, const struct winograd_run *run)
 {
     to_planes(TAKE, 2, grid, image, run);
 }
 
-THAW_SIMD static void winograd_spread_4(const struct winograd_grid *grid, const float *image,
-                                        const struct winograd_run *run)
+CLONES void winograd_spread_4(const struct winograd_grid *grid, const float *image, const struct winograd_run *run)
 {
     to_planes(SPREAD, 4, grid, image, run);
 }
 
-THAW_SIMD static void winograd_spread_2(const struct winograd_grid *grid, const float *image,
-                                        const struct winograd_run *run)
+CLONES void winograd_spread_2(const struct winograd_grid *grid, const float *image, const struct winograd_run *run)
 {
     to_planes(SPREAD, 2, grid, image, run);
 }
 
 void winograd_take(const struct winograd_grid *grid, const float *image, const struct winograd_run *run)
 {
+    check_run(grid, run);
+    check_floats(run->zeros, (size_t)run->channels);
+    check_lines(grid, run, grid->from, grid->pad_top, grid->m + 2, image);
     (grid->m == 4 ? winograd_take_4 : winograd_take_2)(grid, image, run);
 }
 
 void winograd_spread(const struct winograd_grid *grid, const float *image, const struct winograd_run *run)
 {
+    check_run(grid, run);
+    check_floats(run->zeros, (size_t)run->channels);
+    check_lines(grid, run, grid->to, 0, grid->m, image);
     (grid->m == 4 ? winograd_spread_4 : winograd_spread_2)(grid, image, run);
 }

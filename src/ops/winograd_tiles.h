@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "thaw/base/sanitize.h"
 #include "thaw/ops/op.h"
 
 enum { WINOGRAD_PLANES_MOST = 36 };
@@ -28,6 +29,13 @@ struct winograd_grid winograd_grid(int m, struct shape4 from, struct shape4 to, 
 static inline int winograd_planes(int m)
 {
     return (m + 2) * (m + 2);
+}
+
+/* The planes of a block, of so many floats each, are asked of the address sanitizer. */
+static inline void check_block(int m, const float *block, size_t plane, size_t floats)
+{
+    for (int z = 0; z < winograd_planes(m); z++)
+        check_floats(block + (size_t)z * plane, floats);
 }
 
 /* A run of tiles and a range of channels of a block of planes. A plane is a matrix (tile, channel), or panels of 16

@@ -106,14 +106,14 @@ INLINE void transform(int m, bool data, const float *weight, int in, int out, in
     }
 }
 
-THAW_SIMD static void winograd_weights_4(bool data, const float *weight, int in, int out, int first, int last, float *u,
-                                         size_t plane)
+CLONES void winograd_weights_4(bool data, const float *weight, int in, int out, int first, int last, float *u,
+                               size_t plane)
 {
     transform(4, data, weight, in, out, first, last, u, plane);
 }
 
-THAW_SIMD static void winograd_weights_2(bool data, const float *weight, int in, int out, int first, int last, float *u,
-                                         size_t plane)
+CLONES void winograd_weights_2(bool data, const float *weight, int in, int out, int first, int last, float *u,
+                               size_t plane)
 {
     transform(2, data, weight, in, out, first, last, u, plane);
 }
@@ -121,6 +121,9 @@ THAW_SIMD static void winograd_weights_2(bool data, const float *weight, int in,
 void winograd_weights(int m, bool data, const float *weight, int in, int out, int first, int last, float *u,
                       size_t plane)
 {
+    size_t rows = (size_t)(data ? out : in);
+    check_floats(weight, TAPS * (size_t)in * (size_t)out);
+    check_block(m, u, plane, (size_t)(last - first) * rows * LANES);
     (m == 4 ? winograd_weights_4 : winograd_weights_2)(data, weight, in, out, first, last, u, plane);
 }
 
@@ -185,14 +188,14 @@ INLINE void back(int m, const float *u, size_t plane, int rows, int cols, int fi
     }
 }
 
-THAW_SIMD static void winograd_back_4(const float *u, size_t plane, int rows, int cols, int first, int count, int col,
-                                      int width, float *to)
+CLONES void winograd_back_4(const float *u, size_t plane, int rows, int cols, int first, int count, int col, int width,
+                            float *to)
 {
     back(4, u, plane, rows, cols, first, count, col, width, to);
 }
 
-THAW_SIMD static void winograd_back_2(const float *u, size_t plane, int rows, int cols, int first, int count, int col,
-                                      int width, float *to)
+CLONES void winograd_back_2(const float *u, size_t plane, int rows, int cols, int first, int count, int col, int width,
+                            float *to)
 {
     back(2, u, plane, rows, cols, first, count, col, width, to);
 }
@@ -200,5 +203,7 @@ THAW_SIMD static void winograd_back_2(const float *u, size_t plane, int rows, in
 void winograd_weights_back(int m, const float *u, size_t plane, int rows, int cols, int first, int count, int col,
                            int width, float *to)
 {
+    check_block(m, u, plane, (size_t)count * (size_t)width);
+    check_floats(to, TAPS * (size_t)rows * (size_t)cols);
     (m == 4 ? winograd_back_4 : winograd_back_2)(u, plane, rows, cols, first, count, col, width, to);
 }

@@ -2,20 +2,13 @@
 #ifndef THAW_TENSOR_PRODUCT_SETS_H
 #define THAW_TENSOR_PRODUCT_SETS_H
 
+#include "thaw/base/sanitize.h"
 #include "thaw/tensor/product.h"
 
-/* The address sanitizer's check of each access makes tiles many times slower, and all that a product touches is known
- * before: it is asked for once (product_check.c), and the tiles go unchecked. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define PRODUCT_CHECKED
-#endif
-#endif
-#ifdef PRODUCT_CHECKED
-#define PRODUCT_TILES __attribute__((no_sanitize("address", "undefined")))
+/* All that the tiles will touch is asked for before (product_check.c). */
+#ifdef THAW_CHECKED
 void product_check(const struct product *product) THAW_NONNULL;
 #else
-#define PRODUCT_TILES
 static inline void product_check(const struct product *product)
 {
     (void)product;

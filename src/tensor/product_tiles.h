@@ -5,7 +5,7 @@
 
 #include "product_sets.h"
 
-#define INLINE      PRODUCT_TILES static inline __attribute__((always_inline))
+#define INLINE      THAW_UNCHECKED static inline __attribute__((always_inline))
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define NAMED(name) JOIN(name, TILE_SET)
@@ -136,7 +136,7 @@ INLINE void NAMED(run_tiles)(const struct product *t, const size_t row_step, con
         NAMED(column_of_tiles)(t, column, 1, row_step, k_step);
 }
 
-PRODUCT_TILES TILE_TARGET void NAMED(product_run)(const struct product *t)
+THAW_UNCHECKED TILE_TARGET void NAMED(product_run)(const struct product *t)
 {
     product_check(t);
 #ifdef THAW_SANITIZED /* a minute of compiling for each case that is known to the compiler */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "thaw/base/mem.h"
+#include "thaw/base/sanitize.h"
 
 enum { BLOCK = 4096 };
 
@@ -50,8 +51,8 @@ struct optim {
     bool measuring;
 };
 
-THAW_SIMD static void update_sgd(float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
-                                 int n, const struct scalars *s)
+THAW_UNCHECKED THAW_SIMD static void update_sgd(float *restrict p, const float *restrict g, float *restrict m,
+                                                float *restrict v, int n, const struct scalars *s)
 {
     (void)v;
     for (int i = 0; i < n; i++) {
@@ -61,8 +62,8 @@ THAW_SIMD static void update_sgd(float *restrict p, const float *restrict g, flo
     }
 }
 
-THAW_SIMD static void update_nesterov(float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
-                                      int n, const struct scalars *s)
+THAW_UNCHECKED THAW_SIMD static void update_nesterov(float *restrict p, const float *restrict g, float *restrict m,
+                                                     float *restrict v, int n, const struct scalars *s)
 {
     (void)v;
     for (int i = 0; i < n; i++) {
@@ -72,8 +73,8 @@ THAW_SIMD static void update_nesterov(float *restrict p, const float *restrict g
     }
 }
 
-THAW_SIMD static void update_adamw(float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
-                                   int n, const struct scalars *s)
+THAW_UNCHECKED THAW_SIMD static void update_adamw(float *restrict p, const float *restrict g, float *restrict m,
+                                                  float *restrict v, int n, const struct scalars *s)
 {
     for (int i = 0; i < n; i++) {
         m[i] = m[i] * s->beta1 + s->rest1 * g[i];
@@ -216,7 +217,7 @@ static struct scalars scalars_of(const struct optim *optim, int param, double lr
     };
 }
 
-static void measure(struct block *block, const float *before, const float *after)
+THAW_UNCHECKED static void measure(struct block *block, const float *before, const float *after)
 {
     block->moved = block->weights = 0;
     for (int i = 0; i < block->count; i++) {
@@ -241,6 +242,10 @@ static void run_block(void *context, int task, int worker)
         state[s] = optim->slot[s][block->param] + block->start;
     if (optim->measuring)
         memcpy(before, p, (size_t)block->count * sizeof *p);
+    check_floats(p, (size_t)block->count);
+    check_floats(g + block->start, (size_t)block->count);
+    for (int s = 0; s < OPTIM_SLOTS_MAX; s++)
+        check_floats(state[s], (size_t)block->count);
     row_of(optim)->update(p, g + block->start, state[0], state[1], block->count, &optim->scalars[block->param]);
     if (optim->measuring)
         measure(block, before, p);
