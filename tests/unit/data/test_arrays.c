@@ -34,7 +34,7 @@ static void expect_colour(const struct dataset_item *item, uint8_t red, uint8_t 
 {
     struct error error = {0};
     struct image image;
-    if (!dataset_load(item, &image, NULL, &error))
+    if (!dataset_load(item, &image, &error))
         fail_msg("%s", error.text);
     for (int i = 0; i < image.width * image.height; i++) {
         assert_int_equal(image.rgb[3 * i], red);
@@ -146,8 +146,7 @@ static void test_npz(void **state)
     assert_string_equal(counts, "0 1/0/0 1 1/0/0 2 0/1/0");
     struct image image;
     struct error error = {0};
-    assert_true(
-        dataset_load(&dataset->images[DATASET_TRAIN].item[0], &image, NULL, &error)); /* the second of the file */
+    assert_true(dataset_load(&dataset->images[DATASET_TRAIN].item[0], &image, &error)); /* the second of the file */
     assert_int_equal(image.width, 3);
     assert_int_equal(image.height, 2);
     assert_int_equal(image.rgb[0], 7);

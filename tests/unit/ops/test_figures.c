@@ -319,7 +319,8 @@ static void cross_entropy_is_torchs(void **state)
     for (size_t i = 0; i < THAW_LENGTH(loss_figures); i++)
         for (int way = 0; way < WAYS; way++) {
             const struct loss_figures *f = &loss_figures[i];
-            const struct loss_options options = {f->smoothing, f->weighted ? loss_weights : NULL};
+            const struct loss_options options = {.label_smoothing = f->smoothing,
+                                                 .class_weights = f->weighted ? loss_weights : NULL};
             float *logits = values(120, (size_t)N * CLASSES), gradient[N * CLASSES], each[N], p[N * CLASSES];
             for (int k = 0; k < N * CLASSES; k++)
                 logits[k] *= 4;
