@@ -275,6 +275,26 @@ void dataset_sort(struct dataset *dataset)
     mem_free(to);
 }
 
+/* The first names of a list, and which of all is nearest to the one that is not there. */
+static bool refuse_class(const struct dataset *dataset, const char *own, const char *const *names, int count,
+                         struct error *error)
+{
+    enum { SHOWN = 10, ROOM = 400 };
+    char list[ROOM] = "";
+    struct nearest nearest = {.wanted = own};
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(list);
+        nearest_offer(&nearest, names[i]);
+        if (i < SHOWN)
+            snprintf(list + used, sizeof list - used, "%s%.32s", i ? ", " : "", names[i]);
+    }
+    error_set(error, ERROR_DATA, "%s: the class %s is not among the model's %d classes: %s%s", dataset->path, own,
+              count, list, count > SHOWN ? ", ..." : "");
+    if (count > SHOWN)
+        nearest_tell(&nearest, 1, NULL, error->text, sizeof error->text);
+    return false;
+}
+
 bool dataset_relabel(struct dataset *dataset, const char *const *names, int count, struct error *error)
 {
     int *to = mem_array((size_t)dataset->classes + 1, sizeof *to);
@@ -282,8 +302,7 @@ bool dataset_relabel(struct dataset *dataset, const char *const *names, int coun
     for (int i = 0; i < dataset->classes && done; i++) {
         to[i] = find_name(names, count, dataset->class_name[i]);
         if (to[i] < 0 && dataset_images_of(dataset, i) > 0)
-            done = error_set(error, ERROR_DATA, "%s: the class %s is not among the model's %d classes", dataset->path,
-                             dataset->class_name[i], count);
+            done = refuse_class(dataset, dataset->class_name[i], names, count, error);
     }
     if (done) {
         relabel_all(dataset, to, count);

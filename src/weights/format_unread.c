@@ -5,6 +5,7 @@
  * What marks each is said at its row or its function. The sentences follow "FILE: ". */
 #include "config.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -200,9 +201,14 @@ static bool is_web_page(const struct file_map *map)
     return text_starts(map, "<!doctype html") || text_starts(map, "<html");
 }
 
+/* An object, or a list of what is no word: "[net]" begins a Darknet cfg. */
 static bool is_json(const struct file_map *map)
 {
-    return text_starts(map, "{") || text_starts(map, "[");
+    size_t size, at = 1;
+    const char *text = text_of(map, &size);
+    while (at < size && isspace((unsigned char)text[at]))
+        at++;
+    return size > 0 && (text[0] == '{' || (text[0] == '[' && at < size && !isalpha((unsigned char)text[at])));
 }
 
 static bool is_tensorflow_js(const struct file_map *map)

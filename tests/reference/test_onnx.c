@@ -84,7 +84,7 @@ static const float *step(struct network *network, const float *input)
 {
     const float *logits = exec_forward(network->plan, input, 1, true, 0, 0);
     int label = LABEL;
-    struct loss_options options = {0, NULL};
+    struct loss_options options = {0};
     loss_cross_entropy(logits, &label, 1, network->graph->classes, &options, NULL, network->gradient, NULL);
     exec_backward(network->plan, network->gradient, 1);
     return logits;

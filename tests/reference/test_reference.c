@@ -177,7 +177,7 @@ static void check_loss(struct run *run, const float *logits, int classes)
 {
     double want;
     int labels[16];
-    struct loss_options options = {0, NULL};
+    struct loss_options options = {0};
     assert_in_range(run->images, 1, THAW_LENGTH(labels));
     for (int i = 0; i < run->images; i++)
         labels[i] = (7 * i + 3) % classes;
