@@ -10,22 +10,30 @@
 
 #include "bind_private.h"
 #include "thaw/base/macros.h"
+#include "thaw/base/sanitize.h"
 
 static enum op_kind kind_of(const struct graph *graph, int param)
 {
     return graph->param[param].role == OP_ROLE_WEIGHT ? graph->node[graph->param[param].node].kind : OP_KINDS;
 }
 
-/* Native (outer, c_in, c_out) to (c_out, c_in, outer), or back. outer: kh * kw, 1 for linear. */
-static void swap_ends(const float *from, float *to, size_t a, size_t b, size_t c)
+/* Floats of a cache line: what is turned goes by squares of them, so that each line is read and written once. */
+enum { LINE = 16 };
+
+static size_t line_end(size_t at, size_t most)
 {
-    for (size_t i = 0; i < a; i++) {
-        for (size_t j = 0; j < b; j++) {
-            const float *row = from + (i * b + j) * c;
-            for (size_t k = 0; k < c; k++)
-                to[(k * b + j) * a + i] = row[k];
-        }
-    }
+    return at + LINE < most ? at + LINE : most;
+}
+
+/* Native (outer, c_in, c_out) to (c_out, c_in, outer). outer: kh * kw, 1 for linear. */
+THAW_UNCHECKED static void swap_ends(const float *from, float *to, size_t outer, size_t c_in, size_t c_out)
+{
+    for (size_t j0 = 0; j0 < c_in; j0 += LINE)
+        for (size_t k0 = 0; k0 < c_out; k0 += LINE)
+            for (size_t k = k0; k < line_end(k0, c_out); k++)
+                for (size_t j = j0; j < line_end(j0, c_in); j++)
+                    for (size_t i = 0; i < outer; i++)
+                        to[(k * c_in + j) * outer + i] = from[(i * c_in + j) * c_out + k];
 }
 
 /* The three lengths of a native kernel as swap_ends takes it; false where there is nothing to swap. */
@@ -49,6 +57,8 @@ struct shape bind_torch_shape(const struct graph *graph, int param)
 void bind_to_torch(const struct graph *graph, int param, const float *native, float *torch)
 {
     size_t length[3];
+    check_floats(native, graph->param[param].count);
+    check_floats(torch, graph->param[param].count);
     if (kernel_lengths(graph, param, length))
         swap_ends(native, torch, length[0], length[1], length[2]);
     else
@@ -143,20 +153,17 @@ bool bind_layout_differs(const struct graph *graph, int param, enum weights_layo
     return kernel_lengths(graph, param, length);
 }
 
-/* Rows of (c_out, c_in, outer) to their columns of native (outer, c_in, c_out). Tiles are as long as a cache line of the
- * rows, so that each is read once. */
-static void turn_rows(const float *from, float *to, size_t row, size_t rows, const size_t length[3])
+/* Rows of (c_out, c_in, outer) to their columns of native (outer, c_in, c_out). */
+THAW_UNCHECKED static void turn_rows(const float *from, float *to, size_t row, size_t rows, const size_t length[3])
 {
-    enum { LINE = 16 };
     size_t outer = length[0], c_in = length[1], c_out = length[2], row_floats = c_in * outer;
-    for (size_t q0 = 0; q0 < row_floats; q0 += LINE) {
-        size_t end = q0 + LINE < row_floats ? q0 + LINE : row_floats;
-        for (size_t q = q0; q < end; q++) {
-            float *column = to + (q % outer * c_in + q / outer) * c_out + row;
-            for (size_t r = 0; r < rows; r++)
-                column[r] = from[r * row_floats + q];
-        }
-    }
+    for (size_t r0 = 0; r0 < rows; r0 += LINE)
+        for (size_t q0 = 0; q0 < row_floats; q0 += LINE)
+            for (size_t q = q0; q < line_end(q0, row_floats); q++) {
+                float *column = to + (q % outer * c_in + q / outer) * c_out + row;
+                for (size_t r = r0; r < line_end(r0, rows); r++)
+                    column[r] = from[r * row_floats + q];
+            }
 }
 
 void bind_rows_from_file(const struct graph *graph, int param, enum weights_layout layout, struct bind_rows rows,
@@ -164,6 +171,8 @@ void bind_rows_from_file(const struct graph *graph, int param, enum weights_layo
 {
     size_t length[3];
     struct shape4 image;
+    check_floats(from, rows.count * rows.floats);
+    check_floats(to, graph->param[param].count);
     if (layout == WEIGHTS_TORCH && kernel_lengths(graph, param, length)) {
         turn_rows(from, to, rows.first, rows.count, length);
     } else if (layout == WEIGHTS_KERAS && is_behind_chw(graph, param, &image)) {

@@ -12,6 +12,9 @@
 #include <cmocka.h>
 
 #include "thaw/base/macros.h"
+#include "thaw/base/sanitize.h"
+
+#define INLINE THAW_UNCHECKED static inline __attribute__((always_inline))
 
 uint64_t hashed_name(const char *name)
 {
@@ -21,7 +24,7 @@ uint64_t hashed_name(const char *name)
     return value;
 }
 
-uint64_t hashed_bits(uint64_t name, size_t element)
+INLINE uint64_t bits_of(uint64_t name, size_t element)
 {
     uint64_t z = name + (element + 1) * 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -29,13 +32,35 @@ uint64_t hashed_bits(uint64_t name, size_t element)
     return z ^ (z >> 31);
 }
 
+INLINE double uniform_of(uint64_t bits)
+{
+    return (double)(bits >> 11) * 0x1p-53;
+}
+
+uint64_t hashed_bits(uint64_t name, size_t element)
+{
+    return bits_of(name, element);
+}
+
 double hashed_uniform(uint64_t name, size_t element)
 {
-    return (double)(hashed_bits(name, element) >> 11) * 0x1p-53;
+    return uniform_of(bits_of(name, element));
+}
+
+THAW_UNCHECKED THAW_SIMD static void fill(uint64_t name, double middle, double spread, float *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = (float)(middle + spread * (2 * uniform_of(bits_of(name, i)) - 1));
+}
+
+void hashed_fill(uint64_t name, double middle, double spread, float *to, size_t count)
+{
+    check_floats(to, count);
+    fill(name, middle, spread, to, count);
 }
 
 /* v, or -v where the bit is set that `left` moves to the sign's place. */
-static inline double signed_by(double v, uint64_t bits, int left)
+INLINE double signed_by(double v, uint64_t bits, int left)
 {
     uint64_t as_bits;
     memcpy(&as_bits, &v, sizeof v);
@@ -44,10 +69,11 @@ static inline double signed_by(double v, uint64_t bits, int left)
     return v;
 }
 
-THAW_SIMD static void project_hashed(uint64_t hash, const float *values, size_t count, struct hashed_digest *d)
+THAW_UNCHECKED THAW_SIMD static void project_hashed(uint64_t hash, const float *values, size_t count,
+                                                    struct hashed_digest *d)
 {
     for (size_t i = 0; i < count; i++) {
-        uint64_t bits = hashed_bits(hash, i);
+        uint64_t bits = bits_of(hash, i);
         double v = values[i];
         d->norm += v * v;
         for (int k = 0; k < HASHED_PROJECTIONS; k++)
@@ -60,6 +86,7 @@ struct hashed_digest hashed_digest(const char *name, const float *values, size_t
     char full[128];
     snprintf(full, sizeof full, "projection.%s", name);
     struct hashed_digest d = {0, {0}};
+    check_floats(values, count);
     project_hashed(hashed_name(full), values, count, &d);
     d.norm = sqrt(d.norm);
     return d;

@@ -10,6 +10,8 @@
 uint64_t hashed_name(const char *name);               /* FNV-1a */
 uint64_t hashed_bits(uint64_t name, size_t element);  /* SplitMix64 over it */
 double hashed_uniform(uint64_t name, size_t element); /* [0, 1), 53 bits */
+/* Elements 0 on, as middle + spread * (2 * uniform - 1). */
+void hashed_fill(uint64_t name, double middle, double spread, float *to, size_t count);
 
 /* A tensor's norm and its dot products with hashed vectors of +-1. */
 enum { HASHED_PROJECTIONS = 8 };

@@ -40,20 +40,14 @@ static void fill(struct graph *graph, int param, double gain)
     double spread = p->shape.rank == 4 ? gain * sqrt(6 / fan_in) : sqrt(3 / fan_in);
     if (p->role == OP_ROLE_CONSTANT)
         return;
-    for (size_t i = 0; i < p->count; i++) {
-        double u = hashed_uniform(name, i), v;
-        if (is_norm && ends_in(p->name, "weight"))
-            v = 0.75 + 0.5 * u;
-        else if (is_norm && ends_in(p->name, "running_var"))
-            v = 0.1 + 0.1 * u;
-        else if (is_norm && ends_in(p->name, "bias"))
-            v = 0.3 * (2 * u - 1);
-        else if (is_norm || ends_in(p->name, "bias"))
-            v = 0.1 * (2 * u - 1);
-        else
-            v = spread * (2 * u - 1);
-        values[i] = (float)v;
-    }
+    if (is_norm && ends_in(p->name, "weight"))
+        hashed_fill(name, 1, 0.25, values, p->count);
+    else if (is_norm && ends_in(p->name, "running_var"))
+        hashed_fill(name, 0.15, 0.05, values, p->count);
+    else if (is_norm && ends_in(p->name, "bias"))
+        hashed_fill(name, 0, 0.3, values, p->count);
+    else
+        hashed_fill(name, 0, is_norm || ends_in(p->name, "bias") ? 0.1 : spread, values, p->count);
 }
 
 static float *make_input(const char *network, size_t count, bool pixels)

@@ -40,20 +40,14 @@ static void fill(struct graph *graph, int param, float *room)
     double spread = sqrt((wide ? 3.0 : 0.02) / fan_in);
     enum op_kind kind = graph->node[p->node].kind;
     bool is_norm = kind == OP_BATCH_NORM || kind == OP_LAYER_NORM || kind == OP_AFFINE;
-    for (size_t i = 0; i < p->count; i++) {
-        double u = hashed_uniform(name, i), v;
-        if (is_norm && (!strcmp(last, "weight") || !strcmp(last, "running_var")))
-            v = 0.75 + 0.5 * u;
-        else if (is_norm && !strcmp(last, "running_mean"))
-            v = 0.2 * (2 * u - 1);
-        else if (is_norm)
-            v = (u < 0.25 ? -2.5 : 2.5) + 0.2 * (2 * u - 1);
-        else if (!strcmp(last, "weight"))
-            v = spread * (2 * u - 1);
-        else
-            v = 0.1 * (2 * u - 1);
-        room[i] = (float)v;
-    }
+    if (is_norm && (!strcmp(last, "weight") || !strcmp(last, "running_var")))
+        hashed_fill(name, 1, 0.25, room, p->count);
+    else if (is_norm)
+        hashed_fill(name, 0, 0.2, room, p->count);
+    else
+        hashed_fill(name, 0, !strcmp(last, "weight") ? spread : 0.1, room, p->count);
+    for (size_t i = 0; i < p->count && is_norm && !strcmp(last, "bias"); i++)
+        room[i] += room[i] < -0.1f ? -2.5f : 2.5f;
     bind_from_torch(graph, param, room, graph_param_values(graph, param));
 }
 
