@@ -150,6 +150,7 @@ static bool fill(struct dataset *dataset, const struct dataset_request *request,
 
 static void move_part(struct dataset *dataset, enum dataset_split to, enum dataset_split from)
 {
+    dataset_images_finish(&dataset->images[to]);
     dataset->images[to] = dataset->images[from];
     dataset->images[from] = (struct dataset_images){0};
     for (size_t i = 0; i < dataset->bad_count; i++)
