@@ -50,6 +50,19 @@ static bool relabel_by_file(struct dataset *dataset, const char *path, int outpu
     return fits;
 }
 
+/* Classes that are numbers are the outputs of these numbers. */
+static bool relabel_by_number(struct dataset *dataset, int outputs, struct error *error)
+{
+    char **names = mem_array((size_t)outputs, sizeof(char *));
+    for (int i = 0; i < outputs; i++)
+        names[i] = mem_format("%d", i);
+    bool good = dataset_relabel(dataset, (const char *const *)names, outputs, error);
+    for (int i = 0; i < outputs; i++)
+        mem_free(names[i]);
+    mem_free(names);
+    return good;
+}
+
 /* A list that is given counts more than the one in the weights. */
 static bool relabel(struct dataset *dataset, const struct model_argument *model, const char *labels,
                     struct error *error)
@@ -59,6 +72,8 @@ static bool relabel(struct dataset *dataset, const struct model_argument *model,
         return relabel_by_file(dataset, labels, outputs, error);
     if (model->own_names && model->classes == outputs)
         return dataset_relabel(dataset, (const char *const *)model->class_name, outputs, error);
+    if (dataset->numbered)
+        return relabel_by_number(dataset, outputs, error);
     if (dataset->classes > outputs)
         return error_set(error, ERROR_DATA,
                          "%s: %d classes, and the model has %d outputs; they cannot be what it was trained for",

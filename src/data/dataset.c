@@ -203,7 +203,9 @@ void dataset_number_classes(struct dataset *dataset, int count)
 /* Items in the order of their new labels; within one, the order stays. */
 static void relabel_images(struct dataset_images *images, const int *to, int count)
 {
-    struct dataset_item *sorted = mem_array(images->items + 1, sizeof *sorted);
+    if (images->items == 0)
+        return;
+    struct dataset_item *sorted = mem_array(images->items, sizeof *sorted);
     size_t *start = mem_array((size_t)count + 1, sizeof *start);
     for (size_t i = 0; i < images->items; i++)
         start[to[images->item[i].label] + 1]++;

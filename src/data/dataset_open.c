@@ -150,6 +150,7 @@ static bool fill(struct dataset *dataset, const struct dataset_request *request,
 
 static void move_part(struct dataset *dataset, enum dataset_split to, enum dataset_split from)
 {
+    dataset_images_finish(&dataset->images[to]);
     dataset->images[to] = dataset->images[from];
     dataset->images[from] = (struct dataset_images){0};
     for (size_t i = 0; i < dataset->bad_count; i++)
@@ -232,6 +233,28 @@ static void make_validation(struct dataset *dataset, double share, uint64_t seed
     }
 }
 
+/* A training folder that was opened alone, though others lie beside it. */
+static void note_beside(struct dataset *dataset)
+{
+    if (!file_is_directory(dataset->path) || part_named(path_base(dataset->path)) != DATASET_TRAIN)
+        return;
+    char *above = folder_of(dataset->path);
+    struct tree *tree = tree_open(above, NULL);
+    tree_look(tree, &tree->root);
+    for (size_t i = 0; i < tree->root.children; i++) {
+        const struct tree_node *node = &tree->root.child[i];
+        enum dataset_split split = node->kind == TREE_FOLDER ? part_named(node->name) : DATASET_PARTS;
+        if (split == DATASET_VAL || split == DATASET_TEST) {
+            dataset_note(dataset,
+                         "%.80s lies beside this training folder and is not used; data.path = %.120s takes both",
+                         node->name, above);
+            break;
+        }
+    }
+    tree_destroy(tree);
+    mem_free(above);
+}
+
 /* --- the whole --- */
 
 static bool enough(const struct dataset *dataset, struct error *error)
@@ -259,6 +282,8 @@ static bool open_all(struct dataset *dataset, const struct dataset_request *requ
         return false;
     if (!choice->path)
         make_validation(dataset, choice->share, request->seed);
+    if (dataset->images[DATASET_VAL].items == 0)
+        note_beside(dataset);
     bool untaught = request->trains && dataset->images[DATASET_TRAIN].items == 0; /* which the trainer says better */
     if (!enough(dataset, error) || (!untaught && !labels_check(dataset, error)))
         return false;

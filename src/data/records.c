@@ -309,6 +309,11 @@ bool records_fill(struct records *records, const struct tree *tree, struct tree_
     struct file_bytes bytes = {0};
     if (!leave_out_twins(records, dataset, error))
         return false;
+    double sum = 0;
+    for (size_t i = 0; i < records->count; i++)
+        sum += (double)records->record[i].weight;
+    if (records->count && !(sum > 0))
+        return error_set(error, ERROR_DATA, "%s: all weights are 0", dataset->path);
     bool numbers = records->count > 0;
     for (size_t i = 0; numbers && i < records->count; i++)
         numbers = label_number(records->record[i].label) >= 0;

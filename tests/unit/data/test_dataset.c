@@ -156,7 +156,7 @@ static void test_refused(void **state)
     put_file(folder, "b/y.png", "", 0);
     refuse(folder, "none of the 2 files is an image");
     char *file = path_join(folder, "a/x.txt");
-    refuse(file, "neither a folder of images, nor a table");
+    refuse(file, "neither a folder of images");
     mem_free(file);
 }
 

@@ -127,6 +127,22 @@ static void test_notes(void **state)
     dataset_destroy(dataset);
 }
 
+/* One level too deep: what lies beside is told. */
+static void test_beside(void **state)
+{
+    const char *folder = *state;
+    make_files(folder, "train/a*2 train/b*2 Val/a*1 Val/b*1");
+    char *train = path_join(folder, "train");
+    struct dataset *dataset = open_or_fail(&(struct dataset_request){.path = train});
+    assert_int_equal(dataset->images[DATASET_VAL].items, 0);
+    expect_note(dataset, "Val lies beside this training folder and is not used; data.path = ");
+    dataset_destroy(dataset);
+    dataset = open_or_fail(&(struct dataset_request){.path = train, .val = "0.5"});
+    assert_int_equal(dataset->notes, 0);
+    dataset_destroy(dataset);
+    mem_free(train);
+}
+
 /* A training leaves out what has no images, refuses what should have some, and tells what a part lacks. */
 static void test_fit_for_training(void **state)
 {
@@ -251,6 +267,7 @@ int main(void)
         TEST(test_layout_is_asked_for),
         TEST(test_test_part),
         TEST(test_notes),
+        TEST(test_beside),
         TEST(test_fit_for_training),
         TEST(test_one_class_trains),
         TEST(test_links),

@@ -93,6 +93,7 @@ static const struct form forms[] = {
     {"i*3", {{"l.csv", "file,label\n000.ppm,a\n000.ppm,b\n001.ppm,b\n"}}, NULL, "000.ppm is called a in line 2 of l.csv and b in line 3", {0}},
     {"i*3", {{"l.csv", "file,label,split\n000.ppm,a,train\n001.ppm,b,holdout\n"}}, NULL, "holdout is called no part", {0}},
     {"i*3", {{"l.csv", "file,label,weight\n000.ppm,a,-1\n001.ppm,b,1\n"}}, NULL, "line 2: a weight of -1", {0}},
+    {"i*3", {{"l.csv", "file,label,weight\n000.ppm,a,0\n001.ppm,b,0\n"}}, NULL, "all weights are 0", {0}},
     {"i*2", {{"a.csv", "file,label\n000.ppm,a\n"}, {"b.csv", "file,label\n001.ppm,b\n"}}, NULL, "both it and a.csv say", {0}},
     {"i*22", {{"l.csv", "file,label\n000.ppm,q0\n001.ppm,q1\n002.ppm,q2\n003.ppm,q3\n004.ppm,q4\n005.ppm,q5\n006.ppm,q6\n007.ppm,q7\n008.ppm,q8\n009.ppm,q9\n010.ppm,r0\n011.ppm,r1\n012.ppm,r2\n013.ppm,r3\n014.ppm,r4\n015.ppm,r5\n016.ppm,r6\n017.ppm,r7\n018.ppm,r8\n019.ppm,r9\n020.ppm,s0\n"}},
      NULL, "each of its 21 images has a label of its own", {0}},
