@@ -28,8 +28,8 @@ THAW_SIMD static void pack_rows(int k, int n, const float *b, int ldb, float *to
         }
 }
 
-typedef float quad __attribute__((vector_size(16)));
-enum { QUAD = sizeof(quad) / sizeof(float) };
+typedef float quad __attribute__((vector_size(16))); /* QUAD floats */
+enum { QUAD = 4 };
 
 static inline quad load_quad(const float *from)
 {
