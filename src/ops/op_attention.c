@@ -31,6 +31,8 @@ static bool attention_shape(const struct op_attrs *attrs, int inputs, const stru
     if (attrs->heads < 1 || in->c % (THIRDS * attrs->heads) != 0)
         return error_set(error, ERROR_FAILED, "attention: %d channels are not query, key and value of %d heads", in->c,
                          attrs->heads);
+    if (op_tokens_of(*in) < 0)
+        return error_set(error, ERROR_FAILED, "attention: %dx%d are too many tokens", in->h, in->w);
     *out = *in;
     out->c = in->c / THIRDS;
     return true;

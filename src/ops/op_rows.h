@@ -19,6 +19,8 @@ extern const struct op_def op_dropout;
 
 /* Cost of an op without multiply-adds and parameters: the output's bytes. */
 void op_cost_plain(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, struct op_cost *cost);
+/* Pixels as tokens: how many, or -1 where they are more than a network that runs would have. */
+int op_tokens_of(struct shape4 shape);
 /* The shape rule of ops that keep their first input's shape. */
 bool op_shape_same(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
                    struct error *error);

@@ -70,14 +70,22 @@ static void give_parameter(struct rows *rows)
 
 /* --- tokens --- */
 
+int op_tokens_of(struct shape4 shape)
+{
+    enum { MOST = 1 << 24 };
+    int64_t count = (int64_t)shape.h * shape.w;
+    return count > MOST ? -1 : (int)count;
+}
+
 static bool tokens_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
                          struct error *error)
 {
     (void)inputs;
-    if (attrs->tokens < 1 || attrs->begin < 0 || attrs->begin > in->h * in->w)
-        return error_set(error, ERROR_FAILED, "tokens: %d before number %d of %d", attrs->tokens, attrs->begin,
-                         in->h * in->w);
-    *out = (struct shape4){in->n, 1, in->h * in->w + attrs->tokens, in->c};
+    int own = op_tokens_of(*in);
+    if (attrs->tokens < 1 || attrs->begin < 0 || attrs->begin > own)
+        return error_set(error, ERROR_FAILED, "tokens: %d before number %d of %dx%d", attrs->tokens, attrs->begin,
+                         in->h, in->w);
+    *out = (struct shape4){in->n, 1, own + attrs->tokens, in->c};
     return true;
 }
 
@@ -157,8 +165,8 @@ static bool position_shape(const struct op_attrs *attrs, int inputs, const struc
 {
     (void)inputs;
     if (attrs->tokens < 0 || attrs->grid_h < 1 || attrs->grid_w < 1 ||
-        attrs->tokens + attrs->grid_h * attrs->grid_w != in->h * in->w)
-        return error_set(error, ERROR_FAILED, "position: %d tokens are not %d and a grid of %dx%d", in->h * in->w,
+        attrs->tokens + (int64_t)attrs->grid_h * attrs->grid_w != op_tokens_of(*in))
+        return error_set(error, ERROR_FAILED, "position: %dx%d tokens are not %d and a grid of %dx%d", in->h, in->w,
                          attrs->tokens, attrs->grid_h, attrs->grid_w);
     *out = *in;
     return true;

@@ -1,7 +1,8 @@
 /* Embeddings of positions for another grid of patches than the file's. The rows of the tokens in front stay as they are;
- * those of the patches are an image, which is resized, by one of two rules, as the network's own library does it:
- *   antialiased   bicubic (a = -0.5), its support widened where it shrinks: timm, DINOv2 with registers
- *   offset        bicubic (a = -0.75) of four neighbours, the scale being that of sides larger by the offset: DINOv2
+ * those of the patches are an image, which is resized, by one of two rules:
+ *   antialiased   bicubic (a = -0.5), its support widened where it shrinks: as timm does, for ViT and DeiT; and the
+ *                 authors of DINOv2 with registers
+ *   offset        bicubic (a = -0.75) of four neighbours, the scale being that of sides larger by the offset: the authors of DINOv2
  * Files that hold no rows for the tokens have added them to the tokens themselves (timm's with registers): those are 0.
  * Called by bind. */
 #include "config.h"

@@ -28,13 +28,49 @@ THAW_SIMD static void pack_rows(int k, int n, const float *b, int ldb, float *to
         }
 }
 
-THAW_SIMD static void pack_columns(int k, int n, const float *b, int ldb, float *to)
+typedef float quad __attribute__((vector_size(16))); /* QUAD floats */
+enum { QUAD = 4 };
+
+static inline quad load_quad(const float *from)
 {
+    quad q;
+    memcpy(&q, from, sizeof q);
+    return q;
+}
+
+static inline void store_quad(float *to, quad q)
+{
+    memcpy(to, &q, sizeof q);
+}
+
+/* Four floats of four columns, as rows of a panel. */
+static inline void turn_quads(const float *b, size_t ldb, float *to)
+{
+    quad c0 = load_quad(b), c1 = load_quad(b + ldb), c2 = load_quad(b + 2 * ldb), c3 = load_quad(b + 3 * ldb);
+    quad low = __builtin_shufflevector(c0, c1, 0, 4, 1, 5), high = __builtin_shufflevector(c0, c1, 2, 6, 3, 7);
+    quad low_2 = __builtin_shufflevector(c2, c3, 0, 4, 1, 5), high_2 = __builtin_shufflevector(c2, c3, 2, 6, 3, 7);
+    store_quad(to, __builtin_shufflevector(low, low_2, 0, 1, 4, 5));
+    store_quad(to + PRODUCT_LANES, __builtin_shufflevector(low, low_2, 2, 3, 6, 7));
+    store_quad(to + 2 * PRODUCT_LANES, __builtin_shufflevector(high, high_2, 0, 1, 4, 5));
+    store_quad(to + 3 * PRODUCT_LANES, __builtin_shufflevector(high, high_2, 2, 3, 6, 7));
+}
+
+static void pack_columns(int k, int n, const float *b, int ldb, float *to)
+{
+    size_t step = (size_t)ldb;
+    int c = 0, rows = k / QUAD * QUAD;
     if (n < PRODUCT_LANES)
         memset(to, 0, (size_t)k * PRODUCT_LANES * sizeof *to);
-    for (int r = 0; r < k; r++)
-        for (int c = 0; c < n; c++)
-            to[r * PRODUCT_LANES + c] = b[(size_t)c * (size_t)ldb + (size_t)r];
+    for (; c + QUAD <= n; c += QUAD) {
+        for (int r = 0; r < rows; r += QUAD)
+            turn_quads(b + (size_t)c * step + r, step, to + r * PRODUCT_LANES + c);
+        for (int r = rows; r < k; r++)
+            for (int i = 0; i < QUAD; i++)
+                to[r * PRODUCT_LANES + c + i] = b[(size_t)(c + i) * step + (size_t)r];
+    }
+    for (; c < n; c++)
+        for (int r = 0; r < k; r++)
+            to[r * PRODUCT_LANES + c] = b[(size_t)c * step + (size_t)r];
 }
 
 void product_pack(bool transpose, int k, int n, const float *b, int ldb, int first, int last, float *packed,

@@ -164,7 +164,25 @@ static int add_gated(struct graph *graph, int x)
     return unary(graph, "block3.shuffle", OP_SHUFFLE, (struct op_attrs){.groups = 2}, x);
 }
 
-/* ConvNeXt's block, then dropout. */
+/* Pixels as tokens: a class token in front, positions, and half a block of a transformer. */
+static int add_attended(struct graph *graph, int x)
+{
+    struct shape4 map = graph->node[x].shape;
+    struct op_attrs qkv = op_attrs_default();
+    x = unary(graph, "attend.class_token", OP_TOKENS, (struct op_attrs){.tokens = 1}, x);
+    int shortcut = x = unary(graph, "attend.position", OP_POSITION,
+                             (struct op_attrs){.tokens = 1, .grid_h = map.h, .grid_w = map.w}, x);
+    x = unary(graph, "attend.norm", OP_LAYER_NORM, (struct op_attrs){.eps = 1e-5f}, x);
+    qkv.kernel_h = qkv.kernel_w = 1;
+    qkv.out_channels = 3 * map.c;
+    qkv.bias = qkv.linear_weight = true;
+    x = unary(graph, "attend.in_proj", OP_CONV, qkv, x);
+    x = unary(graph, "attend.attention", OP_ATTENTION, (struct op_attrs){.heads = 2}, x);
+    x = graph_add_conv(graph, "attend.out_proj", x, map.c, 1, 1, 0, 1, true);
+    return graph_add_binary(graph, "attend.add", OP_ADD, x, shortcut);
+}
+
+/* ConvNeXt's block, attention, then dropout. */
 static int add_modern_mix(struct graph *graph, int shortcut)
 {
     int x = graph_add_conv(graph, "mix.depthwise", shortcut, 8, 5, 1, 2, 8, true);
@@ -174,6 +192,7 @@ static int add_modern_mix(struct graph *graph, int shortcut)
     x = unary(graph, "mix.scale", OP_AFFINE, (struct op_attrs){0}, x);
     x = graph_add_binary(graph, "mix.add", OP_ADD, x, shortcut);
     x = unary(graph, "mix.clip", OP_CLIP, (struct op_attrs){.low = -1.5f, .high = 2}, x);
+    x = add_attended(graph, x);
     return unary(graph, "mix.dropout", OP_DROPOUT, (struct op_attrs){.rate = 0.3f}, x);
 }
 

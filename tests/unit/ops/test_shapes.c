@@ -221,6 +221,29 @@ static void pieces_and_products(void **state)
     expect_refusal(OP_CLIP, attrs, 1, &image, "holds nothing");
 }
 
+static void tokens_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    const struct shape4 image = {1, 3, 4, 6}, vast = {1, 1 << 16, 1 << 16, 6}; /* of 2^32 pixels */
+    struct op_attrs attrs = op_attrs_default();
+    expect_refusal(OP_ATTENTION, attrs, 1, &image, "6 channels are not query, key and value of 0 heads");
+    attrs.heads = 4;
+    expect_refusal(OP_ATTENTION, attrs, 1, &image, "of 4 heads");
+    attrs.heads = 2;
+    expect_refusal(OP_ATTENTION, attrs, 1, &vast, "65536x65536 are too many tokens");
+    expect_refusal(OP_TOKENS, attrs, 1, &image, "0 before number 0 of 3x4");
+    attrs.tokens = 1;
+    expect_refusal(OP_TOKENS, attrs, 1, &vast, "1 before number 0 of 65536x65536");
+    attrs.begin = 13;
+    expect_refusal(OP_TOKENS, attrs, 1, &image, "1 before number 13 of 3x4");
+    attrs.grid_h = 3;
+    attrs.grid_w = 4;
+    expect_refusal(OP_POSITION, attrs, 1, &image, "3x4 tokens are not 1 and a grid of 3x4");
+    attrs.grid_h = attrs.grid_w = 1 << 16;
+    attrs.tokens = 0;
+    expect_refusal(OP_POSITION, attrs, 1, &vast, "a grid of 65536x65536");
+}
+
 static void new_parameters_have_their_roles(void **state)
 {
     (void)state;
@@ -277,6 +300,7 @@ int main(void)
         cmocka_unit_test(joins_and_vectors),
         cmocka_unit_test(parameters_and_costs),
         cmocka_unit_test(pieces_and_products),
+        cmocka_unit_test(tokens_that_are_none_are_refused),
         cmocka_unit_test(new_parameters_have_their_roles),
         cmocka_unit_test(shapes_choose_their_kernels),
     };
