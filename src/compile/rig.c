@@ -187,7 +187,7 @@ void rig_way_destroy(struct rig_way *way)
     mem_free(way);
 }
 
-static const double patience = 0.1, whole = 0.85; /* seconds; of the cores that a call could have */
+static const double patience = 0.1 / RIG_PART, whole = 0.85; /* seconds; of the cores that a call could have */
 
 /* Whether a call had its cores to itself. A call that is over sooner than workers go to sleep has had them. */
 static bool run_undisturbed(struct rig_way *way, double *seconds)

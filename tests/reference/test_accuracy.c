@@ -55,20 +55,21 @@ static char *make_part(const char *data)
 
 static void drop_part(char *folder)
 {
+    if (!folder)
+        return;
     char *command = mem_format("rm -rf '%s'", folder);
     assert_int_equal(system(command), 0);
     mem_free(command);
     mem_free(folder);
 }
 
-/* Percent, or -1 where the program gave no object with it. */
-static double evaluate(const char *build, const char *data, const struct trained *of)
+/* Percent, or -1 where the program gave no object with it. part: of the images in folders, or NULL. */
+static double evaluate(const char *build, const char *data, const char *part, const struct trained *of)
 {
-    char *images = mem_format("%s/datasets/%s", data, of->data);
-    bool folders = strcmp(of->data, "cifar10") == 0;
-    char *part = EVERY > 1 && folders ? make_part(images) : NULL;
+    char *images =
+        part && strcmp(of->data, "cifar10") == 0 ? mem_string(part) : mem_format("%s/datasets/%s", data, of->data);
     char *command = mem_format("'%s/thaw' eval --json --weights '%s/models/%s' --data '%s' %s", build, data,
-                               of->weights, part ? part : images, of->words);
+                               of->weights, images, of->words);
     mem_free(images);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
@@ -78,8 +79,6 @@ static double evaluate(const char *build, const char *data, const struct trained
     double percent = status == 0 && json_is_number(top1) ? 100 * json_number_value(top1) : -1;
     json_decref(object);
     mem_free(command);
-    if (part)
-        drop_part(part);
     return percent;
 }
 
@@ -92,12 +91,15 @@ static void accuracies_are_those_told(void **state)
         print_message("SKIPPED: THAW_REAL_DATA is not set\n");
         skip();
     }
+    char *cifar10 = mem_format("%s/datasets/cifar10", data), *part = EVERY > 1 ? make_part(cifar10) : NULL;
     for (size_t i = 0; i < THAW_LENGTH(trained); i++) {
-        double percent = evaluate(build, data, &trained[i]);
+        double percent = evaluate(build, data, part, &trained[i]);
         bool good = fabs(percent - trained[i].top1) < within;
         print_message("%s: %.2f %%%s\n", trained[i].weights, percent, good ? "" : ", WRONG");
         wrong += !good;
     }
+    drop_part(part);
+    mem_free(cifar10);
     assert_int_equal(wrong, 0);
 }
 

@@ -5,6 +5,14 @@
 #include "thaw/base/parallel.h"
 #include "thaw/network/graph.h"
 
+/* What is measured is this part of what it takes to know a machine: of a program that is built with sanitizers nobody
+ * wants to know how fast it is. */
+#ifdef THAW_SANITIZED
+enum { RIG_PART = 8 };
+#else
+enum { RIG_PART = 1 };
+#endif
+
 /* What a rig runs. */
 enum rig_pass {
     RIG_FORWARD,  /* as inference does it */
@@ -29,7 +37,7 @@ void rig_way_destroy(struct rig_way *way);
 double rig_run(struct rig_way *way) THAW_NONNULL; /* once; seconds */
 /* Seconds of a call: the least of `runs` behind one that touches fresh memory; of fewer, once one takes more than `most`.
  * Where others keep the team from its cores (or its threads were put on one), calls go on until they have left off, a tenth
- * of a second at most. */
+ * of a second (over RIG_PART) at most. */
 double rig_time(struct rig_way *way, int runs, double most) THAW_NONNULL;
 
 #endif
