@@ -209,7 +209,11 @@ static const char *elect(const struct bind_index *index, const char *prefix, siz
 
 bool bind_index_next_prefix(const struct bind_index *index, char prefix[BIND_PREFIX_MAX])
 {
-    size_t length = strlen(prefix), part = 0, count = 0;
+    size_t length = strlen(prefix), part = 0, count = 0, parts = 0;
+    for (const char *dot = prefix; (dot = strchr(dot, '.')); dot++)
+        parts++;
+    if (parts == BIND_PREFIX_PARTS)
+        return false;
     const char *leader = elect(index, prefix, length, &part);
     if (!leader || length + part >= BIND_PREFIX_MAX)
         return false;

@@ -28,8 +28,8 @@ struct shape bind_index_shape(const struct bind_index *index, const struct weigh
 void bind_index_renew(struct bind_index *index) THAW_NONNULL;
 
 /* Extends a prefix ("" at first) by the next part, with its dot, that more than half of all names have behind it; false
- * where they have none. */
-enum { BIND_PREFIX_MAX = 256, BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
+ * where they have none, or it is as long as any is tried. */
+enum { BIND_PREFIX_MAX = 256, BIND_PREFIX_PARTS = 12, BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
 bool bind_index_next_prefix(const struct bind_index *index, char prefix[BIND_PREFIX_MAX]) THAW_NONNULL;
 /* Takes a prefix away from the names that have it. */
 void bind_index_strip(struct bind_index *index, const char *prefix) THAW_NONNULL;
