@@ -203,6 +203,11 @@ static bool rename_for_good(const char *from, const char *to)
     return rename(from, to) == 0 && file_sync_folder(to) && (same_folder(from, to) || file_sync_folder(from));
 }
 
+static bool renamed(const char *from, const char *to)
+{
+    return rename(from, to) == 0;
+}
+
 bool file_rename(const char *from, const char *to, struct error *error)
 {
     return rename_for_good(from, to) ||
@@ -234,17 +239,18 @@ bool file_atomic_begin(struct file_atomic *file, const char *path, struct error 
     return false;
 }
 
-bool file_atomic_commit(struct file_atomic *file, struct error *error)
+/* for_good: not even a power cut takes it back. */
+static bool commit(struct file_atomic *file, bool for_good, struct error *error)
 {
     FILE *stream = file->stream;
-    bool written = !ferror(stream) && fflush(stream) == 0 && fsync(fileno(stream)) == 0;
+    bool written = !ferror(stream) && fflush(stream) == 0 && (!for_good || fsync(fileno(stream)) == 0);
     int code = errno;
     if (fclose(stream) != 0 && written) {
         written = false;
         code = errno;
     }
     file->stream = NULL;
-    if (written && !rename_for_good(file->temporary, file->path)) {
+    if (written && !(for_good ? rename_for_good : renamed)(file->temporary, file->path)) {
         written = false;
         code = errno;
     }
@@ -259,6 +265,11 @@ bool file_atomic_commit(struct file_atomic *file, struct error *error)
     return true;
 }
 
+bool file_atomic_commit(struct file_atomic *file, struct error *error)
+{
+    return commit(file, true, error);
+}
+
 void file_atomic_abandon(struct file_atomic *file)
 {
     if (file->stream)
@@ -270,7 +281,7 @@ void file_atomic_abandon(struct file_atomic *file)
     *file = (struct file_atomic){0};
 }
 
-bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
+static bool write_atomic(const char *path, const void *data, size_t size, bool for_good, struct error *error)
 {
     struct file_atomic file;
     if (!file_atomic_begin(&file, path, error))
@@ -280,7 +291,27 @@ bool file_write_atomic(const char *path, const void *data, size_t size, struct e
         file_atomic_abandon(&file);
         return false;
     }
-    return file_atomic_commit(&file, error);
+    return commit(&file, for_good, error);
+}
+
+bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
+{
+    return write_atomic(path, data, size, true, error);
+}
+
+bool file_write_unsynced(const char *path, const void *data, size_t size, struct error *error)
+{
+    return write_atomic(path, data, size, false, error);
+}
+
+bool file_sync_all(const char *path, struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool good = fd >= 0 && syncfs(fd) == 0;
+    int code = errno;
+    if (fd >= 0)
+        close(fd);
+    return good || error_set_errno(error, ERROR_FAILED, code, "%s: cannot be synced to the disk", path);
 }
 
 /* "last.ini.4711.tmp": the process that wrote it; 0: another file. */

@@ -174,7 +174,7 @@ bool image_save_png(const struct image *image, const char *path, struct error *e
     uint8_t *png = encode_png(image, &size);
     if (!png)
         return error_set(error, ERROR_FAILED, "%s: not enough memory to write a PNG", path);
-    bool done = file_write_atomic(path, png, size, error);
+    bool done = file_write_unsynced(path, png, size, error);
     free(png);
     return done;
 }

@@ -1,5 +1,6 @@
 /* The sample datasets on disk: directory/{train,val}/CLASS/NNNN.png, and a manifest that says from what they were drawn,
- * written last, so that an interrupted writing is begun anew and a finished one is left alone. */
+ * written last, behind a sync of all the rest, so that an interrupted writing is begun anew and a finished one is left
+ * alone. */
 #include "config.h"
 
 #include <stdio.h>
@@ -125,7 +126,7 @@ bool roadsigns_write(enum roadsigns_country country, const char *directory, uint
     if (done && progress)
         progress(context, w.total, w.total);
     if (!done)
-        done = make_folders(&w, error) && write_all(&w, progress, context, error) &&
+        done = make_folders(&w, error) && write_all(&w, progress, context, error) && file_sync_all(directory, error) &&
                file_write_atomic(path, manifest, strlen(manifest), error);
     mem_free(manifest);
     mem_free(path);

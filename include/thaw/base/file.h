@@ -80,7 +80,13 @@ bool file_rename(const char *from, const char *to, struct error *error) THAW_NON
 bool file_write_atomic(const char *path, const void *data, size_t size, struct error *error)
     THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
 
-/* The same for writers that produce pieces: begin, write with stdio to *stream, then commit or abandon. */
+/* The same without syncs, which take longer than to write a small file: of many such files, that a power cut may yet empty,
+ * file_sync_all() makes sure at once, and of all else on the file system that this path is on. */
+bool file_write_unsynced(const char *path, const void *data, size_t size, struct error *error)
+    THAW_NONNULL_ARGS(1, 4) THAW_MUST_CHECK;
+bool file_sync_all(const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
+/* file_write_atomic for writers that produce pieces: begin, write with stdio to *stream, then commit or abandon. */
 struct file_atomic {
     void *stream; /* FILE * */
     char *path, *temporary;

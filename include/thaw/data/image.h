@@ -40,7 +40,7 @@ bool image_probe(struct image_header *header, const uint8_t *bytes, size_t size,
 void image_finish(struct image *image) THAW_NONNULL; /* takes a zeroed one, too */
 /* A black image; false: no memory. */
 bool image_create(struct image *image, int width, int height) THAW_NONNULL THAW_MUST_CHECK;
-/* Written atomically; RGB, 8 bit. */
+/* Written atomically, but not synced; RGB, 8 bit. */
 bool image_save_png(const struct image *image, const char *path, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 /* Steps 1 to 3 of struct preprocess: the evaluation view. out: (height, width, channels) floats. */
