@@ -19,10 +19,12 @@
 #include "thaw/source/zoo.h"
 
 static char path[] = "/tmp/thaw-heads-XXXXXX";
+static struct bind_zoo *zoo;
 
 static int make_file(void **state)
 {
     (void)state;
+    zoo = bind_zoo_create();
     int file = mkstemp(path);
     return file < 0 ? -1 : close(file);
 }
@@ -30,6 +32,7 @@ static int make_file(void **state)
 static int remove_file(void **state)
 {
     (void)state;
+    bind_zoo_destroy(zoo);
     return unlink(path);
 }
 
@@ -105,7 +108,7 @@ static struct graph *assert_opens(const struct file *file, int classes, struct b
     struct bind_identity identity;
     write_file(file);
     struct weights *weights = open_file();
-    if (!bind_recognise(weights, NULL, &identity, &error))
+    if (!bind_recognise(weights, zoo, &identity, &error))
         fail_msg("%s: %s", file->prefix, error.text);
     assert_string_equal(identity.arch, file->graph->arch);
     assert_int_equal(identity.classes, classes);
@@ -170,7 +173,7 @@ static void wrappers_inside_are_dropped(void **state)
     for (size_t i = 0; i < THAW_LENGTH(own); i++)
         assert_true(bind_index_find(&index, own[i]) >= 0);
     bind_index_finish(&index);
-    assert_false(bind_recognise(weights, NULL, &identity, &error));
+    assert_false(bind_recognise(weights, zoo, &identity, &error));
     weights_close(weights);
 }
 
