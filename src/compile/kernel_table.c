@@ -18,9 +18,9 @@
 
 enum { KEY = 256, RUNS = 3, RUNS_MANY = 2, TURNS = 12, IMAGES_MOST = 32, MANY = 5 };
 static const double macs_wanted = 3e8 / RIG_PART, floats_most = 16e6, floats_kept = 3e6; /* of one measured call */
-static const double hopeless = 1.5;                                           /* times the best: not measured further */
-static const double absurd = 5;  /* times the best on one image: not measured on more */
-static const double worth = 0.9; /* of the built-in choice's time: another is taken */
+static const double hopeless = 1.5; /* times the best: not measured further */
+static const double absurd = 5;     /* times the best on one image: not measured on more */
+static const double worth = 0.9;    /* of the built-in choice's time: another is taken */
 
 struct kernel_table {
     char *path, machine[160];

@@ -16,7 +16,15 @@
 #include "thaw/compile/rig.h"
 #include "thaw/compile/speed.h"
 
-enum { SIDE = 56, CHANNELS = 64, IMAGES = 32 / RIG_PART, VECTOR = 1024, VECTORS = 64, RUNS = 2, RUNS_SMALL = 300 / RIG_PART };
+enum {
+    SIDE = 56,
+    CHANNELS = 64,
+    IMAGES = 32 / RIG_PART,
+    VECTOR = 1024,
+    VECTORS = 64,
+    RUNS = 2,
+    RUNS_SMALL = 300 / RIG_PART
+};
 
 static const char *const pass_names[SPEED_PASSES] = {"forward", "trained", "backward"};
 

@@ -252,7 +252,8 @@ static void computing_is_in_the_seconds(void **state)
     speed.memory = 0.5e9;
     assert_true(train_cost(&slower, &request, &error));
     assert_true(slower.seconds.later > cost.seconds.later);
-    speed.memory = 1e11; /* what is kept is read in no time, so that what is saved outweighs it however fast kernels are */
+    speed.memory =
+        1e11; /* what is kept is read in no time, so that what is saved outweighs it however fast kernels are */
     assert_true(train_cost(&slower, &request, &error));
     world_set(&opened.experiment, "data.cache=f32");
     assert_true(train_cost(&cached, &request, &error));
