@@ -81,7 +81,7 @@ static void test_same(void **state)
         for (int s = 0; s < DATASET_SPLITS; s++)
             for (size_t i = 0; i < wanted->images[s].items; i++) {
                 const struct dataset_item *one = &wanted->images[s].item[i], *other = &dataset->images[s].item[i];
-                struct hash left, right, ends[2];
+                struct hash left = {0}, right = {0}, ends[2];
                 struct image image[2];
                 struct error error = {0};
                 assert_true(dataset_load(one, &image[0], &error));
