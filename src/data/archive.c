@@ -47,6 +47,7 @@ bool archive_is(const char *path)
     struct file_bytes start = {0};
     uint8_t block[TAR_BLOCK];
     bool is = file_read(&start, path, START, &unused);
+    is = is && start.size > 0;
     if (is && gunzip_probe(start.data, start.size)) {
         struct gunzip *gunzip = gunzip_create(start.data, start.size);
         is = gunzip_first(gunzip, 0, block, sizeof block, &unused) && tar_probe(block, sizeof block);
