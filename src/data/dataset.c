@@ -155,6 +155,22 @@ void dataset_note(struct dataset *dataset, const char *format, ...)
     dataset->note[dataset->notes++] = mem_string(text);
 }
 
+char *dataset_validation_list(const struct dataset *dataset)
+{
+    const struct dataset_images *images = &dataset->images[DATASET_VAL];
+    size_t root = strlen(dataset->path), size = 1, used = 0;
+    for (size_t i = 0; i < images->items; i++)
+        size += strlen(images->item[i].path) + strlen(dataset->class_name[images->item[i].label]) + 2;
+    char *text = mem_alloc(size);
+    for (size_t i = 0; i < images->items; i++) {
+        const struct dataset_item *item = &images->item[i];
+        bool below = strncmp(item->path, dataset->path, root) == 0 && item->path[root] == '/';
+        used += (size_t)snprintf(text + used, size - used, "%s\t%s\n", item->path + (below ? root + 1 : 0),
+                                 dataset->class_name[item->label]);
+    }
+    return text;
+}
+
 size_t dataset_images_of(const struct dataset *dataset, int label)
 {
     size_t count = 0;

@@ -208,29 +208,40 @@ static bool add_validation(struct dataset *dataset, const struct dataset_request
     return done;
 }
 
+static bool split(struct dataset *dataset, const struct split_plan *plan, struct error *error)
+{
+    const char *together = plan->group ? ", groups together" : "";
+    dataset->split_off = true;
+    if (plan->folds)
+        tell_more(dataset, mem_format("fold %d of %d for validation%s", plan->fold, plan->folds, together));
+    else
+        tell_more(dataset, mem_format("%g %% of each class split off for validation%s", 100 * plan->share, together));
+    return split_off(dataset, plan, error);
+}
+
 /* Validation images where none came with the data: see dataset.h. */
-static void make_validation(struct dataset *dataset, double share, uint64_t seed)
+static bool make_validation(struct dataset *dataset, const struct split_plan *plan, struct error *error)
 {
     struct dataset_images *images = dataset->images;
     dataset->own_validation = images[DATASET_VAL].items > 0;
-    bool alone = images[DATASET_TRAIN].items == 0;
+    bool alone = images[DATASET_TRAIN].items == 0, wanted = plan->share > 0 || plan->folds > 0;
     enum dataset_split other = dataset->own_validation ? DATASET_VAL : DATASET_TEST;
-    if (share > 0 && alone) { /* the only part there is: what is asked for is a part of it */
+    if (wanted && alone) { /* the only part there is: what is asked for is a part of it */
         move_part(dataset, DATASET_TRAIN, other);
         dataset->own_validation = false;
-    } else if (share > 0 && dataset->own_validation) {
+    } else if (wanted && dataset->own_validation && plan->folds) {
+        return error_set(error, ERROR_USAGE, "data.folds = %d: the data bring validation images of their own",
+                         plan->folds);
+    } else if (wanted && dataset->own_validation) {
         dataset_note(dataset, "the validation share of %g is not used: the data bring validation images of their own",
-                     share);
-        return;
-    } else if (!dataset->own_validation && images[DATASET_TEST].items > 0 && share <= 0) {
+                     plan->share);
+        return true;
+    } else if (!dataset->own_validation && images[DATASET_TEST].items > 0 && !wanted) {
         move_part(dataset, DATASET_VAL, DATASET_TEST);
         dataset->own_validation = dataset->test_validates = true;
         tell_more(dataset, mem_string("the test part serves for validation"));
     }
-    if (share > 0) {
-        split_stratified(dataset, share, seed);
-        tell_more(dataset, mem_format("%g %% of each class split off for validation", 100 * share));
-    }
+    return !wanted || split(dataset, plan, error);
 }
 
 /* A training folder that was opened alone, though others lie beside it. */
@@ -273,17 +284,46 @@ static bool enough(const struct dataset *dataset, struct error *error)
     return true;
 }
 
+static bool validate(struct dataset *dataset, const struct dataset_request *request, const struct choice *choice,
+                     const struct split_plan *plan, struct error *error)
+{
+    bool done =
+        choice->path ? add_validation(dataset, request, choice->path, error) : make_validation(dataset, plan, error);
+    if (done && plan->group && !dataset->split_off)
+        split_note_leaks(dataset, plan);
+    if (done && dataset->images[DATASET_VAL].items == 0)
+        note_beside(dataset);
+    return done;
+}
+
+/* What is asked for of a split. *plan's group is to be destroyed either way. */
+static bool read_plan(struct split_plan *plan, const struct dataset_request *request, const struct choice *choice,
+                      struct error *error)
+{
+    const char *group = request->group && *request->group ? request->group : NULL;
+    *plan = (struct split_plan){
+        .share = choice->share, .folds = request->folds, .fold = request->fold, .seed = request->seed};
+    if (plan->folds && (plan->folds < 2 || plan->fold < 1 || plan->fold > plan->folds))
+        return error_set(error, ERROR_USAGE,
+                         "data.fold = %d: a fold is one from 1 to data.folds, which is %d of 2 or more", plan->fold,
+                         plan->folds);
+    if (plan->folds && (choice->path || choice->share > 0))
+        return error_set(error, ERROR_USAGE,
+                         "data.folds and data.val both say which images validate: keep one of them");
+    plan->whole = group && strchr(group, '/');
+    plan->group = group ? pattern_create(group, error) : NULL;
+    return !group || plan->group || error_wrap(error, "data.group");
+}
+
 static bool open_all(struct dataset *dataset, const struct dataset_request *request, const struct choice *choice,
                      struct error *error)
 {
-    if (!fill(dataset, request, choice->path, error))
+    struct split_plan plan;
+    bool done = read_plan(&plan, request, choice, error) && fill(dataset, request, choice->path, error) &&
+                validate(dataset, request, choice, &plan, error);
+    pattern_destroy(plan.group);
+    if (!done)
         return false;
-    if (choice->path && !add_validation(dataset, request, choice->path, error))
-        return false;
-    if (!choice->path)
-        make_validation(dataset, choice->share, request->seed);
-    if (dataset->images[DATASET_VAL].items == 0)
-        note_beside(dataset);
     bool untaught = request->trains && dataset->images[DATASET_TRAIN].items == 0; /* which the trainer says better */
     if (!enough(dataset, error) || (!untaught && !labels_check(dataset, error)))
         return false;

@@ -250,11 +250,13 @@ static struct cursor *take_cursor(struct gunzip *gunzip, uint64_t at, uint64_t p
     return best;
 }
 
-static bool unpack_to(struct gunzip *gunzip, struct cursor *cursor, uint64_t at, uint8_t *to, size_t size,
+/* *whole: the stream can be gone on with; zlib may tell of a fault behind bytes that were all that is wanted. */
+static bool unpack_to(struct gunzip *gunzip, struct cursor *cursor, uint64_t at, uint8_t *to, size_t size, bool *whole,
                       struct error *error)
 {
     uint8_t *skipped = at > cursor->out ? mem_alloc(WINDOW) : NULL;
     bool good = true;
+    *whole = true;
     while (good && cursor->out < at + size) {
         bool before = cursor->out < at;
         uint64_t left = before ? at - cursor->out : at + size - cursor->out;
@@ -262,7 +264,8 @@ static bool unpack_to(struct gunzip *gunzip, struct cursor *cursor, uint64_t at,
         int status = step(gunzip, cursor, before ? skipped : to + (cursor->out - at), room, Z_NO_FLUSH, &got);
         if (status == Z_STREAM_END && cursor->out < at + size)
             status = Z_BUF_ERROR;
-        good = status == Z_OK || status == Z_STREAM_END || refuse(gunzip, cursor, status, error);
+        *whole = status == Z_OK;
+        good = *whole || cursor->out >= at + size || refuse(gunzip, cursor, status, error);
     }
     mem_free(skipped);
     return good;
@@ -274,13 +277,15 @@ bool gunzip_at(struct gunzip *gunzip, uint64_t at, uint8_t *to, size_t size, str
     struct cursor own = {0}, *cursor = take_cursor(gunzip, at, point->out);
     struct cursor *used = cursor ? cursor : &own;
     bool there = used->open && used->out <= at && used->out >= point->out;
-    bool good = (there || open_cursor(gunzip, used, point, error)) && unpack_to(gunzip, used, at, to, size, error);
+    bool whole = false;
+    bool good =
+        (there || open_cursor(gunzip, used, point, error)) && unpack_to(gunzip, used, at, to, size, &whole, error);
     if (!cursor) {
         close_cursor(&own);
         return good;
     }
     pthread_mutex_lock(&gunzip->mutex);
-    if (!good)
+    if (!whole)
         close_cursor(cursor);
     cursor->busy = false;
     pthread_mutex_unlock(&gunzip->mutex);

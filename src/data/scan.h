@@ -2,6 +2,7 @@
 #ifndef THAW_DATA_SCAN_H
 #define THAW_DATA_SCAN_H
 
+#include "thaw/base/pattern.h"
 #include "thaw/data/dataset.h"
 #include "tree.h"
 
@@ -33,6 +34,27 @@ void scan_folder(struct dataset *dataset, const struct tree *tree, struct tree_n
 /* Moves a share of each class from training to validation: at least one image, and at least one stays, where a class
  * has two. Depends on (seed, class name, number of images) only. */
 void split_stratified(struct dataset *dataset, double share, uint64_t seed) THAW_NONNULL;
+
+/* What is split off the training images. */
+struct split_plan {
+    double share;
+    int folds, fold;       /* the fold-th of so many, from 1; folds 0: the share */
+    struct pattern *group; /* images whose names hold the same stay together; NULL: each is alone */
+    bool whole;            /* the pattern is of the path below the dataset's, not of the file's name */
+    uint64_t seed;
+};
+/* ERROR_DATA: there are too few groups. */
+bool split_off(struct dataset *dataset, const struct split_plan *plan,
+               struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* Notes groups that have images in training and validation. */
+void split_note_leaks(struct dataset *dataset, const struct split_plan *plan) THAW_NONNULL;
+/* What an item's name or path gives; NULL: it does not match. Caller frees. */
+char *split_group_name(const struct dataset *dataset, struct pattern *pattern, const struct dataset_item *item,
+                       bool whole) THAW_NONNULL;
+/* The order in which a class's images are drawn; caller frees. */
+uint32_t *split_order(size_t count, uint64_t seed, const char *class_name) THAW_NONNULL;
+/* Moves the marked training images to validation. */
+void split_move(struct dataset *dataset, const bool *chosen) THAW_NONNULL;
 
 /* Refuses what a training would take for other classes than are meant: names that show the same, or that differ in case
  * alone between the parts; one class alone. Notes the rest. */

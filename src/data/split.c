@@ -20,36 +20,33 @@ static size_t share_of(size_t items, double share)
     return taken < items ? taken : items - 1;
 }
 
-/* Marks `taken` of the `count` images of one class. */
-static void draw(bool *chosen, size_t count, size_t taken, uint64_t seed, const char *class_name)
+uint32_t *split_order(size_t count, uint64_t seed, const char *class_name)
 {
     struct hash name = hash_bytes(class_name, strlen(class_name), (struct hash){0, 0});
     struct rng rng;
     rng_init(&rng, rng_at(seed, RNG_SPLIT, name.low), RNG_SPLIT);
-    uint32_t *order = mem_array(count, sizeof *order);
+    uint32_t *order = mem_array(count + 1, sizeof *order);
     for (size_t i = 0; i < count; i++)
         order[i] = (uint32_t)i;
     rng_shuffle(&rng, order, count);
+    return order;
+}
+
+/* Marks `taken` of the `count` images of one class. */
+static void draw(bool *chosen, size_t count, size_t taken, uint64_t seed, const char *class_name)
+{
+    uint32_t *order = split_order(count, seed, class_name);
     for (size_t i = 0; i < taken; i++)
         chosen[order[i]] = true;
     mem_free(order);
 }
 
-void split_stratified(struct dataset *dataset, double share, uint64_t seed)
+void split_move(struct dataset *dataset, const bool *chosen)
 {
     struct dataset_images *train = &dataset->images[DATASET_TRAIN], *val = &dataset->images[DATASET_VAL];
-    bool *chosen = mem_array(train->items + 1, sizeof *chosen);
-    size_t total = 0;
-    for (size_t first = 0, end; first < train->items; first = end) {
-        int label = train->item[first].label;
-        for (end = first; end < train->items && train->item[end].label == label;)
-            end++;
-        size_t taken = share_of(end - first, share);
-        draw(chosen + first, end - first, taken, seed, dataset->class_name[label]);
-        total += taken;
-    }
-    val->item = mem_array(total + 1, sizeof *val->item);
     size_t kept = 0;
+    dataset_images_finish(val);
+    val->item = mem_array(train->items + 1, sizeof *val->item);
     for (size_t i = 0; i < train->items; i++) {
         if (chosen[i])
             val->item[val->items++] = train->item[i];
@@ -57,5 +54,18 @@ void split_stratified(struct dataset *dataset, double share, uint64_t seed)
             train->item[kept++] = train->item[i];
     }
     train->items = kept;
+}
+
+void split_stratified(struct dataset *dataset, double share, uint64_t seed)
+{
+    const struct dataset_images *train = &dataset->images[DATASET_TRAIN];
+    bool *chosen = mem_array(train->items + 1, sizeof *chosen);
+    for (size_t first = 0, end; first < train->items; first = end) {
+        int label = train->item[first].label;
+        for (end = first; end < train->items && train->item[end].label == label;)
+            end++;
+        draw(chosen + first, end - first, share_of(end - first, share), seed, dataset->class_name[label]);
+    }
+    split_move(dataset, chosen);
     mem_free(chosen);
 }

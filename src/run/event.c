@@ -27,6 +27,7 @@ static const struct event_field run_fields[] = {
     FIELD("model", EVENT_FIELD_TEXT, u.run.model),
     FIELD("data", EVENT_FIELD_TEXT, u.run.data),
     FIELD("layout", EVENT_FIELD_LONG, u.run.layout),
+    FIELD("split", EVENT_FIELD_HASH, u.run.split),
     FIELD("classes", EVENT_FIELD_INT, u.run.classes),
     FIELD("batch", EVENT_FIELD_INT, u.run.batch),
     FIELD("train_images", EVENT_FIELD_INT, u.run.train_images),

@@ -30,6 +30,7 @@ void experiment_init(struct experiment *experiment)
     strcpy(experiment->model.head, "linear");
     strcpy(experiment->model.preprocess, "auto");
     experiment->data.image_memory = -1;
+    experiment->data.fold = 1;
     experiment->train.epochs = 10;
     experiment->train.batch = 32;
     experiment->train.optimizer = OPTIMIZER_SGD;
@@ -54,6 +55,9 @@ struct dataset_request experiment_data(const struct experiment *experiment)
                                     .layout = experiment->data.layout,
                                     .columns = experiment->data.columns,
                                     .pattern = experiment->data.pattern,
+                                    .group = experiment->data.group,
+                                    .folds = experiment->data.folds,
+                                    .fold = experiment->data.fold,
                                     .trains = true};
 }
 
@@ -510,6 +514,11 @@ bool experiment_check(const struct experiment *experiment, struct error *error)
         return error_set(error, ERROR_USAGE, "freeze.upto and freeze.frozen are both set: keep one of them");
     if (experiment_parse_real(e->data.val, &fraction) && (fraction <= 0 || fraction >= 1))
         return error_set(error, ERROR_USAGE, "data.val = %s: a fraction must be between 0 and 1", e->data.val);
+    if (e->data.folds > 0 && (e->data.folds < 2 || e->data.fold < 1 || e->data.fold > e->data.folds))
+        return error_set(error, ERROR_USAGE, "data.fold = %d: one from 1 to data.folds, which is %d, of 2 or more",
+                         e->data.fold, e->data.folds);
+    if (e->data.folds > 0 && e->data.val[0])
+        return error_set(error, ERROR_USAGE, "data.folds and data.val are both set: keep one of them");
     if (e->data.views > 0 && e->data.augment == AUGMENT_NONE)
         return error_set(error, ERROR_USAGE, "data.views = %d without data.augment: every view would be the same",
                          e->data.views);

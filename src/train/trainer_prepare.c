@@ -50,6 +50,19 @@ static bool check_classes(const struct dataset *dataset, struct error *error)
     return true;
 }
 
+/* What was split off is written down, so that it can be had again without the seed. */
+static bool record_split(struct trainer *trainer, struct error *error)
+{
+    if (!trainer->dataset->split_off)
+        return true;
+    char *list = dataset_validation_list(trainer->dataset), *path = rundir_file(trainer->rundir, TRAINER_SPLIT);
+    trainer->split = hash_bytes(list, strlen(list), (struct hash){0, 0});
+    bool good = file_exists(path) || file_write_atomic(path, list, strlen(list), error);
+    mem_free(path);
+    mem_free(list);
+    return good;
+}
+
 static bool prepare_data(struct trainer *trainer, struct error *error)
 {
     const struct experiment *experiment = &trainer->experiment;
@@ -60,7 +73,7 @@ static bool prepare_data(struct trainer *trainer, struct error *error)
     if (trainer->dataset->images[DATASET_TRAIN].items == 0)
         return error_set(error, ERROR_DATA, "%s: no training images, only %zu for validation", trainer->dataset->path,
                          trainer->dataset->images[DATASET_VAL].items);
-    if (!check_classes(trainer->dataset, error))
+    if (!check_classes(trainer->dataset, error) || !record_split(trainer, error))
         return false;
     trainer->at.data_hash = hash_items(trainer->dataset);
     trainer->at.classes_hash = classes_hash(trainer->dataset->class_name, (size_t)trainer->dataset->classes);

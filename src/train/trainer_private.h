@@ -22,6 +22,7 @@
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
 #define TRAINER_KERNELS "kernels"
+#define TRAINER_SPLIT   "validation.tsv" /* where it was split off: its images, with their classes */
 #define TRAINER_PARENT  "parent" /* of a fork: its run directory, the checkpoint; a line each */
 
 enum { TRAINER_COMMANDS = 1024 };
@@ -58,6 +59,7 @@ struct trainer {
     const struct recorded_command *repeated; /* that is done again now, or NULL */
 
     struct dataset *dataset;
+    struct hash split; /* of the list of validation images that were split off */
     struct graph *graph;
     struct freeze *freeze;
     struct plan_changes changes; /* of it, for undo */

@@ -90,6 +90,7 @@ static bool tell_run(struct trainer *trainer)
     snprintf(event.u.run.model, sizeof event.u.run.model, "%s", trainer->graph->arch);
     snprintf(event.u.run.data, sizeof event.u.run.data, "%.*s", EVENT_TEXT_MAX - 1, experiment->data.path);
     event.u.run.layout = mem_string(trainer->dataset->layout);
+    event.u.run.split = trainer->split;
     event.u.run.classes = trainer->dataset->classes;
     event.u.run.batch = experiment->train.batch;
     event.u.run.train_images = (int)trainer->dataset->images[DATASET_TRAIN].items;

@@ -45,6 +45,7 @@ struct dataset {
     size_t bad_count;
     bool own_validation; /* the data came with validation images, or with test images that serve as such */
     bool test_validates; /* the latter */
+    bool split_off;      /* validation images were split off the training images */
     char *layout;        /* how the data lie, in words: "class folders below train/ and val/" */
     char **note;         /* sentences: what is odd in the data, and what of it is not used */
     size_t notes;
@@ -72,6 +73,8 @@ struct dataset_request {
     enum dataset_layout layout;
     const char *columns; /* of a table: "PATH, LABEL, SPLIT, WEIGHT", names or numbers; NULL or "": found by name */
     const char *pattern; /* of names that hold their class (thaw/base/pattern.h); NULL or "": none */
+    const char *group;   /* a pattern: images whose names hold the same stay in one part; NULL or "": each is alone */
+    int folds, fold;     /* the fold-th of so many, from 1, is the validation part; folds 0: none */
     bool trains; /* a class folder without any image is no class, and one of whose files none can be read is refused */
 };
 
@@ -116,6 +119,8 @@ bool dataset_load(const struct dataset_item *item, struct image *image,
 /* The digest of an item's bytes as they are stored, undecoded; of an image file of more than `most` bytes that of its two
  * ends. false: it cannot be read, and *hash stays. */
 bool dataset_stored(const struct dataset_item *item, size_t most, struct hash *hash) THAW_NONNULL;
+/* The validation part as a list: lines of the path below the dataset's, a tab, and the class; caller frees. */
+char *dataset_validation_list(const struct dataset *dataset) THAW_NONNULL;
 /* Images of a class in a part. */
 size_t dataset_class_count(const struct dataset *dataset, enum dataset_split split, int label) THAW_NONNULL;
 /* Maps a class list (one name a line, e.g. of a trained model) onto this dataset's labels: labels are rewritten to

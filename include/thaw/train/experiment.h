@@ -60,6 +60,8 @@ struct experiment {
         enum dataset_layout layout;
         char columns[256]; /* of a table */
         char pattern[256]; /* of names that hold their class */
+        char group[256];   /* of names of images that belong together */
+        int folds, fold;   /* of cross-validation; 0: none */
         enum augment augment;
         int size;  /* input side, pixels; 0: auto */
         int views; /* augmented views an image; 0: fresh ones every epoch */

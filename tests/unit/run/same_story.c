@@ -9,7 +9,7 @@
 #include "thaw/base/mem.h"
 
 /* Whoever adds a member adds it below, too. */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct story) == 8904, "a member is new, or gone");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct story) == 9000, "a member is new, or gone");
 
 static bool same_number(double a, double b)
 {

@@ -28,6 +28,7 @@ void some_run(struct event *event)
     snprintf(event->u.run.model, sizeof event->u.run.model, "resnet20");
     snprintf(event->u.run.data, sizeof event->u.run.data, "signs \"\xc3\xa9\"");
     event->u.run.layout = mem_string("class folders below train/ and val/");
+    event->u.run.split = (struct hash){1, 2};
     event->u.run.classes = 4;
     event->u.run.batch = 8;
     event->u.run.train_images = 8 * SOME_STEPS;

@@ -514,6 +514,36 @@ static void assert_refused(const char *assignment, enum error_kind kind, const c
     assert_false(file_is_directory(status.run_path)); /* no litter among the runs */
 }
 
+/* What was split off is in the run directory, and its digest in the first event. */
+static void a_split_is_written_down(void **state)
+{
+    (void)state;
+    struct experiment experiment = world_experiment();
+    struct world_log log = {0};
+    struct error error = {0};
+    char *path = mem_format("data.path=%s/train", world.data);
+    world_set(&experiment, path);
+    world_set(&experiment, "data.val=0.25");
+    world_set(&experiment, "train.epochs=1");
+    world_run(&log, &experiment, NULL);
+    char *file = path_join(log.path, "validation.tsv"), *list = file_read_text(file, 1 << 20, &error);
+    world_must(list, &error);
+    struct hash hash = hash_bytes(list, strlen(list), (struct hash){0, 0});
+    assert_int_equal(strncmp(list, "class0/", 7), 0);
+    assert_non_null(strstr(list, "\tclass1\n"));
+    char *events = path_join(log.path, "events.jsonl"), *text = file_read_text(events, 1 << 24, &error),
+         digits[HASH_TEXT];
+    hash_text(digits, hash);
+    char *wanted = mem_format("\"split\":\"%s\"", digits);
+    assert_non_null(strstr(text, wanted));
+    mem_free(wanted);
+    mem_free(text);
+    mem_free(events);
+    mem_free(list);
+    mem_free(file);
+    mem_free(path);
+}
+
 static void what_cannot_begin(void **state)
 {
     (void)state;
@@ -607,6 +637,7 @@ int main(void)
         cmocka_unit_test(checkpoints_of_epochs_are_kept),
         cmocka_unit_test(ends_early),
         cmocka_unit_test(a_loss_that_is_no_number),
+        cmocka_unit_test(a_split_is_written_down),
         cmocka_unit_test(what_cannot_begin),
         cmocka_unit_test(undo_says_what_and_knows_its_own),
         cmocka_unit_test(scratch_trains_everything),
