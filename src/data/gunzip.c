@@ -59,11 +59,14 @@ struct gunzip *gunzip_create(const uint8_t *bytes, size_t size)
     return gunzip;
 }
 
+/* Who has it taken keeps it: `busy` is the mutex's. */
 static void close_cursor(struct cursor *cursor)
 {
     if (cursor->open)
         inflateEnd(&cursor->stream);
-    *cursor = (struct cursor){0};
+    cursor->open = false;
+    cursor->out = 0;
+    cursor->stream = (z_stream){0};
 }
 
 void gunzip_destroy(struct gunzip *gunzip)
@@ -93,9 +96,7 @@ static bool open_cursor(const struct gunzip *gunzip, struct cursor *cursor, cons
                         struct error *error)
 {
     enum { GZIP_WINDOW = MAX_WBITS + 16 };
-    bool busy = cursor->busy;
     close_cursor(cursor);
-    cursor->busy = busy;
     int status = inflateInit2(&cursor->stream, point->window ? -MAX_WBITS : GZIP_WINDOW);
     cursor->open = status == Z_OK;
     cursor->out = point->out;
