@@ -88,7 +88,7 @@ static const struct experiment_key keys[] = {
     TEXT("data", "pattern", data.pattern, "regular expression",
          "finds the class in a file's name, as (.+?)_\\d+ does by its first group"),
     TEXT("data", "group", data.group, "regular expression",
-         "images whose names hold the same, a patient or a video, stay in one part of a split"),
+         "what names of one patient or video share; a split keeps them together"),
     INT("data", "folds", data.folds, 0, 1000, "folds", "of cross-validation that the training images are split into; 0: none"),
     INT("data", "fold", data.fold, 1, 1000, "number", "which of the folds is the validation part"),
     ENUM("data", "augment", data.augment, augment_names, "none | light | standard", "random views of the training images"),
