@@ -80,7 +80,7 @@ struct event {
             double recomputed_share;      /* ... and their share of the forward pass's multiply-adds, 0..1 */
             char weights[EVENT_TEXT_MAX]; /* how the pretrained weights matched; "" without them */
             char parent[EVENT_TEXT_MAX];  /* the run and checkpoint that it was forked from; "": none */
-            struct hash split; /* of the validation images that were split off; 0: none were */
+            struct hash split;            /* of the validation images that were split off; 0: none were */
             struct metric_definitions metrics;
             char *layout,
                 *thaws; /* owned, or NULL: how the data lie; thaws to come, a line each: "5 layer4 @ lr*0.1" */
@@ -175,9 +175,9 @@ struct event {
     } u;
 };
 
-const char *event_kind_name(enum event_kind kind);    /* "step" */
-const char *event_done_name(enum event_done how);     /* "finished"; NULL past the end */
-const char *event_phase_name(enum event_phase phase); /* "validating"; NULL past the end */
+const char *event_kind_name(enum event_kind kind);               /* "step" */
+const char *event_done_name(enum event_done how);                /* "finished"; NULL past the end */
+const char *event_phase_name(enum event_phase phase);            /* "validating"; NULL past the end */
 struct event event_copy(const struct event *event) THAW_NONNULL; /* as it comes back from the file */
 void event_finish(struct event *event) THAW_NONNULL;
 
