@@ -209,13 +209,20 @@ static bool looks_otherwise(const struct match *match, char hint[2 * GRAPH_NAME_
 }
 
 /* A file can hold all that is wanted and be another architecture's still: a ResNet-34's has all tensors of a
- * ResNet-18's. */
+ * ResNet-18's, and an ECA-ResNet's, which is not known, all of a ResNet's. */
 static bool check_rest(const struct match *match, struct error *error)
 {
     char hint[2 * GRAPH_NAME_MAX];
+    struct zoo_arch room;
     const struct bind_row *first = first_row(match->report, BIND_UNEXPECTED);
-    if (!first || !looks_otherwise(match, hint))
+    if (!first)
         return true;
+    if (!looks_otherwise(match, hint)) {
+        size_t amiss = 0;
+        bool own = !zoo_find(match->graph->arch, &room); /* imported: it was made of the file */
+        size_t count = own ? 0 : bind_count_rest(match->index, match->graph, match->weights, &amiss);
+        return count == 0 || bind_refuse_rest(match->graph->arch, match->weights, count, amiss, error);
+    }
     return error_set(
         error, ERROR_WEIGHTS, "%s: not the weights of %s: %zu of its tensors have no place there, as %.80s%s",
         weights_path(match->weights), match->graph->arch, match->report->count[BIND_UNEXPECTED], first->name, hint);

@@ -83,6 +83,39 @@ static void rename_all(struct bind_index *index, const struct graph *graph, cons
     bind_index_renew(index);
 }
 
+/* Shortens *to to the parts of a dotted name that another begins with, too. */
+static void keep_shared(char *to, const char *name)
+{
+    size_t shared = 0;
+    for (size_t i = 0; to[i] && to[i] == name[i]; i++)
+        if (to[i] == '.')
+            shared = i + 1;
+    to[shared] = '\0';
+}
+
+/* What the file's library has around all of the trunk, and around the class layer: "classifier." for "classifier.1.weight",
+ * "fc." for "fc.weight", which stands alone. */
+static void note_places(struct bind_index *index, const struct graph *graph, char *const *name)
+{
+    bool any = false;
+    for (int p = 0; p < graph->params && graph->param[p].node <= graph->trunk; p++) {
+        if (graph->param[p].role == OP_ROLE_CONSTANT)
+            continue;
+        if (!any)
+            snprintf(index->inner, sizeof index->inner, "%s", name[p]);
+        keep_shared(index->inner, name[p]);
+        any = true;
+    }
+    int layer = graph_class_layer(graph);
+    if (layer < 0 || graph->node[layer].params == 0)
+        return;
+    const char *own = name[graph->node[layer].first_param], *leaf = strrchr(own, '.'), *dot = leaf;
+    while (dot && dot > own && dot[-1] != '.')
+        dot--;
+    size_t length = dot && dot > own ? (size_t)(dot - own) : leaf ? (size_t)(leaf + 1 - own) : 0;
+    snprintf(index->head, sizeof index->head, "%.*s", (int)length, own);
+}
+
 void bind_index_as_graph(struct bind_index *index, const struct graph *graph, const struct weights *weights,
                          char told[BIND_TOLD])
 {
@@ -98,6 +131,7 @@ void bind_index_as_graph(struct bind_index *index, const struct graph *graph, co
     for (size_t i = 0; i < count; i++)
         try_names(index, graph, weights, names[i], &best);
     rename_all(index, graph, &best);
+    note_places(index, graph, best.name);
     for (size_t i = 0; i < count; i++)
         dialect_free_names(names[i], graph);
     bind_index_adopt_head(index, graph, weights, told);

@@ -130,6 +130,7 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     index->name = mem_array(index->count + 1, sizeof *index->name);
     index->digest = mem_array(index->count + 1, sizeof *index->digest);
     index->follower = mem_array(index->count + 1, sizeof *index->follower);
+    index->inner[0] = index->head[0] = '\0';
     index->slots = 8;
     while (index->slots < 2 * index->count)
         index->slots *= 2;

@@ -4,6 +4,8 @@
 
 #include "thaw/source/bind.h"
 
+enum { BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
+
 /* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like; of twins
  * the first is found. */
 struct bind_index {
@@ -13,6 +15,9 @@ struct bind_index {
     size_t count;
     long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
     size_t slots; /* a power of two */
+    /* In the names of the library that the file is of, once a graph's have been given, else "": what those of the trunk
+     * begin with ("features."), and those of the class layer and its siblings ("classifier."). */
+    char inner[BIND_NAME_MAX], head[BIND_NAME_MAX];
 };
 uint64_t bind_name_digest(const char *name) THAW_NONNULL;
 void bind_index_init(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
@@ -29,7 +34,7 @@ void bind_index_renew(struct bind_index *index) THAW_NONNULL;
 
 /* Extends a prefix ("" at first) by the next part, with its dot, that more than half of all names have behind it; false
  * where they have none, or it is as long as any is tried. */
-enum { BIND_PREFIX_MAX = 256, BIND_PREFIX_PARTS = 12, BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
+enum { BIND_PREFIX_MAX = 256, BIND_PREFIX_PARTS = 12 };
 bool bind_index_next_prefix(const struct bind_index *index, char prefix[BIND_PREFIX_MAX]) THAW_NONNULL;
 /* Takes a prefix away from the names that have it. */
 void bind_index_strip(struct bind_index *index, const char *prefix) THAW_NONNULL;
@@ -47,6 +52,15 @@ void bind_index_adopt_head(struct bind_index *index, const struct graph *graph, 
                            char told[BIND_TOLD]) THAW_NONNULL;
 /* bind.c: why a tensor is of no use here, "" where its name says it, NULL where it is not known to be useless. */
 const char *bind_reason_to_ignore(const struct graph *graph, const char *name) THAW_NONNULL;
+
+/* bind_rest.c: how many tensors, once those of the graph have its names, belong to the trunk of a larger network; *first
+ * is the first, where there are any. */
+size_t bind_count_rest(const struct bind_index *index, const struct graph *graph, const struct weights *weights,
+                       size_t *first) THAW_NONNULL;
+bool bind_refuse_rest(const char *arch, const struct weights *weights, size_t count, size_t first,
+                      struct error *error) THAW_NONNULL;
+/* bind_recognise.c: which file of the same network would be read, with the line to type. */
+const char *bind_advice(const struct weights *weights) THAW_NONNULL;
 
 /* bind_order.c: where a file of Keras' does not have all of the graph's tensors by name but, one by one in the file's
  * order, as many of the same shapes, with or without head, they get the graph's names. Whether they did. */

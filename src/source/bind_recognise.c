@@ -32,6 +32,7 @@ struct comparison {
     struct bind_index index;
     struct bind_guess best;
     struct bind_identity identity; /* of the best */
+    size_t rest, first_rest;       /* tensors that the best's trunk has no place for, once it is known */
 };
 
 /* Compares with one architecture, tensor by tensor; it becomes the best where it is no worse. */
@@ -61,13 +62,14 @@ static void consider(struct comparison *comparison, const char *arch, int channe
         own.fitting += bind_param_fits(graph, p, weights_layout(weights), &shape);
     }
     int classes = count_classes(graph, weights, &index);
-    bind_index_finish(&index);
     own.head = classes > 0;
     if (!bind_guess_is_better(&comparison->best, &own)) {
         comparison->best = own;
+        comparison->rest = bind_count_rest(&index, graph, weights, &comparison->first_rest);
         comparison->identity = (struct bind_identity){.classes = classes, .channels = channels};
         snprintf(comparison->identity.arch, sizeof comparison->identity.arch, "%s", own.arch);
     }
+    bind_index_finish(&index);
     graph_destroy(graph);
 }
 
@@ -133,7 +135,7 @@ static bool any_floats(const struct weights *weights)
 }
 
 /* A file that brings its network along is imported, whatever it is. */
-static const char *advice(const struct weights *weights)
+const char *bind_advice(const struct weights *weights)
 {
     if (weights_layout(weights) == WEIGHTS_KERAS)
         return "save the whole model, model.save(\"model.keras\"): such a file says what its network is";
@@ -162,7 +164,7 @@ static bool refuse(const struct weights *weights, const struct bind_guess *best,
         error, ERROR_WEIGHTS,
         "%s: not the weights of an architecture that thaw knows: %zu tensor%s, the first is %.80s %s%s; %s",
         weights_path(weights), weights_count(weights), weights_count(weights) == 1 ? "" : "s", first->name,
-        shape_text(shape, &first->shape), nearest, advice(weights));
+        shape_text(shape, &first->shape), nearest, bind_advice(weights));
 }
 
 /* The best guess under each prefix that the names may have; the index is left without that of the guess. */
@@ -227,6 +229,8 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
     const struct bind_guess *best = &comparison.best;
     if (best->fitting == 0 || best->fitting < best->trunk)
         return refuse(weights, best, error);
+    if (comparison.rest > 0)
+        return bind_refuse_rest(best->arch, weights, comparison.rest, comparison.first_rest, error);
     *identity = comparison.identity;
     tell_twins(weights, identity);
     return true;

@@ -243,6 +243,77 @@ static void a_deeper_head_is_told_and_left_aside(void **state)
     graph_destroy(graph);
 }
 
+/* Both by recognition and under the architecture's name; what is said, NULL: the file opens. */
+static void assert_rest(const struct file *file, const char *said)
+{
+    struct error error = {.text = ""};
+    struct bind_identity identity;
+    struct bind_report report;
+    write_file(file);
+    struct weights *weights = open_file();
+    struct graph *loaded = build(file->graph->arch, file->graph->classes);
+    bool known = bind_recognise(weights, zoo, &identity, &error);
+    if (known == (said != NULL) || (said && (!strstr(error.text, said) || !strstr(error.text, "torch.onnx.export("))))
+        fail_msg("%s: %s", file->extra[0].name, known ? "recognised" : error.text);
+    bool bound = bind_weights(loaded, weights, 1, &report, &error);
+    if (bound == (said != NULL) || (said && (!strstr(error.text, said) || !strstr(error.text, path))))
+        fail_msg("%s: %s", file->extra[0].name, bound ? "bound" : error.text);
+    assert_true(bound || error.kind == ERROR_WEIGHTS);
+    bind_report_finish(&report);
+    graph_destroy(loaded);
+    weights_close(weights);
+}
+
+/* An ECA-ResNet has all tensors of a ResNet, and gates behind its blocks' convolutions. */
+static void what_is_left_of_a_larger_trunk_is_refused(void **state)
+{
+    (void)state;
+    static const struct shape one = {1, {64}}, gate = {3, {1, 1, 5}}, conv = {4, {64, 64, 3, 3}},
+                              point = {4, {7, 64, 1, 1}}, copy = {4, {16, 16, 3, 3}}, matrix = {2, {7, 64}};
+    const struct {
+        const char *arch, *prefix;
+        bool head;
+        const char *said, *name[2];
+        struct shape shape;
+    } cases[] = {
+        {"resnet20",
+         "",
+         true,
+         "2 more stand in its trunk, the first is layer1.0.se.conv.weight 1x1x5",
+         {"layer1.0.se.conv.weight", "layer1.1.se.conv.weight"},
+         gate},
+        {"resnet20",
+         "model.net.",
+         false,
+         "1 more stands in its trunk, the first is model.net.layer1.0.conv1.bias",
+         {"model.net.layer1.0.conv1.bias"},
+         one},
+        {"resnet20", "", true, "the first is layer4.0.conv1.weight", {"layer4.0.conv1.weight"}, conv},
+        {"resnet20", "", true, "the first is norm_pre.weight", {"norm_pre.weight", "norm_pre.bias"}, one},
+        {"mobilenet_v2", "", true, "the first is features.19.0.weight", {"features.19.0.weight"}, conv},
+        {"densenet121", "", false, "the first is features.norm6.weight", {"features.norm6.weight"}, one},
+        {"alexnet", "", false, "the first is classifier.2.weight", {"classifier.2.weight"}, one},
+        /* other heads, a decoder beside, an optimiser's and an average's copies, tables */
+        {"alexnet", "", false, NULL, {"classifier.7.weight", "classifier.7.bias"}, one},
+        {"resnet20", "", true, NULL, {"other.weight", "loss.weight"}, matrix},
+        {"resnet20", "", false, NULL, {"decoder.0.weight"}, conv},
+        {"resnet20", "encoder.", true, NULL, {"decoder.0.weight", "encoder.side.weight"}, point},
+        {"resnet20", "", true, NULL, {"ema.layer1.0.conv1.weight", "ema.layer1.1.conv2.weight"}, copy},
+        {"resnet20", "", true, NULL, {"layer1.0.attn_mask", "layer1.0.conv1.total_ops"}, one},
+        {"resnet20", "", true, NULL, {"mean", "std"}, {4, {1, 3, 1, 1}}},
+    };
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        struct graph *graph = build(cases[i].arch, 10);
+        struct file file = {.graph = graph, .prefix = cases[i].prefix, .own_head = cases[i].head};
+        for (int e = 0; e < 2 && cases[i].name[e]; e++) {
+            file.extra[e].name = cases[i].name[e];
+            file.extra[e].shape = cases[i].shape;
+        }
+        assert_rest(&file, cases[i].said);
+        graph_destroy(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +321,7 @@ int main(void)
         cmocka_unit_test(wrappers_inside_are_dropped),
         cmocka_unit_test(a_linear_layer_is_the_head_whatever_its_name),
         cmocka_unit_test(a_deeper_head_is_told_and_left_aside),
+        cmocka_unit_test(what_is_left_of_a_larger_trunk_is_refused),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
