@@ -42,13 +42,17 @@ TOLERANCE = 1e-4
 TIMM_NAMES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "timm_names.txt")
 
 
+# what timm gives to a model only where it loads its weights, too
+AS_TRAINED = {"fbnetc_100": {"bn_eps": 1e-3}}
+
+
 def timm_names():
     with open(TIMM_NAMES) as file:
         return [name for line in file if not line.startswith("#") for name in line.split()]
 
 
 BLOCKS = ("BasicBlock", "Bottleneck", "InvertedResidual", "EdgeResidual", "DepthwiseSeparableConv", "MBConvBlock",
-          "ResNetBottleNeckLayer", "ResNetBasicLayer", "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual",
+          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "ResNetBottleNeckLayer", "ResNetBasicLayer", "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual",
           "EfficientNetBlock")
 
 
@@ -321,7 +325,7 @@ def parts(args):
     """(part, model, the architecture that thaw should tell or None for any, maker)"""
     extra = [m[len("timm/"):] for m in args.models if m.startswith("timm/")]
     for name in extra or timm_names():
-        yield "timm", name, None, lambda n=name: timm.create_model(n)
+        yield "timm", name, None, lambda n=name: timm.create_model(n, **AS_TRAINED.get(n, {}))
     for part, models in (("efficientnet_pytorch", efficientnet_pytorch_models), ("transformers", transformers_models),
                          ("wrapped", wrapped_models), ("fastai", fastai_models), ("tutorials", tutorial_models)):
         for name, make in models():

@@ -88,7 +88,7 @@ const struct dialect dialects_timm[] = {
      .archs = "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 timm_efficientnet_b5 "
               "efficientnet_es efficientnet_em efficientnet_el "
               "efficientnetv2_rw_* efficientnet_lite0 tf_efficientnet_* tf_efficientnetv2_* mobilenet_v2 mobilenetv2_* "
-              "mnasnet*",
+              "mnasnet0_* mnasnet1_*",
      .roles = true,
      DIALECT_RULES(efficientnet)},
     {.library = "timm",
