@@ -108,7 +108,7 @@ static void installed_facts(void **state)
     }
     assert_int_equal(torchvision, 95);
     assert_int_equal(keras, 38);
-    assert_int_equal(timm, 44);
+    assert_int_equal(timm, 92);
     assert_int_equal(heads, 114);
     assert_int_equal(hashes, 129);
     assert_int_equal(defaults, 90);

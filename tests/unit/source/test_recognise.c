@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,6 +17,7 @@
 #include "src/source/bind_private.h"
 #include "src/source/dialect/dialect.h"
 #include "src/weights/format.h"
+#include "thaw/shelf/catalog.h"
 #include "thaw/source/zoo.h"
 
 /* What the reader below lists. */
@@ -139,14 +141,22 @@ static void every_dialect_is_known(void **state)
     bind_zoo_destroy(zoo);
 }
 
-static const struct dialect *find_dialect(const char *library, const char *arch)
+/* Of the library whose names the file has; NULL: the zoo's own, as torchvision's. */
+static const struct dialect *dialect_of(const char *library, const char *arch)
 {
     const struct dialect *dialect;
     for (size_t d = 0; (dialect = dialect_at(d)); d++)
         if (strcmp(dialect->library, library) == 0 && dialect_covers(dialect, arch))
             return dialect;
-    fail_msg("%s has no names for %s", library, arch);
     return NULL;
+}
+
+static const struct dialect *find_dialect(const char *library, const char *arch)
+{
+    const struct dialect *dialect = dialect_of(library, arch);
+    if (!dialect)
+        fail_msg("%s has no names for %s", library, arch);
+    return dialect;
 }
 
 /* The same tensors in networks that pad and norm otherwise: the file's name decides, then the folders', as those of a
@@ -188,6 +198,52 @@ static void the_path_tells_twins_apart(void **state)
     }
     graph_destroy(graph);
     bind_zoo_destroy(zoo);
+}
+
+/* Under the names of its source's library and the name of its file, a set of weights opens as its row says. */
+static void the_catalogs_files_open_as_their_rows_say(void **state)
+{
+    (void)state;
+    static const char byte;
+    struct error error;
+    char installed[512];
+    const char *source = getenv("srcdir");
+    snprintf(installed, sizeof installed, "%s/catalog", source ? source : ".");
+    struct catalog *catalog =
+        catalog_open(&(struct catalog_places){installed, "/nonexistent", "/nonexistent", "/nonexistent"}, &error);
+    if (!catalog)
+        fail_msg("%s", error.text);
+    struct bind_zoo *zoo = bind_zoo_create();
+    size_t rows, seen = 0;
+    const struct catalog_row *row = catalog_rows(catalog, &rows);
+    for (size_t i = 0; i < rows; i++) {
+        struct bind_identity identity;
+        if (strcmp(row[i].source, "keras") == 0 || !strstr(row[i].file, ".pt"))
+            continue;
+        struct graph *graph = zoo_outline(row[i].arch, &(struct zoo_options){0}, &error);
+        if (!graph)
+            fail_msg("[%s]: %s", row[i].name, error.text);
+        const struct dialect *dialect = dialect_of(row[i].source, row[i].arch);
+        char **names = dialect ? dialect_names(dialect, graph) : NULL;
+        listed.graph = graph;
+        listed.name = names;
+        listed.head = row[i].classes > 0;
+        listed.prefix = "";
+        struct weights *weights = weights_open_memory_as(&as_torch, &byte, (size_t)1 << 40, row[i].file, &error);
+        assert_non_null(weights);
+        if (!bind_recognise(weights, zoo, &identity, &error))
+            fail_msg("[%s]: %s", row[i].name, error.text);
+        if (strcmp(identity.arch, row[i].arch) != 0 || identity.classes != row[i].classes)
+            fail_msg("[%s]: %s, %d classes", row[i].name, identity.arch, identity.classes);
+        seen++;
+        weights_close(weights);
+        dialect_free_names(names, graph);
+        listed.name = NULL;
+        graph_destroy(graph);
+    }
+    assert_true(seen >= 190);
+    bind_zoo_destroy(zoo);
+    catalog_close(catalog);
 }
 
 /* What libraries call some layers, where the rules reckon: numbers that are shifted, stages that are told by strides alone. */
@@ -315,6 +371,7 @@ int main(void)
         cmocka_unit_test(every_architecture_is_its_own),
         cmocka_unit_test(every_dialect_is_known),
         cmocka_unit_test(the_path_tells_twins_apart),
+        cmocka_unit_test(the_catalogs_files_open_as_their_rows_say),
         cmocka_unit_test(layers_have_the_names_that_libraries_give_them),
         cmocka_unit_test(a_linear_layer_over_a_map_may_be_a_convolution),
         cmocka_unit_test(widths_outside_the_table_are_found),
