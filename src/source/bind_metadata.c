@@ -1,7 +1,8 @@
-/* What our own files say in their metadata: preprocessing and class names. Called by load, by the checkpoints and by
+/* What files say in their metadata, our own and what others save: preprocessing and class names. Called by load, by the checkpoints and by
  * whoever names classes. */
 #include "config.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +60,28 @@ static char **names_of_onnx(const struct weights *weights, int *count)
     return names;
 }
 
+/* ["ant", "bee"], what a checkpoint of PyTorch's has beside its model. */
+static char **names_of_torch(const struct weights *weights, int *count)
+{
+    json_t *list = json_loads(weights_metadata(weights, WEIGHTS_TORCH_NAMES), 0, NULL);
+    size_t names = json_array_size(list);
+    char **name = mem_array(names + 1, sizeof *name);
+    *count = (int)names;
+    for (size_t i = 0; i < names; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        name[i] = mem_string(text ? text : "");
+    }
+    json_decref(list);
+    if (names > 0)
+        return name;
+    mem_free(name);
+    return NULL;
+}
+
 char **bind_class_names(const struct weights *weights, int *count)
 {
+    if (weights_metadata(weights, WEIGHTS_TORCH_NAMES))
+        return names_of_torch(weights, count);
     if (weights_metadata(weights, WEIGHTS_ONNX_NAMES))
         return names_of_onnx(weights, count);
     const char *text = weights_metadata(weights, BIND_KEY_CLASS_NAMES);

@@ -5,6 +5,7 @@
 #include "torch_state.h"
 
 #include "torch_modules.h"
+#include "torch_names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +239,7 @@ bool torch_state_add(struct weights *weights, const struct pickle_value *object,
     struct state state = {.value = NULL};
     if (!find_state(object, 0, &state))
         return refuse_object(object, error);
-    return torch_is_module(state.value) ? add_module(weights, &state, memory, error)
-                                        : add_dict(weights, state.value, error);
+    bool module = torch_is_module(state.value);
+    torch_names_add(weights, object, module ? state.value : NULL);
+    return module ? add_module(weights, &state, memory, error) : add_dict(weights, state.value, error);
 }

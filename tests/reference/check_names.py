@@ -354,7 +354,7 @@ def check_names(args, line, arch, make):
         if arch and shown["arch"] != arch:
             line["fault"] += " recognised as " + shown["arch"]
     except RuntimeError as problem:
-        line["unknown"] = "not the weights of an architecture" in str(problem)
+        line["unknown"] = "thaw knows" in str(problem) or "thaw does not know" in str(problem)
         line["fault"] = str(problem).replace(path + ": ", "")[:120]
     finally:
         os.remove(path)

@@ -52,6 +52,7 @@ const char *weights_metadata(const struct weights *weights, const char *key) THA
 #define WEIGHTS_ONNX_NAMES    "onnx.names"   /* "{0: 'ant', 1: 'bee'}" */
 #define WEIGHTS_ONNX_TASK     "onnx.task"    /* "classify" */
 #define WEIGHTS_TORCH_LAYERS  "torch.layers" /* JSON: the layers of a whole Sequential, in order */
+#define WEIGHTS_TORCH_NAMES   "torch.names"  /* JSON: class names, in the order of the logits */
 #define WEIGHTS_NOTE          "note"         /* a sentence */
 /* Whether JSON that came out of the file takes, once parsed, no more than four times the file's size (and 1 MiB). To be
  * asked before it is parsed. */

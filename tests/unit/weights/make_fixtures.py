@@ -219,14 +219,23 @@ def ultralytics(net, key):
     }
 
 
-def learner(net):
-    """As fastai's Learner.export: an object whose attributes are the model and much else."""
+def learner(net, deep=False):
+    """As fastai's Learner.export: an object whose attributes are the model and much else. deep: with the class names where
+    fastai 2 has them, in the transform of a dataset of a loader."""
     made = class_of("fastai.learner", "Learner")()
     made.path = pathlib.PurePosixPath("models")
     made.opt_func = functools.partial(class_of("fastai.optimizer", "Adam"), lr=0.1)
     made.cbs = class_of("fastcore.foundation", "L", list)([1, 2])
     made.dls = class_of("fastai.data.core", "DataLoaders")()
-    made.dls.vocab = ["ant", "bee"]
+    if deep:
+        items, vocab = type(made.cbs)(), class_of("fastai.data.transforms", "CategoryMap")()
+        categorize = class_of("fastai.data.transforms", "Categorize")()
+        items.items, vocab.items, vocab.o2i = ["ant", "bee"], items, collections.defaultdict(int, {"ant": 0, "bee": 1})
+        categorize.vocab, loader = vocab, class_of("fastai.data.core", "TfmdDL")()
+        loader.dataset, loader.bs = categorize, 64
+        made.dls.loaders = [loader]
+    else:
+        made.dls.vocab = ["ant", "bee"]
     made.model = net
     return made
 
@@ -299,7 +308,7 @@ def main():
     save(f"{to}/ultralytics.pt", ultralytics(filled(torch.nn.Linear(2, 1)), "ema"))
     save_zip(f"{to}/ultralytics_last.pt", ultralytics(filled(torch.nn.Linear(2, 1)), "model"))
     save(f"{to}/learner.pkl", learner(filled(torch.nn.Linear(2, 1))))
-    save(f"{to}/learner_protocol4.pkl", learner(filled(torch.nn.Linear(2, 1))), protocol=4)
+    save(f"{to}/learner_protocol4.pkl", learner(filled(torch.nn.Linear(2, 1)), deep=True), protocol=4)
     save_zip(f"{to}/lightning.ckpt", lightning())
     save_zip(f"{to}/whole.tmp", Lenet())
     pack_anew(f"{to}/lenet_module.pth", f"{to}/whole.tmp", "lenet/")

@@ -277,6 +277,8 @@ static void test_modules_in_checkpoints(void **state)
         assert_int_equal(weights_count(weights), 2);
         check_counting(weights, cases[i].weight, cases[i].type, "1x2");
         assert_true(cases[i].note ? note && strstr(note, cases[i].note) : !note);
+        const char *names = weights_metadata(weights, WEIGHTS_TORCH_NAMES);
+        assert_true(cases[i].note ? names && !strcmp(names, "[\"ant\",\"bee\"]") : !names);
         weights_close(weights);
     }
 }
