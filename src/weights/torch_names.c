@@ -9,16 +9,19 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "thaw/base/hash.h"
 #include "thaw/base/mem.h"
 #include "torch_modules.h"
 
-enum { NAMES_MAX = 1 << 16, NAME_BYTES_MAX = 512, BYTES_MAX = 1 << 20, STEPS_MAX = 1 << 18, QUEUE_MAX = 1 << 14 };
+enum { NAMES_MAX = 1 << 16, NAME_BYTES_MAX = 512, STEPS_MAX = 1 << 18, QUEUE_MAX = 1 << 12 };
+enum { BYTES_A_NAME = 160, BYTES_A_LETTER = 8 }; /* about what Jansson takes, and the text made of it */
 
 static const char *const keys[] = {"vocab", "classes", "class_names", "names", "class_to_idx", "idx_to_class"};
 
 struct search {
-    size_t steps; /* left */
-    const struct pickle_value **queue;
+    size_t steps, memory;              /* left */
+    const struct pickle_value **queue; /* [QUEUE_MAX] */
+    const struct pickle_value **seen;  /* [2 * QUEUE_MAX], a table of what has been in the queue */
     size_t first, end;
 };
 
@@ -64,7 +67,7 @@ static bool fill(struct names *names, const struct pickle_value *from)
 }
 
 /* As a JSON array, or NULL; free with free(). */
-static char *text_of(const struct names *names)
+static char *text_of(const struct names *names, size_t memory)
 {
     json_t *list = json_array();
     size_t bytes = 0;
@@ -72,7 +75,7 @@ static char *text_of(const struct names *names)
     for (size_t i = 0; i < names->count && good; i++) {
         size_t size = names->name[i]->text.size;
         bytes += size;
-        good = size > 0 && size <= NAME_BYTES_MAX && bytes <= BYTES_MAX &&
+        good = size > 0 && size <= NAME_BYTES_MAX && bytes <= memory / BYTES_A_LETTER &&
                json_array_append_new(list, json_stringn((const char *)names->name[i]->text.bytes, size)) == 0;
     }
     char *text = good ? json_dumps(list, JSON_COMPACT) : NULL;
@@ -91,21 +94,32 @@ static char *read_names(struct search *search, const struct pickle_value *value)
     bool dict = value && value->kind == PICKLE_DICT,
          list = value && (value->kind == PICKLE_LIST || value->kind == PICKLE_TUPLE);
     size_t count = dict ? value->list.count / 2 : list ? value->list.count : 0;
-    if (count < 2 || count > NAMES_MAX || !charge(search, count))
+    if (count < 2 || count > NAMES_MAX || count > search->memory / 2 / BYTES_A_NAME || !charge(search, count))
         return NULL;
     struct names names = {.name = mem_array(count, sizeof *names.name), .count = count};
-    char *text = fill(&names, value) ? text_of(&names) : NULL;
+    char *text = fill(&names, value) ? text_of(&names, search->memory / 2) : NULL;
     mem_free(names.name);
     return text;
 }
 
 /* --- the search, from the top down --- */
 
+/* fastai's learners, loaders and callbacks all hold each other. */
+static bool is_seen(struct search *search, const struct pickle_value *value)
+{
+    size_t slots = 2 * QUEUE_MAX, slot = hash_bytes(&value, sizeof value, (struct hash){0, 0}).low % slots;
+    while (search->seen[slot] && search->seen[slot] != value)
+        slot = (slot + 1) % slots;
+    bool seen = search->seen[slot] == value;
+    search->seen[slot] = value;
+    return seen;
+}
+
 static void enqueue(struct search *search, const struct pickle_value *value)
 {
     bool holds = value->kind == PICKLE_DICT || value->kind == PICKLE_LIST || value->kind == PICKLE_TUPLE ||
                  value->kind == PICKLE_OBJECT;
-    if (holds && search->end < QUEUE_MAX)
+    if (holds && search->end < QUEUE_MAX && !is_seen(search, value))
         search->queue[search->end++] = value;
 }
 
@@ -144,9 +158,13 @@ static char *find_names(struct search *search, const struct pickle_value *object
     return NULL;
 }
 
-void torch_names_add(struct weights *weights, const struct pickle_value *object, const struct pickle_value *model)
+void torch_names_add(struct weights *weights, const struct pickle_value *object, const struct pickle_value *model,
+                     size_t memory)
 {
-    struct search search = {.steps = STEPS_MAX, .queue = mem_array(QUEUE_MAX, sizeof *search.queue)};
+    struct search search = {.steps = STEPS_MAX,
+                            .memory = memory,
+                            .queue = mem_array(QUEUE_MAX, sizeof *search.queue),
+                            .seen = mem_array(2 * QUEUE_MAX, sizeof *search.seen)};
     const struct pickle_value *own = model ? pickle_attributes(model) : NULL,
                               *names = own ? pickle_find(own, "names") : NULL;
     char *text = names ? read_names(&search, names) : NULL;
@@ -156,4 +174,5 @@ void torch_names_add(struct weights *weights, const struct pickle_value *object,
         weights_add_metadata(weights, WEIGHTS_TORCH_NAMES, text);
     free(text);
     mem_free(search.queue);
+    mem_free(search.seen);
 }

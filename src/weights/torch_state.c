@@ -240,6 +240,6 @@ bool torch_state_add(struct weights *weights, const struct pickle_value *object,
     if (!find_state(object, 0, &state))
         return refuse_object(object, error);
     bool module = torch_is_module(state.value);
-    torch_names_add(weights, object, module ? state.value : NULL);
+    torch_names_add(weights, object, module ? state.value : NULL, memory);
     return module ? add_module(weights, &state, memory, error) : add_dict(weights, state.value, error);
 }

@@ -147,6 +147,9 @@ def modules():
         "ema": b"}(" + text(b"model") + b"N" + text(b"ema") + sequential + b"u",
         "learner": b"cfastai.learner\nLearner\n)\x81}(" + text(b"opt") + b"cfunctools\npartial\nc__builtin__\ngetattr\n\x85R}b"
         + text(b"model") + linear + b"ub",
+        "names": b"}(" + text(b"model") + linear + text(b"names") + b"}(K\0" + text(b"a") + b"K\1" + text(b"b") + b"uu",
+        "vocab": b"}(" + text(b"model") + linear + text(b"dls") + b"cm\nD\n)\x81q\2}(" + text(b"loaders") + b"](h\2e" + text(b"vocab")
+        + b"cm\nMap\n)\x81}(" + text(b"items") + b"](" + text(b"a") + text(b"b") + b"eububu",
         "slots": b"cm\nN\n)\x81}(" + text(b"_parameters") + dict_of([(b"w", floats)]) + text(b"_modules") + b"}u}\x86b",
         "of_args": b"cm\nreduce_module\n}(" + text(b"_parameters") + dict_of([(b"w", floats)]) + text(b"_modules") + b"}u\x85R",
         "subclass": b"cm\nDict\n)\x81(" + text(b"w") + floats + b"u",
