@@ -153,7 +153,8 @@ static struct graph *build_and_bind(const struct load_request *request, struct s
     struct graph *graph = build(request, source, error);
     bool ready = graph != NULL;
     if (ready && weights) {
-        graph->preprocess_basis = PREPROCESS_USUAL;
+        if (graph->preprocess_basis != PREPROCESS_GUESSED) /* by the architecture, which has no usual weights */
+            graph->preprocess_basis = PREPROCESS_USUAL;
         bind_usual_preprocess(graph, weights);
         take_said(graph, source);
         ready = bind_weights(graph, weights, request->seed, report, error);

@@ -52,7 +52,7 @@ def timm_names():
 
 
 BLOCKS = ("BasicBlock", "Bottleneck", "InvertedResidual", "EdgeResidual", "DepthwiseSeparableConv", "MBConvBlock",
-          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "ResNetBottleNeckLayer", "ResNetBasicLayer", "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual",
+          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "HighPerfGpuBlock", "ResNetBottleNeckLayer", "ResNetBasicLayer", "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual",
           "EfficientNetBlock")
 
 

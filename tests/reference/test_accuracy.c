@@ -24,6 +24,7 @@ static const struct trained {
     double top1; /* percent */
 } trained[] = {
     {"torch_zip/lenet_mnist_cuda_storages.pth", "mnist", "", 97.61},
+    {"torch_zip/lenet_mnist_whole_module_refuse.pth", "mnist", "", 98.69},
     {"safetensors/mnist.safetensors", "mnist", "", 99.16},
     {"onnx/opt-mnist.onnx", "mnist", "--preprocess unit", 98.91},
     {"keras_v3/cifar10_model.keras", "cifar10", "--preprocess unit", 71.0},

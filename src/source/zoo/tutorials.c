@@ -15,13 +15,14 @@ static const struct network {
     bool pools_all;           /* else behind the last convolution alone */
     int hidden[LINEARS_MAX];  /* 0: there is no such layer */
     float map_rate, end_rate; /* of dropout before the first linear layer and before the last */
+    bool various;             /* everybody trains their own, on pixels as they please: what is stated here is a guess */
 } networks[] = {
     /* clang-format off */
-    {{"conv1", "conv2"}, {"fc1", "fc2", "fc3"}, {6, 16}, 5, 0, OP_RELU, OP_MAX_POOL, true, {120, 84}, 0, 0},
-    {{"conv1", "conv2"}, {"fc1", NULL, "fc2"}, {32, 64}, 3, 0, OP_RELU, OP_MAX_POOL, false, {128, 0}, 0.25f, 0.5f},
-    {{"conv1", "conv2"}, {"fc1", NULL, "fc2"}, {20, 50}, 5, 0, OP_RELU, OP_MAX_POOL, true, {500, 0}, 0, 0},
-    {{"conv1", "conv2"}, {"fc1", "fc2", "fc3"}, {6, 16}, 5, 2, OP_RELU, OP_MAX_POOL, true, {120, 84}, 0, 0},
-    {{"0", "3"}, {"7", "9", "11"}, {6, 16}, 5, 2, OP_SIGMOID, OP_AVG_POOL, true, {120, 84}, 0, 0},
+    {{"conv1", "conv2"}, {"fc1", "fc2", "fc3"}, {6, 16}, 5, 0, OP_RELU, OP_MAX_POOL, true, {120, 84}, 0, 0, false},
+    {{"conv1", "conv2"}, {"fc1", NULL, "fc2"}, {32, 64}, 3, 0, OP_RELU, OP_MAX_POOL, false, {128, 0}, 0.25f, 0.5f, false},
+    {{"conv1", "conv2"}, {"fc1", NULL, "fc2"}, {20, 50}, 5, 0, OP_RELU, OP_MAX_POOL, true, {500, 0}, 0, 0, false},
+    {{"conv1", "conv2"}, {"fc1", "fc2", "fc3"}, {6, 16}, 5, 2, OP_RELU, OP_MAX_POOL, true, {120, 84}, 0, 0, true},
+    {{"0", "3"}, {"7", "9", "11"}, {6, 16}, 5, 2, OP_SIGMOID, OP_AVG_POOL, true, {120, 84}, 0, 0, true},
     /* clang-format on */
 };
 enum { CIFAR10_TUTORIAL, MNIST_EXAMPLE, MNIST_EXAMPLE_2018, LENET5, LENET5_D2L, NETWORKS };
@@ -44,6 +45,8 @@ static void build(struct graph *graph, const struct zoo_arch *arch, const struct
     const struct network *net = &networks[arch->depth];
     char name[ZOO_NAME];
     int x = 0;
+    if (net->various)
+        graph->preprocess_basis = PREPROCESS_GUESSED;
     for (int i = 0; i < CONVS_MAX; i++)
         x = add_conv(graph, net, i, x);
     if (net->map_rate > 0)
@@ -67,7 +70,7 @@ static const struct zoo_arch archs[] = {
     {"cifar10_tutorial", "Tutorial", "The network of PyTorch's CIFAR-10 tutorial", 10, 32, 32, 3, {32, 32, 3, 0, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BILINEAR}, build, CIFAR10_TUTORIAL, 0, false},
     {"mnist_example", "Tutorial", "The network of PyTorch's MNIST example", GREY(0.1307f, 0.3081f), build, MNIST_EXAMPLE, 0, false},
     {"mnist_example_2018", "Tutorial", "The network of PyTorch's MNIST example in 2018", GREY(0.1307f, 0.3081f), build, MNIST_EXAMPLE_2018, 0, false},
-    {"lenet5", "LeNet", "LeNet-5 with relu and maximum pooling (after LeCun et al. 1998)", GREY(0, 1), build, LENET5, 0, false},
+    {"lenet5", "LeNet", "LeNet-5 with relu and maximum pooling (after LeCun et al. 1998)", GREY(0.5f, 0.5f), build, LENET5, 0, false},
     {"lenet5_d2l", "LeNet", "LeNet-5 of \"Dive into Deep Learning\", with sigmoids and averages", GREY(0, 1), build, LENET5_D2L, 0, false},
 };
 /* clang-format on */
