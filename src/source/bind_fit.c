@@ -18,15 +18,20 @@
 /* What a file calls things. */
 struct naming {
     char prefix[BIND_PREFIX_MAX];
-    char *const *name; /* [params] in the file's dialect */
-    int fitting;       /* tensors of the trunk that are there under it */
+    char **name; /* [params] in the file's dialect */
+    int fitting; /* tensors of the trunk that are there under it */
 };
 
 /* The tensor of that name behind the prefix, or without it; -1: there is none. */
 static long find_behind(const struct bind_index *index, const char *prefix, const char *name)
 {
+    if (!prefix[0])
+        return bind_index_find(index, name);
     char full[BIND_PREFIX_MAX + BIND_NAME_MAX];
-    snprintf(full, sizeof full, "%s%s", prefix, name);
+    size_t before = strlen(prefix), behind = strnlen(name, BIND_NAME_MAX - 1);
+    memcpy(full, prefix, before);
+    memcpy(full + before, name, behind);
+    full[before + behind] = '\0';
     long found = bind_index_find(index, full);
     return found >= 0 ? found : bind_index_find(index, name);
 }
@@ -44,7 +49,7 @@ static int count_fitting(const struct bind_index *index, const struct graph *gra
 
 /* Under each prefix with those names; *best is changed where more is there than under it. */
 static void try_names(const struct bind_index *index, const struct graph *graph, const struct weights *weights,
-                      char *const *name, struct naming *best)
+                      char **name, struct naming *best)
 {
     struct naming own = {.name = name};
     do {
@@ -54,19 +59,36 @@ static void try_names(const struct bind_index *index, const struct graph *graph,
     } while (bind_index_next_prefix(index, own.prefix));
 }
 
-/* The names of every dialect that covers the graph, its own first; the caller frees them. */
-enum { DIALECTS_MAX = 16 };
-static size_t list_names(const struct graph *graph, char **names[DIALECTS_MAX])
+static char **own_names(const struct graph *graph)
 {
-    const struct dialect *dialect;
-    size_t count = 1;
-    names[0] = mem_array((size_t)graph->params + 1, sizeof *names[0]);
+    char **names = mem_array((size_t)graph->params + 1, sizeof *names);
     for (int p = 0; p < graph->params; p++)
-        names[0][p] = mem_string(graph->param[p].name);
-    for (size_t d = 0; count < DIALECTS_MAX && (dialect = dialect_at(d)); d++)
-        if (dialect_covers(dialect, graph->arch))
-            names[count++] = dialect_names(dialect, graph);
-    return count;
+        names[p] = mem_string(graph->param[p].name);
+    return names;
+}
+
+/* Under the graph's own names, then under those of each dialect that covers it, until every tensor of the trunk is found;
+ * returns the best naming, whose names the caller frees. */
+static struct naming find_naming(const struct bind_index *index, const struct graph *graph,
+                                 const struct weights *weights)
+{
+    char **kept = own_names(graph);
+    struct naming best = {.name = kept};
+    int trunk = 0;
+    while (trunk < graph->params && graph->param[trunk].node <= graph->trunk)
+        trunk++;
+    try_names(index, graph, weights, kept, &best);
+    const struct dialect *dialect;
+    for (size_t d = 0; best.fitting < trunk && (dialect = dialect_at(d)); d++) {
+        if (!dialect_covers(dialect, graph->arch))
+            continue;
+        char **names = dialect_names(dialect, graph);
+        try_names(index, graph, weights, names, &best);
+        bool better = best.name == names;
+        dialect_free_names(better ? kept : names, graph);
+        kept = better ? names : kept;
+    }
+    return best;
 }
 
 /* Found before anything is renamed: what is one layer's name here may be another's there. */
@@ -125,14 +147,9 @@ void bind_index_as_graph(struct bind_index *index, const struct graph *graph, co
             bind_index_adopt_head(index, graph, weights, told);
         return;
     }
-    char **names[DIALECTS_MAX];
-    size_t count = list_names(graph, names);
-    struct naming best = {.name = names[0]};
-    for (size_t i = 0; i < count; i++)
-        try_names(index, graph, weights, names[i], &best);
+    struct naming best = find_naming(index, graph, weights);
     rename_all(index, graph, &best);
     note_places(index, graph, best.name);
-    for (size_t i = 0; i < count; i++)
-        dialect_free_names(names[i], graph);
+    dialect_free_names(best.name, graph);
     bind_index_adopt_head(index, graph, weights, told);
 }
