@@ -164,7 +164,7 @@ static void build(struct graph *graph, const struct zoo_arch *arch, const struct
     graph_begin_stage(graph, "fc");
     x = graph_add_unary(graph, "global_pool", OP_GLOBAL_AVG_POOL, x);
     graph_mark_trunk(graph, x);
-    graph_add_linear(graph, "fc", x, options->classes);
+    graph_add_conv(graph, "fc", x, options->classes, 1, 1, 0, 1, true);
 }
 
 /* clang-format off */
