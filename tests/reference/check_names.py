@@ -52,7 +52,7 @@ def timm_names():
 
 
 BLOCKS = ("BasicBlock", "Bottleneck", "InvertedResidual", "EdgeResidual", "DepthwiseSeparableConv", "MBConvBlock",
-          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "ResNetBottleNeckLayer", "ResNetBasicLayer",
+          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "DlaBottle2neck", "Bottle2neck", "ResNetBottleNeckLayer", "ResNetBasicLayer",
           "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual", "EfficientNetBlock")
 
 
@@ -66,7 +66,7 @@ def last_norms(model):
 
 
 # of networks whose branches are not added to much: there a relu's kinks make the depth chaotic, and norms keep off them
-CHAOTIC = ("HighPerfGpuBlock", "UniversalInvertedResidual")
+CHAOTIC = ("HighPerfGpuBlock", "UniversalInvertedResidual", "SelecSlsBlock")
 
 
 def randomise(model, x):
