@@ -252,6 +252,7 @@ static const struct {
     {"mobilenetv4_conv_small", 3774024, 0},
     {"mobilenetv4_conv_medium", 9715512, 0},
     {"mobilenetv4_conv_large", 32590864, 0},
+    {"mobilenetv4_conv_aa_medium", 9715512, 0},
     {"mobilenetv4_conv_aa_large", 32590864, 0},
     {"dla34", 15742104, 0},
     {"dla46_c", 1301400, 0},
