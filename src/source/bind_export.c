@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bind_private.h"
+#include "dialect/dialect.h"
 #include "thaw/base/mem.h"
 #include "thaw/network/graph_json.h"
 #include "thaw/source/zoo.h"
@@ -18,9 +19,43 @@ struct export
 {
     struct weights_output *tensor;
     size_t count;
-    char(*counter_name)[GRAPH_NAME_MAX + 24]; /* of the batch norms' counters */
-    float *values;                            /* all parameters, torch layout, at their native offsets */
+    char **name;         /* [params], as the library has them that loads such weights */
+    struct shape *shape; /* likewise */
+    char **counter;      /* [nodes], of the batch norms' counters, or NULL */
+    float *values;       /* all parameters, torch layout, at their native offsets */
 };
+
+/* The zoo's names are torchvision's, or those of who alone has the architecture; some have a home elsewhere. */
+static void name_all(struct export *export, const struct graph *graph)
+{
+    const struct dialect *home = dialect_home(graph->arch);
+    export->name = home ? dialect_names(home, graph) : mem_array((size_t)graph->params + 1, sizeof *export->name);
+    export->shape = mem_array((size_t)graph->params + 1, sizeof *export->shape);
+    export->counter = mem_array((size_t)graph->nodes, sizeof *export->counter);
+    for (int p = 0; p < graph->params; p++) {
+        export->shape[p] = bind_torch_shape(graph, p);
+        char *name = export->name[p];
+        if (!home)
+            export->name[p] = mem_string(bind_torch_name(graph, p));
+        if (!home || !home->member || graph->param[p].node > graph->trunk)
+            continue;
+        export->name[p] = mem_format("%s%s", home->member, name);
+        mem_free(name);
+    }
+    if (home)
+        dialect_shapes(home, graph, export->shape);
+}
+
+static void finish(struct export *export, const struct graph *graph)
+{
+    for (int n = 0; n < graph->nodes; n++)
+        mem_free(export->counter[n]);
+    dialect_free_names(export->name, graph);
+    mem_free(export->counter);
+    mem_free(export->shape);
+    mem_free_floats(export->values);
+    mem_free(export->tensor);
+}
 
 static bool check_f16(const struct graph *graph, int param, struct error *error)
 {
@@ -44,9 +79,9 @@ static bool add_param(struct export *export, const struct graph *graph, int para
         return false;
     bind_to_torch(graph, param, graph_param_values(graph, param), export->values + from->offset);
     export->tensor[export->count++] = (struct weights_output){
-        .name = bind_torch_name(graph, param),
+        .name = export->name[param],
         .type = type,
-        .shape = bind_torch_shape(graph, param),
+        .shape = export->shape[param],
         .values = export->values + from->offset,
     };
     return true;
@@ -55,8 +90,9 @@ static bool add_param(struct export *export, const struct graph *graph, int para
 /* torch.nn.BatchNorm2d's count of batches; it matters only for a cumulative average, which thaw has not. */
 static void add_counter(struct export *export, const struct graph *graph, int node)
 {
-    char *name = export->counter_name[node];
-    snprintf(name, sizeof *export->counter_name, "%s.num_batches_tracked", graph->node[node].name);
+    const char *first = export->name[graph->node[node].first_param];
+    char *name = mem_format("%.*s.num_batches_tracked", (int)(strrchr(first, '.') - first), first);
+    export->counter[node] = name;
     export->tensor[export->count++] = (struct weights_output){.name = name, .type = TENSOR_I64, .integer = 0};
 }
 
@@ -115,11 +151,11 @@ bool bind_export(const struct graph *graph, const char *path, enum tensor_type t
 {
     struct export export = {
         .tensor = mem_array((size_t)(graph->params + graph->nodes), sizeof *export.tensor),
-        .counter_name = mem_array((size_t)graph->nodes, sizeof *export.counter_name),
         .values = mem_try_floats(graph->values_count ? graph->values_count : 1),
     };
     struct zoo_arch room;
     bool good = true, has_name = zoo_find(graph->arch, &room);
+    name_all(&export, graph);
     if (!export.values)
         good = error_set(error, ERROR_FAILED, "%s: no memory for a copy of %zu values", path, graph->values_count);
     for (int n = 0; n < graph->nodes && good; n++) {
@@ -130,8 +166,6 @@ bool bind_export(const struct graph *graph, const char *path, enum tensor_type t
             add_counter(&export, graph, n);
     }
     good = good && write_file(&export, graph, path, class_names, error);
-    mem_free_floats(export.values);
-    mem_free(export.counter_name);
-    mem_free(export.tensor);
+    finish(&export, graph);
     return good;
 }

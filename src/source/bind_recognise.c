@@ -205,6 +205,21 @@ static void tell_twins(const struct weights *weights, struct bind_identity *iden
         strcpy(identity->arch, name);
 }
 
+/* Networks of timm that blur where others stride have the same tensors, and only their names tell them: not a word of their
+ * users', and not to be taken for the others. */
+static bool is_blurred(const struct weights *weights, struct error *error)
+{
+    static const char *const names[] = {"resnetblur", "densenetblur", "efficientnet_blur", "mobilenetv4_conv_blur"};
+    for (size_t i = 0; i < THAW_LENGTH(names); i++)
+        if (strstr(weights_path(weights), names[i]))
+            return !error_set(
+                error, ERROR_WEIGHTS,
+                "%s: it is called a %s, a network that blurs before it strides, which no tensor shows and "
+                "thaw does not know; if it is none, give it another name, else %s",
+                weights_path(weights), names[i], bind_advice(weights));
+    return false;
+}
+
 bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, struct bind_identity *identity,
                     struct error *error)
 {
@@ -231,6 +246,8 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
         return refuse(weights, best, error);
     if (comparison.rest > 0)
         return bind_refuse_rest(best->arch, weights, comparison.rest, comparison.first_rest, error);
+    if (is_blurred(weights, error))
+        return false;
     *identity = comparison.identity;
     tell_twins(weights, identity);
     return true;

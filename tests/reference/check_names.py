@@ -52,8 +52,8 @@ def timm_names():
 
 
 BLOCKS = ("BasicBlock", "Bottleneck", "InvertedResidual", "EdgeResidual", "DepthwiseSeparableConv", "MBConvBlock",
-          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "HighPerfGpuBlock", "ResNetBottleNeckLayer", "ResNetBasicLayer", "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual",
-          "EfficientNetBlock")
+          "UniversalInvertedResidual", "DlaBasic", "DlaBottleneck", "DlaBottle2neck", "Bottle2neck", "ResNetBottleNeckLayer", "ResNetBasicLayer",
+          "RegNetXLayer", "RegNetYLayer", "MobileNetV2InvertedResidual", "EfficientNetBlock")
 
 
 def last_norms(model):
@@ -65,16 +65,21 @@ def last_norms(model):
             yield norms[-1]
 
 
+# of networks whose branches are not added to much: there a relu's kinks make the depth chaotic, and norms keep off them
+CHAOTIC = ("HighPerfGpuBlock", "UniversalInvertedResidual", "SelecSlsBlock")
+
+
 def randomise(model, x):
     """Weights that keep the variance, norms that do something, statistics near those of x but not the same. Residual
     branches are made weaker than what they are added to: equal, they make a deep network chaotic."""
+    shift = 1.5 if any(type(m).__name__ in CHAOTIC for m in model.modules()) else 0
     for name, p in model.named_parameters():
         owner = model.get_submodule(name.rsplit(".", 1)[0]) if "." in name else model
         is_norm = isinstance(owner, torch.nn.modules.batchnorm._BatchNorm) or "LayerNorm" in type(owner).__name__
         if name.endswith(("gamma", "layer_scale", "layer_scale_parameter")):
             p.uniform_(0.1, 0.5)
         elif is_norm:
-            p.uniform_(0.7, 1.3) if name.endswith("weight") else p.uniform_(-0.2, 0.2)
+            p.uniform_(0.7, 1.3) if name.endswith("weight") else p.uniform_(shift - 0.2, shift + 0.2)
         elif p.dim() > 1:
             p.normal_(0, (1.6 / p[0].numel()) ** 0.5)
         else:

@@ -90,7 +90,8 @@ bool bind_file_preprocess(const struct weights *weights, struct preprocess *prep
 char **bind_class_names(const struct weights *weights, int *count) THAW_NONNULL THAW_MUST_CHECK;
 void bind_free_class_names(char **names, int count);
 
-/* Writes the graph's parameters home: torch names, torch layouts, as safetensors. type F32 or F16 (running statistics
+/* Writes the graph's parameters home, as safetensors: names and layouts of torchvision, or of the library that alone has the
+ * architecture. type F32 or F16 (running statistics
  * stay F32). Adds architecture, classes and preprocessing to the metadata, so that bind_recognise and bind_preprocess
  * need no guess; class_names [graph->classes] may be NULL. A value that F16 cannot hold is ERROR_WEIGHTS. */
 bool bind_export(const struct graph *graph, const char *path, enum tensor_type type, const char *const *class_names,

@@ -21,9 +21,8 @@ const struct dialect *dialect_at(size_t index)
     return NULL;
 }
 
-bool dialect_covers(const struct dialect *dialect, const char *arch)
+static bool is_listed(const char *word, const char *arch)
 {
-    const char *word = dialect->archs;
     while (*word) {
         size_t length = strcspn(word, " ");
         bool begins = length > 0 && word[length - 1] == '*';
@@ -33,6 +32,20 @@ bool dialect_covers(const struct dialect *dialect, const char *arch)
         word += strspn(word, " ");
     }
     return false;
+}
+
+bool dialect_covers(const struct dialect *dialect, const char *arch)
+{
+    return is_listed(dialect->archs, arch);
+}
+
+const struct dialect *dialect_home(const char *arch)
+{
+    const struct dialect *dialect;
+    for (size_t d = 0; (dialect = dialect_at(d)); d++)
+        if (dialect->home && is_listed(dialect->home, arch))
+            return dialect;
+    return NULL;
 }
 
 /* --- rules --- */
@@ -130,6 +143,34 @@ char **dialect_names(const struct dialect *dialect, const struct graph *graph)
     }
     mem_free(role);
     return names;
+}
+
+/* Whether a layer's name, or its role, is one of the own sides. */
+static bool is_among(const char *const *own, const char *layer)
+{
+    int number[LETTERS];
+    for (; own && *own; own++) {
+        const char *rest = match(*own, layer, number);
+        if (rest && !*rest)
+            return true;
+    }
+    return false;
+}
+
+void dialect_shapes(const struct dialect *dialect, const struct graph *graph, struct shape *shape)
+{
+    dialect_role *role = mem_array((size_t)graph->nodes, sizeof *role);
+    if (dialect->roles)
+        dialect_find_roles(graph, dialect->blocks, role);
+    for (int p = 0; p < graph->params; p++) {
+        int node = graph->param[p].node;
+        const char *layer = role[node][0] ? role[node] : graph->node[node].name;
+        if (shape[p].rank == 2 && is_among(dialect->convs, layer))
+            shape[p] = shape_make(4, (int64_t[]){shape[p].dim[0], shape[p].dim[1], 1, 1});
+        if (shape[p].rank == 3 && is_among(dialect->vectors, layer))
+            shape[p] = shape_make(1, shape[p].dim);
+    }
+    mem_free(role);
 }
 
 void dialect_free_names(char **names, const struct graph *graph)

@@ -22,6 +22,12 @@ struct dialect {
     const int *blocks;   /* for roles: blocks a stage, ended by 0; NULL: as roles.c tells them */
     const struct dialect_rule *rule;
     size_t rules;
+    /* Of the architectures those that this library alone has: their weights go home under its names, the trunk's behind
+     * `member`, where the trunk is a member of its module; NULL: none. There,
+     * what is a linear layer here may be a 1x1 convolution, and a scale of (channels, 1, 1) a vector: own sides, ended by
+     * NULL, or NULL. */
+    const char *home, *member;
+    const char *const *convs, *const *vectors;
 };
 
 /* NULL behind the last. */
@@ -29,6 +35,10 @@ const struct dialect *dialect_at(size_t index);
 bool dialect_covers(const struct dialect *dialect, const char *arch) THAW_NONNULL;
 /* The names [graph->params] of all parameters in a dialect that covers the graph; free with dialect_free_names. */
 char **dialect_names(const struct dialect *dialect, const struct graph *graph) THAW_NONNULL THAW_MUST_CHECK;
+/* In which weights of that architecture go home; NULL: in the zoo's own names. */
+const struct dialect *dialect_home(const char *arch) THAW_NONNULL;
+/* The shapes [graph->params] of all parameters as torch has them become those that the library has. */
+void dialect_shapes(const struct dialect *dialect, const struct graph *graph, struct shape *shape) THAW_NONNULL;
 void dialect_free_names(char **names, const struct graph *graph) THAW_NONNULL_ARGS(2);
 
 /* roles.c: networks of inverted residuals as roles, whatever their builder calls the layers:

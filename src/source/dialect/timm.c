@@ -83,26 +83,48 @@ static const struct dialect_rule vgg[] = {
 /* At half the widths two stages have equally many channels and no stride between them. */
 static const int small_blocks[] = {1, 2, 3, 2, 3, 0}, large_blocks[] = {1, 2, 3, 4, 2, 3, 0};
 
+static const char *const hidden_convs[] = {"hidden", NULL};
+static const char *const scales[] = {"features.{a}.{b}.layer_scale", NULL};
+static const char *const mlp_convs[] = {"features.{a}.{b}.block.3", "features.{a}.{b}.block.5", NULL};
+
 const struct dialect dialects_timm[] = {
     {.library = "timm",
      .archs = "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 timm_efficientnet_b5 "
               "efficientnet_es efficientnet_em efficientnet_el "
               "efficientnetv2_rw_* efficientnet_lite0 tf_efficientnet_* tf_efficientnetv2_* mobilenet_v2 mobilenetv2_* "
               "mnasnet0_* mnasnet1_*",
+     .home =
+         "timm_efficientnet_b5 efficientnet_es efficientnet_em efficientnet_el efficientnetv2_rw_* efficientnet_lite0 "
+         "tf_efficientnet_* tf_efficientnetv2_* mobilenetv2_*",
      .roles = true,
      DIALECT_RULES(efficientnet)},
     {.library = "timm",
      .archs = "mobilenetv3_small_* tf_mobilenetv3_small_*",
+     .home = "mobilenetv3_small_* tf_mobilenetv3_small_*",
+     .convs = hidden_convs,
      .roles = true,
      .blocks = small_blocks,
      DIALECT_RULES(mobilenet_v3)},
     {.library = "timm",
      .archs = "mobilenetv3_large_* tf_mobilenetv3_large_*",
+     .home = "mobilenetv3_large_* tf_mobilenetv3_large_*",
+     .convs = hidden_convs,
      .roles = true,
      .blocks = large_blocks,
      DIALECT_RULES(mobilenet_v3)},
-    {.library = "timm", .archs = "regnet*", DIALECT_RULES(regnet)},
-    {.library = "timm", .archs = "convnext*", DIALECT_RULES(convnext)},
+    {.library = "timm", .archs = "regnet*", .home = "regnetx_* regnety_*", DIALECT_RULES(regnet)},
+    {.library = "timm",
+     .archs = "convnext_tiny convnext_small convnext_base convnext_large convnext_xlarge convnext_large_mlp "
+              "convnext_xxlarge",
+     .home = "convnext_xlarge convnext_large_mlp convnext_xxlarge",
+     .vectors = scales,
+     DIALECT_RULES(convnext)},
+    {.library = "timm",
+     .archs = "convnext_atto convnext_femto convnext_pico convnext_nano",
+     .home = "convnext_atto convnext_femto convnext_pico convnext_nano",
+     .convs = mlp_convs,
+     .vectors = scales,
+     DIALECT_RULES(convnext)},
     {.library = "timm", .archs = "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn", DIALECT_RULES(vgg)},
     {.library = NULL},
 };

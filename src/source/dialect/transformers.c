@@ -104,7 +104,12 @@ const struct dialect dialects_transformers[] = {
     {.library = "transformers", .archs = "regnet_y_* regnety_*", DIALECT_RULES(regnet_y)},
     {.library = "transformers", .archs = "convnext*", DIALECT_RULES(convnext)},
     {.library = "transformers", .archs = "mobilenet_v1_*", DIALECT_RULES(mobilenet_v1)},
-    {.library = "transformers", .archs = "tf_mobilenet_v2_*", .roles = true, DIALECT_RULES(mobilenet_v2)},
+    {.library = "transformers",
+     .archs = "tf_mobilenet_v2_*",
+     .home = "tf_mobilenet_v2_*",
+     .member = "mobilenet_v2.",
+     .roles = true,
+     DIALECT_RULES(mobilenet_v2)},
     {.library = "transformers", .archs = "tf_efficientnet_b*", .roles = true, DIALECT_RULES(efficientnet)},
     {.library = NULL},
 };

@@ -14,17 +14,20 @@ static const struct dla_row {
     int levels[LEVELS], channels[LEVELS];
     int groups, width; /* of the bottlenecks; groups 0: blocks of two 3x3 */
     bool rooted;       /* a root adds the last block's output */
+    int scale;         /* the parts of the 3x3 convolution, as in Res2Net; 0: whole */
 } rows[] = {
-    {"dla34", {1, 1, 1, 2, 2, 1}, {16, 32, 64, 128, 256, 512}, 0, 64, false},
-    {"dla46_c", {1, 1, 1, 2, 2, 1}, {16, 32, 64, 64, 128, 256}, 1, 64, false},
-    {"dla46x_c", {1, 1, 1, 2, 2, 1}, {16, 32, 64, 64, 128, 256}, 32, 4, false},
-    {"dla60", {1, 1, 1, 2, 3, 1}, {16, 32, 128, 256, 512, 1024}, 1, 64, false},
-    {"dla60x_c", {1, 1, 1, 2, 3, 1}, {16, 32, 64, 64, 128, 256}, 32, 4, false},
-    {"dla60x", {1, 1, 1, 2, 3, 1}, {16, 32, 128, 256, 512, 1024}, 32, 4, false},
-    {"dla102", {1, 1, 1, 3, 4, 1}, {16, 32, 128, 256, 512, 1024}, 1, 64, true},
-    {"dla102x", {1, 1, 1, 3, 4, 1}, {16, 32, 128, 256, 512, 1024}, 32, 4, true},
-    {"dla102x2", {1, 1, 1, 3, 4, 1}, {16, 32, 128, 256, 512, 1024}, 64, 4, true},
-    {"dla169", {1, 1, 2, 3, 5, 1}, {16, 32, 128, 256, 512, 1024}, 1, 64, true},
+    {"dla34", {1, 1, 1, 2, 2, 1}, {16, 32, 64, 128, 256, 512}, 0, 64, false, 0},
+    {"dla46_c", {1, 1, 1, 2, 2, 1}, {16, 32, 64, 64, 128, 256}, 1, 64, false, 0},
+    {"dla46x_c", {1, 1, 1, 2, 2, 1}, {16, 32, 64, 64, 128, 256}, 32, 4, false, 0},
+    {"dla60", {1, 1, 1, 2, 3, 1}, {16, 32, 128, 256, 512, 1024}, 1, 64, false, 0},
+    {"dla60x_c", {1, 1, 1, 2, 3, 1}, {16, 32, 64, 64, 128, 256}, 32, 4, false, 0},
+    {"dla60x", {1, 1, 1, 2, 3, 1}, {16, 32, 128, 256, 512, 1024}, 32, 4, false, 0},
+    {"dla102", {1, 1, 1, 3, 4, 1}, {16, 32, 128, 256, 512, 1024}, 1, 64, true, 0},
+    {"dla102x", {1, 1, 1, 3, 4, 1}, {16, 32, 128, 256, 512, 1024}, 32, 4, true, 0},
+    {"dla102x2", {1, 1, 1, 3, 4, 1}, {16, 32, 128, 256, 512, 1024}, 64, 4, true, 0},
+    {"dla169", {1, 1, 2, 3, 5, 1}, {16, 32, 128, 256, 512, 1024}, 1, 64, true, 0},
+    {"dla60_res2net", {1, 1, 1, 2, 3, 1}, {16, 32, 128, 256, 512, 1024}, 1, 28, false, 4},
+    {"dla60_res2next", {1, 1, 1, 2, 3, 1}, {16, 32, 128, 256, 512, 1024}, 8, 4, false, 4},
 };
 /* clang-format on */
 
@@ -59,13 +62,19 @@ static int add_block(const struct making *m, const char *tree, const char *which
 {
     char prefix[ZOO_NAME], name[ZOO_NAME];
     zoo_name(prefix, "%s%s", tree, which);
-    int x = input, groups = m->row->groups, wide = channels * m->row->width / 64 * groups / 2;
+    int x = input, groups = m->row->groups, wide = channels * m->row->width / 64 * groups / 2; /* of a part */
     if (groups == 0) {
         x = add_relu(m, prefix, "relu1", add_numbered(m, prefix, 1, x, (struct zoo_conv){channels, 3, stride, 1, 0}));
         x = add_numbered(m, prefix, 2, x, (struct zoo_conv){channels, 3, 1, 1, 0});
     } else {
-        x = add_relu(m, prefix, "relu1", add_numbered(m, prefix, 1, x, (struct zoo_conv){wide, 1, 1, 1, 0}));
-        x = add_relu(m, prefix, "relu2", add_numbered(m, prefix, 2, x, (struct zoo_conv){wide, 3, stride, groups, 0}));
+        int scale = m->row->scale ? m->row->scale : 1;
+        const struct zoo_split split = {wide, scale, groups, stride, stride > 1};
+        x = add_relu(m, prefix, "relu1", add_numbered(m, prefix, 1, x, (struct zoo_conv){wide * scale, 1, 1, 1, 0}));
+        if (scale > 1)
+            x = zoo_split_convs(m->graph, prefix, x, &split);
+        else
+            x = add_relu(m, prefix, "relu2",
+                         add_numbered(m, prefix, 2, x, (struct zoo_conv){wide, 3, stride, groups, 0}));
         x = add_numbered(m, prefix, 3, x, (struct zoo_conv){channels, 1, 1, 1, 0});
     }
     x = graph_add_binary(m->graph, zoo_name(name, "%sadd", prefix), OP_ADD, x, shortcut);
@@ -164,7 +173,7 @@ static void build(struct graph *graph, const struct zoo_arch *arch, const struct
     graph_begin_stage(graph, "fc");
     x = graph_add_unary(graph, "global_pool", OP_GLOBAL_AVG_POOL, x);
     graph_mark_trunk(graph, x);
-    graph_add_linear(graph, "fc", x, options->classes);
+    graph_add_conv(graph, "fc", x, options->classes, 1, 1, 0, 1, true);
 }
 
 /* clang-format off */
@@ -180,6 +189,8 @@ static const struct zoo_arch archs[] = {
     DLA("dla102x", "DLA-X-102, 32 groups of 4", 7),
     DLA("dla102x2", "DLA-X-102, 64 groups of 4", 8),
     DLA("dla169", "DLA-169", 9),
+    DLA("dla60_res2net", "DLA-60 with Res2Net's blocks", 10),
+    DLA("dla60_res2next", "DLA-60 with Res2NeXt's blocks, 8 groups of 4", 11),
 };
 _Static_assert(THAW_LENGTH(archs) == THAW_LENGTH(rows), "a row of the table each");
 /* clang-format on */

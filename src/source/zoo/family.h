@@ -18,7 +18,7 @@ struct zoo_family {
 };
 extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobilenet_v1;
 extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist,
-    zoo_tutorials, zoo_xception, zoo_searched, zoo_dla, zoo_hgnet;
+    zoo_tutorials, zoo_xception, zoo_searched, zoo_dla, zoo_hgnet, zoo_res2net, zoo_selecsls;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
 extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext, zoo_vit;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
@@ -84,6 +84,16 @@ int zoo_conv_norm(struct graph *graph, const char *name, int input, struct zoo_c
 /* The same, padded as TensorFlow's SAME. */
 int zoo_conv_norm_same(struct graph *graph, const char *name, int input, struct zoo_conv conv,
                        struct zoo_norm norm) THAW_NONNULL;
+/* Channels begin <= c < end. */
+int zoo_slice(struct graph *graph, const char *name, int input, int begin, int end) THAW_NONNULL;
+/* Res2Net's middle (Gao et al. 2019): `scale` slices of `width` channels, each but the last through a 3x3 convolution
+ * (PREFIXconvs.N), a norm (PREFIXbns.N) and relu, and from the second on with the one before added; joined again. first: in
+ * the first block of a stage nothing is added, and the last slice is averaged. */
+struct zoo_split {
+    int width, scale, groups, stride;
+    bool first;
+};
+int zoo_split_convs(struct graph *graph, const char *prefix, int input, const struct zoo_split *split) THAW_NONNULL;
 /* Squeeze and excitation (Hu et al. 2017): each channel times a gate in 0..1 that two 1x1 convolutions (NAME.fc1 to
  * `squeezed` channels, NAME.fc2 back) find from the channels' means. gate: OP_SIGMOID or OP_HARD_SIGMOID, which is
  * relu6(x + 3) / 6. */

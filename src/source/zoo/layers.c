@@ -132,6 +132,38 @@ int zoo_conv_norm_same(struct graph *graph, const char *name, int input, struct 
     return add_norm(graph, name, x, conv.activation, norm);
 }
 
+int zoo_slice(struct graph *graph, const char *name, int input, int begin, int end)
+{
+    struct op_attrs attrs = op_attrs_default();
+    attrs.begin = begin;
+    attrs.end = end;
+    return graph_add(graph, name, OP_SLICE, &attrs, 1, &input);
+}
+
+int zoo_split_convs(struct graph *graph, const char *prefix, int input, const struct zoo_split *split)
+{
+    enum { SCALE_MAX = 8 };
+    char name[ZOO_NAME];
+    int part[SCALE_MAX], last = split->scale - 1;
+    struct op_attrs attrs = op_attrs_default();
+    for (int i = 0; i < split->scale; i++) {
+        int x =
+            zoo_slice(graph, zoo_name(name, "%sslice.%d", prefix, i), input, i * split->width, (i + 1) * split->width);
+        if (i < last && i > 0 && !split->first)
+            x = graph_add_binary(graph, zoo_name(name, "%sadd.%d", prefix, i), OP_ADD, x, part[i - 1]);
+        if (i < last) {
+            x = graph_add_conv(graph, zoo_name(name, "%sconvs.%d", prefix, i), x, split->width, 3, split->stride, 1,
+                               split->groups, false);
+            x = graph_add_batch_norm(graph, zoo_name(name, "%sbns.%d", prefix, i), x, 1e-5f, 0.1f);
+            x = graph_add_unary(graph, zoo_name(name, "%srelus.%d", prefix, i), OP_RELU, x);
+        } else if (split->first) {
+            x = zoo_pool(graph, zoo_name(name, "%spool", prefix), OP_AVG_POOL, x, 3, split->stride, 1);
+        }
+        part[i] = x;
+    }
+    return graph_add(graph, zoo_name(name, "%sconcat", prefix), OP_CONCAT, &attrs, split->scale, part);
+}
+
 int zoo_squeeze_excite(struct graph *graph, const char *name, int input, int squeezed, enum op_kind activation,
                        enum op_kind gate)
 {

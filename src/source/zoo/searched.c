@@ -138,7 +138,20 @@ static const struct row v4_large[] = {
 };
 /* clang-format on */
 
-enum size { MNASNET_A1, MNASNET_SMALL, SPNASNET, FBNETC, V1, V3_RW, V4_SMALL, V4_MEDIUM, V4_LARGE, V4_LARGE_AA, SIZES };
+enum size {
+    MNASNET_A1,
+    MNASNET_SMALL,
+    SPNASNET,
+    FBNETC,
+    V1,
+    V3_RW,
+    V4_SMALL,
+    V4_MEDIUM,
+    V4_LARGE,
+    V4_MEDIUM_AA,
+    V4_LARGE_AA,
+    SIZES
+};
 #define ROWS(table) (table), THAW_LENGTH(table)
 static const struct model {
     const struct row *row;
@@ -158,6 +171,7 @@ static const struct model {
     [V4_SMALL] = {ROWS(v4_small), 32, OP_RELU, POOLED_NORMED, 1280, 1e-5f, false},
     [V4_MEDIUM] = {ROWS(v4_medium), 32, OP_RELU, POOLED_NORMED, 1280, 1e-5f, false},
     [V4_LARGE] = {ROWS(v4_large), 24, OP_RELU, POOLED_NORMED, 1280, 1e-5f, false},
+    [V4_MEDIUM_AA] = {ROWS(v4_medium), 32, OP_RELU, POOLED_NORMED, 1280, 1e-5f, true},
     [V4_LARGE_AA] = {ROWS(v4_large), 24, OP_RELU, POOLED_NORMED, 1280, 1e-5f, true},
 };
 _Static_assert(THAW_LENGTH(models) == SIZES, "one row a model");
@@ -297,6 +311,7 @@ static const struct zoo_arch archs[] = {
     {"mobilenetv4_conv_small", "MobileNetV4", "MobileNetV4 small, of convolutions (Qin et al. 2024)", ZOO_BICUBIC(224, 256), build, V4_SMALL, 1, true},
     {"mobilenetv4_conv_medium", "MobileNetV4", "MobileNetV4 medium, of convolutions (Qin et al. 2024)", ZOO_BICUBIC(256, 269), build, V4_MEDIUM, 1, true},
     {"mobilenetv4_conv_large", "MobileNetV4", "MobileNetV4 large, of convolutions (Qin et al. 2024)", ZOO_BICUBIC(384, 404), build, V4_LARGE, 1, true},
+    {"mobilenetv4_conv_aa_medium", "MobileNetV4", "MobileNetV4 medium, of convolutions (strides by averages)", ZOO_BICUBIC(256, 269), build, V4_MEDIUM_AA, 1, true},
     {"mobilenetv4_conv_aa_large", "MobileNetV4", "MobileNetV4 large, of convolutions (strides by averages)", ZOO_BICUBIC(448, 471), build, V4_LARGE_AA, 1, true},
 };
 /* clang-format on */

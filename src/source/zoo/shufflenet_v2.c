@@ -29,14 +29,6 @@ static int add_relu(struct graph *graph, const char *prefix, int i, int input)
     return graph_add_unary(graph, zoo_name(name, "%s.%d", prefix, i), OP_RELU, input);
 }
 
-static int add_slice(struct graph *graph, const char *name, int input, int begin, int end)
-{
-    struct op_attrs attrs = op_attrs_default();
-    attrs.begin = begin;
-    attrs.end = end;
-    return graph_add(graph, name, OP_SLICE, &attrs, 1, &input);
-}
-
 /* The branch that widens, filters and narrows `half` channels. */
 static int add_branch2(struct graph *graph, const char *prefix, int input, int half, int stride)
 {
@@ -50,8 +42,8 @@ static int add_unit(struct graph *graph, const char *prefix, int input, int chan
     char name[ZOO_NAME];
     int half = channels / 2, passed, worked = input;
     if (stride == 1) {
-        passed = add_slice(graph, zoo_name(name, "%s.first", prefix), input, 0, half);
-        worked = add_slice(graph, zoo_name(name, "%s.second", prefix), input, half, channels);
+        passed = zoo_slice(graph, zoo_name(name, "%s.first", prefix), input, 0, half);
+        worked = zoo_slice(graph, zoo_name(name, "%s.second", prefix), input, half, channels);
     } else {
         zoo_name(name, "%s.branch1", prefix);
         passed = add_conv(graph, name, 0, input, graph->node[input].shape.c, 3, stride);

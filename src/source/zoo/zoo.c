@@ -31,6 +31,8 @@ static const struct zoo_family *const families[] = {
     &zoo_searched,
     &zoo_dla,
     &zoo_hgnet,
+    &zoo_res2net,
+    &zoo_selecsls,
     &zoo_shufflenet_v2,
     &zoo_efficientnet,
     &zoo_regnet,

@@ -432,27 +432,6 @@ static void other_values_than_expected_are_refused(void **state)
     graph_destroy(other);
 }
 
-/* What Ultralytics and fastai save has the names of its classes, each in a place of its own. */
-static void libraries_checkpoints_name_their_classes(void **state)
-{
-    (void)state;
-    static const char *const files[] = {"ultralytics.pt", "learner.pkl", "learner_protocol4.pkl"};
-    const char *source = getenv("srcdir");
-    for (size_t i = 0; i < THAW_LENGTH(files); i++) {
-        struct error error;
-        char fixture[512];
-        int count;
-        snprintf(fixture, sizeof fixture, "%s/tests/unit/weights/fixtures/%s", source ? source : ".", files[i]);
-        struct weights *weights = weights_open(fixture, &error);
-        if (!weights)
-            fail_msg("%s", error.text);
-        char **names = bind_class_names(weights, &count);
-        assert_true(names && count == 2 && !strcmp(names[0], "ant") && !strcmp(names[1], "bee"));
-        bind_free_class_names(names, count);
-        weights_close(weights);
-    }
-}
-
 static void what_is_left_out_is_ignored_with_its_reason(void **state)
 {
     (void)state;
@@ -675,7 +654,6 @@ int main(void)
         cmocka_unit_test(half_precision_is_checked_and_small),
         cmocka_unit_test(wrapped_names_and_other_heads_load),
         cmocka_unit_test(other_values_than_expected_are_refused),
-        cmocka_unit_test(libraries_checkpoints_name_their_classes),
         cmocka_unit_test(what_is_left_out_is_ignored_with_its_reason),
         cmocka_unit_test(a_trunk_alone_is_enough),
         cmocka_unit_test(what_does_not_fit_is_named),

@@ -246,6 +246,31 @@ static void the_catalogs_files_open_as_their_rows_say(void **state)
     catalog_close(catalog);
 }
 
+/* What blurs is no ResNet for thaw, though it has all of its tensors. */
+static void a_blurred_network_is_refused(void **state)
+{
+    (void)state;
+    static const char byte;
+    struct error error;
+    struct bind_identity identity;
+    struct graph *graph = zoo_outline("resnet18", &(struct zoo_options){0}, &error);
+    assert_non_null(graph);
+    listed.graph = graph;
+    listed.head = true;
+    listed.prefix = "";
+    static const char *const paths[] = {"resnetblur18-0.pth", "models--timm--resnetblur18.x/model.safetensors",
+                                        "blurred_resnet.pth"};
+    for (size_t i = 0; i < THAW_LENGTH(paths); i++) {
+        struct weights *weights = weights_open_memory_as(&as_torch, &byte, (size_t)1 << 40, paths[i], &error);
+        assert_non_null(weights);
+        assert_int_equal(bind_recognise(weights, NULL, &identity, &error), i == 2);
+        if (i < 2)
+            assert_non_null(strstr(error.text, "called a resnetblur, a network that blurs before it strides"));
+        weights_close(weights);
+    }
+    graph_destroy(graph);
+}
+
 /* What libraries call some layers, where the rules reckon: numbers that are shifted, stages that are told by strides alone. */
 static void layers_have_the_names_that_libraries_give_them(void **state)
 {
@@ -372,6 +397,7 @@ int main(void)
         cmocka_unit_test(every_dialect_is_known),
         cmocka_unit_test(the_path_tells_twins_apart),
         cmocka_unit_test(the_catalogs_files_open_as_their_rows_say),
+        cmocka_unit_test(a_blurred_network_is_refused),
         cmocka_unit_test(layers_have_the_names_that_libraries_give_them),
         cmocka_unit_test(a_linear_layer_over_a_map_may_be_a_convolution),
         cmocka_unit_test(widths_outside_the_table_are_found),
