@@ -69,6 +69,20 @@ ELEMENTARY float quick_gelu_slope(float x)
     return s * (1 + quick * x * (1 - s));
 }
 
+/* (1 + tanh(u)) / 2 is sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3); u is held to where the sigmoid is 0 or 1. */
+static const float twice_root = 1.59576912f, cubic = 0.044715f;
+
+ELEMENTARY float gelu_tanh_gate(float x)
+{
+    return sigmoid_of(hold(twice_root * (x + cubic * x * x * x), -87, 87));
+}
+
+ELEMENTARY float gelu_tanh_slope(float x)
+{
+    float s = gelu_tanh_gate(x), near = hold(x, -16, 16);
+    return s + near * (s * (1 - s)) * (twice_root * (1 + 3 * cubic * near * near));
+}
+
 ELEMENTARY float hard_swish_slope(float x)
 {
     float inside = x * (1.0f / 3) + 0.5f;
@@ -85,6 +99,7 @@ FORWARD(leaky_relu, x > 0 ? x : a * x)
 FORWARD(gelu, gelu_of(x))
 FORWARD(tanh_all, tanh_of(x))
 FORWARD(quick_gelu, x *sigmoid_of(quick *x))
+FORWARD(gelu_tanh, x *gelu_tanh_gate(x))
 
 SLOPE(clip_gradient, v > a && v < b ? g : 0)
 SLOPE(sigmoid_gradient, g *v *(1 - v))
@@ -95,6 +110,7 @@ SLOPE(leaky_relu_gradient, v > 0 ? g : a * g)
 SLOPE(gelu_gradient, g *gelu_slope(v))
 SLOPE(tanh_gradient, g *(1 - v * v))
 SLOPE(quick_gelu_gradient, g *quick_gelu_slope(v))
+SLOPE(gelu_tanh_gradient, g *gelu_tanh_slope(v))
 
 struct row {
     forward_kernel *forward;
@@ -114,6 +130,7 @@ static const struct row rows[] = {
     [OP_ACT_TANH] = {tanh_all, tanh_gradient},
     [OP_ACT_CLIP] = {clip, clip_gradient},
     [OP_ACT_QUICK_GELU] = {quick_gelu, quick_gelu_gradient},
+    [OP_ACT_GELU_TANH] = {gelu_tanh, gelu_tanh_gradient},
 };
 _Static_assert(THAW_LENGTH(rows) == OP_ACTIVATIONS, "every activation has its row");
 
@@ -164,5 +181,5 @@ bool activate_bounds(enum op_activation activation, const struct op_attrs *attrs
 bool activate_slope_is_of_output(enum op_activation activation)
 {
     return activation != OP_ACT_SILU && activation != OP_ACT_HARD_SWISH && activation != OP_ACT_GELU &&
-           activation != OP_ACT_QUICK_GELU;
+           activation != OP_ACT_QUICK_GELU && activation != OP_ACT_GELU_TANH;
 }

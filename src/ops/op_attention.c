@@ -2,7 +2,8 @@
  *
  * Pixels are the tokens, whatever their rows and columns. A token's 3 c channels are its query, key and value, each of
  * heads x c / heads channels; out has the c channels of the heads' results. So the layers before and behind it are 1x1
- * convolutions, and freezing, names and fusing are theirs.
+ * convolutions, and freezing, names and fusing are theirs. Where attrs.tokens is not 0, the first so many tokens have only
+ * queries that are of use and the others only keys and values: a probe that pools an image (Lee et al. 2019).
  *
  * A head of an image is a task: keys and values are packed for tensor/product, and a block of queries at a time gets its
  * scores, their softmax and its result while they are in the cache; the scores of all tokens are never in memory together.
@@ -11,6 +12,7 @@
 #include "config.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "elementary.h"
 #include "op_rows.h"
@@ -33,7 +35,12 @@ static bool attention_shape(const struct op_attrs *attrs, int inputs, const stru
                          attrs->heads);
     if (op_tokens_of(*in) < 0)
         return error_set(error, ERROR_FAILED, "attention: %dx%d are too many tokens", in->h, in->w);
+    if (attrs->tokens < 0 || attrs->tokens >= op_tokens_of(*in))
+        return error_set(error, ERROR_FAILED, "attention: %d of %dx%d tokens ask the others", attrs->tokens, in->h,
+                         in->w);
     *out = *in;
+    if (attrs->tokens)
+        out->h = 1, out->w = attrs->tokens;
     out->c = in->c / THIRDS;
     return true;
 }
@@ -42,14 +49,15 @@ static bool attention_shape(const struct op_attrs *attrs, int inputs, const stru
 static void attention_cost(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out,
                            struct op_cost *cost)
 {
-    double tokens = (double)out.h * out.w;
+    double queries = (double)out.h * out.w, tokens = (double)in->h * in->w - attrs->tokens;
     op_cost_plain(attrs, in, out, cost);
-    cost->macs = 2 * out.n * tokens * tokens * out.c;
+    cost->macs = 2 * out.n * queries * tokens * out.c;
 }
 
 struct attention {
     const struct op_call *call;
-    int tokens, heads, width;      /* width: channels of a head */
+    int tokens, heads, width;      /* tokens: that are asked; width: channels of a head */
+    int queries, all, asked;       /* tokens that ask, of an image, and the first that is asked */
     size_t channels;               /* of all heads */
     int chunks, blocks;            /* blocks of queries; shared out among so many tasks of a head */
     size_t line;                   /* floats from one query's scores to the next one's */
@@ -57,12 +65,17 @@ struct attention {
     float scale;
 };
 
-static struct attention geometry(const struct op_attrs *attrs, struct shape4 out, bool backward)
+static struct attention geometry(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out,
+                                 bool backward)
 {
-    struct attention a = {.tokens = out.h * out.w, .heads = attrs->heads, .width = out.c / attrs->heads};
+    struct attention a = {.heads = attrs->heads, .width = out.c / attrs->heads};
     int tasks = out.n * a.heads;
+    a.queries = out.h * out.w;
+    a.all = in->h * in->w;
+    a.asked = attrs->tokens;
+    a.tokens = a.all - a.asked;
     a.channels = (size_t)out.c;
-    a.blocks = (a.tokens + QUERIES - 1) / QUERIES;
+    a.blocks = (a.queries + QUERIES - 1) / QUERIES;
     a.chunks = backward || tasks >= TASKS_WANTED ? 1 : (TASKS_WANTED + tasks - 1) / tasks;
     a.chunks = a.chunks > a.blocks ? a.blocks : a.chunks;
     a.line = split_line((size_t)a.tokens);
@@ -84,8 +97,7 @@ static size_t attention_saved(const struct op_attrs *attrs, const struct shape4 
 static size_t attention_workspace(const struct op_attrs *attrs, const struct shape4 *in, struct shape4 out, int threads,
                                   bool backward)
 {
-    (void)in;
-    return (size_t)threads * geometry(attrs, out, backward).a_worker;
+    return (size_t)threads * geometry(attrs, in, out, backward).a_worker;
 }
 
 static inline __attribute__((always_inline)) float add_lanes(float *lane)
@@ -161,28 +173,29 @@ THAW_SIMD static void divide_rows(float *out, size_t stride, int rows, int colum
 
 /* What one task works on: a head of an image. */
 struct head {
-    const float *query, *key, *value; /* of the first token; `stride` floats to the next */
+    const float *query, *key, *value; /* of the first token that asks or is asked; `stride` floats to the next */
     size_t stride;
     size_t first; /* channel of out, of the first token */
-    float *saved; /* [tokens][2], or NULL */
+    float *saved; /* [queries][2], or NULL */
 };
 
 static struct head head_of(const struct attention *a, int number)
 {
     const struct op_call *call = a->call;
-    size_t image = (size_t)(number / a->heads), head = (size_t)(number % a->heads), tokens = (size_t)a->tokens;
+    size_t image = (size_t)(number / a->heads), head = (size_t)(number % a->heads);
+    size_t queries = (size_t)a->queries;
     struct head of = {.stride = THIRDS * a->channels};
-    of.query = call->in[0] + image * tokens * of.stride + head * (size_t)a->width;
-    of.key = of.query + a->channels;
+    of.query = call->in[0] + image * (size_t)a->all * of.stride + head * (size_t)a->width;
+    of.key = of.query + (size_t)a->asked * of.stride + a->channels;
     of.value = of.key + a->channels;
-    of.first = image * tokens * a->channels + head * (size_t)a->width;
-    of.saved = call->saved ? call->saved + (size_t)number * tokens * 2 : NULL;
+    of.first = image * queries * a->channels + head * (size_t)a->width;
+    of.saved = call->saved ? call->saved + (size_t)number * queries * 2 : NULL;
     return of;
 }
 
 static int block_rows(const struct attention *a, int block)
 {
-    int rest = a->tokens - block * QUERIES;
+    int rest = a->queries - block * QUERIES;
     return rest < QUERIES ? rest : QUERIES;
 }
 
@@ -231,6 +244,17 @@ static void give(const struct attention *a, int rows, const float *weights, cons
                        stride);
 }
 
+/* Of tokens that are not asked keys and values have no gradient, of those that do not ask queries. */
+static void give_nothing(const struct attention *a, float *to, size_t stride)
+{
+    for (int t = 0; t < a->all && a->asked > 0; t++, to += stride) {
+        if (t >= a->asked)
+            memset(to, 0, (size_t)a->width * sizeof *to);
+        for (size_t third = 1; third < THIRDS && t < a->asked; third++)
+            memset(to + third * a->channels, 0, (size_t)a->width * sizeof *to);
+    }
+}
+
 static void backward_task(void *context, int task, int worker)
 {
     const struct attention *a = context;
@@ -240,10 +264,12 @@ static void backward_task(void *context, int task, int worker)
     float *keys = call->workspace + (size_t)worker * a->a_worker, *values = keys + a->keys,
           *key_rows = values + a->keys;
     float *weights = key_rows + a->values, *slopes = weights + QUERIES * a->line, *packed = slopes + QUERIES * a->line;
-    float *to = call->in_grad[0] + (head.query - call->in[0]);
+    float *to = call->in_grad[0] + (head.query - call->in[0]), *asked = to + (size_t)a->asked * head.stride;
     pack(a, true, head.key, head.stride, keys);
     pack(a, true, head.value, head.stride, values);
     pack(a, false, head.key, head.stride, key_rows);
+    if (!add)
+        give_nothing(a, to, head.stride);
     for (int block = 0; block < a->blocks; block++) {
         size_t first = (size_t)block * QUERIES;
         int rows = block_rows(a, block);
@@ -255,21 +281,21 @@ static void backward_task(void *context, int task, int worker)
         give_scores(slopes, weights, a->line, rows, a->tokens, a->scale);
         product(rows, a->width, a->tokens, slopes, a->line, key_rows, (size_t)a->tokens * PRODUCT_LANES, add,
                 to + first * head.stride, head.stride);
-        give(a, rows, slopes, query, head.stride, packed, add || block > 0, to + a->channels, head.stride);
-        give(a, rows, weights, g, a->channels, packed, add || block > 0, to + 2 * a->channels, head.stride);
+        give(a, rows, slopes, query, head.stride, packed, add || block > 0, asked + a->channels, head.stride);
+        give(a, rows, weights, g, a->channels, packed, add || block > 0, asked + 2 * a->channels, head.stride);
     }
 }
 
 static void attention_forward(const struct op_call *call)
 {
-    struct attention a = geometry(call->attrs, call->out_shape, false);
+    struct attention a = geometry(call->attrs, call->in_shape, call->out_shape, false);
     a.call = call;
     team_run(call->team, call->out_shape.n * a.heads * a.chunks, forward_task, &a);
 }
 
 static void attention_backward(const struct op_call *call)
 {
-    struct attention a = geometry(call->attrs, call->out_shape, true);
+    struct attention a = geometry(call->attrs, call->in_shape, call->out_shape, true);
     a.call = call;
     if (call->in_grad[0])
         team_run(call->team, call->out_shape.n * a.heads, backward_task, &a);

@@ -9,7 +9,7 @@ extern const struct op_def op_conv;
 extern const struct op_def op_linear;
 extern const struct op_def op_batch_norm;
 extern const struct op_def op_relu, op_relu6, op_sigmoid, op_hard_sigmoid, op_silu, op_hard_swish, op_leaky_relu,
-    op_gelu, op_tanh, op_clip, op_quick_gelu;
+    op_gelu, op_tanh, op_clip, op_quick_gelu, op_gelu_tanh;
 extern const struct op_def op_mul, op_affine, op_layer_norm;
 extern const struct op_def op_slice, op_shuffle, op_pad;
 extern const struct op_def op_attention, op_tokens, op_position;

@@ -260,9 +260,21 @@ static struct bind_rows block_of(const struct match *match, int param)
     return (struct bind_rows){.count = block < count ? block : count, .floats = floats};
 }
 
+/* A parameter whose tensors do not lie as its rows do, all at once. */
+static bool read_joined(const struct match *match, int param, struct error *error)
+{
+    float *whole = bind_index_read(match->index, match->weights, (size_t)match->tensor[param], error);
+    if (whole)
+        bind_from_file(match->graph, param, match->layout, whole, graph_param_values(match->graph, param));
+    mem_free_floats(whole);
+    return whole != NULL;
+}
+
 static bool read_param(const struct match *match, int param, float *room, struct error *error)
 {
     struct graph *graph = match->graph;
+    if (match->index->joint[match->tensor[param]] != BIND_ROWS)
+        return read_joined(match, param, error);
     size_t begin = 0; /* of the tensor's rows in the parameter's */
     for (long part = match->tensor[param]; part >= 0; part = match->index->follower[part]) {
         const struct shape *shape = &weights_get(match->weights, (size_t)part)->shape;
@@ -344,11 +356,11 @@ static int begin_single(struct match *match, const struct bind_index *index)
     long found = node < 0 ? -1 : bind_index_find(index, graph->param[param].name);
     if (found < 0)
         return -1;
-    const struct shape *shape = &weights_get(match->weights, (size_t)found)->shape;
-    if (bind_param_fits(graph, param, match->layout, shape))
+    struct shape shape = bind_index_shape(index, match->weights, (size_t)found);
+    if (bind_param_fits(graph, param, match->layout, &shape))
         return -1;
     bind_single_begin(graph, node);
-    if (bind_param_fits(graph, param, match->layout, shape))
+    if (bind_param_fits(graph, param, match->layout, &shape))
         return node;
     bind_single_end(graph, node, false, 0, match->report);
     return -1;

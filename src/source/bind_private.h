@@ -9,7 +9,8 @@
 struct bind_index {
     char **name;      /* [count], canonical, in the file's order */
     uint64_t *digest; /* [count], of the names */
-    long *follower;   /* [count], the tensor whose rows come behind this one's in one parameter, or -1 */
+    long *follower;   /* [count], the tensor that comes behind this one in one parameter, or -1 */
+    unsigned char *joint; /* [count], enum bind_joint: what becomes of it and of those that follow it */
     size_t count;
     long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
     size_t slots; /* a power of two */
@@ -21,7 +22,20 @@ long bind_index_find(const struct bind_index *index, const char *name) THAW_NONN
 /* The same by the digest alone: a guess, to be looked at again by name. */
 long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THAW_NONNULL;
 
-/* A tensor's shape, with the rows of those that follow it. */
+/* bind_parts.c: tensors that are a parameter only together, or in another order. */
+enum bind_joint {
+    BIND_ROWS,   /* one below the other, as they lie */
+    BIND_HALVES, /* (out, in) side by side, vectors summed, all halved: two layers' mean as one layer over both inputs */
+    BIND_TURNED  /* (in, out) for (out, in) */
+};
+/* What stands behind a name: a mark and a part's number from 0, or the mark of what is turned. */
+enum { BIND_MARK_ROWS = '#', BIND_MARK_HALVES = '%', BIND_MARK_TURNED = '^' };
+/* Takes the marks from the names; parts follow each other. */
+void bind_index_join(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+/* All values of a tensor that is not BIND_ROWS and of its followers, in the order of bind_index_shape; the caller frees. */
+float *bind_index_read(const struct bind_index *index, const struct weights *weights, size_t tensor,
+                       struct error *error) THAW_NONNULL;
+/* A tensor's shape, with those that follow it. */
 struct shape bind_index_shape(const struct bind_index *index, const struct weights *weights,
                               size_t tensor) THAW_NONNULL;
 /* To be called when names were changed. */

@@ -158,40 +158,6 @@ static void rename_all(struct bind_index *index, const struct library *library, 
     bind_index_renew(index);
 }
 
-/* --- tensors in parts --- */
-
-enum { PARTS = 3, PART_MARK = 2 };
-
-/* Where all three are there and alike, the first gets the name of the whole, and the others follow it. */
-static void join(struct bind_index *index, const struct weights *weights, size_t first)
-{
-    char *name = index->name[first];
-    size_t length = strlen(name);
-    long part[PARTS] = {(long)first};
-    const struct shape *shape = &weights_get(weights, first)->shape;
-    for (int i = 1; i < PARTS; i++) {
-        name[length - 1] = (char)('0' + i);
-        part[i] = bind_index_find(index, name);
-        if (part[i] < 0 || !shape_equal(&weights_get(weights, (size_t)part[i])->shape, shape)) {
-            name[length - 1] = '0';
-            return;
-        }
-    }
-    name[length - PART_MARK] = '\0';
-    for (int i = 0; i + 1 < PARTS; i++)
-        index->follower[part[i]] = part[i + 1];
-}
-
-static void join_all(struct bind_index *index, const struct weights *weights)
-{
-    for (size_t i = 0; i < index->count; i++) {
-        size_t length = strlen(index->name[i]);
-        if (length > PART_MARK && strcmp(index->name[i] + length - PART_MARK, "#0") == 0)
-            join(index, weights, i);
-    }
-    bind_index_renew(index);
-}
-
 void bind_index_as_vit(struct bind_index *index, const struct weights *weights)
 {
     for (size_t i = 0; i < THAW_LENGTH(libraries) && weights_layout(weights) == WEIGHTS_TORCH; i++) {
@@ -202,7 +168,7 @@ void bind_index_as_vit(struct bind_index *index, const struct weights *weights)
         char *prefix = mem_format("%.*s", (int)length, name);
         rename_all(index, &libraries[i], prefix);
         mem_free(prefix);
-        join_all(index, weights);
+        bind_index_join(index, weights);
         return;
     }
 }
@@ -220,13 +186,4 @@ void bind_usual_preprocess(struct graph *graph, const struct weights *weights)
     }
     if (theirs)
         preprocess_take(&graph->preprocess, &zoo_find(of_timm, &room)->preprocess);
-}
-
-struct shape bind_index_shape(const struct bind_index *index, const struct weights *weights, size_t tensor)
-{
-    struct shape shape = weights_get(weights, tensor)->shape;
-    int64_t rows = shape.dim[0];
-    for (long next = index->follower[tensor]; next >= 0; next = index->follower[next])
-        shape.dim[0] += rows;
-    return shape;
 }

@@ -129,7 +129,7 @@ static void activations_follow_their_definitions(void **state)
     static const struct op_attrs attrs = {.alpha = 0.3f, .beta = 0.45f, .low = -1.25f, .high = 2.5f};
     static const enum op_kind kinds[] = {OP_RELU, OP_RELU6,      OP_SIGMOID,    OP_HARD_SIGMOID,
                                          OP_SILU, OP_HARD_SWISH, OP_LEAKY_RELU, OP_GELU,
-                                         OP_TANH, OP_CLIP,       OP_QUICK_GELU};
+                                         OP_TANH, OP_CLIP,       OP_QUICK_GELU, OP_GELU_TANH};
     _Static_assert(THAW_LENGTH(kinds) == OP_ACTIVATIONS - 1, "all but none");
     static float in[COUNT], out[COUNT], place[COUNT], slope[COUNT], ones[COUNT];
     for (int i = 0; i < COUNT; i++) {
