@@ -60,8 +60,8 @@ static void join_dense_number(char *name)
 
 /* Parameters of a block or of the network itself, where ours are a layer's: "layer_scale" for "layer_scale.weight". */
 static const char *const bare[] = {
-    "layer_scale", "class_token",    "pos_embedding",  "cls_token",  "pos_embed",       "register_tokens",
-    "ls1.gamma",   "ls2.gamma",      "dist_token",     "head.probe", "class_embedding", "positional_embedding",
+    "layer_scale",      "class_token",        "pos_embedding", "cls_token",  "pos_embed",       "register_tokens",
+    "ls1.gamma",        "ls2.gamma",          "dist_token",    "head.probe", "class_embedding", "positional_embedding",
     "attn_pool.latent", "distillation_token",
 };
 

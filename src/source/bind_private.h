@@ -7,9 +7,9 @@
 /* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like; of twins
  * the first is found. */
 struct bind_index {
-    char **name;      /* [count], canonical, in the file's order */
-    uint64_t *digest; /* [count], of the names */
-    long *follower;   /* [count], the tensor that comes behind this one in one parameter, or -1 */
+    char **name;          /* [count], canonical, in the file's order */
+    uint64_t *digest;     /* [count], of the names */
+    long *follower;       /* [count], the tensor that comes behind this one in one parameter, or -1 */
     unsigned char *joint; /* [count], enum bind_joint: what becomes of it and of those that follow it */
     size_t count;
     long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
@@ -77,6 +77,10 @@ void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) 
 /* bind_vit.c: the zoo's names in place of those that other libraries give the tensors of vision transformers; tensors that
  * are parts of one parameter follow each other. */
 void bind_index_as_vit(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+
+/* Of a CLIP that its tensors told, the one with the GELU of its training: by the file's name and its folders', else as its
+ * library mostly has it, and then the other one is its twin. */
+void bind_tell_clip(const struct weights *weights, struct bind_identity *identity) THAW_NONNULL;
 
 /* bind_position.c: whether the parameter is an embedding of positions; whether a tensor of that shape is one, be its grid
  * another; whether its values become another grid's, and how in words (detail, of `size`); those values, all of them, into

@@ -229,6 +229,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
         return refuse(weights, best, error);
     *identity = comparison.identity;
     tell_twins(weights, identity);
+    bind_tell_clip(weights, identity);
     return true;
 }
 

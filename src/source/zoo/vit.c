@@ -117,8 +117,8 @@ static const struct names hugging_face = {
     .sum_2 = "add_2",
     .pick = HUGGING "head.pick",
     .norm = HUGGING "post_layernorm",
-    .head_stage = "classifier",
-    .head = "classifier",
+    .head_stage = "head",
+    .head = "head",
 };
 /* The pooling by a probe: a block whose parts are called so. */
 static const struct names probe = {
@@ -382,6 +382,8 @@ static void leave_out(const struct vit *vit)
         {&openai, "visual.ln_post.", "the features are taken before it"},
         {&openai, "visual.projection.", "the features are taken before it"},
         {&hugging_face, HUGGING "head.", "the features are taken before it"},
+        {&openai, "aside.", "the classes' features are taken before it"},
+        {&hugging_face, "aside.", "the classes' features are taken before it"},
     };
     static const char *const both[] = {"text_model.", "text_projection", "text.", "logit_scale", "logit_bias"};
     bool tower = vit->names == &openai || vit->names == &hugging_face;
@@ -416,8 +418,10 @@ static void build(struct graph *graph, const struct zoo_arch *arch, const struct
     for (int i = 0; i < vit.row->blocks; i++)
         x = add_block(&vit, i, x);
     graph_mark_trunk(graph, add_end(&vit, x));
+    bool alone =
+        vit.row->class_tokens > 1 && vit.row->end == END_CLASS; /* what transformers calls so beside two heads */
     graph_begin_stage(graph, vit.names->head_stage);
-    graph_add_linear(graph, vit.names->head, graph->trunk, options->classes);
+    graph_add_linear(graph, alone ? "heads.class_head" : vit.names->head, graph->trunk, options->classes);
     leave_out(&vit);
 }
 
