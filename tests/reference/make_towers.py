@@ -86,7 +86,9 @@ def siglip(kind, side):
     if kind == "SiglipModel":
         return hf.SiglipModel(hf.SiglipConfig(**both)), lambda m, x: m.get_image_features(x)
     if kind == "SiglipForImageClassification":
-        return hf.SiglipForImageClassification(hf.SiglipConfig(**both, num_labels=CLASSES)), lambda m, x: m(x).logits
+        # version 4.40 leaves the first patch out of the mean, as if it were a class token; later ones do not
+        return (hf.SiglipForImageClassification(hf.SiglipConfig(**both, num_labels=CLASSES)),
+                lambda m, x: m.classifier(m.vision_model(x)[0].mean(1)))
     return hf.SiglipVisionModel(hf.SiglipVisionConfig(**vision)), lambda m, x: m(x).pooler_output
 
 
