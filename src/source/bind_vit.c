@@ -192,7 +192,7 @@ static const struct library {
     {MODEL "embeddings.class_embedding.weight", NULL, RULES(transformers_clip, transformers_clip)},
     {MODEL "encoder.layers.0.self_attn.q_proj.weight", "classifier.weight", RULES(transformers_siglip_classes, transformers_siglip)},
     {MODEL "encoder.layers.0.self_attn.q_proj.weight", NULL, RULES(transformers_siglip, transformers_siglip)},
-    {"visual.class_embedding.weight", "visual.proj", RULES(openai, openai)},
+    {"visual.class_embedding.weight", NULL, RULES(openai, openai)},
     {"class_embedding.weight", "ln_pre.weight", RULES(openai_alone, openai_alone)},
     {"blocks.0.attn.qkv.weight", "norm_pre.weight", RULES(timm_clip, timm_clip)},
     {"blocks.0.attn.qkv.weight", "attn_pool.latent.weight", RULES(timm_siglip, timm_siglip)},
@@ -348,7 +348,7 @@ void bind_tell_clip(const struct weights *weights, struct bind_identity *identit
         return;
     char other[GRAPH_NAME_MAX];
     snprintf(other, sizeof other, "%.*s%s%s", SIZED, identity->arch, form, identity->arch + SIZED);
-    bool known = has_tensor(weights, "context_length"), is_exact = false;
+    bool known = has_tensor(weights, "context_length") || strstr(path, identity->arch), is_exact = false;
     for (size_t i = 0; i < THAW_LENGTH(name) && !known; i++) {
         is_exact = has_word(name[i], exact, THAW_LENGTH(exact));
         known = is_exact || has_word(name[i], quick, THAW_LENGTH(quick));
