@@ -69,18 +69,19 @@ ELEMENTARY float quick_gelu_slope(float x)
     return s * (1 + quick * x * (1 - s));
 }
 
-/* (1 + tanh(u)) / 2 is sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3); u is held to where the sigmoid is 0 or 1. */
+/* (1 + tanh(u)) / 2 is sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
 static const float twice_root = 1.59576912f, cubic = 0.044715f;
 
-ELEMENTARY float gelu_tanh_gate(float x)
+ELEMENTARY float gelu_tanh_inside(float x)
 {
-    return sigmoid_of(hold(twice_root * (x + cubic * x * x * x), -87, 87));
+    return twice_root * (x + cubic * x * x * x);
 }
 
+/* 1 - sigmoid(u) is e^-u sigmoid(u), without the cancelling. */
 ELEMENTARY float gelu_tanh_slope(float x)
 {
-    float s = gelu_tanh_gate(x), near = hold(x, -16, 16);
-    return s + near * (s * (1 - s)) * (twice_root * (1 + 3 * cubic * near * near));
+    float near = hold(x, -16, 16), e = exp_of(-gelu_tanh_inside(near)), s = 1 / (1 + e);
+    return s + near * (s * (e * s)) * (twice_root * (1 + 3 * cubic * near * near));
 }
 
 ELEMENTARY float hard_swish_slope(float x)
@@ -99,7 +100,7 @@ FORWARD(leaky_relu, x > 0 ? x : a * x)
 FORWARD(gelu, gelu_of(x))
 FORWARD(tanh_all, tanh_of(x))
 FORWARD(quick_gelu, x *sigmoid_of(quick *x))
-FORWARD(gelu_tanh, x *gelu_tanh_gate(x))
+FORWARD(gelu_tanh, x *sigmoid_of(gelu_tanh_inside(x)))
 
 SLOPE(clip_gradient, v > a && v < b ? g : 0)
 SLOPE(sigmoid_gradient, g *v *(1 - v))

@@ -5,10 +5,12 @@
  * convolutions, and freezing, names and fusing are theirs. Where attrs.tokens is not 0, the first so many tokens have only
  * queries that are of use and the others only keys and values: a probe that pools an image (Lee et al. 2019).
  *
- * A head of an image is a task: keys and values are packed for tensor/product, and a block of queries at a time gets its
- * scores, their softmax and its result while they are in the cache; the scores of all tokens are never in memory together.
- * Few heads are cut further by their queries, whose sums depend on no other query. saved: of each query the largest
- * score and the softmax's divisor, from which backward has the same weights again. */
+ * A head of an image is a task: its values are packed for tensor/product, and a block of queries at a time gets its scores,
+ * their softmax and its result while they are in the cache; the scores of all tokens are never in memory together. They
+ * stand a token's row by row, the block's queries side by side: so a softmax is the same for 16 queries at once, keys are
+ * read where they lie, and no sum is across a register. Queries are packed times the scale and log2(e): scores are exponents
+ * of 2. Few heads are cut further by their queries, whose sums depend on no other query. saved: of each query the largest
+ * score and 1 / the softmax's divisor, from which backward has the same weights again. */
 #include "config.h"
 
 #include <math.h>
@@ -20,11 +22,12 @@
 #include "thaw/tensor/product.h"
 
 enum {
-    QUERIES = 4 * PRODUCT_ROWS, /* of a block */
+    QUERIES = 4 * PRODUCT_LANES, /* of a block */
     TASKS_WANTED = 16,
-    LANES = 16, /* of the sums over a row */
-    THIRDS = 3, /* query, key, value */
+    STRETCH = 64, /* tokens of a running sum; longer sums are made of several, which rounds less */
+    THIRDS = 3,   /* query, key, value */
 };
+_Static_assert(QUERIES % PRODUCT_LANES == 0, "a block is whole panels");
 
 static bool attention_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
                             struct error *error)
@@ -56,12 +59,12 @@ static void attention_cost(const struct op_attrs *attrs, const struct shape4 *in
 
 struct attention {
     const struct op_call *call;
-    int tokens, heads, width;      /* tokens: that are asked; width: channels of a head */
-    int queries, all, asked;       /* tokens that ask, of an image, and the first that is asked */
-    size_t channels;               /* of all heads */
-    int chunks, blocks;            /* blocks of queries; shared out among so many tasks of a head */
-    size_t line;                   /* floats from one query's scores to the next one's */
-    size_t keys, values, a_worker; /* floats: packed keys (or values) as columns, packed as rows, all of a worker */
+    int tokens, heads, width;               /* tokens: that are asked; width: channels of a head */
+    int queries, all, asked;                /* tokens that ask, of an image, and the first that is asked */
+    size_t channels;                        /* of all heads */
+    int chunks, blocks;                     /* blocks of queries; shared out among so many tasks of a head */
+    size_t rows, scores, columns, a_worker; /* floats: packed keys or values, a block's scores, its packed queries; of a
+                                               worker */
     float scale;
 };
 
@@ -78,12 +81,12 @@ static struct attention geometry(const struct op_attrs *attrs, const struct shap
     a.blocks = (a.queries + QUERIES - 1) / QUERIES;
     a.chunks = backward || tasks >= TASKS_WANTED ? 1 : (TASKS_WANTED + tasks - 1) / tasks;
     a.chunks = a.chunks > a.blocks ? a.blocks : a.chunks;
-    a.line = split_line((size_t)a.tokens);
-    a.keys = product_packed_floats(a.width, a.tokens);
-    a.values = split_line(product_packed_floats(a.tokens, a.width));
+    a.rows = product_packed_floats(a.tokens, a.width);
+    a.scores = (size_t)a.tokens * QUERIES;
+    a.columns = product_packed_floats(a.width, QUERIES);
     a.scale = 1 / sqrtf((float)a.width);
-    size_t scores = QUERIES * a.line, block = product_packed_floats(QUERIES, a.width);
-    a.a_worker = backward ? 2 * a.keys + a.values + 2 * scores + block : a.keys + a.values + scores;
+    size_t block = product_packed_floats(QUERIES, a.width);
+    a.a_worker = backward ? a.rows + 2 * a.scores + a.columns + block : a.rows + a.scores + a.columns;
     return a;
 }
 
@@ -100,75 +103,116 @@ static size_t attention_workspace(const struct op_attrs *attrs, const struct sha
     return (size_t)threads * geometry(attrs, in, out, backward).a_worker;
 }
 
-static inline __attribute__((always_inline)) float add_lanes(float *lane)
+/* What follows is done to 32 queries side by side, or to 16: numbers that the compiler knows. */
+enum { PAIR = 2 * PRODUCT_LANES };
+#define LANEWISE static inline __attribute__((always_inline)) void
+#define FOR_LANES(lanes, work)                                                                                         \
+    do {                                                                                                               \
+        int at = 0;                                                                                                    \
+        for (; at + PAIR <= (lanes); at += PAIR)                                                                       \
+            work(at, PAIR);                                                                                            \
+        if (at < (lanes))                                                                                              \
+            work(at, PRODUCT_LANES);                                                                                   \
+    } while (0)
+
+LANEWISE find_most(const float *score, int tokens, const int lanes, float *most)
 {
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
+    enum { STEP = 4 };
+    for (int i = 0; i < lanes; i++)
+        most[i] = score[i];
+    int k = 0;
+    for (; k + STEP <= tokens; k += STEP, score += STEP * QUERIES)
+        for (int i = 0; i < lanes; i++) {
+            float a = score[i], b = score[QUERIES + i], c = score[2 * QUERIES + i], d = score[3 * QUERIES + i];
+            a = a > b ? a : b;
+            c = c > d ? c : d;
+            a = a > c ? a : c;
+            most[i] = most[i] > a ? most[i] : a;
+        }
+    for (; k < tokens; k++, score += QUERIES)
+        for (int i = 0; i < lanes; i++)
+            most[i] = most[i] > score[i] ? most[i] : score[i];
 }
 
-/* Rows of scores to e^((score - largest) * scale), and of each row the largest and 1 / sum. The argument is never above 0,
- * so nothing overflows, and the sum never below 1. */
-THAW_SIMD static void soften(float *score, size_t line, int rows, int tokens, float scale, float *saved)
+/* Scores to 2^(score - largest), and of each query the largest and 1 / sum. The argument is never above 0, so nothing
+ * overflows, and the sum never below 1. */
+LANEWISE soften_lanes(float *score, int tokens, const int lanes, float least, float *most, float *inverse)
 {
-    for (int r = 0; r < rows; r++, score += line) {
-        float most[LANES], sum[LANES] = {0};
-        int k = 0;
-        for (int i = 0; i < LANES; i++)
-            most[i] = score[0];
-        for (; k + LANES <= tokens; k += LANES)
-            for (int i = 0; i < LANES; i++)
-                most[i] = most[i] > score[k + i] ? most[i] : score[k + i];
-        for (; k < tokens; k++)
-            most[0] = most[0] > score[k] ? most[0] : score[k];
-        for (int i = 1; i < LANES; i++)
-            most[0] = most[0] > most[i] ? most[0] : most[i];
-        float largest = most[0];
-        for (k = 0; k < tokens; k++)
-            score[k] = exp_of((score[k] - largest) * scale);
-        for (k = 0; k + LANES <= tokens; k += LANES)
-            for (int i = 0; i < LANES; i++)
-                sum[i] += score[k + i];
-        for (int i = 0; k + i < tokens; i++)
-            sum[i] += score[k + i];
-        saved[2 * r] = largest;
-        saved[2 * r + 1] = 1 / add_lanes(sum);
+    float sum[PAIR] = {0};
+    find_most(score, tokens, lanes, most);
+    for (int first = 0; first < tokens; first += STRETCH) {
+        float part[PAIR] = {0};
+        int last = first + STRETCH < tokens ? first + STRETCH : tokens;
+        for (int k = first; k < last; k++, score += QUERIES)
+            for (int i = 0; i < lanes; i++) {
+                float weight = exp2_below(score[i] - most[i], least);
+                score[i] = weight;
+                part[i] += weight;
+            }
+        for (int i = 0; i < lanes; i++)
+            sum[i] += part[i];
     }
+    for (int i = 0; i < lanes; i++)
+        inverse[i] = 1 / sum[i];
+}
+
+THAW_SIMD static void soften(float *score, int tokens, int lanes, float least, float *most, float *inverse)
+{
+#define SOFTEN(at, count) soften_lanes(score + (at), tokens, count, least, most + (at), inverse + (at))
+    FOR_LANES(lanes, SOFTEN);
 }
 
 /* The same from what was saved, divided. */
-THAW_SIMD static void soften_again(float *score, size_t line, int rows, int tokens, float scale, const float *saved)
+LANEWISE soften_lanes_again(float *score, int tokens, const int lanes, float least, const float *most,
+                            const float *inverse)
 {
-    for (int r = 0; r < rows; r++, score += line) {
-        float largest = saved[2 * r], inverse = saved[2 * r + 1];
-        for (int k = 0; k < tokens; k++)
-            score[k] = exp_of((score[k] - largest) * scale) * inverse;
-    }
+    for (int k = 0; k < tokens; k++, score += QUERIES)
+        for (int i = 0; i < lanes; i++)
+            score[i] = exp2_below(score[i] - most[i], least) * inverse[i];
+}
+
+THAW_SIMD static void soften_again(float *score, int tokens, int lanes, float least, const float *most,
+                                   const float *inverse)
+{
+#define SOFTEN_AGAIN(at, count) soften_lanes_again(score + (at), tokens, count, least, most + (at), inverse + (at))
+    FOR_LANES(lanes, SOFTEN_AGAIN);
 }
 
 /* The softmax's gradient: g = weight * (g - sum(weight * g)) * scale. */
-THAW_SIMD static void give_scores(float *g, const float *weight, size_t line, int rows, int tokens, float scale)
+LANEWISE give_lanes(float *g, const float *weight, int tokens, const int lanes, float scale)
 {
-    for (int r = 0; r < rows; r++, g += line, weight += line) {
-        float sum[LANES] = {0};
-        int k = 0;
-        for (; k + LANES <= tokens; k += LANES)
-            for (int i = 0; i < LANES; i++)
-                sum[i] += weight[k + i] * g[k + i];
-        for (int i = 0; k + i < tokens; i++)
-            sum[i] += weight[k + i] * g[k + i];
-        float mean = add_lanes(sum);
-        for (k = 0; k < tokens; k++)
-            g[k] = weight[k] * (g[k] - mean) * scale;
+    float mean[PAIR] = {0};
+    for (int first = 0; first < tokens; first += STRETCH) {
+        float part[PAIR] = {0};
+        int last = first + STRETCH < tokens ? first + STRETCH : tokens;
+        for (int k = first; k < last; k++)
+            for (int i = 0; i < lanes; i++)
+                part[i] += weight[k * QUERIES + i] * g[k * QUERIES + i];
+        for (int i = 0; i < lanes; i++)
+            mean[i] += part[i];
     }
+    for (int k = 0; k < tokens; k++, g += QUERIES, weight += QUERIES)
+        for (int i = 0; i < lanes; i++)
+            g[i] = weight[i] * (g[i] - mean[i]) * scale;
 }
 
-THAW_SIMD static void divide_rows(float *out, size_t stride, int rows, int columns, const float *saved)
+THAW_SIMD static void give_scores(float *g, const float *weight, int tokens, int lanes, float scale)
+{
+#define GIVE(at, count) give_lanes(g + (at), weight + (at), tokens, count, scale)
+    FOR_LANES(lanes, GIVE);
+}
+
+THAW_SIMD static void multiply(float *values, size_t count, float factor)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] *= factor;
+}
+
+THAW_SIMD static void divide_rows(float *out, size_t stride, int rows, int columns, const float *inverse)
 {
     for (int r = 0; r < rows; r++, out += stride)
         for (int c = 0; c < columns; c++)
-            out[c] *= saved[2 * r + 1];
+            out[c] *= inverse[r];
 }
 
 /* What one task works on: a head of an image. */
@@ -199,49 +243,85 @@ static int block_rows(const struct attention *a, int block)
     return rest < QUERIES ? rest : QUERIES;
 }
 
-/* (tokens, width) with `stride`, as the columns of a product's right side, or as its rows. */
-static void pack(const struct attention *a, bool columns, const float *from, size_t stride, float *to)
+/* Queries in whole panels. */
+static int lanes_of(int rows)
 {
-    int k = columns ? a->width : a->tokens, n = columns ? a->tokens : a->width;
-    product_pack(columns, k, n, from, (int)stride, 0, product_panels(n), to, (size_t)k * PRODUCT_LANES);
+    return product_panels(rows) * PRODUCT_LANES;
 }
 
-/* to (rows, tokens) = from (rows, width) * packed columns. */
-static void score(const struct attention *a, int rows, const float *from, size_t stride, const float *packed, float *to)
+/* (rows, width) with `stride` as the rows of a product's right side, a row at a time: rows are pages apart, and a panel at
+ * a time would come to each several times. */
+static void pack_rows(const struct attention *a, int rows, const float *from, size_t stride, float *to)
 {
-    product(rows, a->tokens, a->width, from, stride, packed, (size_t)a->width * PRODUCT_LANES, false, to, a->line);
+    enum { AHEAD = 8 };
+    size_t panel = (size_t)rows * PRODUCT_LANES, width = (size_t)a->width,
+           whole = width / PRODUCT_LANES * PRODUCT_LANES;
+    for (int r = 0; r < rows; r++, from += stride, to += PRODUCT_LANES) {
+        const float *ahead = from + (r + AHEAD < rows ? AHEAD * stride : 0);
+        size_t c = 0;
+        for (float *line = to; c < whole; c += PRODUCT_LANES, line += panel) {
+            __builtin_prefetch(ahead + c);
+            memcpy(line, from + c, PRODUCT_LANES * sizeof *to);
+        }
+        if (c == width)
+            continue;
+        memcpy(to + c / PRODUCT_LANES * panel, from + c, (width - c) * sizeof *to);
+        memset(to + c / PRODUCT_LANES * panel + (width - c), 0, (PRODUCT_LANES - (width - c)) * sizeof *to);
+    }
 }
+
+/* to (tokens, QUERIES) = (tokens, width) with `stride` times (rows, width) turned, whose packed form goes to `packed`. */
+static void score(const struct attention *a, const float *of, size_t stride, int rows, const float *from,
+                  size_t from_stride, float factor, float *packed, float *to)
+{
+    size_t panel = (size_t)a->width * PRODUCT_LANES;
+    product_pack(true, a->width, rows, from, (int)from_stride, 0, product_panels(rows), packed, panel);
+    if (factor != 1)
+        multiply(packed, (size_t)product_panels(rows) * panel, factor);
+    product(a->tokens, lanes_of(rows), a->width, of, stride, packed, panel, false, to, QUERIES);
+}
+
+/* to (rows, width) = or += scores turned times packed rows (tokens, width). */
+static void take(const struct attention *a, int rows, const float *scores, const float *packed, bool add, float *to,
+                 size_t stride)
+{
+    product_transposed(rows, a->width, a->tokens, scores, QUERIES, packed, (size_t)a->tokens * PRODUCT_LANES, add, to,
+                       stride);
+}
+
+static const float log2_e = 1.44269504f;
 
 static void forward_task(void *context, int task, int worker)
 {
     const struct attention *a = context;
     struct head head = head_of(a, task / a->chunks);
-    float *keys = a->call->workspace + (size_t)worker * a->a_worker, *values = keys + a->keys;
-    float *scores = values + a->values, own[2 * QUERIES];
+    float *values = a->call->workspace + (size_t)worker * a->a_worker, *scores = values + a->rows,
+          *columns = scores + a->scores;
+    float most[QUERIES], inverse[QUERIES];
     int chunk = task % a->chunks, last = (int)split_at((size_t)a->blocks, a->chunks, chunk + 1);
-    pack(a, true, head.key, head.stride, keys);
-    pack(a, false, head.value, head.stride, values);
+    pack_rows(a, a->tokens, head.value, head.stride, values);
     for (int block = (int)split_at((size_t)a->blocks, a->chunks, chunk); block < last; block++) {
         size_t first = (size_t)block * QUERIES;
         int rows = block_rows(a, block);
-        float *saved = head.saved ? head.saved + 2 * first : own,
-              *out = a->call->out + head.first + first * a->channels;
-        score(a, rows, head.query + first * head.stride, head.stride, keys, scores);
-        soften(scores, a->line, rows, a->tokens, a->scale, saved);
-        product(rows, a->width, a->tokens, scores, a->line, values, (size_t)a->tokens * PRODUCT_LANES, false, out,
-                a->channels);
-        divide_rows(out, a->channels, rows, a->width, saved);
+        float *out = a->call->out + head.first + first * a->channels;
+        score(a, head.key, head.stride, rows, head.query + first * head.stride, head.stride, a->scale * log2_e, columns,
+              scores);
+        soften(scores, a->tokens, lanes_of(rows), exp2_least, most, inverse);
+        take(a, rows, scores, values, false, out, a->channels);
+        divide_rows(out, a->channels, rows, a->width, inverse);
+        for (int r = 0; r < rows && head.saved; r++) {
+            head.saved[2 * (first + (size_t)r)] = most[r];
+            head.saved[2 * (first + (size_t)r) + 1] = inverse[r];
+        }
     }
 }
 
-/* to (tokens, width) = or += weights (rows, tokens) transposed * from (rows, width). */
-static void give(const struct attention *a, int rows, const float *weights, const float *from, size_t from_stride,
+/* to (tokens, width) = or += scores times (rows, width). */
+static void give(const struct attention *a, int rows, const float *scores, const float *from, size_t from_stride,
                  float *packed, bool add, float *to, size_t stride)
 {
-    product_pack(false, rows, a->width, from, (int)from_stride, 0, product_panels(a->width), packed,
-                 (size_t)rows * PRODUCT_LANES);
-    product_transposed(a->tokens, a->width, rows, weights, a->line, packed, (size_t)rows * PRODUCT_LANES, add, to,
-                       stride);
+    pack_rows(a, rows, from, from_stride, packed);
+    product(a->tokens, a->width, rows, scores, QUERIES, packed, (size_t)rows * PRODUCT_LANES, add, to, stride);
 }
 
 /* Of tokens that are not asked keys and values have no gradient, of those that do not ask queries. */
@@ -255,32 +335,39 @@ static void give_nothing(const struct attention *a, float *to, size_t stride)
     }
 }
 
+/* Of a block's queries; beyond the last a sum of none. */
+static void take_saved(const float *saved, int rows, float *most, float *inverse)
+{
+    for (int r = 0; r < QUERIES; r++) {
+        most[r] = r < rows ? saved[2 * r] : 0;
+        inverse[r] = r < rows ? saved[2 * r + 1] : 0;
+    }
+}
+
 static void backward_task(void *context, int task, int worker)
 {
     const struct attention *a = context;
     const struct op_call *call = a->call;
     struct head head = head_of(a, task);
     bool add = call->in_grad_add[0];
-    float *keys = call->workspace + (size_t)worker * a->a_worker, *values = keys + a->keys,
-          *key_rows = values + a->keys;
-    float *weights = key_rows + a->values, *slopes = weights + QUERIES * a->line, *packed = slopes + QUERIES * a->line;
+    float *keys = call->workspace + (size_t)worker * a->a_worker, *weights = keys + a->rows;
+    float *slopes = weights + a->scores, *columns = slopes + a->scores, *packed = columns + a->columns;
     float *to = call->in_grad[0] + (head.query - call->in[0]), *asked = to + (size_t)a->asked * head.stride;
-    pack(a, true, head.key, head.stride, keys);
-    pack(a, true, head.value, head.stride, values);
-    pack(a, false, head.key, head.stride, key_rows);
+    float most[QUERIES], inverse[QUERIES];
+    pack_rows(a, a->tokens, head.key, head.stride, keys);
     if (!add)
         give_nothing(a, to, head.stride);
     for (int block = 0; block < a->blocks; block++) {
         size_t first = (size_t)block * QUERIES;
-        int rows = block_rows(a, block);
+        int rows = block_rows(a, block), lanes = lanes_of(rows);
         const float *query = head.query + first * head.stride;
         const float *g = call->out_grad + head.first + first * a->channels;
-        score(a, rows, query, head.stride, keys, weights);
-        soften_again(weights, a->line, rows, a->tokens, a->scale, head.saved + 2 * first);
-        score(a, rows, g, a->channels, values, slopes);
-        give_scores(slopes, weights, a->line, rows, a->tokens, a->scale);
-        product(rows, a->width, a->tokens, slopes, a->line, key_rows, (size_t)a->tokens * PRODUCT_LANES, add,
-                to + first * head.stride, head.stride);
+        take_saved(head.saved + 2 * first, rows, most, inverse);
+        score(a, head.key, head.stride, rows, query, head.stride, a->scale * log2_e, columns, weights);
+        soften_again(weights, a->tokens, lanes, exp2_least, most, inverse);
+        score(a, head.value, head.stride, rows, g, a->channels, 1, columns, slopes);
+        give_scores(slopes, weights, a->tokens, lanes, a->scale);
+        take(a, rows, slopes, keys, add, to + first * head.stride, head.stride);
         give(a, rows, slopes, query, head.stride, packed, add || block > 0, asked + a->channels, head.stride);
         give(a, rows, weights, g, a->channels, packed, add || block > 0, asked + 2 * a->channels, head.stride);
     }

@@ -63,6 +63,16 @@ static float exp_float(float x)
     return exp_of(x);
 }
 
+static float exp2_float(float x)
+{
+    return exp2_below(-fabsf(x), exp2_least);
+}
+
+static double exp2_double(double x)
+{
+    return exp2(-fabs(x));
+}
+
 static float sigmoid_float(float x)
 {
     return sigmoid_of(x);
@@ -83,6 +93,7 @@ static void functions_are_accurate(void **state)
         float most, ulps;
     } rows[] = {
         {"exp", exp_float, exp, 86.9f, 1.1f},
+        {"2^-x", exp2_float, exp2_double, 125.9f, 3},
         {"sigmoid", sigmoid_float, sigmoid_double, 86, 2.5f},
         {"tanh", tanh_float, tanh, 100, 1.4f},
         {"cumulative", cumulative_of, cumulative_double, 12.5f, 7},
