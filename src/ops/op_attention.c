@@ -16,19 +16,16 @@
 #include <math.h>
 #include <string.h>
 
-#include "elementary.h"
+#include "attention_rows.h"
 #include "op_rows.h"
 #include "split.h"
 #include "thaw/tensor/product.h"
 
 enum {
-    QUERIES = 4 * PRODUCT_LANES, /* of a block */
+    QUERIES = ATTENTION_QUERIES,
     TASKS_WANTED = 16,
-    STRETCH = 64, /* tokens of a running sum; longer sums are made of several, which rounds less */
-    THIRDS = 3,   /* query, key, value */
+    THIRDS = 3, /* query, key, value */
 };
-_Static_assert(QUERIES % PRODUCT_LANES == 0, "a block is whole panels");
-
 static bool attention_shape(const struct op_attrs *attrs, int inputs, const struct shape4 *in, struct shape4 *out,
                             struct error *error)
 {
@@ -103,118 +100,6 @@ static size_t attention_workspace(const struct op_attrs *attrs, const struct sha
     return (size_t)threads * geometry(attrs, in, out, backward).a_worker;
 }
 
-/* What follows is done to 32 queries side by side, or to 16: numbers that the compiler knows. */
-enum { PAIR = 2 * PRODUCT_LANES };
-#define LANEWISE static inline __attribute__((always_inline)) void
-#define FOR_LANES(lanes, work)                                                                                         \
-    do {                                                                                                               \
-        int at = 0;                                                                                                    \
-        for (; at + PAIR <= (lanes); at += PAIR)                                                                       \
-            work(at, PAIR);                                                                                            \
-        if (at < (lanes))                                                                                              \
-            work(at, PRODUCT_LANES);                                                                                   \
-    } while (0)
-
-LANEWISE find_most(const float *score, int tokens, const int lanes, float *most)
-{
-    enum { STEP = 4 };
-    for (int i = 0; i < lanes; i++)
-        most[i] = score[i];
-    int k = 0;
-    for (; k + STEP <= tokens; k += STEP, score += STEP * QUERIES)
-        for (int i = 0; i < lanes; i++) {
-            float a = score[i], b = score[QUERIES + i], c = score[2 * QUERIES + i], d = score[3 * QUERIES + i];
-            a = a > b ? a : b;
-            c = c > d ? c : d;
-            a = a > c ? a : c;
-            most[i] = most[i] > a ? most[i] : a;
-        }
-    for (; k < tokens; k++, score += QUERIES)
-        for (int i = 0; i < lanes; i++)
-            most[i] = most[i] > score[i] ? most[i] : score[i];
-}
-
-/* Scores to 2^(score - largest), and of each query the largest and 1 / sum. The argument is never above 0, so nothing
- * overflows, and the sum never below 1. */
-LANEWISE soften_lanes(float *score, int tokens, const int lanes, float least, float *most, float *inverse)
-{
-    float sum[PAIR] = {0};
-    find_most(score, tokens, lanes, most);
-    for (int first = 0; first < tokens; first += STRETCH) {
-        float part[PAIR] = {0};
-        int last = first + STRETCH < tokens ? first + STRETCH : tokens;
-        for (int k = first; k < last; k++, score += QUERIES)
-            for (int i = 0; i < lanes; i++) {
-                float weight = exp2_below(score[i] - most[i], least);
-                score[i] = weight;
-                part[i] += weight;
-            }
-        for (int i = 0; i < lanes; i++)
-            sum[i] += part[i];
-    }
-    for (int i = 0; i < lanes; i++)
-        inverse[i] = 1 / sum[i];
-}
-
-THAW_SIMD static void soften(float *score, int tokens, int lanes, float least, float *most, float *inverse)
-{
-#define SOFTEN(at, count) soften_lanes(score + (at), tokens, count, least, most + (at), inverse + (at))
-    FOR_LANES(lanes, SOFTEN);
-}
-
-/* The same from what was saved, divided. */
-LANEWISE soften_lanes_again(float *score, int tokens, const int lanes, float least, const float *most,
-                            const float *inverse)
-{
-    for (int k = 0; k < tokens; k++, score += QUERIES)
-        for (int i = 0; i < lanes; i++)
-            score[i] = exp2_below(score[i] - most[i], least) * inverse[i];
-}
-
-THAW_SIMD static void soften_again(float *score, int tokens, int lanes, float least, const float *most,
-                                   const float *inverse)
-{
-#define SOFTEN_AGAIN(at, count) soften_lanes_again(score + (at), tokens, count, least, most + (at), inverse + (at))
-    FOR_LANES(lanes, SOFTEN_AGAIN);
-}
-
-/* The softmax's gradient: g = weight * (g - sum(weight * g)) * scale. */
-LANEWISE give_lanes(float *g, const float *weight, int tokens, const int lanes, float scale)
-{
-    float mean[PAIR] = {0};
-    for (int first = 0; first < tokens; first += STRETCH) {
-        float part[PAIR] = {0};
-        int last = first + STRETCH < tokens ? first + STRETCH : tokens;
-        for (int k = first; k < last; k++)
-            for (int i = 0; i < lanes; i++)
-                part[i] += weight[k * QUERIES + i] * g[k * QUERIES + i];
-        for (int i = 0; i < lanes; i++)
-            mean[i] += part[i];
-    }
-    for (int k = 0; k < tokens; k++, g += QUERIES, weight += QUERIES)
-        for (int i = 0; i < lanes; i++)
-            g[i] = weight[i] * (g[i] - mean[i]) * scale;
-}
-
-THAW_SIMD static void give_scores(float *g, const float *weight, int tokens, int lanes, float scale)
-{
-#define GIVE(at, count) give_lanes(g + (at), weight + (at), tokens, count, scale)
-    FOR_LANES(lanes, GIVE);
-}
-
-THAW_SIMD static void multiply(float *values, size_t count, float factor)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] *= factor;
-}
-
-THAW_SIMD static void divide_rows(float *out, size_t stride, int rows, int columns, const float *inverse)
-{
-    for (int r = 0; r < rows; r++, out += stride)
-        for (int c = 0; c < columns; c++)
-            out[c] *= inverse[r];
-}
-
 /* What one task works on: a head of an image. */
 struct head {
     const float *query, *key, *value; /* of the first token that asks or is asked; `stride` floats to the next */
@@ -243,42 +128,13 @@ static int block_rows(const struct attention *a, int block)
     return rest < QUERIES ? rest : QUERIES;
 }
 
-/* Queries in whole panels. */
-static int lanes_of(int rows)
-{
-    return product_panels(rows) * PRODUCT_LANES;
-}
-
-/* (rows, width) with `stride` as the rows of a product's right side, a row at a time: rows are pages apart, and a panel at
- * a time would come to each several times. */
-static void pack_rows(const struct attention *a, int rows, const float *from, size_t stride, float *to)
-{
-    enum { AHEAD = 8 };
-    size_t panel = (size_t)rows * PRODUCT_LANES, width = (size_t)a->width,
-           whole = width / PRODUCT_LANES * PRODUCT_LANES;
-    for (int r = 0; r < rows; r++, from += stride, to += PRODUCT_LANES) {
-        const float *ahead = from + (r + AHEAD < rows ? AHEAD * stride : 0);
-        size_t c = 0;
-        for (float *line = to; c < whole; c += PRODUCT_LANES, line += panel) {
-            __builtin_prefetch(ahead + c);
-            memcpy(line, from + c, PRODUCT_LANES * sizeof *to);
-        }
-        if (c == width)
-            continue;
-        memcpy(to + c / PRODUCT_LANES * panel, from + c, (width - c) * sizeof *to);
-        memset(to + c / PRODUCT_LANES * panel + (width - c), 0, (PRODUCT_LANES - (width - c)) * sizeof *to);
-    }
-}
-
 /* to (tokens, QUERIES) = (tokens, width) with `stride` times (rows, width) turned, whose packed form goes to `packed`. */
 static void score(const struct attention *a, const float *of, size_t stride, int rows, const float *from,
                   size_t from_stride, float factor, float *packed, float *to)
 {
-    size_t panel = (size_t)a->width * PRODUCT_LANES;
-    product_pack(true, a->width, rows, from, (int)from_stride, 0, product_panels(rows), packed, panel);
-    if (factor != 1)
-        multiply(packed, (size_t)product_panels(rows) * panel, factor);
-    product(a->tokens, lanes_of(rows), a->width, of, stride, packed, panel, false, to, QUERIES);
+    attention_pack_queries(rows, a->width, from, from_stride, factor, packed);
+    product(a->tokens, attention_lanes(rows), a->width, of, stride, packed, (size_t)a->width * PRODUCT_LANES, false, to,
+            QUERIES);
 }
 
 /* to (rows, width) = or += scores turned times packed rows (tokens, width). */
@@ -289,8 +145,6 @@ static void take(const struct attention *a, int rows, const float *scores, const
                        stride);
 }
 
-static const float log2_e = 1.44269504f;
-
 static void forward_task(void *context, int task, int worker)
 {
     const struct attention *a = context;
@@ -299,16 +153,16 @@ static void forward_task(void *context, int task, int worker)
           *columns = scores + a->scores;
     float most[QUERIES], inverse[QUERIES];
     int chunk = task % a->chunks, last = (int)split_at((size_t)a->blocks, a->chunks, chunk + 1);
-    pack_rows(a, a->tokens, head.value, head.stride, values);
+    attention_pack_rows(a->tokens, a->width, head.value, head.stride, values);
     for (int block = (int)split_at((size_t)a->blocks, a->chunks, chunk); block < last; block++) {
         size_t first = (size_t)block * QUERIES;
         int rows = block_rows(a, block);
         float *out = a->call->out + head.first + first * a->channels;
-        score(a, head.key, head.stride, rows, head.query + first * head.stride, head.stride, a->scale * log2_e, columns,
-              scores);
-        soften(scores, a->tokens, lanes_of(rows), exp2_least, most, inverse);
+        score(a, head.key, head.stride, rows, head.query + first * head.stride, head.stride,
+              a->scale * ATTENTION_LOG2_E, columns, scores);
+        attention_soften(scores, a->tokens, attention_lanes(rows), most, inverse);
         take(a, rows, scores, values, false, out, a->channels);
-        divide_rows(out, a->channels, rows, a->width, inverse);
+        attention_scale_rows(out, a->channels, rows, a->width, inverse);
         for (int r = 0; r < rows && head.saved; r++) {
             head.saved[2 * (first + (size_t)r)] = most[r];
             head.saved[2 * (first + (size_t)r) + 1] = inverse[r];
@@ -320,7 +174,7 @@ static void forward_task(void *context, int task, int worker)
 static void give(const struct attention *a, int rows, const float *scores, const float *from, size_t from_stride,
                  float *packed, bool add, float *to, size_t stride)
 {
-    pack_rows(a, rows, from, from_stride, packed);
+    attention_pack_rows(rows, a->width, from, from_stride, packed);
     product(a->tokens, a->width, rows, scores, QUERIES, packed, (size_t)rows * PRODUCT_LANES, add, to, stride);
 }
 
@@ -354,19 +208,19 @@ static void backward_task(void *context, int task, int worker)
     float *slopes = weights + a->scores, *columns = slopes + a->scores, *packed = columns + a->columns;
     float *to = call->in_grad[0] + (head.query - call->in[0]), *asked = to + (size_t)a->asked * head.stride;
     float most[QUERIES], inverse[QUERIES];
-    pack_rows(a, a->tokens, head.key, head.stride, keys);
+    attention_pack_rows(a->tokens, a->width, head.key, head.stride, keys);
     if (!add)
         give_nothing(a, to, head.stride);
     for (int block = 0; block < a->blocks; block++) {
         size_t first = (size_t)block * QUERIES;
-        int rows = block_rows(a, block), lanes = lanes_of(rows);
+        int rows = block_rows(a, block), lanes = attention_lanes(rows);
         const float *query = head.query + first * head.stride;
         const float *g = call->out_grad + head.first + first * a->channels;
         take_saved(head.saved + 2 * first, rows, most, inverse);
-        score(a, head.key, head.stride, rows, query, head.stride, a->scale * log2_e, columns, weights);
-        soften_again(weights, a->tokens, lanes, exp2_least, most, inverse);
+        score(a, head.key, head.stride, rows, query, head.stride, a->scale * ATTENTION_LOG2_E, columns, weights);
+        attention_soften_again(weights, a->tokens, lanes, most, inverse);
         score(a, head.value, head.stride, rows, g, a->channels, 1, columns, slopes);
-        give_scores(slopes, weights, a->tokens, lanes, a->scale);
+        attention_give(slopes, weights, a->tokens, lanes, a->scale);
         take(a, rows, slopes, keys, add, to + first * head.stride, head.stride);
         give(a, rows, slopes, query, head.stride, packed, add || block > 0, asked + a->channels, head.stride);
         give(a, rows, weights, g, a->channels, packed, add || block > 0, asked + 2 * a->channels, head.stride);

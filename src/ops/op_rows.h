@@ -12,7 +12,7 @@ extern const struct op_def op_relu, op_relu6, op_sigmoid, op_hard_sigmoid, op_si
     op_gelu, op_tanh, op_clip, op_quick_gelu, op_gelu_tanh;
 extern const struct op_def op_mul, op_affine, op_layer_norm;
 extern const struct op_def op_slice, op_shuffle, op_pad;
-extern const struct op_def op_attention, op_tokens, op_position;
+extern const struct op_def op_attention, op_window_attention, op_tokens, op_position;
 extern const struct op_def op_max_pool, op_avg_pool, op_global_avg_pool;
 extern const struct op_def op_add, op_concat, op_flatten, op_subsample;
 extern const struct op_def op_dropout;
@@ -56,6 +56,8 @@ void op_shuffle_forward_reference(const struct op_call *call);
 void op_shuffle_backward_reference(const struct op_call *call);
 void op_pad_forward_reference(const struct op_call *call);
 void op_pad_backward_reference(const struct op_call *call);
+void op_window_attention_forward_reference(const struct op_call *call);
+void op_window_attention_backward_reference(const struct op_call *call);
 void op_attention_forward_reference(const struct op_call *call);
 void op_attention_backward_reference(const struct op_call *call);
 void op_tokens_forward_reference(const struct op_call *call);

@@ -162,15 +162,25 @@ static bool is_in_constant(const struct graph *graph, const char *name)
 
 const char *bind_reason_to_ignore(const struct graph *graph, const char *name)
 {
-    static const char suffix[] = "num_batches_tracked";
-    size_t length = strlen(name), ending = sizeof suffix - 1;
+    static const struct {
+        const char *suffix, *reason;
+    } known[] = {
+        {"num_batches_tracked", ""},
+        {"relative_position_index", "known by the window's size"},
+        {"attn_mask", "known by the window's size"},
+    };
     for (int i = 0; i < graph->lefts_out; i++) {
         if (strncmp(name, graph->left_out[i].prefix, strlen(graph->left_out[i].prefix)) == 0)
             return graph->left_out[i].reason;
     }
     if (is_in_constant(graph, name))
         return "the layer's constants are made of it";
-    return length >= ending && strcmp(name + length - ending, suffix) == 0 ? "" : NULL;
+    for (size_t i = 0; i < THAW_LENGTH(known); i++) {
+        size_t length = strlen(name), ending = strlen(known[i].suffix);
+        if (length >= ending && strcmp(name + length - ending, known[i].suffix) == 0)
+            return known[i].reason;
+    }
+    return NULL;
 }
 
 /* What only the file has, in its order. */

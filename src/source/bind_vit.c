@@ -1,5 +1,6 @@
 /* Names of vision transformers: torchvision's of old, timm's and Hugging Face's become the zoo's, which are torchvision's for
- * ViT and DeiT, the authors' (and timm's) for DINOv2, OpenAI's for CLIP and Hugging Face's for SigLIP. Called when a file's tensors are named, before it is known which
+ * ViT and DeiT, the authors' (and timm's) for DINOv2, OpenAI's for CLIP, Hugging Face's for SigLIP; for Swin its
+ * authors', of which a dialect goes on from there. Called when a file's tensors are named, before it is known which
  * architecture it is: a tensor that only one library names so tells the library, whatever prefix it is behind.
  *
  * Queries, keys and values, which Hugging Face keeps apart, are one parameter here: three tensors in a row. Tensors that
@@ -13,7 +14,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"
 
-/* Parts of dotted names; "{}" is a number. What follows the library's side is kept. "#0", "#1" and "#2" at the end are the
+/* Parts of dotted names; "{}" is a number, two at most. What follows the library's side is kept. "#0", "#1" and "#2" at the end are the
  * parts of one tensor, and other marks as bind_private.h has them. The first rule that fits counts; a tensor that none fits
  * keeps its name. */
 struct rule {
@@ -179,6 +180,28 @@ static const struct rule timm_siglip[] = {
     {"attn_pool.mlp", HEAD "mlp"},
 };
 
+#define STAGE "encoder.layers.{}.blocks.{}"
+#define BLOCK "layers.{}.blocks.{}"
+static const struct rule transformers_swin[] = {
+    {"embeddings.patch_embeddings.projection", "patch_embed.proj"},
+    {"embeddings.norm", "patch_embed.norm"},
+    {STAGE ".layernorm_before", BLOCK ".norm1"},
+    {STAGE ".attention.self.relative_position_bias_table", BLOCK ".attn.relative_position_bias_table"},
+    {STAGE ".attention.self.query.weight", BLOCK ".attn.qkv.weight#0"},
+    {STAGE ".attention.self.key.weight", BLOCK ".attn.qkv.weight#1"},
+    {STAGE ".attention.self.value.weight", BLOCK ".attn.qkv.weight#2"},
+    {STAGE ".attention.self.query.bias", BLOCK ".attn.qkv.bias#0"},
+    {STAGE ".attention.self.key.bias", BLOCK ".attn.qkv.bias#1"},
+    {STAGE ".attention.self.value.bias", BLOCK ".attn.qkv.bias#2"},
+    {STAGE ".attention.output.dense", BLOCK ".attn.proj"},
+    {STAGE ".layernorm_after", BLOCK ".norm2"},
+    {STAGE ".intermediate.dense", BLOCK ".mlp.fc1"},
+    {STAGE ".output.dense", BLOCK ".mlp.fc2"},
+    {"encoder.layers.{}.downsample", "layers.{}.downsample"},
+    {"layernorm", "norm"},
+    {"classifier", "head"},
+};
+
 /* Two tensors tell a library; the second also from its kin: NULL, the first is enough; a minus, it is not there. */
 static const struct library {
     const char *mark, *also; /* behind the same prefix; the second also without */
@@ -196,6 +219,7 @@ static const struct library {
     {"class_embedding.weight", "ln_pre.weight", RULES(openai_alone, openai_alone)},
     {"blocks.0.attn.qkv.weight", "norm_pre.weight", RULES(timm_clip, timm_clip)},
     {"blocks.0.attn.qkv.weight", "attn_pool.latent.weight", RULES(timm_siglip, timm_siglip)},
+    {"encoder.layers.0.blocks.0.attention.self.relative_position_bias_table", NULL, RULES(transformers_swin, transformers_swin)},
     {"encoder.layer.0.layer_scale1.lambda1", NULL, RULES(transformers_dinov2, transformers_dinov2)},
     {"encoder.layer.0.attention.attention.query.weight", "embeddings.distillation_token.weight", RULES(transformers_two_tokens, transformers)},
     {"encoder.layer.0.attention.attention.query.weight", NULL, RULES(transformers, transformers)},
@@ -223,16 +247,22 @@ static long find_prefix(const struct bind_index *index, const char *mark, const 
     return -1;
 }
 
-/* What is left of the name behind the library's side, NULL: it does not fit. *number: the digits that "{}" took. */
-static const char *match(const char *side, const char *name, const char **number, int *digits)
+/* The numbers of a name, as its digits. */
+struct numbers {
+    const char *digits[2];
+    int length[2];
+};
+
+/* What is left of the name behind the library's side, NULL: it does not fit. */
+static const char *match(const char *side, const char *name, struct numbers *numbers)
 {
-    while (*side) {
+    for (size_t number = 0; *side;) {
         if (*side == '{') {
-            *number = name;
-            *digits = (int)strspn(name, "0123456789");
-            if (*digits == 0)
+            numbers->digits[number] = name;
+            numbers->length[number] = (int)strspn(name, "0123456789");
+            if (numbers->length[number] == 0)
                 return NULL;
-            name += *digits;
+            name += numbers->length[number++];
             side += 2;
         } else if (*side++ != *name++) {
             return NULL;
@@ -241,18 +271,32 @@ static const char *match(const char *side, const char *name, const char **number
     return *name == '\0' || *name == '.' ? name : NULL;
 }
 
+/* The zoo's side with the numbers, and the rest. The caller frees. */
+static char *fill_in(const char *own, const struct numbers *numbers, const char *rest)
+{
+    char *name = mem_string("");
+    for (size_t number = 0; *own; number++) {
+        const char *gap = strstr(own, "{}");
+        int before = gap ? (int)(gap - own) : (int)strlen(own);
+        char *longer = mem_format("%s%.*s%.*s", name, before, own, gap ? numbers->length[number] : 0,
+                                  gap ? numbers->digits[number] : "");
+        mem_free(name);
+        name = longer;
+        own += before + (gap ? 2 : 0);
+    }
+    char *whole = mem_format("%s%s", name, rest);
+    mem_free(name);
+    return whole;
+}
+
 /* The zoo's name, or NULL: none of the rules fits. The caller frees. */
 static char *translate(const struct rule *rule, size_t rules, const char *name)
 {
     for (size_t i = 0; i < rules; i++) {
-        const char *number = "", *own = rule[i].own, *gap = strstr(own, "{}");
-        int digits = 0;
-        const char *rest = match(rule[i].library, name, &number, &digits);
-        if (!rest)
-            continue;
-        if (!gap)
-            return mem_format("%s%s", own, rest);
-        return mem_format("%.*s%.*s%s%s", (int)(gap - own), own, digits, number, gap + 2, rest);
+        struct numbers numbers;
+        const char *rest = match(rule[i].library, name, &numbers);
+        if (rest)
+            return fill_in(rule[i].own, &numbers, rest);
     }
     return NULL;
 }

@@ -71,6 +71,19 @@
             .tokens = asking                                                                                           \
         }                                                                                                              \
     }
+/* In windows, shifted or not. */
+#define WINDOWS(n, h, w, number, width, rows, columns, down, right, add)                                               \
+    {                                                                                                                  \
+        .name = "windows " #rows "x" #columns " of " #n "x" #h "x" #w " shifted " #down " " #right " added " #add,     \
+        .kind = OP_WINDOW_ATTENTION, .inputs = 1, .in = {{n, h, w, 3 * (number) * (width)}}, .add_gradient = add,      \
+        .attrs = {                                                                                                     \
+            .heads = number,                                                                                           \
+            .kernel_h = rows,                                                                                          \
+            .kernel_w = columns,                                                                                       \
+            .pad_top = down,                                                                                           \
+            .pad_left = right                                                                                          \
+        }                                                                                                              \
+    }
 #define TOKENS(n, h, w, c, count, place, add)                                                                          \
     {                                                                                                                  \
         .name = "tokens " #n "x" #h "x" #w "x" #c " " #count " before " #place " added " #add, .kind = OP_TOKENS,      \
@@ -425,6 +438,10 @@ const struct gradient_case gradient_cases[] = {
     POOLING(3, 9, 1, 5, 3, true),
     POOLING(2, 197, 3, 32, 1, false),
     POOLING(1, 2, 1, 4, 1, true),
+    WINDOWS(2, 4, 6, 2, 3, 2, 3, 0, 0, false),
+    WINDOWS(1, 6, 4, 1, 5, 3, 2, 1, 1, true),
+    WINDOWS(2, 4, 4, 2, 4, 4, 2, 0, 1, false),
+    WINDOWS(2, 14, 21, 3, 32, 7, 7, 3, 3, false),
     TOKENS(2, 3, 4, 5, 1, 0, false),
     TOKENS(3, 1, 13, 7, 4, 1, true),
     TOKENS(1, 2, 2, 3, 2, 4, false),

@@ -39,6 +39,7 @@ CASES = {
         ("deit_ti_16_distilled", "fixed", 2, 64),
         ("clip_b_32", "fixed", 2, 64),
         ("siglip_b_16", "fixed", 1, 64),
+        ("swin_t", "fixed", 1, 96),
     ],
     "families": [
         ("resnext50_32x4d", "forward", 1, 32),
@@ -291,7 +292,7 @@ def make_model(name, side):
         for tensor_name, tensor in model.state_dict().items():
             full = own_name(tensor_name)
             owner = full.rsplit(".", 1)[0]
-            if not full.endswith("num_batches_tracked"):
+            if tensor.is_floating_point():
                 tensor.copy_(fill(full, tuple(tensor.shape), owner in norms or owner.endswith(".layer_scale")))
     for module in model.modules():
         if isinstance(getattr(module, "inplace", None), bool):

@@ -104,6 +104,25 @@ def of_timm(name, side, classes=CLASSES):
     return (with_tanh(model) if "siglip" in name else model), lambda m, x: m(x)
 
 
+def swin_of_transformers(side):
+    config = hf.SwinConfig(embed_dim=96, image_size=side, num_labels=CLASSES)
+    return hf.SwinForImageClassification(config), lambda m, x: m(x).logits
+
+
+class OfOld(torch.nn.Module):
+    """timm's Swin under the names of its authors: what halves the image belongs to the stage before."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.model = timm.create_model("swin_tiny_patch4_window7_224", img_size=side, num_classes=CLASSES)
+
+    def state_dict(self):
+        def rename(name):
+            name = re.sub(r"layers\.(\d)\.downsample", lambda m: "layers.%d.downsample" % (int(m[1]) - 1), name)
+            return name.replace("head.fc", "head")
+        return {rename(n): t for n, t in self.model.state_dict().items()}
+
+
 def cases():
     """(library, the file's name, the architecture it is, side, model and call)"""
     yield "timm", "a", "deit_ti_16_distilled", 64, distilled("deit_tiny_distilled_patch16_224", 64)
@@ -123,6 +142,9 @@ def cases():
     yield "transformers", "m", "siglip_b_16_mean", 64, siglip("SiglipForImageClassification", 64)
     yield "timm", "n", "siglip_b_16", 64, of_timm("vit_base_patch16_siglip_224", 64)
     yield "timm", "o", "siglip_b_16_mean", 64, of_timm("vit_base_patch16_siglip_gap_224", 64)
+    yield "timm", "q", "swin_t", 224, of_timm("swin_tiny_patch4_window7_224", 224)
+    yield "transformers", "r", "swin_t", 224, swin_of_transformers(224)
+    yield "authors", "s", "swin_t", 224, (OfOld(224), lambda m, x: m.model(x))
     yield "open_clip", "p", "siglip_b_16", 224, siglip_of_open_clip(224)
 
 
@@ -133,8 +155,10 @@ def folded(state):
         key = re.sub(r"(layers?|blocks|resblocks)\.(\d+)\.", r"\1.{}.", name)
         groups.setdefault((key, tuple(tensor.shape)), []).append(name)
     for (key, shape), names in groups.items():
-        assert "{}" not in key or names == [key.replace("{}", str(i)) for i in range(len(names))], names
-        yield key, shape, len(names) if "{}" in key else 0
+        if "{}" in key and names == [key.replace("{}", str(i)) for i in range(len(names))]:
+            yield key, shape, len(names)
+        else:
+            yield from ((name, shape, 0) for name in names)
 
 
 def write_case(out, library, file, arch, side, made):

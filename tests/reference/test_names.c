@@ -21,7 +21,7 @@
 #include "thaw/source/bind.h"
 #include "thaw/source/zoo.h"
 
-enum { CASES = 35, TOWERS = 18, TENSORS_MAX = 1024, NAME_MAX_HERE = 128 };
+enum { CASES = 35, TOWERS = 21, TENSORS_MAX = 1024, NAME_MAX_HERE = 128 };
 static const double tolerance = 1e-4;
 
 /* A case of the fixture: the file that the library saved. */

@@ -304,7 +304,7 @@ static void convnext_tiny_is_torch(void **state)
 static void vision_transformers_are_torch(void **state)
 {
     (void)state;
-    run_file("vit", 7);
+    run_file("vit", 8);
 }
 
 static void small_ones_of_other_families_are_torch(void **state)

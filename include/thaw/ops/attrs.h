@@ -36,9 +36,11 @@ enum op_kind {
     OP_PAD,        /* paddings of pad_value around the image; a negative one crops */
     OP_QUICK_GELU, /* x * sigmoid(1.702 x): OpenAI's stand-in for gelu */
     OP_ATTENTION, /* (n,h,w,3c) -> (n,h,w,c): pixels are tokens, their channels query, key and value (Vaswani et al. 2017) */
-    OP_TOKENS,    /* (n,h,w,c) -> (n,1,h*w+tokens,c): rows that learn, the same for all images */
-    OP_POSITION,  /* x + weight, (h*w,c), the same for all images */
-    OP_GELU_TANH, /* gelu with the cumulative function approximated by tanh (Hendrycks and Gimpel 2016) */
+    OP_TOKENS,           /* (n,h,w,c) -> (n,1,h*w+tokens,c): rows that learn, the same for all images */
+    OP_POSITION,         /* x + weight, (h*w,c), the same for all images */
+    OP_WINDOW_ATTENTION, /* attention within windows of kernel_h x kernel_w, shifted by pad_top and pad_left, with a bias for
+                            each distance (Liu et al. 2021) */
+    OP_GELU_TANH,        /* gelu with the cumulative function approximated by tanh (Hendrycks and Gimpel 2016) */
     OP_KINDS
 };
 

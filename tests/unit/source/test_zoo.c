@@ -285,6 +285,9 @@ static const struct {
     {"siglip_b_16_mean", 86566120, 0},
     {"siglip_so400m_14", 428833704, 0},
     {"siglip_so400m_14_mean", 413595352, 0},
+    {"swin_t", 28288354, 0}, /* torchvision's */
+    {"swin_s", 49606258, 0},
+    {"swin_b", 87768224, 0},
     {"lenet", 21840, 0.0004805},
     {"mnist_bn", 87850, 0.013213},
 };
