@@ -20,7 +20,8 @@ extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobile
 extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist,
     zoo_tutorials, zoo_xception;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
-extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext, zoo_vit, zoo_swin;
+extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext, zoo_vit,
+    zoo_swin;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
     zoo_keras_mobilenet, zoo_keras_mobilenet_v2, zoo_keras_mobilenet_v3, zoo_keras_inception_v3, zoo_keras_efficientnet,
     zoo_keras_nasnet, zoo_keras_tutorials;
