@@ -220,6 +220,7 @@ static const struct library {
     {"blocks.0.attn.qkv.weight", "norm_pre.weight", RULES(timm_clip, timm_clip)},
     {"blocks.0.attn.qkv.weight", "attn_pool.latent.weight", RULES(timm_siglip, timm_siglip)},
     {"encoder.layers.0.blocks.0.attention.self.relative_position_bias_table", NULL, RULES(transformers_swin, transformers_swin)},
+    {"layers.0.blocks.0.attn.relative_position_bias_table", NULL, RULES(transformers_swin, transformers_swin)}, /* as they are */
     {"encoder.layer.0.layer_scale1.lambda1", NULL, RULES(transformers_dinov2, transformers_dinov2)},
     {"encoder.layer.0.attention.attention.query.weight", "embeddings.distillation_token.weight", RULES(transformers_two_tokens, transformers)},
     {"encoder.layer.0.attention.attention.query.weight", NULL, RULES(transformers, transformers)},
@@ -293,7 +294,7 @@ static char *fill_in(const char *own, const struct numbers *numbers, const char 
 static char *translate(const struct rule *rule, size_t rules, const char *name)
 {
     for (size_t i = 0; i < rules; i++) {
-        struct numbers numbers;
+        struct numbers numbers = {.length = {0}};
         const char *rest = match(rule[i].library, name, &numbers);
         if (rest)
             return fill_in(rule[i].own, &numbers, rest);
