@@ -50,7 +50,7 @@ static double job_seconds(const struct speed *speed, const struct kernel_table *
     *known = true;
     if (op_get(kind)->kernels != NULL)
         seconds = conv_seconds(speed, table, graph, job, known);
-    else if (kind == OP_LINEAR || kind == OP_ATTENTION)
+    else if (kind == OP_LINEAR || kind == OP_ATTENTION || kind == OP_WINDOW_ATTENTION)
         seconds = linear_seconds(speed, job);
     else
         seconds = pass_seconds(speed, kind, job, trains);

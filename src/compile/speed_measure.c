@@ -101,7 +101,8 @@ static void add_row(struct graph *graph, enum op_kind kind)
 
 static bool is_measured(enum op_kind kind)
 {
-    return kind != OP_INPUT && kind != OP_CONV && kind != OP_LINEAR && kind != OP_ATTENTION;
+    return kind != OP_INPUT && kind != OP_CONV && kind != OP_LINEAR && kind != OP_ATTENTION &&
+           kind != OP_WINDOW_ATTENTION;
 }
 
 /* Node 1 is a second input for those that have two; then each op once, by its kind's name. */

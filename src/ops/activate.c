@@ -69,6 +69,21 @@ ELEMENTARY float quick_gelu_slope(float x)
     return s * (1 + quick * x * (1 - s));
 }
 
+/* (1 + tanh(u)) / 2 is sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+static const float twice_root = 1.59576912f, cubic = 0.044715f;
+
+ELEMENTARY float gelu_tanh_inside(float x)
+{
+    return twice_root * (x + cubic * x * x * x);
+}
+
+/* 1 - sigmoid(u) is e^-u sigmoid(u), without the cancelling. */
+ELEMENTARY float gelu_tanh_slope(float x)
+{
+    float near = hold(x, -16, 16), e = exp_of(-gelu_tanh_inside(near)), s = 1 / (1 + e);
+    return s + near * (s * (e * s)) * (twice_root * (1 + 3 * cubic * near * near));
+}
+
 ELEMENTARY float hard_swish_slope(float x)
 {
     float inside = x * (1.0f / 3) + 0.5f;
@@ -85,6 +100,7 @@ FORWARD(leaky_relu, x > 0 ? x : a * x)
 FORWARD(gelu, gelu_of(x))
 FORWARD(tanh_all, tanh_of(x))
 FORWARD(quick_gelu, x *sigmoid_of(quick *x))
+FORWARD(gelu_tanh, x *sigmoid_of(gelu_tanh_inside(x)))
 
 SLOPE(clip_gradient, v > a && v < b ? g : 0)
 SLOPE(sigmoid_gradient, g *v *(1 - v))
@@ -95,6 +111,7 @@ SLOPE(leaky_relu_gradient, v > 0 ? g : a * g)
 SLOPE(gelu_gradient, g *gelu_slope(v))
 SLOPE(tanh_gradient, g *(1 - v * v))
 SLOPE(quick_gelu_gradient, g *quick_gelu_slope(v))
+SLOPE(gelu_tanh_gradient, g *gelu_tanh_slope(v))
 
 struct row {
     forward_kernel *forward;
@@ -114,6 +131,7 @@ static const struct row rows[] = {
     [OP_ACT_TANH] = {tanh_all, tanh_gradient},
     [OP_ACT_CLIP] = {clip, clip_gradient},
     [OP_ACT_QUICK_GELU] = {quick_gelu, quick_gelu_gradient},
+    [OP_ACT_GELU_TANH] = {gelu_tanh, gelu_tanh_gradient},
 };
 _Static_assert(THAW_LENGTH(rows) == OP_ACTIVATIONS, "every activation has its row");
 
@@ -164,5 +182,5 @@ bool activate_bounds(enum op_activation activation, const struct op_attrs *attrs
 bool activate_slope_is_of_output(enum op_activation activation)
 {
     return activation != OP_ACT_SILU && activation != OP_ACT_HARD_SWISH && activation != OP_ACT_GELU &&
-           activation != OP_ACT_QUICK_GELU;
+           activation != OP_ACT_QUICK_GELU && activation != OP_ACT_GELU_TANH;
 }

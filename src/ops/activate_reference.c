@@ -20,6 +20,8 @@ static double normal(double x)
     return 0.5 * erfc(-x / sqrt(2));
 }
 
+static const double root_two_over_pi = 0.79788456080286535588;
+
 double activate_reference(enum op_activation activation, const struct op_attrs *attrs, double x)
 {
     switch (activation) {
@@ -45,6 +47,8 @@ double activate_reference(enum op_activation activation, const struct op_attrs *
         return hold(x, attrs->low, attrs->high);
     case OP_ACT_QUICK_GELU:
         return x * sigmoid(1.702 * x);
+    case OP_ACT_GELU_TANH:
+        return x * (1 + tanh(root_two_over_pi * (x + 0.044715 * x * x * x))) / 2;
     default:
         return x;
     }
@@ -53,6 +57,7 @@ double activate_reference(enum op_activation activation, const struct op_attrs *
 double activate_slope_reference(enum op_activation activation, const struct op_attrs *attrs, double x)
 {
     const double root_two_pi = 2.50662827463100050242;
+    double t;
     switch (activation) {
     case OP_ACT_RELU:
         return x > 0 ? 1 : 0;
@@ -76,6 +81,9 @@ double activate_slope_reference(enum op_activation activation, const struct op_a
         return x > attrs->low && x < attrs->high ? 1 : 0;
     case OP_ACT_QUICK_GELU:
         return sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x));
+    case OP_ACT_GELU_TANH:
+        t = tanh(root_two_over_pi * (x + 0.044715 * x * x * x));
+        return (1 + t + x * (1 - t * t) * root_two_over_pi * (1 + 3 * 0.044715 * x * x)) / 2;
     default:
         return 1;
     }

@@ -34,6 +34,28 @@ ELEMENTARY float exp_of(float x)
     return p * scale;
 }
 
+/* 2^x for x <= 0, held to 2^least: with half of exp_of's work, within 3 units. least is exp2_least, as an argument of a
+ * function that is not inlined: a compiler that knows it makes two ways of this instead of a maximum. */
+static const float exp2_least = -126;
+ELEMENTARY float exp2_below(float x, float least)
+{
+    const float shift = 0x1.8p+23f;
+    x = x < least ? least : x;
+    float t = x + shift, f = x - (t - shift);
+    float p = 0.00132764713f;
+    p = p * f + 0.00967554096f;
+    p = p * f + 0.0555071309f;
+    p = p * f + 0.240221202f;
+    p = p * f + 0.693146944f;
+    p = p * f + 1;
+    uint32_t whole, bits;
+    memcpy(&whole, &t, sizeof whole);
+    memcpy(&bits, &p, sizeof bits);
+    bits += whole << 23;
+    memcpy(&p, &bits, sizeof p);
+    return p;
+}
+
 ELEMENTARY float sigmoid_of(float x)
 {
     return 1 / (1 + exp_of(-x));

@@ -39,6 +39,8 @@ static const struct op_def *const table[] = {
     [OP_ATTENTION] = &op_attention,
     [OP_TOKENS] = &op_tokens,
     [OP_POSITION] = &op_position,
+    [OP_WINDOW_ATTENTION] = &op_window_attention,
+    [OP_GELU_TANH] = &op_gelu_tanh,
 };
 _Static_assert(THAW_LENGTH(table) == OP_KINDS, "every op has its row");
 

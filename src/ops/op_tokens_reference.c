@@ -9,19 +9,22 @@
 /* One head of one image. */
 struct head {
     const struct op_call *call;
-    size_t tokens, width, stride, channels; /* stride: of in */
-    size_t in, out;                         /* of its first element */
+    size_t queries, asked, tokens;  /* tokens that ask; the first that is asked; all */
+    size_t width, stride, channels; /* stride: of in */
+    size_t in, out;                 /* of its first element */
     double scale;
 };
 
 static struct head head_of(const struct op_call *call, int image, int number)
 {
     struct shape4 out = call->out_shape;
-    struct head head = {.call = call, .tokens = (size_t)out.h * (size_t)out.w, .channels = (size_t)out.c};
+    struct head head = {.call = call, .queries = (size_t)out.h * (size_t)out.w, .channels = (size_t)out.c};
+    head.asked = (size_t)call->attrs->tokens;
+    head.tokens = (size_t)call->in_shape->h * (size_t)call->in_shape->w;
     head.width = head.channels / (size_t)call->attrs->heads;
     head.stride = 3 * head.channels;
     head.in = (size_t)image * head.tokens * head.stride + (size_t)number * head.width;
-    head.out = (size_t)image * head.tokens * head.channels + (size_t)number * head.width;
+    head.out = (size_t)image * head.queries * head.channels + (size_t)number * head.width;
     head.scale = 1 / sqrt((double)head.width);
     return head;
 }
@@ -35,25 +38,25 @@ static double in_at(const struct head *head, size_t third, size_t token, size_t 
 static void weigh(const struct head *head, size_t query, double *weight)
 {
     double largest = -INFINITY, sum = 0;
-    for (size_t j = 0; j < head->tokens; j++) {
+    for (size_t j = head->asked; j < head->tokens; j++) {
         weight[j] = 0;
         for (size_t c = 0; c < head->width; c++)
             weight[j] += in_at(head, 0, query, c) * in_at(head, 1, j, c) * head->scale;
         largest = fmax(largest, weight[j]);
     }
-    for (size_t j = 0; j < head->tokens; j++)
+    for (size_t j = head->asked; j < head->tokens; j++)
         sum += weight[j] = exp(weight[j] - largest);
-    for (size_t j = 0; j < head->tokens; j++)
+    for (size_t j = head->asked; j < head->tokens; j++)
         weight[j] /= sum;
 }
 
 static void head_forward(const struct head *head, double *weight)
 {
-    for (size_t i = 0; i < head->tokens; i++) {
+    for (size_t i = 0; i < head->queries; i++) {
         weigh(head, i, weight);
         for (size_t c = 0; c < head->width; c++) {
             double sum = 0;
-            for (size_t j = 0; j < head->tokens; j++)
+            for (size_t j = head->asked; j < head->tokens; j++)
                 sum += weight[j] * in_at(head, 2, j, c);
             head->call->out[head->out + i * head->channels + c] = (float)sum;
         }
@@ -62,7 +65,7 @@ static void head_forward(const struct head *head, double *weight)
 
 void op_attention_forward_reference(const struct op_call *call)
 {
-    double *weight = mem_array((size_t)call->out_shape.h * (size_t)call->out_shape.w, sizeof *weight);
+    double *weight = mem_array((size_t)call->in_shape->h * (size_t)call->in_shape->w, sizeof *weight);
     for (int i = 0; i < call->out_shape.n * call->attrs->heads; i++) {
         struct head head = head_of(call, i / call->attrs->heads, i % call->attrs->heads);
         head_forward(&head, weight);
@@ -81,13 +84,13 @@ static void query_backward(const struct head *head, size_t query, double *weight
     double mean = 0;
     size_t own = head->in % (head->tokens * head->stride), c_all = head->channels;
     weigh(head, query, weight);
-    for (size_t j = 0; j < head->tokens; j++) {
+    for (size_t j = head->asked; j < head->tokens; j++) {
         slope[j] = 0;
         for (size_t c = 0; c < head->width; c++)
             slope[j] += grad_at(head, query, c) * in_at(head, 2, j, c);
         mean += slope[j] * weight[j];
     }
-    for (size_t j = 0; j < head->tokens; j++) {
+    for (size_t j = head->asked; j < head->tokens; j++) {
         double g = weight[j] * (slope[j] - mean) * head->scale;
         for (size_t c = 0; c < head->width; c++) {
             sum[own + query * head->stride + c] += g * in_at(head, 1, j, c);
@@ -99,14 +102,14 @@ static void query_backward(const struct head *head, size_t query, double *weight
 
 void op_attention_backward_reference(const struct op_call *call)
 {
-    size_t tokens = (size_t)call->out_shape.h * (size_t)call->out_shape.w;
+    size_t tokens = (size_t)call->in_shape->h * (size_t)call->in_shape->w;
     size_t image = tokens * 3 * (size_t)call->out_shape.c;
     double *weight = mem_array(tokens, sizeof *weight), *slope = mem_array(tokens, sizeof *slope);
     for (int n = 0; n < call->out_shape.n && call->in_grad[0]; n++) {
         double *sum = mem_array(image, sizeof *sum);
         for (int h = 0; h < call->attrs->heads; h++) {
             struct head head = head_of(call, n, h);
-            for (size_t query = 0; query < tokens; query++)
+            for (size_t query = 0; query < head.queries; query++)
                 query_backward(&head, query, weight, slope, sum);
         }
         float *to = call->in_grad[0] + (size_t)n * image;

@@ -122,7 +122,7 @@ static struct graph *build(const struct load_request *request, struct source *so
         graph_add_note(
             graph,
             "its tensors are those of %s as well, which differs in what no tensor shows (padding, a batch norm's "
-            "eps): name that architecture where it is meant",
+            "eps, the form of GELU): name that architecture where it is meant",
             identity.twin);
     return graph;
 }

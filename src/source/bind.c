@@ -162,15 +162,25 @@ static bool is_in_constant(const struct graph *graph, const char *name)
 
 const char *bind_reason_to_ignore(const struct graph *graph, const char *name)
 {
-    static const char suffix[] = "num_batches_tracked";
-    size_t length = strlen(name), ending = sizeof suffix - 1;
+    static const struct {
+        const char *suffix, *reason;
+    } known[] = {
+        {"num_batches_tracked", ""},
+        {"relative_position_index", "known by the window's size"},
+        {"attn_mask", "known by the window's size"},
+    };
     for (int i = 0; i < graph->lefts_out; i++) {
         if (strncmp(name, graph->left_out[i].prefix, strlen(graph->left_out[i].prefix)) == 0)
             return graph->left_out[i].reason;
     }
     if (is_in_constant(graph, name))
         return "the layer's constants are made of it";
-    return length >= ending && strcmp(name + length - ending, suffix) == 0 ? "" : NULL;
+    for (size_t i = 0; i < THAW_LENGTH(known); i++) {
+        size_t length = strlen(name), ending = strlen(known[i].suffix);
+        if (length >= ending && strcmp(name + length - ending, known[i].suffix) == 0)
+            return known[i].reason;
+    }
+    return NULL;
 }
 
 /* What only the file has, in its order. */
@@ -267,9 +277,21 @@ static struct bind_rows block_of(const struct match *match, int param)
     return (struct bind_rows){.count = block < count ? block : count, .floats = floats};
 }
 
+/* A parameter whose tensors do not lie as its rows do, all at once. */
+static bool read_joined(const struct match *match, int param, struct error *error)
+{
+    float *whole = bind_index_read(match->index, match->weights, (size_t)match->tensor[param], error);
+    if (whole)
+        bind_from_file(match->graph, param, match->layout, whole, graph_param_values(match->graph, param));
+    mem_free_floats(whole);
+    return whole != NULL;
+}
+
 static bool read_param(const struct match *match, int param, float *room, struct error *error)
 {
     struct graph *graph = match->graph;
+    if (match->index->joint[match->tensor[param]] != BIND_ROWS)
+        return read_joined(match, param, error);
     size_t begin = 0; /* of the tensor's rows in the parameter's */
     for (long part = match->tensor[param]; part >= 0; part = match->index->follower[part]) {
         const struct shape *shape = &weights_get(match->weights, (size_t)part)->shape;
@@ -351,11 +373,11 @@ static int begin_single(struct match *match, const struct bind_index *index)
     long found = node < 0 ? -1 : bind_index_find(index, graph->param[param].name);
     if (found < 0)
         return -1;
-    const struct shape *shape = &weights_get(match->weights, (size_t)found)->shape;
-    if (bind_param_fits(graph, param, match->layout, shape))
+    struct shape shape = bind_index_shape(index, match->weights, (size_t)found);
+    if (bind_param_fits(graph, param, match->layout, &shape))
         return -1;
     bind_single_begin(graph, node);
-    if (bind_param_fits(graph, param, match->layout, shape))
+    if (bind_param_fits(graph, param, match->layout, &shape))
         return node;
     bind_single_end(graph, node, false, 0, match->report);
     return -1;

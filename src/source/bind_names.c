@@ -60,8 +60,9 @@ static void join_dense_number(char *name)
 
 /* Parameters of a block or of the network itself, where ours are a layer's: "layer_scale" for "layer_scale.weight". */
 static const char *const bare[] = {
-    "layer_scale", "class_token",     "pos_embedding", "cls_token",
-    "pos_embed",   "register_tokens", "ls1.gamma",     "ls2.gamma",
+    "layer_scale",      "class_token",        "pos_embedding", "cls_token",  "pos_embed",       "register_tokens",
+    "ls1.gamma",        "ls2.gamma",          "dist_token",    "head.probe", "class_embedding", "positional_embedding",
+    "attn_pool.latent", "distillation_token",
 };
 
 static bool is_bare(const char *name)
@@ -131,6 +132,7 @@ void bind_index_init(struct bind_index *index, const struct weights *weights)
     index->digest = mem_array(index->count + 1, sizeof *index->digest);
     index->follower = mem_array(index->count + 1, sizeof *index->follower);
     index->inner[0] = index->head[0] = '\0';
+    index->joint = mem_array(index->count + 1, sizeof *index->joint);
     index->slots = 8;
     while (index->slots < 2 * index->count)
         index->slots *= 2;
@@ -148,10 +150,12 @@ void bind_index_copy(struct bind_index *to, const struct bind_index *from)
     to->name = mem_array(to->count + 1, sizeof *to->name);
     to->digest = mem_array(to->count + 1, sizeof *to->digest);
     to->follower = mem_array(to->count + 1, sizeof *to->follower);
+    to->joint = mem_array(to->count + 1, sizeof *to->joint);
     to->slot = mem_array(to->slots, sizeof *to->slot);
     for (size_t i = 0; i < to->count; i++) {
         to->name[i] = mem_string(from->name[i]);
         to->follower[i] = from->follower[i];
+        to->joint[i] = from->joint[i];
     }
     bind_index_renew(to);
 }
@@ -163,6 +167,7 @@ void bind_index_finish(struct bind_index *index)
     mem_free(index->name);
     mem_free(index->digest);
     mem_free(index->follower);
+    mem_free(index->joint);
     mem_free(index->slot);
     *index = (struct bind_index){0};
 }

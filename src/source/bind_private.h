@@ -9,9 +9,10 @@ enum { BIND_NAME_MAX = GRAPH_NAME_MAX + 16 };
 /* bind_names.c: the file's tensors by the name a graph would have for them, without "module." and the like; of twins
  * the first is found. */
 struct bind_index {
-    char **name;      /* [count], canonical, in the file's order */
-    uint64_t *digest; /* [count], of the names */
-    long *follower;   /* [count], the tensor whose rows come behind this one's in one parameter, or -1 */
+    char **name;          /* [count], canonical, in the file's order */
+    uint64_t *digest;     /* [count], of the names */
+    long *follower;       /* [count], the tensor that comes behind this one in one parameter, or -1 */
+    unsigned char *joint; /* [count], enum bind_joint: what becomes of it and of those that follow it */
     size_t count;
     long *slot;   /* [slots], a table of the digests, at most half full: a tensor's number, or -1 */
     size_t slots; /* a power of two */
@@ -26,7 +27,20 @@ long bind_index_find(const struct bind_index *index, const char *name) THAW_NONN
 /* The same by the digest alone: a guess, to be looked at again by name. */
 long bind_index_find_digest(const struct bind_index *index, uint64_t digest) THAW_NONNULL;
 
-/* A tensor's shape, with the rows of those that follow it. */
+/* bind_parts.c: tensors that are a parameter only together, or in another order. */
+enum bind_joint {
+    BIND_ROWS,   /* one below the other, as they lie */
+    BIND_HALVES, /* (out, in) side by side, vectors summed, all halved: two layers' mean as one layer over both inputs */
+    BIND_TURNED  /* (in, out) for (out, in) */
+};
+/* What stands behind a name: a mark and a part's number from 0, or the mark of what is turned. */
+enum { BIND_MARK_ROWS = '#', BIND_MARK_HALVES = '%', BIND_MARK_TURNED = '^' };
+/* Takes the marks from the names; parts follow each other. */
+void bind_index_join(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+/* All values of a tensor that is not BIND_ROWS and of its followers, in the order of bind_index_shape; the caller frees. */
+float *bind_index_read(const struct bind_index *index, const struct weights *weights, size_t tensor,
+                       struct error *error) THAW_NONNULL;
+/* A tensor's shape, with those that follow it. */
 struct shape bind_index_shape(const struct bind_index *index, const struct weights *weights,
                               size_t tensor) THAW_NONNULL;
 /* To be called when names were changed. */
@@ -77,6 +91,10 @@ void bind_index_as_zoo(struct bind_index *index, const struct weights *weights) 
 /* bind_vit.c: the zoo's names in place of those that other libraries give the tensors of vision transformers; tensors that
  * are parts of one parameter follow each other. */
 void bind_index_as_vit(struct bind_index *index, const struct weights *weights) THAW_NONNULL;
+
+/* Of a CLIP that its tensors told, the one with the GELU of its training: by the file's name and its folders', else as its
+ * library mostly has it, and then the other one is its twin. */
+void bind_tell_clip(const struct weights *weights, struct bind_identity *identity) THAW_NONNULL;
 
 /* bind_position.c: whether the parameter is an embedding of positions; whether a tensor of that shape is one, be its grid
  * another; whether its values become another grid's, and how in words (detail, of `size`); those values, all of them, into

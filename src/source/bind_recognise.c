@@ -250,6 +250,7 @@ bool bind_recognise(const struct weights *weights, const struct bind_zoo *zoo, s
         return false;
     *identity = comparison.identity;
     tell_twins(weights, identity);
+    bind_tell_clip(weights, identity);
     return true;
 }
 

@@ -1,8 +1,10 @@
 /* Names of vision transformers: torchvision's of old, timm's and Hugging Face's become the zoo's, which are torchvision's for
- * ViT and DeiT, and the authors' (and timm's) for DINOv2. Called when a file's tensors are named, before it is known which
+ * ViT and DeiT, the authors' (and timm's) for DINOv2, OpenAI's for CLIP, Hugging Face's for SigLIP; for Swin its
+ * authors', of which a dialect goes on from there. Called when a file's tensors are named, before it is known which
  * architecture it is: a tensor that only one library names so tells the library, whatever prefix it is behind.
  *
- * Queries, keys and values, which Hugging Face keeps apart, are one parameter here: three tensors in a row. */
+ * Queries, keys and values, which Hugging Face keeps apart, are one parameter here: three tensors in a row. Tensors that
+ * belong to another end than the one that the file's head reads are set aside ("aside."). */
 #include "config.h"
 
 #include <stdio.h>
@@ -12,8 +14,9 @@
 #include "thaw/base/mem.h"
 #include "thaw/source/zoo.h"
 
-/* Parts of dotted names; "{}" is a number. What follows the library's side is kept. "#0", "#1" and "#2" at the end are the
- * parts of one tensor. The first rule that fits counts; a tensor that none fits keeps its name. */
+/* Parts of dotted names; "{}" is a number, two at most. What follows the library's side is kept. "#0", "#1" and "#2" at the end are the
+ * parts of one tensor, and other marks as bind_private.h has them. The first rule that fits counts; a tensor that none fits
+ * keeps its name. */
 struct rule {
     const char *library, *own;
 };
@@ -38,6 +41,12 @@ static const struct rule timm[] = {
     {"norm", "encoder.ln"},
     {"head", "heads.head"},
 };
+static const struct rule timm_two_heads[] = {
+    {"head.weight", "heads.head.weight%0"},
+    {"head.bias", "heads.head.bias%0"},
+    {"head_dist.weight", "heads.head.weight%1"},
+    {"head_dist.bias", "heads.head.bias%1"},
+};
 static const struct rule timm_dinov2[] = {
     {"reg_token.weight", "register_tokens.weight"},
     {"reg_token", "register_tokens.weight"},
@@ -59,6 +68,14 @@ static const struct rule transformers[] = {
     {"encoder.layer.{}.output.dense", LAYER ".mlp.3"},
     {"layernorm", "encoder.ln"},
     {"classifier", "heads.head"},
+};
+static const struct rule transformers_two_tokens[] = {
+    {"embeddings.distillation_token", "dist_token"},
+    {"cls_classifier.weight", "heads.head.weight%0"},
+    {"cls_classifier.bias", "heads.head.bias%0"},
+    {"distillation_classifier.weight", "heads.head.weight%1"},
+    {"distillation_classifier.bias", "heads.head.bias%1"},
+    {"classifier", "heads.class_head"},
 };
 static const struct rule transformers_dinov2[] = {
     {"embeddings.patch_embeddings.projection", "patch_embed.proj"},
@@ -83,16 +100,135 @@ static const struct rule transformers_dinov2[] = {
     {"classifier", "head"},
 };
 
+
+#define OWN "visual.transformer.resblocks.{}"
+static const struct rule openai[] = {
+    {"visual.proj", "visual.projection.weight^"},
+};
+static const struct rule openai_alone[] = {
+    {"conv1", "visual.conv1"},
+    {"class_embedding", "visual.class_embedding"},
+    {"positional_embedding", "visual.positional_embedding"},
+    {"ln_pre", "visual.ln_pre"},
+    {"transformer.resblocks.{}", OWN},
+    {"ln_post", "visual.ln_post"},
+    {"proj", "visual.projection.weight^"},
+};
+static const struct rule timm_clip[] = {
+    {"patch_embed.proj", "visual.conv1"},
+    {"cls_token", "visual.class_embedding"},
+    {"pos_embed", "visual.positional_embedding"},
+    {"norm_pre", "visual.ln_pre"},
+    {"blocks.{}.norm1", OWN ".ln_1"},
+    {"blocks.{}.attn.qkv.weight", OWN ".attn.in_proj_weight"},
+    {"blocks.{}.attn.qkv.bias", OWN ".attn.in_proj_bias"},
+    {"blocks.{}.attn.proj", OWN ".attn.out_proj"},
+    {"blocks.{}.norm2", OWN ".ln_2"},
+    {"blocks.{}.mlp.fc1", OWN ".mlp.c_fc"},
+    {"blocks.{}.mlp.fc2", OWN ".mlp.c_proj"},
+    {"norm", "visual.ln_post"},
+};
+#define MODEL "vision_model."
+#define LAYERS MODEL "encoder.layers.{}"
+#define PARTS(theirs, own) \
+    {theirs ".q_proj.weight", own ".in_proj_weight#0"}, {theirs ".k_proj.weight", own ".in_proj_weight#1"}, \
+    {theirs ".v_proj.weight", own ".in_proj_weight#2"}, {theirs ".q_proj.bias", own ".in_proj_bias#0"}, \
+    {theirs ".k_proj.bias", own ".in_proj_bias#1"}, {theirs ".v_proj.bias", own ".in_proj_bias#2"}
+static const struct rule transformers_clip[] = {
+    {MODEL "embeddings.patch_embedding", "visual.conv1"},
+    {MODEL "embeddings.class_embedding", "visual.class_embedding"},
+    {MODEL "embeddings.position_embedding", "visual.positional_embedding"},
+    {MODEL "pre_layrnorm", "visual.ln_pre"},
+    {LAYERS ".layer_norm1", OWN ".ln_1"},
+    PARTS(LAYERS ".self_attn", OWN ".attn"),
+    {LAYERS ".self_attn.out_proj", OWN ".attn.out_proj"},
+    {LAYERS ".layer_norm2", OWN ".ln_2"},
+    {LAYERS ".mlp.fc1", OWN ".mlp.c_fc"},
+    {LAYERS ".mlp.fc2", OWN ".mlp.c_proj"},
+    {MODEL "post_layernorm", "visual.ln_post"},
+    {"visual_projection", "visual.projection"},
+};
+static const struct rule transformers_clip_classes[] = {
+    {MODEL "post_layernorm", "aside.post_layernorm"},
+    {"classifier", "head"},
+};
+static const struct rule transformers_siglip[] = {
+    PARTS(LAYERS ".self_attn", LAYERS ".self_attn"),
+};
+static const struct rule transformers_siglip_classes[] = {
+    {MODEL "head", "aside.head"},
+    {"classifier", "head"},
+};
+#define HEAD MODEL "head."
+static const struct rule timm_siglip[] = {
+    {"patch_embed.proj", MODEL "embeddings.patch_embedding"},
+    {"pos_embed", MODEL "embeddings.position_embedding"},
+    {"blocks.{}.norm1", LAYERS ".layer_norm1"},
+    {"blocks.{}.attn.qkv.weight", LAYERS ".self_attn.in_proj_weight"},
+    {"blocks.{}.attn.qkv.bias", LAYERS ".self_attn.in_proj_bias"},
+    {"blocks.{}.attn.proj", LAYERS ".self_attn.out_proj"},
+    {"blocks.{}.norm2", LAYERS ".layer_norm2"},
+    {"blocks.{}.mlp", LAYERS ".mlp"},
+    {"norm", MODEL "post_layernorm"},
+    {"attn_pool.latent", HEAD "probe"},
+    {"attn_pool.q.weight", HEAD "attention.in_proj_weight#0"},
+    {"attn_pool.kv.weight", HEAD "attention.in_proj_weight#1"},
+    {"attn_pool.q.bias", HEAD "attention.in_proj_bias#0"},
+    {"attn_pool.kv.bias", HEAD "attention.in_proj_bias#1"},
+    {"attn_pool.proj", HEAD "attention.out_proj"},
+    {"attn_pool.norm", HEAD "layernorm"},
+    {"attn_pool.mlp", HEAD "mlp"},
+};
+
+#define STAGE "encoder.layers.{}.blocks.{}"
+#define BLOCK "layers.{}.blocks.{}"
+static const struct rule transformers_swin[] = {
+    {"embeddings.patch_embeddings.projection", "patch_embed.proj"},
+    {"embeddings.norm", "patch_embed.norm"},
+    {STAGE ".layernorm_before", BLOCK ".norm1"},
+    {STAGE ".attention.self.relative_position_bias_table", BLOCK ".attn.relative_position_bias_table"},
+    {STAGE ".attention.self.query.weight", BLOCK ".attn.qkv.weight#0"},
+    {STAGE ".attention.self.key.weight", BLOCK ".attn.qkv.weight#1"},
+    {STAGE ".attention.self.value.weight", BLOCK ".attn.qkv.weight#2"},
+    {STAGE ".attention.self.query.bias", BLOCK ".attn.qkv.bias#0"},
+    {STAGE ".attention.self.key.bias", BLOCK ".attn.qkv.bias#1"},
+    {STAGE ".attention.self.value.bias", BLOCK ".attn.qkv.bias#2"},
+    {STAGE ".attention.output.dense", BLOCK ".attn.proj"},
+    {STAGE ".layernorm_after", BLOCK ".norm2"},
+    {STAGE ".intermediate.dense", BLOCK ".mlp.fc1"},
+    {STAGE ".output.dense", BLOCK ".mlp.fc2"},
+    {"encoder.layers.{}.downsample", "layers.{}.downsample"},
+    {"layernorm", "norm"},
+    {"classifier", "head"},
+};
+
+/* Two tensors tell a library; the second also from its kin: NULL, the first is enough; a minus, it is not there. */
 static const struct library {
-    const char *mark; /* a tensor that it alone names so */
+    const char *mark, *also; /* behind the same prefix; the second also without */
+    const struct rule *first; /* tried before the others */
+    size_t firsts;
     const struct rule *rule;
     size_t rules;
-} libraries[] = { /* in this order: a DINOv2's file has the marks of a ViT's, too */
-    {"encoder.layer.0.layer_scale1.lambda1", transformers_dinov2, THAW_LENGTH(transformers_dinov2)},
-    {"encoder.layer.0.attention.attention.query.weight", transformers, THAW_LENGTH(transformers)},
-    {"blocks.0.ls1.gamma.weight", timm_dinov2, THAW_LENGTH(timm_dinov2)},
-    {"blocks.0.attn.qkv.weight", timm, THAW_LENGTH(timm)},
-    {"encoder.layers.encoder_layer_0.mlp.linear_1.weight", torchvision_of_old, THAW_LENGTH(torchvision_of_old)},
+} libraries[] = { /* in this order: some have the marks of others, too */
+#define RULES(first, rule) first, THAW_LENGTH(first), rule, THAW_LENGTH(rule)
+    {MODEL "embeddings.class_embedding.weight", "classifier.weight", RULES(transformers_clip_classes, transformers_clip)},
+    {MODEL "embeddings.class_embedding.weight", NULL, RULES(transformers_clip, transformers_clip)},
+    {MODEL "encoder.layers.0.self_attn.q_proj.weight", "classifier.weight", RULES(transformers_siglip_classes, transformers_siglip)},
+    {MODEL "encoder.layers.0.self_attn.q_proj.weight", NULL, RULES(transformers_siglip, transformers_siglip)},
+    {"visual.class_embedding.weight", NULL, RULES(openai, openai)},
+    {"class_embedding.weight", "ln_pre.weight", RULES(openai_alone, openai_alone)},
+    {"blocks.0.attn.qkv.weight", "norm_pre.weight", RULES(timm_clip, timm_clip)},
+    {"blocks.0.attn.qkv.weight", "attn_pool.latent.weight", RULES(timm_siglip, timm_siglip)},
+    {"encoder.layers.0.blocks.0.attention.self.relative_position_bias_table", NULL, RULES(transformers_swin, transformers_swin)},
+    {"layers.0.blocks.0.attn.relative_position_bias_table", NULL, RULES(transformers_swin, transformers_swin)}, /* as they are */
+    {"encoder.layer.0.layer_scale1.lambda1", NULL, RULES(transformers_dinov2, transformers_dinov2)},
+    {"encoder.layer.0.attention.attention.query.weight", "embeddings.distillation_token.weight", RULES(transformers_two_tokens, transformers)},
+    {"encoder.layer.0.attention.attention.query.weight", NULL, RULES(transformers, transformers)},
+    {"blocks.0.ls1.gamma.weight", NULL, RULES(timm_dinov2, timm_dinov2)},
+    {"blocks.0.attn.qkv.weight", "head_dist.weight", RULES(timm_two_heads, timm)},
+    {"blocks.0.attn.qkv.weight", "-cls_token.weight", RULES(timm_siglip, timm_siglip)},
+    {"blocks.0.attn.qkv.weight", NULL, RULES(timm, timm)},
+    {"encoder.layers.encoder_layer_0.mlp.linear_1.weight", NULL, RULES(torchvision_of_old, torchvision_of_old)},
 };
 /* clang-format on */
 
@@ -112,16 +248,22 @@ static long find_prefix(const struct bind_index *index, const char *mark, const 
     return -1;
 }
 
-/* What is left of the name behind the library's side, NULL: it does not fit. *number: the digits that "{}" took. */
-static const char *match(const char *side, const char *name, const char **number, int *digits)
+/* The numbers of a name, as its digits. */
+struct numbers {
+    const char *digits[2];
+    int length[2];
+};
+
+/* What is left of the name behind the library's side, NULL: it does not fit. */
+static const char *match(const char *side, const char *name, struct numbers *numbers)
 {
-    while (*side) {
+    for (size_t number = 0; *side;) {
         if (*side == '{') {
-            *number = name;
-            *digits = (int)strspn(name, "0123456789");
-            if (*digits == 0)
+            numbers->digits[number] = name;
+            numbers->length[number] = (int)strspn(name, "0123456789");
+            if (numbers->length[number] == 0)
                 return NULL;
-            name += *digits;
+            name += numbers->length[number++];
             side += 2;
         } else if (*side++ != *name++) {
             return NULL;
@@ -130,18 +272,32 @@ static const char *match(const char *side, const char *name, const char **number
     return *name == '\0' || *name == '.' ? name : NULL;
 }
 
-/* The zoo's name, or NULL: no rule fits. The caller frees. */
-static char *translate(const struct library *library, const char *name)
+/* The zoo's side with the numbers, and the rest. The caller frees. */
+static char *fill_in(const char *own, const struct numbers *numbers, const char *rest)
 {
-    for (size_t i = 0; i < library->rules; i++) {
-        const char *number = "", *own = library->rule[i].own, *gap = strstr(own, "{}");
-        int digits = 0;
-        const char *rest = match(library->rule[i].library, name, &number, &digits);
-        if (!rest)
-            continue;
-        if (!gap)
-            return mem_format("%s%s", own, rest);
-        return mem_format("%.*s%.*s%s%s", (int)(gap - own), own, digits, number, gap + 2, rest);
+    char *name = mem_string("");
+    for (size_t number = 0; *own; number++) {
+        const char *gap = strstr(own, "{}");
+        int before = gap ? (int)(gap - own) : (int)strlen(own);
+        char *longer = mem_format("%s%.*s%.*s", name, before, own, gap ? numbers->length[number] : 0,
+                                  gap ? numbers->digits[number] : "");
+        mem_free(name);
+        name = longer;
+        own += before + (gap ? 2 : 0);
+    }
+    char *whole = mem_format("%s%s", name, rest);
+    mem_free(name);
+    return whole;
+}
+
+/* The zoo's name, or NULL: none of the rules fits. The caller frees. */
+static char *translate(const struct rule *rule, size_t rules, const char *name)
+{
+    for (size_t i = 0; i < rules; i++) {
+        struct numbers numbers = {.length = {0}};
+        const char *rest = match(rule[i].library, name, &numbers);
+        if (rest)
+            return fill_in(rule[i].own, &numbers, rest);
     }
     return NULL;
 }
@@ -151,45 +307,25 @@ static void rename_all(struct bind_index *index, const struct library *library, 
     size_t length = strlen(prefix);
     for (size_t i = 0; i < index->count; i++) {
         char *old = index->name[i], *own = old + (strncmp(old, prefix, length) == 0 ? length : 0);
-        char *name = translate(library, own);
+        char *name = translate(library->first, library->firsts, own);
+        if (!name)
+            name = translate(library->rule, library->rules, own);
         index->name[i] = name ? name : mem_string(own);
         mem_free(old);
     }
     bind_index_renew(index);
 }
 
-/* --- tensors in parts --- */
-
-enum { PARTS = 3, PART_MARK = 2 };
-
-/* Where all three are there and alike, the first gets the name of the whole, and the others follow it. */
-static void join(struct bind_index *index, const struct weights *weights, size_t first)
+static bool has_also(const struct bind_index *index, const char *also, const char *prefix)
 {
-    char *name = index->name[first];
-    size_t length = strlen(name);
-    long part[PARTS] = {(long)first};
-    const struct shape *shape = &weights_get(weights, first)->shape;
-    for (int i = 1; i < PARTS; i++) {
-        name[length - 1] = (char)('0' + i);
-        part[i] = bind_index_find(index, name);
-        if (part[i] < 0 || !shape_equal(&weights_get(weights, (size_t)part[i])->shape, shape)) {
-            name[length - 1] = '0';
-            return;
-        }
-    }
-    name[length - PART_MARK] = '\0';
-    for (int i = 0; i + 1 < PARTS; i++)
-        index->follower[part[i]] = part[i + 1];
-}
-
-static void join_all(struct bind_index *index, const struct weights *weights)
-{
-    for (size_t i = 0; i < index->count; i++) {
-        size_t length = strlen(index->name[i]);
-        if (length > PART_MARK && strcmp(index->name[i] + length - PART_MARK, "#0") == 0)
-            join(index, weights, i);
-    }
-    bind_index_renew(index);
+    if (!also)
+        return true;
+    bool wanted = *also != '-';
+    const char *name = also + !wanted;
+    char *full = mem_format("%s%s", prefix, name);
+    bool found = bind_index_find(index, full) >= 0 || bind_index_find(index, name) >= 0;
+    mem_free(full);
+    return found == wanted;
 }
 
 void bind_index_as_vit(struct bind_index *index, const struct weights *weights)
@@ -200,9 +336,13 @@ void bind_index_as_vit(struct bind_index *index, const struct weights *weights)
         if (length < 0)
             continue;
         char *prefix = mem_format("%.*s", (int)length, name);
+        if (!has_also(index, libraries[i].also, prefix)) {
+            mem_free(prefix);
+            continue;
+        }
         rename_all(index, &libraries[i], prefix);
         mem_free(prefix);
-        join_all(index, weights);
+        bind_index_join(index, weights);
         return;
     }
 }
@@ -222,11 +362,45 @@ void bind_usual_preprocess(struct graph *graph, const struct weights *weights)
         preprocess_take(&graph->preprocess, &zoo_find(of_timm, &room)->preprocess);
 }
 
-struct shape bind_index_shape(const struct bind_index *index, const struct weights *weights, size_t tensor)
+/* --- the two CLIPs --- */
+
+static bool has_word(const char *text, const char *const *words, size_t count)
 {
-    struct shape shape = weights_get(weights, tensor)->shape;
-    int64_t rows = shape.dim[0];
-    for (long next = index->follower[tensor]; next >= 0; next = index->follower[next])
-        shape.dim[0] += rows;
-    return shape;
+    for (size_t i = 0; i < count; i++)
+        if (strstr(text, words[i]))
+            return true;
+    return false;
+}
+
+static bool has_tensor(const struct weights *weights, const char *part)
+{
+    for (size_t i = 0; i < weights_count(weights); i++)
+        if (strstr(weights_get(weights, i)->name, part))
+            return true;
+    return false;
+}
+
+/* OpenAI's, Meta's and Apple's weights are trained with QuickGELU, LAION's and DataComp's with the exact form; timm's models
+ * are the latter unless they are called otherwise. OpenAI's archive alone holds the text's length. */
+void bind_tell_clip(const struct weights *weights, struct bind_identity *identity)
+{
+    static const char *const quick[] = {"quickgelu", "openai", "metaclip", "dfn"};
+    static const char *const exact[] = {"laion", "datacomp", "commonpool"};
+    static const char first[] = "clip_", form[] = "_gelu";
+    enum { SIZED = sizeof "clip_b_32" - 1 };
+    const char *path = weights_path(weights), *slash = strrchr(path, '/'), *name[] = {slash ? slash + 1 : path, path};
+    if (strncmp(identity->arch, first, strlen(first)) != 0 || strstr(identity->arch, form))
+        return;
+    char other[GRAPH_NAME_MAX];
+    snprintf(other, sizeof other, "%.*s%s%s", SIZED, identity->arch, form, identity->arch + SIZED);
+    bool known = has_tensor(weights, "context_length") || strstr(path, identity->arch), is_exact = false;
+    for (size_t i = 0; i < THAW_LENGTH(name) && !known; i++) {
+        is_exact = has_word(name[i], exact, THAW_LENGTH(exact));
+        known = is_exact || has_word(name[i], quick, THAW_LENGTH(quick));
+    }
+    if (!known)
+        is_exact = has_tensor(weights, "blocks.0.attn.qkv.weight");
+    snprintf(identity->twin, sizeof identity->twin, "%s", known ? "" : is_exact ? identity->arch : other);
+    if (is_exact)
+        snprintf(identity->arch, sizeof identity->arch, "%s", other);
 }

@@ -62,6 +62,28 @@
             .heads = number                                                                                            \
         }                                                                                                              \
     }
+/* The same of which the first `asking` ask the others. */
+#define POOLING(n, w, number, width, asking, add)                                                                      \
+    {                                                                                                                  \
+        .name = "attention " #n "x" #w " heads " #number " of " #width " asked by " #asking " added " #add,            \
+        .kind = OP_ATTENTION, .inputs = 1, .in = {{n, 1, w, 3 * (number) * (width)}}, .add_gradient = add, .attrs = {  \
+            .heads = number,                                                                                           \
+            .tokens = asking                                                                                           \
+        }                                                                                                              \
+    }
+/* In windows, shifted or not. */
+#define WINDOWS(n, h, w, number, width, rows, columns, down, right, add)                                               \
+    {                                                                                                                  \
+        .name = "windows " #rows "x" #columns " of " #n "x" #h "x" #w " shifted " #down " " #right " added " #add,     \
+        .kind = OP_WINDOW_ATTENTION, .inputs = 1, .in = {{n, h, w, 3 * (number) * (width)}}, .add_gradient = add,      \
+        .attrs = {                                                                                                     \
+            .heads = number,                                                                                           \
+            .kernel_h = rows,                                                                                          \
+            .kernel_w = columns,                                                                                       \
+            .pad_top = down,                                                                                           \
+            .pad_left = right                                                                                          \
+        }                                                                                                              \
+    }
 #define TOKENS(n, h, w, c, count, place, add)                                                                          \
     {                                                                                                                  \
         .name = "tokens " #n "x" #h "x" #w "x" #c " " #count " before " #place " added " #add, .kind = OP_TOKENS,      \
@@ -401,6 +423,9 @@ const struct gradient_case gradient_cases[] = {
     {.name = "quick gelu", .kind = OP_QUICK_GELU, .inputs = 1, .in = {{2, 3, 5, 7}}},
     {.name = "quick gelu large", .kind = OP_QUICK_GELU, .inputs = 1, .in = {{3, 50, 40, 7}}},
     {.name = "quick gelu added", .kind = OP_QUICK_GELU, .inputs = 1, .in = {{1, 3, 3, 3}}, .add_gradient = true},
+    {.name = "gelu tanh", .kind = OP_GELU_TANH, .inputs = 1, .in = {{2, 3, 5, 7}}},
+    {.name = "gelu tanh large", .kind = OP_GELU_TANH, .inputs = 1, .in = {{3, 50, 40, 7}}},
+    {.name = "gelu tanh added", .kind = OP_GELU_TANH, .inputs = 1, .in = {{1, 3, 3, 3}}, .add_gradient = true},
     ATTENTION(2, 1, 5, 2, 3, false),
     ATTENTION(1, 1, 1, 1, 4, false),
     ATTENTION(1, 4, 4, 3, 7, true),
@@ -409,6 +434,14 @@ const struct gradient_case gradient_cases[] = {
     ATTENTION(3, 1, 197, 3, 32, false),
     ATTENTION(20, 1, 50, 2, 64, true),
     ATTENTION(1, 1, 257, 6, 64, false),
+    POOLING(2, 6, 2, 3, 1, false),
+    POOLING(3, 9, 1, 5, 3, true),
+    POOLING(2, 197, 3, 32, 1, false),
+    POOLING(1, 2, 1, 4, 1, true),
+    WINDOWS(2, 4, 6, 2, 3, 2, 3, 0, 0, false),
+    WINDOWS(1, 6, 4, 1, 5, 3, 2, 1, 1, true),
+    WINDOWS(2, 4, 4, 2, 4, 4, 2, 0, 1, false),
+    WINDOWS(2, 14, 21, 3, 32, 7, 7, 3, 3, false),
     TOKENS(2, 3, 4, 5, 1, 0, false),
     TOKENS(3, 1, 13, 7, 4, 1, true),
     TOKENS(1, 2, 2, 3, 2, 4, false),

@@ -3,8 +3,8 @@
 
     /usr/bin/python3 tests/reference/make_reference.py [FILE ...]
 
-needs torch, torchvision and numpy, and timm for DINOv2 (figures committed here: torch 1.13.1, torchvision 0.14.1, timm
-1.0.11); running the tests needs none of them. Weights are not stored: both sides compute every value from the parameter's name and the element's
+needs torch, torchvision and numpy, timm for DINOv2 and DeiT, open_clip_torch for CLIP, transformers for SigLIP (figures
+committed here: torch 1.13.1, torchvision 0.14.1, timm 1.0.11, open_clip_torch 2.29.0, transformers 4.40.2); running the tests needs none of them. Weights are not stored: both sides compute every value from the parameter's name and the element's
 number, see fill() here and its twin in test_reference.c. Everything runs in float64, so the figures are the truth that
 float32 is measured against.
 """
@@ -36,6 +36,10 @@ CASES = {
         ("vit_b_32", "forward", 1, 64),
         ("dinov2_s_14", "fixed", 1, 98),
         ("dinov2_s_14_reg", "fixed", 1, 112),
+        ("deit_ti_16_distilled", "fixed", 2, 64),
+        ("clip_b_32", "fixed", 2, 64),
+        ("siglip_b_16", "fixed", 1, 64),
+        ("swin_t", "fixed", 1, 96),
     ],
     "families": [
         ("resnext50_32x4d", "forward", 1, 32),
@@ -54,12 +58,16 @@ CASES = {
 SEEDS = 24
 
 
+INSIDE = ("features.", "encoder.", "blocks.", "visual.", "vision_model.")
+
+
 def fill(name, shape, is_norm):
     """The values of a parameter in torch's layout, rounded to float32.
 
     Batch norm shifts three channels in four far up and one far down: few values then lie near the kink of the relu
     that follows, where rounding alone decides which gradient is right. Linear layers of the head are small, so that the
-    softmax is not saturated."""
+    softmax is not saturated. What SigLIP's probe looks at is not shifted: of a shift that all tokens share its gradient is
+    what rounding makes (4e-4 of its norm in torch's own float32)."""
     count = int(np.prod(shape))
     u = uniform(name, count)
     last = name.rsplit(".", 1)[1]
@@ -67,10 +75,10 @@ def fill(name, shape, is_norm):
         v = 0.75 + 0.5 * u
     elif is_norm and last == "running_mean":
         v = 0.2 * (2 * u - 1)
-    elif is_norm:
+    elif is_norm and "post_layernorm" not in name:
         v = np.where(u < 0.25, -2.5, 2.5) + 0.2 * (2 * u - 1)
     elif last == "weight":
-        wide = len(shape) >= 3 or name.startswith(("features.", "encoder.", "blocks."))
+        wide = len(shape) >= 3 or name.startswith(INSIDE)
         v = np.sqrt((3.0 if wide else 0.02) / np.prod(shape[1:])) * (2 * u - 1)
     else:
         v = 0.1 * (2 * u - 1)
@@ -138,6 +146,109 @@ def fill_authors(model):
         tensor.copy_(values)
 
 
+class Converted(torch.nn.Module):
+    """A library's model whose parameters are made of those that thaw has."""
+
+    def __init__(self, inner, shapes, convert):
+        """shapes: of our parameters by name; convert: from them to the library's."""
+        super().__init__()
+        self.inner, self.convert = inner, convert
+        self.own = {n: torch.nn.Parameter(torch.zeros(s, dtype=torch.float64)) for n, s in shapes.items()}
+        with torch.no_grad():
+            for name, tensor in self.own.items():
+                layer = name.split(".")[-2]
+                tensor.copy_(fill(name, tuple(tensor.shape), layer.startswith("ln") or "norm" in layer))
+
+    def forward(self, x):
+        from torch.nn.utils.stateless import functional_call
+        return functional_call(self.inner, self.convert(self.own), (x,))
+
+
+class Headed(torch.nn.Module):
+    """A tower and a class layer."""
+
+    def __init__(self, tower, features, call):
+        super().__init__()
+        self.tower, self.head, self.call = tower, torch.nn.Linear(features, CLASSES), call
+
+    def forward(self, x):
+        return self.head(self.call(self.tower(x)))
+
+
+def make_distilled(side):
+    import timm
+    inner = timm.create_model("deit_tiny_distilled_patch16_224", img_size=side, num_classes=CLASSES)
+    block = {"norm1": "ln_1", "attn.qkv.weight": "self_attention.in_proj_weight", "attn.qkv.bias": "self_attention.in_proj_bias",
+             "attn.proj": "self_attention.out_proj", "norm2": "ln_2", "mlp.fc1": "mlp.0", "mlp.fc2": "mlp.3"}
+    whole = {"cls_token": "class_token.weight", "dist_token": "dist_token.weight", "pos_embed": "encoder.pos_embedding.weight",
+             "patch_embed.proj": "conv_proj", "norm": "encoder.ln"}
+
+    def own(name):
+        for theirs, ours in (block if name.startswith("blocks.") else whole).items():
+            number = name.split(".")[1] if name.startswith("blocks.") else ""
+            prefix = "blocks.%s." % number if name.startswith("blocks.") else ""
+            if name == prefix + theirs or name.startswith(prefix + theirs + "."):
+                layer = "encoder.layers.encoder_layer_%s." % number if prefix else ""
+                return layer + ours + name[len(prefix + theirs):]
+        return name
+
+    def convert(ours):
+        theirs = {n: ours[own(n)] for n in names}
+        half = ours["heads.head.weight"].shape[1] // 2
+        theirs["head.weight"] = 2 * ours["heads.head.weight"][:, :half]
+        theirs["head_dist.weight"] = 2 * ours["heads.head.weight"][:, half:]
+        theirs["head.bias"] = theirs["head_dist.bias"] = ours["heads.head.bias"]
+        return theirs
+
+    names = [n for n, _ in inner.named_parameters() if not n.startswith("head")]
+    shapes = {own(n): inner.get_parameter(n).shape for n in names}
+    shapes.update({"heads.head.weight": (CLASSES, 2 * 192), "heads.head.bias": (CLASSES,)})
+    return Converted(inner, shapes, convert)
+
+
+def make_clip(side):
+    import open_clip
+    text = dict(context_length=8, vocab_size=50, width=32, heads=2, layers=1)
+    vision = dict(image_size=side, layers=12, width=768, patch_size=32)
+    inner = Headed(open_clip.model.CLIP(512, vision, text, quick_gelu=True).visual, 512, lambda y: y)
+    changed = {"tower.proj": ("visual.projection.weight", (512, 768), lambda w: w.T),
+               "tower.class_embedding": ("visual.class_embedding.weight", (1, 1, 768), lambda w: w.reshape(-1)),
+               "tower.positional_embedding": ("visual.positional_embedding.weight", (1, (side // 32) ** 2 + 1, 768),
+                                              lambda w: w[0])}
+    return convert_some(inner, changed, lambda n: n.replace("tower.", "visual."))
+
+
+def make_siglip(side):
+    import transformers
+    inner = Headed(transformers.SiglipVisionModel(transformers.SiglipVisionConfig(image_size=side)), 768,
+                   lambda y: y.pooler_output)
+    changed = {}
+    for name, tensor in inner.named_parameters():
+        own = name.replace("tower.", "")
+        for i, part in enumerate(("q", "k", "v")):
+            if ".%s_proj." % part in name:
+                shape = (3 * 768,) + tuple(tensor.shape[1:])
+                changed[name] = (own.replace(".%s_proj." % part, ".in_proj_"), shape, lambda w, i=i: w.chunk(3)[i])
+    changed["tower.vision_model.head.probe"] = ("vision_model.head.probe.weight", (1, 1, 768), lambda w: w)
+    changed["tower.vision_model.embeddings.position_embedding.weight"] = (
+        "vision_model.embeddings.position_embedding.weight", (1, (side // 16) ** 2, 768), lambda w: w[0])
+    return convert_some(inner, changed, lambda n: n.replace("tower.", ""))
+
+
+def convert_some(inner, changed, rename):
+    """changed: the library's name to ours, its shape, and how the library's is made of it; the others are renamed."""
+    shapes = {}
+    for name, tensor in inner.named_parameters():
+        own, shape, _ = changed.get(name, (rename(name), tensor.shape, None))
+        shapes[own] = shape
+
+    def convert(ours):
+        return {n: changed[n][2](ours[changed[n][0]]) if n in changed else ours[rename(n)]
+                for n, _ in inner.named_parameters()}
+
+    return Converted(inner, shapes, convert)
+
+
 def make_vit(name, side):
     """torchvision's, of any size."""
     size, patch = name.split("_")[1:]
@@ -147,6 +258,10 @@ def make_vit(name, side):
 
 def parameters(model):
     """Names and gradients."""
+    if isinstance(model, Converted):
+        for name, tensor in model.own.items():
+            yield name, tensor.grad
+        return
     if not isinstance(model, Authors):
         for name, tensor in model.named_parameters():
             yield name, tensor.grad
@@ -164,6 +279,11 @@ def make_model(name, side):
         with torch.no_grad():
             fill_authors(model)
         return model
+    converted = {"deit_ti_16_distilled": make_distilled, "clip_b_32": make_clip, "siglip_b_16": make_siglip}
+    if name in converted:
+        model = converted[name](side)
+        model.inner.double()
+        return model
     extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     build = getattr(torchvision.models, name, None)
     model = (make_vit(name, side) if name.startswith("vit") else build(num_classes=CLASSES, **extra)).double()
@@ -172,7 +292,7 @@ def make_model(name, side):
         for tensor_name, tensor in model.state_dict().items():
             full = own_name(tensor_name)
             owner = full.rsplit(".", 1)[0]
-            if not full.endswith("num_batches_tracked"):
+            if tensor.is_floating_point():
                 tensor.copy_(fill(full, tuple(tensor.shape), owner in norms or owner.endswith(".layer_scale")))
     for module in model.modules():
         if isinstance(getattr(module, "inplace", None), bool):

@@ -1,5 +1,5 @@
-/* Files under the names of other libraries, as these save them, against the logits that these give (names.txt, which
- * make_names.py writes): each is recognised by its tensors, bound with nothing missing or left over, and gives the logits
+/* Files under the names of other libraries, as these save them, against the logits that these give (names.txt and
+ * towers.txt, which make_names.py and make_towers.py write): each is recognised by its tensors, bound with nothing missing or left over, and gives the logits
  * within 1e-4 of their norm. Weights and image are hashed from names and numbers on both sides. */
 #include "config.h"
 
@@ -21,13 +21,15 @@
 #include "thaw/source/bind.h"
 #include "thaw/source/zoo.h"
 
-enum { CASES = 35, TENSORS_MAX = 1024, NAME_MAX_HERE = 128 };
+enum { CASES = 35, TOWERS = 21, TENSORS_MAX = 1024, NAME_MAX_HERE = 128 };
 static const double tolerance = 1e-4;
 
 /* A case of the fixture: the file that the library saved. */
 static struct file {
     char library[32], name[64], arch[64];
     int channels, side;
+    int values_given;
+    int features; /* that its values are of, 0: it has logits */
     size_t tensors;
     struct tensor {
         char name[NAME_MAX_HERE];
@@ -67,6 +69,24 @@ static void add_norm(const char *layer, const char *channels)
         char name[NAME_MAX_HERE];
         snprintf(name, sizeof name, "%.100s.%s", layer, leaves[i]);
         add_tensor(name, &shape);
+    }
+}
+
+/* "NAME*N": so many, numbered in place of "{}". */
+static void add_tensors(char *name, const struct shape *shape)
+{
+    char *star = strchr(name, '*');
+    if (!star) {
+        add_tensor(name, shape);
+        return;
+    }
+    *star = '\0';
+    const char *gap = strstr(name, "{}");
+    assert_non_null(gap);
+    for (int i = 0; i < atoi(star + 1); i++) {
+        char own[NAME_MAX_HERE];
+        snprintf(own, sizeof own, "%.*s%d%s", (int)(gap - name), name, i, gap + 2);
+        add_tensor(own, shape);
     }
 }
 
@@ -112,10 +132,14 @@ static bool read_case(FILE *from)
             add_norm(name, text);
         } else {
             read_shape(&shape, text);
-            add_tensor(name, &shape);
+            add_tensors(name, &shape);
         }
     }
     assert_int_equal(file.tensors, tensors);
+    assert_int_equal(fscanf(from, " %63s %d", text, &file.features), 2);
+    file.values_given = file.features;
+    if (strcmp(text, "features") != 0)
+        file.features = 0;
     fill();
     return true;
 }
@@ -134,6 +158,19 @@ static bool list_tensors(struct weights *weights, struct error *error)
 
 static const struct weights_format as_listed = {.name = "a list", .layout = WEIGHTS_TORCH, .open = list_tensors};
 
+/* A file without a class layer: one that gives what it reads. */
+static void show_features(struct graph *graph)
+{
+    int param = graph->node[graph_class_layer(graph)].first_param;
+    float *weight = graph_param_values(graph, param);
+    size_t side = (size_t)graph->classes;
+    assert_int_equal(graph->param[param].count, side * side);
+    memset(weight, 0, side * side * sizeof *weight);
+    for (size_t i = 0; i < side; i++)
+        weight[i * side + i] = 1;
+    memset(graph_param_values(graph, param + 1), 0, side * sizeof *weight);
+}
+
 static struct graph *load(void)
 {
     struct error error;
@@ -147,14 +184,19 @@ static struct graph *load(void)
         fail_msg("%s, %s: %s", file.library, file.arch, error.text);
     if (strcmp(identity.arch, file.arch) != 0)
         fail_msg("%s: %s is taken for %s", file.library, file.arch, identity.arch);
-    struct zoo_options options = {
-        .classes = identity.classes, .height = file.side, .width = file.side, .channels = identity.channels};
+    struct zoo_options options = {.classes = file.features > 0 ? file.features : identity.classes,
+                                  .height = file.side,
+                                  .width = file.side,
+                                  .channels = identity.channels};
     struct graph *graph = zoo_build(identity.arch, &options, &error);
     if (!graph || !bind_weights(graph, weights, 0, &report, &error))
         fail_msg("%s, %s: %s", file.library, file.arch, error.text);
-    size_t unused = report.count[BIND_MISSING] + report.count[BIND_UNEXPECTED] + report.count[BIND_RESHAPED];
+    size_t head = file.features > 0 ? 2 : 0; /* weight and bias */
+    size_t unused = report.count[BIND_MISSING] + report.count[BIND_UNEXPECTED] + report.count[BIND_RESHAPED] - head;
     if (unused > 0)
         fail_msg("%s, %s: %zu tensors missing or left over", file.library, file.arch, unused);
+    if (file.features > 0)
+        show_features(graph);
     bind_report_finish(&report);
     weights_close(weights);
     return graph;
@@ -175,9 +217,7 @@ static float *make_input(void)
 static double compare(FILE *from, const float *logits, int classes)
 {
     double square = 0, norm = 0;
-    int count;
-    assert_int_equal(fscanf(from, " logits %d", &count), 1);
-    assert_int_equal(count, classes);
+    assert_int_equal(file.values_given, classes);
     for (int i = 0; i < classes; i++) {
         double want;
         assert_int_equal(fscanf(from, "%lf", &want), 1);
@@ -187,11 +227,10 @@ static double compare(FILE *from, const float *logits, int classes)
     return sqrt(square / norm);
 }
 
-static void other_libraries_files_give_their_logits(void **state)
+static void run_cases(const char *fixture, int wanted)
 {
-    (void)state;
     const char *top = getenv("THAW_SRCDIR");
-    char *path = mem_format("%s/tests/reference/names.txt", top ? top : ".");
+    char *path = mem_format("%s/tests/reference/%s.txt", top ? top : ".", fixture);
     FILE *from = fopen(path, "r");
     if (!from)
         fail_msg("%s cannot be opened", path);
@@ -216,15 +255,28 @@ static void other_libraries_files_give_their_logits(void **state)
         graph_destroy(graph);
         cases++;
     }
-    assert_int_equal(cases, CASES);
+    assert_int_equal(cases, wanted);
     team_destroy(team);
     fclose(from);
+}
+
+static void other_libraries_files_give_their_logits(void **state)
+{
+    (void)state;
+    run_cases("names", CASES);
+}
+
+static void towers_of_other_libraries_give_their_features(void **state)
+{
+    (void)state;
+    run_cases("towers", TOWERS);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_libraries_files_give_their_logits),
+        cmocka_unit_test(towers_of_other_libraries_give_their_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,20 +33,21 @@ static void fill(struct graph *graph, int param, float *room)
     uint64_t name = hashed_name(p->name);
     const char *last = strrchr(p->name, '.') + 1;
     double fan_in = (double)p->count / (double)shape.dim[0];
-    static const char *const inside[] = {"features.", "encoder.", "blocks."};
+    static const char *const inside[] = {"features.", "encoder.", "blocks.", "visual.", "vision_model."};
     bool wide = shape.rank >= 3;
     for (size_t i = 0; i < THAW_LENGTH(inside); i++)
         wide = wide || strncmp(p->name, inside[i], strlen(inside[i])) == 0;
     double spread = sqrt((wide ? 3.0 : 0.02) / fan_in);
     enum op_kind kind = graph->node[p->node].kind;
     bool is_norm = kind == OP_BATCH_NORM || kind == OP_LAYER_NORM || kind == OP_AFFINE;
+    bool shifted = is_norm && !strcmp(last, "bias") && !strstr(p->name, "post_layernorm");
     if (is_norm && (!strcmp(last, "weight") || !strcmp(last, "running_var")))
         hashed_fill(name, 1, 0.25, room, p->count);
     else if (is_norm)
-        hashed_fill(name, 0, 0.2, room, p->count);
+        hashed_fill(name, 0, shifted || !strcmp(last, "running_mean") ? 0.2 : 0.1, room, p->count);
     else
         hashed_fill(name, 0, !strcmp(last, "weight") ? spread : 0.1, room, p->count);
-    for (size_t i = 0; i < p->count && is_norm && !strcmp(last, "bias"); i++)
+    for (size_t i = 0; i < p->count && shifted; i++)
         room[i] += room[i] < -0.1f ? -2.5f : 2.5f;
     bind_from_torch(graph, param, room, graph_param_values(graph, param));
 }
@@ -303,7 +304,7 @@ static void convnext_tiny_is_torch(void **state)
 static void vision_transformers_are_torch(void **state)
 {
     (void)state;
-    run_file("vit", 4);
+    run_file("vit", 8);
 }
 
 static void small_ones_of_other_families_are_torch(void **state)

@@ -47,7 +47,7 @@ struct graph_left_out {
     const float *values;         /* static; what the tensor of that name must hold, or NULL: anything */
     size_t count;
 };
-enum { GRAPH_LEFT_OUT_MAX = 4 };
+enum { GRAPH_LEFT_OUT_MAX = 16 };
 
 /* Values of a parameter that never moves (OP_ROLE_CONSTANT), given while the graph is built. */
 struct graph_constant {

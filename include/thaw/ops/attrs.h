@@ -36,8 +36,11 @@ enum op_kind {
     OP_PAD,        /* paddings of pad_value around the image; a negative one crops */
     OP_QUICK_GELU, /* x * sigmoid(1.702 x): OpenAI's stand-in for gelu */
     OP_ATTENTION, /* (n,h,w,3c) -> (n,h,w,c): pixels are tokens, their channels query, key and value (Vaswani et al. 2017) */
-    OP_TOKENS,   /* (n,h,w,c) -> (n,1,h*w+tokens,c): rows that learn, the same for all images */
-    OP_POSITION, /* x + weight, (h*w,c), the same for all images */
+    OP_TOKENS,           /* (n,h,w,c) -> (n,1,h*w+tokens,c): rows that learn, the same for all images */
+    OP_POSITION,         /* x + weight, (h*w,c), the same for all images */
+    OP_WINDOW_ATTENTION, /* attention within windows of kernel_h x kernel_w, shifted by pad_top and pad_left, with a bias for
+                            each distance (Liu et al. 2021) */
+    OP_GELU_TANH,        /* gelu with the cumulative function approximated by tanh (Hendrycks and Gimpel 2016) */
     OP_KINDS
 };
 
@@ -54,6 +57,7 @@ enum op_activation {
     OP_ACT_TANH,
     OP_ACT_CLIP,
     OP_ACT_QUICK_GELU,
+    OP_ACT_GELU_TANH,
     OP_ACTIVATIONS
 };
 
@@ -85,9 +89,10 @@ struct op_attrs {
     int begin, end;            /* slice: channels; tokens: the row they are put before */
     float pad_value;           /* pad */
     int heads;                 /* attention */
-    int tokens;                /* tokens: how many; position: those in front of the patches */
-    int grid_h, grid_w;        /* position: the patches behind the tokens */
-    bool antialias;            /* position: how those of another grid become these, see bind_position.c */
+    int tokens;         /* tokens: how many; position: those in front of the patches; attention: 0, or the first so
+                                  many ask and the others are asked: out is (n,1,tokens,c) */
+    int grid_h, grid_w; /* position: the patches behind the tokens */
+    bool antialias;     /* position: how those of another grid become these, see bind_position.c */
     float offset;
     /* No part of the architecture, zero in a graph: how a plan has each job of a conv done, an op_kernel's number. */
     unsigned char kernel[OP_JOBS];

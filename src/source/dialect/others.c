@@ -62,6 +62,16 @@ static const struct dialect_rule monai_densenet[] = {
     {"features.denseblock{a}.denselayer{b}", "features.denseblock{a}.denselayer{b}.layers"},
     {"classifier", "class_layers.out"},
 };
+/* And timm's of old; bind_vit.c has transformers' become these. */
+static const struct dialect_rule swin_authors[] = {
+    {"features.0.0", "patch_embed.proj"},
+    {"features.0.2", "patch_embed.norm"},
+    {"features.{a}.{b}.mlp.0", "layers.{a/2}.blocks.{b}.mlp.fc1"},
+    {"features.{a}.{b}.mlp.3", "layers.{a/2}.blocks.{b}.mlp.fc2"},
+    {"features.{a}.norm", "layers.{a/2-1}.downsample.norm"},
+    {"features.{a}.reduction", "layers.{a/2-1}.downsample.reduction"},
+    {"features.{a}.{b}", "layers.{a/2}.blocks.{b}"},
+};
 /* clang-format on */
 
 const struct dialect dialects_others[] = {
@@ -70,6 +80,7 @@ const struct dialect dialects_others[] = {
      .roles = true,
      DIALECT_RULES(efficientnet_pytorch)},
     {.library = "ConvNeXt's authors", .archs = "convnext*", DIALECT_RULES(convnext_authors)},
+    {.library = "Swin's authors", .archs = "swin_*", DIALECT_RULES(swin_authors)},
     {.library = "fastai",
      .archs = "resnet18 resnet34 resnet50 resnet101 resnet152 resnext* wide_resnet*",
      DIALECT_RULES(children_of_resnet)},

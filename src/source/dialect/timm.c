@@ -78,6 +78,17 @@ static const struct dialect_rule vgg[] = {
     {"classifier.3", "pre_logits.fc2"},
     {"classifier.6", "head.fc"},
 };
+
+static const struct dialect_rule swin[] = {
+    {"features.0.0", "patch_embed.proj"},
+    {"features.0.2", "patch_embed.norm"},
+    {"features.{a}.{b}.mlp.0", "layers.{a/2}.blocks.{b}.mlp.fc1"},
+    {"features.{a}.{b}.mlp.3", "layers.{a/2}.blocks.{b}.mlp.fc2"},
+    {"features.{a}.norm", "layers.{a/2}.downsample.norm"},
+    {"features.{a}.reduction", "layers.{a/2}.downsample.reduction"},
+    {"features.{a}.{b}", "layers.{a/2}.blocks.{b}"},
+    {"head", "head.fc"},
+};
 /* clang-format on */
 
 /* At half the widths two stages have equally many channels and no stride between them. */
@@ -126,5 +137,6 @@ const struct dialect dialects_timm[] = {
      .vectors = scales,
      DIALECT_RULES(convnext)},
     {.library = "timm", .archs = "vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn", DIALECT_RULES(vgg)},
+    {.library = "timm", .archs = "swin_*", DIALECT_RULES(swin)},
     {.library = NULL},
 };

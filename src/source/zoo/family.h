@@ -20,7 +20,8 @@ extern const struct zoo_family zoo_resnet, zoo_cifar_resnet, zoo_vgg, zoo_mobile
 extern const struct zoo_family zoo_alexnet, zoo_squeezenet, zoo_googlenet, zoo_inception, zoo_densenet, zoo_mnist,
     zoo_tutorials, zoo_xception, zoo_searched, zoo_dla, zoo_hgnet, zoo_res2net, zoo_selecsls;
 extern const struct zoo_family zoo_mobilenet_v2, zoo_mnasnet;
-extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext, zoo_vit;
+extern const struct zoo_family zoo_mobilenet_v3, zoo_shufflenet_v2, zoo_efficientnet, zoo_regnet, zoo_convnext, zoo_vit,
+    zoo_swin;
 extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densenet, zoo_keras_xception,
     zoo_keras_mobilenet, zoo_keras_mobilenet_v2, zoo_keras_mobilenet_v3, zoo_keras_inception_v3, zoo_keras_efficientnet,
     zoo_keras_nasnet, zoo_keras_tutorials;
@@ -33,6 +34,7 @@ extern const struct zoo_family zoo_keras_vgg, zoo_keras_resnet, zoo_keras_densen
 #define ZOO_HALVED(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BILINEAR}
 #define ZOO_BICUBIC(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BICUBIC}
 #define ZOO_BICUBIC_HALVES(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, INTERPOLATION_BICUBIC}
+#define ZOO_CLIP(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, false, false, {0.48145466f, 0.4578275f, 0.40821073f}, {0.26862954f, 0.26130258f, 0.27577711f}, INTERPOLATION_BICUBIC}
 #define ZOO_LITE(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, {127, 127, 127}, {128, 128, 128}, INTERPOLATION_BICUBIC}
 #define ZOO_TENSORFLOW(crop, resize) 1000, crop, crop, 3, {crop, crop, 3, resize, true, false, ZOO_HALVES, INTERPOLATION_BILINEAR}
 #define ZOO_CIFAR 10, 32, 32, 3, {32, 32, 3, 0, false, false, ZOO_IMAGENET_STATISTICS, INTERPOLATION_BILINEAR}

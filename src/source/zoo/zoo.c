@@ -39,6 +39,7 @@ static const struct zoo_family *const families[] = {
     &zoo_convnext,
     &zoo_xception,
     &zoo_vit,
+    &zoo_swin,
     &zoo_mnist,
     &zoo_tutorials,
     &zoo_keras_vgg,

@@ -63,6 +63,16 @@ static float exp_float(float x)
     return exp_of(x);
 }
 
+static float exp2_float(float x)
+{
+    return exp2_below(-fabsf(x), exp2_least);
+}
+
+static double exp2_double(double x)
+{
+    return exp2(-fabs(x));
+}
+
 static float sigmoid_float(float x)
 {
     return sigmoid_of(x);
@@ -83,6 +93,7 @@ static void functions_are_accurate(void **state)
         float most, ulps;
     } rows[] = {
         {"exp", exp_float, exp, 86.9f, 1.1f},
+        {"2^-x", exp2_float, exp2_double, 125.9f, 3},
         {"sigmoid", sigmoid_float, sigmoid_double, 86, 2.5f},
         {"tanh", tanh_float, tanh, 100, 1.4f},
         {"cumulative", cumulative_of, cumulative_double, 12.5f, 7},
@@ -129,7 +140,7 @@ static void activations_follow_their_definitions(void **state)
     static const struct op_attrs attrs = {.alpha = 0.3f, .beta = 0.45f, .low = -1.25f, .high = 2.5f};
     static const enum op_kind kinds[] = {OP_RELU, OP_RELU6,      OP_SIGMOID,    OP_HARD_SIGMOID,
                                          OP_SILU, OP_HARD_SWISH, OP_LEAKY_RELU, OP_GELU,
-                                         OP_TANH, OP_CLIP,       OP_QUICK_GELU};
+                                         OP_TANH, OP_CLIP,       OP_QUICK_GELU, OP_GELU_TANH};
     _Static_assert(THAW_LENGTH(kinds) == OP_ACTIVATIONS - 1, "all but none");
     static float in[COUNT], out[COUNT], place[COUNT], slope[COUNT], ones[COUNT];
     for (int i = 0; i < COUNT; i++) {

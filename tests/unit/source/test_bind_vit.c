@@ -265,33 +265,36 @@ static const struct {
 static void positions_are_resized_as_pytorch_does_it(void **state)
 {
     (void)state;
-    enum { SIDE = 4, COUNT = SIDE * SIDE };
-    float values[COUNT + 1] = {9};
+    enum { SIDE = 4, COUNT = SIDE * SIDE, TOKENS = 2 };
+    float room[TOKENS + COUNT] = {9, 9}, *patches = room + TOKENS;
     for (int i = 0; i < COUNT; i++)
-        values[i + 1] = (float)((7 * i * i + 3 * i) % 11) / 4 - 1;
-    for (size_t i = 0; i < 2 * THAW_LENGTH(resized); i++) { /* with a token's row, and without */
+        patches[i] = (float)((7 * i * i + 3 * i) % 11) / 4 - 1;
+    for (size_t i = 0; i < 4 * THAW_LENGTH(resized);
+         i++) { /* with tokens' rows, and without; of one token and of two */
         struct error error;
-        int h = resized[i / 2].h, w = resized[i / 2].w, alone = i % 2, input = 0;
+        int h = resized[i / 4].h, w = resized[i / 4].w, tokens = 1 + (int)(i / 2 % 2), own = i % 2 ? 0 : tokens,
+            input = 0;
         struct graph *graph = graph_create("positions", h, w, 1);
         struct op_attrs attrs = op_attrs_default();
-        attrs.tokens = 1;
+        attrs.tokens = tokens;
         int x = graph_add(graph, "token", OP_TOKENS, &attrs, 1, &input);
         attrs.grid_h = h;
         attrs.grid_w = w;
-        attrs.antialias = resized[i / 2].antialias;
+        attrs.antialias = resized[i / 4].antialias;
         attrs.offset = attrs.antialias ? 0 : 0.1f;
         x = graph_add(graph, "position", OP_POSITION, &attrs, 1, &x);
         graph_add_linear(graph, "fc", graph_add_unary(graph, "pool", OP_GLOBAL_AVG_POOL, x), 2);
         if (!graph_finish(graph, &error))
             fail_msg("%s", error.text);
         int param = graph_find_param(graph, "position.weight");
-        struct shape file = shape_make(3, (int64_t[]){1, COUNT + 1 - alone, 1});
+        struct shape file = shape_make(3, (int64_t[]){1, COUNT + own, 1});
         assert_true(bind_position_fits(graph, param, &file));
-        bind_position_resize(graph, param, &file, values + alone);
+        bind_position_resize(graph, param, &file, patches - own);
         const float *made = graph_param_values(graph, param);
-        assert_float_equal(made[0], alone ? 0 : 9, 0);
+        for (int t = 0; t < tokens; t++)
+            assert_float_equal(made[t], own ? 9 : 0, 0);
         for (int k = 0; k < h * w; k++)
-            assert_float_equal(made[k + 1], resized[i / 2].expected[k], 2e-6);
+            assert_float_equal(made[k + tokens], resized[i / 4].expected[k], 2e-6);
         file.dim[1] = COUNT + 3;
         assert_false(bind_position_fits(graph, param, &file)); /* of no square grid */
         graph_destroy(graph);

@@ -159,6 +159,41 @@ static const struct dialect *find_dialect(const char *library, const char *arch)
     return dialect;
 }
 
+/* CLIP's tensors do not show which GELU is meant. */
+static void the_path_tells_the_form_of_gelu(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *arch, *twin;
+    } cases[] = {
+        {"best.pt", "clip_b_32", "clip_b_32_gelu"},
+        {"models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K/snapshots/0/open_clip_pytorch_model.bin", "clip_b_32_gelu",
+         ""},
+        {"models--openai--clip-vit-base-patch32/snapshots/0/model.safetensors", "clip_b_32", ""},
+        {"laion/ViT-B-32-quickgelu.pt", "clip_b_32", ""},
+        {"clip_b_32/best.pt", "clip_b_32", ""},
+    };
+    static const char byte;
+    struct error error;
+    struct bind_zoo *zoo = bind_zoo_create();
+    struct graph *graph = zoo_outline("clip_b_32", &(struct zoo_options){0}, &error);
+    assert_non_null(graph);
+    listed.graph = graph;
+    listed.head = true;
+    listed.prefix = "";
+    for (size_t i = 0; i < THAW_LENGTH(cases); i++) {
+        struct bind_identity identity;
+        struct weights *weights = weights_open_memory_as(&as_torch, &byte, (size_t)1 << 40, cases[i].path, &error);
+        assert_non_null(weights);
+        assert_true(bind_recognise(weights, zoo, &identity, &error));
+        if (strcmp(identity.arch, cases[i].arch) != 0 || strcmp(identity.twin, cases[i].twin) != 0)
+            fail_msg("%s: %s, \"%s\"", cases[i].path, identity.arch, identity.twin);
+        weights_close(weights);
+    }
+    graph_destroy(graph);
+    bind_zoo_destroy(zoo);
+}
+
 /* The same tensors in networks that pad and norm otherwise: the file's name decides, then the folders', as those of a
  * cache of Hugging Face's; else it is told that nothing did. */
 static void the_path_tells_twins_apart(void **state)
@@ -398,6 +433,7 @@ int main(void)
         cmocka_unit_test(the_path_tells_twins_apart),
         cmocka_unit_test(the_catalogs_files_open_as_their_rows_say),
         cmocka_unit_test(a_blurred_network_is_refused),
+        cmocka_unit_test(the_path_tells_the_form_of_gelu),
         cmocka_unit_test(layers_have_the_names_that_libraries_give_them),
         cmocka_unit_test(a_linear_layer_over_a_map_may_be_a_convolution),
         cmocka_unit_test(widths_outside_the_table_are_found),
