@@ -288,7 +288,7 @@ static bool json_to_ratios(const json_t *json, float **ratio, int *count)
         float value = *at == '-' ? -1 : strtof(at, &end);
         if (end == at || (*end && *end != ' '))
             return false;
-        (*ratio)[(*count)++] = isfinite(value) && value >= 0 ? value : -1;
+        (*ratio)[(*count)++] = isfinite(value) && value >= 0 ? fabsf(value) : -1; /* -0 is written as none */
         at = end;
     }
     return at != NULL;

@@ -22,7 +22,9 @@
 #include "thaw/run/rundir.h"
 #include "thaw/train/experiment.h"
 
-enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 4096, PIECE_MAX = 150, VALUE_MAX = 2048 };
+enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 4096, PIECE_MAX = 150, PIECE_ROOM = PIECE_MAX + 5, VALUE_MAX = 2048 };
+
+#define SEAM "\x01" /* no text has it */
 
 void experiment_init(struct experiment *experiment)
 {
@@ -273,6 +275,7 @@ struct reader {
     int line;       /* of the file, of what inih was handed last */
     bool inside;    /* in the middle of a long line */
     bool piece;     /* what was handed last goes on with a long line */
+    size_t left;    /* bytes of that line to be handed over */
     struct error *error;
     bool good;
     /* The assignment being put together; inih tells no end of it. */
@@ -280,34 +283,42 @@ struct reader {
     int value_line;
 };
 
-/* The length of the next piece of a long line: both sides of the seam must be no blanks and no comment. */
-static size_t piece_length(const char *at, size_t left)
+/* What a line says before its comment, without the blanks that inih would drop. */
+static size_t said_length(const char *line, size_t length)
 {
-    size_t length = left < PIECE_MAX ? left : PIECE_MAX;
-    while (length < left && length > 1 &&
-           (isspace((unsigned char)at[length - 1]) || isspace((unsigned char)at[length]) || at[length] == ';' ||
-            at[length] == '#' || at[length] == '['))
-        length--;
-    return length;
+    size_t said = 0;
+    bool comment = false;
+    for (size_t i = 0; i < length && !comment; i++) {
+        bool blank = isspace((unsigned char)line[i]);
+        comment = (line[i] == ';' && (i == 0 || isspace((unsigned char)line[i - 1]))) || (line[i] == '#' && said == 0);
+        said = blank || comment ? said : i + 1;
+    }
+    return said;
 }
 
-/* fgets for inih: one line of the text, or one piece of a long one. */
+/* fgets for inih: one line of the text, or one piece of a long one, whose seams are marked lest inih drops blanks there. */
 static char *read_line(char *to, int room, void *context)
 {
     struct reader *reader = context;
-    size_t left = strcspn(reader->at, "\n"), indent = 0;
-    if (!*reader->at || room < PIECE_MAX + 4)
+    if (!*reader->at || room < PIECE_ROOM)
         return NULL;
     reader->piece = reader->inside;
-    if (!reader->inside)
+    if (!reader->piece) {
         reader->line++;
-    else
-        to[indent++] = ' ';
-    size_t length = piece_length(reader->at, left);
-    memcpy(to + indent, reader->at, length);
-    memcpy(to + indent + length, "\n", 2);
-    reader->inside = length < left;
-    reader->at += length + (length == left && reader->at[left] == '\n');
+        reader->left = said_length(reader->at, strcspn(reader->at, "\n"));
+    } else {
+        to = stpcpy(to, " " SEAM);
+    }
+    size_t length = reader->left < PIECE_MAX ? reader->left : PIECE_MAX;
+    memcpy(to, reader->at, length);
+    reader->left -= length;
+    reader->at += length;
+    reader->inside = reader->left > 0;
+    strcpy(to + length, reader->inside ? SEAM "\n" : "\n");
+    if (!reader->inside) {
+        reader->at += strcspn(reader->at, "\n");
+        reader->at += *reader->at == '\n';
+    }
     return to;
 }
 
@@ -321,8 +332,8 @@ static bool finish_assignment(struct reader *reader)
 {
     if (!reader->key[0])
         return true;
-    reader->good =
-        set_value(reader->experiment, reader->section, reader->key, reader->value, reader->folder, reader->error);
+    reader->good = set_value(reader->experiment, reader->section, reader->key,
+                             reader->value + strspn(reader->value, " \t"), reader->folder, reader->error);
     if (!reader->good) {
         error_wrap(reader->error, "%s:%d", reader->experiment->source, reader->value_line);
         size_t used = strlen(reader->error->text);
@@ -332,10 +343,13 @@ static bool finish_assignment(struct reader *reader)
     return reader->good;
 }
 
-static bool append_value(struct reader *reader, const char *value, const char *between)
+static bool append_value(struct reader *reader, const char *value)
 {
-    size_t used = strlen(reader->value);
-    int more = snprintf(reader->value + used, sizeof reader->value - used, "%s%s", between, value);
+    size_t used = strlen(reader->value), length;
+    value += reader->piece && *value == SEAM[0];
+    length = strlen(value);
+    length -= reader->inside && length && value[length - 1] == SEAM[0];
+    int more = snprintf(reader->value + used, sizeof reader->value - used, "%.*s", (int)length, value);
     if ((size_t)more < sizeof reader->value - used)
         return true;
     reader->good = error_set(reader->error, ERROR_USAGE, "%s:%d: value longer than %d bytes",
@@ -350,7 +364,7 @@ static int take_assignment(void *context, const char *section, const char *key, 
     if (!reader->good)
         return 0;
     if (reader->piece)
-        return append_value(reader, value, "");
+        return append_value(reader, value);
     if (!finish_assignment(reader))
         return 0;
     if (strlen(section) >= sizeof reader->section || strlen(key) >= sizeof reader->key) {
@@ -362,7 +376,7 @@ static int take_assignment(void *context, const char *section, const char *key, 
     strcpy(reader->key, key);
     reader->value[0] = '\0';
     reader->value_line = reader->line;
-    return append_value(reader, value, "");
+    return append_value(reader, value);
 }
 
 static bool check_line_lengths(const char *text, const char *path, struct error *error)
@@ -381,7 +395,7 @@ static bool check_line_lengths(const char *text, const char *path, struct error 
 static int line_of(const char *text, int n)
 {
     struct reader reader = {.at = text};
-    char line[PIECE_MAX + 4];
+    char line[PIECE_ROOM];
     while (n-- > 0 && read_line(line, sizeof line, &reader))
         ;
     return reader.line;

@@ -213,6 +213,33 @@ static void faults_name_line_and_nearest(void **state)
     assert_int_equal(error.kind, ERROR_USAGE);
 }
 
+/* inih's lines end at 199 bytes. */
+static void long_lines(void **state)
+{
+    (void)state;
+    char path[500], comment[400], text[2000];
+    memset(comment, 'c', sizeof comment);
+    comment[sizeof comment - 1] = '\0';
+    for (size_t i = 2; i + 2 < sizeof comment; i += 3)
+        comment[i] = ' ';
+    memset(path, ' ', sizeof path);
+    memcpy(path, "/a[b", 4);
+    memcpy(path + 250, ";", 1); /* behind a blank: begins a comment */
+    memcpy(path + 200, "[c", 2);
+    path[sizeof path - 1] = '\0';
+    snprintf(text, sizeof text, "[data]\npath = %s\n# %s\n  ; %s\n[train]\nepochs = 7 ; %s\nlr = 0.5\n", path, comment,
+             comment, comment);
+    struct experiment e;
+    struct error error = {0};
+    experiment_init(&e);
+    if (!experiment_parse(&e, text, &error))
+        fail_msg("%s", error.text);
+    path[202] = '\0';
+    assert_string_equal(e.data.path, path);
+    assert_int_equal(e.train.epochs, 7);
+    assert_true(e.train.lr == 0.5);
+}
+
 static void assert_contradiction(const struct experiment *base, const char *assignment, const char *part)
 {
     struct experiment e = *base;
@@ -284,9 +311,13 @@ static void freeze_section_becomes_a_plan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documented_defaults),      cmocka_unit_test(a_file_is_read),
-        cmocka_unit_test(resolved_text_reads_back), cmocka_unit_test(faults_name_line_and_nearest),
-        cmocka_unit_test(contradictions),           cmocka_unit_test(freeze_section_becomes_a_plan),
+        cmocka_unit_test(documented_defaults),
+        cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(resolved_text_reads_back),
+        cmocka_unit_test(faults_name_line_and_nearest),
+        cmocka_unit_test(long_lines),
+        cmocka_unit_test(contradictions),
+        cmocka_unit_test(freeze_section_becomes_a_plan),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
