@@ -22,8 +22,7 @@
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
 #define TRAINER_KERNELS "kernels"
-#define TRAINER_SPLIT   "validation.tsv" /* where it was split off: its images, with their classes */
-#define TRAINER_PARENT  "parent"         /* of a fork: its run directory, the checkpoint; a line each */
+#define TRAINER_PARENT  "parent" /* of a fork: its run directory, the checkpoint; a line each */
 
 enum { TRAINER_COMMANDS = 1024 };
 
