@@ -293,6 +293,7 @@ void trainer_destroy(struct trainer *trainer)
     mem_free(trainer->checkpoint);
     mem_free(trainer->settings);
     mem_free(trainer->passed_over);
+    mem_free(trainer->stand_in);
     recorded_finish(&trainer->recorded);
     trainer_predictions_finish(&trainer->predictions);
     trainer_predictions_finish(&trainer->best_predictions);
