@@ -285,7 +285,8 @@ struct link *app_link(const char *runs, const char *name, unsigned how, struct e
     const char *rest;
     if (link_split(name, host, &rest))
         return link_call(host, rest, how, 0, error);
-    char *run = app_run(runs, name, error);
+    char *folder = run_folder(runs), *run = run_find_live(folder, name, error);
+    mem_free(folder);
     struct link *link = run ? link_open(run, how, error) : NULL;
     mem_free(run);
     return link;

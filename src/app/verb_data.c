@@ -105,7 +105,7 @@ static void tell_json(const struct dataset *dataset, const struct doctor_report 
 static int check(const char *path, const struct option_list *set, int threads, bool json)
 {
     struct error error = {0};
-    struct dataset *dataset = data_argument_open(path, set, &error);
+    struct dataset *dataset = data_argument_open(path, set, NULL, &error);
     if (!dataset)
         return app_fail(&error);
     bool terminal = isatty(STDERR_FILENO);

@@ -196,9 +196,16 @@ static int fork_run(int argc, char **argv)
     struct error error = {0};
     char *run = app_run(runs, argv[1], &error);
     int code = 0;
+    int added = 0;
     if (run && rundir_check(run, &error) && has_checkpoint(run, at, &error) &&
-        experiment_load_run(&experiment, run, &error) && set_all(&experiment, &set, &error) &&
-        check(&experiment, &set, path_base(run), &error)) {
+        experiment_load_fork(&experiment, run, at ? at : "last", &added, &error)) {
+        int epochs = experiment.train.epochs;
+        if (set_all(&experiment, &set, &error) && check(&experiment, &set, path_base(run), &error) && added &&
+            experiment.train.epochs == epochs)
+            say_on(stderr, "thaw: %s had come to its end: %d epochs more, train.epochs = %d\n", path_base(run), added,
+                   epochs);
+    }
+    if (run && error.kind == ERROR_NONE) {
         struct engine_request request = {.experiment = &experiment, .fork = run, .checkpoint = at, .share = share};
         code = detach ? run_detached(&request, json) : run_here(&request, json);
     } else {

@@ -229,6 +229,35 @@ static bool are_parts(const struct naming *naming)
            ((naming->part[DATASET_VAL] || naming->part[DATASET_TEST]) && naming->unnamed == 0);
 }
 
+/* The first file called an archive of those from the `from`-th child on; NULL: there is none. */
+static const struct tree_node *next_archive(const struct tree_node *folder, size_t from)
+{
+    static const char *const endings[] = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"};
+    for (size_t i = from; i < folder->children; i++)
+        for (size_t e = 0; folder->child[i].kind == TREE_FILE && e < THAW_LENGTH(endings); e++)
+            if (path_has_ending(folder->child[i].name, endings[e]))
+                return &folder->child[i];
+    return NULL;
+}
+
+/* Where classes or parts are folders, what lies packed beside them is none of the data, though somebody may think so. */
+static void note_archives(const struct study *study, const struct tree_node *at)
+{
+    size_t count = 0;
+    const struct tree_node *first = next_archive(at, 0);
+    for (const struct tree_node *node = first; node; node = next_archive(at, (size_t)(node - at->child) + 1))
+        count++;
+    char *path = first ? name_of(study, first) : NULL;
+    if (count == 1)
+        dataset_note(study->dataset, "%s: an archive beside the folders; it is not used: unpack it, or open it alone",
+                     path);
+    else if (count)
+        dataset_note(study->dataset,
+                     "%s and %zu more: archives beside the folders; they are not used: unpack them, or open one alone",
+                     path, count - 1);
+    mem_free(path);
+}
+
 /* A part without class folders is not used, and neither are folders beside the parts. */
 static void note_unused(struct study *study, const struct tree_node *at, enum dataset_split (*name)(const char *))
 {
@@ -392,6 +421,10 @@ static bool refuse_flat(const struct study *study, struct tree_node *at, size_t 
     else
         error_set(error, ERROR_DATA, "%s: no class folders; images belong in %s/CLASS/ or %s/train/CLASS/", path, path,
                   path);
+    const struct tree_node *archive = images == 0 ? next_archive(at, 0) : NULL;
+    if (archive)
+        error_set(error, ERROR_DATA, "%s: no class folders, but an archive: open that, %s/%.200s", path, path,
+                  archive->name);
     mem_free(hint);
     mem_free(path);
     return false;
@@ -477,11 +510,12 @@ static bool study_folder(struct study *study, struct error *error)
     if (inner != at && !find_parts(study, inner, &parts, error))
         return false;
     at = study->at = inner;
+    struct tree_counts counts = tree_count(tree, at);
+    if (!parts && counts.folders == 0)
+        return refuse_flat(study, at, counts.images, error);
+    note_archives(study, at);
     if (parts)
         return study_parts(study, error);
-    struct tree_counts counts = tree_count(tree, at);
-    if (counts.folders == 0)
-        return refuse_flat(study, at, counts.images, error);
     if (!forced && !check_classes(study, at, error))
         return false;
     if (find_parts_in_classes(study, at))

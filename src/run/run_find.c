@@ -156,11 +156,30 @@ static char *find_last(const char *runs, struct error *error)
     return path;
 }
 
-static char *find_named(const char *runs, const char *name, struct error *error)
+/* Puts the only one that trains in front; false: none does, or several do. */
+static bool only_active(const char *runs, struct file_list *list, size_t count)
+{
+    size_t active = 0, at = 0;
+    for (size_t i = 0; i < count; i++) {
+        char *path = path_join(runs, list->name[i]);
+        bool trains = rundir_is_active(path);
+        mem_free(path);
+        active += trains;
+        at = trains ? i : at;
+    }
+    char *name = list->name[at];
+    list->name[at] = list->name[0];
+    list->name[0] = name;
+    return active == 1;
+}
+
+static char *find_named(const char *runs, const char *name, bool live, struct error *error)
 {
     struct file_list list = {0};
     list_runs(&list, runs);
     size_t kept = keep_meant(&list, name);
+    if (kept > 1 && live && only_active(runs, &list, kept))
+        kept = 1;
     char *path = kept == 1 ? path_join(runs, list.name[0]) : NULL;
     if (!kept) {
         refuse_absent(runs, name, &list, error);
@@ -183,7 +202,7 @@ size_t run_matches(const char *runs, const char *name)
     return count;
 }
 
-char *run_find(const char *runs, const char *name, struct error *error)
+static char *find(const char *runs, const char *name, bool live, struct error *error)
 {
     if (run_is(name))
         return mem_string(name);
@@ -191,5 +210,15 @@ char *run_find(const char *runs, const char *name, struct error *error)
         refuse_path(name, error);
         return NULL;
     }
-    return is_last(name) ? find_last(runs, error) : find_named(runs, name, error);
+    return is_last(name) ? find_last(runs, error) : find_named(runs, name, live, error);
+}
+
+char *run_find(const char *runs, const char *name, struct error *error)
+{
+    return find(runs, name, false, error);
+}
+
+char *run_find_live(const char *runs, const char *name, struct error *error)
+{
+    return find(runs, name, true, error);
 }

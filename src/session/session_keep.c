@@ -128,33 +128,19 @@ char *session_checkpoints(const char *path, struct error *error)
     return names;
 }
 
-/* Epochs that are done at a checkpoint of a listed run; 0: that is not known. */
-static int epochs_behind(struct session *session, const char *path, const char *checkpoint)
-{
-    const struct session_run *run;
-    size_t count = session_runs(session, false, &run);
-    long epoch = 0;
-    if (strncmp(checkpoint, "epoch-", 6) == 0 && number_whole(checkpoint + 6, 1, EXPERIMENT_EPOCHS_MAX, &epoch, NULL))
-        return (int)epoch;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(run[i].path, path) == 0)
-            return strcmp(checkpoint, "best") == 0 ? run[i].best_epoch : run[i].epochs_done;
-    return 0;
-}
-
 bool session_fork(struct session *session, const char *path, const char *checkpoint, struct error *error)
 {
     struct experiment now;
-    if (!run_is_there(path, error) || !experiment_load_run(&now, path, error))
+    int unused;
+    if (!run_is_there(path, error) || !experiment_load_fork(&now, path, checkpoint, &unused, error))
         return false;
     char *settings = path_join(path, "experiment.ini");
-    bool good = rundir_check(path, error) && session_load_experiment(session, settings, error);
+    bool good = session_load_experiment(session, settings, error);
     mem_free(settings);
     if (!good)
         return false;
-    int epochs = now.train.epochs, more = epochs + 10;
-    bool over = epochs_behind(session, path, checkpoint) >= epochs && more <= EXPERIMENT_EPOCHS_MAX;
-    session->draft->experiment.train.epochs = over ? more : epochs;
+    session->draft->experiment.train.epochs = now.train.epochs;
+    session->draft->experiment.run = now.run;
     session->draft->fork = mem_string(path);
     session->draft->checkpoint = mem_string(checkpoint);
     session->draft->experiment.source[0] = '\0';

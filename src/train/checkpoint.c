@@ -518,6 +518,13 @@ bool checkpoint_values(const struct checkpoint_file *file, struct graph *graph, 
     return true;
 }
 
+bool checkpoint_has(const struct checkpoint_file *file, const struct graph *graph, int param)
+{
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%s.%s", VALUES_PREFIX, graph->param[param].name);
+    return weights_find(file->weights, name) >= 0;
+}
+
 static bool json_to_freeze(const json_t *fixed, struct freeze *freeze, const char *path, struct error *error)
 {
     if (!json_is_array(fixed) || json_array_size(fixed) != (size_t)freeze->nodes)

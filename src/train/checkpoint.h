@@ -93,6 +93,8 @@ bool checkpoint_values(const struct checkpoint_file *file, struct graph *graph, 
     THAW_NONNULL_ARGS(1, 2, 4) THAW_MUST_CHECK;
 /* experiment_text of what it was trained with; borrowed. NULL: before version 3. */
 const char *checkpoint_settings(const struct checkpoint_file *file) THAW_NONNULL;
+/* Whether it has values of a parameter: it moves or has moved. */
+bool checkpoint_has(const struct checkpoint_file *file, const struct graph *graph, int param) THAW_NONNULL;
 /* Freeze marks, then (behind optim_follow) the optimiser's state. */
 bool checkpoint_freeze(const struct checkpoint_file *file, struct freeze *freeze,
                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;

@@ -88,16 +88,22 @@ static uint64_t count_set_aside(const struct evaluation_request *request)
     return count;
 }
 
-static const char *judged_words(const struct evaluation_request *request)
+/* Why not one image was judged: a part that is not there, or one that cannot be read. */
+static bool refuse_none(const struct evaluation_request *request, struct error *error)
 {
     static const char *const words[] = {"training part", "validation part", "test part"};
+    const struct dataset *dataset = request->dataset;
     const char *word = NULL;
+    size_t images = 0;
     for (int s = 0; s < DATASET_PARTS; s++) {
-        if (request->split[s] && word)
-            return "classes";
-        word = request->split[s] ? words[s] : word;
+        images += request->split[s] ? dataset->images[s].items : 0;
+        word = !request->split[s] ? word : word ? "classes" : words[s];
     }
-    return word ? word : "classes";
+    if (images || count_set_aside(request))
+        return error_set(error, ERROR_DATA, "%s: no image of its %s could be read", dataset->path,
+                         word ? word : "classes");
+    return error_set(error, ERROR_DATA, "%s: it has no %s%s", dataset->path, word ? word : "images",
+                     request->split[DATASET_VAL] ? "; data.val = 0.2 splits off a fifth as one" : "");
 }
 
 bool evaluate(const struct evaluation_request *request, struct evaluation *evaluation, struct error *error)
@@ -117,7 +123,6 @@ bool evaluate(const struct evaluation_request *request, struct evaluation *evalu
     if (evaluation->images)
         evaluation->loss /= (double)evaluation->images;
     else if (good)
-        good = error_set(error, ERROR_DATA, "%s: no image of its %s could be read", request->dataset->path,
-                         judged_words(request));
+        good = refuse_none(request, error);
     return good;
 }

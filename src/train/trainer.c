@@ -2,6 +2,7 @@
  * (trainer_loop.c), obeys (trainer_command.c), saves (trainer_save.c) and says what it does (trainer_tell.c). */
 #include "config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static void set_state(struct trainer *trainer, enum trainer_state state)
 /* Of a run that never began nothing stays. */
 static void let_go(struct trainer *trainer, bool stays)
 {
-    static const char *const made[] = {TRAINER_PARENT, TRAINER_LAST, TRAINER_KERNELS};
+    static const char *const made[] = {TRAINER_PARENT, TRAINER_LAST, TRAINER_KERNELS, TRAINER_SPLIT};
     for (size_t i = 0; i < THAW_LENGTH(made) && !stays; i++) {
         char *path = rundir_file(trainer->rundir, made[i]);
         unlink(path);
@@ -96,16 +97,37 @@ static void *run_thread(void *context)
 
 /* --- creating and destroying --- */
 
+/* Nothing in a name that nobody chose needs quoting in a shell: one dash for whatever is no letter, digit, '_' or '.'.
+ * Letters beyond ASCII stay. */
+static void make_plain(char *name)
+{
+    char *to = name;
+    for (const char *c = name; *c; c++) {
+        bool plain = isalnum((unsigned char)*c) || (unsigned char)*c >= 0x80 || *c == '_' || *c == '.';
+        if (plain || (to > name && to[-1] != '-'))
+            *to++ = plain ? *c : '-';
+    }
+    while (to > name && to[-1] == '-')
+        to--;
+    *to = '\0';
+}
+
 /* "mobilenet-signs": the architecture, or the weights file without what follows its last dot; and the data's folder. */
 static char *run_name(const struct experiment *experiment)
 {
     if (experiment->run.name[0])
         return mem_string(experiment->run.name);
     const char *file = path_base(experiment->model.weights), *dot = strrchr(file, '.');
-    const char *data = path_base(experiment->data.path);
-    if (experiment->model.name[0])
-        return mem_format("%s-%s", experiment->model.name, data);
-    return mem_format("%.*s-%s", (int)(dot ? (size_t)(dot - file) : strlen(file)), file, data);
+    char *model = experiment->model.name[0]
+                      ? mem_string(experiment->model.name)
+                      : mem_format("%.*s", (int)(dot ? (size_t)(dot - file) : strlen(file)), file);
+    char *data = mem_string(path_base(experiment->data.path));
+    make_plain(model);
+    make_plain(data);
+    char *name = mem_format("%s%s%s", model, model[0] && data[0] ? "-" : "", data);
+    mem_free(model);
+    mem_free(data);
+    return name;
 }
 
 static struct rundir *open_rundir(const struct experiment *experiment, const char *resume_path, struct error *error)
@@ -271,6 +293,7 @@ void trainer_destroy(struct trainer *trainer)
     mem_free(trainer->checkpoint);
     mem_free(trainer->settings);
     mem_free(trainer->passed_over);
+    mem_free(trainer->stand_in);
     recorded_finish(&trainer->recorded);
     trainer_predictions_finish(&trainer->predictions);
     trainer_predictions_finish(&trainer->best_predictions);

@@ -12,6 +12,7 @@
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/base/text.h"
+#include "thaw/data/twins.h"
 #include "thaw/shelf/load.h"
 #include "thaw/source/bind.h"
 #include "thaw/train/detective.h"
@@ -99,12 +100,12 @@ static bool same_classes(const struct dataset *dataset, const char *path)
 }
 
 /* A class layer that learned other classes is no start for these, even where it has as many of them. */
-static void freshen_classes(struct trainer *trainer, const struct bind_report *report)
+static void freshen_classes(struct trainer *trainer, const char *weights, const struct bind_report *report)
 {
     struct graph *graph = trainer->graph;
     int layer = graph_class_layer(graph);
     char sentence[BIND_SENTENCE];
-    bool same = layer < 0 || same_classes(trainer->dataset, trainer->experiment.model.weights);
+    bool same = layer < 0 || same_classes(trainer->dataset, weights);
     size_t row = layer >= 0 ? (size_t)graph->node[layer].first_param : 0; /* a parameter's */
     bool loaded = layer >= 0 && row < report->rows && report->row[row].outcome <= BIND_CONVERTED;
     char *from = trainer->fork ? mem_format("%s of %s", trainer->checkpoint, path_base(trainer->fork)) : NULL;
@@ -141,12 +142,40 @@ static bool find_preprocess(struct trainer *trainer, const struct load_request *
     return trainer_write_experiment(trainer, error);
 }
 
+/* A run that goes on, or is forked, needs of the weights that it began with what it has frozen since: where their file is
+ * gone, its exported model has that, too (check_stand_in sees to it). */
+static bool find_weights(struct trainer *trainer, struct error *error)
+{
+    const struct experiment *experiment = &trainer->experiment;
+    const char *weights = experiment->model.weights, *run = trainer->fork;
+    if (trainer->resuming && !run)
+        run = rundir_path(trainer->rundir);
+    if (experiment_is_scratch(experiment) || !run || file_exists(weights))
+        return true;
+    char *model = path_join(run, TRAINER_MODEL);
+    if (file_exists(model)) {
+        trainer->stand_in = model;
+        return true;
+    }
+    error_set(
+        error, ERROR_WEIGHTS,
+        "%s: the weights that the run began with are gone, and it has no %s of its own, which it would have at its "
+        "end: put them back, or say where they are by now, %s",
+        weights, TRAINER_MODEL,
+        trainer->resuming ? "as model.weights in its experiment.ini" : "--set model.weights=FILE");
+    mem_free(model);
+    return false;
+}
+
 static bool prepare_model(struct trainer *trainer, struct error *error)
 {
     const struct experiment *experiment = &trainer->experiment;
+    if (!find_weights(trainer, error))
+        return false;
+    const char *weights = trainer->stand_in ? trainer->stand_in : experiment->model.weights;
     struct load_request request = {
         .arch = experiment->model.name,
-        .weights = experiment->model.weights,
+        .weights = weights,
         .classes = trainer->dataset->classes,
         .size = experiment->data.size,
         .preprocess = experiment->model.preprocess,
@@ -155,7 +184,7 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     struct bind_report report;
     trainer->graph = load_graph(&request, &report, error);
     if (trainer->graph && !experiment_is_scratch(experiment))
-        freshen_classes(trainer, &report);
+        freshen_classes(trainer, weights, &report);
     bind_report_finish(&report);
     if (!trainer->graph || !find_preprocess(trainer, &request, error))
         return false;
@@ -169,7 +198,7 @@ static bool prepare_model(struct trainer *trainer, struct error *error)
     if (experiment_is_scratch(experiment))
         return true;
     snprintf(at->base_path, sizeof at->base_path, "%s", experiment->model.weights);
-    return hash_file(&at->base_hash, experiment->model.weights, error);
+    return trainer->stand_in || hash_file(&at->base_hash, weights, error); /* else as the checkpoint has it */
 }
 
 static bool prepare_freeze(struct trainer *trainer, struct error *error)
@@ -356,10 +385,32 @@ void trainer_prove(struct trainer *trainer)
 static void warn_of_run(struct trainer *trainer)
 {
     char words[RUN_DAMAGE_TEXT];
+    if (trainer->stand_in)
+        trainer_warn(trainer, "%s is gone: what is frozen was taken from %s", trainer->at.base_path, trainer->stand_in);
     if (trainer->passed_over)
         trainer_warn(trainer, "%s", trainer->passed_over);
     if (run_damage_words(words, &trainer->damage))
         trainer_warn(trainer, "events.jsonl: %s; a command that only such a line tells of is not done again", words);
+}
+
+static void warn_of_twins(struct trainer *trainer)
+{
+    struct twins twins;
+    const struct dataset *dataset = trainer->dataset;
+    dataset_twins(dataset, &twins);
+    if (twins.leaks)
+        trainer_warn(trainer,
+                     "%zu image%s in the training and in the validation part, the first: %.200s is the same file as "
+                     "%.200s; figures of validation flatter (thaw data check lists all)",
+                     twins.leaks, twins.leaks == 1 ? " is" : "s are", path_base(twins.leak.item[1]->path),
+                     path_base(twins.leak.item[0]->path));
+    if (twins.labels)
+        trainer_warn(trainer,
+                     "%zu image%s under two classes, the first: %.200s (%.60s) is the same file as %.200s (%.60s); one "
+                     "of the labels is wrong (thaw data check lists all)",
+                     twins.labels, twins.labels == 1 ? " is" : "s are", path_base(twins.mislabelled.item[1]->path),
+                     dataset->class_name[twins.mislabelled.item[1]->label], path_base(twins.mislabelled.item[0]->path),
+                     dataset->class_name[twins.mislabelled.item[0]->label]);
 }
 
 static void warn_of_data(struct trainer *trainer, bool data_changed)
@@ -373,6 +424,7 @@ static void warn_of_data(struct trainer *trainer, bool data_changed)
                      dataset->bad_count == 1 ? "" : "s", path_base(dataset->bad[0].path), dataset->bad[0].reason);
     for (size_t i = 0; i < dataset->notes; i++)
         trainer_warn(trainer, "%s", dataset->note[i]);
+    warn_of_twins(trainer);
     if (dataset->images[DATASET_VAL].items == 0)
         trainer_warn(trainer, "no validation images: accuracy is known on the training images only");
 }

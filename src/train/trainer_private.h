@@ -22,8 +22,7 @@
 #define TRAINER_LAST    "checkpoints/last.safetensors"
 #define TRAINER_BEST    "checkpoints/best.safetensors"
 #define TRAINER_KERNELS "kernels"
-#define TRAINER_SPLIT   "validation.tsv" /* where it was split off: its images, with their classes */
-#define TRAINER_PARENT  "parent"         /* of a fork: its run directory, the checkpoint; a line each */
+#define TRAINER_PARENT  "parent" /* of a fork: its run directory, the checkpoint; a line each */
 
 enum { TRAINER_COMMANDS = 1024 };
 
@@ -48,13 +47,14 @@ struct trainer {
     struct rundir *rundir;
     struct log *log;
     bool resuming;
-    char *fork, *checkpoint;                 /* where it begins from; NULL: from the weights */
-    int extended;                            /* to so many epochs where it goes on; 0: not */
-    bool began, speaking;                    /* there is a first event; one of this process */
-    bool holds_first;                        /* it begins with a checkpoint of its own */
-    char from[64];                           /* the file that it goes on from */
-    char *passed_over;                       /* a warning about what it goes on from; NULL: none */
-    struct run_damage damage;                /* of the events that it goes on with */
+    char *fork, *checkpoint;  /* where it begins from; NULL: from the weights */
+    int extended;             /* to so many epochs where it goes on; 0: not */
+    bool began, speaking;     /* there is a first event; one of this process */
+    bool holds_first;         /* it begins with a checkpoint of its own */
+    char from[64];            /* the file that it goes on from */
+    char *stand_in;           /* the run's own model, in place of weights that are gone; NULL: they are there */
+    char *passed_over;        /* a warning about what it goes on from; NULL: none */
+    struct run_damage damage; /* of the events that it goes on with */
     struct recorded_commands recorded;       /* to be done again */
     const struct recorded_command *repeated; /* that is done again now, or NULL */
 

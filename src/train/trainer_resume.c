@@ -26,7 +26,7 @@ static bool check_base(const struct trainer *trainer, const struct checkpoint *s
                        struct error *error)
 {
     const struct checkpoint *at = &trainer->at;
-    if (hash_equal(saved->base_hash, at->base_hash))
+    if (trainer->stand_in || hash_equal(saved->base_hash, at->base_hash))
         return true;
     return error_set(error, ERROR_WEIGHTS,
                      "%s: the weights that the run in %s began with were other ones; its frozen layers come from there",
@@ -42,6 +42,29 @@ static bool take_state(struct trainer *trainer, const struct checkpoint_file *fi
         return false;
     optim_follow(trainer->optim, trainer->freeze, 0);
     return !moments || checkpoint_optim(file, trainer->graph, trainer->optim, error);
+}
+
+/* A model of the run stands in for the weights that it began with in what has not moved since. Of what has, it has the last
+ * values, so that a checkpoint from before a thaw, without values of its own, cannot be gone on from. */
+static bool check_stand_in(struct trainer *trainer, const struct checkpoint *saved, const char *run,
+                           struct error *error)
+{
+    struct checkpoint unused = {0};
+    struct error fault = {0};
+    if (!trainer->stand_in)
+        return true;
+    char *path = path_join(run, TRAINER_LAST);
+    struct checkpoint_file *last = checkpoint_open(path, trainer->graph, &unused, &fault);
+    bool whole = last != NULL;
+    for (int p = 0; whole && p < trainer->graph->params; p++)
+        whole = trainer->touched[p] || !checkpoint_has(last, trainer->graph, p);
+    checkpoint_close(last);
+    mem_free(path);
+    trainer->at.base_hash = saved->base_hash;
+    return whole || error_set(error, ERROR_WEIGHTS,
+                              "%s: the weights that the run began with are gone, and since this checkpoint it thawed "
+                              "layers whose first values were only there: put them back, or take its last checkpoint",
+                              trainer->at.base_path);
 }
 
 /* The epoch that events are filed under until the next one begins. */
@@ -115,7 +138,9 @@ static enum outcome take_file(struct trainer *trainer, const char *name, struct 
     } else if (!(file = checkpoint_open(path, trainer->graph, saved, error))) {
         outcome = error->kind == ERROR_DATA ? DAMAGED : REFUSED;
     } else if (check_same_run(trainer, saved, checkpoint_settings(file), error)) {
-        bool good = take_state(trainer, file, true, error) && checkpoint_recorded(file, &trainer->recorded, error);
+        bool good = take_state(trainer, file, true, error) &&
+                    check_stand_in(trainer, saved, rundir_path(trainer->rundir), error) &&
+                    checkpoint_recorded(file, &trainer->recorded, error);
         outcome = good ? TAKEN : error->kind == ERROR_DATA ? DAMAGED : REFUSED;
     }
     if (outcome == TAKEN)
@@ -302,6 +327,7 @@ static bool take_parent(struct trainer *trainer, const struct checkpoint_file *f
         optim_follow(trainer->optim, trainer->freeze, trainer_thaw_warmup(trainer));
     }
     freeze_destroy(wanted);
+    good = good && check_stand_in(trainer, saved, trainer->fork, error);
     if (good)
         take_place(trainer, saved, parent);
     return good;

@@ -34,7 +34,7 @@ char *cli_path(const char *name)
     return path_join(cli_directory, name);
 }
 
-static void cli_write(const char *name, const void *bytes, size_t size)
+void cli_write(const char *name, const void *bytes, size_t size)
 {
     struct error error = {0};
     char *path = cli_path(name);
@@ -43,7 +43,7 @@ static void cli_write(const char *name, const void *bytes, size_t size)
     mem_free(path);
 }
 
-static void cli_write_image(const char *name, int side)
+void cli_write_image(const char *name, int side)
 {
     struct error error = {0};
     struct image image;

@@ -2,6 +2,8 @@
 #ifndef THAW_TESTS_REFUSE_CLI_H
 #define THAW_TESTS_REFUSE_CLI_H
 
+#include <stddef.h>
+
 enum { WORDS_MAX = 14 };
 
 extern char cli_directory[]; /* where those files are */
@@ -10,6 +12,8 @@ int cli_remove_files(void **state);
 char *cli_path(const char *name); /* of one of them; caller frees */
 
 void cli_make_folder(const char *name);
+void cli_write(const char *name, const void *bytes, size_t size);
+void cli_write_image(const char *name, int side); /* grey PNG whose shade is its side */
 
 /* One run of the program: what it wrote, NUL behind it, and how it ended. */
 struct outcome {

@@ -165,7 +165,7 @@ static const struct refusal refusals[] = {
     {2, "--set train.lr=1: settings of [data]", {"data", "check", "@good", "--set", "train.lr=1"}},
     {2, "not one of auto", {"data", "check", "@good", "--set", "data.layout=heap"}},
     {2, "--split takes train, val, test or all", {"eval", "--model", "resnet20", "--data", "@good", "--split", "x"}},
-    {3, "no image of its test part", {"eval", "--model", "resnet20", "--data", "@good", "--split", "test"}},
+    {3, "it has no test part", {"eval", "--model", "resnet20", "--data", "@good", "--split", "test"}},
     {3, "missing", {"eval", "--model", "resnet20", "--data", "@missing"}},
     {3, "none of the 2 files", {"eval", "--model", "resnet20", "--data", "@noise"}},
     {3, "11 classes, and the model has 10", {"eval", "--model", "resnet20", "--data", "@many"}},

@@ -25,6 +25,36 @@ static void tells_of_its_data(void **state)
                     "thaw: warning: 1 class without validation images: b\n");
 }
 
+/* The same image in both parts, or under two classes, is said before the training; and what lies packed beside the classes. */
+static void tells_of_twins_and_archives(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int side;
+    } images[] = {
+        {"twins/train/a/0.png", 40}, {"twins/train/a/1.png", 41}, {"twins/train/b/2.png", 42},
+        {"twins/train/b/3.png", 40}, {"twins/val/a/4.png", 41},   {"twins/val/b/5.png", 43},
+    };
+    static const char *const folders[] = {"twins/train/a", "twins/train/b", "twins/val/a", "twins/val/b", "packed"};
+    for (size_t i = 0; i < THAW_LENGTH(folders); i++)
+        cli_make_folder(folders[i]);
+    for (size_t i = 0; i < THAW_LENGTH(images); i++)
+        cli_write_image(images[i].name, images[i].side);
+    cli_write("twins/daisy flowers.zip", "PK", 2);
+    cli_write("packed/all.zip", "PK", 2);
+    char *folder = cli_path("twins"), *data = mem_format("data.path=%s", folder);
+    struct outcome outcome = EXPECT(0, "train", "@short.ini", "--runs", "@twice", "--set", data, "--set", "data.val=");
+    cli_expect_text(outcome, NULL, "1 image is in the training and in the validation part, the first: 4.png is");
+    outcome = EXPECT(0, "train", "@short.ini", "--runs", "@twice", "--set", data, "--set", "data.val=");
+    cli_expect_text(outcome, NULL, "1 image is under two classes, the first: 3.png (b) is the same file as 0.png (a)");
+    cli_expect_text(EXPECT(0, "data", "check", "@twins"), "daisy flowers.zip: an archive beside the folders", NULL);
+    outcome = EXPECT(3, "data", "check", "@packed");
+    cli_expect_text(outcome, NULL, "no class folders, but an archive: open that, ");
+    mem_free(data);
+    mem_free(folder);
+}
+
 /* A file of a ResNet's tensors, with its class layer or without. */
 static void write_weights(const char *name, bool head)
 {
@@ -76,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_of_its_data),
+        cmocka_unit_test(tells_of_twins_and_archives),
         cmocka_unit_test(answers_with_a_head_alone),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);

@@ -264,6 +264,44 @@ static void resumed_without_what_was_kept(void **state)
     }
 }
 
+static void stop_or_thaw(struct world_log *log, const struct event *event)
+{
+    if (event->kind == EVENT_STEP && event->step == 6)
+        world_post(log, RUN_THAW, 1, "layer2");
+    stop_at(log, event);
+}
+
+/* Where the weights that a run began with are gone, its own model stands in for them, to the same bits; where that is gone,
+ * too, or has other values than a checkpoint began with, it says so. */
+static void resumed_without_its_weights(void **state)
+{
+    (void)state;
+    struct experiment whole, parts;
+    struct world_log a = {.react = stop_or_thaw}, b = {.react = stop_or_thaw, .at = 9}, c = {0}, d = {0};
+    struct trainer_status status;
+    make_pair(&whole, &parts, "adamw", "none");
+    world_set(&parts, "run.keep_every=1");
+    world_set(&whole, "run.keep_every=1");
+    world_run(&a, &whole, NULL);
+    world_run(&b, &parts, NULL);
+    char *away = mem_format("%s.away", world.base), *model = path_join(b.path, "model.safetensors");
+    assert_int_equal(rename(world.base, away), 0);
+    struct trainer_options fork = {.experiment = &parts, .fork = b.path, .checkpoint = "epoch-0001"};
+    world_run_failing_options(&d, &fork, &status);
+    if (status.state != TRAINER_FAILED || !strstr(status.error.text, "since this checkpoint it thawed"))
+        fail_msg("%s", status.error.text);
+    world_run(&c, &parts, b.path);
+    world_assert_same(a.path, c.path);
+    assert_int_equal(unlink(model), 0);
+    struct trainer_options again = {.experiment = &parts, .resume = b.path, .epochs = 8};
+    world_run_failing_options(&d, &again, &status);
+    if (status.state != TRAINER_FAILED || !strstr(status.error.text, "the weights that the run began with are gone"))
+        fail_msg("%s", status.error.text);
+    assert_int_equal(rename(away, world.base), 0);
+    mem_free(away);
+    mem_free(model);
+}
+
 static void save_and_thaw(struct world_log *log, const struct event *event)
 {
     if (event->kind == EVENT_STEP && event->step == log->at)
@@ -518,6 +556,7 @@ int main(void)
         cmocka_unit_test(resumed_where_other_kernels_are_faster),
         cmocka_unit_test(preprocessing_that_was_found),
         cmocka_unit_test(resumed_without_what_was_kept),
+        cmocka_unit_test(resumed_without_its_weights),
         cmocka_unit_test(after_a_live_thaw),
         cmocka_unit_test(same_seed_same_bits_for_any_threads),
         cmocka_unit_test(another_seed_or_batch_is_refused),

@@ -21,6 +21,9 @@ size_t run_matches(const char *runs, const char *name) THAW_NONNULL;
  * that it can be or that are near. */
 char *run_find(const char *runs, const char *name, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
+/* The same for who speaks to a run: of several that the name can mean, the only one that trains. */
+char *run_find_live(const char *runs, const char *name, struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+
 /* "20261123-101500-": how far a run's name begins with a time stamp, bytes; 0: not at all. */
 size_t run_stamp(const char *name) THAW_NONNULL;
 

@@ -116,6 +116,11 @@ bool experiment_check(const struct experiment *experiment, struct error *error) 
 /* The settings of the run in a directory as it is now: its file's, with as many epochs as it came to have. */
 bool experiment_load_run(struct experiment *experiment, const char *run,
                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
+/* The settings that a fork of a run begins with at a checkpoint ("last", "best", "epoch-0005"), where nobody changes them:
+ * those of the run as it is now, a name of its own ("signs-fork", "signs-fork2"), and where the checkpoint is the end of
+ * all epochs *added more of them, else 0. */
+bool experiment_load_fork(struct experiment *experiment, const char *run, const char *checkpoint, int *added,
+                          struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 /* Whether a run that was begun with `was` may go on with `is`: all settings that could change a result are the same. Paths
  * are not compared with each other. ERROR_USAGE begins with the name of the setting. */
 bool experiment_same(const struct experiment *was, const struct experiment *is,

@@ -18,6 +18,8 @@ struct trainer_options {
 
 /* In the run directory, once it has ended or saved: the best weights, for other programs and to go on from. */
 #define TRAINER_MODEL "model.safetensors"
+/* There, too: where the validation part was split off, its images with their classes (dataset_validation_list). */
+#define TRAINER_SPLIT "validation.tsv"
 
 struct trainer;
 

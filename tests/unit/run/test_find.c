@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "some_runs.h"
 #include "thaw/run/run_find.h"
+#include "thaw/run/rundir.h"
 
 static int make_runs(void **state)
 {
@@ -52,6 +54,28 @@ static void names_mean_runs(void **state)
         mem_free(path);
         mem_free(wanted);
     }
+}
+
+/* Who speaks to a run means the only one that hears. */
+static void names_mean_the_run_that_trains(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    char *path = in_folder("20261103-120000-birds"), *other = in_folder("20261104-120000-birds");
+    assert_null(run_find_live(folder, "birds", &error));
+    assert_non_null(strstr(error.text, "can be 2 runs"));
+    struct rundir *trains = rundir_open(path, &error);
+    assert_non_null(trains);
+    char *found = run_find_live(folder, "birds", &error);
+    assert_string_equal(found, path);
+    mem_free(found);
+    assert_null(run_find(folder, "birds", &error));
+    struct rundir *second = rundir_open(other, &error);
+    assert_null(run_find_live(folder, "birds", &error));
+    rundir_close(second);
+    rundir_close(trains);
+    mem_free(path);
+    mem_free(other);
 }
 
 static void paths_mean_runs(void **state)
@@ -125,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_mean_runs),
+        cmocka_unit_test(names_mean_the_run_that_trains),
         cmocka_unit_test(paths_mean_runs),
         cmocka_unit_test(others_are_refused_in_words),
         cmocka_unit_test(stamps_are_told_from_names),

@@ -312,6 +312,7 @@ static void a_run_goes_on_and_is_forked(void **state)
     must(session_fork(session, list[0].path, "last", &error), &error);
     assert_non_null(strstr(session_forks(session, &checkpoint), "-first"));
     assert_string_equal(setting_of("train.epochs")->value, "14"); /* of the 4 that it came to none is left there */
+    assert_string_equal(setting_of("run.name")->value, "first-fork");
     must(session_set(session, "train.epochs=5", &error), &error);
     must(session_start(session, &error), &error);
     assert_non_null(strstr(session_forks(session, &checkpoint), "-first")); /* it may yet be refused */
