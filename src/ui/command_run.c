@@ -263,28 +263,65 @@ static void undo(const struct command_call *call)
     ui_mean(call->ui, before);
 }
 
-/* The deepest stage with something frozen in it: what gradual thawing takes next. */
+static bool waits_for_layers(struct ui *ui)
+{
+    return ui->thaws;
+}
+
+/* The deepest stage with something frozen in it: what gradual thawing takes next; "": none. Returns how many rows there
+ * are. */
+static size_t deepest_frozen(struct ui *ui, enum session_subject subject, char *name, size_t room)
+{
+    const struct session_layer *all;
+    enum session_subject before = ui_mean(ui, subject);
+    size_t layers = session_layers(ui->session, &all);
+    name[0] = '\0';
+    for (size_t i = layers; !name[0] && i-- > 0;)
+        if (all[i].is_stage && (all[i].all == SESSION_MARK_FROZEN || all[i].all == SESSION_MARK_PARTLY))
+            snprintf(name, room, "%s", all[i].name);
+    ui_mean(ui, before);
+    return layers;
+}
+
+/* A run that has not told its layers yet is asked as soon as it has. */
 static void thaw_next(const struct command_call *call)
 {
     struct ui *ui = call->ui;
-    const struct session_layer *all;
-    char name[sizeof all->name] = "";
+    char name[sizeof((struct session_layer *)0)->name];
     struct session_status status;
     session_status(ui->session, &status);
-    if (ui_subject(ui) == SESSION_SHOWN_RUN && !ui_training(ui)) {
+    enum session_subject subject = ui_subject(ui);
+    if (subject == SESSION_SHOWN_RUN && !ui_training(ui)) {
         ui_say(ui, UI_WARNING, "%s takes no commands: it %s", component_run_title(status.run),
                status.replay ? "is a replay" : "has ended");
         return;
     }
-    enum session_subject before = ui_mean(ui, ui_subject(ui));
-    for (size_t i = session_layers(ui->session, &all); !name[0] && i-- > 0;)
-        if (all[i].is_stage && (all[i].all == SESSION_MARK_FROZEN || all[i].all == SESSION_MARK_PARTLY))
-            snprintf(name, sizeof name, "%s", all[i].name);
-    ui_mean(ui, before);
-    if (name[0])
+    size_t layers = deepest_frozen(ui, subject, name, sizeof name);
+    ui->thaws = layers == 0 && subject == SESSION_SHOWN_RUN;
+    if (ui->thaws)
+        ui_say_while(ui, waits_for_layers, UI_INFO,
+                     "The run has not told its layers yet: it is asked as soon as it has");
+    else if (name[0])
         ui_do(ui, "thaw", name);
+    else if (layers == 0)
+        ui_say(ui, UI_WARNING, "There are no layers yet: choose a model first");
     else
         ui_say(ui, UI_WARNING, "Nothing is frozen any more");
+}
+
+void ui_thaw_waiting(struct ui *ui)
+{
+    char name[sizeof((struct session_layer *)0)->name];
+    if (!ui->thaws)
+        return;
+    size_t layers = deepest_frozen(ui, SESSION_SHOWN_RUN, name, sizeof name);
+    ui->thaws = layers == 0 && ui_training(ui);
+    if (ui->thaws || !ui_training(ui))
+        return;
+    if (name[0])
+        ui_tell(ui, "thaw", name);
+    else
+        ui_say(ui, UI_WARNING, "Nothing is frozen in the run");
 }
 
 /* --- the table --- */

@@ -361,13 +361,29 @@ void fake_session_runs_train(struct session *session, size_t count)
     session->opened = true;
 }
 
+void fake_session_hide_layers(struct session *session, bool hide)
+{
+    session->layers_untold = hide;
+}
+
+void fake_session_runs_pause(struct session *session)
+{
+    session->running_paused = true;
+}
+
 size_t session_running(struct session *session, const struct session_running **running)
 {
-    static const struct session_running rows[] = {
-        {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", 3, 30},
-        {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", 8, 15}};
+    static struct session_running rows[] = {
+        {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", 3, 30, false},
+        {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", 8, 15, false}};
+    rows[0].paused = session->running_paused;
     *running = rows;
     return session->training;
+}
+
+void session_look_for_running(struct session *session)
+{
+    (void)session; /* what the test says is so now */
 }
 
 bool session_leaving_stops(struct session *session)

@@ -53,6 +53,8 @@ struct session {
     size_t notes;
     enum session_subject subject;
     size_t training;
+    bool layers_untold;  /* by the shown run */
+    bool running_paused; /* the first of them */
     bool scheduled;
     struct session_run run[RUNS], listed[RUNS];
     struct fake_run_text run_text[RUNS];

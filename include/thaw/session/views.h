@@ -89,13 +89,17 @@ bool session_replay(struct session *session, const char *run, double speed,
 void session_replay_speed(struct session *session, double speed) THAW_NONNULL; /* 0: paused */
 void session_replay_seek(struct session *session, int epoch) THAW_NONNULL;
 
-/* Runs that train on this machine and are not looked at, the newest first: as they stood when they were looked for, which a
- * session with engines does once, from its first pump on. Valid until called again. */
+/* Runs that train on this machine, or are paused, and are not looked at, the newest first. A session with engines looks for
+ * them at its first pump; one that has ended since is left out, but where the others stand is as it was then. Valid until
+ * called again. */
 struct session_running {
     char run[512], name[128]; /* directory; last part of it */
     int epoch, epochs;
+    bool paused;
 };
 size_t session_running(struct session *session, const struct session_running **running) THAW_NONNULL;
+/* Looks for them again: what takes an instant is known at once, else with a later pump. */
+void session_look_for_running(struct session *session) THAW_NONNULL;
 
 /* --- steering --- */
 /* Gives the shown run a command, as run/command.h parses it: "lr 0.002", "stop epoch". ERROR_USAGE: it is no command;
