@@ -58,6 +58,8 @@ struct ui {
     enum ui_message_kind message_kind;
     char message[512];
     double replay_speed;                  /* times, that a replay goes on with; 0: as usual */
+    int sought;                           /* epoch that a replay was brought to last; 0: none */
+    double sought_at;                     /* clock_monotonic */
     double message_since;                 /* clock_monotonic; 0: stays until the next key */
     bool (*message_holds)(struct ui *ui); /* whether it is still true; NULL: it does not say */
     const char *greeting;                 /* to be said once all is open; NULL: it was */

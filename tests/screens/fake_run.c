@@ -429,9 +429,10 @@ void session_replay_speed(struct session *session, double speed)
 
 void session_replay_seek(struct session *session, int epoch)
 {
-    session->status.epoch = epoch;
-    session->status.batch = 1;
-    fake_phase(session, SESSION_RUNNING);
+    bool end = epoch > session->status.epochs;
+    session->status.epoch = end ? session->status.epochs : epoch;
+    session->status.batch = end ? session->status.batches : 1;
+    fake_phase(session, end ? SESSION_FINISHED : SESSION_RUNNING);
     session->status.writes = false;
 }
 

@@ -107,6 +107,25 @@ static void test_a_thaw_waits_for_the_layers(void **state)
     miss("has not told its layers yet");
 }
 
+/* --- a replay --- */
+
+static void test_a_replay_goes_back_from_its_end(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_true(session_replay(stage.session, "20261120-091200-indian-head", 10, &error));
+    type("4 : s e e k Space 2 0 Enter .");
+    see("replay, finished");
+    type(".");
+    see("It is at its end");
+    type(",");
+    miss("replay, finished");
+    see("epoch 20 of 20");
+    assert_true(status_now().speed == 0);
+    type(", ,");
+    see("epoch 18 of 20");
+}
+
 /* --- filters --- */
 
 static void test_runs_are_filtered_as_the_shell_does(void **state)
@@ -130,6 +149,7 @@ int main(void)
         WITH_STAGE(test_typing_replaces_what_was_offered),      WITH_STAGE(test_a_command_s_beginning_is_typed_on),
         WITH_STAGE(test_a_paused_run_is_called_paused),         WITH_STAGE(test_a_run_that_has_ended_is_not_told_of),
         WITH_STAGE(test_the_shown_run_paused_is_called_paused), WITH_STAGE(test_a_thaw_waits_for_the_layers),
+        WITH_STAGE(test_a_replay_goes_back_from_its_end),
         WITH_STAGE(test_runs_are_filtered_as_the_shell_does),
     };
     stage_prepare();
