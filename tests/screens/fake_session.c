@@ -103,6 +103,8 @@ void session_destroy(struct session *session)
         mem_free(session->curve[c]);
     for (size_t i = 0; i < THAW_LENGTH(session->setting); i++)
         mem_free((char *)session->setting[i].value);
+    mem_free(session->judged);
+    mem_free(session->judged_path);
     mem_free(session);
 }
 

@@ -70,6 +70,8 @@ struct session {
     bool stopping, break_proof, finish;
     struct session_confusion confusion[3 * FAKE_CLASSES];
     size_t confusion_row[FAKE_CLASSES + 1];
+    struct session_judged *judged;
+    char (*judged_path)[96];
     unsigned evaluations;
     bool reading;
     struct session_results results;

@@ -126,6 +126,42 @@ static void test_a_replay_goes_back_from_its_end(void **state)
     see("epoch 18 of 20");
 }
 
+/* --- results --- */
+
+static void test_the_wrong_images_are_seen(void **state)
+{
+    (void)state;
+    begin_run();
+    type("5 l Enter"); /* stop taken for give way */
+    see("\"stop\" are taken for \"give way\", the surest first");
+    see("val/stop/");
+    see("give way, not stop:");
+    type("Enter"); /* larger */
+    miss("taken for \"give way\"   ");
+    see("give way, not stop:");
+    type("Esc Esc");
+    see("confusion: rows true");
+    type("w");
+    see("wrong images, the surest first");
+    see("94.8%");
+    type("Esc Tab Enter");
+    see("are wrong: these first");
+    type("G");
+    see("sure");
+    type("Esc m");
+    see("confusion: rows true");
+    assert_int_equal(stage.ui->current, SCREEN_RESULTS);
+}
+
+static void test_results_say_where_the_model_is(void **state)
+{
+    (void)state;
+    type("6 / s c r a t c h Enter Enter 5");
+    see("exported: /data/runs/20261120-093000-indian-scratch/model.safetensors");
+    type("b");
+    miss("exported:");
+}
+
 /* --- filters --- */
 
 static void test_runs_are_filtered_as_the_shell_does(void **state)
@@ -149,8 +185,8 @@ int main(void)
         WITH_STAGE(test_typing_replaces_what_was_offered),      WITH_STAGE(test_a_command_s_beginning_is_typed_on),
         WITH_STAGE(test_a_paused_run_is_called_paused),         WITH_STAGE(test_a_run_that_has_ended_is_not_told_of),
         WITH_STAGE(test_the_shown_run_paused_is_called_paused), WITH_STAGE(test_a_thaw_waits_for_the_layers),
-        WITH_STAGE(test_a_replay_goes_back_from_its_end),
-        WITH_STAGE(test_runs_are_filtered_as_the_shell_does),
+        WITH_STAGE(test_a_replay_goes_back_from_its_end),       WITH_STAGE(test_the_wrong_images_are_seen),
+        WITH_STAGE(test_results_say_where_the_model_is),        WITH_STAGE(test_runs_are_filtered_as_the_shell_does),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);

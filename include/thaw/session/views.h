@@ -135,12 +135,18 @@ struct session_confusion {
     int truth, predicted;
     unsigned count; /* of images, at least 1 */
 };
+struct session_judged {
+    const char *path; /* of the image, whole; of one of many in a file with its number */
+    int truth, predicted;
+    double confidence; /* probability of the predicted class */
+};
 struct session_results {
     int classes;
     const char *const *class_name;
     const struct session_confusion *confusion; /* [row[classes]]: by truth, then by what it was taken for */
     const size_t *row;                         /* [classes + 1]: where those of a true class begin, and the last end */
     size_t images, correct;
+    const struct session_judged *judged; /* [images], the surest first */
     int epoch;
     bool best;        /* of the best evaluation, whose model is exported; else of the last one */
     unsigned version; /* as long as it is the same, all else is */
@@ -151,5 +157,10 @@ void session_results_of(struct session *session, bool best) THAW_NONNULL;
 const struct session_results *session_results(struct session *session) THAW_NONNULL;
 /* Others are being read behind the caller's back: session_pump tells when they are there. */
 bool session_results_pending(const struct session *session) THAW_NONNULL;
+
+/* An image of results, by its path: whole, at most 512 pixels a side, 8-bit RGB; caller frees *rgb with mem_free. One that is
+ * no file of its own is found in the chosen data. */
+bool session_picture(struct session *session, const char *path, int *width, int *height, uint8_t **rgb,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif
