@@ -5,18 +5,24 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 
 enum { CLASSES_MAX = 100000, PREDICTIONS_BYTES_MAX = 1 << 30 };
 
-static bool take_image(struct results_read *read, json_t *image)
+/* *end: where its path goes. */
+static bool take_image(struct results_read *read, json_t *image, char **end)
 {
+    const char *path = json_string_value(json_object_get(image, "path"));
     json_int_t label = json_integer_value(json_object_get(image, "label"));
     json_int_t predicted = json_integer_value(json_object_get(image, "predicted"));
     if (label < 0 || label >= read->classes || predicted < 0 || predicted >= read->classes)
         return false;
+    double confidence = json_number_value(json_object_get(image, "probability"));
+    read->judged[read->images] = (struct session_judged){*end, (int)label, (int)predicted, confidence};
+    *end = stpcpy(*end, path ? path : "") + 1;
     read->confusion[read->images++] = (struct session_confusion){(int)label, (int)predicted, 1};
     read->correct += label == predicted;
     return true;
@@ -49,6 +55,22 @@ static void count_images(struct results_read *read)
     }
 }
 
+static int surer_first(const void *a, const void *b)
+{
+    const struct session_judged *one = a, *two = b;
+    if (one->confidence != two->confidence)
+        return one->confidence < two->confidence ? 1 : -1;
+    return strcmp(one->path, two->path);
+}
+
+static size_t paths_room(json_t *images)
+{
+    size_t room = 0, at;
+    json_t *item;
+    json_array_foreach(images, at, item) room += json_string_length(json_object_get(item, "path")) + 1;
+    return room;
+}
+
 void results_drop(struct results_read *read)
 {
     for (int i = 0; i < read->classes; i++)
@@ -56,6 +78,8 @@ void results_drop(struct results_read *read)
     mem_free(read->class_name);
     mem_free(read->confusion);
     mem_free(read->row);
+    mem_free(read->judged);
+    mem_free(read->paths);
     *read = (struct results_read){0};
 }
 
@@ -80,12 +104,16 @@ bool results_read(struct results_read *read, const char *run, bool best, struct 
             const char *name = json_string_value(item);
             read->class_name[at] = mem_string(name ? name : "");
         }
-        json_array_foreach(images, at, item) good = good && take_image(read, item);
+        read->judged = mem_array(json_array_size(images) + 1, sizeof *read->judged);
+        char *end = read->paths = mem_array(paths_room(images) + 1, 1);
+        json_array_foreach(images, at, item) good = good && take_image(read, item, &end);
     }
     json_decref(root);
-    if (good)
+    if (good) {
+        if (read->images > 1)
+            qsort(read->judged, read->images, sizeof *read->judged, surer_first);
         count_images(read);
-    else {
+    } else {
         results_drop(read);
         error_set(error, ERROR_FAILED, "%s: no predictions to be read", path);
     }

@@ -12,6 +12,8 @@ struct results_read {
     char **class_name;                   /* [classes], the caller's */
     struct session_confusion *confusion; /* as in struct session_results; the caller's */
     size_t *row;                         /* [classes + 1]; the caller's */
+    struct session_judged *judged;       /* [images], the surest first; the caller's, with all paths in one text */
+    char *paths;
     size_t images, correct;
 };
 

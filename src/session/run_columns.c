@@ -1,4 +1,4 @@
-/* The columns of runs. Called by `thaw runs`. */
+/* The columns of runs. Called by `thaw runs` and the session's list. */
 #include "config.h"
 
 #include "thaw/session/run_columns.h"
@@ -19,7 +19,8 @@
     static const char *ask_##name(const void *row)                                                                     \
     {                                                                                                                  \
         const struct rundir_summary *run = row;                                                                        \
-        return expression;                                                                                             \
+        const char *text = expression;                                                                                 \
+        return text ? text : "";                                                                                       \
     }
 
 #define FLAG(name, expression)                                                                                         \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "session_private.h"
+#include "thaw/base/file.h"
 #include "thaw/base/mem.h"
 #include "thaw/data/image.h"
 
@@ -42,6 +43,51 @@ bool session_preview(struct session *session, bool val, int label, size_t number
     *width = view.width;
     *height = view.height;
     *rgb = take_pixels(&view);
+    return true;
+}
+
+/* The item of the chosen data with this path, which begins with where the program stood or where it stands. */
+static const struct dataset_item *find_item(const struct dataset *dataset, const char *path)
+{
+    size_t length = strlen(path);
+    for (int part = 0; part < DATASET_PARTS; part++)
+        for (size_t i = 0; i < dataset->images[part].items; i++) {
+            const struct dataset_item *item = &dataset->images[part].item[i];
+            size_t inner = strlen(item->path);
+            if (inner <= length && !strcmp(path + length - inner, item->path) &&
+                (inner == length || path[length - inner - 1] == '/'))
+                return item;
+        }
+    return NULL;
+}
+
+bool session_picture(struct session *session, const char *path, int *width, int *height, uint8_t **rgb,
+                     struct error *error)
+{
+    enum { SIDE = 512 };
+    const struct dataset *dataset = session->draft->dataset;
+    const struct dataset_item *item = dataset ? find_item(dataset, path) : NULL;
+    struct image image = {0}, small;
+    bool there = item || file_exists(path);
+    if (!there)
+        error_set(error, ERROR_FAILED, "%s: it is not there; where it lies in an archive, choose that data (3)", path);
+    if (!there || !(item ? dataset_load(item, &image, error) : image_load(&image, path, error))) {
+        image_finish(&image);
+        return false;
+    }
+    int side = image.width > image.height ? image.width : image.height;
+    if (side > SIDE) {
+        struct preprocess shrink = {
+            .channels = 3, .width = image.width * SIDE / side, .height = image.height * SIDE / side};
+        shrink.width = shrink.width > 0 ? shrink.width : 1;
+        shrink.height = shrink.height > 0 ? shrink.height : 1;
+        image_eval_view(&image, &shrink, &small);
+        image_finish(&image);
+        image = small;
+    }
+    *width = image.width;
+    *height = image.height;
+    *rgb = take_pixels(&image);
     return true;
 }
 

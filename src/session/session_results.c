@@ -72,6 +72,7 @@ static void take(struct session *session, struct view *view)
                                                  .row = read->row,
                                                  .images = read->images,
                                                  .correct = read->correct,
+                                                 .judged = read->judged,
                                                  .epoch = read->epoch,
                                                  .best = reading->best,
                                                  .version = ++session->results};

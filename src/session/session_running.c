@@ -1,5 +1,5 @@
-/* Which runs train on this machine that nobody looks at here: looked for once, on a thread, when the front end has drawn
- * its first frame. */
+/* Which runs train on this machine that nobody looks at here: looked for on a thread, when the front end has drawn its
+ * first frame and whenever it asks. Whether one of them still trains is looked up each time that they are told. */
 #include "config.h"
 
 #include <stdio.h>
@@ -10,14 +10,18 @@
 #include "thaw/base/mem.h"
 
 enum { RUNNING_MAX = 32 };
+/* Who asks waits so long, seconds; what takes longer comes with a later pump. */
+static const double patience = 0.04;
 
 /* The session's, but once that is gone before the job has ended it is the job's. */
 struct session_search {
     char *runs;
     struct job *job;
-    struct session_running found[RUNNING_MAX];
+    struct session_running found[RUNNING_MAX]; /* the job's while it works */
     size_t count;
-    struct session_running shown[RUNNING_MAX]; /* those of the found that are not looked at */
+    struct session_running known[RUNNING_MAX]; /* of the search before */
+    size_t known_count;
+    struct session_running shown[RUNNING_MAX]; /* those of the known that train and are not looked at */
 };
 
 static void destroy(void *context)
@@ -39,6 +43,7 @@ static void take(struct session_search *search, const char *path)
     snprintf(found->name, sizeof found->name, "%s", summary.name);
     found->epoch = summary.epochs_done < summary.epochs ? summary.epochs_done + 1 : summary.epochs;
     found->epochs = summary.epochs;
+    found->paused = summary.paused;
     rundir_summary_finish(&summary);
 }
 
@@ -57,22 +62,48 @@ static bool look(struct job *job, void *context, struct error *error)
     return true;
 }
 
-size_t running_pump(struct session *session)
+/* Without a thread what is known stays. */
+static void begin(struct session *session)
 {
     struct error unused;
     struct session_search *search = session->search;
-    if (!search && session->engine) { /* runs of other processes are the workbench's concern alone */
+    if (!search) {
         search = session->search = mem_alloc(sizeof *search);
         search->runs = mem_string(session->runs_folder);
-        const struct job_request request = {
-            .run = look, .context = search, .what = "look for running runs", .wake = session->wake[1]};
-        search->job = job_start(&request, &unused);
     }
+    if (search->job)
+        return;
+    search->count = 0;
+    const struct job_request request = {
+        .run = look, .context = search, .what = "look for running runs", .wake = session->wake[1]};
+    search->job = job_start(&request, &unused);
+}
+
+static size_t take_found(struct session_search *search)
+{
     if (!search || !search->job || !job_ended(search->job))
         return 0;
     job_destroy(search->job);
     search->job = NULL;
+    memcpy(search->known, search->found, sizeof search->known);
+    search->known_count = search->count;
     return search->count;
+}
+
+size_t running_pump(struct session *session)
+{
+    if (!session->search && session->engine) /* runs of other processes are the workbench's concern alone */
+        begin(session);
+    return take_found(session->search);
+}
+
+void session_look_for_running(struct session *session)
+{
+    if (!session->engine)
+        return;
+    begin(session);
+    if (session->search->job && job_wait(session->search->job, patience))
+        take_found(session->search);
 }
 
 void running_finish(struct session *session)
@@ -90,8 +121,8 @@ size_t session_running(struct session *session, const struct session_running **r
     struct session_search *search = session->search;
     size_t count = 0;
     *running = search ? search->shown : NULL;
-    for (size_t i = 0; search && !search->job && i < search->count; i++)
-        if (!view_of(session, search->found[i].run))
-            search->shown[count++] = search->found[i];
+    for (size_t i = 0; search && i < search->known_count; i++)
+        if (!view_of(session, search->known[i].run) && rundir_is_active(search->known[i].run))
+            search->shown[count++] = search->known[i];
     return count;
 }

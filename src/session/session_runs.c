@@ -8,6 +8,8 @@
 #include "thaw/base/mem.h"
 #include "thaw/run/run_keep.h"
 #include "thaw/run/run_state.h"
+#include "thaw/session/query.h"
+#include "thaw/session/run_columns.h"
 
 /* A job reads so long, seconds, and who asks for a list waits for it so long: what the cache knows is there by then. */
 static const double slice = 0.1, patience = 0.03;
@@ -30,7 +32,8 @@ struct run_list {
     size_t comes, left;             /* left: names that were not looked at, as far as known */
     struct rundir_summary *summary; /* of the reading before; what is shown, once it is known */
     size_t count;
-    struct session_run *run; /* [runs] what is shown, which borrows from one or the other */
+    const struct rundir_summary *shown; /* [runs] one or the other */
+    struct session_run *run;            /* [runs] the same for the front end, borrowing from them */
     size_t runs;
 };
 
@@ -73,6 +76,7 @@ static bool read_some(struct job *job, void *context, struct error *error)
 static void show(struct run_list *list, const struct rundir_summary *summaries, size_t count)
 {
     list->run = mem_grow(list->run, count + 1, sizeof *list->run);
+    list->shown = summaries;
     list->runs = count;
     list->news++;
     for (size_t i = 0; i < count; i++) {
@@ -195,6 +199,19 @@ size_t session_runs(struct session *session, bool trash, const struct session_ru
     const struct run_list *list = list_of(session, trash);
     *runs = list->run;
     return list->runs;
+}
+
+bool session_match_runs(const struct session *session, bool trash, const char *filter, bool *matches, size_t count,
+                        struct error *error)
+{
+    const struct run_list *list = session->run_list[trash];
+    struct query *query = query_create(filter, run_columns, error);
+    if (!query)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        matches[i] = list && i < list->runs && query_match(query, &list->shown[i]);
+    query_destroy(query);
+    return true;
 }
 
 bool session_runs_left(const struct session *session, bool trash, size_t *left)

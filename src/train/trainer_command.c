@@ -236,7 +236,10 @@ static bool change_pause(struct trainer *trainer, const struct run_command *comm
     bool paused = command->kind == RUN_PAUSE;
     if (trainer->ending)
         return error_set(error, ERROR_USAGE, "the run is ending");
-    if (trainer->paused == paused)
+    if (!paused && trainer->pause_behind)
+        snprintf(error->text, sizeof error->text, "it goes on behind step %llu, too",
+                 (unsigned long long)trainer->pause_behind);
+    else if (trainer->paused == paused)
         snprintf(error->text, sizeof error->text, paused ? "it is paused already" : "it is not paused");
     accept(trainer, command);
     set_pause(trainer, paused);

@@ -8,6 +8,7 @@
 
 #include "component.h"
 #include "overlay.h"
+#include "thaw/base/clock.h"
 #include "thaw/run/command.h"
 #include "undo.h"
 
@@ -156,13 +157,38 @@ static void speed(const struct command_call *call)
         set_speed(call->ui, wanted);
 }
 
+static void seek_to(struct ui *ui, int epoch)
+{
+    session_replay_seek(ui->session, epoch);
+    ui->sought = epoch;
+    ui->sought_at = clock_monotonic();
+}
+
+/* One that had come to its end would be there again before it is seen, so it waits. */
 static void go_to_epoch(struct ui *ui, int epoch)
 {
     struct session_status status;
     session_status(ui->session, &status);
+    bool ended = !session_phase_is_live(status.phase);
     epoch = epoch < 1 ? 1 : status.epochs > 0 && epoch > status.epochs ? status.epochs : epoch;
-    session_replay_seek(ui->session, epoch);
-    ui_say(ui, UI_INFO, "At the beginning of epoch %d", epoch);
+    if (ended)
+        set_speed(ui, 0);
+    seek_to(ui, epoch);
+    ui_say(ui, UI_INFO, "At the beginning of epoch %d%s", epoch, ended ? ", paused: p plays it" : "");
+}
+
+/* The epoch that is played, or comes next where one has just ended. Who has only now been brought somewhere is there still,
+ * however fast it plays. */
+static int epoch_played(const struct ui *ui, const struct session_status *status, bool *begun)
+{
+    static const double brought = 1; /* seconds */
+    bool whole = status->batches > 0 && status->batch >= status->batches;
+    *begun = status->batch > 1 && !whole;
+    if (ui->sought > 0 && clock_monotonic() - ui->sought_at < brought) {
+        *begun = false;
+        return ui->sought;
+    }
+    return status->epoch + whole;
 }
 
 static void seek(const struct command_call *call)
@@ -182,20 +208,30 @@ static void seek(const struct command_call *call)
 static void epoch_back(const struct command_call *call)
 {
     struct session_status status;
+    bool begun;
     session_status(call->ui->session, &status);
-    bool begun = status.batch > 1;
+    int epoch = epoch_played(call->ui, &status, &begun);
     if (needs_replay(call->ui))
-        go_to_epoch(call->ui, begun ? status.epoch : status.epoch - 1);
+        go_to_epoch(call->ui, begun ? epoch : epoch - 1);
 }
 
-/* A step of a run, an epoch of a replay. */
+/* A step of a run, an epoch of a replay; behind the last one is its end. */
 static void step(const struct command_call *call)
 {
+    struct ui *ui = call->ui;
     struct session_status status;
-    if (!is_replay(call->ui, &status))
+    bool begun;
+    if (!is_replay(ui, &status)) {
         tell(call);
+        return;
+    }
+    int epoch = epoch_played(ui, &status, &begun) + 1;
+    if (!session_phase_is_live(status.phase))
+        ui_say(ui, UI_INFO, "It is at its end: , goes back");
+    else if (status.epochs > 0 && epoch > status.epochs)
+        seek_to(ui, epoch);
     else
-        go_to_epoch(call->ui, status.epoch + 1);
+        go_to_epoch(ui, epoch);
 }
 
 /* --- layers: of the next run or of the one shown, as the screen in front --- */
@@ -263,28 +299,65 @@ static void undo(const struct command_call *call)
     ui_mean(call->ui, before);
 }
 
-/* The deepest stage with something frozen in it: what gradual thawing takes next. */
+static bool waits_for_layers(struct ui *ui)
+{
+    return ui->thaws;
+}
+
+/* The deepest stage with something frozen in it: what gradual thawing takes next; "": none. Returns how many rows there
+ * are. */
+static size_t deepest_frozen(struct ui *ui, enum session_subject subject, char *name, size_t room)
+{
+    const struct session_layer *all;
+    enum session_subject before = ui_mean(ui, subject);
+    size_t layers = session_layers(ui->session, &all);
+    name[0] = '\0';
+    for (size_t i = layers; !name[0] && i-- > 0;)
+        if (all[i].is_stage && (all[i].all == SESSION_MARK_FROZEN || all[i].all == SESSION_MARK_PARTLY))
+            snprintf(name, room, "%s", all[i].name);
+    ui_mean(ui, before);
+    return layers;
+}
+
+/* A run that has not told its layers yet is asked as soon as it has. */
 static void thaw_next(const struct command_call *call)
 {
     struct ui *ui = call->ui;
-    const struct session_layer *all;
-    char name[sizeof all->name] = "";
+    char name[sizeof((struct session_layer *)0)->name];
     struct session_status status;
     session_status(ui->session, &status);
-    if (ui_subject(ui) == SESSION_SHOWN_RUN && !ui_training(ui)) {
+    enum session_subject subject = ui_subject(ui);
+    if (subject == SESSION_SHOWN_RUN && !ui_training(ui)) {
         ui_say(ui, UI_WARNING, "%s takes no commands: it %s", component_run_title(status.run),
                status.replay ? "is a replay" : "has ended");
         return;
     }
-    enum session_subject before = ui_mean(ui, ui_subject(ui));
-    for (size_t i = session_layers(ui->session, &all); !name[0] && i-- > 0;)
-        if (all[i].is_stage && (all[i].all == SESSION_MARK_FROZEN || all[i].all == SESSION_MARK_PARTLY))
-            snprintf(name, sizeof name, "%s", all[i].name);
-    ui_mean(ui, before);
-    if (name[0])
+    size_t layers = deepest_frozen(ui, subject, name, sizeof name);
+    ui->thaws = layers == 0 && subject == SESSION_SHOWN_RUN;
+    if (ui->thaws)
+        ui_say_while(ui, waits_for_layers, UI_INFO,
+                     "The run has not told its layers yet: it is asked as soon as it has");
+    else if (name[0])
         ui_do(ui, "thaw", name);
+    else if (layers == 0)
+        ui_say(ui, UI_WARNING, "There are no layers yet: choose a model first");
     else
         ui_say(ui, UI_WARNING, "Nothing is frozen any more");
+}
+
+void ui_thaw_waiting(struct ui *ui)
+{
+    char name[sizeof((struct session_layer *)0)->name];
+    if (!ui->thaws)
+        return;
+    size_t layers = deepest_frozen(ui, SESSION_SHOWN_RUN, name, sizeof name);
+    ui->thaws = layers == 0 && ui_training(ui);
+    if (ui->thaws || !ui_training(ui))
+        return;
+    if (name[0])
+        ui_tell(ui, "thaw", name);
+    else
+        ui_say(ui, UI_WARNING, "Nothing is frozen in the run");
 }
 
 /* --- the table --- */

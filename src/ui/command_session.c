@@ -125,45 +125,66 @@ static void start_now(void *context, struct ui *ui)
     ui_go(ui, SCREEN_TRAIN);
 }
 
-/* Whether a run trains on this machine already, and what it is called. */
-static bool trains_beside(struct ui *ui, char *name, size_t room)
+/* A run that is on this machine already: what it is called, and whether it waits. One that trains comes before those that
+ * are paused. */
+struct beside {
+    char name[128];
+    bool paused;
+};
+
+static void take_beside(struct beside *beside, bool *any, const char *name, bool paused)
+{
+    if (*any && (paused || !beside->paused))
+        return;
+    *any = true;
+    beside->paused = paused;
+    snprintf(beside->name, sizeof beside->name, "%s", name[0] ? component_run_title(name) : "A run");
+}
+
+static bool trains_beside(struct ui *ui, struct beside *beside)
 {
     const struct session_running *running;
+    bool any = false;
     for (size_t i = 0; i < session_views(ui->session); i++) {
         struct session_view view;
         session_view(ui->session, i, &view);
-        if (!session_phase_is_live(view.phase) || view.replay || strchr(view.name, ':'))
-            continue;
-        snprintf(name, room, "%s", view.name[0] ? component_run_title(view.name) : "A run");
-        return true;
+        if (session_phase_is_live(view.phase) && !view.replay && !strchr(view.name, ':'))
+            take_beside(beside, &any, view.name, view.phase == SESSION_PAUSED);
     }
-    bool other = session_running(ui->session, &running) > 0;
-    if (other)
-        snprintf(name, room, "%s", component_run_title(running[0].name));
-    return other;
+    size_t count = session_running(ui->session, &running);
+    for (size_t i = 0; i < count; i++)
+        take_beside(beside, &any, running[i].name, running[i].paused);
+    return any;
 }
 
 static bool is_crowded(struct ui *ui)
 {
-    char name[128];
-    return trains_beside(ui, name, sizeof name);
+    struct beside beside;
+    return trains_beside(ui, &beside);
 }
 
 static void start(const struct command_call *call)
 {
     struct ui *ui = call->ui;
-    char name[128], question[320];
+    struct beside beside;
+    char question[320];
     if (session_opening(ui->session)) {
         ui->starts = true;
         ui_say_while(ui, is_opening, UI_INFO, "Training starts as soon as all is open");
-    } else if (trains_beside(ui, name, sizeof name)) {
-        snprintf(question, sizeof question,
-                 "%s is training. Another run would share this machine's cores with it. Start it all the same?", name);
-        ui_confirm_while(ui, is_crowded, "The other run has ended meanwhile: r starts this one", question, start_now,
-                         NULL);
-    } else {
-        start_now(NULL, ui);
+        return;
     }
+    session_look_for_running(ui->session);
+    if (!trains_beside(ui, &beside)) {
+        start_now(NULL, ui);
+        return;
+    }
+    snprintf(question, sizeof question,
+             beside.paused ? "%s is paused: it keeps its memory, and would share this machine's cores with another run "
+                             "once it goes on. Start one all the same?"
+                           : "%s is training. Another run would share this machine's cores with it. Start it all the "
+                             "same?",
+             beside.name);
+    ui_confirm_while(ui, is_crowded, "The other run has ended meanwhile: r starts this one", question, start_now, NULL);
 }
 
 /* --- runs to look at --- */
@@ -182,6 +203,8 @@ static void look_at(struct ui *ui, const char *run)
 static void attach(const struct command_call *call)
 {
     const struct session_running *running;
+    if (!*call->argument)
+        session_look_for_running(call->ui->session);
     if (*call->argument)
         look_at(call->ui, call->argument);
     else if (session_running(call->ui->session, &running) > 0)

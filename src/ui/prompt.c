@@ -80,7 +80,10 @@ void prompt_open(struct prompt *prompt, struct ui *ui, const struct ui_ask *ask)
     prompt->ask = *ask;
     snprintf(prompt->label, sizeof prompt->label, "%s", ask->label);
     snprintf(prompt->setting, sizeof prompt->setting, "%s", ask->setting ? ask->setting : "");
-    input_set(&prompt->input, ask->initial ? ask->initial : "");
+    if (ask->complete == ARGUMENT_COMMAND) /* its beginning is typed on */
+        input_set(&prompt->input, ask->initial);
+    else
+        input_offer(&prompt->input, ask->initial ? ask->initial : "");
     prompt->past = find_history(prompt, ask->history);
     prompt->at = prompt->past ? prompt->past->count : 0;
     prompt->offered->count = 0;

@@ -7,59 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "component.h"
+#include "screen_results.h"
 #include "thaw/base/mem.h"
-
-enum pane { PANE_MATRIX, PANE_CLASSES, PANE_PAIRS, PANES };
-enum { CLASS_NAME, CLASS_IMAGES, CLASS_RECALL, CLASS_BAR, CLASS_PRECISION, CLASS_WORST, CLASS_COLUMNS };
-
-struct class_row {
-    int label;
-    const char *name;
-    double key; /* by which it is sorted, the smallest first; equal ones by name or label */
-    unsigned images, predicted, right, most;
-    int worst;                /* the class it is most often taken for; -1: never wrong */
-    double recall, precision; /* -1: no images, never predicted */
-};
-
-struct pair_row {
-    int truth, predicted;
-    unsigned count;
-    double share; /* of the true class */
-};
-
-struct results {
-    enum pane pane;
-    bool shares;
-    int row, column;   /* the matrix's cursor */
-    int top, left;     /* first row and column shown */
-    struct rect cells; /* of the matrix, at the last draw */
-    int cell_width;
-    int rows_shown, columns_shown;
-    struct list classes, pairs;
-    int sort;                    /* CLASS_* */
-    struct class_row *class_row; /* [classes], as sorted */
-    struct pair_row *pair_row;
-    unsigned *images; /* [classes], of each label */
-    int longest;      /* cells of the longest name, at least 4 */
-    unsigned version; /* of the results that all this is of; 0: of none */
-    int sorted;       /* how, CLASS_* */
-    struct rect tabs[PANES];
-};
-
-static int compare_cells(const void *a, const void *b)
-{
-    return ((const struct session_confusion *)a)->predicted - ((const struct session_confusion *)b)->predicted;
-}
-
-static unsigned cell_at(const struct session_results *now, int truth, int predicted)
-{
-    const struct session_confusion wanted = {truth, predicted, 0};
-    size_t first = now->row[truth], count = now->row[truth + 1] - first;
-    const struct session_confusion *cell =
-        count ? bsearch(&wanted, now->confusion + first, count, sizeof wanted, compare_cells) : NULL;
-    return cell ? cell->count : 0;
-}
 
 static int compare_pairs(const void *a, const void *b)
 {
@@ -166,6 +115,7 @@ static void refresh(void *state, struct ui *ui)
             results->row = results->column = 0;
     }
     results->version = version;
+    result_images_refresh(&results->look, now);
 }
 
 static void *create(struct ui *ui)
@@ -182,160 +132,8 @@ static void destroy(void *state)
     mem_free(results->class_row);
     mem_free(results->pair_row);
     mem_free(results->images);
+    result_images_finish(&results->look);
     mem_free(results);
-}
-
-/* --- the matrix --- */
-
-static enum theme_role rate_role(double rate, bool diagonal)
-{
-    if (diagonal)
-        return rate >= 0.9 ? THEME_GOOD : rate >= 0.6 ? THEME_WARNING : THEME_ERROR;
-    return rate == 0 ? THEME_DIM : rate < 0.05 ? THEME_TEXT : rate < 0.15 ? THEME_WARNING : THEME_ERROR;
-}
-
-/* Keeps [*first, *first + shown) around `at`. */
-static void scroll_to(int *first, int at, int shown, int count)
-{
-    if (at < *first)
-        *first = at;
-    if (at >= *first + shown)
-        *first = at - shown + 1;
-    if (*first > count - shown)
-        *first = count - shown;
-    if (*first < 0)
-        *first = 0;
-}
-
-/* What stands for a class at the head of its column and before its name: a letter, where there are few. */
-static const char *sign_of(const struct session_results *now, int label, char text[12])
-{
-    if (now->classes <= 26)
-        snprintf(text, 12, "%c", 'A' + label);
-    else
-        snprintf(text, 12, "%d", label + 1);
-    return text;
-}
-
-static void draw_cell(const struct results *results, const struct session_results *now, struct canvas *canvas,
-                      int truth, int predicted, int x, int y)
-{
-    unsigned count = cell_at(now, truth, predicted), images = results->images[truth];
-    double rate = images > 0 ? (double)count / images : 0;
-    bool here = results->pane == PANE_MATRIX && truth == results->row && predicted == results->column;
-    bool diagonal = truth == predicted;
-    char text[24];
-    if (count == 0)
-        snprintf(text, sizeof text, "·");
-    else if (results->shares)
-        snprintf(text, sizeof text, "%.0f%%", 100 * rate);
-    else
-        snprintf(text, sizeof text, "%u", count);
-    int width = results->cell_width, cells = text_width(text);
-    enum theme_role role = here ? THEME_SELECTED : rate_role(rate, diagonal && images > 0);
-    if (here)
-        canvas_fill(canvas, (struct rect){x, y, width, 1}, ' ', role, 0);
-    canvas_text(canvas, x + (cells < width ? width - cells : 0), y, width, role, diagonal ? CELL_BOLD : 0, text);
-}
-
-/* One line in words for the cell under the cursor. */
-static void draw_reading(const struct results *results, const struct session_results *now, struct canvas *canvas,
-                         struct rect line)
-{
-    unsigned count = cell_at(now, results->row, results->column), images = results->images[results->row];
-    double share = images > 0 ? 100.0 * count / images : 0;
-    const char *truth = now->class_name[results->row], *predicted = now->class_name[results->column];
-    if (results->row == results->column)
-        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are right (%.1f%%)", count,
-                      images, truth, share);
-    else
-        canvas_format(canvas, line.x, line.y, line.w, THEME_TEXT, 0, "%u of %u \"%s\" are taken for \"%s\" (%.1f%%)",
-                      count, images, truth, predicted, share);
-}
-
-/* The widths: names at the left, cells, and how many of both there is room for. Heads are the names where every one fits
- * into a cell, otherwise signs that stand before the names, too; returns whether they are. */
-static bool arrange_matrix(struct results *results, const struct session_results *now, struct rect area, int *names)
-{
-    char sign[12];
-    int longest = results->longest, room = area.w - 2;
-    int signs = text_width(sign_of(now, now->classes - 1, sign)) + 1;
-    int spare = room - 5 * now->classes - signs, most = spare > area.w / 4 ? spare : area.w / 4;
-    int width = (room - (longest < most ? longest : most)) / now->classes;
-    bool plain = longest < width && longest <= 12;
-    *names = plain ? longest : longest + signs < most + signs ? longest + signs : most + signs;
-    room -= *names;
-    width = room / now->classes;
-    results->cell_width = plain ? longest + 1 : width < 5 ? 5 : width > 8 ? 8 : width;
-    results->columns_shown = room / results->cell_width < now->classes ? room / results->cell_width : now->classes;
-    results->rows_shown = area.h < now->classes ? area.h : now->classes;
-    return plain;
-}
-
-static void draw_heads(const struct results *results, const struct session_results *now, struct canvas *canvas,
-                       struct rect line, int names, bool plain)
-{
-    char sign[12];
-    for (int c = 0; c < results->columns_shown; c++) {
-        int label = results->left + c, wide = results->cell_width - 1;
-        bool here = results->pane == PANE_MATRIX && label == results->column;
-        const char *head = plain ? now->class_name[label] : sign_of(now, label, sign);
-        int cells = text_width(head), shift = cells < wide ? wide - cells : 0;
-        canvas_text(canvas, line.x + names + c * results->cell_width + 1 + shift, line.y, wide,
-                    here ? THEME_TITLE : THEME_DIM, here ? CELL_BOLD : 0, head);
-    }
-    if (results->left > 0)
-        canvas_put(canvas, line.x + names, line.y, 0x25c2, THEME_KEY, 0);
-    if (results->left + results->columns_shown < now->classes)
-        canvas_put(canvas, line.x + line.w - 1, line.y, 0x25b8, THEME_KEY, 0);
-}
-
-static void draw_name(const struct results *results, const struct session_results *now, struct canvas *canvas,
-                      struct rect line, int truth, bool plain)
-{
-    char sign[12], cut[160];
-    bool here = results->pane == PANE_MATRIX && truth == results->row;
-    int signs = plain ? 0 : text_width(sign_of(now, now->classes - 1, sign)) + 1;
-    if (!plain)
-        canvas_text(canvas, line.x, line.y, signs - 1, THEME_DIM, 0, sign_of(now, truth, sign));
-    /* the end tells long names apart as often as the beginning; the line below has the whole */
-    const char *name = now->class_name[truth];
-    canvas_text(canvas, line.x + signs, line.y, line.w - signs, here ? THEME_TITLE : THEME_TEXT, here ? CELL_BOLD : 0,
-                text_middle(cut, sizeof cut, name, line.w - signs));
-}
-
-static void draw_matrix(struct results *results, const struct session_results *now, struct canvas *canvas,
-                        struct rect area)
-{
-    char right[64];
-    struct rect head = layout_cut_top(&area, 1), line;
-    draw_reading(results, now, canvas, layout_cut_bottom(&area, 1));
-    line = layout_cut_top(&area, 1);
-    int names = 0;
-    bool plain = now->classes > 0 && arrange_matrix(results, now, area, &names);
-    int used = snprintf(right, sizeof right, "%s", results->shares ? "shares" : "counts");
-    if (results->rows_shown < 1 || results->columns_shown < 1)
-        return;
-    scroll_to(&results->top, results->row, results->rows_shown, now->classes);
-    scroll_to(&results->left, results->column, results->columns_shown, now->classes);
-    if (results->columns_shown < now->classes)
-        snprintf(right + used, sizeof right - (size_t)used, ", columns %d to %d of %d", results->left + 1,
-                 results->left + results->columns_shown, now->classes);
-    const char *title = head.w < 78 ? "rows true, columns taken" : "confusion: rows true, columns taken for";
-    component_heading(canvas, &head, title, right, results->pane == PANE_MATRIX);
-    results->cells =
-        (struct rect){area.x + names, area.y, results->columns_shown * results->cell_width, results->rows_shown};
-    draw_heads(results, now, canvas, line, names, plain);
-    for (int r = 0; r < results->rows_shown; r++) {
-        int truth = results->top + r;
-        draw_name(results, now, canvas, (struct rect){area.x, area.y + r, names, 1}, truth, plain);
-        for (int c = 0; c < results->columns_shown; c++)
-            draw_cell(results, now, canvas, truth, results->left + c, area.x + names + c * results->cell_width,
-                      area.y + r);
-    }
-    if (results->rows_shown < now->classes)
-        scrollbar_draw(canvas, (struct rect){area.x + area.w - 1, area.y, 1, results->rows_shown}, now->classes,
-                       results->top, results->rows_shown);
 }
 
 /* --- classes and pairs --- */
@@ -358,11 +156,11 @@ static void fill_class(void *context, int index, int column, struct table_cell *
         snprintf(cell->text, sizeof cell->text, "%u", row->images);
         break;
     case CLASS_RECALL:
-        cell->role = row->recall < 0 ? THEME_DIM : rate_role(row->recall, true);
+        cell->role = row->recall < 0 ? THEME_DIM : results_rate_role(row->recall, true);
         snprintf(cell->text, sizeof cell->text, "%s", component_percent(words, row->recall));
         break;
     case CLASS_BAR:
-        cell->role = rate_role(row->recall, true);
+        cell->role = results_rate_role(row->recall, true);
         cell->bar = row->recall < 0 ? 0 : row->recall;
         break;
     case CLASS_PRECISION:
@@ -408,7 +206,7 @@ static void fill_pair(void *context, int index, int column, struct table_cell *c
     else
         snprintf(cell->text, sizeof cell->text, "%s", component_percent(words, row->share));
     if (column >= 2)
-        cell->role = rate_role(row->share, false);
+        cell->role = results_rate_role(row->share, false);
 }
 
 static void draw_pairs(struct results *results, const struct session_results *now, struct canvas *canvas,
@@ -455,6 +253,24 @@ static void draw_summary(const struct session_results *now, struct ui *ui, struc
         canvas_text(canvas, x, line.y, line.x + line.w - x, THEME_DIM, 0, text);
 }
 
+/* Where the model is that was judged, for whoever is to use it: of a run that has ended, on this machine. */
+static void draw_exported(const struct session_results *now, struct ui *ui, struct canvas *canvas, struct rect *area)
+{
+    static const char label[] = "exported: ";
+    enum { SMALL = 10 };
+    struct session_status status;
+    char file[600], cut[600];
+    session_status(ui->session, &status);
+    bool ended = status.phase >= SESSION_FINISHED && status.phase != SESSION_BROKEN_OFF;
+    if (!now->best || !ended || status.host[0] || status.replay || area->h < SMALL)
+        return;
+    struct rect line = layout_cut_top(area, 1);
+    snprintf(file, sizeof file, "%s/model.safetensors", status.run);
+    int used = canvas_text(canvas, line.x, line.y, line.w, THEME_DIM, 0, label);
+    canvas_text(canvas, line.x + used, line.y, line.w - used, THEME_GOOD, 0,
+                text_tail(cut, sizeof cut, file, line.w - used));
+}
+
 static void draw_one(struct results *results, const struct session_results *now, struct canvas *canvas,
                      struct rect area)
 {
@@ -469,7 +285,7 @@ static void draw_one(struct results *results, const struct session_results *now,
         x += used + 1;
     }
     if (results->pane == PANE_MATRIX)
-        draw_matrix(results, now, canvas, area);
+        results_draw_matrix(results, now, canvas, area);
     else if (results->pane == PANE_CLASSES)
         draw_classes(results, now, canvas, area);
     else
@@ -516,6 +332,11 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
         return;
     }
     draw_summary(now, ui, canvas, layout_cut_top(&area, 1));
+    draw_exported(now, ui, canvas, &area);
+    if (results->look.open) {
+        result_images_draw(&results->look, ui, now, canvas, area);
+        return;
+    }
     struct rect left, right;
     layout_columns(area, 0.58, 76, 60, 2, &left, &right);
     if (rect_empty(right) || area.h < 24) {
@@ -524,7 +345,7 @@ static void draw(void *state, struct ui *ui, struct canvas *canvas, struct rect 
     }
     struct rect classes, pairs;
     layout_rows(right, 0.5, 8, 8, 0, &classes, &pairs);
-    draw_matrix(results, now, canvas, left);
+    results_draw_matrix(results, now, canvas, left);
     draw_classes(results, now, canvas, classes);
     draw_pairs(results, now, canvas, pairs);
 }
@@ -545,33 +366,16 @@ static void look_up(struct results *results)
     results->pane = PANE_MATRIX;
 }
 
-static int clamp(int value, int count)
-{
-    return value < 0 ? 0 : value >= count ? count - 1 : value;
-}
-
-static void move_in_matrix(struct results *results, const struct session_results *now, enum move move)
-{
-    int page = results->rows_shown > 1 ? results->rows_shown - 1 : 1, last = now->classes - 1;
-    const struct {
-        int rows, columns;
-    } by[] = {
-        [MOVE_UP] = {-1, 0},           [MOVE_DOWN] = {1, 0},        [MOVE_LEFT] = {0, -1},
-        [MOVE_RIGHT] = {0, 1},         [MOVE_PAGE_UP] = {-page, 0}, [MOVE_PAGE_DOWN] = {page, 0},
-        [MOVE_FIRST] = {-last, -last}, [MOVE_LAST] = {last, last},
-    };
-    results->row = clamp(results->row + by[move].rows, now->classes);
-    results->column = clamp(results->column + by[move].columns, now->classes);
-}
-
 static void move(void *state, struct ui *ui, enum move move)
 {
     struct results *results = state;
     const struct session_results *now = session_results(ui->session);
     if (now == NULL)
         return;
-    if (results->pane == PANE_MATRIX)
-        move_in_matrix(results, now, move);
+    if (results->look.open)
+        list_move(&results->look.list, move);
+    else if (results->pane == PANE_MATRIX)
+        results_move_in_matrix(results, now, move);
     else
         list_move(results->pane == PANE_CLASSES ? &results->classes : &results->pairs, move);
 }
@@ -579,7 +383,8 @@ static void move(void *state, struct ui *ui, enum move move)
 static void next_pane(const struct command_call *call)
 {
     struct results *results = call->state;
-    results->pane = (results->pane + 1) % PANES;
+    if (!results->look.open)
+        results->pane = (results->pane + 1) % PANES;
 }
 
 static void shares(const struct command_call *call)
@@ -601,8 +406,48 @@ static void sort(const struct command_call *call)
 
 static void show_cell(const struct command_call *call)
 {
-    if (session_results(call->ui->session) != NULL)
-        look_up(call->state);
+    struct results *results = call->state;
+    if (session_results(call->ui->session) != NULL && !results->look.open)
+        look_up(results);
+}
+
+/* The images of what is selected; of these the selected one. */
+static void open_images(struct results *results, struct ui *ui)
+{
+    const struct session_results *now = session_results(ui->session);
+    refresh(results, ui);
+    if (now == NULL)
+        return;
+    int pair = results->pairs.selected, class = results->classes.selected;
+    if (results->look.open)
+        results->look.large = !results->look.large;
+    else if (results->pane == PANE_MATRIX)
+        result_images_open(&results->look, now, results->row, results->column);
+    else if (results->pane == PANE_CLASSES && class >= 0)
+        result_images_open(&results->look, now, results->class_row[class].label, -1);
+    else if (results->pane == PANE_PAIRS && pair >= 0)
+        result_images_open(&results->look, now, results->pair_row[pair].truth, results->pair_row[pair].predicted);
+}
+
+static void open_selected(const struct command_call *call)
+{
+    open_images(call->state, call->ui);
+}
+
+static void wrong_images(const struct command_call *call)
+{
+    struct results *results = call->state;
+    const struct session_results *now = session_results(call->ui->session);
+    refresh(results, call->ui);
+    if (now != NULL)
+        result_images_open(&results->look, now, -1, -1);
+}
+
+static void back(const struct command_call *call)
+{
+    struct results *results = call->state;
+    call->ui->message[0] = '\0';
+    result_images_back(&results->look);
 }
 
 static void best_or_last(const struct command_call *call)
@@ -617,7 +462,10 @@ static const struct command commands[] = {
     {"best-last", "b", "best/last", "the best results, or the last", .run = best_or_last},
     {"shares", "v", "shares", "show counts, or shares of each class", .run = shares},
     {"sort", "s", "sort classes", "sort the classes by the next column", .run = sort},
-    {"open", "Enter", "show in matrix", "show the class or the pair in the matrix", .run = show_cell},
+    {"open", "Enter", "images", "list the images of the cell, class or pair", .run = open_selected},
+    {"wrong-images", "w", "wrong images", "list the wrong images, the surest first", .run = wrong_images},
+    {"show-cell", "m", "in matrix", "show the class or the pair in the matrix", .run = show_cell},
+    {"back", "Esc", "back", "leave the image, then the list of images", .run = back},
 };
 
 static bool mouse(void *state, struct ui *ui, const struct term_event *event)
@@ -626,6 +474,12 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
     const struct session_results *now = session_results(ui->session);
     if (now == NULL)
         return false;
+    if (results->look.open) {
+        enum list_hit hit = list_mouse(&results->look.list, event);
+        if (hit == LIST_OPENED)
+            open_images(results, ui);
+        return hit != LIST_MISS;
+    }
     for (enum pane pane = 0; pane < PANES; pane++) {
         if (event->mouse == TERM_PRESS && rect_holds(results->tabs[pane], event->x, event->y)) {
             results->pane = pane;
@@ -635,7 +489,7 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
     if (rect_holds(results->cells, event->x, event->y)) {
         results->pane = PANE_MATRIX;
         if (event->mouse == TERM_WHEEL_UP || event->mouse == TERM_WHEEL_DOWN) {
-            move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? MOVE_UP : MOVE_DOWN);
+            results_move_in_matrix(results, now, event->mouse == TERM_WHEEL_UP ? MOVE_UP : MOVE_DOWN);
             return true;
         }
         results->row = results->top + event->y - results->cells.y;
@@ -648,7 +502,7 @@ static bool mouse(void *state, struct ui *ui, const struct term_event *event)
             continue;
         results->pane = pane;
         if (hit == LIST_OPENED)
-            look_up(results);
+            open_images(results, ui);
         return true;
     }
     return false;
@@ -663,12 +517,20 @@ static int keys(void *state, struct ui *ui, struct screen_hint hints[SCREEN_HINT
         hints[count++] = (struct screen_hint){"runs", NULL};
         return count;
     }
+    if (results->look.open) {
+        hints[count++] = (struct screen_hint){"open", results->look.large ? "list" : "larger"};
+        hints[count++] = (struct screen_hint){"back", NULL};
+        hints[count++] = (struct screen_hint){"best-last", NULL};
+        return count;
+    }
     hints[count++] = (struct screen_hint){"next-pane", NULL};
+    hints[count++] = (struct screen_hint){"open", NULL};
+    hints[count++] = (struct screen_hint){"wrong-images", NULL};
     hints[count++] = (struct screen_hint){"best-last", NULL};
     hints[count++] = (struct screen_hint){"shares", results->shares ? "counts" : NULL};
-    hints[count++] = (struct screen_hint){"sort", NULL};
+    hints[count++] = (struct screen_hint){"sort", "sort"};
     if (results->pane != PANE_MATRIX)
-        hints[count++] = (struct screen_hint){"open", NULL};
+        hints[count++] = (struct screen_hint){"show-cell", NULL};
     return count;
 }
 

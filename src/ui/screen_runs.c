@@ -43,6 +43,7 @@ static bool take_runs(struct runs *runs, struct ui *ui)
                             .frozen = all[i].frozen,
                             .done = all[i].epochs_done,
                             .trains = all[i].trains,
+                            .passes = true,
                             .epochs = all[i].epochs};
         snprintf(run->path, sizeof run->path, "%s", all[i].path);
         snprintf(run->name, sizeof run->name, "%s", all[i].name);
@@ -95,17 +96,22 @@ static int compare(void *context, int column, size_t first, size_t second)
 
 static bool passes(void *context, const char *filter, size_t thing)
 {
-    const struct run *run = &((const struct runs *)context)->run[thing];
-    char text[1024];
-    snprintf(text, sizeof text, "%s %s %s %s %s %s", run->name, run->model, run->data, run->state, run->tags,
-             run->note);
-    return filter_match(filter, text);
+    (void)filter;
+    return ((const struct runs *)context)->run[thing].passes;
 }
 
+/* A filter that is none, as one that is half typed, leaves what it passed before. */
 static void arrange(void *state, struct ui *ui)
 {
     struct runs *runs = state;
-    (void)ui;
+    struct error error;
+    bool *matches = mem_array(runs->count + 1, sizeof *matches);
+    runs->table.fault[0] = '\0';
+    if (!session_match_runs(ui->session, runs->trash, runs->table.filter.text, matches, runs->count, &error))
+        snprintf(runs->table.fault, sizeof runs->table.fault, "%s", error.text);
+    for (size_t i = 0; i < runs->count && !runs->table.fault[0]; i++)
+        runs->run[i].passes = matches[i];
+    mem_free(matches);
     component_table_arrange(&runs->table, runs->count);
 }
 
@@ -438,7 +444,8 @@ static void back(const struct command_call *call)
 
 static const struct command commands[] = {
     {"open", "Enter", "reopen", "reopen the run, or attach where it trains", .run = reopen},
-    {"filter", "/", "filter", "show runs with these words; -word: without", .run = filter, .argument = ARGUMENT_TEXT},
+    {"filter", "/", "filter", "show runs with words, -word, best>90, epochs<9", .run = filter,
+     .argument = ARGUMENT_TEXT},
     {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
     {"resume", "c", "go on", "go on with a run that ended or broke off", .run = runs_resume},
     {"fork", "f", "fork", "begin a new run at one of its checkpoints", .run = runs_fork},

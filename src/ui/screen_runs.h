@@ -10,7 +10,7 @@ struct run {
     char path[512], name[64], model[64], data[256], state[32], tags[128], note[256], parent[160], damage[240];
     double started, seconds, best, last, trainable, frozen;
     int done, epochs;
-    bool trains;
+    bool trains, passes; /* passes: the filter */
 };
 
 struct runs {

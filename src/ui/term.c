@@ -32,7 +32,7 @@ static struct {
 } caught = {.pipe = {-1, -1}};
 
 static const int fatal_signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
-static const int wake_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+static const int wake_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT};
 
 /* --- signals --- */
 static void end_by(int number)
@@ -57,11 +57,12 @@ static void on_fatal(int number, siginfo_t *info, void *context)
 static void on_wake(int number)
 {
     int saved = errno;
-    if (number != SIGWINCH && caught.got) /* one was not looked at: whatever holds the program up ends with this one */
+    bool ends = number != SIGWINCH && number != SIGCONT;
+    if (ends && caught.got) /* one was not looked at: whatever holds the program up ends with this one */
         end_by(number);
-    if (number != SIGWINCH)
+    if (ends)
         caught.got = number;
-    char byte = number == SIGWINCH ? 'w' : 's';
+    char byte = number == SIGWINCH ? 'w' : number == SIGCONT ? 'c' : 's';
     (void)!write(caught.pipe[1], &byte, 1);
     errno = saved;
 }
@@ -219,6 +220,8 @@ static void learn_codes(struct output_codes *codes)
         codes->without_colour |= without & videos[i].terminfo ? videos[i].attr : 0;
 }
 
+static const char mouse_moves[] = "\033[?1002h"; /* while a button is held; ncurses itself asks for clicks only */
+
 static void start_mouse(struct term *term, bool wanted)
 {
     const char *kmous = tigetstr("kmous");
@@ -231,7 +234,7 @@ static void start_mouse(struct term *term, bool wanted)
                                 BUTTON_ALT | REPORT_MOUSE_POSITION,
                             NULL) != 0;
     if (term->mouse) {
-        fputs("\033[?1002h", stdout); /* moves while a button is held; ncurses itself asks for clicks only */
+        fputs(mouse_moves, stdout);
         fflush(stdout);
     }
 }
@@ -316,12 +319,27 @@ int term_wake_fd(const struct term *term)
     return caught.pipe[0];
 }
 
+/* Behind a stop the shell has had the screen and the modes, of which ncurses restores its own where Ctrl-Z stopped it. */
+static void go_on(struct term *term)
+{
+    reset_prog_mode();
+    refresh();
+    if (term->mouse)
+        fputs(mouse_moves, stdout);
+    fputs(capability("civis"), stdout);
+    fflush(stdout);
+    term->cursor = false;
+    term->resized = true;
+}
+
 bool term_take_resize(struct term *term)
 {
     char byte;
-    while (read(caught.pipe[0], &byte, 1) == 1)
-        if (byte == 'w')
-            term->resized = true;
+    while (read(caught.pipe[0], &byte, 1) == 1) {
+        if (byte == 'c')
+            go_on(term);
+        term->resized = term->resized || byte == 'w';
+    }
     if (!term->resized)
         return false;
     term->resized = false;

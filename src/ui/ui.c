@@ -26,24 +26,34 @@ static bool shows_nothing(struct ui *ui)
     return session_shown_view(ui->session) < 0;
 }
 
+static bool run_waits(struct ui *ui)
+{
+    const struct session_running *running;
+    return shows_nothing(ui) && session_running(ui->session, &running) > 0;
+}
+
 /* What trains already, and the way to it: once, as soon as it is known. */
 static void tell_running(struct ui *ui)
 {
     const struct session_running *running;
     char key[COMPONENT_KEY];
-    size_t count = session_running(ui->session, &running);
-    if (ui->told_running || count == 0 || !shows_nothing(ui))
+    if (ui->told_running || !shows_nothing(ui))
+        return;
+    size_t count = session_running(ui->session, &running), paused = 0;
+    if (count == 0)
         return;
     ui->told_running = true;
     component_key(ui, "attach", key);
     const char *name = component_run_title(running[0].name);
+    for (size_t i = 0; i < count; i++)
+        paused += running[i].paused;
     if (count == 1)
-        ui_say_while(ui, shows_nothing, UI_WARNING, "A run is training: %s, epoch %d of %d. Press %s to attach", name,
-                     running[0].epoch, running[0].epochs, key);
+        ui_say_while(ui, run_waits, UI_WARNING, "A run is %s: %s, epoch %d of %d. Press %s to attach",
+                     paused ? "paused" : "training", name, running[0].epoch, running[0].epochs, key);
     else
-        ui_say_while(ui, shows_nothing, UI_WARNING,
-                     "%zu runs are training. Press %s to attach to %s, epoch %d of %d; Runs (6) has the others", count,
-                     key, name, running[0].epoch, running[0].epochs);
+        ui_say_while(ui, run_waits, UI_WARNING,
+                     "%zu runs are training%s. Press %s to attach to %s, epoch %d of %d; Runs (6) has the others",
+                     count, paused ? " or paused" : "", key, name, running[0].epoch, running[0].epochs);
 }
 
 /* What had to wait until nothing is being opened any more: a start, or the greeting that offers one. */
@@ -399,6 +409,7 @@ void ui_pump(struct ui *ui)
         ui_say(ui, UI_WARNING, "%s", why);
     tell_running(ui);
     greet(ui);
+    ui_thaw_waiting(ui);
     for (int i = 0; i < SCREENS; i++)
         if (ui->state[i] && screen_table[i]->changed)
             screen_table[i]->changed(ui->state[i], ui);

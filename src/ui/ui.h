@@ -58,11 +58,14 @@ struct ui {
     enum ui_message_kind message_kind;
     char message[512];
     double replay_speed;                  /* times, that a replay goes on with; 0: as usual */
+    int sought;                           /* epoch that a replay was brought to last; 0: none */
+    double sought_at;                     /* clock_monotonic */
     double message_since;                 /* clock_monotonic; 0: stays until the next key */
     bool (*message_holds)(struct ui *ui); /* whether it is still true; NULL: it does not say */
     const char *greeting;                 /* to be said once all is open; NULL: it was */
     bool told_running;                    /* which runs train already */
     bool starts;                          /* the run, once all is open */
+    bool thaws;                           /* the next stage, once the run has told its layers */
     const char *sample, *keep;            /* as in the options */
     struct prompt *prompt;                /* always there, open or not */
     struct help *help;
@@ -129,6 +132,8 @@ enum session_subject ui_mean(struct ui *ui, enum session_subject subject);
 bool ui_may_steer(struct ui *ui);
 /* Gives the shown run a command of run/command.h, where it takes any. What comes of it comes as a notice. */
 void ui_tell(struct ui *ui, const char *command, const char *argument);
+/* Gives it the thaw that was asked for before it had told its layers, once it has. */
+void ui_thaw_waiting(struct ui *ui);
 /* "ended", "read-only", ...: why it does not; "": it does. */
 const char *ui_no_steering(const struct session_status *status);
 

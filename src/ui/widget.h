@@ -68,10 +68,13 @@ void gauge_draw(struct canvas *canvas, struct rect area, double share, enum them
 /* --- a line of text being edited --- */
 struct input {
     char text[512];
-    int cursor; /* byte offset, at a character's start */
-    int scroll; /* first character shown, bytes */
+    int cursor;    /* byte offset, at a character's start */
+    int scroll;    /* first character shown, bytes */
+    bool replaced; /* by what is typed next */
 };
 void input_set(struct input *input, const char *text); /* cursor at the end */
+/* The same, selected: the first key that types or erases takes its place, one that moves keeps it. */
+void input_offer(struct input *input, const char *text);
 /* Printable characters, arrows, Home, End, Backspace, Delete, C-a C-e C-u C-k C-w. true: taken. */
 bool input_key(struct input *input, const struct term_event *event);
 void input_draw(struct canvas *canvas, struct rect area, struct input *input, bool focused); /* sets the text cursor */

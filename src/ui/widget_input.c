@@ -12,6 +12,13 @@ void input_set(struct input *input, const char *text)
     snprintf(input->text, sizeof input->text, "%s", text);
     input->cursor = (int)strlen(input->text);
     input->scroll = 0;
+    input->replaced = false;
+}
+
+void input_offer(struct input *input, const char *text)
+{
+    input_set(input, text);
+    input->replaced = *text != '\0';
 }
 
 static int before(const struct input *input, int at)
@@ -83,10 +90,23 @@ static bool type_code(struct input *input, uint32_t code)
     return true;
 }
 
+/* The first key decides about a text that was offered: what types or erases takes its place, what moves keeps it. */
+static bool replaces(const struct input *input, const struct term_event *event)
+{
+    bool types = event->key < TERM_KEY_FIRST && !(event->modifiers & TERM_CTRL) && code_width(event->key) > 0;
+    return input->replaced && (types || event->key == TERM_KEY_BACKSPACE || event->key == TERM_KEY_DELETE);
+}
+
 bool input_key(struct input *input, const struct term_event *event)
 {
     if (event->kind != TERM_KEY || (event->modifiers & TERM_ALT))
         return false;
+    bool replaced = replaces(input, event);
+    input->replaced = false;
+    if (replaced) {
+        input_set(input, "");
+        return event->key >= TERM_KEY_FIRST || type_code(input, event->key);
+    }
     if (event->modifiers & TERM_CTRL)
         return control_key(input, event->key);
     switch (event->key) {
@@ -136,7 +156,7 @@ void input_draw(struct canvas *canvas, struct rect area, struct input *input, bo
     for (uint32_t code; (code = utf8_next(&text)) != 0; x += code_width(code)) {
         if (x + code_width(code) > area.w)
             break;
-        canvas_put(canvas, area.x + x, area.y, code, THEME_INPUT, 0);
+        canvas_put(canvas, area.x + x, area.y, code, input->replaced ? THEME_SELECTED : THEME_INPUT, 0);
     }
     if (focused) {
         canvas->cursor_x = area.x + cells_between(input, input->scroll, input->cursor);

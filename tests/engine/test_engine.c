@@ -71,7 +71,11 @@ static void here_commanded(void **state)
     assert_true(reader_read_for(&reader, 0.3) >= 3);
     assert_int_equal(reader.story.step, step + 3);
     assert_true(reader.story.paused);
-    struct run_answer answer = reader_tell(&reader, "freeze nothing-is-called-so");
+    assert_true(reader_tell(&reader, "step 900000").done);
+    struct run_answer answer = reader_tell(&reader, "continue");
+    assert_true(answer.done);
+    assert_non_null(strstr(answer.sentence, "it goes on behind step")); /* it had not paused yet, but would have */
+    answer = reader_tell(&reader, "freeze nothing-is-called-so");
     assert_false(answer.done);
     assert_non_null(strstr(answer.sentence, "nothing-is-called-so"));
     assert_true(reader_tell(&reader, "epochs 5000").done);

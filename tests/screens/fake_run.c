@@ -44,6 +44,43 @@ static double noise(uint64_t step)
     return (double)(h >> 40) / (double)(1 << 24) - 0.5;
 }
 
+static int surer_first(const void *a, const void *b)
+{
+    const struct session_judged *one = a, *two = b;
+    return (one->confidence < two->confidence) - (one->confidence > two->confidence);
+}
+
+/* An image for each count of the confusions. */
+static void fill_judged(struct session *session)
+{
+    size_t count = 0;
+    session->judged = mem_grow(session->judged, session->results.images + 1, sizeof *session->judged);
+    session->judged_path = mem_grow(session->judged_path, session->results.images + 1, sizeof *session->judged_path);
+    for (size_t i = 0; i < session->confusion_row[FAKE_CLASSES]; i++)
+        for (unsigned n = 0; n < session->confusion[i].count; n++, count++) {
+            const struct session_confusion *cell = &session->confusion[i];
+            snprintf(session->judged_path[count], sizeof *session->judged_path, "/data/samples/indian/val/%s/%04zu.png",
+                     fake_class_names[cell->truth], count);
+            session->judged[count] = (struct session_judged){session->judged_path[count], cell->truth, cell->predicted,
+                                                             0.6 + 0.7 * fabs(noise(count))};
+        }
+    qsort(session->judged, count, sizeof *session->judged, surer_first);
+    session->results.judged = session->judged;
+}
+
+bool session_picture(struct session *session, const char *path, int *width, int *height, uint8_t **rgb,
+                     struct error *error)
+{
+    char unused[160];
+    if (strstr(path, "0013"))
+        return error_set(error, ERROR_FAILED, "%s: it is not there", path);
+    bool had = session->has_data;
+    session->has_data = true;
+    bool good = session_preview(session, true, 0, 0, width, height, rgb, unused, sizeof unused, error);
+    session->has_data = had;
+    return good;
+}
+
 static void fill_results(struct session *session, double accuracy)
 {
     struct session_confusion *cell = session->confusion;
@@ -69,6 +106,7 @@ static void fill_results(struct session *session, double accuracy)
                 *cell++ = (struct session_confusion){t, p, row[p]};
     }
     session->confusion_row[FAKE_CLASSES] = (size_t)(cell - session->confusion);
+    fill_judged(session);
 }
 
 static void end_epoch(struct session *session)
@@ -361,13 +399,29 @@ void fake_session_runs_train(struct session *session, size_t count)
     session->opened = true;
 }
 
+void fake_session_hide_layers(struct session *session, bool hide)
+{
+    session->layers_untold = hide;
+}
+
+void fake_session_runs_pause(struct session *session)
+{
+    session->running_paused = true;
+}
+
 size_t session_running(struct session *session, const struct session_running **running)
 {
-    static const struct session_running rows[] = {
-        {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", 3, 30},
-        {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", 8, 15}};
+    static struct session_running rows[] = {
+        {"/data/runs/20261121-141100-vgg-american", "20261121-141100-vgg-american", 3, 30, false},
+        {"/data/runs/20261121-140500-ants-bees", "20261121-140500-ants-bees", 8, 15, false}};
+    rows[0].paused = session->running_paused;
     *running = rows;
     return session->training;
+}
+
+void session_look_for_running(struct session *session)
+{
+    (void)session; /* what the test says is so now */
 }
 
 bool session_leaving_stops(struct session *session)
@@ -413,9 +467,10 @@ void session_replay_speed(struct session *session, double speed)
 
 void session_replay_seek(struct session *session, int epoch)
 {
-    session->status.epoch = epoch;
-    session->status.batch = 1;
-    fake_phase(session, SESSION_RUNNING);
+    bool end = epoch > session->status.epochs;
+    session->status.epoch = end ? session->status.epochs : epoch;
+    session->status.batch = end ? session->status.batches : 1;
+    fake_phase(session, end ? SESSION_FINISHED : SESSION_RUNNING);
     session->status.writes = false;
 }
 

@@ -7,6 +7,9 @@
 
 #include "fake_state.h"
 #include "thaw/base/mem.h"
+#include "thaw/run/rundir.h"
+#include "thaw/session/query.h"
+#include "thaw/session/run_columns.h"
 
 static const struct session_run run_rows[RUNS] = {
     {"/data/runs/20261120-091200-indian-head", "20261120-091200-indian-head", "resnet20 american signs",
@@ -55,6 +58,36 @@ static size_t list(struct session *session, bool deleted, const struct session_r
 size_t session_runs(struct session *session, bool trash, const struct session_run **runs)
 {
     return list(session, trash, runs);
+}
+
+bool session_match_runs(const struct session *session, bool trash, const char *filter, bool *matches, size_t count,
+                        struct error *error)
+{
+    size_t at = 0;
+    struct query *query = query_create(filter, run_columns, error);
+    for (size_t i = session->runs_slow ? RUNS - session->runs_come : 0; query && i < RUNS && at < count; i++) {
+        const struct session_run *run = &session->run[i];
+        const struct fake_run_text *text = &session->run_text[i];
+        struct rundir_summary row = {.name = (char *)(uintptr_t)run->name,
+                                     .data = (char *)(uintptr_t)run->data,
+                                     .weights = "",
+                                     .parent = "",
+                                     .fault = "",
+                                     .damage = "",
+                                     .best_accuracy = run->best_accuracy,
+                                     .last_accuracy = run->last_accuracy,
+                                     .epochs_done = run->epochs_done,
+                                     .started = run->started,
+                                     .seconds = run->seconds,
+                                     .done = true};
+        snprintf(row.model, sizeof row.model, "%s", run->model);
+        row.labels.all = (char *)(uintptr_t)text->tags;
+        row.labels.note = (char *)(uintptr_t)text->note;
+        if (text->deleted == trash && !text->gone && !session->empty)
+            matches[at++] = query_match(query, &row);
+    }
+    query_destroy(query);
+    return query != NULL;
 }
 
 void fake_session_slow_runs(struct session *session, size_t come)

@@ -103,6 +103,8 @@ void session_destroy(struct session *session)
         mem_free(session->curve[c]);
     for (size_t i = 0; i < THAW_LENGTH(session->setting); i++)
         mem_free((char *)session->setting[i].value);
+    mem_free(session->judged);
+    mem_free(session->judged_path);
     mem_free(session);
 }
 
@@ -211,8 +213,9 @@ void fake_update_marks(struct session *session)
 
 size_t session_layers(const struct session *session, const struct session_layer **layers)
 {
+    bool untold = session->layers_untold && session->subject == SESSION_SHOWN_RUN;
     *layers = session->layer;
-    return session->model < 0 ? 0 : session->layers;
+    return session->model < 0 || untold ? 0 : session->layers;
 }
 
 void session_freeze_counts(const struct session *session, struct session_freeze_counts *counts)

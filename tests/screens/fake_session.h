@@ -15,8 +15,11 @@ void fake_session_empty(struct session *session);
 void fake_session_here(struct session *session);
 /* So many runs train that are not looked at. */
 void fake_session_runs_train(struct session *session, size_t count);
+void fake_session_runs_pause(struct session *session); /* the first of these */
 /* The run has thawed layer3 at epoch 2 and will thaw layer2 at epoch 9. */
 void fake_session_schedule(struct session *session, bool scheduled);
+/* The run has not told its layers yet. */
+void fake_session_hide_layers(struct session *session, bool hide);
 /* Steps begin behind the frozen part. */
 void fake_session_keep_features(struct session *session);
 /* The run has no validation images. */

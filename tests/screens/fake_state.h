@@ -53,6 +53,8 @@ struct session {
     size_t notes;
     enum session_subject subject;
     size_t training;
+    bool layers_untold;  /* by the shown run */
+    bool running_paused; /* the first of them */
     bool scheduled;
     struct session_run run[RUNS], listed[RUNS];
     struct fake_run_text run_text[RUNS];
@@ -68,6 +70,8 @@ struct session {
     bool stopping, break_proof, finish;
     struct session_confusion confusion[3 * FAKE_CLASSES];
     size_t confusion_row[FAKE_CLASSES + 1];
+    struct session_judged *judged;
+    char (*judged_path)[96];
     unsigned evaluations;
     bool reading;
     struct session_results results;

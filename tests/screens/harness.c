@@ -274,6 +274,12 @@ void harness_signal(struct harness *harness, int number)
     kill(harness->pid, number);
 }
 
+void harness_wipe(struct harness *harness)
+{
+    static const char wipe[] = "\033[m\033[2J\033[H";
+    vterm_input_write(harness->vterm, wipe, sizeof wipe - 1);
+}
+
 /* --- input --- */
 static VTermKey vterm_key(uint32_t key)
 {

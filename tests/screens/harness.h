@@ -28,6 +28,7 @@ void harness_wheel(struct harness *harness, bool up, int x, int y);
 void harness_drag(struct harness *harness, int x0, int y0, int x1, int y1);
 void harness_resize(struct harness *harness, int width, int height);
 void harness_signal(struct harness *harness, int number);
+void harness_wipe(struct harness *harness); /* clears what is seen, as another program would */
 
 /* Takes in output until the text is on the screen. */
 bool harness_sees(struct harness *harness, const char *text, double seconds);

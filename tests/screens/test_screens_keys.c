@@ -388,7 +388,7 @@ static void test_results(void **state)
     see("least accurate first");
     type("s");
     see("least precise first");
-    type("Tab j Enter");
+    type("Tab j m");
     see("are taken for");
 }
 

@@ -286,7 +286,7 @@ static void test_the_schedule_is_rows(void **state)
     see("thaw.epoch +");
     type("Enter 1 2 Space l a y e r 1 Enter u");
     miss("layer1");
-    type("G k Enter Space @ Space l r * 0 . 1 Enter");
+    type("G k Enter End Space @ Space l r * 0 . 1 Enter");
     see("thaw.epoch 8                       layer2 @ lr*0.1");
     type("u");
     miss("lr*0.1");

@@ -227,6 +227,29 @@ static void test_signals(void **state)
     harness_stop(harness);
 }
 
+/* Ctrl-Z and fg: all of the screen again, though nothing on it has changed, and the modes. */
+static void test_goes_on_after_a_stop(void **state)
+{
+    (void)state;
+    struct harness *harness = start(NULL, NULL, 80, 24);
+    harness_settle(harness);
+    char *before = harness_text(harness);
+    for (int stop = 0; stop < 2; stop++) {
+        harness_signal(harness, stop == 0 ? SIGTSTP : SIGSTOP);
+        harness_settle(harness);
+        harness_wipe(harness);
+        harness_signal(harness, SIGCONT);
+        harness_settle(harness);
+        char *after = harness_text(harness);
+        assert_string_equal(after, before);
+        free(after);
+    }
+    free(before);
+    harness_type(harness, "3");
+    harness_wait(harness, "Data");
+    harness_stop(harness);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_answers_at_once),
         cmocka_unit_test(test_frame_cap),
         cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_goes_on_after_a_stop),
     };
     return cmocka_run_group_tests_name("workbench", tests, NULL, NULL);
 }

@@ -28,6 +28,10 @@ void session_read_runs(struct session *session, bool trash) THAW_NONNULL;
 /* As they were read last, newest first; the first time those that have been read so far. Valid until the next read or
  * pump. */
 size_t session_runs(struct session *session, bool trash, const struct session_run **runs) THAW_NONNULL;
+/* Which of them pass a filter of query.h over run_columns.h, as `thaw runs` takes it, by their place in that list; there are
+ * `count` to be told. ERROR_USAGE: it is no filter, nothing is told. */
+bool session_match_runs(const struct session *session, bool trash, const char *filter, bool *matches, size_t count,
+                        struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 bool session_runs_left(const struct session *session, bool trash,
                        size_t *left) THAW_NONNULL; /* false: they are not being read for the first time */
 unsigned session_runs_news(const struct session *session, bool trash) THAW_NONNULL; /* another number: another list */

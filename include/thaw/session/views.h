@@ -89,13 +89,17 @@ bool session_replay(struct session *session, const char *run, double speed,
 void session_replay_speed(struct session *session, double speed) THAW_NONNULL; /* 0: paused */
 void session_replay_seek(struct session *session, int epoch) THAW_NONNULL;
 
-/* Runs that train on this machine and are not looked at, the newest first: as they stood when they were looked for, which a
- * session with engines does once, from its first pump on. Valid until called again. */
+/* Runs that train on this machine, or are paused, and are not looked at, the newest first. A session with engines looks for
+ * them at its first pump; one that has ended since is left out, but where the others stand is as it was then. Valid until
+ * called again. */
 struct session_running {
     char run[512], name[128]; /* directory; last part of it */
     int epoch, epochs;
+    bool paused;
 };
 size_t session_running(struct session *session, const struct session_running **running) THAW_NONNULL;
+/* Looks for them again: what takes an instant is known at once, else with a later pump. */
+void session_look_for_running(struct session *session) THAW_NONNULL;
 
 /* --- steering --- */
 /* Gives the shown run a command, as run/command.h parses it: "lr 0.002", "stop epoch". ERROR_USAGE: it is no command;
@@ -131,12 +135,18 @@ struct session_confusion {
     int truth, predicted;
     unsigned count; /* of images, at least 1 */
 };
+struct session_judged {
+    const char *path; /* of the image, whole; of one of many in a file with its number */
+    int truth, predicted;
+    double confidence; /* probability of the predicted class */
+};
 struct session_results {
     int classes;
     const char *const *class_name;
     const struct session_confusion *confusion; /* [row[classes]]: by truth, then by what it was taken for */
     const size_t *row;                         /* [classes + 1]: where those of a true class begin, and the last end */
     size_t images, correct;
+    const struct session_judged *judged; /* [images], the surest first */
     int epoch;
     bool best;        /* of the best evaluation, whose model is exported; else of the last one */
     unsigned version; /* as long as it is the same, all else is */
@@ -147,5 +157,10 @@ void session_results_of(struct session *session, bool best) THAW_NONNULL;
 const struct session_results *session_results(struct session *session) THAW_NONNULL;
 /* Others are being read behind the caller's back: session_pump tells when they are there. */
 bool session_results_pending(const struct session *session) THAW_NONNULL;
+
+/* An image of results, by its path: whole, at most 512 pixels a side, 8-bit RGB; caller frees *rgb with mem_free. One that is
+ * no file of its own is found in the chosen data. */
+bool session_picture(struct session *session, const char *path, int *width, int *height, uint8_t **rgb,
+                     struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 
 #endif

@@ -159,6 +159,28 @@ static size_t list_runs(bool trash, const struct session_run **list)
     return session_runs(session, trash, list);
 }
 
+/* Each image once, the surest first, as the confusions count them; and it can be looked at. */
+static void assert_judged(const struct session_results *results)
+{
+    struct error error = {0};
+    size_t correct = 0;
+    int width, height;
+    uint8_t *rgb;
+    for (size_t i = 0; i < results->images; i++) {
+        const struct session_judged *judged = &results->judged[i];
+        correct += judged->truth == judged->predicted;
+        assert_true(judged->confidence > 0 && judged->confidence <= 1);
+        assert_true(i == 0 || judged->confidence <= judged[-1].confidence);
+        assert_non_null(strstr(judged->path, results->class_name[judged->truth])); /* class folders */
+        must(session_picture(session, judged->path, &width, &height, &rgb, &error), &error);
+        assert_true(width > 0 && width <= 512 && height > 0 && height <= 512);
+        mem_free(rgb);
+    }
+    assert_int_equal(correct, results->correct);
+    assert_false(session_picture(session, "/nonexistent/image.png", &width, &height, &rgb, &error));
+    assert_non_null(strstr(error.text, "/nonexistent/image.png"));
+}
+
 static void a_run_trains_and_is_reopened(void **state)
 {
     (void)state;
@@ -183,6 +205,7 @@ static void a_run_trains_and_is_reopened(void **state)
     const struct session_results *results = session_results(session);
     assert_non_null(results);
     assert_int_equal(results->images, 20);
+    assert_judged(results);
     struct session_status live;
     session_status(session, &live);
     assert_true(results->best && results->epoch == live.best_epoch);
