@@ -20,7 +20,8 @@ static void progress(void *context, int done, int total)
 
 /* --- plain --- */
 
-static void tell_classes(const struct dataset *dataset)
+/* Weights where they are worth a column. */
+static void tell_classes(const struct dataset *dataset, const struct doctor_report *report)
 {
     int width = 5;
     for (int c = 0; c < dataset->classes; c++) {
@@ -29,12 +30,16 @@ static void tell_classes(const struct dataset *dataset)
     }
     width = width > 48 ? 48 : width;
     bool tests = dataset->images[DATASET_TEST].items > 0;
-    say("%-*s  %8s  %10s%s\n", width, "class", "training", "validation", tests ? "      test" : "");
+    bool weights = report->count[DOCTOR_IMBALANCE] > 0;
+    say("%-*s  %8s  %10s%s%s\n", width, "class", "training", "validation", tests ? "      test" : "",
+        weights ? "  weight" : "");
     for (int c = 0; c < dataset->classes; c++) {
         say("%-*s  %8zu  %10zu", width, dataset->class_name[c], dataset_class_count(dataset, DATASET_TRAIN, c),
             dataset_class_count(dataset, DATASET_VAL, c));
         if (tests)
             say("  %8zu", dataset_class_count(dataset, DATASET_TEST, c));
+        if (weights)
+            say("  %6.3g", (double)report->weight[c]);
         say("\n");
     }
 }
@@ -64,7 +69,7 @@ static void tell(const struct dataset *dataset, const struct doctor_report *repo
     say("%s: %d classes, %zu training and %zu validation images%s\n%s\n\n", dataset->path, dataset->classes,
         images[DATASET_TRAIN].items, images[DATASET_VAL].items,
         images[DATASET_VAL].items ? "" : " (no validation part)", dataset->layout);
-    tell_classes(dataset);
+    tell_classes(dataset, report);
     say("\n%zu images read in full, %dx%d to %dx%d pixels\n", report->images, report->width[0], report->height[0],
         report->width[1], report->height[1]);
     tell_findings(dataset, report);
@@ -72,14 +77,16 @@ static void tell(const struct dataset *dataset, const struct doctor_report *repo
 
 /* --- JSON --- */
 
-static json_t *classes_json(const struct dataset *dataset)
+static json_t *classes_json(const struct dataset *dataset, const struct doctor_report *report)
 {
     json_t *classes = json_array();
     for (int c = 0; c < dataset->classes; c++)
-        json_array_append_new(classes, json_pack("{s:o, s:I, s:I, s:I}", "name", text_to_json(dataset->class_name[c]),
-                                                 "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c),
-                                                 "val", (json_int_t)dataset_class_count(dataset, DATASET_VAL, c),
-                                                 "test", (json_int_t)dataset_class_count(dataset, DATASET_TEST, c)));
+        json_array_append_new(classes,
+                              json_pack("{s:o, s:I, s:I, s:I, s:f}", "name", text_to_json(dataset->class_name[c]),
+                                        "train", (json_int_t)dataset_class_count(dataset, DATASET_TRAIN, c), "val",
+                                        (json_int_t)dataset_class_count(dataset, DATASET_VAL, c), "test",
+                                        (json_int_t)dataset_class_count(dataset, DATASET_TEST, c), "weight",
+                                        (double)report->weight[c]));
     return classes;
 }
 
@@ -93,13 +100,14 @@ static void tell_json(const struct dataset *dataset, const struct doctor_report 
                                                   "text", text_to_json(report->finding[i].text)));
     for (enum doctor_kind kind = 0; kind < DOCTOR_KINDS; kind++)
         json_object_set_new(counts, doctor_kind_name(kind), json_integer((json_int_t)report->count[kind]));
-    app_json(json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o, s:o}", "path",
-        text_to_json(dataset->path), "layout", text_to_json(dataset->layout), "train",
-        (json_int_t)dataset->images[DATASET_TRAIN].items, "val", (json_int_t)dataset->images[DATASET_VAL].items, "test",
-        (json_int_t)dataset->images[DATASET_TEST].items, "own_validation", dataset->own_validation, "images_read",
-        (json_int_t)report->images, "width", report->width[0], report->width[1], "height", report->height[0],
-        report->height[1], "classes", classes_json(dataset), "counts", counts, "notes", notes, "findings", findings));
+    app_json(json_pack("{s:o, s:o, s:I, s:I, s:I, s:b, s:I, s:[i, i], s:[i, i], s:o, s:o, s:o, s:o}", "path",
+                       text_to_json(dataset->path), "layout", text_to_json(dataset->layout), "train",
+                       (json_int_t)dataset->images[DATASET_TRAIN].items, "val",
+                       (json_int_t)dataset->images[DATASET_VAL].items, "test",
+                       (json_int_t)dataset->images[DATASET_TEST].items, "own_validation", dataset->own_validation,
+                       "images_read", (json_int_t)report->images, "width", report->width[0], report->width[1], "height",
+                       report->height[0], report->height[1], "classes", classes_json(dataset, report), "counts", counts,
+                       "notes", notes, "findings", findings));
 }
 
 static int check(const char *path, const struct option_list *set, int threads, bool json)
@@ -152,6 +160,7 @@ const struct verb verb_data = {
     "  --threads N        decoding threads (0: all cores)\n"
     "  --json             one JSON object on stdout\n\n"
     "Told: how the data lie, what of it is not used, unreadable files, the same file in two parts, under two\n"
-    "classes or twice, empty classes, imbalance. Exit 3 where a training could not begin.\n",
+    "classes or twice, images that look the same, empty and tiny classes, imbalance with weights against it,\n"
+    "names of classes that may be one, odd sizes. Exit 3 where a training could not begin.\n",
     .run = data,
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detection.h"
 #include "layout.h"
 #include "listing.h"
 #include "parts.h"
@@ -103,42 +104,21 @@ static void add_classes(struct study *study, enum dataset_split split, struct tr
 
 /* --- folders that are no classes --- */
 
-/* What detection and segmentation data call their folders, as text_fold leaves it. */
-static const char *const no_classes[] = {
-    "images",
-    "image",
-    "imgs",
-    "img",
-    "jpegimages",
-    "labels",
-    "label",
-    "annotations",
-    "annotation",
-    "annots",
-    "masks",
-    "mask",
-    "xmls",
-    "xml",
-    "json",
-    "imagesets",
-    "groundtruth",
-    "gt",
-    "boxes",
-    "bboxes",
-    "metadata",
-    "meta",
-    "segmentationclass",
-    "segmentationobject",
-};
-
-static bool is_no_class(const char *name)
+/* Refuses images that are marked with boxes or masks, unless the user says that their folders are classes. */
+static bool check_detection(const struct study *study, struct tree_node *folder, struct error *error)
 {
-    char *folded = text_fold(name, TEXT_FOLD_LOOSE);
-    bool found = false;
-    for (size_t i = 0; !found && i < THAW_LENGTH(no_classes); i++)
-        found = strcmp(folded, no_classes[i]) == 0;
-    mem_free(folded);
-    return found;
+    bool asked = study->site->request->layout == DATASET_FOLDERS;
+    char *signs = asked ? NULL : detection_signs(study->site->tree, folder);
+    if (!signs)
+        return true;
+    char *path = name_of(study, folder);
+    error_set(error, ERROR_DATA,
+              "%s: %s: detection or segmentation data (YOLO, VOC, COCO), whose boxes and masks are not learned here; "
+              "images for classes belong in %s/CLASS/; data.layout = folders, if folders are classes all the same",
+              path, signs, path);
+    mem_free(path);
+    mem_free(signs);
+    return false;
 }
 
 /* Whether all folders in a folder are called like those of data that are laid out otherwise. */
@@ -151,7 +131,7 @@ static bool check_classes(const struct study *study, struct tree_node *folder, s
         const struct tree_node *node = &folder->child[i];
         if (node->kind != TREE_FOLDER)
             continue;
-        others += !is_no_class(node->name);
+        others += !detection_word(node->name);
         if (!names[0] || !names[1])
             names[names[0] != NULL] = node->name;
     }
@@ -462,7 +442,7 @@ static bool is_flat(const struct study *study, struct tree_node *part)
 {
     struct tree_node *only = only_folder(study->site->tree, part);
     return tree_count(study->site->tree, part).folders == 0 ||
-           (only && is_no_class(only->name) && tree_count(study->site->tree, only).folders == 0);
+           (only && detection_word(only->name) && tree_count(study->site->tree, only).folders == 0);
 }
 
 static void leave_out(struct study *study, enum dataset_split split)
@@ -485,7 +465,7 @@ static bool study_part(struct study *study, enum dataset_split split, struct err
         return true;
     }
     struct tree_node *inner = unwrap(study->site->tree, part, 2);
-    if (!check_classes(study, inner, error))
+    if (!check_detection(study, inner, error) || !check_classes(study, inner, error))
         return false;
     add_classes(study, split, inner);
     return true;
@@ -504,10 +484,10 @@ static bool study_folder(struct study *study, struct error *error)
     const struct tree *tree = study->site->tree;
     bool parts = false, forced = study->site->request->layout == DATASET_FOLDERS;
     struct tree_node *at = study->site->at;
-    if (!find_parts(study, at, &parts, error))
+    if (!check_detection(study, at, error) || !find_parts(study, at, &parts, error))
         return false;
     struct tree_node *inner = parts ? at : unwrap(tree, at, 1);
-    if (inner != at && !find_parts(study, inner, &parts, error))
+    if (inner != at && (!check_detection(study, inner, error) || !find_parts(study, inner, &parts, error)))
         return false;
     at = study->at = inner;
     struct tree_counts counts = tree_count(tree, at);
@@ -635,7 +615,7 @@ bool layout_folders_plausible(const struct layout_site *site, bool *parts)
         bool holds = holds_images(site->tree, study.ground[g].folder, 0);
         bool number = name[strspn(name, "0123456789")] == '\0';
         others +=
-            holds && g > 0 && !is_no_class(name) && (number || !differ_in_digits(name, study.ground[0].class_name));
+            holds && g > 0 && !detection_word(name) && (number || !differ_in_digits(name, study.ground[0].class_name));
     }
     *parts = study.part[DATASET_TRAIN] || study.part[DATASET_VAL] || study.part[DATASET_TEST];
     mem_free(study.ground);

@@ -79,6 +79,71 @@ static void test_forms(void **state)
     }
 }
 
+/* Images beside their boxes or masks, among other things, and what is like them but is not. */
+static const struct marked {
+    const char *files, *name, *text; /* one file more; NULL: none */
+    const char *counts, *says;       /* as of forms */
+} marked[] = {
+#define BOXES "0 0.5 0.5 0.2 0.1\n12 0.1 0.25 1 0.5\n"
+#define XML   "<annotation><size/><object><bndbox/></object></annotation>"
+#define COCO  "{\"images\": [{\"file_name\": \"000.ppm\"}], \"annotations\": [{\"bbox\": [1, 1, 2, 2]}], "
+    /* by their names, whatever else lies there */
+    {"images*2 labels previews*2", "data.yaml", "nc: 2\n", NULL, "images and labels lie beside each other: detection"},
+    {"train/images*2 train/labels train/previews*2 valid/images*2 valid/labels", NULL, NULL, NULL, "YOLO"},
+    {"images/train*2 labels/train runs/detect*2 demo*1", "README.txt", "boxes\n", NULL, "images and labels"},
+    {"images*2 masks*2 samples*2", NULL, NULL, NULL, "images and masks lie beside each other"},
+    {"train*2 train_labels*2 other*2", NULL, NULL, NULL, "train and train_labels lie beside each other"},
+    {"JPEGImages*2 Annotations SegmentationClass*2 thumbs*2", NULL, NULL, NULL, "JPEGImages and Annotations"},
+    /* by what stands in their files */
+    {"photos*2 yolo previews*2", "yolo/001.txt", BOXES, NULL, "yolo/001.txt marks what is in an image of its name"},
+    {"photos/a*2 photos/b*1 yolo/b previews*2", "yolo/b/000.txt", BOXES, NULL, "marks what is in an image"},
+    {"photos*2 voc previews*2", "voc/000.xml", XML, NULL, "voc/000.xml marks"},
+    {"obj_data*2 obj_more*2", "obj_more/000.txt", BOXES, NULL, "obj_more/000.txt marks"},
+    {"train*2 valid*2", "train/_annotations.coco.json", COCO "1: 1}", NULL, "train/_annotations.coco.json lists boxes"},
+    {"train2017*2 val2017*2 notes", "notes/instances_val.json", COCO "1: 1}", NULL, "notes/instances_val.json lists"},
+    {"pictures*2 previews*2", "coco.json", COCO "1: 1}", NULL, "coco.json lists boxes in images: detection"},
+    {".*2", "000.txt", BOXES, NULL, "000.txt marks what is in an image of its name"},
+    /* classes */
+    {"cat*2 dog*2", "boxes.json", COCO "\"categories\": [{\"name\": \"cat\"}, {\"name\": \"dog\"}]}",
+     "cat 2/0/0 dog 2/0/0", NULL},
+    {"cat*2 dog*2", "images.json", "{\"images\": [{\"file_name\": \"cat/000.ppm\"}], \"annotations\": []}",
+     "cat 2/0/0 dog 2/0/0", NULL},
+    {"cat*2 dog*2", "cat/notes.txt", BOXES, "cat 2/0/0 dog 2/0/0", NULL}, /* of no image's name */
+    {"cat*2 dog*2", "cat/000.txt", "3 cats, 1 of them black\n", "cat 2/0/0 dog 2/0/0", NULL},
+    {"labels*2 boxes*2 tins*2", NULL, NULL, "boxes 2/0/0 labels 2/0/0 tins 2/0/0", NULL},
+};
+
+static void test_detection(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < THAW_LENGTH(marked); i++) {
+        const struct marked *form = &marked[i];
+        char *folder = new_folder();
+        make_files(folder, form->files);
+        if (form->name)
+            put_file(folder, form->name, form->text, strlen(form->text));
+        struct dataset_request request = {.path = folder};
+        if (form->counts)
+            expect_counts(&request, form->files, form->counts, form->says);
+        else
+            expect_refusal(&request, form->files, ERROR_DATA, form->says);
+        remove_folder(folder);
+        mem_free(folder);
+    }
+}
+
+/* The sentence says how to have the folders as classes. */
+static void test_detection_as_classes(void **state)
+{
+    const char *folder = *state;
+    make_files(folder, "cat*2 dog*2");
+    put_file(folder, "cat/000.txt", BOXES, strlen(BOXES));
+    struct dataset_request request = {.path = folder};
+    expect_refusal(&request, "boxes", ERROR_DATA, "data.layout = folders");
+    request.layout = DATASET_FOLDERS;
+    expect_counts(&request, "asked for", "cat 2/0/0 dog 2/0/0", "class folders");
+}
+
 /* Letters in both cases are classes of their own where one part has both. */
 static void test_case_may_matter(void **state)
 {
@@ -263,6 +328,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_detection),
+        TEST(test_detection_as_classes),
         TEST(test_case_may_matter),
         TEST(test_layout_is_asked_for),
         TEST(test_test_part),
