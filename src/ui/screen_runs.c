@@ -108,7 +108,7 @@ static void arrange(void *state, struct ui *ui)
     bool *matches = mem_array(runs->count + 1, sizeof *matches);
     runs->table.fault[0] = '\0';
     if (!session_match_runs(ui->session, runs->trash, runs->table.filter.text, matches, runs->count, &error))
-        snprintf(runs->table.fault, sizeof runs->table.fault, "%s", error.text);
+        snprintf(runs->table.fault, sizeof runs->table.fault, "%.150s", error.text);
     for (size_t i = 0; i < runs->count && !runs->table.fault[0]; i++)
         runs->run[i].passes = matches[i];
     mem_free(matches);

@@ -29,7 +29,8 @@ static void every_row_is_complete(void **state)
         "clip",         "mul",          "affine",
         "layer norm",   "slice",        "shuffle",
         "pad",          "quick gelu",   "attention",
-        "tokens",       "position",
+        "tokens",       "position",     "window attention",
+        "gelu tanh",
     };
     for (int kind = 0; kind < OP_KINDS; kind++) {
         const struct op_def *op = op_get((enum op_kind)kind);
