@@ -161,7 +161,7 @@ static const struct refusal refusals[] = {
     {3, "only one class has images (c)", {"data", "check", "@hollow"}},
     {3, "only one class has images (c)", {"train", "@hollow.ini", "--runs", "@refused"}},
     {3, "called Cat in the validation images and cat in the training", {"data", "check", "@near"}},
-    {3, "images and labels, are no classes", {"eval", "--model", "resnet20", "--data", "@boxes"}},
+    {3, "images and labels lie beside each other: detection", {"eval", "--model", "resnet20", "--data", "@boxes"}},
     {2, "--set train.lr=1: settings of [data]", {"data", "check", "@good", "--set", "train.lr=1"}},
     {2, "not one of auto", {"data", "check", "@good", "--set", "data.layout=heap"}},
     {2, "--split takes train, val, test or all", {"eval", "--model", "resnet20", "--data", "@good", "--split", "x"}},
