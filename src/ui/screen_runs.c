@@ -444,8 +444,7 @@ static void back(const struct command_call *call)
 
 static const struct command commands[] = {
     {"open", "Enter", "reopen", "reopen the run, or attach where it trains", .run = reopen},
-    {"filter", "/", "filter", "show runs with words, -word, best>90, epochs<9", .run = filter,
-     .argument = ARGUMENT_TEXT},
+    {"filter", "/", "filter", "runs with words, -word, best>90, epochs<9", .run = filter, .argument = ARGUMENT_TEXT},
     {"sort", "s", "sort", "sort by the next column, or by one named", .run = sort, .argument = ARGUMENT_TEXT},
     {"resume", "c", "go on", "go on with a run that ended or broke off", .run = runs_resume},
     {"fork", "f", "fork", "begin a new run at one of its checkpoints", .run = runs_fork},
