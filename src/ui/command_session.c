@@ -90,7 +90,10 @@ static void set(const struct command_call *call)
 {
     struct ui *ui = call->ui;
     struct error error;
-    if (!undo_set(ui->undo, ui->session, call->argument, &error))
+    bool good = undo_set(ui->undo, ui->session, call->argument, &error);
+    if (!good && strncmp(error.text, call->argument, strlen(call->argument)) == 0)
+        ui_say(ui, UI_ERROR, "%s", error.text); /* what was typed keeps its letters */
+    else if (!good)
         ui_fail(ui, &error);
     else
         ui_say(ui, UI_GOOD, "%s%s", call->argument, ui_training(ui) ? " for the next run" : "");
@@ -163,16 +166,11 @@ static bool is_crowded(struct ui *ui)
     return trains_beside(ui, &beside);
 }
 
-static void start(const struct command_call *call)
+static void start_judged(void *context, struct ui *ui)
 {
-    struct ui *ui = call->ui;
     struct beside beside;
     char question[320];
-    if (session_opening(ui->session)) {
-        ui->starts = true;
-        ui_say_while(ui, is_opening, UI_INFO, "Training starts as soon as all is open");
-        return;
-    }
+    (void)context;
     session_look_for_running(ui->session);
     if (!trains_beside(ui, &beside)) {
         start_now(NULL, ui);
@@ -185,6 +183,28 @@ static void start(const struct command_call *call)
                              "same?",
              beside.name);
     ui_confirm_while(ui, is_crowded, "The other run has ended meanwhile: r starts this one", question, start_now, NULL);
+}
+
+static bool is_unjudged(struct ui *ui)
+{
+    const struct session_data *data = session_data(ui->session);
+    return data != NULL && data->val == 0 && session_chosen_model(ui->session) >= 0;
+}
+
+static void start(const struct command_call *call)
+{
+    struct ui *ui = call->ui;
+    if (session_opening(ui->session)) {
+        ui->starts = true;
+        ui_say_while(ui, is_opening, UI_INFO, "Training starts as soon as all is open");
+    } else if (is_unjudged(ui)) {
+        ui_confirm_while(ui, is_unjudged, "There are validation images now: r starts the run",
+                         "The data has no validation images: nothing would be judged, and no epoch is the best. :set "
+                         "data.val=0.2 keeps a fifth of the images for that. Start all the same?",
+                         start_judged, NULL);
+    } else {
+        start_judged(NULL, ui);
+    }
 }
 
 /* --- runs to look at --- */

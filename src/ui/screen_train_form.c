@@ -19,7 +19,7 @@ struct fill {
 };
 
 /* How well a setting's name answers the filter: it is the word, begins with it, has it; 3: only what is said of it has. Of
- * several words the worst. */
+ * several words the worst. A thaw has no name of its own: "epoch" is rather meant to be train.epochs. */
 static int rank(const char *filter, const char *key)
 {
     const char *dot = strchr(key, '.'), *name[2] = {key, dot ? dot + 1 : key};
@@ -30,7 +30,8 @@ static int rank(const char *filter, const char *key)
         char word[128];
         snprintf(word, sizeof word, "%.*s", (int)length, filter);
         for (int i = 0; i < 2; i++) {
-            int now = strcasecmp(name[i], word) == 0            ? 0
+            bool own = i == 0 || strncmp(key, "thaw.", 5) != 0;
+            int now = own && strcasecmp(name[i], word) == 0     ? 0
                       : strncasecmp(name[i], word, length) == 0 ? 1
                       : filter_match(word, name[i])             ? 2
                                                                 : 3;
@@ -204,7 +205,11 @@ static bool draw_ready(struct ui *ui, struct canvas *canvas, struct rect area)
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0, "none chosen: press %s",
                       component_key(ui, "models", key));
     canvas_text(canvas, x, ++y, w, THEME_DIM, 0, "data");
-    if (data != NULL)
+    if (data != NULL && data->val == 0)
+        canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_WARNING, 0,
+                      "%s: %zu images, none for validation: data.val = 0.2 keeps some", component_leaf(data->path),
+                      data->train);
+    else if (data != NULL)
         canvas_format(canvas, x + LABEL, y, w - LABEL, THEME_TEXT, 0,
                       "%s: %d classes, %zu training and %zu validation images", component_leaf(data->path),
                       data->classes, data->train, data->val);

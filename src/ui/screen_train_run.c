@@ -143,7 +143,10 @@ static void draw_scores(const struct session_status *status, struct canvas *canv
                      status->val_judged_most);
         x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_VAL, text);
     } else if (status->step > 0) {
-        x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_DIM, "none yet");
+        x = put_field(canvas, x, y, end, wide ? "validation" : "val", THEME_DIM,
+                      status->val_images > 0 && live ? "none yet"
+                      : status->val_images > 0       ? "none"
+                                                     : "no images");
     }
     if (status->best_accuracy >= 0)
         put_best(status, canvas, (struct rect){x, y, end - x, 1}, wide ? "best validation" : "best");

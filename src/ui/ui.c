@@ -537,8 +537,12 @@ static void draw_small(struct ui *ui)
         if (status.val_accuracy >= 0)
             canvas_format(canvas, 0, y++, canvas->width, THEME_VAL, 0, "accuracy %.1f%%", status.val_accuracy * 100);
     }
-    canvas_format(canvas, 0, y, canvas->width, THEME_WARNING, 0, "%d x %d: thaw needs %d x %d", canvas->width,
-                  canvas->height, LAYOUT_MIN_WIDTH, LAYOUT_MIN_HEIGHT);
+    char text[64];
+    int length = snprintf(text, sizeof text, "%d x %d: thaw needs %d x %d", canvas->width, canvas->height,
+                          LAYOUT_MIN_WIDTH, LAYOUT_MIN_HEIGHT);
+    if (length > canvas->width)
+        snprintf(text, sizeof text, "needs %d x %d", LAYOUT_MIN_WIDTH, LAYOUT_MIN_HEIGHT);
+    canvas_text(canvas, 0, y, canvas->width, THEME_WARNING, 0, text);
 }
 
 void ui_draw(struct ui *ui)

@@ -375,6 +375,7 @@ void fake_session_keep_features(struct session *session)
 void fake_session_no_validation(struct session *session)
 {
     session->status.val_images = 0;
+    session->no_validation = true;
     memset(&session->results, 0, sizeof session->results);
 }
 

@@ -358,6 +358,7 @@ const struct session_data *session_data(const struct session *session)
                                        .layout = "class folders below train/ and val/",
                                        .note = note,
                                        .notes = THAW_LENGTH(note)};
+    data.val = session->no_validation ? 0 : 498;
     return session->has_data ? &data : NULL;
 }
 

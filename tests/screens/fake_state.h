@@ -38,7 +38,7 @@ struct session {
     size_t layers;
     unsigned undo[UNDO_MAX][FAKE_LAYERS_MAX];
     int undos;
-    bool has_data;
+    bool has_data, no_validation;
     char data_path[256];
     struct session_setting setting[SETTINGS + THAWS + 1]; /* behind the settings the schedule, and what adds to it */
     int thaws;

@@ -162,7 +162,52 @@ static void test_results_say_where_the_model_is(void **state)
     miss("exported:");
 }
 
+/* --- without validation images --- */
+
+static void test_no_validation_is_told_before_it_trains(void **state)
+{
+    (void)state;
+    type("Enter 3 Enter");
+    fake_session_no_validation(stage.session);
+    type("4");
+    see("93 images, none for validation: data.val = 0.2 keeps some");
+    type("r");
+    see("The data has no validation images");
+    type("n r y");
+    see("Training starts");
+    fake_session_no_validation(stage.session);
+    stage_train(&stage, 5);
+    see("no images");
+    miss("none yet");
+}
+
+/* --- small things --- */
+
+static void test_what_was_typed_keeps_its_letters(void **state)
+{
+    (void)state;
+    type(": s e t Space t r a i n x Enter");
+    see("trainx: ");
+    miss("Trainx");
+}
+
+static void test_too_small_says_what_it_needs(void **state)
+{
+    (void)state;
+    ui_resize(stage.ui, 15, 4);
+    see("needs 60 x 15");
+    ui_resize(stage.ui, 40, 12);
+    see("40 x 12: thaw needs 60 x 15");
+}
+
 /* --- filters --- */
+
+static void test_epoch_is_rather_train_epochs(void **state)
+{
+    (void)state;
+    type("Enter 3 Enter 4 / e p o c h Enter Enter 1 5 0 Enter");
+    assert_string_equal(setting_now(0), "150");
+}
 
 static void test_runs_are_filtered_as_the_shell_does(void **state)
 {
@@ -182,11 +227,13 @@ static void test_runs_are_filtered_as_the_shell_does(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STAGE(test_typing_replaces_what_was_offered),      WITH_STAGE(test_a_command_s_beginning_is_typed_on),
-        WITH_STAGE(test_a_paused_run_is_called_paused),         WITH_STAGE(test_a_run_that_has_ended_is_not_told_of),
-        WITH_STAGE(test_the_shown_run_paused_is_called_paused), WITH_STAGE(test_a_thaw_waits_for_the_layers),
-        WITH_STAGE(test_a_replay_goes_back_from_its_end),       WITH_STAGE(test_the_wrong_images_are_seen),
-        WITH_STAGE(test_results_say_where_the_model_is),        WITH_STAGE(test_runs_are_filtered_as_the_shell_does),
+        WITH_STAGE(test_typing_replaces_what_was_offered),       WITH_STAGE(test_a_command_s_beginning_is_typed_on),
+        WITH_STAGE(test_a_paused_run_is_called_paused),          WITH_STAGE(test_a_run_that_has_ended_is_not_told_of),
+        WITH_STAGE(test_the_shown_run_paused_is_called_paused),  WITH_STAGE(test_a_thaw_waits_for_the_layers),
+        WITH_STAGE(test_a_replay_goes_back_from_its_end),        WITH_STAGE(test_the_wrong_images_are_seen),
+        WITH_STAGE(test_results_say_where_the_model_is),         WITH_STAGE(test_runs_are_filtered_as_the_shell_does),
+        WITH_STAGE(test_no_validation_is_told_before_it_trains), WITH_STAGE(test_what_was_typed_keeps_its_letters),
+        WITH_STAGE(test_too_small_says_what_it_needs),           WITH_STAGE(test_epoch_is_rather_train_epochs),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);
