@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "session_private.h"
 #include "thaw/base/file.h"
@@ -108,16 +109,26 @@ static bool take_settings(struct experiment *experiment, char *path, struct erro
     return true;
 }
 
+/* However it is written: from here or from the root on. */
+static bool is_same_place(const char *a, const char *b)
+{
+    char *one = path_expand(a), *other = path_expand(b);
+    struct stat first, second;
+    bool same = strcmp(one, other) == 0 || (stat(one, &first) == 0 && stat(other, &second) == 0 &&
+                                            first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+    mem_free(one);
+    mem_free(other);
+    return same;
+}
+
 /* How other data lie is not how these do. */
 static void forget_layout(struct experiment *experiment, const char *path)
 {
-    char *full = path_expand(path);
-    if (strcmp(full, experiment->data.path) != 0) {
-        experiment->data.layout = DATASET_AUTO;
-        experiment->data.columns[0] = '\0';
-        experiment->data.pattern[0] = '\0';
-    }
-    mem_free(full);
+    if (is_same_place(path, experiment->data.path))
+        return;
+    experiment->data.layout = DATASET_AUTO;
+    experiment->data.columns[0] = '\0';
+    experiment->data.pattern[0] = '\0';
 }
 
 static bool choose_with_settings(struct session *session, const char *text, struct error *error)
@@ -140,7 +151,7 @@ bool session_choose_data(struct session *session, const char *path, struct error
         return false;
     char *before = session->draft->dataset ? mem_string(session->draft->dataset->path) : NULL;
     bool chosen = choose_with_settings(session, path, error) && fit_head(session, error);
-    if (chosen && before && strcmp(before, session->draft->dataset->path) != 0)
+    if (chosen && before && !is_same_place(before, session->draft->dataset->path))
         experiment_data_changed(session, before);
     if (chosen)
         data_remember(session);

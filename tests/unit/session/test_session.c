@@ -698,6 +698,10 @@ static void a_name_goes_with_its_data(void **state)
     must(session_load_experiment(session, path, &error), &error);
     must(session_choose_data(session, indian, &error), &error);
     assert_string_equal(setting_of("run.name")->value, "indian-transfer");
+    char *same = mem_format("%s/./indian", samples);
+    must(session_choose_data(session, same, &error), &error);
+    assert_string_equal(setting_of("run.name")->value, "indian-transfer");
+    mem_free(same);
     while (session_take_notice(session, &notice))
         continue;
     must(undo_set(undo, session, own, &error), &error);
