@@ -107,6 +107,9 @@ static bool check_same_run(const struct trainer *trainer, const struct checkpoin
     if (saved->thaws_done > trainer->experiment.thaws)
         return error_set(error, ERROR_USAGE, "%s: %d of its [thaw] lines are done, and its experiment.ini has %d", path,
                          saved->thaws_done, trainer->experiment.thaws);
+    if (trainer->extended > 0 && trainer->extended < saved->epoch && saved->batch == 0)
+        return error_set(error, ERROR_USAGE, "%s: it has trained %d epochs, so it cannot end behind epoch %d", path,
+                         saved->epoch - 1, trainer->extended);
     if (trainer->extended > 0 && trainer->extended < saved->epoch)
         return error_set(error, ERROR_USAGE, "%s: it is in epoch %d, so it cannot end behind epoch %d", path,
                          saved->epoch, trainer->extended);

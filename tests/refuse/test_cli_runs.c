@@ -152,6 +152,8 @@ static void answers_what_is_meant(void **state)
     cli_expect_text(EXPECT(2, "train", "@short.ini", "--threads", "many"), NULL, "--threads takes a whole number");
     cli_expect_text(EXPECT(0, "resume", "last", "--runs", "@meant", "--epochs", "2", "--threads", "1"), "finished",
                     NULL);
+    cli_expect_text(EXPECT(2, "resume", "last", "--runs", "@meant", "--epochs", "1"), NULL,
+                    "it has trained 2 epochs, so it cannot end behind epoch 1");
     char far[700];
     memset(far, 'a', sizeof far - 1);
     far[0] = '/';
