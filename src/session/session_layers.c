@@ -6,43 +6,34 @@
 
 #include "session_private.h"
 #include "thaw/base/mem.h"
+#include "thaw/train/layer_rows.h"
 
 _Static_assert(SESSION_WEIGHTS == (int)FREEZE_WEIGHTS && SESSION_AFFINE == (int)FREEZE_AFFINE &&
                    SESSION_STATISTICS == (int)FREEZE_STATISTICS && SESSION_DROPOUT == (int)FREEZE_DROPOUT,
                "marks pass through unchanged");
 
-static void kind_text(char *text, size_t room, const struct graph_node *node, const struct shape4 *in)
+struct session_layer layers_row(const struct event_layer *layer, int stage)
 {
-    const struct op_attrs *attrs = &node->attrs;
-    if (node->kind == OP_CONV) {
-        const char *name = attrs->groups > 1 && attrs->groups == in->c ? "depthwise" : "conv";
-        int used = snprintf(text, room, "%s %dx%d", name, attrs->kernel_h, attrs->kernel_w);
-        if (attrs->stride_h > 1 && used > 0 && (size_t)used < room)
-            snprintf(text + used, room - (size_t)used, " /%d", attrs->stride_h);
-    } else if (node->kind == OP_BATCH_NORM) {
-        snprintf(text, room, "batch norm");
-    } else {
-        snprintf(text, room, "%s", op_get(node->kind)->name);
-    }
+    struct session_layer row = {.stage = stage,
+                                .in_head = layer->head,
+                                .params = layer->params,
+                                .macs = layer->macs,
+                                .activation_bytes = layer->activation_bytes,
+                                .update_ratio = -1};
+    snprintf(row.name, sizeof row.name, "%s", layer->name);
+    snprintf(row.kind, sizeof row.kind, "%s", layer->kind);
+    snprintf(row.shape, sizeof row.shape, "%s", layer->shape);
+    return row;
 }
 
-static void add_node(struct session *session, int index)
+void layers_add_to_stage(struct session_layer *stage, const struct session_layer *row, int inside)
 {
-    const struct graph *graph = session->draft->graph;
-    const struct graph_node *node = &graph->node[index];
-    session->draft->layer_node[session->draft->layers] = index;
-    struct session_layer *row = &session->draft->layer[session->draft->layers++];
-    *row = (struct session_layer){.stage = node->stage, .in_head = index > graph->trunk, .update_ratio = -1};
-    snprintf(row->name, sizeof row->name, "%s", node->name);
-    kind_text(row->kind, sizeof row->kind, node, &graph->node[node->input[0]].shape);
-    snprintf(row->shape, sizeof row->shape, "%dx%dx%d", node->shape.h, node->shape.w, node->shape.c);
-    for (int i = 0; i < node->params; i++) {
-        const struct graph_param *param = &graph->param[node->first_param + i];
-        if (param->role != OP_ROLE_STATISTICS && param->role != OP_ROLE_CONSTANT)
-            row->params += (double)param->count;
-    }
-    row->macs = graph_node_cost(graph, index, 1).macs;
-    row->activation_bytes = graph_node_cost(graph, index, 1).out_bytes;
+    stage->params += row->params;
+    stage->macs += row->macs;
+    stage->activation_bytes += row->activation_bytes;
+    stage->in_head = row->in_head;
+    snprintf(stage->shape, sizeof stage->shape, "%s", row->shape);
+    snprintf(stage->kind, sizeof stage->kind, inside == 1 ? "%d layer" : "%d layers", inside);
 }
 
 static void add_stage(struct session *session, int index)
@@ -55,23 +46,17 @@ static void add_stage(struct session *session, int index)
     struct session_layer row = {.stage = index, .is_stage = true, .update_ratio = -1};
     snprintf(row.name, sizeof row.name, "%s", stage->name);
     for (int node = stage->first_node; node < stage->first_node + stage->nodes; node++) {
-        struct op_cost cost = graph_node_cost(graph, node, 1);
-        row.macs += cost.macs;
-        row.activation_bytes += cost.out_bytes;
-        row.in_head = node > graph->trunk;
-        snprintf(row.shape, sizeof row.shape, "%dx%dx%d", graph->node[node].shape.h, graph->node[node].shape.w,
-                 graph->node[node].shape.c);
         if (!freeze_marks(graph, node))
             continue;
-        add_node(session, node);
-        row.params += session->draft->layer[session->draft->layers - 1].params;
-        inside++;
+        struct event_layer layer = layer_rows_row(graph, node);
+        session->draft->layer_node[session->draft->layers] = node;
+        session->draft->layer[session->draft->layers] = layers_row(&layer, index);
+        layers_add_to_stage(&row, &session->draft->layer[session->draft->layers++], ++inside);
     }
     if (!inside) { /* nothing to freeze in it: no row */
         session->draft->layers = at;
         return;
     }
-    snprintf(row.kind, sizeof row.kind, inside == 1 ? "%d layer" : "%d layers", inside);
     session->draft->layer[at] = row;
 }
 

@@ -30,16 +30,7 @@ static void add_layer(struct view *view, int index)
 {
     const struct event_layer *layer = &view->story.layer[index];
     view->layer_row[view->layers] = index;
-    struct session_layer *row = &view->layer[view->layers++];
-    *row = (struct session_layer){.stage = view->stages - 1,
-                                  .in_head = layer->head,
-                                  .params = layer->params,
-                                  .macs = layer->macs,
-                                  .activation_bytes = layer->activation_bytes,
-                                  .update_ratio = -1};
-    snprintf(row->name, sizeof row->name, "%s", layer->name);
-    snprintf(row->kind, sizeof row->kind, "%s", layer->kind);
-    snprintf(row->shape, sizeof row->shape, "%s", layer->shape);
+    view->layer[view->layers++] = layers_row(layer, view->stages - 1);
 }
 
 static void sum_stages(struct view *view)
@@ -55,13 +46,7 @@ static void sum_stages(struct view *view)
         }
         if (!stage)
             continue;
-        stage->params += row->params;
-        stage->macs += row->macs;
-        stage->activation_bytes += row->activation_bytes;
-        stage->in_head = row->in_head;
-        snprintf(stage->shape, sizeof stage->shape, "%s", row->shape);
-        inside++;
-        snprintf(stage->kind, sizeof stage->kind, inside == 1 ? "%d layer" : "%d layers", inside);
+        layers_add_to_stage(stage, row, ++inside);
     }
 }
 

@@ -64,8 +64,10 @@ struct view {
 };
 
 /* session_layers.c, for both kinds of rows */
-struct view *view_subject(const struct session *session);            /* whose layers are told; NULL: the next run's */
-struct session_layer *layers_begin_stage(struct session_layer *row); /* without marks; returns it */
+struct view *view_subject(const struct session *session); /* whose layers are told; NULL: the next run's */
+struct session_layer layers_row(const struct event_layer *layer, int stage);                        /* without marks */
+void layers_add_to_stage(struct session_layer *stage, const struct session_layer *row, int inside); /* so many by now */
+struct session_layer *layers_begin_stage(struct session_layer *row);               /* without marks; returns it */
 void layers_fill_marks(struct session_layer *row, unsigned marks, unsigned fixed); /* enum freeze_mark bits */
 void layers_join_stage(struct session_layer *stage, const struct session_layer *row);
 

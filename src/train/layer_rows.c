@@ -24,20 +24,21 @@ static void kind_text(char *text, size_t room, const struct graph_node *node, co
     }
 }
 
-static void describe(struct event_layer *row, const struct graph *graph, int index)
+struct event_layer layer_rows_row(const struct graph *graph, int index)
 {
     const struct graph_node *node = &graph->node[index];
     struct op_cost cost = graph_node_cost(graph, index, 1);
-    *row = (struct event_layer){.head = index > graph->trunk, .macs = cost.macs, .activation_bytes = cost.out_bytes};
-    snprintf(row->name, sizeof row->name, "%s", node->name);
+    struct event_layer row = {.head = index > graph->trunk, .macs = cost.macs, .activation_bytes = cost.out_bytes};
+    snprintf(row.name, sizeof row.name, "%s", node->name);
     if (node->stage >= 0)
-        snprintf(row->stage, sizeof row->stage, "%s", graph->stage[node->stage].name);
-    kind_text(row->kind, sizeof row->kind, node, &graph->node[node->input[0]].shape);
-    snprintf(row->shape, sizeof row->shape, "%dx%dx%d", node->shape.h, node->shape.w, node->shape.c);
+        snprintf(row.stage, sizeof row.stage, "%s", graph->stage[node->stage].name);
+    kind_text(row.kind, sizeof row.kind, node, &graph->node[node->input[0]].shape);
+    snprintf(row.shape, sizeof row.shape, "%dx%dx%d", node->shape.h, node->shape.w, node->shape.c);
     for (int p = node->first_param; p < node->first_param + node->params; p++)
         if (graph->param[p].role != OP_ROLE_STATISTICS && graph->param[p].role != OP_ROLE_CONSTANT)
-            row->params += (double)graph->param[p].count;
-    row->marks = (int)freeze_marks(graph, index);
+            row.params += (double)graph->param[p].count;
+    row.marks = (int)freeze_marks(graph, index);
+    return row;
 }
 
 int *layer_rows_nodes(const struct graph *graph, int *count)
@@ -55,7 +56,7 @@ struct event_layer *layer_rows(const struct graph *graph, int *count)
     int *nodes = layer_rows_nodes(graph, count);
     struct event_layer *rows = mem_array((size_t)*count, sizeof *rows);
     for (int i = 0; i < *count; i++)
-        describe(&rows[i], graph, nodes[i]);
+        rows[i] = layer_rows_row(graph, nodes[i]);
     mem_free(nodes);
     return rows;
 }

@@ -6,6 +6,8 @@
 #include "thaw/network/freeze.h"
 #include "thaw/run/event.h"
 
+/* The row of one node. */
+struct event_layer layer_rows_row(const struct graph *graph, int node) THAW_NONNULL;
 /* The rows; the caller frees them. */
 struct event_layer *layer_rows(const struct graph *graph, int *count) THAW_NONNULL;
 /* The node of each row; the caller frees them. */

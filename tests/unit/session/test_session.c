@@ -181,6 +181,31 @@ static void assert_judged(const struct session_results *results)
     assert_non_null(strstr(error.text, "/nonexistent/image.png"));
 }
 
+static struct session_layer *copy_layers(size_t *count)
+{
+    const struct session_layer *layers;
+    *count = session_layers(session, &layers);
+    struct session_layer *copy = mem_array(*count + 1, sizeof *copy);
+    memcpy(copy, layers, *count * sizeof *copy);
+    return copy;
+}
+
+/* A run tells its layers as the session told them of the next run. */
+static void assert_same_layers(const struct session_layer *planned, size_t count)
+{
+    const struct session_layer *layers;
+    session_set_subject(session, SESSION_SHOWN_RUN);
+    assert_int_equal(session_layers(session, &layers), count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(layers[i].name, planned[i].name);
+        assert_string_equal(layers[i].kind, planned[i].kind);
+        assert_string_equal(layers[i].shape, planned[i].shape);
+        assert_true(layers[i].params == planned[i].params && layers[i].macs == planned[i].macs &&
+                    layers[i].activation_bytes == planned[i].activation_bytes);
+        assert_int_equal(layers[i].in_head, planned[i].in_head);
+    }
+}
+
 static void a_run_trains_and_is_reopened(void **state)
 {
     (void)state;
@@ -194,9 +219,13 @@ static void a_run_trains_and_is_reopened(void **state)
     must(session_choose_data(session, indian, &error), &error);
     assert_int_equal(session_data(session)->classes, 10);
     must(session_freeze_match(session, "conv1 layer1", true, &error), &error);
+    size_t layers;
+    struct session_layer *planned = copy_layers(&layers);
     must(session_start(session, &error), &error);
     wait_for(SESSION_FINISHED);
     session_pump(session);
+    assert_same_layers(planned, layers);
+    mem_free(planned);
     const struct story_point *points;
     size_t steps = session_curve(session, SESSION_TRAIN_LOSS, &points);
     assert_int_equal(steps, 15);
