@@ -55,6 +55,16 @@ static void tells_of_twins_and_archives(void **state)
     mem_free(folder);
 }
 
+/* Labels are judged where a model is named; the images are those from before. */
+static void judges_labels(void **state)
+{
+    (void)state;
+    cli_expect_text(EXPECT(0, "data", "check", "@twins", "--model", "resnet20"), "likely mislabelled: ", NULL);
+    cli_expect_text(EXPECT(0, "data", "check", "@twins", "--model", "resnet20", "--json"), "\"mislabels\":[", NULL);
+    cli_expect_text(EXPECT(0, "data", "check", "@twins", "--json"), "\"mislabels\":null", NULL);
+    cli_expect_text(EXPECT(2, "data", "check", "@twins", "--model", "resnet21"), NULL, "resnet21");
+}
+
 /* A file of a ResNet's tensors, with its class layer or without. */
 static void write_weights(const char *name, bool head)
 {
@@ -107,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_of_its_data),
         cmocka_unit_test(tells_of_twins_and_archives),
+        cmocka_unit_test(judges_labels),
         cmocka_unit_test(answers_with_a_head_alone),
     };
     return cmocka_run_group_tests(tests, cli_make_files, cli_remove_files);
