@@ -373,13 +373,29 @@ static void draw_stages(struct ui *ui, struct canvas *canvas, struct rect area)
     }
 }
 
+/* The newest of what happened on one line. A warning gives way to the validations behind it: what was set aside before the
+ * first step is not all there is to say of a run. */
+static void draw_newest(struct ui *ui, struct canvas *canvas, struct rect line)
+{
+    const struct story_note *notes;
+    const struct story_point *judged;
+    char text[64], percent[WORDS_MAX];
+    size_t count = session_notes(ui->session, &notes);
+    size_t epochs = session_curve(ui->session, SESSION_VAL_ACCURACY, &judged);
+    if (count == 0)
+        return;
+    struct story_note newest = notes[count - 1];
+    if (newest.kind == EVENT_WARNING && epochs > 0 && judged[epochs - 1].x > newest.x) {
+        snprintf(text, sizeof text, "validation accuracy %s", component_percent(percent, judged[epochs - 1].y));
+        newest = (struct story_note){.x = judged[epochs - 1].x, .kind = EVENT_NOTE, .text = text};
+    }
+    draw_note(canvas, line, &newest);
+}
+
 static void draw_foot(struct ui *ui, struct canvas *canvas, struct rect area)
 {
     if (area.h == 1) {
-        const struct story_note *notes;
-        size_t count = session_notes(ui->session, &notes);
-        if (count > 0)
-            draw_note(canvas, area, &notes[count - 1]);
+        draw_newest(ui, canvas, area);
         return;
     }
     struct rect left = area, right = {0, 0, 0, 0};

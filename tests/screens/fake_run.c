@@ -372,6 +372,11 @@ void fake_session_keep_features(struct session *session)
     session->status.features_kept = true;
 }
 
+void fake_session_warns(struct session *session, const char *text)
+{
+    fake_note(session, EVENT_WARNING, text);
+}
+
 void fake_session_no_validation(struct session *session)
 {
     session->status.val_images = 0;

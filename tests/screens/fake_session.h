@@ -22,6 +22,8 @@ void fake_session_schedule(struct session *session, bool scheduled);
 void fake_session_hide_layers(struct session *session, bool hide);
 /* Steps begin behind the frozen part. */
 void fake_session_keep_features(struct session *session);
+/* A warning among the run's notes, at the step it is at. */
+void fake_session_warns(struct session *session, const char *text);
 /* The run has no validation images. */
 void fake_session_no_validation(struct session *session);
 /* What is wrong with the line to the run; "": it is good again. */

@@ -200,6 +200,19 @@ static void test_too_small_says_what_it_needs(void **state)
     see("40 x 12: thaw needs 60 x 15");
 }
 
+static void test_a_warning_gives_way_to_what_follows(void **state)
+{
+    (void)state;
+    type("Enter 3 Enter r");
+    stage_train(&stage, 1);
+    fake_session_warns(stage.session, "2 files set aside");
+    type("4");
+    see("! epoch   0.1  2 files set aside");
+    stage_train(&stage, 30);
+    miss("! epoch");
+    see("epoch   1.0  validation accuracy ");
+}
+
 /* --- filters --- */
 
 static void test_epoch_is_rather_train_epochs(void **state)
@@ -234,6 +247,7 @@ int main(void)
         WITH_STAGE(test_results_say_where_the_model_is),         WITH_STAGE(test_runs_are_filtered_as_the_shell_does),
         WITH_STAGE(test_no_validation_is_told_before_it_trains), WITH_STAGE(test_what_was_typed_keeps_its_letters),
         WITH_STAGE(test_too_small_says_what_it_needs),           WITH_STAGE(test_epoch_is_rather_train_epochs),
+        WITH_STAGE(test_a_warning_gives_way_to_what_follows),
     };
     stage_prepare();
     return cmocka_run_group_tests(tests, NULL, NULL);
