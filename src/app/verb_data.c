@@ -18,6 +18,7 @@ struct settings {
     const char *path;
     struct option_list set;
     struct model_words model;
+    const char *fix; /* the table to be written; NULL: none */
     int threads;
     bool json;
 };
@@ -210,14 +211,18 @@ static int check(const struct settings *settings)
         return app_fail(&error);
     struct checked checked = {.dataset = dataset};
     examine(&checked, settings);
+    size_t left_out = 0;
     bool asked = settings->model.model || settings->model.weights;
     bool good = checked.report.images > 0 ||
                 error_set(&error, ERROR_DATA, "%s: none of its images can be read", settings->path);
     good = good && (!asked || judge_labels(&checked, dataset, settings, &error));
+    good = good && (!settings->fix || doctor_fix(dataset, &checked.report, settings->fix, &left_out, &error));
     if (settings->json)
         tell_json(&checked);
     else
         tell(&checked);
+    if (good && settings->fix && !settings->json)
+        say("\n%s: a table without %zu of the images, to be opened in the folder's place\n", settings->fix, left_out);
     mislabels_finish(&checked.labels);
     doctor_finish(&checked.report);
     dataset_destroy(dataset);
@@ -230,6 +235,7 @@ static int data(int argc, char **argv)
     struct settings settings = {.model.fresh_head = true}; /* the head is not looked at */
     const struct option_row rows[] = {{.name = "--json", .flag = &settings.json},
                                       {.name = "--threads", .value = &threads},
+                                      {.name = "--fix", .value = &settings.fix},
                                       {.name = "--model", .value = &settings.model.model},
                                       {.name = "--weights", .value = &settings.model.weights},
                                       {.name = "--preprocess", .value = &settings.model.preprocess},
@@ -248,15 +254,17 @@ static int data(int argc, char **argv)
 
 const struct verb verb_data = {
     .name = "data",
-    .synopsis = "check PATH [--model NAME|RUN] [--weights FILE] [--preprocess TEXT] [--set data.KEY=VALUE]... "
-                "[--threads N] [--runs DIR] [--json]",
+    .synopsis = "check PATH [--model NAME|RUN] [--weights FILE] [--preprocess TEXT] [--fix FILE] "
+                "[--set data.KEY=VALUE]... [--threads N] [--runs DIR] [--json]",
     .help = "reads every image of a folder and lists what would spoil a training",
     .options =
         "  --model, --weights also judge the labels by what this model sees, as for eval: images that are likely\n"
         "                     mislabelled, the most suspicious first\n"
         "  --preprocess TEXT  how its pixels are scaled, as model.preprocess of an experiment\n"
-        "  --runs DIR         where runs have names\n" DATA_SET_HELP
-        "  --threads N        decoding threads (0: all cores)\n"
+        "  --runs DIR         where runs have names\n"
+        "  --fix FILE         writes a table of the images without unreadable ones, without doubles and without those\n"
+        "                     of the training part that validation or test have, too; the images stay as they "
+        "are\n" DATA_SET_HELP "  --threads N        decoding threads (0: all cores)\n"
         "  --json             one JSON object on stdout\n\n"
         "Told: how the data lie, what of it is not used, unreadable files, the same file in two parts, under two\n"
         "classes or twice, images that look the same, empty and tiny classes, imbalance with weights against it,\n"

@@ -182,8 +182,31 @@ static void list_pairs(const struct dataset *dataset, const struct examination *
 
 struct alike {
     const struct examination *e;
-    const struct file **of; /* [files] */
+    const struct file **of;   /* [files] */
+    const struct file **kept; /* [files]: of those that are the same, for the first of them: which stays; NULL: none */
+    bool *differ;             /* [files]: the labels of those that are the same */
+    bool *stays;              /* [files] */
 };
+
+/* Of the same file one stays, in the part furthest from training; none where the labels differ. */
+static void settle_twins(const struct examination *e, const struct file *const *twin, struct alike *alike)
+{
+    for (int i = 0; i < e->files; i++) {
+        const struct file *file = &e->file[i];
+        size_t first = twin[i] ? twin[i]->order : file->order;
+        const struct file *old = alike->kept[first];
+        if (file->read && (!twin[i] || (old && file->split > old->split)))
+            alike->kept[first] = file;
+        if (twin[i] && twin[i]->item->label != file->item->label)
+            alike->differ[first] = true;
+    }
+    for (int i = 0; i < e->files; i++) {
+        if (alike->differ[i])
+            alike->kept[i] = NULL;
+        if (alike->kept[i])
+            alike->stays[alike->kept[i]->order] = true;
+    }
+}
 
 /* Of several that an image is like, the one of the gravest kind counts, of these the first. */
 static void note_alike(void *context, int first, int second)
@@ -194,6 +217,9 @@ static void note_alike(void *context, int first, int second)
     int now = gravity[kind_of_pair(a, b)], before = old ? gravity[kind_of_pair(old, b)] : 3;
     if (now < before || (now == before && a->order < old->order))
         alike->of[second] = a;
+    const struct file *one = alike->kept[first], *other = alike->kept[second];
+    if (one && other && one->split != other->split && one->item->label == other->item->label)
+        alike->stays[(one->split < other->split ? one : other)->order] = false;
 }
 
 /* Of files that are the same only the first is compared. */
@@ -201,13 +227,21 @@ static void list_twins(const struct dataset *dataset, const struct examination *
 {
     const struct file **twin = mem_array((size_t)e->files + 1, sizeof(struct file *));
     const struct near_print **print = mem_array((size_t)e->files + 1, sizeof(struct near_print *));
-    struct alike alike = {.e = e, .of = mem_array((size_t)e->files + 1, sizeof(struct file *))};
+    struct alike alike = {.e = e,
+                          .of = mem_array((size_t)e->files + 1, sizeof(struct file *)),
+                          .kept = mem_array((size_t)e->files + 1, sizeof(struct file *)),
+                          .differ = mem_array((size_t)e->files + 1, sizeof(bool)),
+                          .stays = mem_array((size_t)e->files + 1, sizeof(bool))};
     find_twins(e, twin);
+    settle_twins(e, twin, &alike);
     for (int i = 0; i < e->files; i++)
         print[i] = e->file[i].read && !twin[i] ? &e->file[i].print : NULL;
     near_search(print, e->files, note_alike, &alike);
     list_pairs(dataset, e, twin, 0, report);
     list_pairs(dataset, e, alike.of, DOCTOR_NEAR_LEAK, report);
+    report->kept = alike.stays;
+    mem_free(alike.differ);
+    mem_free(alike.kept);
     mem_free(alike.of);
     mem_free(print);
     mem_free(twin);
@@ -353,5 +387,6 @@ void doctor_finish(struct doctor_report *report)
         mem_free(report->finding[i].text);
     mem_free(report->finding);
     mem_free(report->weight);
+    mem_free(report->kept);
     *report = (struct doctor_report){0};
 }

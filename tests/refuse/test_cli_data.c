@@ -63,6 +63,9 @@ static void judges_labels(void **state)
     cli_expect_text(EXPECT(0, "data", "check", "@twins", "--model", "resnet20", "--json"), "\"mislabels\":[", NULL);
     cli_expect_text(EXPECT(0, "data", "check", "@twins", "--json"), "\"mislabels\":null", NULL);
     cli_expect_text(EXPECT(2, "data", "check", "@twins", "--model", "resnet21"), NULL, "resnet21");
+    cli_expect_text(EXPECT(0, "data", "check", "@twins", "--fix", "@fixed.csv"), "fixed.csv: a table without 3 of",
+                    NULL);
+    cli_expect_text(EXPECT(2, "data", "check", "@twins", "--fix", "@fixed.csv"), NULL, "it is there already");
 }
 
 /* A file of a ResNet's tensors, with its class layer or without. */

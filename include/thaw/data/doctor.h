@@ -36,14 +36,20 @@ struct doctor_report {
     size_t images;                  /* read without a fault */
     int width[2], height[2];        /* least and most; 0 where no image was read */
     size_t class_least, class_most; /* readable training images of the smallest and largest class */
-    float *
-        weight; /* [classes]: images / (classes x images of the class), as train.class_weights = balanced; 0: no images */
+    float *weight; /* [classes]: images / (classes x images of the class), as train.class_weights = balanced; 0: none */
+    bool *kept;    /* [images of all parts, in their order]: doctor_fix's, see there */
 };
 
 /* Reads everything on `threads` threads (0: all cores). progress is called now and then from one of them; it may be
  * NULL. Finish the report. */
 void doctor_examine(const struct dataset *dataset, int threads, void (*progress)(void *context, int done, int total),
                     void *context, struct doctor_report *report) THAW_NONNULL_ARGS(1, 5);
+/* Writes a table (thaw-experiment(5)) of the images that stay, with whole paths, their classes and parts. Left out, and
+ * counted with those that the dataset set aside: what cannot be read; all of the same file under two classes; but for one, all
+ * of the same file; of images of one class that look the same in two parts, that which is nearer to training. ERROR_USAGE: the
+ * file is there; ERROR_DATA: images in archives or tables of pixels; ERROR_FAILED: not written. */
+bool doctor_fix(const struct dataset *dataset, const struct doctor_report *report, const char *path, size_t *left_out,
+                struct error *error) THAW_NONNULL THAW_MUST_CHECK;
 void doctor_finish(struct doctor_report *report) THAW_NONNULL;
 
 #endif

@@ -108,6 +108,61 @@ static void test_near_findings(void **state)
     dataset_destroy(dataset);
 }
 
+static const struct dataset_item *item_called(const struct dataset *dataset, enum dataset_split split, const char *name)
+{
+    for (size_t i = 0; i < dataset->images[split].items; i++)
+        if (!strcmp(path_base(dataset->images[split].item[i].path), name))
+            return &dataset->images[split].item[i];
+    return NULL;
+}
+
+/* What is left opens as data of the same parts and classes, and has none of the faults. */
+static void test_fix(void **state)
+{
+    const char *folder = *state;
+    struct dataset *dataset;
+    struct doctor_report report;
+    struct error error = {0};
+    size_t left_out;
+    for (int i = 0; i < 12; i++) {
+        char *name = mem_format("train/%s/%02d.png", i % 2 ? "cats" : "dogs", i);
+        put_drawn(folder, name, (uint64_t)i, 60, 50, 0);
+        mem_free(name);
+    }
+    put_drawn(folder, "val/cats/far, \"and\".png", 100, 60, 50, 0);
+    put_drawn(folder, "val/dogs/far.png", 101, 60, 50, 0);
+    put_drawn(folder, "val/cats/leak.png", 1, 60, 50, 0);
+    put_drawn(folder, "val/cats/leak2.png", 1, 60, 50, 0);
+    put_drawn(folder, "val/cats/half.png", 3, 30, 25, 0);
+    put_drawn(folder, "train/dogs/cat05.png", 5, 60, 50, 0);
+    put_drawn(folder, "train/dogs/twice.png", 4, 60, 50, 0);
+    put_drawn(folder, "train/dogs/lighter.png", 6, 60, 50, 9); /* alike in one part: both stay */
+    put_file(folder, "train/dogs/none.png", "none", 4);
+    examine(folder, &dataset, &report);
+    char *table = path_join(folder, "fixed.csv");
+    if (!doctor_fix(dataset, &report, table, &left_out, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(left_out, 7); /* 01, leak2, 03, 05, cat05, twice, none */
+    assert_false(doctor_fix(dataset, &report, table, &left_out, &error));
+    assert_int_equal(error.kind, ERROR_USAGE);
+    doctor_finish(&report);
+    dataset_destroy(dataset);
+    examine(table, &dataset, &report);
+    assert_int_equal(dataset->classes, 2);
+    assert_int_equal(dataset->images[DATASET_TRAIN].items, 10);
+    assert_int_equal(dataset->images[DATASET_VAL].items, 4);
+    for (enum doctor_kind kind = 0; kind <= DOCTOR_NEAR_LABELS; kind++)
+        assert_int_equal(report.count[kind], 0);
+    assert_int_equal(report.count[DOCTOR_NEAR_DUPLICATE], 1);
+    const struct dataset_item *far = item_called(dataset, DATASET_VAL, "far, \"and\".png");
+    assert_true(far && !strcmp(dataset->class_name[far->label], "cats"));
+    assert_true(item_called(dataset, DATASET_VAL, "leak.png") && item_called(dataset, DATASET_VAL, "half.png"));
+    assert_false(item_called(dataset, DATASET_TRAIN, "01.png") || item_called(dataset, DATASET_TRAIN, "cat05.png"));
+    doctor_finish(&report);
+    dataset_destroy(dataset);
+    mem_free(table);
+}
+
 static void test_classes_and_sizes(void **state)
 {
     const char *folder = *state;
@@ -238,9 +293,7 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_near_findings),
-        TEST(test_classes_and_sizes),
-        cmocka_unit_test(test_search),
+        TEST(test_near_findings),    TEST(test_fix), TEST(test_classes_and_sizes), cmocka_unit_test(test_search),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
