@@ -9,7 +9,7 @@
 
 #include "thaw/base/mem.h"
 
-enum { COMPARED_MOST = 20000, ENDS = 1 << 14 };
+enum { ENDS = 1 << 14 };
 
 struct file {
     const struct dataset_item *item;
@@ -88,10 +88,10 @@ static void take_group(struct twins *twins, struct file *file, size_t count)
     }
 }
 
-void dataset_twins(const struct dataset *dataset, struct twins *twins)
+void dataset_twins(const struct dataset *dataset, size_t most, struct twins *twins)
 {
     size_t total = 0, count = 0;
-    *twins = (struct twins){.whole = true};
+    *twins = (struct twins){0};
     for (int s = 0; s < DATASET_SPLITS; s++)
         total += dataset->images[s].items;
     struct file *file = mem_array(total + 1, sizeof *file);
@@ -105,8 +105,9 @@ void dataset_twins(const struct dataset *dataset, struct twins *twins)
                                               .size = dataset_item_size(item)};
         }
     count = keep_alike(file, count);
-    twins->whole = count <= COMPARED_MOST;
-    count = twins->whole ? digest(file, digest(file, count, ENDS), SIZE_MAX) : 0;
+    twins->files = count;
+    twins->compared = count < most ? count : most;
+    count = digest(file, digest(file, twins->compared, ENDS), SIZE_MAX);
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && alike(&file[i], &file[end]);)
             end++;

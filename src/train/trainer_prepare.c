@@ -397,7 +397,13 @@ static void warn_of_twins(struct trainer *trainer)
 {
     struct twins twins;
     const struct dataset *dataset = trainer->dataset;
-    dataset_twins(dataset, &twins);
+    dataset_twins(dataset, TWINS_COMPARED, &twins);
+    if (twins.compared < twins.files)
+        trainer_warn(
+            trainer,
+            "%zu files share their length with others, and %zu of them were compared: whether an image is in two "
+            "parts or classes, thaw data check tells",
+            twins.files, twins.compared);
     if (twins.leaks)
         trainer_warn(trainer,
                      "%zu image%s in the training and in the validation part, the first: %.200s is the same file as "

@@ -13,10 +13,11 @@ struct twin_pair {
 struct twins {
     size_t leaks, labels; /* files with a twin in the other part, under the same class; under another class */
     struct twin_pair leak, mislabelled; /* the first of each */
-    bool whole;                         /* false: there were too many files of the same length to compare them all */
+    size_t files, compared;             /* that share their length with another; of these were looked into */
 };
 /* Compares the training and the validation part: files of the same length by digests of their ends, and where these are the
- * same, of all their bytes. Images that came together in one file are left out. */
-void dataset_twins(const struct dataset *dataset, struct twins *twins) THAW_NONNULL;
+ * same, of all their bytes; `most` files at most, the shortest first. Images that came together in one file are left out. */
+enum { TWINS_COMPARED = 20000 };
+void dataset_twins(const struct dataset *dataset, size_t most, struct twins *twins) THAW_NONNULL;
 
 #endif
