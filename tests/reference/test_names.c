@@ -24,6 +24,14 @@
 enum { CASES = 35, TOWERS = 21, TENSORS_MAX = 1024, NAME_MAX_HERE = 128 };
 static const double tolerance = 1e-4;
 
+#ifdef THAW_SANITIZED /* several times as slow; transformers of hundreds of megabytes run the code of the small ones */
+static const size_t largest = 60000000;
+#else
+static const size_t largest = SIZE_MAX;
+#endif
+
+static struct bind_zoo *zoo; /* all cases' */
+
 /* A case of the fixture: the file that the library saved. */
 static struct file {
     char library[32], name[64], arch[64];
@@ -151,7 +159,6 @@ static bool read_case(FILE *from)
     file.values_given = file.features;
     if (strcmp(text, "features") != 0)
         file.features = 0;
-    fill();
     return true;
 }
 
@@ -191,7 +198,7 @@ static struct graph *load(void)
         weights_open_memory_as(&as_listed, file.values, file.count * sizeof(float), file.name, &error);
     if (!weights)
         fail_msg("%s: %s", file.arch, error.text);
-    if (!bind_recognise(weights, NULL, &identity, &error))
+    if (!bind_recognise(weights, zoo, &identity, &error))
         fail_msg("%s, %s: %s", file.library, file.arch, error.text);
     if (strcmp(identity.arch, file.arch) != 0)
         fail_msg("%s: %s is taken for %s", file.library, file.arch, identity.arch);
@@ -238,6 +245,13 @@ static double compare(FILE *from, const float *logits, int classes)
     return sqrt(square / norm);
 }
 
+static void skip_values(FILE *from)
+{
+    double value;
+    for (int i = 0; i < file.values_given; i++)
+        assert_int_equal(fscanf(from, "%lf", &value), 1);
+}
+
 static void run_cases(const char *fixture, int wanted)
 {
     const char *top = getenv("THAW_SRCDIR");
@@ -247,9 +261,16 @@ static void run_cases(const char *fixture, int wanted)
         fail_msg("%s cannot be opened", path);
     mem_free(path);
     struct team *team = team_create(0);
+    zoo = bind_zoo_create();
     int cases = 0;
     while (read_case(from)) {
         struct error error;
+        cases++;
+        if (file.count > largest) {
+            skip_values(from);
+            continue;
+        }
+        fill();
         struct graph *graph = load();
         struct plan *plan =
             plan_create(graph, NULL, &(struct plan_options){.batch = 1, .fold = true, .team = team}, &error);
@@ -263,12 +284,12 @@ static void run_cases(const char *fixture, int wanted)
         mem_free_floats(input);
         plan_destroy(plan);
         graph_destroy(graph);
-        cases++;
     }
     mem_free_floats(file.values);
     file.values = NULL;
     file.room = 0;
     assert_int_equal(cases, wanted);
+    bind_zoo_destroy(zoo);
     team_destroy(team);
     fclose(from);
 }

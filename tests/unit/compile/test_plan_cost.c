@@ -130,12 +130,18 @@ static bool assert_dry(const struct world *world, size_t budget)
     return had;
 }
 
+#ifdef THAW_SANITIZED /* ten times as slow: every small architecture once */
+enum { DRAWS = 1, SMALL = 12000000 };
+#else
+enum { DRAWS = 2, SMALL = 30000000 };
+#endif
+
 /* Weights of hundreds of megabytes would be folded and packed for nothing. */
 static bool is_small(const struct zoo_arch *arch)
 {
     struct error error = {0};
     struct graph *outline = zoo_outline(arch->name, &(struct zoo_options){0}, &error);
-    bool small = outline && graph_totals(outline).params < 30e6;
+    bool small = outline && graph_totals(outline).params < SMALL;
     graph_destroy(outline);
     return small;
 }
@@ -148,12 +154,6 @@ static struct plan_cost cost_of(const struct world *world)
     plan_destroy(plan);
     return cost;
 }
-
-#ifdef THAW_SANITIZED /* ten times as slow: every architecture once */
-enum { DRAWS = 1 };
-#else
-enum { DRAWS = 2 };
-#endif
 
 static void a_dry_plan_tells_the_bytes_of_the_plan(void **state)
 {
@@ -172,7 +172,7 @@ static void a_dry_plan_tells_the_bytes_of_the_plan(void **state)
             cases += 2;
         }
     printf("%d cases, %d refused, %d compute again\n", cases, refused, again);
-    assert_true(cases > 100 * DRAWS && refused > 10 * DRAWS && again > 10 * DRAWS);
+    assert_true(cases > 90 * DRAWS && refused > 10 * DRAWS && again > 10 * DRAWS);
 }
 
 /* The whole network, forward once: as many multiply-adds as it has; what runs again adds its share. */

@@ -18,11 +18,14 @@
 #include "thaw/source/bind.h"
 #include "thaw/source/zoo.h"
 
+static struct bind_zoo *zoo; /* all tests' */
+
 static char path[] = "/tmp/thaw-bind-XXXXXX";
 
 static int make_file(void **state)
 {
     (void)state;
+    zoo = bind_zoo_create();
     int file = mkstemp(path);
     return file < 0 ? -1 : close(file);
 }
@@ -30,6 +33,7 @@ static int make_file(void **state)
 static int remove_file(void **state)
 {
     (void)state;
+    bind_zoo_destroy(zoo);
     return unlink(path);
 }
 
@@ -197,7 +201,7 @@ static void exports_come_back(void **state)
     struct weights *weights = open_file();
     struct bind_identity identity;
     int count;
-    assert_true(bind_recognise(weights, NULL, &identity, &error));
+    assert_true(bind_recognise(weights, zoo, &identity, &error));
     assert_string_equal(identity.arch, "resnet20");
     assert_int_equal(identity.classes, 3);
     assert_true(bind_weights(back, weights, 1, &report, &error));
@@ -464,7 +468,7 @@ static void a_trunk_alone_is_enough(void **state)
     write_plain(graph, "backbone.", is_trunk, NULL);
     graph_initialise(back, 3);
     struct weights *weights = open_file();
-    assert_true(bind_recognise(weights, NULL, &identity, &error));
+    assert_true(bind_recognise(weights, zoo, &identity, &error));
     assert_string_equal(identity.arch, "resnet32");
     assert_int_equal(identity.classes, 0);
     assert_true(bind_weights(back, weights, 1, &report, &error));
@@ -499,7 +503,7 @@ static void what_does_not_fit_is_named(void **state)
     assert_true(graph_param_values(graph, 0)[0] == before); /* refused before anything was written */
     bind_report_finish(&report);
     struct bind_identity identity;
-    assert_false(bind_recognise(weights, NULL, &identity, &error));
+    assert_false(bind_recognise(weights, zoo, &identity, &error));
     assert_non_null(strstr(error.text, "the nearest is resnet20, 94 of whose 95 tensors fit"));
     weights_close(weights);
 
@@ -522,7 +526,7 @@ static void what_does_not_fit_is_named(void **state)
     weights_close(weights);
     write_plain(other, "", is_not_one_bn, NULL); /* nor do they become the smaller one's where one is lost */
     weights = open_file();
-    assert_false(bind_recognise(weights, NULL, &identity, &error));
+    assert_false(bind_recognise(weights, zoo, &identity, &error));
     assert_non_null(strstr(error.text, "the nearest is resnet32, 154 of whose 155 tensors fit"));
     weights_close(weights);
 
@@ -555,7 +559,7 @@ static void architectures_are_recognised(void **state)
         assert_non_null(graph);
         write_plain(graph, i % 2 ? "module." : "", NULL, NULL);
         struct weights *weights = open_file();
-        if (!bind_recognise(weights, NULL, &identity, &error))
+        if (!bind_recognise(weights, zoo, &identity, &error))
             fail_msg("%s: %s", names[i], error.text);
         assert_string_equal(identity.arch, names[i]);
         assert_int_equal(identity.classes, 6);
@@ -594,7 +598,7 @@ static void test_mixed_prefixes(void **state)
         graph_initialise(graph, 8);
         write_mixed(graph, prefixes[i], NULL, NULL);
         struct weights *weights = open_file();
-        assert_true(bind_recognise(weights, NULL, &identity, &error));
+        assert_true(bind_recognise(weights, zoo, &identity, &error));
         assert_string_equal(identity.arch, "resnet20");
         assert_true(bind_weights(loaded, weights, 1, &report, &error));
         assert_int_equal(report.count[BIND_UNEXPECTED] + report.count[BIND_MISSING], 0);
@@ -635,7 +639,7 @@ static void test_data_is_no_model(void **state)
                                             {.name = "x", .type = TENSOR_I64, .integer = 9}};
     assert_true(safetensors_write(path, labels, 2, NULL, &error));
     struct weights *weights = open_file();
-    assert_false(bind_recognise(weights, NULL, &identity, &error));
+    assert_false(bind_recognise(weights, zoo, &identity, &error));
     assert_int_equal(error.kind, ERROR_WEIGHTS);
     assert_non_null(strstr(error.text, "not a model but data: all its 2 tensors are whole numbers, the first is"));
     weights_close(weights);
