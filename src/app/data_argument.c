@@ -3,7 +3,6 @@
 
 #include "data_argument.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "say.h"
@@ -23,15 +22,6 @@ static bool set_data(struct experiment *experiment, const char *assignment, stru
                       assignment));
 }
 
-static bool same_place(const char *a, const char *b)
-{
-    char *left = realpath(a, NULL), *right = realpath(b, NULL);
-    bool same = strcmp(left ? left : a, right ? right : b) == 0;
-    free(left);
-    free(right);
-    return same;
-}
-
 /* The run's seed either way, so that a share that is asked for is split off as the run would. Settings that cannot be read
  * are needed only where they alone say which data are meant. */
 static bool take_run(struct experiment *experiment, const char **path, const char *run, struct error *error)
@@ -46,7 +36,7 @@ static bool take_run(struct experiment *experiment, const char **path, const cha
         return *path != NULL;
     }
     experiment->train.seed = was.train.seed;
-    bool own = !*path || same_place(*path, was.data.path);
+    bool own = !*path || path_is_same(*path, was.data.path);
     if (own)
         experiment->data = was.data;
     else

@@ -11,6 +11,7 @@
 #include "thaw/base/mem.h"
 #include "thaw/base/text.h"
 #include "thaw/data/doctor.h"
+#include "thaw/train/experiment.h"
 #include "thaw/train/mislabels.h"
 
 /* What `data check` is asked for. */
@@ -46,11 +47,12 @@ static bool progress_labels(void *context, size_t done, size_t all)
     return true;
 }
 
-static bool judge_labels(struct checked *checked, const struct dataset *dataset, const struct settings *settings,
-                         struct error *error)
+static bool judge_labels(struct checked *checked, const struct settings *settings, struct error *error)
 {
-    enum { CACHE = 10000 }; /* MiB, data.cache_disk's own */
+    const struct dataset *dataset = checked->dataset;
+    struct experiment usual;
     struct model_argument model;
+    experiment_init(&usual);
     bool terminal = isatty(STDERR_FILENO);
     bool good = model_argument_open(&model, &settings->model, error);
     const struct dataset_images *images =
@@ -58,7 +60,7 @@ static bool judge_labels(struct checked *checked, const struct dataset *dataset,
     good = good && model_argument_look(&model, images, 0, error);
     const struct mislabels_request request = {.graph = model.graph,
                                               .dataset = dataset,
-                                              .cache = (size_t)CACHE << 20,
+                                              .cache = (size_t)usual.data.cache_disk << 20,
                                               .threads = settings->threads,
                                               .tell = terminal ? progress_labels : NULL};
     good = good && mislabels_find(&request, &checked->labels, error);
@@ -215,7 +217,7 @@ static int check(const struct settings *settings)
     bool asked = settings->model.model || settings->model.weights;
     bool good = checked.report.images > 0 ||
                 error_set(&error, ERROR_DATA, "%s: none of its images can be read", settings->path);
-    good = good && (!asked || judge_labels(&checked, dataset, settings, &error));
+    good = good && (!asked || judge_labels(&checked, settings, &error));
     good = good && (!settings->fix || doctor_fix(dataset, &checked.report, settings->fix, &left_out, &error));
     if (settings->json)
         tell_json(&checked);

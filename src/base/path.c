@@ -45,6 +45,13 @@ char *path_whole(const char *path)
     return whole;
 }
 
+bool path_is_same(const char *a, const char *b)
+{
+    struct stat one, other;
+    return strcmp(a, b) == 0 ||
+           (stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
 /* $HOME, else what the list of accounts says; NULL: neither. */
 static char *home_folder(void)
 {

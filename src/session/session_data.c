@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "session_private.h"
 #include "thaw/base/file.h"
@@ -109,22 +108,13 @@ static bool take_settings(struct experiment *experiment, char *path, struct erro
     return true;
 }
 
-/* However it is written: from here or from the root on. */
-static bool is_same_place(const char *a, const char *b)
-{
-    char *one = path_expand(a), *other = path_expand(b);
-    struct stat first, second;
-    bool same = strcmp(one, other) == 0 || (stat(one, &first) == 0 && stat(other, &second) == 0 &&
-                                            first.st_dev == second.st_dev && first.st_ino == second.st_ino);
-    mem_free(one);
-    mem_free(other);
-    return same;
-}
-
 /* How other data lie is not how these do. */
 static void forget_layout(struct experiment *experiment, const char *path)
 {
-    if (is_same_place(path, experiment->data.path))
+    char *full = path_expand(path);
+    bool same = path_is_same(full, experiment->data.path);
+    mem_free(full);
+    if (same)
         return;
     experiment->data.layout = DATASET_AUTO;
     experiment->data.columns[0] = '\0';
@@ -151,7 +141,7 @@ bool session_choose_data(struct session *session, const char *path, struct error
         return false;
     char *before = session->draft->dataset ? mem_string(session->draft->dataset->path) : NULL;
     bool chosen = choose_with_settings(session, path, error) && fit_head(session, error);
-    if (chosen && before && !is_same_place(before, session->draft->dataset->path))
+    if (chosen && before && !path_is_same(before, session->draft->dataset->path))
         experiment_data_changed(session, before);
     if (chosen)
         data_remember(session);

@@ -87,19 +87,12 @@ struct view *views_place(struct session *session, struct link *link, long at)
 
 /* --- one a run --- */
 
-static bool is_same_folder(const char *a, const char *b)
-{
-    struct stat of_a, of_b;
-    return strcmp(a, b) == 0 ||
-           (stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino);
-}
-
 static bool is_of(const struct view *view, const char *host, const char *run)
 {
     const struct link *link = view->link;
     if (link_is_replay(link) || !run[0] || strcmp(link_host(link), host) != 0)
         return false;
-    return host[0] ? strcmp(link_run(link), run) == 0 : is_same_folder(link_run(link), run);
+    return host[0] ? strcmp(link_run(link), run) == 0 : path_is_same(link_run(link), run);
 }
 
 long views_find(const struct session *session, const char *host, const char *run)

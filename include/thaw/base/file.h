@@ -115,8 +115,10 @@ void file_list_free(struct file_list *list) THAW_NONNULL;
 
 char *path_join(const char *directory, const char *name) THAW_NONNULL; /* caller frees; an absolute name wins */
 char *path_whole(const char *path) THAW_NONNULL;                       /* from the root on; caller frees */
-char *path_expand(const char *path) THAW_NONNULL;                      /* a leading ~/ ; caller frees */
-const char *path_base(const char *path) THAW_NONNULL;                  /* borrowed, the part behind the last slash */
+/* One file or folder, however it is written; where nothing is there, the same text. */
+bool path_is_same(const char *a, const char *b) THAW_NONNULL;
+char *path_expand(const char *path) THAW_NONNULL;     /* a leading ~/ ; caller frees */
+const char *path_base(const char *path) THAW_NONNULL; /* borrowed, the part behind the last slash */
 /* Whether a name ends so (".ini") and has more than that. */
 bool path_has_ending(const char *path, const char *ending) THAW_NONNULL;
 
